@@ -1,0 +1,317 @@
+"""Where bytes are: local paths, s3:// and http(s):// addresses, for fsspec and for GDAL.
+
+Only addresses, credentials, connection options and the wording of connection failures live here.  What the bytes mean
+(STAC, rasters, shards) does not.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import threading
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+import botocore.session
+import fsspec
+import fsspec.core
+import rasterio
+from rasterio.errors import RasterioError
+from rasterio.session import Session as RasterioSession
+
+from imagerag_assets.settings import Settings
+
+#: Bytes of GDAL's block cache. Absolute, since GDAL's 5 % of the memory is too much where runs share a machine.
+BLOCK_CACHE_BYTES = 256 * 2**20
+
+_LOCAL_OPTIONS: dict[str, Any] = {"GDAL_CACHEMAX": BLOCK_CACHE_BYTES, "GTIFF_IMPLICIT_JPEG_OVR": False}
+_REMOTE_OPTIONS: dict[str, Any] = {
+    "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+    "GDAL_HTTP_MULTIPLEX": "YES",
+    "GDAL_HTTP_MAX_RETRY": 3,
+    "GDAL_HTTP_RETRY_DELAY": 0.5,
+    "GDAL_HTTP_CONNECTTIMEOUT": 10,
+    "GDAL_HTTP_LOW_SPEED_TIME": 30,
+    "GDAL_HTTP_LOW_SPEED_LIMIT": 1000,
+    "VSI_CACHE": True,
+    "VSI_CACHE_SIZE": 16 * 2**20,
+    "CPL_VSIL_CURL_CACHE_SIZE": 64 * 2**20,
+}
+
+
+def is_s3(url: str) -> bool:
+    """True of an ``s3://`` address."""
+    return url.startswith(("s3://", "s3a://"))
+
+
+def is_http(url: str) -> bool:
+    """True of an ``http://`` or ``https://`` address."""
+    return url.lower().startswith(("http://", "https://"))
+
+
+def is_remote(url: str) -> bool:
+    """True of every address that is not a path of this machine."""
+    return "://" in url and not url.startswith("file://")
+
+
+def local_path(url: str) -> str:
+    """The absolute path that a local path or ``file://`` address means."""
+    if url.startswith("file://"):
+        url = unquote(urlsplit(url).path)
+    return os.path.abspath(os.path.expanduser(url))
+
+
+def absolute_href(href: str, base: str | None) -> str:
+    """Resolve `href` against the document at `base` (a path or an address); absolute ones come back as they are.
+
+    Local results are normalised absolute paths; an ``s3://`` result never climbs above its bucket.
+    """
+    if is_remote(href):
+        return href.replace("s3a://", "s3://", 1)
+    if href.startswith("file://") or os.path.isabs(href) or base is None:
+        return (
+            local_path(href) if base is None or not is_remote(base) or href.startswith("file://") else _on(base, href)
+        )
+    if is_remote(base):
+        return _on(base, href)
+    return os.path.normpath(os.path.join(os.path.dirname(local_path(base)), href))
+
+
+def _on(base: str, href: str) -> str:
+    if is_http(base):
+        return urljoin(base, href)
+    scheme, rest = base.split("://", 1)
+    bucket, _, key = rest.partition("/")
+    folder = "" if href.startswith("/") else posixpath.dirname(key)
+    joined = posixpath.normpath(posixpath.join("/", folder, href.lstrip("/")))
+    return f"{scheme}://{bucket}{joined}"
+
+
+def join_href(folder: str, *names: str) -> str:
+    """The address of something inside a folder or prefix."""
+    if is_remote(folder):
+        return "/".join([folder.rstrip("/"), *names])
+    return os.path.join(local_path(folder), *names)
+
+
+def filesystem(url: str, settings: Settings) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system that holds `url`, and the path of `url` in it.
+
+    Nothing is contacted.  Listings are not cached, so a new object is seen at once.  S3 uses `s3_endpoint_url`,
+    `s3_anonymous`, and the AWS_* variables or ~/.aws; file systems are shared by threads but not by forked processes.
+    """
+    if is_s3(url):
+        fs = _s3_filesystem(os.getpid(), settings.s3_endpoint_url, settings.s3_anonymous, _aws_environment())
+        return fs, url.split("://", 1)[1].rstrip("/")
+    if is_http(url):
+        return fsspec.filesystem("http", use_listings_cache=False), url
+    if is_remote(url):
+        fs, path = fsspec.core.url_to_fs(url)
+        return fs, path
+    return fsspec.filesystem("file"), local_path(url)
+
+
+def _aws_environment() -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
+
+
+@lru_cache(maxsize=8)
+def _s3_filesystem(
+    pid: int, endpoint: str | None, anonymous: bool, environment: tuple[tuple[str, str], ...]
+) -> fsspec.AbstractFileSystem:
+    # fsspec's own cache does not see AWS_* variables change, hence this one, whose arguments do.
+    return fsspec.filesystem(
+        "s3",
+        anon=anonymous,
+        endpoint_url=endpoint,
+        use_listings_cache=False,
+        skip_instance_cache=True,
+        config_kwargs={"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 3, "mode": "standard"}},
+    )
+
+
+def gdal_path(href: str) -> str:
+    """The name under which GDAL opens `href` in place: ``/vsis3/``, ``/vsicurl/``, or the local path."""
+    if is_s3(href):
+        return "/vsis3/" + href.split("://", 1)[1]
+    if is_http(href):
+        return "/vsicurl/" + href
+    return href if href.startswith("/vsi") else local_path(href)
+
+
+def gdal_environment(settings: Settings, hrefs: Iterable[str] | None = None) -> dict[str, Any]:
+    """GDAL options (without credentials) for reading `hrefs`; None means that they are not known.
+
+    Remote rasters are opened without looking for files beside them where that is possible.  Local ones keep the masks,
+    overviews and georeferencing in files beside them.
+    """
+    known = None if hrefs is None else list(hrefs)
+    options = dict(_LOCAL_OPTIONS)
+    if known is not None and not any(is_remote(href) for href in known):
+        return options
+    options |= _REMOTE_OPTIONS
+    if known and all(is_http(href) or (is_s3(href) and not settings.s3_endpoint_url) for href in known):
+        options["GDAL_DISABLE_READDIR_ON_OPEN"] = "EMPTY_DIR"
+    else:
+        # Some S3 servers answer a range request with status 200, not 206; GDAL then takes the piece for the whole
+        # object, unless a listing of its folder has told it the size.
+        options["GDAL_DISABLE_READDIR_ON_OPEN"] = "FALSE"
+    return options
+
+
+def rasterio_env(settings: Settings, hrefs: Iterable[str] | None = None) -> rasterio.Env:
+    """The rasterio environment in which `hrefs` (see :func:`gdal_environment`) can be opened by :func:`gdal_path`.
+
+    Use as a context manager, in each thread that opens or reads, and give `hrefs` where you can: only then may several
+    threads open one S3 object at the same time, and is an object that was written anew (see :func:`note_version`) not
+    read from GDAL's cache.  Credentials are looked up only if S3 may be needed.
+    """
+    known = None if hrefs is None else list(hrefs)
+    in_s3 = [href for href in known or () if is_s3(href)]
+    session = S3Session(settings) if known is None or in_s3 else None
+    return _PrimedEnv(in_s3, settings.s3_endpoint_url, session=session, **gdal_environment(settings, known))
+
+
+_Object = tuple[str | None, str]
+_priming = threading.Lock()
+_latest_version: dict[_Object, str] = {}
+_primed_version: dict[_Object, str] = {}
+
+
+def note_version(href: str, settings: Settings, version: str) -> None:
+    """Say which version of an S3 object is there now, so that no older one is read from GDAL's cache."""
+    _latest_version[settings.s3_endpoint_url, href] = version
+
+
+class _PrimedEnv(rasterio.Env):  # type: ignore[misc]
+    """Opens each S3 object once, alone, before it is opened for use.
+
+    GDAL keeps sizes and bytes of remote files for the life of the process, closed or not.  Opening a file outside that
+    cache empties it, and the open after that fills in the size; were several threads to do that at once, they could
+    see the size of a piece instead (see :func:`gdal_environment`).
+    """
+
+    def __init__(self, hrefs: list[str], endpoint: str | None, **options: Any) -> None:
+        super().__init__(**options)
+        self._objects: list[_Object] = [(endpoint, href) for href in hrefs]
+
+    def __enter__(self) -> _PrimedEnv:
+        super().__enter__()
+        for each in self._objects:
+            if not _is_primed(each):
+                with _priming:
+                    if not _is_primed(each):
+                        _prime(each)
+        return self
+
+
+def _is_primed(each: _Object) -> bool:
+    return each in _primed_version and _primed_version[each] == _latest_version.get(each, _primed_version[each])
+
+
+def _prime(each: _Object) -> None:
+    version, path = _latest_version.get(each, ""), gdal_path(each[1])
+    try:
+        with rasterio.Env(CPL_VSIL_CURL_NON_CACHED=path), rasterio.open(path):
+            pass
+        with rasterio.open(path):
+            pass
+    except (RasterioError, OSError):
+        return  # who opens it for use gets the error, and the next one may find it repaired
+    _primed_version[each] = version
+
+
+class S3Session(RasterioSession):  # type: ignore[misc]
+    """GDAL's S3 options from the settings and botocore's credential chain.
+
+    `rasterio.session.AWSSession` does the same with boto3, which nothing else here needs, but passes the scheme and
+    the addressing style of an endpoint on to nobody.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @classmethod
+    def hascreds(cls, config: dict[str, Any]) -> bool:
+        """True of GDAL options that can already read S3."""
+        return "AWS_ACCESS_KEY_ID" in config or "AWS_NO_SIGN_REQUEST" in config
+
+    def get_credential_options(self) -> dict[str, str]:
+        """Credentials, region and endpoint as GDAL options, renewed at every call."""
+        options: dict[str, str] = {}
+        credentials, region = (None, None) if self._settings.s3_anonymous else _aws_credentials(_aws_environment())
+        if self._settings.s3_anonymous:
+            options["AWS_NO_SIGN_REQUEST"] = "YES"
+        elif credentials is not None:
+            frozen = credentials.get_frozen_credentials()
+            options |= {"AWS_ACCESS_KEY_ID": frozen.access_key, "AWS_SECRET_ACCESS_KEY": frozen.secret_key}
+            if frozen.token:
+                options["AWS_SESSION_TOKEN"] = frozen.token
+        if region:
+            options["AWS_REGION"] = region
+        if self._settings.s3_endpoint_url:
+            endpoint = urlsplit(self._settings.s3_endpoint_url)
+            options |= {
+                "AWS_S3_ENDPOINT": endpoint.netloc + endpoint.path.rstrip("/"),
+                "AWS_HTTPS": "NO" if endpoint.scheme == "http" else "YES",
+                "AWS_VIRTUAL_HOSTING": "FALSE",
+            }
+        return options
+
+
+@lru_cache(maxsize=8)
+def _aws_credentials(environment: tuple[tuple[str, str], ...]) -> tuple[Any, str | None]:
+    # Kept because a machine without credentials is asked for them over the network, which takes a second.
+    session = botocore.session.Session()
+    return session.get_credentials(), session.get_config_variable("region")
+
+
+def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple[str, str]:
+    """What went wrong while reading or writing `url`, and what to do: two short lines without the address.
+
+    Understands what fsspec, s3fs, botocore, aiohttp and the operating system raise.
+    """
+    where = settings.s3_endpoint_url or "AWS"
+    names = {type(each).__name__ for each in _chain(error)}
+    codes = _error_codes(error)
+    if names & {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}:
+        return "No S3 credentials", "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or IMAGERAG_S3_ANONYMOUS=true"
+    if "ProfileNotFound" in names:
+        return "The AWS profile does not exist", "Correct AWS_PROFILE or ~/.aws/config"
+    bucket_only = is_s3(url) and "/" not in url.split("://", 1)[1].rstrip("/")
+    if "NoSuchBucket" in codes or (bucket_only and isinstance(error, FileNotFoundError)):
+        return f"The bucket does not exist at {where}", "Check the bucket name and IMAGERAG_S3_ENDPOINT_URL"
+    if names & {"EndpointConnectionError", "ConnectTimeoutError", "ClientConnectorError", "ConnectionRefusedError"}:
+        at = where if is_s3(url) else urlsplit(url).netloc
+        return f"Cannot connect to {at}", "Check the address, the network, and that the server runs"
+    if names & {"PermissionError"} or codes & {"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
+        if is_s3(url):
+            return f"Access denied by {where}", "Check the AWS_* keys and what they may read"
+        return "Permission denied", "Make it readable for this user"
+    if isinstance(error, FileNotFoundError):
+        return "Not found", "Check the path" if not is_remote(url) else "Check the address"
+    detail = str(error).strip().split("\n")[0] or type(error).__name__
+    return f"Cannot be read ({detail[:200]})", "Check that it can be opened from this machine"
+
+
+def _chain(error: BaseException | None) -> Iterable[BaseException]:
+    seen: list[BaseException] = []
+    while error is not None and all(error is not each for each in seen):
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    return seen
+
+
+def _error_codes(error: BaseException) -> set[str]:
+    codes: set[str] = set()
+    for each in _chain(error):
+        response = getattr(each, "response", None)
+        if isinstance(response, dict):
+            codes.add(str(response.get("Error", {}).get("Code", "")))
+        status = getattr(each, "status", None)
+        if isinstance(status, int):
+            codes.add(str(status))
+    return codes - {""}

@@ -1,0 +1,172 @@
+"""Reading and listing JSON documents, and telling which kind of STAC they are.
+
+Every byte of JSON that is not an API's search result comes through here.  What an item means does not belong here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from imagerag_assets.errors import SourceError
+from imagerag_assets.objects_fs import absolute_href, explain_failure, filesystem, is_http, is_remote, is_s3
+from imagerag_assets.settings import Settings
+
+_SUFFIXES = (".json", ".geojson")
+_BATCH = 32
+#: A larger document in a folder is no item; reading it to find out would cost more than it tells.
+_LARGEST_LISTED = 64 * 2**20
+
+
+class Kind(Enum):
+    """What a JSON document is."""
+
+    ITEM = "item"
+    ITEMS = "item collection"
+    CATALOG = "catalog or collection"
+    API = "API landing page"
+    OTHER = "not STAC"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A JSON object and where it was read."""
+
+    href: str
+    content: dict[str, Any]
+
+    @property
+    def kind(self) -> Kind:
+        """Which kind of STAC this is."""
+        return kind_of(self.content)
+
+    def links(self, *relations: str) -> list[str]:
+        """Absolute hrefs of the links with one of these relations, in order; links without an href are left out."""
+        links = self.content.get("links")
+        return [
+            absolute_href(link["href"], self.href)
+            for link in (links if isinstance(links, list) else [])
+            if isinstance(link, dict) and link.get("rel") in relations and isinstance(link.get("href"), str)
+        ]
+
+
+def kind_of(content: dict[str, Any]) -> Kind:
+    """Tell an item, an item collection, a catalog and an API's landing page from each other and from other JSON."""
+    kind, links = content.get("type"), content.get("links")
+    if kind == "Feature":
+        return Kind.ITEM if "stac_version" in content or "assets" in content else Kind.OTHER
+    if kind == "FeatureCollection":
+        features = content.get("features")
+        first = features[0] if isinstance(features, list) and features else None
+        is_stac = "stac_version" in content or first is None
+        is_stac = is_stac or (isinstance(first, dict) and kind_of(first) is Kind.ITEM)
+        return Kind.ITEMS if is_stac and isinstance(features, list) else Kind.OTHER
+    if not isinstance(links, list) or not ("stac_version" in content or kind in ("Catalog", "Collection")):
+        return Kind.OTHER
+    if any(isinstance(link, dict) and link.get("rel") == "search" for link in links):
+        return Kind.API
+    return Kind.CATALOG
+
+
+def read_document(href: str, settings: Settings) -> Document:
+    """Read one JSON object from a path, an ``s3://`` or an ``http(s)://`` address.
+
+    Raises:
+        SourceError: it is missing, cannot be reached or read, or is not a JSON object.
+    """
+    try:
+        fs, path = filesystem(href, settings)
+        return Document(href, parse(fs.cat_file(path), href))
+    except SourceError:
+        raise
+    except IsADirectoryError:
+        raise SourceError("This is a folder, not a JSON document", fix="Name a document in it", href=href) from None
+    except Exception as error:  # fsspec, s3fs, botocore and aiohttp share no base class
+        raise failure(error, href, settings) from error
+
+
+def failure(error: BaseException, href: str, settings: Settings) -> SourceError:
+    """The one-line error for whatever a file system raised."""
+    message, fix = explain_failure(error, href, settings)
+    return SourceError(message, fix=fix, href=href)
+
+
+def parse(data: bytes, href: str) -> dict[str, Any]:
+    """Parse one JSON object; NaN and infinities, which JSON does not have, become null.
+
+    Raises:
+        SourceError: it is not a JSON object.
+    """
+    if not data.strip():
+        raise SourceError("The document is empty", fix="Write it again", href=href)
+    try:
+        content = json.loads(data.decode("utf-8-sig"), parse_constant=lambda _: None)
+    except (ValueError, RecursionError) as error:
+        detail = str(error) if not isinstance(error, RecursionError) else "nested too deeply"
+        raise SourceError(f"This is not JSON ({detail[:100]})", fix="Name a STAC document or API", href=href) from None
+    if not isinstance(content, dict):
+        raise SourceError("This JSON is not an object, so not STAC", fix="Name a STAC document or API", href=href)
+    return content
+
+
+def is_folder(href: str, settings: Settings) -> bool:
+    """True of a folder, a bucket, and a prefix with objects below it.
+
+    Raises:
+        SourceError: there is nothing of that name, or it cannot be reached.
+    """
+    if is_http(href) or (is_s3(href) and href.lower().endswith(_SUFFIXES)):
+        return False
+    try:
+        fs, path = filesystem(href, settings)
+        if is_s3(href) and not path:
+            raise SourceError("The address names no bucket", fix="Give s3://bucket/prefix", href=href)
+        return bool(fs.info(path)["type"] == "directory")
+    except SourceError:
+        raise
+    except Exception as error:  # see read_document
+        raise failure(error, href, settings) from error
+
+
+def list_documents(folder: str, settings: Settings) -> list[str]:
+    """Addresses of the JSON documents in a folder or below a prefix, at any depth, sorted.
+
+    Raises:
+        SourceError: the folder is missing or cannot be reached.
+    """
+    try:
+        fs, path = filesystem(folder, settings)
+        found: dict[str, dict[str, Any]] = fs.find(path, detail=True)
+        if not found:
+            fs.ls(path)  # find() takes a missing bucket for an empty one
+    except Exception as error:  # see read_document
+        raise failure(error, folder, settings) from error
+    scheme = folder.split("://", 1)[0] + "://" if is_remote(folder) else ""
+    return sorted(
+        scheme + name
+        for name, info in found.items()
+        if name.lower().endswith(_SUFFIXES) and (info.get("size") or 0) <= _LARGEST_LISTED
+    )
+
+
+def read_documents(hrefs: Sequence[str], settings: Settings) -> Iterator[tuple[str, Document | SourceError]]:
+    """Read many documents of one file system, some at a time, in order; a failure takes its document's place."""
+    for start in range(0, len(hrefs), _BATCH):
+        batch = hrefs[start : start + _BATCH]
+        fs, _ = filesystem(batch[0], settings)
+        paths = [filesystem(href, settings)[1] for href in batch]
+        contents = fs.cat(paths, on_error="return")
+        for href, path in zip(batch, paths, strict=True):
+            data = contents[path]
+            try:
+                yield (
+                    href,
+                    failure(data, href, settings)
+                    if isinstance(data, BaseException)
+                    else Document(href, parse(data, href)),
+                )
+            except SourceError as error:
+                yield href, error

@@ -1,0 +1,229 @@
+"""From the JSON of one item to a validated :class:`Scene`.
+
+Migration, the checks that an item is usable, its time and place, and its etag live here.  Finding items does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from copy import deepcopy
+from datetime import UTC, datetime
+from typing import Any
+
+import pystac
+
+from imagerag_assets.errors import ItemError
+from imagerag_assets.objects_fs import absolute_href, explain_failure, filesystem, is_http, is_remote, note_version
+from imagerag_assets.settings import Settings
+from imagerag_assets.stac.imagery import select_imagery
+from imagerag_assets.stac.keys import scene_key
+from imagerag_assets.stac.types import Imagery, Scene
+
+_CURRENT_VERSIONS = re.compile(r"1\.[01]\.\d+")
+_SIGNATURE = re.compile(r"[?&](X-Amz-Signature|Signature|sig)=", re.IGNORECASE)
+#: Given to pystac, which refuses an item without any time; never shown.
+_PLACEHOLDER_TIME = "1970-01-01T00:00:00Z"
+
+
+def scene_from_item(
+    content: dict[str, Any], *, item_href: str | None, base: str, source: str, settings: Settings
+) -> Scene:
+    """Validate one item.
+
+    Args:
+        content: The item's JSON as it was read; not changed.
+        item_href: Where the item itself is, if anywhere.
+        base: The document against which relative asset hrefs are resolved.
+        source: What the person gave.
+        settings: Say which assets are imagery, and how S3 is reached.
+
+    Raises:
+        ItemError: the id is unusable, the JSON is no valid item, no asset is imagery, or a file of the imagery is
+            missing, empty or unreadable.
+    """
+    item_id = content.get("id")
+    collection = content.get("collection") if isinstance(content.get("collection"), str) else None
+    key = scene_key(collection or None, item_id)  # type: ignore[arg-type]
+    notes: list[str] = []
+    item = _parse(content, key, base, notes)
+    imagery = select_imagery(item, settings)
+    if imagery.modality == "other":
+        notes.append(
+            f"The bands of asset {imagery.bands[0].asset_key} are not described; IMAGERAG_ASSET_KEYS and "
+            "IMAGERAG_BAND_NAMES say which ones to show"
+        )
+    versions = {href: _file_version(asset_key, href, key, settings) for asset_key, href in _files(imagery)}
+    acquired_at = _acquired_at(content, item, notes)
+    return Scene(
+        scene_key=key,
+        item_id=item.id,
+        collection=collection or None,
+        source=source,
+        item_href=item_href,
+        etag=_etag(content, imagery, versions),
+        acquired_at=acquired_at,
+        bbox=_bbox(content, notes),
+        geometry=content["geometry"] if isinstance(content.get("geometry"), dict) else None,
+        imagery=imagery,
+        cloud_cover=_percent(item.properties.get("eo:cloud_cover")),
+        properties=_properties(content),
+        notes=tuple(notes),
+    )
+
+
+def _properties(content: dict[str, Any]) -> dict[str, Any]:
+    properties = content.get("properties")
+    return deepcopy(properties) if isinstance(properties, dict) else {}
+
+
+def _parse(content: dict[str, Any], key: str, base: str, notes: list[str]) -> pystac.Item:
+    """The item as pystac sees it: migrated, with absolute asset hrefs and without links, which are not needed here."""
+    problem = _malformed(content, base)
+    if problem:
+        raise ItemError(f"This is not a valid STAC item: {problem}", fix="Correct the item", scene=key)
+    prepared = deepcopy(content) | {"links": [], "properties": _properties(content)}
+    prepared.setdefault("geometry", None)
+    prepared.setdefault("stac_extensions", [])
+    for asset in prepared["assets"].values():
+        asset["href"] = absolute_href(asset["href"], base)
+    times = prepared["properties"]
+    if not times.get("datetime"):
+        one = times.get("start_datetime") or times.get("end_datetime")
+        times |= {"start_datetime": one, "end_datetime": times.get("end_datetime") or one} if one else {}
+        times["datetime"] = None if one else _PLACEHOLDER_TIME
+    version = str(content.get("stac_version", "unknown"))
+    if not _CURRENT_VERSIONS.fullmatch(version):
+        notes.append(f"Migrated from STAC {version}")
+    try:
+        return pystac.Item.from_dict(prepared, migrate=True, preserve_dict=False)
+    except Exception as error:  # pystac raises whatever malformed JSON leads it to
+        detail = str(error).split("\n")[0][:150] or type(error).__name__
+        raise ItemError(f"This is not a valid STAC item: {detail}", fix="Correct the item", scene=key) from error
+
+
+def _malformed(content: dict[str, Any], base: str) -> str:
+    assets = content.get("assets")
+    if not isinstance(assets, dict):
+        return "it has no assets object"
+    for name, asset in assets.items():
+        if not isinstance(asset, dict) or not isinstance(asset.get("href"), str) or not asset["href"]:
+            return f"asset {name} has no href"
+        if "\x00" in asset["href"]:
+            return f"the href of asset {name} has control characters"
+        if asset["href"].startswith("file:") and is_remote(base):
+            return f"asset {name} of a remote item names a file of this machine"
+    return "" if isinstance(content.get("properties", {}), dict) else "its properties are not an object"
+
+
+def _acquired_at(content: dict[str, Any], item: pystac.Item, notes: list[str]) -> datetime | None:
+    properties = _properties(content)
+    moment = item.datetime or item.common_metadata.start_datetime
+    if not any(properties.get(name) for name in ("datetime", "start_datetime", "end_datetime")):
+        notes.append("The item has no time")
+        return None
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _bbox(content: dict[str, Any], notes: list[str]) -> tuple[float, float, float, float] | None:
+    """The item's bbox without heights, else the extent of its geometry; None with a note if there is neither."""
+    given = content.get("bbox")
+    if isinstance(given, list) and len(given) in (4, 6) and all(_is_finite(value) for value in given):
+        west, south = given[0], given[1]
+        east, north = given[len(given) // 2], given[len(given) // 2 + 1]
+    else:
+        points = list(_positions(content.get("geometry")))
+        if not points:
+            notes.append("The item has no usable bbox or geometry")
+            return None
+        west, east = min(x for x, _ in points), max(x for x, _ in points)
+        south, north = min(y for _, y in points), max(y for _, y in points)
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+        notes.append("The item's bbox is not in degrees of longitude and latitude")
+        return None
+    return float(west), float(south), float(east), float(north)
+
+
+def _positions(part: object) -> Iterator[tuple[float, float]]:
+    if isinstance(part, dict):
+        for inner in (part.get("coordinates"), part.get("geometries")):
+            yield from _positions(inner)
+    elif isinstance(part, list):
+        if len(part) >= 2 and _is_finite(part[0]) and _is_finite(part[1]):
+            yield part[0], part[1]
+        else:
+            for inner in part:
+                yield from _positions(inner)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+
+
+def _percent(value: object) -> float | None:
+    return float(value) if _is_finite(value) and 0 <= value <= 100 else None  # type: ignore[operator, arg-type]
+
+
+def _files(imagery: Imagery) -> list[tuple[str, str]]:
+    return list({band.href: (band.asset_key, band.href) for band in imagery.bands}.values())
+
+
+def _file_version(asset_key: str, href: str, scene: str, settings: Settings) -> str:
+    """What changes when the file does, without reading it; empty for http(s), where only the item can tell.
+
+    Raises:
+        ItemError: the file is missing, empty or unreachable.
+    """
+    if is_http(href) or href.startswith("/vsi"):
+        return ""
+    ids = {"scene": scene, "asset": asset_key, "href": href}
+    try:
+        version, size, is_file = _remote_version(href, settings) if is_remote(href) else _local_version(href)
+    except FileNotFoundError as error:
+        message, fix = explain_failure(error, href, settings)
+        message = "The file of an asset does not exist" if message == "Not found" else message
+        raise ItemError(message, fix="Upload the file or correct its href", **ids) from error
+    except Exception as error:  # fsspec, s3fs and botocore share no base class
+        message, fix = explain_failure(error, href, settings)
+        raise ItemError(f"The file of an asset cannot be read: {message}", fix=fix, **ids) from error
+    if not is_file:
+        raise ItemError("The href of an asset is a folder", fix="Name the file", **ids)
+    if size == 0:
+        raise ItemError("The file of an asset is empty", fix="Upload the file again", **ids)
+    return version
+
+
+def _local_version(path: str) -> tuple[str, int, bool]:
+    about = os.stat(path)
+    return f"{about.st_size}:{about.st_mtime_ns}", about.st_size, stat.S_ISREG(about.st_mode)
+
+
+def _remote_version(href: str, settings: Settings) -> tuple[str, int, bool]:
+    fs, path = filesystem(href, settings)
+    about = fs.info(path)
+    token = about.get("ETag") or about.get("LastModified") or about.get("mtime") or ""
+    version = f"{about.get('size')}:{token}"
+    note_version(href, settings, version)
+    return version, int(about.get("size") or 0), about["type"] == "file"
+
+
+def _etag(content: dict[str, Any], imagery: Imagery, versions: dict[str, str]) -> str:
+    """sha256 over the item without its links, the bands chosen, and the versions of their files.
+
+    Where a file is does not count, and neither does the signature of a signed address, which is new at every search.
+    """
+    stable = {name: value for name, value in content.items() if name != "links"}
+    stable["assets"] = {name: asset | {"href": _unsigned(asset["href"])} for name, asset in stable["assets"].items()}
+    bands = [(band.asset_key, band.index, versions[band.href]) for band in imagery.bands]
+    text = json.dumps([stable, bands], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _unsigned(href: str) -> str:
+    return href.split("?", 1)[0] if _SIGNATURE.search(href) else href

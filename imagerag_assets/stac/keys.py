@@ -1,0 +1,64 @@
+"""Scene keys: the one name a scene has in partitions, shards, collections and on the command line.
+
+Only the naming rule lives here; whether two items share a key is seen where items are listed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+
+from imagerag_assets.errors import ItemError
+
+MAX_LENGTH = 200
+_ALLOWED = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+_DIGEST_LENGTH = 12
+
+
+def is_scene_key(text: str) -> bool:
+    """True if `text` has the form of a scene key and cannot be mistaken for a hidden file or a parent folder."""
+    return bool(_ALLOWED.fullmatch(text)) and not text.startswith(".")
+
+
+def scene_key(collection: str | None, item_id: str) -> str:
+    """The scene key of an item: its id, or ``collection.id``.
+
+    Where that is longer than 200 characters or has characters a key may not have, these are replaced and twelve hex
+    digits of a sha256 over the original are appended, so that different items keep different keys.
+
+    Raises:
+        ItemError: the id is empty, is no text, starts with a dot, or has path or control characters.
+    """
+    problem = _problem(item_id)
+    if problem:
+        raise ItemError(f"The item id {problem}", fix="Give the item another id", id=repr(item_id)[:120])
+    plain = f"{collection}.{item_id}" if collection else item_id
+    return plain if is_scene_key(plain) else _safe(plain, json.dumps([collection or None, item_id]))
+
+
+def safe_key(text: object) -> str:
+    """A key-like name for something that has no valid scene key, for reports about it."""
+    plain = str(text)
+    return plain if is_scene_key(plain) else _safe(plain, json.dumps([None, plain]))
+
+
+def _problem(item_id: object) -> str:
+    if not isinstance(item_id, str):
+        return "is not text"
+    if not item_id.strip():
+        return "is empty"
+    if "/" in item_id or "\\" in item_id:
+        return "has path characters"
+    if any(unicodedata.category(character).startswith("C") for character in item_id):
+        return "has control characters"
+    if item_id.startswith("."):
+        return "starts with a dot"
+    return ""
+
+
+def _safe(plain: str, original: str) -> str:
+    digest = hashlib.sha256(original.encode()).hexdigest()[:_DIGEST_LENGTH]
+    readable = re.sub(r"[^A-Za-z0-9_.-]+", "_", plain).lstrip(".")[: MAX_LENGTH - _DIGEST_LENGTH - 1]
+    return f"{readable}-{digest}" if readable else f"item-{digest}"

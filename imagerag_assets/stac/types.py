@@ -1,0 +1,119 @@
+"""What validation of a STAC item yields: frozen records that can be stored as JSON.
+
+Only data and its JSON form live here.  Finding, choosing and checking happen in the other modules of this package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from imagerag_assets.errors import ImageRAGError
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band of one raster file."""
+
+    asset_key: str
+    """Key of the asset in the item."""
+    href: str
+    """Absolute path or address of the file."""
+    index: int
+    """Band number in the file, from 1."""
+    name: str | None = None
+    """Name the item gives the band, e.g. ``B04``."""
+    common_name: str | None = None
+    """Common name by the STAC eo extension, e.g. ``red``."""
+
+
+@dataclass(frozen=True)
+class Imagery:
+    """Which bands are shown to an encoder."""
+
+    bands: tuple[Band, ...]
+    """Exactly three, in the order red, green, blue; the same one three times for panchromatic and SAR."""
+    modality: str
+    """``optical``, ``panchromatic``, ``sar``; ``other`` where the item does not say what its bands are: the bands are
+    then 1, 2, 3 of one file, and who opens it takes band 1 three times if it has fewer than three."""
+    asset_keys: tuple[str, ...]
+    """The assets used, each once, in the order of `bands`."""
+
+    @property
+    def hrefs(self) -> tuple[str, ...]:
+        """The files used, each once, in the order of `bands`."""
+        return tuple(dict.fromkeys(band.href for band in self.bands))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An item that passed validation."""
+
+    scene_key: str
+    item_id: str
+    collection: str | None
+    source: str
+    """What the person gave: a path, an s3:// address, the URL of an API."""
+    item_href: str | None
+    """Absolute path or address of the item's JSON, if it has one."""
+    etag: str
+    """Lower-case hex; changes when the item or one of its imagery files changes."""
+    acquired_at: datetime | None
+    """Aware, UTC."""
+    bbox: tuple[float, float, float, float] | None
+    """West, south, east, north in degrees; west > east where the scene crosses the antimeridian."""
+    geometry: dict[str, Any] | None
+    """GeoJSON geometry in lon/lat."""
+    imagery: Imagery
+    cloud_cover: float | None
+    """Percent, 0-100."""
+    properties: dict[str, Any] = field(default_factory=dict)
+    """The item's properties, JSON values only."""
+    notes: tuple[str, ...] = ()
+    """What a person should know, e.g. that the time is missing."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form; :meth:`from_dict` reads it back to an equal scene."""
+        record = asdict(self)
+        record["acquired_at"] = None if self.acquired_at is None else self.acquired_at.isoformat()
+        record["bbox"] = None if self.bbox is None else list(self.bbox)
+        record["notes"] = list(self.notes)
+        record["imagery"] = {
+            "bands": [asdict(band) for band in self.imagery.bands],
+            "modality": self.imagery.modality,
+            "asset_keys": list(self.imagery.asset_keys),
+        }
+        return record
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Scene:
+        """Read what :meth:`to_dict` wrote, from Python or parsed from JSON.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not such a record.
+        """
+        values = dict(record)
+        imagery = values["imagery"]
+        values["imagery"] = Imagery(
+            bands=tuple(Band(**band) for band in imagery["bands"]),
+            modality=imagery["modality"],
+            asset_keys=tuple(imagery["asset_keys"]),
+        )
+        if values["acquired_at"] is not None:
+            values["acquired_at"] = datetime.fromisoformat(values["acquired_at"]).astimezone(UTC)
+        if values["bbox"] is not None:
+            west, south, east, north = (float(value) for value in values["bbox"])
+            values["bbox"] = (west, south, east, north)
+        values["notes"] = tuple(values.get("notes", ()))
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class FailedItem:
+    """An item (or a branch of a catalog) that cannot be used; the others go on."""
+
+    scene_key: str
+    """The scene key if the id gives one, else the id made safe."""
+    item_href: str | None
+    error: ImageRAGError
