@@ -1,0 +1,112 @@
+"""Grouping patches into super-tiles: one aligned read each, from which every patch of the group is cut.
+
+Which pixels to read together and where a patch lies in them belong here; reading is `raster.reader`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagerag_assets.patches.types import Division, Intervals, LevelGrid, Patch
+
+DEFAULT_SUPERTILE_PX = 3584  # 28 strides of 128 px, 7 blocks of 512 px
+
+# COG blocks are 256 or 512 px; a read that starts on a multiple of 512 px of its level decodes no block for a sliver.
+BLOCK_PX = 512
+
+
+@dataclass(frozen=True, slots=True)
+class SuperTile:
+    """One read and the patches cut from it."""
+
+    index: int
+    """Position in the deterministic order of :func:`supertiles`, stable for a division, size and `supertile_px`."""
+    level: int
+    """Read level: pixels are read at ``1 / 2**level`` of the native resolution."""
+    window: tuple[int, int, int, int]
+    """(x0, y0, x1, y1) in native pixels, half-open; beyond the scene only where its patches are."""
+    shape_px: tuple[int, int]
+    """(height, width) of the read in level pixels."""
+    patches: tuple[Patch, ...]
+
+    def cut(self, patch: Patch) -> tuple[slice, slice]:
+        """Rows and columns of `patch` in an array of :attr:`shape_px`.
+
+        Exact for windows that are multiples of ``2**level``; the windows that were moved back to the scene's border are
+        off by at most half a level pixel.
+        """
+        x0, y0, _, _ = self.window
+        height, width = self.shape_px
+        rows = _cut(patch.y0 - y0, patch.y1 - patch.y0, self.level, height)
+        cols = _cut(patch.x0 - x0, patch.x1 - patch.x0, self.level, width)
+        return rows, cols
+
+
+def supertiles(
+    division: Division, width: int, height: int, supertile_px: int = DEFAULT_SUPERTILE_PX
+) -> Iterator[SuperTile]:
+    """Every super-tile of a scene, lazily; every patch of the division is in exactly one.
+
+    Windows that start in the same cell of `supertile_px` level pixels a side (rounded to whole blocks) are read
+    together. A read is larger than a cell by what its last windows reach into the next one, and by at most a quarter of
+    a cell where a short rest at the border is joined to it.
+
+    Args:
+        division: How the scene is cut.
+        width: Native width in pixels.
+        height: Native height in pixels.
+        supertile_px: Side of a cell, in pixels of the level that is read.
+    """
+    index = 0
+    for grid in division.grids(width, height):
+        columns, rows = (_groups(axis, grid.read_level, supertile_px) for axis in (grid.x, grid.y))
+        for row_range in rows:
+            for col_range in columns:
+                yield _supertile(index, grid, row_range, col_range)
+                index += 1
+
+
+def supertile_count(division: Division, width: int, height: int, supertile_px: int = DEFAULT_SUPERTILE_PX) -> int:
+    """Number of super-tiles that :func:`supertiles` gives, without building any."""
+    return sum(
+        len(_groups(grid.x, grid.read_level, supertile_px)) * len(_groups(grid.y, grid.read_level, supertile_px))
+        for grid in division.grids(width, height)
+    )
+
+
+def _groups(axis: Intervals, level: int, supertile_px: int) -> list[range]:
+    """Consecutive intervals of one axis that are read together, as ranges of their indices."""
+    cell = max(BLOCK_PX, supertile_px // BLOCK_PX * BLOCK_PX) << level
+    cell_of: NDArray[np.int64] = axis[:, 0] // cell
+    firsts = np.flatnonzero(np.diff(cell_of, prepend=-1)).tolist()
+    groups = [range(first, end) for first, end in zip(firsts, [*firsts[1:], len(axis)], strict=True)]
+    if len(groups) > 1:
+        before, rest = groups[-2:]
+        reach = axis[rest[-1], 1] - cell_of[before[0]] * cell
+        if 4 * reach <= 5 * cell:
+            groups[-2:] = [range(before.start, rest.stop)]
+    return groups
+
+
+def _supertile(index: int, grid: LevelGrid, rows: range, cols: range) -> SuperTile:
+    level = grid.read_level
+    x0, y0 = (int(axis[part[0], 0]) for axis, part in ((grid.x, cols), (grid.y, rows)))
+    x0, y0 = (start // (BLOCK_PX << level) * (BLOCK_PX << level) for start in (x0, y0))
+    x1, y1 = (int(axis[part[0] : part[-1] + 1, 1].max()) for axis, part in ((grid.x, cols), (grid.y, rows)))
+    patches = tuple(grid.patch(row, col) for row in rows for col in cols)
+    return SuperTile(index, level, (x0, y0, x1, y1), (_ceil(y1 - y0, level), _ceil(x1 - x0, level)), patches)
+
+
+def _ceil(native_px: int, level: int) -> int:
+    return -(-native_px >> level)
+
+
+def _cut(offset: int, size: int, level: int, available: int) -> slice:
+    half = (1 << level) >> 1
+    length = max(1, min((size + half) >> level, available))
+    start = max(0, min((offset + half) >> level, available - length))
+    return slice(start, start + length)

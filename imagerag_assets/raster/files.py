@@ -1,0 +1,333 @@
+"""One raster file: what is in it, how its pixels and their validity are read, and overviews where it has none.
+
+Everything about a single file and GDAL is here. Putting files together to a scene is `raster.reader`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.transform import from_gcps
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window as RasterioWindow
+
+from imagerag_assets.errors import RasterError
+from imagerag_assets.objects_fs import gdal_path, is_remote
+from imagerag_assets.raster.types import Grid
+
+# Scenes without georeferencing are supported, and a note says so.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+
+_OVERVIEW_OPTIONS = {
+    "COMPRESS_OVERVIEW": "DEFLATE",
+    "ZLEVEL_OVERVIEW": 1,
+    "GDAL_TIFF_OVR_BLOCKSIZE": 512,
+    "BIGTIFF_OVERVIEW": "IF_SAFER",
+}
+
+# GDAL's names of the types that a virtual raster declares.
+_GDAL_TYPES = {
+    "uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16", "uint32": "UInt32", "int32": "Int32",
+    "uint64": "UInt64", "int64": "Int64", "float32": "Float32", "float64": "Float64",
+}  # fmt: skip
+_COMPLEX = {"complex_int16": "CInt16", "complex64": "CFloat32", "complex128": "CFloat64"}
+
+
+@dataclass(frozen=True)
+class RasterFile:
+    """What was found on opening a file; shared by threads, which each open a dataset of their own."""
+
+    href: str
+    path: str
+    """What GDAL opens: the file itself, or a virtual raster of the bands needed."""
+    indexes: tuple[int, ...]
+    """Band numbers needed, in `path`, each once."""
+    grid: Grid
+    dtype: str
+    """Of the file; complex files are read as float32 magnitudes."""
+    masked: bool
+    """The file has a mask of its own (a mask band or .msk file)."""
+    nodata: float | None
+    alpha: int | None
+    """Number of the alpha band in `path`."""
+    palette: NDArray[np.uint8] | None = field(default=None, compare=False)
+    """(256, 4) red, green, blue, alpha of a colour-mapped band."""
+    notes: tuple[str, ...] = ()
+    onto: Grid | None = None
+    """The grid that the file is warped onto while it is read, where it has another."""
+
+    @property
+    def is_complex(self) -> bool:
+        return self.dtype in _COMPLEX
+
+
+def describe(href: str, indexes: tuple[int, ...], *, or_first: bool = False) -> RasterFile:
+    """Open a file and note what reading needs to know. Call inside the rasterio environment.
+
+    Args:
+        href: Path or address of the file.
+        indexes: Band numbers needed, each once.
+        or_first: Take band 1 alone if the file has not all of them.
+
+    Raises:
+        RasterError: it cannot be opened, is too small, has a data type that is not imagery, or lacks a band.
+    """
+    path = gdal_path(href)
+    with failures(href, "opened"), rasterio.open(path) as dataset:
+        width, height = dataset.width, dataset.height
+        if min(width, height) < 2:
+            raise RasterError(f"image has {width}x{height} px", href=href, fix="Give an image of at least 2x2 px")
+        if max(indexes) > dataset.count and or_first:
+            indexes = (1,)
+        if max(indexes) > dataset.count:
+            raise RasterError(f"file has no band {max(indexes)}, only {dataset.count}", href=href,
+                              fix="Correct the item's bands, or set IMAGERAG_BAND_NAMES")  # fmt: skip
+        dtype = str(dataset.dtypes[indexes[0] - 1])
+        if dtype not in _GDAL_TYPES and dtype not in _COMPLEX:
+            raise RasterError(f"data type {dtype} is not supported", href=href, fix="Convert it to a real number type")
+        notes: list[str] = []
+        flags = dataset.mask_flag_enums[indexes[0] - 1]
+        masked = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
+        nodata = dataset.nodatavals[indexes[0] - 1]
+        file = RasterFile(
+            href=href,
+            path=path,
+            indexes=indexes,
+            grid=_grid(dataset, notes),
+            dtype=dtype,
+            masked=masked,
+            nodata=None if masked else nodata,
+            alpha=_alpha(dataset, indexes, notes),
+            palette=_palette(dataset, indexes),
+            notes=tuple(notes),
+        )
+    if not file.is_complex:
+        return file
+    return replace(file, path=virtual_raster(file), indexes=tuple(range(1, len(indexes) + 1)), nodata=None, alpha=None)
+
+
+def read(
+    dataset: Any, file: RasterFile, window: tuple[float, float, float, float], shape: tuple[int, int]
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Values (bands, h, w) and validity (h, w) of a window inside the file.
+
+    Decimated reads average what they cover, through overviews where there are any; enlarged ones are bilinear.
+
+    Args:
+        dataset: What :func:`open_file` gave in this thread.
+        file: Its description.
+        window: x0, y0, x1, y1 in pixels of `dataset`, possibly fractional.
+        shape: (h, w) of the result.
+
+    Raises:
+        RasterError: the pixels cannot be read.
+    """
+    x0, y0, x1, y1 = window
+    where = RasterioWindow(x0, y0, x1 - x0, y1 - y0)
+    indexes = list(file.indexes)
+    if file.palette is not None or shape == (y1 - y0, x1 - x0):
+        resampling = Resampling.nearest
+    else:
+        resampling = Resampling.average if shape[0] < y1 - y0 or shape[1] < x1 - x0 else Resampling.bilinear
+    with failures(file.href, "read"):
+        values = dataset.read(indexes, window=where, out_shape=(len(indexes), *shape), resampling=resampling)
+        valid = np.ones(shape, bool)
+        if file.masked:
+            valid &= dataset.read_masks(1, window=where, out_shape=shape) > 0
+        elif file.nodata is not None:
+            # One band at the nodata value is a dark or a bright pixel; all bands there are no pixel.
+            masks = dataset.read_masks(indexes, window=where, out_shape=(len(indexes), *shape))
+            valid &= masks.any(axis=0)
+        if file.alpha is not None:
+            valid &= dataset.read(file.alpha, window=where, out_shape=shape) > 0
+    if file.palette is not None:
+        colours = file.palette[np.clip(values[0], 0, 255)]
+        return np.moveaxis(colours[..., :3], -1, 0), valid & (colours[..., 3] > 0)
+    if file.is_complex:
+        with np.errstate(divide="ignore"):
+            values = 20 * np.log10(values)
+    if np.issubdtype(values.dtype, np.floating):
+        valid &= np.isfinite(values).all(axis=0)
+    return values, valid
+
+
+def open_file(file: RasterFile) -> Any:
+    """A rasterio dataset for the calling thread, warped if the file is; call inside the rasterio environment.
+
+    Raises:
+        RasterError: it cannot be opened.
+    """
+    with failures(file.href, "opened"):
+        dataset = rasterio.open(file.path)
+        if file.onto is None:
+            return dataset
+        grid = file.onto
+        return WarpedVRT(
+            dataset,
+            crs=grid.crs_wkt,
+            transform=rasterio.Affine(*grid.transform),
+            width=grid.width,
+            height=grid.height,
+            resampling=Resampling.bilinear,
+        )
+
+
+def warped(file: RasterFile, onto: Grid) -> RasterFile:
+    """The file, to be read on another grid."""
+    return replace(file, onto=onto)
+
+
+def with_overviews(file: RasterFile, folder: Path, etag: str) -> RasterFile:
+    """The file with overviews beside a virtual raster of it, built on the first call and found on later ones.
+
+    Averages in one pass over the file, with memory bounded by GDAL's block cache. Written aside, then renamed.
+
+    Args:
+        file: A file without overviews.
+        folder: Where to keep them; a third of the file's size is written.
+        etag: Changes when the file does.
+
+    Raises:
+        RasterError: the file cannot be read to its end.
+    """
+    name = hashlib.sha256(f"{file.href}\n{etag}\n{file.indexes}".encode()).hexdigest()[:24]
+    final = folder / name
+    if not final.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder))
+        try:
+            _build(file, aside / "image.vrt")
+            try:
+                aside.rename(final)
+            except OSError:
+                # Another process was first; its overviews are the same.
+                if not final.is_dir():
+                    raise
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    bands = len(file.indexes)
+    return replace(
+        file,
+        path=str(final / "image.vrt"),
+        indexes=tuple(range(1, bands + 1)),
+        alpha=None if file.alpha is None else bands + 1,
+    )
+
+
+def _build(file: RasterFile, vrt: Path) -> None:
+    vrt.write_text(file.path if file.is_complex else virtual_raster(file), encoding="utf-8")
+    longest = max(file.grid.width, file.grid.height)
+    factors = [2**power for power in range(1, 24) if longest > 128 * 2**power] or [2]
+    method = Resampling.nearest if file.palette is not None else Resampling.average
+    # With threads GDAL fetches many ranges at once, and then refuses servers that answer ranges with status 200.
+    threads = 1 if is_remote(file.href) else min(4, os.cpu_count() or 1)
+    with (
+        failures(file.href, "read"),
+        rasterio.Env(GDAL_NUM_THREADS=threads, **_OVERVIEW_OPTIONS),
+        rasterio.open(vrt, "r+") as dataset,
+    ):
+        dataset.build_overviews(factors, method)
+
+
+def virtual_raster(file: RasterFile) -> str:
+    """GDAL VRT of the bands that are needed, complex ones as magnitudes."""
+    size = f'rasterXSize="{file.grid.width}" rasterYSize="{file.grid.height}"'
+    source = f'<SourceFilename relativeToVRT="0">{escape(file.path)}</SourceFilename>'
+    parts = [f"<VRTDataset {size}>"]
+    if file.grid.crs_wkt is not None and not file.grid.gcps:
+        # A GDAL geotransform is the offset, then the terms of column and row.
+        a, b, c, d, e, f = file.grid.transform
+        parts.append(
+            f"<SRS>{escape(file.grid.crs_wkt)}</SRS><GeoTransform>{c!r},{a!r},{b!r},{f!r},{d!r},{e!r}</GeoTransform>"
+        )
+    wanted = [*file.indexes] if file.alpha is None else [*file.indexes, file.alpha]
+    for number, index in enumerate(wanted, start=1):
+        if file.is_complex:
+            kind = f'dataType="Float32" band="{number}" subClass="VRTDerivedRasterBand"'
+            inside = "<PixelFunctionType>mod</PixelFunctionType><SourceTransferType>CFloat32</SourceTransferType>"
+        else:
+            kind = f'dataType="{_GDAL_TYPES[file.dtype]}" band="{number}"'
+            inside = "" if file.nodata is None else f"<NoDataValue>{file.nodata!r}</NoDataValue>"
+            inside += "<ColorInterp>Alpha</ColorInterp>" if index == file.alpha else ""
+        picked = f"<SimpleSource>{source}<SourceBand>{index}</SourceBand></SimpleSource>"
+        parts.append(f"<VRTRasterBand {kind}>{inside}{picked}</VRTRasterBand>")
+    if file.masked:
+        picked = f"<SimpleSource>{source}<SourceBand>mask,{file.indexes[0]}</SourceBand></SimpleSource>"
+        parts.append(f'<MaskBand><VRTRasterBand dataType="Byte">{picked}</VRTRasterBand></MaskBand>')
+    return "".join([*parts, "</VRTDataset>"])
+
+
+@contextmanager
+def failures(href: str, verb: str) -> Iterator[None]:
+    """Turn rasterio's and GDAL's errors into one line that names the file."""
+    try:
+        yield
+    except (RasterioError, CPLE_BaseError, OSError) as error:
+        cause = error.__cause__ or error
+        detail = str(cause).split("\n", 1)[0].replace(gdal_path(href), "the file")
+        raise RasterError(f"image cannot be {verb} ({detail[:200]})", href=href,
+                          fix="Check that the file exists, is readable and complete") from error  # fmt: skip
+
+
+def _grid(dataset: Any, notes: list[str]) -> Grid:
+    crs, transform = dataset.crs, dataset.transform
+    points, points_crs = dataset.gcps
+    gcps = False
+    if crs is not None and not transform.is_identity:
+        pass
+    elif points and points_crs is not None:
+        crs, transform, gcps = points_crs, from_gcps(points), True
+        notes.append("ground control points only: approximate footprint")
+    else:
+        crs = None
+        notes.append("no CRS: windows are in pixels only")
+    return Grid(
+        width=dataset.width,
+        height=dataset.height,
+        crs_wkt=None if crs is None else crs.to_wkt(),
+        transform=(transform.a, transform.b, transform.c, transform.d, transform.e, transform.f),
+        has_overviews=bool(dataset.overviews(1)),
+        gcps=gcps,
+    )
+
+
+def _alpha(dataset: Any, indexes: tuple[int, ...], notes: list[str]) -> int | None:
+    """The alpha band, unless it is shown or holds data: some producers leave near infrared marked as alpha."""
+    marked = [number for number, kind in enumerate(dataset.colorinterp, start=1) if kind is ColorInterp.alpha]
+    if not marked or marked[0] in indexes:
+        return None
+    side = 256
+    x0, y0 = max(0, dataset.width - side) // 2, max(0, dataset.height - side) // 2
+    window = RasterioWindow(x0, y0, min(side, dataset.width - x0), min(side, dataset.height - y0))
+    values = dataset.read(marked[0], window=window)
+    between = (values > 0) & (values < values.max())
+    if between.mean() > 0.25:
+        notes.append(f"band {marked[0]} is marked as alpha but holds data: not used as a mask")
+        return None
+    return marked[0]
+
+
+def _palette(dataset: Any, indexes: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    if dataset.colorinterp[indexes[0] - 1] is not ColorInterp.palette:
+        return None
+    table = np.zeros((256, 4), np.uint8)
+    for value, colour in dataset.colormap(indexes[0]).items():
+        if 0 <= value < 256:
+            table[value] = colour
+    return table

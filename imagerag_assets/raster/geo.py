@@ -1,0 +1,125 @@
+"""Where windows are on the ground: lon/lat boxes and GeoJSON of pixel windows.
+
+Coordinates only: no reading. Longitude comes first everywhere. A box that crosses the antimeridian has west > east, as
+in GeoJSON and STAC.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pyproj import CRS, Transformer
+from shapely import affinity, box
+from shapely.geometry import Polygon, mapping
+from shapely.ops import unary_union
+
+from imagerag_assets.raster.types import Grid, Window
+
+# Corners and this many steps an edge follow a curved edge closely enough: 1/16 of its sagitta remains.
+_STEPS = 4
+
+_EARTH_RADIUS_M = 6_371_000
+
+
+def lonlat_boxes(grid: Grid, windows: ArrayLike) -> NDArray[np.float64]:
+    """Lon/lat boxes of many windows.
+
+    Args:
+        grid: The scene's grid.
+        windows: (n, 4) of x0, y0, x1, y1 in native pixels.
+
+    Returns:
+        float64 (n, 4) of west, south, east, north in degrees. Rows are NaN where there is no CRS or the window has no
+        place in it; west > east across the antimeridian; a window around a pole spans all longitudes.
+    """
+    pixels = np.asarray(windows, np.float64).reshape(-1, 4)
+    if grid.crs_wkt is None or not len(pixels):
+        return np.full((len(pixels), 4), np.nan)
+    lon, lat = _outlines(grid, pixels)
+    turns, lon = _unwrapped(lon)
+    west, east, south, north = lon.min(axis=1), lon.max(axis=1), lat.min(axis=1), lat.max(axis=1)
+    shift = 360.0 * np.floor((west + 180.0) / 360.0)
+    west, east = west - shift, east - shift
+    east = np.where(east > 180.0, east - 360.0, east)
+    polar = np.abs(turns) > 180.0
+    north = np.where(polar & (lat.mean(axis=1) > 0), 90.0, north)
+    south = np.where(polar & (lat.mean(axis=1) < 0), -90.0, south)
+    boxes = np.stack([np.where(polar, -180.0, west), south, np.where(polar, 180.0, east), north], axis=1)
+    boxes[~np.isfinite(boxes).all(axis=1)] = np.nan
+    return boxes
+
+
+def pixel_window_to_lonlat_bbox(grid: Grid, window: Window) -> tuple[float, float, float, float] | None:
+    """(west, south, east, north) of one window in degrees, or None where it has no place on the ground."""
+    bbox = lonlat_boxes(grid, [window])[0]
+    if np.isnan(bbox).any():
+        return None
+    west, south, east, north = bbox.tolist()
+    return (west, south, east, north)
+
+
+def window_geometry(grid: Grid, window: Window) -> dict[str, Any] | None:
+    """GeoJSON geometry of a window's outline in lon/lat, or None where it has no place on the ground.
+
+    A MultiPolygon of two halves where it crosses the antimeridian, as RFC 7946 asks; the lon/lat box around a pole.
+    """
+    bbox = pixel_window_to_lonlat_bbox(grid, window)
+    if bbox is None:
+        return None
+    lon, lat = _outlines(grid, np.asarray([window], np.float64))
+    turns, lon = _unwrapped(lon)
+    if abs(turns[0]) > 180.0:
+        return dict(mapping(box(*bbox)))
+    outline = Polygon(zip(lon[0], lat[0], strict=True)).buffer(0)
+    if lon.min() >= -180.0 and lon.max() <= 180.0:
+        return dict(mapping(outline))
+    halves = [
+        affinity.translate(outline.intersection(box(-180.0 + turn, -90, 180.0 + turn, 90)), -turn)
+        for turn in (-360.0, 0.0, 360.0)
+    ]
+    return dict(mapping(unary_union([half for half in halves if half.area > 0])))
+
+
+def window_feature(grid: Grid, window: Window, properties: dict[str, Any]) -> dict[str, Any]:
+    """GeoJSON Feature of a window; its geometry is null where it has no place on the ground."""
+    bbox = pixel_window_to_lonlat_bbox(grid, window)
+    feature = {"type": "Feature", "properties": properties, "geometry": window_geometry(grid, window)}
+    return feature if bbox is None else feature | {"bbox": list(bbox)}
+
+
+def is_earth(crs_wkt: str) -> bool:
+    """False of a CRS of another body, whose lon/lat are that body's own."""
+    ellipsoid = CRS.from_wkt(crs_wkt).ellipsoid
+    return ellipsoid is None or abs(ellipsoid.semi_major_metre - _EARTH_RADIUS_M) < 100_000
+
+
+def _outlines(grid: Grid, pixels: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lon and lat, (n, 4 * _STEPS) each, of points around the windows, from the upper left corner clockwise."""
+    t = np.arange(_STEPS) / _STEPS
+    zero, one = np.zeros(_STEPS), np.ones(_STEPS)
+    u, v = np.concatenate([t, one, 1 - t, zero]), np.concatenate([zero, t, one, 1 - t])
+    x0, y0, x1, y1 = (pixels[:, [index]] for index in range(4))
+    col, row = x0 + (x1 - x0) * u, y0 + (y1 - y0) * v
+    a, b, c, d, e, f = grid.transform
+    lon, lat = _to_lonlat(grid.crs_wkt or "").transform(a * col + b * row + c, d * col + e * row + f)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isfinite(lon), lon, np.nan), np.where(np.isfinite(lat), lat, np.nan)
+
+
+def _unwrapped(lon: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Degrees by which each outline turns around the axis (0, or +-360 around a pole), and continuous longitudes."""
+    steps = np.diff(lon, axis=1, append=lon[:, :1])
+    steps -= 360.0 * np.round(steps / 360.0)
+    start = lon[:, :1] - 360.0 * np.floor((lon[:, :1] + 180.0) / 360.0)
+    return steps.sum(axis=1), np.concatenate([start, start + np.cumsum(steps[:, :-1], axis=1)], axis=1)
+
+
+@lru_cache(maxsize=64)
+def _to_lonlat(crs_wkt: str) -> Transformer:
+    crs = CRS.from_wkt(crs_wkt)
+    own = crs.geodetic_crs
+    target = CRS.from_epsg(4326) if own is None or is_earth(crs_wkt) else own
+    return Transformer.from_crs(crs, target, always_xy=True)

@@ -1,0 +1,325 @@
+"""Reading a scene: windows of its render at any level, its overview, and a lazy view.
+
+Putting the files of a scene on one grid, rendering and padding belong here. What one file needs is `raster.files`',
+display limits are `raster.render`'s, and which windows to read is `patches`'.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import rioxarray
+import xarray as xr
+from numpy.typing import NDArray
+from PIL import Image
+from rasterio.crs import CRS
+from rasterio.transform import Affine
+
+from imagerag_assets.errors import RasterError
+from imagerag_assets.objects_fs import rasterio_env
+from imagerag_assets.raster.files import RasterFile, describe, failures, open_file, read, warped, with_overviews
+from imagerag_assets.raster.geo import is_earth
+from imagerag_assets.raster.render import apply_render, compute_render
+from imagerag_assets.raster.types import Grid, RenderSpec, Window
+from imagerag_assets.settings import Settings
+from imagerag_assets.stac.types import Scene
+
+STATISTICS_PX = 1024
+"""Longest side of the overview from which display limits are computed."""
+
+Picture = tuple[NDArray[np.uint8], NDArray[np.bool_]]
+"""uint8 (h, w, 3) and the validity (h, w) of its pixels; pixels that are not valid are 0."""
+
+
+class SceneReader:
+    """Reads one scene. Use as a context manager; any number of threads may read at once, each on handles of its own.
+
+    Args:
+        scene: The scene.
+        settings: Stretch percentiles, size of a super-tile, S3 options.
+        render: The scene's stored render; computed from an overview when first needed if None.
+        scratch: Folder that keeps overviews built for large files that have none; a temporary one if None.
+
+    Raises:
+        RasterError: a file cannot be opened, is too small, or the files lie on grids that do not belong together.
+    """
+
+    def __init__(
+        self, scene: Scene, settings: Settings, render: RenderSpec | None = None, scratch: Path | None = None
+    ) -> None:
+        self.scene = scene
+        self._settings = settings
+        self._render = render
+        self._scratch = scratch
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._lock = threading.RLock()
+        self._local = threading.local()
+        self._opened: list[Any] = []
+        self._closed = False
+        self._built: dict[int, RasterFile] = {}
+        with self._environment():
+            self._files, self._order = self._describe()
+        self._grid = max((file.grid for file in self._files), key=lambda grid: grid.width * grid.height)
+        self._files = [self._aligned(file) for file in self._files]
+        self._notes = list(dict.fromkeys(note for file in self._files for note in file.notes))
+        if self._grid.crs_wkt is not None and not is_earth(self._grid.crs_wkt):
+            self._notes.append("the CRS is not of the Earth: longitude and latitude are that body's own")
+        overviews = all(file.grid.has_overviews for file in self._files)
+        self._grid = replace(self._grid, has_overviews=overviews)
+
+    def __enter__(self) -> SceneReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every handle, of all threads, and remove temporary overviews."""
+        with self._lock:
+            self._closed = True
+            for dataset in self._opened:
+                dataset.close()
+            self._opened.clear()
+            if self._temporary is not None:
+                self._temporary.cleanup()
+                self._temporary = None
+
+    @property
+    def grid(self) -> Grid:
+        """The native grid: that of the finest band."""
+        return self._grid
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about this raster; grows when overviews have to be built."""
+        return tuple(self._notes)
+
+    @property
+    def render(self) -> RenderSpec:
+        """The render, computed on first use from an overview of at most 1024 px if none was given.
+
+        Raises:
+            RasterError: the pixels cannot be read, or none is valid.
+        """
+        with self._lock:
+            if self._render is None:
+                grid = self._grid
+                values, valid = self._values(grid.window, _fitted(grid.width, grid.height, STATISTICS_PX))
+                first = self._files[0]
+                try:
+                    self._render = compute_render(
+                        values,
+                        valid,
+                        self._order,
+                        source_dtype=first.dtype if len({file.dtype for file in self._files}) == 1 else "mixed",
+                        modality=self.scene.imagery.modality,
+                        percentiles=self._settings.stretch_percentiles,
+                        decibels=first.is_complex,
+                    )
+                except RasterError as error:
+                    raise RasterError(error.message, fix=error.fix, href=first.href) from None
+            return self._render
+
+    def read(self, window: Window, level: int = 0, *, out_shape: tuple[int, int] | None = None) -> Picture:
+        """A window of the render.
+
+        Args:
+            window: x0, y0, x1, y1 in native pixels; may reach beyond the scene.
+            level: The window is read at ``1 / 2**level`` of the native resolution, its sides rounded up.
+            out_shape: (h, w) of the result instead of `level`.
+
+        Returns:
+            uint8 (h, w, 3) and bool (h, w); pixels outside the scene or without data are 0 and False.
+
+        Raises:
+            RasterError: the window is empty, or the pixels cannot be read.
+        """
+        x0, y0, x1, y1 = window
+        if x1 <= x0 or y1 <= y0:
+            raise RasterError(f"window {window} is empty", scene=self.scene.scene_key)
+        height, width = out_shape or (-(-(y1 - y0) >> level), -(-(x1 - x0) >> level))
+        inside = (max(x0, 0), max(y0, 0), min(x1, self._grid.width), min(y1, self._grid.height))
+        picture, validity = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), bool)
+        if inside[2] <= inside[0] or inside[3] <= inside[1]:
+            return picture, validity
+        cols = _placed(inside[0] - x0, inside[2] - x0, x1 - x0, width)
+        rows = _placed(inside[1] - y0, inside[3] - y0, y1 - y0, height)
+        render = self.render
+        values, valid = self._values(inside, (rows.stop - rows.start, cols.stop - cols.start))
+        rendered = apply_render(values, valid, self._order, render)
+        if inside == window:
+            return rendered, valid
+        picture[rows, cols], validity[rows, cols] = rendered, valid
+        return picture, validity
+
+    def overview(self, max_px: int) -> Picture:
+        """The whole scene with its longest side at most `max_px`, never enlarged; see :meth:`read`."""
+        grid = self._grid
+        return self.read(grid.window, out_shape=_fitted(grid.width, grid.height, max_px))
+
+    def thumbnail_png(self, max_px: int = 256) -> bytes:
+        """The overview as PNG, transparent where there is no data."""
+        picture, valid = self.overview(max_px)
+        image = Image.fromarray(picture)
+        if not valid.all():
+            image.putalpha(Image.fromarray((valid * 255).astype(np.uint8)))
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG", optimize=True)
+        return buffer.getvalue()
+
+    def lazy(self) -> xr.DataArray:
+        """The scene's source values as a dask-backed array (band: 3, y, x), in the order red, green, blue.
+
+        Nothing is read until it is computed; compute remote scenes inside
+        :func:`imagerag_assets.objects_fs.rasterio_env`. Complex files give float32 magnitudes. Bands on a coarser grid
+        are warped onto the finest.
+
+        Raises:
+            RasterError: a file cannot be opened, or bands without a CRS have different sizes.
+        """
+        chunk = max(512, self._settings.supertile_px // 512 * 512)
+        bands: list[xr.DataArray] = []
+        with self._environment():
+            for file in self._files:
+                same_size = (file.grid.width, file.grid.height) == (self._grid.width, self._grid.height)
+                if not same_size and self._grid.crs_wkt is None:
+                    raise RasterError("bands without a CRS have different sizes", href=file.href, fix="Use read()")
+                source = file.path if same_size and file.onto is None else open_file(warped(file, self._grid))
+                with failures(file.href, "opened"):
+                    array = rioxarray.open_rasterio(source, chunks={"band": 1, "y": chunk, "x": chunk})
+                assert isinstance(array, xr.DataArray)
+                bands += [array.sel(band=index).drop_vars("band") for index in file.indexes]
+        # Coordinates of files on one grid differ by rounding; those of the first are the scene's.
+        bands = [band.assign_coords(y=bands[0].y, x=bands[0].x) for band in bands]
+        order = self._order if len(bands) > max(self._order) else (0, 0, 0)
+        return xr.concat([bands[index] for index in order], dim="band", join="exact").assign_coords(band=[1, 2, 3])
+
+    def _values(self, window: Window, shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Source values (bands of all files, h, w) of a window inside the scene, and where all files are valid."""
+        x0, y0, x1, y1 = window
+        decimated = shape[0] < y1 - y0 or shape[1] < x1 - x0
+        parts, valid = [], np.ones(shape, bool)
+        files = [self._with_overviews(index) if decimated else file for index, file in enumerate(self._files)]
+        with self._environment():
+            for file in files:
+                across, down = (1.0, 1.0) if file.onto else self._scale(file)
+                values, of_file = read(
+                    self._dataset(file), file, (x0 * across, y0 * down, x1 * across, y1 * down), shape
+                )
+                parts.append(values)
+                valid &= of_file
+        if len({part.dtype for part in parts}) > 1:
+            parts = [part.astype(np.float64) for part in parts]
+        return (parts[0] if len(parts) == 1 else np.concatenate(parts)), valid
+
+    def _scale(self, file: RasterFile) -> tuple[float, float]:
+        return file.grid.width / self._grid.width, file.grid.height / self._grid.height
+
+    def _dataset(self, file: RasterFile) -> Any:
+        """The calling thread's handle."""
+        handles: dict[str, Any] = self._local.__dict__.setdefault("handles", {})
+        if self._closed:
+            raise RuntimeError("the reader is closed")
+        if file.path not in handles:
+            handles[file.path] = open_file(file)
+            with self._lock:
+                self._opened.append(handles[file.path])
+        return handles[file.path]
+
+    def _with_overviews(self, index: int) -> RasterFile:
+        """The file, or, if it is large and has no overviews, the virtual raster of it that has them."""
+        file = self._files[index]
+        small = file.grid.width * file.grid.height <= 2 * self._settings.supertile_px**2
+        # Averaging complex values would cancel their phases, so their magnitudes need overviews of their own.
+        if not file.is_complex and (small or file.grid.has_overviews):
+            return file
+        with self._lock:
+            if index not in self._built:
+                if self._scratch is None and self._temporary is None:
+                    self._temporary = tempfile.TemporaryDirectory(prefix="imagerag-overviews-")
+                folder = self._scratch if self._temporary is None else Path(self._temporary.name)
+                assert folder is not None
+                with self._environment(local=True):
+                    self._built[index] = with_overviews(file, folder, self.scene.etag)
+                self._notes.append(f"no usable overviews in {Path(file.href).name}: built once")
+            return self._built[index]
+
+    def _environment(self, *, local: bool = False) -> Any:
+        """The rasterio environment; built overviews are local files beside others, for which GDAL must look."""
+        beside = [str(self._scratch or tempfile.gettempdir())] if local or self._built else []
+        return rasterio_env(self._settings, [*self.scene.imagery.hrefs, *beside])
+
+    def _describe(self) -> tuple[list[RasterFile], tuple[int, ...]]:
+        """The files in the order of the bands, and which of all their bands is red, green and blue."""
+        imagery = self.scene.imagery
+        wanted: dict[str, list[int]] = {}
+        for band in imagery.bands:
+            if band.index not in wanted.setdefault(band.href, []):
+                wanted[band.href].append(band.index)
+        files = [
+            describe(href, tuple(numbers), or_first=imagery.modality == "other") for href, numbers in wanted.items()
+        ]
+        if len(files) == 1 and files[0].palette is not None:
+            return files, (0, 1, 2)
+        first_of: dict[str, int] = {}
+        for file in files:
+            first_of[file.href] = sum(len(before.indexes) for before in files[: len(first_of)])
+        taken = {file.href: len(file.indexes) for file in files}
+        order = [
+            first_of[band.href] + (wanted[band.href].index(band.index) if taken[band.href] > 1 else 0)
+            for band in imagery.bands
+        ]
+        return [replace(file, palette=None) for file in files], tuple(order)
+
+    def _aligned(self, file: RasterFile) -> RasterFile:
+        """The file as it is if it covers the scene's extent, else warped onto the scene's grid."""
+        base, own = self._grid, file.grid
+        across, down = self._scale(file)
+        if own.crs_wkt is None and base.crs_wkt is None:
+            if abs(across / down - 1) > 0.02:
+                raise RasterError(
+                    f"bands of {own.width}x{own.height} and {base.width}x{base.height} px have no CRS to fit them by",
+                    href=file.href,
+                    fix="Set IMAGERAG_ASSET_KEYS to assets of one grid",
+                )
+            return file
+        if own.crs_wkt is None or base.crs_wkt is None:
+            raise RasterError("one band has a CRS and another has none", href=file.href,
+                              fix="Set IMAGERAG_ASSET_KEYS to assets of one grid")  # fmt: skip
+        if own.gcps and (own.width, own.height) == (base.width, base.height):
+            return file
+        # Where this file's corners fall on the scene's grid, in native pixels; a coarse pixel's worth is rounding.
+        corners = [(0, 0), (own.width, 0), (0, own.height), (own.width, own.height)]
+        falls = [_apply(~Affine(*base.transform), *_apply(own.transform, col, row)) for col, row in corners]
+        off = max(
+            max(abs(x - col / across), abs(y - row / down)) for (x, y), (col, row) in zip(falls, corners, strict=True)
+        )
+        same_crs = own.crs_wkt == base.crs_wkt or CRS.from_wkt(own.crs_wkt) == CRS.from_wkt(base.crs_wkt)
+        return file if same_crs and off <= 1 / min(across, down) else warped(file, base)
+
+
+def _apply(transform: Sequence[float], col: float, row: float) -> tuple[float, float]:
+    a, b, c, d, e, f = transform[:6]
+    return a * col + b * row + c, d * col + e * row + f
+
+
+def _fitted(width: int, height: int, max_px: int) -> tuple[int, int]:
+    """(h, w) of a picture whose longest side is at most `max_px`."""
+    scale = min(1.0, max_px / max(width, height))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _placed(start: int, stop: int, native: int, size: int) -> slice:
+    """Where the native pixels [start, stop) of a window of `native` go in `size` pixels; at least one pixel."""
+    first = min(round(start * size / native), size - 1)
+    return slice(first, max(first + 1, round(stop * size / native)))

@@ -1,0 +1,102 @@
+"""From source values to the uint8 picture an encoder sees: display limits, and applying them.
+
+Arrays in, arrays out; reading is `raster.reader`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagerag_assets.errors import RasterError
+from imagerag_assets.raster.types import IDENTITY, Limits, RenderSpec
+
+Values = NDArray[Any]
+
+
+def compute_render(
+    values: Values,
+    valid: NDArray[np.bool_],
+    order: Sequence[int],
+    *,
+    source_dtype: str,
+    modality: str,
+    percentiles: tuple[float, float],
+    decibels: bool = False,
+) -> RenderSpec:
+    """Display limits of a whole scene from a small overview of it.
+
+    Bytes are shown as they are. Everything else is stretched between two percentiles of each band, so that neighbouring
+    patches look alike; a constant band becomes mid-grey.
+
+    Args:
+        values: (bands, h, w) of source values.
+        valid: (h, w), False where a pixel holds no data.
+        order: Which of `values` is red, green and blue.
+        source_dtype: Data type of the file, or ``mixed``.
+        modality: Of the imagery.
+        percentiles: Low and high, 0-100.
+        decibels: `values` are decibels of a complex magnitude.
+
+    Raises:
+        RasterError: no pixel is valid.
+    """
+    if not valid.any():
+        raise RasterError("no valid pixels", fix="Check the file's nodata value and mask")
+    if source_dtype == "uint8":
+        return RenderSpec(IDENTITY, source_dtype, modality, "bytes as they are")
+    found: dict[int, tuple[float, float]] = {}
+    for band in dict.fromkeys(order):
+        low, high = np.percentile(values[band][valid].astype(np.float64), percentiles).tolist()
+        if not high > low:
+            margin = max(0.5, abs(low) * 1e-6)
+            low, high = low - margin, high + margin
+        found[band] = (low, high)
+    red, green, blue = order
+    limits: Limits = (found[red], found[green], found[blue])
+    what = "magnitude in decibels" if decibels else "values"
+    return RenderSpec(
+        limits, source_dtype, modality, f"{what} from percentile {percentiles[0]:g} to {percentiles[1]:g}"
+    )
+
+
+def apply_render(
+    values: Values, valid: NDArray[np.bool_], order: Sequence[int], render: RenderSpec
+) -> NDArray[np.uint8]:
+    """The picture: uint8 (h, w, 3), 0 where not valid.
+
+    Args:
+        values: (bands, h, w) of source values, as for :func:`compute_render`.
+        valid: (h, w).
+        order: Which of `values` is red, green and blue.
+        render: The scene's render.
+    """
+    picture = np.empty((*valid.shape, 3), np.uint8)
+    done: dict[tuple[int, tuple[float, float]], int] = {}
+    for channel, (band, limits) in enumerate(zip(order, render.limits, strict=True)):
+        if (band, limits) in done:
+            picture[..., channel] = picture[..., done[band, limits]]
+            continue
+        done[band, limits] = channel
+        picture[..., channel] = values[band] if render.identity else _stretched(values[band], *limits)
+    if not valid.all():
+        picture[~valid] = 0
+    return picture
+
+
+def _stretched(values: Values, low: float, high: float) -> NDArray[np.uint8]:
+    if values.dtype in (np.uint8, np.uint16):
+        every = np.arange(np.iinfo(values.dtype).max + 1, dtype=np.float64)
+        return _scaled(every, low, high)[values]
+    return _scaled(values.astype(np.float32 if values.dtype.itemsize <= 4 else np.float64), low, high)
+
+
+def _scaled(values: Values, low: float, high: float) -> NDArray[np.uint8]:
+    with np.errstate(over="ignore", invalid="ignore"):  # values that are not valid may be anything
+        scaled = (values - values.dtype.type(low)) * values.dtype.type(255.0 / (high - low))
+    scaled = np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
+    picture: NDArray[np.uint8] = np.clip(scaled + values.dtype.type(0.5), 0, 255).astype(np.uint8)
+    return picture

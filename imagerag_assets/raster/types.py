@@ -1,0 +1,84 @@
+"""The grid and the render of a scene, as plain values that are stored with it.
+
+Only data and its JSON form live here: no reading, no statistics, no coordinate transformation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Window = tuple[int, int, int, int]
+"""(x0, y0, x1, y1) in native pixels, half-open, x to the right and y down."""
+
+Limits = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+"""(low, high) of red, green and blue."""
+
+IDENTITY: Limits = ((0.0, 255.0), (0.0, 255.0), (0.0, 255.0))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The native pixel grid of a scene: that of its finest band."""
+
+    width: int
+    height: int
+    crs_wkt: str | None
+    """None where windows have no place on the ground."""
+    transform: tuple[float, float, float, float, float, float]
+    """(a, b, c, d, e, f): column and row give ``x = a * col + b * row + c`` and ``y = d * col + e * row + f``."""
+    has_overviews: bool
+    """Whether every file has overviews of its own."""
+    gcps: bool = False
+    """The transform is a fit to ground control points, so places are approximate."""
+
+    @property
+    def window(self) -> Window:
+        """The whole scene."""
+        return (0, 0, self.width, self.height)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form; :meth:`from_dict` reads it back to an equal grid."""
+        return asdict(self) | {"transform": list(self.transform)}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Grid:
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not such a record.
+        """
+        a, b, c, d, e, f = (float(value) for value in record["transform"])
+        return cls(**record | {"transform": (a, b, c, d, e, f)})
+
+
+@dataclass(frozen=True)
+class RenderSpec:
+    """How source values become the uint8 picture an encoder sees; one for all patches of a scene."""
+
+    limits: Limits
+    """Source values (decibels for complex data) shown as 0 and 255, per band."""
+    source_dtype: str
+    """Data type of the file, e.g. ``uint16``."""
+    modality: str
+    note: str = ""
+    """How the limits came about, for a person."""
+
+    @property
+    def identity(self) -> bool:
+        """True where the file's bytes are shown as they are."""
+        return self.source_dtype == "uint8" and self.limits == IDENTITY
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form; :meth:`from_dict` reads it back to an equal render."""
+        return asdict(self) | {"limits": [list(pair) for pair in self.limits]}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> RenderSpec:
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not such a record.
+        """
+        red, green, blue = ((float(low), float(high)) for low, high in record["limits"])
+        return cls(**record | {"limits": (red, green, blue)})

@@ -1,0 +1,104 @@
+"""Places of windows: projected, rotated, across the antimeridian, around a pole, on Mars, and nowhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pyproj import Transformer
+from rasterio.warp import transform_bounds
+from shapely.geometry import shape
+
+from imagerag_assets.raster.geo import (
+    is_earth,
+    lonlat_boxes,
+    pixel_window_to_lonlat_bbox,
+    window_feature,
+    window_geometry,
+)
+from imagerag_assets.raster.types import Grid
+
+
+def grid_of(crs: str | None, transform: tuple[float, ...], width: int = 1000, height: int = 1000) -> Grid:
+    a, b, c, d, e, f = transform
+    wkt = None if crs is None else rasterio.CRS.from_user_input(crs).to_wkt()
+    return Grid(width, height, wkt, (a, b, c, d, e, f), has_overviews=False)
+
+
+def test_degrees_are_exact() -> None:
+    grid = grid_of("EPSG:4326", (0.01, 0, 10, 0, -0.01, 50))
+    assert pixel_window_to_lonlat_bbox(grid, (100, 200, 300, 500)) == pytest.approx((11, 45, 13, 48))
+
+
+@given(x=st.integers(0, 900), y=st.integers(0, 900), size=st.integers(1, 100))
+@hypothesis_settings(max_examples=30, deadline=None)
+def test_utm_agrees_with_rasterio(x: int, y: int, size: int) -> None:
+    grid = grid_of("EPSG:32607", (30, 0, 400_000, 0, -30, 6_600_000))
+    left, top = 400_000 + 30 * x, 6_600_000 - 30 * y
+    expected = transform_bounds("EPSG:32607", "EPSG:4326", left, top - 30 * size, left + 30 * size, top)
+    assert pixel_window_to_lonlat_bbox(grid, (x, y, x + size, y + size)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_rotated_grids_enclose_all_corners() -> None:
+    grid = grid_of("EPSG:32759", (-0.143, -0.577, 337_934.0, -0.577, 0.143, 7_840_518.0))
+    west, south, east, north = pixel_window_to_lonlat_bbox(grid, (0, 0, 1000, 1000)) or (0, 0, 0, 0)
+    to_lonlat = Transformer.from_crs("EPSG:32759", "EPSG:4326", always_xy=True)
+    a, b, c, d, e, f = grid.transform
+    for col, row in ((0, 0), (1000, 0), (0, 1000), (1000, 1000)):
+        lon, lat = to_lonlat.transform(a * col + b * row + c, d * col + e * row + f)
+        assert west - 1e-9 <= lon <= east + 1e-9
+        assert south - 1e-9 <= lat <= north + 1e-9
+
+
+def test_across_the_antimeridian_west_exceeds_east() -> None:
+    grid = grid_of("EPSG:32660", (100, 0, 570_585, 0, -100, 5_847_615), 2325, 2355)
+    west, south, east, north = pixel_window_to_lonlat_bbox(grid, grid.window) or (0, 0, 0, 0)
+    assert 177 < west < 180
+    assert -180 < east < -178
+    assert south < north
+    geometry = shape(window_geometry(grid, grid.window))
+    assert geometry.geom_type == "MultiPolygon"
+    assert geometry.bounds[0] == pytest.approx(-180)
+    assert geometry.bounds[2] == pytest.approx(180)
+    assert geometry.area < 15
+    boxes = lonlat_boxes(grid, [(0, 0, 100, 100), (2200, 100, 2300, 200)])
+    assert (boxes[:, 0] < boxes[:, 2]).all()
+    assert boxes[0, 0] > 0 > boxes[1, 0]
+
+
+def test_around_a_pole_all_longitudes_are_spanned() -> None:
+    for crs, pole in (("EPSG:3413", 90), ("EPSG:3031", -90)):
+        grid = grid_of(crs, (1000, 0, -500_000, 0, -1000, 500_000))
+        west, south, east, north = pixel_window_to_lonlat_bbox(grid, grid.window) or (0, 0, 0, 0)
+        assert (west, east) == (-180, 180)
+        assert pole in (south, north)
+        assert 80 < abs(south + north - pole) < 90
+        assert shape(window_geometry(grid, grid.window)).bounds[0] == -180
+
+
+def test_mars_has_longitudes_of_its_own() -> None:
+    mars = "+proj=eqc +lat_ts=0 +lon_0=0 +a=3396190 +b=3396190 +units=m"
+    grid = grid_of(mars, (5, 0, 0, 0, -5, 0))
+    assert not is_earth(grid.crs_wkt or "")
+    degree = 3_396_190 * np.pi / 180
+    expected = (0, -5000 / degree, 5000 / degree, 0)
+    assert pixel_window_to_lonlat_bbox(grid, grid.window) == pytest.approx(expected, abs=1e-6)
+
+
+def test_without_crs_there_is_no_place() -> None:
+    grid = grid_of(None, (1, 0, 0, 0, 1, 0))
+    assert pixel_window_to_lonlat_bbox(grid, grid.window) is None
+    assert np.isnan(lonlat_boxes(grid, [grid.window, (0, 0, 1, 1)])).all()
+    assert window_feature(grid, grid.window, {"rank": 1}) == {
+        "type": "Feature", "properties": {"rank": 1}, "geometry": None,
+    }  # fmt: skip
+
+
+def test_features_are_valid_geojson() -> None:
+    grid = grid_of("EPSG:32631", (10, 0, 500_000, 0, -10, 5_000_000))
+    feature = window_feature(grid, (0, 0, 100, 100), {})
+    assert shape(feature["geometry"]).is_valid
+    assert shape(feature["geometry"]).bounds == pytest.approx(feature["bbox"])
