@@ -129,7 +129,14 @@ def _s3_filesystem(
         endpoint_url=endpoint,
         use_listings_cache=False,
         skip_instance_cache=True,
-        config_kwargs={"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 3, "mode": "standard"}},
+        config_kwargs={
+            "connect_timeout": 10,
+            "read_timeout": 60,
+            "retries": {"max_attempts": 3, "mode": "standard"},
+            # Some S3-compatible stores answer a range request with the whole object's checksum.
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+        },
     )
 
 

@@ -60,8 +60,8 @@ def serve_s3(root: Path, log: Path) -> Iterator[S3Endpoint]:
     key, secret = "TESTKEY", "test-secret"
     port = _free_port()
     command = [rclone_program(), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", f"{key},{secret}"]
-    # Tests change the folder behind the server's back, so it may not remember folders.
-    command += ["--vfs-cache-mode", "off", "--dir-cache-time", "0s", "--poll-interval", "0", "--config", os.devnull]
+    # Tests change the folder behind the server's back, so it must not remember folders; 0s makes it spin.
+    command += ["--vfs-cache-mode", "off", "--dir-cache-time", "1ms", "--poll-interval", "0", "--config", os.devnull]
     with log.open("wb") as output:
         process = subprocess.Popen([*command, str(root)], stdout=output, stderr=subprocess.STDOUT)
         try:

@@ -1,0 +1,55 @@
+"""On which device, and in which arithmetic, an encoder runs.
+
+bfloat16 is chosen only where the hardware multiplies it: elsewhere it is emulated, slower and less exact.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from imagerag_assets.errors import SettingsError
+from imagerag_assets.settings import Settings
+
+
+def choose_device(settings: Settings) -> torch.device:
+    """The torch device of IMAGERAG_DEVICE; ``auto`` takes CUDA, then Apple's MPS, then the CPU.
+
+    Raises:
+        SettingsError: no such device here.
+    """
+    wanted = settings.device
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        raise SettingsError(
+            f"IMAGERAG_DEVICE={wanted!r} is not a torch device", fix="Use auto, cpu, cuda or mps"
+        ) from None
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not present.get(device.type, False):
+        raise SettingsError(f"IMAGERAG_DEVICE={wanted!r} is not on this machine", fix="Use auto or cpu")
+    return device
+
+
+def use_bfloat16(
+    device: torch.device, setting: Literal["auto", "float32", "bfloat16"], spec: Literal["auto", "float32", "bfloat16"]
+) -> bool:
+    """Whether to run under bfloat16 autocast.  What the encoder's entry says wins over the setting."""
+    choice = setting if spec == "auto" else spec
+    if choice != "auto":
+        return choice == "bfloat16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return False

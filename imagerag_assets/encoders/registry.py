@@ -1,0 +1,165 @@
+"""Which encoders there are, by name, and the loaded ones of this process.
+
+Entries are data (`registry.toml` and the user's file of the same form).  Running a model is `open_clip_encoder`'s part.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+from imagerag_assets.encoders.templates import valid_template
+from imagerag_assets.encoders.types import Encoder, EncoderSpec
+from imagerag_assets.errors import SettingsError, UnknownEncoderError
+from imagerag_assets.settings import Settings
+
+BUILT_IN = Path(__file__).with_name("registry.toml")
+
+_loaded: dict[tuple[object, ...], Encoder] = {}
+_loading = Lock()
+
+
+def list_encoders(settings: Settings) -> tuple[EncoderSpec, ...]:
+    """All entries, built-in ones first; an entry of the user's file replaces a built-in one of the same name.
+
+    Raises:
+        SettingsError: the user's file cannot be read or an entry is not valid; the message names it.
+    """
+    entries = _read(BUILT_IN)
+    if settings.registry_file.is_file():
+        entries |= _read(settings.registry_file)
+    elif settings.encoders_file is not None:
+        raise SettingsError(f"IMAGERAG_ENCODERS_FILE={settings.encoders_file} is not a file", fix="Correct or unset it")
+    return tuple(entries.values())
+
+
+def encoder_spec(name: str, settings: Settings) -> EncoderSpec:
+    """The entry called `name`.
+
+    Raises:
+        UnknownEncoderError: there is none; the message lists the names.
+        SettingsError: the user's registry file is not valid.
+    """
+    entries = {spec.name: spec for spec in list_encoders(settings)}
+    if name in entries:
+        return entries[name]
+    close = difflib.get_close_matches(name, entries, n=1, cutoff=0.5)
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    raise UnknownEncoderError(
+        f"There is no encoder {name!r}",
+        fix=f"{hint}Known: {', '.join(entries)}; add others to {settings.registry_file}",
+    )
+
+
+def load_encoder(name: str, settings: Settings) -> Encoder:
+    """The encoder called `name`, loaded once in this process for equal entry, weights and settings.
+
+    Raises:
+        UnknownEncoderError: no such name.
+        EncoderError: its weights are neither here nor downloadable, or do not fit.
+        SettingsError: the registry file or the device is not valid.
+    """
+    spec = encoder_spec(name, settings)
+    from imagerag_assets.encoders.open_clip_encoder import OpenClipEncoder  # loads torch: seconds
+
+    with _loading:
+        key = (_identity(spec, settings), settings.device, settings.precision, settings.batch_size)
+        encoder = _loaded.get(key)
+        if encoder is None or encoder.closed:  # type: ignore[attr-defined]
+            encoder = _loaded[key] = OpenClipEncoder(spec, settings)
+    _remember_fingerprint(key[0], encoder.fingerprint, settings)
+    return encoder
+
+
+def encoder_fingerprint(name: str, settings: Settings) -> str:
+    """The fingerprint of an encoder, without loading it when it was computed here before.
+
+    Raises:
+        As :func:`load_encoder`.
+    """
+    spec = encoder_spec(name, settings)
+    identity = _identity(spec, settings)
+    try:
+        known = _fingerprint_file(identity, settings).read_text(encoding="ascii").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        known = ""
+    return known if len(known) == 64 else load_encoder(name, settings).fingerprint
+
+
+def unload_encoders() -> None:
+    """Close every loaded encoder of this process."""
+    with _loading:
+        for encoder in _loaded.values():
+            encoder.close()
+        _loaded.clear()
+
+
+def _identity(spec: EncoderSpec, settings: Settings) -> str:
+    """What a fingerprint is remembered under: entry, configuration, weight files and library versions as of now."""
+    from imagerag_assets.encoders.weights import find_checkpoint, read_architecture
+
+    architecture = read_architecture(spec)
+    files = [find_checkpoint(spec, settings)]
+    if architecture.packaged_text:
+        from imagerag_assets.encoders.text_tower import packaged_text_tower
+
+        files.append(packaged_text_tower() / "model.safetensors")
+    stamps = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    libraries = [version("open_clip_torch"), version("transformers"), version("timm")]
+    return hashlib.sha256(repr((spec, architecture, stamps, libraries)).encode()).hexdigest()
+
+
+def _fingerprint_file(identity: str, settings: Settings) -> Path:
+    return settings.home / "cache" / "fingerprints" / identity
+
+
+def _remember_fingerprint(identity: object, fingerprint: str, settings: Settings) -> None:
+    path = _fingerprint_file(str(identity), settings)
+    if path.is_file():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    aside.write_text(fingerprint, encoding="ascii")
+    aside.replace(path)
+
+
+_Strict = with_config(ConfigDict(extra="forbid"))
+_ENTRY: TypeAdapter[EncoderSpec] = TypeAdapter(_Strict(EncoderSpec))
+
+
+def _read(path: Path) -> dict[str, EncoderSpec]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"The encoder registry {path} cannot be read: {error}", fix="Correct the file") from None
+    tables = content.get("encoders", {})
+    if not isinstance(tables, dict) or content.keys() - {"encoders"}:
+        raise SettingsError(
+            f"The encoder registry {path} must hold [encoders.NAME] tables only", fix="Correct the file"
+        )
+    return {name: _entry(name, table, path) for name, table in tables.items()}
+
+
+def _entry(name: str, table: Any, path: Path) -> EncoderSpec:
+    if not isinstance(table, dict):
+        raise SettingsError(f"Encoder {name!r} in {path} is not a table", fix=f"Write [encoders.{name}]")
+    try:
+        spec = _ENTRY.validate_python({**table, "name": name, "base": str(path.parent.absolute())})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"Encoder {name!r} in {path}: {field}: {first['msg']}", fix="Correct the entry") from None
+    wrong = [template for template in spec.templates if not valid_template(template)]
+    if wrong or not spec.templates:
+        raise SettingsError(
+            f"Encoder {name!r} in {path}: each template needs exactly one {{}}: {wrong}", fix="Correct the entry"
+        )
+    return spec

@@ -1,0 +1,108 @@
+"""What an encoder is to the rest of the system: the protocol, and the registry entry that describes one.
+
+No model code lives here, and importing it loads no model library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagerag_assets.encoders.templates import OVERHEAD_TEMPLATES
+
+Vectors = NDArray[np.float32]
+"""float32, (n, dim), each row of length 1."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """An image-text dual encoder.  All methods may be called from several threads."""
+
+    @property
+    def name(self) -> str:
+        """Registry name."""
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256, 64 hexadecimal digits: what the vectors of this encoder can be compared with."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def image_size(self) -> int:
+        """Side, in pixels, of what the image tower sees."""
+
+    @property
+    def logit_scale(self) -> float:
+        """Factor of the cosine in the training loss (the exponential is already taken)."""
+
+    @property
+    def logit_bias(self) -> float | None:
+        """Term added to the scaled cosine by encoders with a sigmoid loss (SigLIP), else None."""
+
+    def encode_images(self, images: NDArray[np.uint8]) -> Vectors:
+        """Embed patches.
+
+        Args:
+            images: uint8, (n, h, w, 3), RGB; n may be 0.  They are resized whole, never cropped.
+
+        Raises:
+            EncoderError: wrong shape or type, or a vector that is not finite or zero (the message gives its index).
+        """
+
+    def encode_texts(self, phrases: Sequence[str]) -> Vectors:
+        """Embed phrases: each through every template, each result normalised, averaged, normalised.  Cached.
+
+        Raises:
+            EncoderError: an empty phrase, or an unusable vector.
+        """
+
+    def encode_raw_texts(self, texts: Sequence[str]) -> Vectors:
+        """Embed sentences as they are, without templates (captions, whole questions).
+
+        Raises:
+            EncoderError: an empty text, or an unusable vector.
+        """
+
+    def close(self) -> None:
+        """Give the model's memory back.  Encoding afterwards raises EncoderError."""
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """One entry of the registry."""
+
+    name: str
+    """Registry name."""
+    architecture: str
+    """An open_clip model name, ``local-dir:FOLDER`` with an open_clip_config.json in it, or ``hf-hub:ORG/NAME``."""
+    checkpoint: str = ""
+    """A file, an open_clip pretrained tag, ``hf-hub:ORG/NAME[/FILE]``; empty: what lies beside the configuration."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of this encoder; ``auto`` leaves it to IMAGERAG_PRECISION."""
+    image_size: int | None = None
+    """Side the image tower sees, in pixels, if not the architecture's."""
+    templates: tuple[str, ...] = OVERHEAD_TEMPLATES
+    """Sentences around a phrase, each with one ``{}``."""
+    interpolation: Literal["area", "bilinear", "bicubic"] | None = None
+    """How patches are resized; None: as the configuration says, else bicubic."""
+    mean: tuple[float, float, float] | None = None
+    """Per-channel mean, 0-1 scale; None: as the configuration or the pretrained tag says, else CLIP's."""
+    std: tuple[float, float, float] | None = None
+    """Per-channel standard deviation, 0-1 scale; None as for the mean."""
+    force_quick_gelu: bool = False
+    """Use the QuickGELU activation although the architecture's configuration does not."""
+    description: str = ""
+    """One line for a person."""
+    licence: str = ""
+    """Licence of the weights."""
+    parameters: str = ""
+    """Size, for a person: "88 M (image) + 63 M (text)"."""
+    base: str = ""
+    """Folder that relative paths of this entry start from: the registry file's."""

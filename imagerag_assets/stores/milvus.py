@@ -1,0 +1,201 @@
+"""The vector store: rows of patch and knowledge embeddings in Milvus, Lite or server.
+
+Never the only copy of anything: every collection can be rebuilt from shards.  Writes are upserts, so that repeating one
+after a kill is harmless.  The collections themselves are `milvus_collections`' part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from imagerag_assets.errors import StoreError
+from imagerag_assets.stores.milvus_collections import CollectionInfo, MilvusCollections
+from imagerag_assets.stores.milvus_connection import milvus_errors
+from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
+from imagerag_assets.stores.milvus_schema import output_fields, primary_key, rows_of, search_params, tidy
+
+__all__ = ["CollectionInfo", "Hit", "VectorStore"]
+
+_UPSERT_BYTES = 8 << 20  # well below gRPC's 64 MiB, and small enough to stay responsive
+_MAX_LIMIT = 16_384  # the servers' limit of a search or query
+_ID_CHUNK = 1_000
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One search result."""
+
+    id: str
+    score: float
+    """Cosine similarity."""
+    fields: dict[str, Any]
+    """The output fields asked for; unknown values are None, an ``embedding`` is a float32 array."""
+
+
+class VectorStore(MilvusCollections):
+    """Milvus through one connection.  Safe to call from several threads."""
+
+    def upsert(self, collection: str, batches: Iterable[pa.Table | pa.RecordBatch]) -> int:
+        """Write rows, replacing those with the same key; returns how many.
+
+        Args:
+            collection: Name or alias.
+            batches: Tables with the collection's fields and ``embedding``; a shard's batches fit as they are.
+        """
+        return sum(len(rows) for rows in self._upserted(collection, batches))
+
+    def _upserted(
+        self, collection: str, batches: Iterable[pa.Table | pa.RecordBatch]
+    ) -> Iterator[list[dict[str, Any]]]:
+        meta = self.meta(collection)
+        step = max(1, min(4_000, _UPSERT_BYTES // (4 * meta.dim + 512)))
+        for batch in batches:
+            for start in range(0, batch.num_rows, step):
+                rows = rows_of(meta.kind, batch.slice(start, step))
+                if len(rows[0]["embedding"]) != meta.dim:
+                    raise StoreError(
+                        f"Vectors of {len(rows[0]['embedding'])} do not fit {meta.dim}", collection=collection
+                    )
+                with milvus_errors("write rows of", collection):
+                    self.client.upsert(collection, rows)
+                yield rows
+
+    def replace_scene(self, collection: str, scene_key: str, batches: Iterable[pa.Table | pa.RecordBatch]) -> int:
+        """Make `batches` the only rows of a scene; returns how many it has then.
+
+        New rows are written before old ones go, so readers never miss the scene, and after a kill at any point the same
+        call finishes the work.
+
+        Raises:
+            StoreError: a row is of another scene.
+        """
+        of_scene = Filter().scene_in([scene_key])
+        stale = set(self._ids(collection, of_scene))
+        for rows in self._upserted(collection, batches):
+            if any(row["scene_key"] != scene_key for row in rows):
+                raise StoreError("The rows are of another scene", scene=scene_key)
+            stale.difference_update(row["patch_id"] for row in rows)
+        self._delete_ids(collection, "patch_id", sorted(stale))
+        return self.count(collection, of_scene)
+
+    def delete_scene(self, collection: str, scene_key: str) -> None:
+        """Delete all rows of a scene."""
+        with milvus_errors("delete rows of", collection):
+            self._open(self.meta(collection).name)
+            self.client.delete(collection, filter=Filter().scene_in([scene_key]).expression)
+
+    def delete(self, collection: str, ids: Iterable[str]) -> None:
+        """Delete rows by primary key; ones that are not there are no error."""
+        self._delete_ids(collection, primary_key(self.meta(collection).kind), list(ids))
+
+    def get_rows(self, collection: str, ids: Iterable[str], *, embedding: bool = False) -> list[dict[str, Any]]:
+        """Rows by primary key, in the order asked for; ones that are not there are left out."""
+        kind = self.meta(collection).kind
+        key, wanted = primary_key(kind), list(dict.fromkeys(ids))
+        fields = [*output_fields(kind), *(["embedding"] if embedding else [])]
+        found: dict[str, dict[str, Any]] = {}
+        for start in range(0, len(wanted), _ID_CHUNK):
+            chunk = wanted[start : start + _ID_CHUNK]
+            for row in self._query(collection, Filter().one_of(key, chunk), fields, len(chunk)):
+                found[row[key]] = tidy(row)
+        return [found[each] for each in wanted if each in found]
+
+    def query(
+        self, collection: str, condition: Filter, fields: Sequence[str], *, limit: int = _MAX_LIMIT
+    ) -> list[dict[str, Any]]:
+        """At most `limit` (up to 16,384) rows that match, in no particular order."""
+        return [tidy(row) for row in self._query(collection, condition, list(fields), min(limit, _MAX_LIMIT))]
+
+    def search(
+        self,
+        collection: str,
+        vectors: NDArray[np.float32],
+        *,
+        condition: Filter = EVERYTHING,
+        limit: int = 10,
+        fields: Sequence[str] = (),
+    ) -> list[list[Hit]]:
+        """The rows nearest to each vector by cosine similarity, best first.
+
+        Args:
+            collection: Name or alias.
+            vectors: float32, (n, dim).
+            condition: Which rows are looked at.
+            limit: Results for each vector, up to 16,384.
+            fields: Fields to return, ``embedding`` possibly among them.
+
+        Raises:
+            StoreError: the vectors do not have the collection's length.
+        """
+        if vectors.ndim != 2 or not 1 <= limit <= _MAX_LIMIT:
+            raise StoreError(f"Cannot search for {vectors.shape} vectors, {limit} results each")
+        if not len(vectors):
+            return []
+        meta = self.meta(collection)
+        if vectors.shape[1] != meta.dim:
+            raise StoreError(f"Vectors of {vectors.shape[1]} do not fit {meta.dim}", collection=collection)
+        key = primary_key(meta.kind)
+        with milvus_errors("search", collection):
+            index_type = self._open(meta.name)
+            found = self.client.search(
+                collection,
+                data=np.ascontiguousarray(vectors, dtype=np.float32).tolist(),
+                filter=condition.expression,
+                limit=limit,
+                output_fields=list(dict.fromkeys([key, *fields])),
+                search_params={"metric_type": "COSINE", "params": self._search_params(collection, index_type, limit)},
+            )
+        return [
+            [Hit(str(hit["entity"][key]), float(hit["distance"]), tidy(hit["entity"])) for hit in hits]
+            for hits in found
+        ]
+
+    def _query(self, collection: str, condition: Filter, fields: list[str], limit: int) -> list[dict[str, Any]]:
+        with milvus_errors("read", collection):
+            self._open(self.meta(collection).name)
+            rows = self.client.query(
+                collection,
+                filter=condition.expression,
+                output_fields=fields,
+                limit=limit,
+                consistency_level="Strong",
+            )
+        return [dict(row) for row in rows]
+
+    def _ids(self, collection: str, condition: Filter) -> Iterator[str]:
+        """Keys of all rows that match.  Lite has no limit, and its iterator takes quadratic time; servers have one."""
+        if self._back_end.lite:
+            limit = max(1, self.count(collection, condition))
+            yield from (row["patch_id"] for row in self._query(collection, condition, ["patch_id"], limit))
+            return
+        with milvus_errors("read", collection):
+            self._open(self.meta(collection).name)
+            iterator = self.client.query_iterator(
+                collection,
+                filter=condition.expression,
+                output_fields=["patch_id"],
+                batch_size=5_000,
+                consistency_level="Strong",
+            )
+            try:
+                while rows := iterator.next():
+                    yield from (row["patch_id"] for row in rows)
+            finally:
+                iterator.close()
+
+    def _delete_ids(self, collection: str, key: str, ids: Sequence[str]) -> None:
+        with milvus_errors("delete rows of", collection):
+            for start in range(0, len(ids), _ID_CHUNK):
+                self._open(self.meta(collection).name)
+                chunk = ids[start : start + _ID_CHUNK]
+                self.client.delete(collection, filter=Filter().one_of(key, chunk).expression)
+
+    def _search_params(self, collection: str, index_type: str, limit: int) -> dict[str, int]:
+        rows = self.count(collection) if index_type.startswith("IVF") else 0
+        return search_params(index_type, rows, limit)

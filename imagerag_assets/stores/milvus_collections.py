@@ -1,0 +1,288 @@
+"""Collections, aliases and indexes in Milvus: making, finding, verifying, switching and dropping them.
+
+Their rows are `milvus`' part; which collection to use, and when to switch an alias, is decided by the callers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, cast
+
+from pymilvus import MilvusClient
+
+from imagerag_assets.errors import FingerprintError, StoreError
+from imagerag_assets.settings import Settings
+from imagerag_assets.stores.milvus_connection import connect, disconnect, milvus_errors
+from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
+from imagerag_assets.stores.milvus_schema import (
+    DEFAULT_DIVISION,
+    META_PROPERTY,
+    BackEnd,
+    CollectionMeta,
+    Kind,
+    collection_schema,
+    index_params,
+)
+
+
+@dataclass(frozen=True)
+class CollectionInfo:
+    """One of our collections."""
+
+    name: str
+    kind: Kind
+    division: str
+    fingerprint: str
+    dim: int
+    rows: int
+    aliases: tuple[str, ...]
+
+
+class MilvusCollections:
+    """A connection to Milvus and the collections there.  Use as a context manager or call :meth:`close`.
+
+    Every method raises StoreError when Milvus cannot be reached or refuses; others are named where they occur.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect.
+
+        Raises:
+            SettingsError: IMAGERAG_MILVUS_URI is neither a .db path nor a URL.
+            StoreError: the server cannot be reached, or another process has the Lite file open.
+        """
+        self._settings = settings
+        self._client: MilvusClient | None
+        self._client, self._back_end = connect(settings)
+        self._ready: dict[str, str] = {}  # loaded collections and their index types
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; a Lite file becomes free for other processes.  May be called again."""
+        client, self._client = self._client, None
+        if client is not None:
+            disconnect(client, self._settings)
+
+    @property
+    def back_end(self) -> BackEnd:
+        """What the connected Milvus can do."""
+        return self._back_end
+
+    @property
+    def client(self) -> MilvusClient:
+        """The open client.  Raises StoreError after :meth:`close`."""
+        if self._client is None:
+            raise StoreError("The vector store is closed")
+        return self._client
+
+    # Collections
+
+    def ensure_patches(self, fingerprint: str, dim: int, division: str = DEFAULT_DIVISION) -> str:
+        """Name of the patch collection of an encoder and division, created if it is not there.
+
+        Raises:
+            FingerprintError: a collection of that name belongs to another encoder or has another vector length.
+        """
+        return self._ensure(CollectionMeta("patches", fingerprint, dim, division))
+
+    def ensure_knowledge(self, kind: Kind, fingerprint: str, dim: int) -> str:
+        """Name of the collection of ``knowledge_labels`` or ``knowledge_captions``; otherwise as `ensure_patches`."""
+        if kind == "patches":
+            raise ValueError("patches are no knowledge")
+        return self._ensure(CollectionMeta(kind, fingerprint, dim))
+
+    def exists(self, collection: str) -> bool:
+        """Whether a collection or alias of this name exists."""
+        with milvus_errors("look for", collection):
+            return bool(self.client.has_collection(collection))
+
+    def meta(self, collection: str) -> CollectionMeta:
+        """What a collection (or the target of an alias) carries about itself.  Raises StoreError if not ours."""
+        if not self.exists(collection):
+            raise StoreError(f"Milvus has no collection or alias {collection!r}", fix="Run: imagerag ingest")
+        with milvus_errors("describe", collection):
+            meta = CollectionMeta.from_description(self.client.describe_collection(collection))
+        if meta is None:
+            raise StoreError(
+                f"The collection {collection!r} was not made by this system", fix="Use another Milvus database"
+            )
+        return meta
+
+    def verify(self, collection: str, fingerprint: str) -> CollectionMeta:
+        """Check that a collection (or an alias's target) holds vectors of the encoder with `fingerprint`.
+
+        Raises:
+            FingerprintError: it holds another encoder's.
+            StoreError: there is no such collection.
+        """
+        meta = self.meta(collection)
+        if meta.fingerprint != fingerprint:
+            raise FingerprintError(
+                f"The vectors are another encoder's: stored={meta.fingerprint}, required={fingerprint}",
+                fix="Run `imagerag backfill` for the encoder in use, or `imagerag encoders use` the stored one",
+                collection=collection,
+            )
+        return meta
+
+    def list_collections(self) -> list[CollectionInfo]:
+        """Our collections, by name."""
+        targets: dict[str, list[str]] = {}
+        for alias, target in self.aliases().items():
+            targets.setdefault(target, []).append(alias)
+        infos: list[CollectionInfo] = []
+        with milvus_errors("list", "collections"):
+            for name in sorted(self.client.list_collections()):
+                meta = CollectionMeta.from_description(self.client.describe_collection(name))
+                if meta is not None:
+                    aliases = tuple(sorted(targets.get(name, ())))
+                    rows = self.count(name)
+                    infos.append(
+                        CollectionInfo(name, meta.kind, meta.division, meta.fingerprint, meta.dim, rows, aliases)
+                    )
+        return infos
+
+    def drop(self, collection: str) -> None:
+        """Drop a collection; one that is not there is no error.
+
+        Raises:
+            StoreError: an alias points to it (Lite would drop it without a word).
+        """
+        pointing = sorted(alias for alias, target in self.aliases().items() if target == collection)
+        if pointing or collection in self.aliases():
+            raise StoreError(
+                f"The collection {collection!r} is in use as {', '.join(pointing) or 'an alias'}",
+                fix="Switch to another one first: imagerag encoders use, imagerag backfill or imagerag rollback",
+            )
+        with milvus_errors("drop", collection):
+            self.client.drop_collection(collection)
+        self._ready.pop(collection, None)
+
+    def _ensure(self, meta: CollectionMeta) -> str:
+        if not self.exists(meta.name):
+            try:
+                self._create(meta)
+            except StoreError:
+                if not self.exists(meta.name):  # another process may have been faster
+                    raise
+        stored = self.verify(meta.name, meta.fingerprint)
+        if (stored.dim, stored.kind, stored.division) != (meta.dim, meta.kind, meta.division):
+            raise FingerprintError(
+                f"The collection differs: stored={stored}, required={meta}",
+                fix=f"Drop {meta.name} by hand and run: imagerag ingest",
+            )
+        return meta.name
+
+    def _create(self, meta: CollectionMeta) -> None:
+        options: dict[str, Any] = (
+            {"num_partitions": 16} if self._back_end.partition_keys and meta.kind == "patches" else {}
+        )
+        with milvus_errors("create", meta.name):
+            self.client.create_collection(
+                meta.name,
+                schema=collection_schema(meta, self._back_end),
+                properties={META_PROPERTY: meta.dumps()},
+                consistency_level="Bounded",
+                **options,
+            )
+        if not self._back_end.lite:  # a server reads nothing before it has an index, and extends it with every write
+            self._create_index(meta.name, self._back_end.index_type(0), 0)
+
+    # Aliases
+
+    def aliases(self) -> dict[str, str]:
+        """Each alias and the collection that it points to."""
+        with milvus_errors("list", "aliases"):
+            names = self.client.list_aliases()["aliases"]
+            return {name: str(self.client.describe_alias(name)["collection_name"]) for name in sorted(names)}
+
+    def alias_target(self, alias: str) -> str | None:
+        """The collection that an alias points to; None if there is no such alias."""
+        return self.aliases().get(alias)
+
+    def point_alias(self, alias: str, collection: str) -> str | None:
+        """Point an alias to a collection, at once for all readers; returns what it pointed to before."""
+        before = self.alias_target(alias)
+        if before == collection:
+            return before
+        self.meta(collection)  # ours, and there
+        with milvus_errors("switch", alias):
+            if before is None:
+                self.client.create_alias(collection, alias)
+            else:
+                self.client.alter_alias(collection, alias)
+        return before
+
+    def count(self, collection: str, condition: Filter = EVERYTHING) -> int:
+        """Exact number of rows that match, all finished writes included."""
+        with milvus_errors("count", collection):
+            self._open(self.meta(collection).name)
+            found = self.client.query(
+                collection, filter=condition.expression, output_fields=["count(*)"], consistency_level="Strong"
+            )
+            return int(found[0]["count(*)"])
+
+    # Indexes
+
+    def build_index(self, collection: str, index_type: str | None = None) -> str:
+        """Build or renew the index over the rows that are there; call it after writing.  Returns the index type.
+
+        Args:
+            collection: Name (not an alias).
+            index_type: Default: Lite FLAT up to 20,000 rows, then IVF_FLAT; servers HNSW.
+
+        Raises:
+            StoreError: this back end has no such index type.
+        """
+        if index_type is not None:
+            self._back_end.check_index_type(index_type)
+        rows = self.count(collection)
+        wanted = index_type or self._back_end.index_type(rows)
+        with milvus_errors("index", collection):
+            self.client.flush(collection)
+            current = self._index(collection)
+            # Lite does not build an index that was made before the rows.
+            behind = self._back_end.lite and int(current.get("pending_index_rows", 0)) > 0
+            if current.get("index_type") != wanted or behind:
+                self.client.release_collection(collection)
+                self._ready.pop(collection, None)
+                if current:
+                    self.client.drop_index(collection, "embedding")
+                self._create_index(collection, wanted, rows)
+            self._open(collection)
+        return wanted
+
+    def _create_index(self, collection: str, index_type: str, rows: int) -> None:
+        params = self.client.prepare_index_params()
+        params.add_index(
+            "embedding", index_type=index_type, metric_type="COSINE", params=index_params(index_type, rows)
+        )
+        with milvus_errors("index", collection):
+            self.client.create_index(collection, params)
+
+    def _index(self, collection: str) -> dict[str, Any]:
+        names = self.client.list_indexes(collection)
+        return dict(self.client.describe_index(collection, names[0]) or {}) if names else {}
+
+    def _open(self, collection: str) -> str:
+        """Load a collection (or an alias's target) if it is not, and return its index type."""
+        known = self._ready.get(collection)
+        if known is not None:
+            return known
+        index = self._index(collection)
+        if not index:
+            if not self._back_end.lite:
+                self._create_index(collection, self._back_end.index_type(0), 0)
+                index = self._index(collection)
+            else:
+                return "FLAT"  # Lite reads what has no index yet by looking at every row
+        self.client.load_collection(collection)
+        self._ready[collection] = cast(str, index["index_type"])
+        return self._ready[collection]

@@ -1,0 +1,125 @@
+"""The one place where Milvus expressions are written.
+
+A filter is a conjunction of positive predicates (`not in` has returned extra rows on servers), with every literal
+encoded: Milvus Lite has no templates, and nothing a person typed may become part of an expression.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from imagerag_assets.errors import InputError
+
+UNKNOWN_TIME = -(2**62)
+"""`acquired_at` of a patch whose scene has no date: before everything, and no date anyone asks for."""
+UNKNOWN_CLOUD = -1.0
+"""`cloud_fraction` of a patch of unknown cloud cover."""
+NOWHERE = (999.0, 999.0, -999.0, -999.0)
+"""west, south, east, north of a patch without georeference: inverted, so that it meets no area."""
+
+
+def literal(value: str | float) -> str:
+    """`value` as a literal of a Milvus expression.
+
+    Raises:
+        InputError: a string with control characters, or a number that is not finite.
+    """
+    if isinstance(value, str):
+        # Milvus reads the escapes \\n, \\r, \\t, \\" and \\\\ only; JSON writes others for further control characters.
+        if any((ord(char) < 32 and char not in "\n\r\t") or 0xD800 <= ord(char) < 0xE000 for char in value):
+            raise InputError("A text to look up holds control characters", text=repr(value[:80]))
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{value} is not a number to look up")
+    return repr(value)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A conjunction of predicates; each method returns a longer one.  The empty filter matches everything."""
+
+    clauses: tuple[str, ...] = ()
+
+    @property
+    def expression(self) -> str:
+        """The Milvus expression; empty when everything matches."""
+        return " and ".join(f"({clause})" for clause in self.clauses)
+
+    def __bool__(self) -> bool:
+        return bool(self.clauses)
+
+    def one_of(self, field: str, values: Iterable[str | int]) -> Self:
+        """`field` has one of `values`; none of them matches nothing."""
+        return self._and(f"{field} in [{', '.join(literal(value) for value in dict.fromkeys(values))}]")
+
+    def scene_in(self, scene_keys: Iterable[str]) -> Self:
+        """Patches of these scenes."""
+        return self.one_of("scene_key", scene_keys)
+
+    def patch_in(self, patch_ids: Iterable[str]) -> Self:
+        """These patches."""
+        return self.one_of("patch_id", patch_ids)
+
+    def modality_in(self, modalities: Iterable[str]) -> Self:
+        """Patches of scenes of these modalities."""
+        return self.one_of("modality", modalities)
+
+    def level_in(self, levels: Iterable[int]) -> Self:
+        """Patches of these levels."""
+        return self.one_of("level", levels)
+
+    def bbox_intersects(self, west: float, south: float, east: float, north: float) -> Self:
+        """Patches that meet an area, edges included.
+
+        Args:
+            west: Degrees; greater than `east` for an area across the antimeridian.
+            south: Degrees.
+            east: Degrees.
+            north: Degrees.
+
+        Raises:
+            InputError: not finite, south of north, or off the globe.
+        """
+        for value, limit in ((west, 180), (east, 180), (south, 90), (north, 90)):
+            if not math.isfinite(value) or abs(value) > limit:
+                raise InputError(
+                    f"The area {west},{south},{east},{north} is not on the globe", fix="Give W,S,E,N in degrees"
+                )
+        if south > north:
+            raise InputError(
+                f"The area {west},{south},{east},{north} has its south above its north", fix="Give W,S,E,N in degrees"
+            )
+        w, s, e, n = (literal(float(value)) for value in (west, south, east, north))
+        across = f"west <= {e} and east >= {w}"
+        if west > east:  # two areas: west..180 and -180..east; a patch without georeference meets neither
+            across = f"(east >= {w} and west <= 180.0) or (west <= {e} and east >= -180.0)"
+        return self._and(across)._and(f"south <= {n} and north >= {s}")
+
+    def acquired_between(self, start: int | None, end: int | None) -> Self:
+        """Patches acquired in a closed interval of epoch milliseconds; None is open.  Undated ones never match.
+
+        Raises:
+            InputError: the interval ends before it starts.
+        """
+        if start is not None and end is not None and end < start:
+            raise InputError(f"The time range {start}..{end} ends before it starts", fix="Give START/END")
+        lower = f"acquired_at > {UNKNOWN_TIME}" if start is None else f"acquired_at >= {literal(int(start))}"
+        return self._and(lower if end is None else f"{lower} and acquired_at <= {literal(int(end))}")
+
+    def cloud_at_most(self, fraction: float) -> Self:
+        """Patches known to have at most this cloud cover (0-1)."""
+        return self._and(f"cloud_fraction <= {literal(float(fraction))} and cloud_fraction >= 0.0")
+
+    def valid_at_least(self, fraction: float) -> Self:
+        """Patches with at least this share of valid pixels (0-1)."""
+        return self._and(f"valid_fraction >= {literal(float(fraction))}")
+
+    def _and(self, clause: str) -> Self:
+        return type(self)((*self.clauses, clause))
+
+
+EVERYTHING = Filter()

@@ -1,0 +1,328 @@
+"""Shards: one GeoParquet file of embeddings per scene, division and encoder.  The source of truth of all vectors.
+
+Keys, columns, streaming writes and verification live here.  Milvus collections are rebuilt from these files elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+from numpy.typing import NDArray
+
+from imagerag_assets.errors import FingerprintError, StoreError
+from imagerag_assets.stores.objects import ObjectStore
+from imagerag_assets.stores.shard_columns import part_schema
+
+VERSION = 1
+PREFIX = "embeddings"
+_META = b"imagerag"
+_ROW_GROUP = 8192
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class ShardKey:
+    """What a shard holds: patches of one scene as it was, cut one way, seen by one encoder."""
+
+    scene_key: str
+    division_key: str
+    """The division and its parameters, e.g. ``pyramid-256-0.5``."""
+    fingerprint: str
+    """The encoder's, 64 hexadecimal digits."""
+    etag: str
+    """The scene's: changes when the scene does."""
+
+    def __post_init__(self) -> None:
+        for what, value in (("scene key", self.scene_key), ("division key", self.division_key)):
+            if not _NAME.fullmatch(value) or value in (".", ".."):
+                raise StoreError(f"{value!r} is not a valid {what}", fix="Use 1 to 200 of A-Z a-z 0-9 _ . -")
+        if not _FINGERPRINT.fullmatch(self.fingerprint):
+            raise StoreError(f"{self.fingerprint!r} is not a fingerprint", fix="Use 64 hexadecimal digits")
+        if not self.etag:
+            raise StoreError("A shard needs its scene's etag", scene=self.scene_key)
+
+    @property
+    def path(self) -> str:
+        """Key of the shard in the object store."""
+        short = self.etag[:16]
+        if not re.fullmatch(r"[A-Za-z0-9]{16}", short):  # an etag of another kind may be short, quoted or hold slashes
+            short = hashlib.sha256(self.etag.encode()).hexdigest()[:16]
+        return f"{PREFIX}/{self.scene_key}/{self.division_key}/{self.fingerprint[:16]}/{short}.parquet"
+
+
+@dataclass(frozen=True)
+class ShardInfo:
+    """What a shard says of itself."""
+
+    key: ShardKey
+    encoder: str
+    dim: int
+    rows: int
+    version: int
+
+
+@dataclass(frozen=True)
+class ShardRef:
+    """A shard as its object key tells it, without opening it."""
+
+    path: str
+    scene_key: str
+    division_key: str
+    fingerprint16: str
+    etag16: str
+
+
+class ShardWriter:
+    """Writes a shard row group by row group to a local file and puts it into the store when it is complete.
+
+    Use as a context manager and call :meth:`commit`; leaving without it, or being killed, leaves no shard behind.
+    Rows in memory at once: one row group.
+    """
+
+    def __init__(
+        self, store: ObjectStore, key: ShardKey, *, dim: int, encoder: str, scratch: Path | None = None
+    ) -> None:
+        """`scratch` is the local folder of the unfinished file; default: the system's temporary folder."""
+        self._store, self._key, self._dim, self._encoder = store, key, dim, encoder
+        if scratch is not None:
+            scratch.mkdir(parents=True, exist_ok=True)
+        self._folder = tempfile.TemporaryDirectory(prefix="shard-", dir=scratch)
+        self._file = Path(self._folder.name) / "shard.parquet"
+        self._schema = part_schema(dim).append(pa.field("geometry", pa.binary()))
+        self._writer = pq.ParquetWriter(
+            self._file, self._schema, compression="zstd", use_dictionary=_dictionary_columns()
+        )
+        self._waiting: list[pa.Table] = []
+        self._bounds: list[tuple[float, ...]] = []
+        self.rows = 0
+        """Rows appended so far."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+        self._folder.cleanup()
+
+    def append(self, table: pa.Table) -> None:
+        """Add rows (:func:`patch_table`).
+
+        Raises:
+            StoreError: other columns or another vector length, or rows of another scene.
+        """
+        expected = part_schema(self._dim)
+        if not table.schema.equals(expected):
+            raise StoreError("The rows do not have a shard's columns", fix="Make them with patch_table", **self._about)
+        if any(scene != self._key.scene_key for scene in table.column("scene_key").unique().to_pylist()):
+            raise StoreError("The rows are of another scene", **self._about)
+        self.rows += table.num_rows
+        self._waiting.append(table)
+        if sum(each.num_rows for each in self._waiting) >= _ROW_GROUP:
+            self._flush()
+
+    def commit(self) -> ShardInfo:
+        """Finish the file and put it into the store, replacing a shard of the same key.
+
+        Raises:
+            StoreError: the store does not take it.
+        """
+        self._flush()
+        info = ShardInfo(self._key, self._encoder, self._dim, self.rows, VERSION)
+        self._writer.add_key_value_metadata({_META.decode(): _info_json(info), "geo": self._geo_json()})
+        self._writer.close()
+        self._store.put_file(self._file, self._key.path)
+        return info
+
+    @property
+    def _about(self) -> dict[str, Any]:
+        return {"scene": self._key.scene_key}
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        table, self._waiting = pa.concat_tables(self._waiting), []
+        bounds = np.column_stack([_floats(table, name) for name in ("west", "south", "east", "north")])
+        known = np.isfinite(bounds).all(axis=1)
+        geometry = np.full(table.num_rows, None, dtype=object)
+        if known.any():
+            geometry[known] = shapely.to_wkb(shapely.box(*bounds[known].T))
+            self._bounds.append((*bounds[known, :2].min(axis=0), *bounds[known, 2:].max(axis=0)))
+        table = table.append_column(self._schema.field("geometry"), pa.array(geometry, pa.binary()))
+        self._writer.write_table(table, row_group_size=_ROW_GROUP)
+
+    def _geo_json(self) -> str:
+        column: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["Polygon"]}  # no crs: longitude, latitude
+        if self._bounds:
+            bounds = np.array(self._bounds)
+            column["bbox"] = [*bounds[:, :2].min(axis=0).tolist(), *bounds[:, 2:].max(axis=0).tolist()]
+        return json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}})
+
+
+def _dictionary_columns() -> list[str]:
+    """Columns with few distinct values; vectors and ids only grow with a dictionary."""
+    return ["scene_key", "modality", "level"]
+
+
+def _floats(table: pa.Table, name: str) -> NDArray[np.float64]:
+    return np.asarray(table.column(name).to_numpy(), dtype=np.float64)
+
+
+def _info_json(info: ShardInfo) -> str:
+    return json.dumps(
+        {
+            "version": info.version,
+            "scene_key": info.key.scene_key,
+            "division_key": info.key.division_key,
+            "fingerprint": info.key.fingerprint,
+            "etag": info.key.etag,
+            "encoder": info.encoder,
+            "dim": info.dim,
+            "rows": info.rows,
+        }
+    )
+
+
+def assemble(writer: ShardWriter, parts: Iterable[Path]) -> ShardInfo:
+    """Stream parts, in the order given, into a shard and commit it.
+
+    Raises:
+        StoreError: a part cannot be read or does not fit; nothing was committed.
+    """
+    for part in parts:
+        writer.append(read_part(part))
+    return writer.commit()
+
+
+def write_part(path: Path, table: pa.Table) -> None:
+    """Write a part of a shard, embedded but not yet assembled, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = tempfile.NamedTemporaryFile(dir=path.parent, prefix=".aside-", delete=False)  # noqa: SIM115
+    aside = Path(handle.name)
+    try:
+        with handle:
+            pq.write_table(table, handle, compression="none", use_dictionary=False)
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def read_part(path: Path) -> pa.Table:
+    """Raises StoreError when the part is missing or damaged."""
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError(
+            f"A part of a shard cannot be read: {error}", fix="Delete it and embed again", part=path
+        ) from None
+
+
+def shard_info(store: ObjectStore, key: ShardKey | str) -> ShardInfo:
+    """Read a shard's metadata (its footer only).  Raises StoreError when it is missing, damaged or not a shard."""
+    with _opened(store, key) as file:
+        return _info(file, _path(key))
+
+
+def iter_batches(
+    store: ObjectStore, key: ShardKey | str, *, columns: Sequence[str] | None = None, rows: int = 4096
+) -> Iterator[pa.RecordBatch]:
+    """Rows of a shard, at most `rows` at once.  Raises StoreError when it is missing or damaged."""
+    with _opened(store, key) as file:
+        yield from file.iter_batches(batch_size=rows, columns=list(columns) if columns else None)
+
+
+def read_shard(store: ObjectStore, key: ShardKey | str, *, columns: Sequence[str] | None = None) -> pa.Table:
+    """A whole shard; for one that may be large use :func:`iter_batches`."""
+    with _opened(store, key) as file:
+        return file.read(columns=list(columns) if columns else None)
+
+
+def verify_shard(store: ObjectStore, key: ShardKey | str, fingerprint: str) -> ShardInfo:
+    """Check that a shard is readable and was made by the encoder with `fingerprint`.
+
+    Raises:
+        FingerprintError: another encoder made it.
+        StoreError: it is missing or damaged.
+    """
+    info = shard_info(store, key)
+    if info.key.fingerprint != fingerprint:
+        raise FingerprintError(
+            f"The shard was made by another encoder: stored={info.key.fingerprint} ({info.encoder}), "
+            f"required={fingerprint}",
+            fix="Run: imagerag backfill",
+            scene=info.key.scene_key,
+            shard=_path(key),
+        )
+    return info
+
+
+def list_shards(
+    store: ObjectStore,
+    *,
+    scene_key: str | None = None,
+    division_key: str | None = None,
+    fingerprint: str | None = None,
+) -> list[ShardRef]:
+    """Shards in the store, by the names of their keys, sorted by key; conditions that are None match all."""
+    prefix = PREFIX if scene_key is None else f"{PREFIX}/{scene_key}"
+    refs: list[ShardRef] = []
+    for path in store.list(prefix):
+        parts = path.removesuffix(".parquet").split("/")
+        if not path.endswith(".parquet") or len(parts) != 5:
+            continue
+        ref = ShardRef(path, *parts[1:])
+        if division_key not in (None, ref.division_key):
+            continue
+        if fingerprint is None or fingerprint[:16] == ref.fingerprint16:
+            refs.append(ref)
+    return refs
+
+
+def _path(key: ShardKey | str) -> str:
+    return key if isinstance(key, str) else key.path
+
+
+@contextmanager
+def _opened(store: ObjectStore, key: ShardKey | str) -> Iterator[pq.ParquetFile]:
+    path = _path(key)
+    with store.open(path) as file:
+        try:
+            yield pq.ParquetFile(file)
+        except (pa.ArrowException, OSError) as error:
+            if getattr(error, "errno", None) is not None:  # the operating system's or the network's, not Parquet's
+                raise
+            raise StoreError(
+                f"The shard is damaged: {error}", fix="Delete it and run: imagerag ingest", shard=store.url(path)
+            ) from None
+
+
+def _info(file: pq.ParquetFile, path: str) -> ShardInfo:
+    try:
+        stored = json.loads(file.metadata.metadata[_META])
+        key = ShardKey(stored["scene_key"], stored["division_key"], stored["fingerprint"], stored["etag"])
+        info = ShardInfo(key, stored["encoder"], int(stored["dim"]), int(stored["rows"]), int(stored["version"]))
+    except (KeyError, TypeError, ValueError):
+        raise StoreError("Not a shard of this system", fix="Delete it and run: imagerag ingest", shard=path) from None
+    if info.version != VERSION or info.rows != file.metadata.num_rows:
+        raise StoreError(
+            f"The shard is of version {info.version} with {file.metadata.num_rows} of {info.rows} rows",
+            fix="Delete it and run: imagerag ingest",
+            shard=path,
+        )
+    return info

@@ -1,0 +1,101 @@
+"""A real Milvus server for tests: the one-process server of PyPI's `milvus` package, on free ports of this machine.
+
+Import the fixture `milvus_server` in a conftest to use it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from pymilvus import MilvusClient
+from pymilvus.exceptions import MilvusException
+
+_READY_SECONDS = 180.0  # 7 s on an idle machine
+
+
+def milvus_program() -> str:
+    """Path of the installed server's start script.
+
+    Raises:
+        FileNotFoundError: it is not installed.
+    """
+    beside_python = Path(sys.executable).parent / "milvus-server"
+    found = str(beside_python) if beside_python.exists() else shutil.which("milvus-server")
+    if not found:
+        raise FileNotFoundError("milvus-server is not installed; pip install milvus==2.3.5")
+    return found
+
+
+@contextmanager
+def serve_milvus(folder: Path, *, port: int | None = None) -> Iterator[str]:
+    """Run a server with its data in `folder` until the context ends; yields its URL once it answers.
+
+    Args:
+        folder: Created if needed.
+        port: Port of its API; default: a free one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    port = port or _free_port()
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [milvus_program(), "--data", str(folder), "--proxy-port", str(port)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # the script starts the server as a child, and both must end
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_ready(url, process, folder)
+            yield url
+        finally:
+            _stop(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.2)
+            tail = (folder / "server.log").read_text(encoding="utf-8", errors="replace")[-500:]
+            raise RuntimeError(f"milvus-server stopped while starting: {tail}")
+        try:
+            client = MilvusClient(uri=url, timeout=2)
+            client.list_collections()
+            client.close()
+        except MilvusException:
+            continue
+        return
+    raise RuntimeError(f"milvus-server at {url} was not ready within {_READY_SECONDS:.0f} s")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for stop, seconds in ((signal.SIGTERM, 5), (signal.SIGKILL, 10)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, stop)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=seconds)
+    with suppress(ProcessLookupError):  # the script may end before the server that it started
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a Milvus server for the whole session; collections are shared, so use names of your own."""
+    with serve_milvus(tmp_path_factory.mktemp("milvus-server")) as url:
+        yield url

@@ -1,0 +1,181 @@
+"""Shards and their parts, in a folder and in a real S3 bucket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from imagerag_assets.errors import FingerprintError, StoreError
+from imagerag_assets.settings import Settings, load_settings
+from imagerag_assets.stores import shards
+from imagerag_assets.stores.objects import ObjectStore, open_store
+from imagerag_assets.stores.shard_columns import embeddings_of, patch_table
+from imagerag_assets.stores.shards import ShardKey, ShardWriter
+from tests.s3 import S3Endpoint
+from tests.unit.stores.vector_store_contract import DIM, fingerprint_for, patches, unit_vectors
+
+KEY = ShardKey("T07HFE_2024.a-b", "pyramid-256-0.5", fingerprint_for("shards"), "9" * 32)
+
+
+@pytest.fixture
+def store(settings: Settings) -> ObjectStore:
+    return open_store(settings)
+
+
+def write(store: ObjectStore, *tables: pa.Table, key: ShardKey = KEY) -> shards.ShardInfo:
+    with ShardWriter(store, key, dim=DIM, encoder="tiny") as writer:
+        for table in tables:
+            writer.append(table)
+        return writer.commit()
+
+
+def scene(count: int, **columns: object) -> pa.Table:
+    return patches(KEY.scene_key, count, **columns)
+
+
+def test_round_trip_keeps_every_bit(store: ObjectStore) -> None:
+    first, second = scene(9000, seed=1), scene(10, seed=2, level=1)
+    info = write(store, first, second)
+    assert (info.rows, info.key, info.encoder, info.dim) == (9010, KEY, "tiny", DIM)
+    assert KEY.path == f"embeddings/T07HFE_2024.a-b/pyramid-256-0.5/{KEY.fingerprint[:16]}/9999999999999999.parquet"
+    assert store.list() == [KEY.path]
+    table = shards.read_shard(store, KEY)
+    np.testing.assert_array_equal(embeddings_of(table), np.concatenate([unit_vectors(9000, 1), unit_vectors(10, 2)]))
+    assert table.select(first.column_names).equals(pa.concat_tables([first, second]))
+    batches = list(shards.iter_batches(store, KEY.path, columns=["embedding", "x0"], rows=1000))
+    assert max(batch.num_rows for batch in batches) <= 1000
+    np.testing.assert_array_equal(np.concatenate([embeddings_of(b) for b in batches]), embeddings_of(table))
+    np.testing.assert_array_equal(embeddings_of(table.slice(8999, 3)), embeddings_of(table)[8999:9002])
+
+
+def test_geopandas_reads_it(store: ObjectStore) -> None:
+    write(store, scene(20), scene(3, level=2, **{name: [None] * 3 for name in ("west", "south", "east", "north")}))
+    frame = geopandas.read_parquet(store.url(KEY.path))
+    assert frame.crs.to_string() == "OGC:CRS84"
+    assert frame.geometry.isna().sum() == 3
+    np.testing.assert_allclose(frame.total_bounds, [10.0, 50.0, 12.0, 50.1])
+    assert frame.geometry.iloc[0].bounds == pytest.approx((10.0, 50.0, 10.1, 50.1))
+    assert frame.cloud_fraction.iloc[0] == pytest.approx(0.25)
+
+
+def test_an_uncommitted_shard_does_not_exist(store: ObjectStore, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    with ShardWriter(store, KEY, dim=DIM, encoder="e", scratch=scratch) as writer:
+        writer.append(scene(9000))
+        assert list(scratch.iterdir())
+    assert store.list() == []
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_scene_without_usable_patches_has_an_empty_shard(store: ObjectStore) -> None:
+    assert write(store).rows == 0
+    assert shards.verify_shard(store, KEY, KEY.fingerprint).rows == 0
+    assert shards.read_shard(store, KEY).num_rows == 0
+    assert len(geopandas.read_parquet(store.url(KEY.path))) == 0
+
+
+def test_parts_are_assembled_in_order(store: ObjectStore, tmp_path: Path) -> None:
+    paths = [tmp_path / "parts" / f"{index:04}.parquet" for index in range(3)]
+    for index, path in enumerate(paths):
+        shards.write_part(path, scene(4, level=index, seed=index))
+    assert sorted((tmp_path / "parts").iterdir()) == paths
+    assert shards.read_part(paths[1]).equals(scene(4, level=1, seed=1))
+    with ShardWriter(store, KEY, dim=DIM, encoder="e") as writer:
+        assert shards.assemble(writer, reversed(paths)).rows == 12
+    assert shards.read_shard(store, KEY)["level"].to_pylist() == [2] * 4 + [1] * 4 + [0] * 4
+    paths[1].write_bytes(paths[1].read_bytes()[:-20])
+    with (
+        pytest.raises(StoreError, match="part of a shard cannot be read"),
+        ShardWriter(store, ShardKey(*("x", "y", KEY.fingerprint, "z")), dim=DIM, encoder="e") as writer,
+    ):
+        shards.assemble(writer, paths[1:])
+    assert store.list() == [KEY.path]
+
+
+def test_verification(store: ObjectStore) -> None:
+    write(store, scene(3))
+    assert shards.verify_shard(store, KEY, KEY.fingerprint).rows == 3
+    other = fingerprint_for("other")
+    with pytest.raises(FingerprintError, match=f"stored={KEY.fingerprint} .tiny., required={other}.*imagerag backfill"):
+        shards.verify_shard(store, KEY, other)
+    whole = store.read_bytes(KEY.path)
+    for damaged in (b"", b"PAR1", whole[: len(whole) // 2], whole[:-9] + b"\xff" * 5 + b"PAR1"):
+        store.write_bytes(KEY.path, damaged)
+        with pytest.raises(StoreError, match="damaged") as caught:
+            shards.verify_shard(store, KEY, KEY.fingerprint)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(StoreError, match="Not found"):
+        shards.shard_info(store, "embeddings/none.parquet")
+
+
+def test_a_parquet_file_of_someone_else(store: ObjectStore, tmp_path: Path) -> None:
+    shards.write_part(tmp_path / "part", scene(2))
+    store.put_file(tmp_path / "part", KEY.path)
+    with pytest.raises(StoreError, match="Not a shard of this system"):
+        shards.shard_info(store, KEY)
+
+
+def test_wrong_rows_are_refused(store: ObjectStore) -> None:
+    with ShardWriter(store, KEY, dim=DIM, encoder="e") as writer:
+        with pytest.raises(StoreError, match="another scene"):
+            writer.append(patches("other", 2))
+        with pytest.raises(StoreError, match="columns"):
+            writer.append(scene(2).drop_columns(["level"]))
+    columns = {name: scene(2)[name].to_pylist() for name in scene(2).column_names if name != "embedding"}
+    for name, values in {"level": [0, 300], "x0": ["a", "b"], "col": [1], "patch_id": ["a", None]}.items():
+        with pytest.raises(StoreError, match=f"'{name}'"):
+            patch_table({**columns, name: values}, unit_vectors(2, 0))
+    with pytest.raises(StoreError, match="no column 'modality'"):
+        patch_table({k: v for k, v in columns.items() if k != "modality"}, unit_vectors(2, 0))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [("..", "d", "f" * 64, "e"), ("a/b", "d", "f" * 64, "e"), ("s", "", "f" * 64, "e"), ("s", "d", "F" * 64, "e")],
+)
+def test_keys_that_are_not_valid(fields: tuple[str, str, str, str]) -> None:
+    with pytest.raises(StoreError, match="not a"):
+        ShardKey(*fields)
+
+
+def test_etags_of_any_kind_give_plain_names() -> None:
+    names = {ShardKey("s", "d", "f" * 64, etag).path.rsplit("/", 1)[1] for etag in ('"abc-2"', "../../x", "é", "W/")}
+    assert len(names) == 4
+    assert all(len(name) == len("0123456789abcdef.parquet") and name.isascii() for name in names)
+
+
+def test_listing(store: ObjectStore) -> None:
+    keys = [
+        ShardKey(scene_key, division, fingerprint_for(encoder), "e")
+        for scene_key in ("a", "ab")
+        for division in ("pyramid", "vit")
+        for encoder in ("one", "two")
+    ]
+    for key in keys:
+        write(store, patches(key.scene_key, 1), key=key)
+    store.write_bytes("embeddings/a/notes.txt", b"")
+    assert [ref.path for ref in shards.list_shards(store)] == sorted(key.path for key in keys)
+    found = shards.list_shards(store, scene_key="a", fingerprint=fingerprint_for("two"), division_key="vit")
+    assert [(ref.scene_key, ref.division_key) for ref in found] == [("a", "vit")]
+    assert len(shards.list_shards(store, scene_key="a")) == 4
+    assert shards.list_shards(store, scene_key="nope") == []
+
+
+def test_in_a_bucket(s3_endpoint: S3Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in s3_endpoint.environment().items():
+        monkeypatch.setenv(name, value)
+    (s3_endpoint.root / "shards-bucket").mkdir()
+    store = ObjectStore("s3://shards-bucket/store", load_settings(home=tmp_path, _env_file=None))
+    with pytest.raises(StoreError, match="Not found"):
+        shards.verify_shard(store, KEY, KEY.fingerprint)
+    write(store, scene(9000))
+    assert [ref.path for ref in shards.list_shards(store, scene_key=KEY.scene_key)] == [KEY.path]
+    assert shards.verify_shard(store, KEY, KEY.fingerprint).rows == 9000
+    assert sum(batch.num_rows for batch in shards.iter_batches(store, KEY)) == 9000
+    store.write_bytes(KEY.path, b"PAR1")
+    with pytest.raises(StoreError, match="damaged"):
+        shards.read_shard(store, KEY)
