@@ -1,0 +1,271 @@
+"""Building a knowledge base: pictures and texts are embedded once, stored, put into Milvus, then switched to.
+
+The order makes every kill harmless: files are complete or absent, rows are upserted under ids that hold the content's
+version, readers follow the record of what is live, and only then do rows of other versions go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagerag_assets.errors import KnowledgeError
+from imagerag_assets.knowledge.files import iter_rows, knowledge_writer, read_about
+from imagerag_assets.knowledge.importers import Source, read_bytes, read_captions, read_labels, read_picture
+from imagerag_assets.knowledge.types import (
+    KNOWLEDGE_KINDS,
+    PROTOTYPE,
+    TEXT_DIM,
+    Current,
+    Entry,
+    Failure,
+    KnowledgeKind,
+    KnowledgeReport,
+    current_key,
+    images_key,
+    read_current,
+    text_fingerprint,
+    texts_key,
+)
+from imagerag_assets.settings import Settings
+from imagerag_assets.stores.milvus_filter import Filter
+
+if TYPE_CHECKING:
+    from imagerag_assets.retrieval.types import Deps
+
+Progress = Callable[[int, int], None]
+Row = tuple[str, str, str, str, str]
+
+_BACKGROUND_IMAGES = 64  # captioned images drawn as background: enough for a softmax, few enough to fetch per question
+_TEXT_BATCH = 1024
+_READERS: dict[KnowledgeKind, Callable[[str, Settings], Source]] = {
+    "knowledge_labels": read_labels,
+    "knowledge_captions": read_captions,
+}
+
+
+def build(
+    deps: Deps,
+    kind: Literal["labels", "captions"],
+    source: str | None = None,
+    *,
+    progress: Progress | None = None,
+    switch_alias: bool = True,
+) -> KnowledgeReport:
+    """Make the knowledge base of a kind, for the active encoder; unchanged content is left as it is.
+
+    Args:
+        deps: The installation.
+        kind: ``labels`` (a folder of labelled chips) or ``captions`` (a JSONL of captioned images).
+        source: Path or address; default: IMAGERAG_KNOWLEDGE_LABELS or IMAGERAG_KNOWLEDGE_CAPTIONS.
+        progress: Called with pictures done and all pictures.
+        switch_alias: Point the alias of the kind to the encoder's collection.  False while an encoder's collections are
+            filled beside the ones in use.
+
+    Raises:
+        KnowledgeError: no source, or nothing in it can be used.
+        StoreError: the object store or Milvus fails.
+    """
+    which = KNOWLEDGE_KINDS[kind]
+    given = source or (deps.settings.knowledge_labels if kind == "labels" else deps.settings.knowledge_captions)
+    if not given:
+        raise KnowledgeError(f"No source of {kind} is given", fix=f"Set IMAGERAG_KNOWLEDGE_{kind.upper()}")
+    found = _READERS[which](given, deps.settings)
+    content = content_version(found, deps.settings)
+    live = read_current(deps.store, which, deps.encoder.fingerprint)
+    if live is not None and live.version == content and _in_place(deps, live, switch_alias):
+        return _report(live, changed=False)
+    live = _make(deps, which, found, content, given, progress)
+    deps.store.write_json(current_key(which, live.fingerprint), asdict(live))
+    if switch_alias:
+        deps.vectors.point_alias(which, live.images)
+    _drop_other_versions(deps, live)
+    return _report(live, changed=True)
+
+
+def build_labels(
+    deps: Deps, folder: str, *, progress: Progress | None = None, switch_alias: bool = True
+) -> KnowledgeReport:
+    """:func:`build` of a folder of labelled chips."""
+    return build(deps, "labels", folder, progress=progress, switch_alias=switch_alias)
+
+
+def build_captions(
+    deps: Deps, jsonl: str, *, progress: Progress | None = None, switch_alias: bool = True
+) -> KnowledgeReport:
+    """:func:`build` of a JSONL of captioned images."""
+    return build(deps, "captions", jsonl, progress=progress, switch_alias=switch_alias)
+
+
+def content_version(source: Source, settings: Settings) -> str:
+    """sha256 over labels, texts, names and bytes of all pictures, in the order of their names."""
+    digest = hashlib.sha256()
+    for entry in sorted(source.entries, key=lambda each: each.image):
+        try:
+            picture = hashlib.sha256(read_bytes(entry.href, settings)).hexdigest()
+        except KnowledgeError:
+            picture = "unreadable"
+        digest.update(repr((entry.label, entry.texts, entry.image, picture)).encode())
+    return digest.hexdigest()
+
+
+def _make(
+    deps: Deps, kind: KnowledgeKind, source: Source, content: str, given: str, progress: Progress | None
+) -> Current:
+    store, encoder = deps.store, deps.encoder
+    images, texts = images_key(kind, content, encoder.fingerprint), texts_key(kind, content)
+    if not store.exists(images):
+        _embed_images(deps, kind, source, content, images, progress)
+    about = read_about(store, images)
+    if not store.exists(texts):
+        failed = {name for name, _ in about["failed"]}
+        _embed_texts(deps, kind, [entry for entry in source.entries if entry.image not in failed], content, texts)
+    return Current(
+        kind=kind,
+        version=content,
+        fingerprint=encoder.fingerprint,
+        text_fingerprint=text_fingerprint(),
+        images=_fill(deps, kind, encoder.fingerprint, encoder.dim, content, images),
+        texts=_fill(deps, kind, text_fingerprint(), TEXT_DIM, content, texts),
+        source=given,
+        labels=about["labels"],
+        exemplars=about["exemplars"],
+        image_rows=about["rows"],
+        text_rows=read_about(store, texts)["rows"],
+        failed=tuple((name, reason) for name, reason in about["failed"]),
+    )
+
+
+def _embed_images(
+    deps: Deps, kind: KnowledgeKind, source: Source, content: str, key: str, progress: Progress | None
+) -> None:
+    """Write every exemplar's vector, and the prototypes: label means, or some captioned images."""
+    failed = [(each.name, each.reason) for each in source.failed]
+    sums: dict[str, NDArray[np.float64]] = {}
+    drawn: list[tuple[str, str, NDArray[np.float32]]] = []  # a heap whose first is the first to go
+    labels: set[str] = set()
+    with knowledge_writer(deps.store, deps.encoder.dim) as writer:
+        for entries, pixels in _batches(deps.settings, source, failed, progress):
+            vectors = deps.encoder.encode_images(pixels)
+            writer.append([_row(content, kind, entry.label, entry.texts[0], entry.image) for entry in entries], vectors)
+            for entry, vector in zip(entries, vectors, strict=True):
+                labels.add(entry.label)
+                if kind == "knowledge_labels":
+                    sums[entry.label] = sums.get(entry.label, 0.0) + vector.astype(np.float64)
+                else:  # an arbitrary but repeatable draw: by the id, which is a hash
+                    item = (_inverted(entry.label), entry.label, vector)
+                    (heapq.heappush if len(drawn) < _BACKGROUND_IMAGES else heapq.heappushpop)(drawn, item)
+        exemplars = writer.rows
+        if not exemplars:
+            name, reason = failed[0]
+            raise KnowledgeError(
+                f"None of {len(source.entries)} pictures can be used ({name}: {reason})", fix="Replace them", source=key
+            )
+        prototypes = {label: total.astype(np.float32) for label, total in sorted(sums.items())}
+        prototypes |= {label: vector for _, label, vector in sorted(drawn, key=lambda each: each[1])}
+        means = np.stack(list(prototypes.values()))
+        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+        writer.append([_row(content, kind, label, label, PROTOTYPE) for label in prototypes], means)
+        writer.commit(key, failed=failed, labels=len(labels), exemplars=exemplars)
+
+
+def _batches(
+    settings: Settings, source: Source, failed: list[tuple[str, str]], progress: Progress | None
+) -> Iterator[tuple[list[Entry], NDArray[np.uint8]]]:
+    """Decoded pictures of one shape at a time: the encoder resizes them itself, the same way as patches."""
+    waiting: dict[tuple[int, ...], list[tuple[Entry, NDArray[np.uint8]]]] = {}
+    for done, entry in enumerate(source.entries, start=1):
+        try:
+            pixels = read_picture(entry.href, settings)
+        except KnowledgeError as error:
+            failed.append((entry.image, error.message))
+        else:
+            group = waiting.setdefault(pixels.shape, [])
+            group.append((entry, pixels))
+            if len(group) == settings.batch_size:
+                yield _stacked(waiting.pop(pixels.shape))
+            elif sum(map(len, waiting.values())) >= 4 * settings.batch_size:  # many shapes: stay bounded
+                yield _stacked(waiting.pop(max(waiting, key=lambda shape: len(waiting[shape]))))
+        if progress is not None:
+            progress(done, len(source.entries))
+    for group in waiting.values():
+        yield _stacked(group)
+
+
+def _stacked(group: list[tuple[Entry, NDArray[np.uint8]]]) -> tuple[list[Entry], NDArray[np.uint8]]:
+    return [entry for entry, _ in group], np.stack([pixels for _, pixels in group])
+
+
+def _embed_texts(deps: Deps, kind: KnowledgeKind, entries: Iterable[Entry], content: str, key: str) -> None:
+    """Write the vector of every label's text, or of every caption."""
+    rows = {
+        row[0]: row
+        for entry in entries
+        for text in entry.texts
+        for row in [_row(content, kind, entry.label, text, PROTOTYPE if kind == "knowledge_labels" else entry.image)]
+    }
+    listed = list(rows.values())
+    with knowledge_writer(deps.store, TEXT_DIM) as writer:
+        for start in range(0, len(listed), _TEXT_BATCH):
+            chunk = listed[start : start + _TEXT_BATCH]
+            writer.append(chunk, deps.sentences.encode([text for _, text, _, _, _ in chunk]))
+        writer.commit(key)
+
+
+def _row(content: str, kind: KnowledgeKind, label: str, text: str, image: str) -> Row:
+    name = hashlib.sha256(repr((kind, label, text, image)).encode()).hexdigest()[:32]
+    return f"{content[:16]}:{name}", text, label, image, content[:16]
+
+
+def _inverted(label: str) -> str:
+    """A key whose largest value is `label`'s smallest: `heapq` drops the smallest first."""
+    digest = int(hashlib.sha256(label.encode()).hexdigest(), 16)
+    return f"{(1 << 256) - 1 - digest:064x}"
+
+
+def _fill(deps: Deps, kind: KnowledgeKind, fingerprint: str, dim: int, content: str, key: str) -> str:
+    collection = deps.vectors.ensure_knowledge(kind, fingerprint, dim)
+    if deps.vectors.count(collection, _of_version(content)) != read_about(deps.store, key)["rows"]:
+        deps.vectors.upsert(collection, iter_rows(deps.store, key))
+    deps.vectors.build_index(collection)
+    return collection
+
+
+def _in_place(deps: Deps, live: Current, alias: bool) -> bool:
+    """Whether Milvus has every row, and the alias points there (if that is asked for)."""
+    if live.text_fingerprint != text_fingerprint() or (alias and deps.vectors.alias_target(live.kind) != live.images):
+        return False
+    wanted = ((live.images, live.image_rows), (live.texts, live.text_rows))
+    return all(
+        deps.vectors.exists(name) and deps.vectors.count(name, _of_version(live.version)) == rows
+        for name, rows in wanted
+    )
+
+
+def _drop_other_versions(deps: Deps, live: Current) -> None:
+    """Delete rows of versions that are live for no encoder.  The files stay: they are small, and cost hours to make."""
+    folder = f"knowledge/{live.kind}/"
+    names = [key.removeprefix(folder).split("/") for key in deps.store.list(folder)]
+    used = {deps.store.read_json(folder + "/".join(name))["version"][:16] for name in names if name[0] == "current"}
+    stale = {name[0] for name in names} - used - {"current"}
+    if not stale:
+        return
+    condition = Filter().one_of("kb_version", sorted(stale))
+    for collection in (live.images, live.texts):
+        while rows := deps.vectors.query(collection, condition, ["id"]):
+            deps.vectors.delete(collection, [row["id"] for row in rows])
+
+
+def _of_version(content: str) -> Filter:
+    return Filter().one_of("kb_version", [content[:16]])
+
+
+def _report(live: Current, *, changed: bool) -> KnowledgeReport:
+    failed = tuple(Failure(name, reason) for name, reason in live.failed)
+    return KnowledgeReport(live.kind, live.version, live.labels, live.exemplars, failed, live.images, changed)

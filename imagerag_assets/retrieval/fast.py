@@ -1,0 +1,148 @@
+"""The fast path: a phrase's text embedding against the patch collection.
+
+Also what the slow path shares with it: neighbours with their vectors, and suppressed cues from scored neighbours.
+Thresholds and the choice among cues are in `retrieve.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagerag_assets.retrieval.background import applies, background_vectors
+from imagerag_assets.retrieval.calibration import Calibration
+from imagerag_assets.retrieval.scoring import Floats, Head, features
+from imagerag_assets.retrieval.suppress import suppress
+from imagerag_assets.retrieval.types import Cue, Deps, PathName
+from imagerag_assets.stores.milvus import VectorStore
+from imagerag_assets.stores.milvus_filter import Filter
+
+CANDIDATES = 128
+"""Nearest patches scored for a phrase.  A target is seen by up to nine overlapping patches of a level."""
+CANDIDATES_ALL = 512
+"""The same where every occurrence matters."""
+
+_FIELDS = ("patch_id", "scene_key", "level", "x0", "y0", "x1", "y1", "west", "south", "east", "north", "embedding")
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Patches nearest to one vector, best first."""
+
+    rows: tuple[dict[str, Any], ...]
+    embeddings: NDArray[np.float32]
+    """float32, (n, dim)."""
+    scores: NDArray[np.float64]
+    """(n,), cosine with the vector."""
+
+    @property
+    def windows(self) -> NDArray[np.int64]:
+        """int64, (n, 4): x0, y0, x1, y1 in native pixels."""
+        found = [[row["x0"], row["y0"], row["x1"], row["y1"]] for row in self.rows]
+        return np.array(found, dtype=np.int64).reshape(-1, 4)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Cues of each phrase, best first, before any threshold, and what finding them took."""
+
+    cues: dict[str, list[Cue]]
+    encode_ms: float = 0.0
+    search_ms: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+def neighbours(
+    vectors: VectorStore, collection: str, queries: NDArray[np.float32], where: Filter, limit: int
+) -> list[Neighbours]:
+    """The patches nearest to each query vector, (n, dim)."""
+    found: list[Neighbours] = []
+    for hits in vectors.search(collection, queries, condition=where, limit=limit, fields=_FIELDS):
+        stored = [hit.fields["embedding"] for hit in hits]
+        embeddings = np.stack(stored) if stored else np.zeros((0, queries.shape[1]), dtype=np.float32)
+        # From the vectors and not Milvus's distance, which quantising indexes only approximate.
+        scores = (embeddings @ queries[len(found)]).astype(np.float64)
+        found.append(Neighbours(tuple(hit.fields for hit in hits), embeddings, scores))
+    return found
+
+
+def phrase_features(
+    phrase_mask: NDArray[np.bool_], near: Neighbours, background: NDArray[np.float32], scale: float
+) -> NDArray[np.float64]:
+    """Features, float64 (n, 2), of a phrase's neighbours against the background that applies to it."""
+    return features(near.scores, near.embeddings @ background[phrase_mask].T, scale)
+
+
+def suppressed_cues(near: Neighbours, values: Floats, head: Head, phrase: str, path: PathName) -> list[Cue]:
+    """Cues of scored neighbours (features (n, 2)), best first, with overlapping ones suppressed."""
+    if not near.rows:
+        return []
+    confidence = head.confidence(values)
+    keep = suppress(near.windows, head.logit(values), [row["scene_key"] for row in near.rows])
+    return [_cue(near.rows[i], phrase, float(near.scores[i]), float(confidence[i]), path) for i in keep]
+
+
+def search_fast(
+    deps: Deps,
+    phrases: Sequence[str],
+    where: Filter,
+    *,
+    collection: str,
+    calibration: Calibration,
+    limit: int = CANDIDATES,
+) -> Found:
+    """Look for each phrase among the patches that pass the filter.
+
+    Args:
+        deps: The installation.
+        phrases: What to look for.
+        where: Which patches are looked at.
+        collection: Name or alias of a patch collection of the active encoder.
+        calibration: Of this encoder and the collection's division.
+        limit: Neighbours scored for each phrase.
+
+    Raises:
+        StoreError: Milvus fails.
+        EncoderError: a phrase cannot be embedded.
+    """
+    if not phrases:
+        return Found({})
+    start = perf_counter()
+    queries, background = deps.encoder.encode_texts(phrases), background_vectors(deps.encoder)
+    masks = applies(phrases, deps.sentences)
+    encoded = perf_counter()
+    found: dict[str, list[Cue]] = {}
+    for phrase, mask, near in zip(
+        phrases, masks, neighbours(deps.vectors, collection, queries, where, limit), strict=True
+    ):
+        values = phrase_features(mask, near, background, calibration.scale)
+        found[phrase] = suppressed_cues(near, values, calibration.fast, phrase, "fast")
+    return Found(found, 1000 * (encoded - start), 1000 * (perf_counter() - encoded))
+
+
+def ranked(cues: Sequence[Cue]) -> tuple[Cue, ...]:
+    """The cues with ranks 1, 2, ... in the order given."""
+    return tuple(replace(cue, rank=rank) for rank, cue in enumerate(cues, start=1))
+
+
+def _cue(row: dict[str, Any], phrase: str, score: float, confidence: float, path: PathName) -> Cue:
+    bbox = None
+    if row.get("west") is not None:
+        bbox = (float(row["west"]), float(row["south"]), float(row["east"]), float(row["north"]))
+    return Cue(
+        patch_id=row["patch_id"],
+        scene=row["scene_key"],
+        window=(int(row["x0"]), int(row["y0"]), int(row["x1"]), int(row["y1"])),
+        bbox=bbox,
+        level=int(row["level"]),
+        phrase=phrase,
+        score=score,
+        confidence=confidence,
+        rank=0,
+        path=path,
+    )

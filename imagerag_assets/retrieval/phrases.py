@@ -1,0 +1,240 @@
+"""From a question (and its choices) to the short noun phrases that are looked for.
+
+Rules first; KeyBERT with the sentence encoder where the rules find nothing to hold on to, or too much to choose from.
+Only words here: no embedding of pictures, no search.  The text is data and stays data; nothing is formatted into code.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from imagerag_assets.errors import QuestionError
+from imagerag_assets.retrieval import lexicon
+
+if TYPE_CHECKING:
+    from imagerag_assets.encoders.sentence import SentenceEncoder
+
+Kind = Literal["position", "count", "presence", "colour", "compare", "describe", "other"]
+
+MAX_CHARACTERS = 2000
+"""Of a longer question only this much is analysed: no real question is longer, and the work stays bounded."""
+_MAX_WORDS = 6  # of a phrase; encoders were trained on short ones
+_MAX_PHRASE_CHARACTERS = 120
+_MAX_CANDIDATES = 60
+_MMR_DIVERSITY = 0.7
+
+_TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]|_", re.UNICODE)
+_KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("count", re.compile(r"\b(how many|number of|count (of|the|all)|total of)\b|^\s*count\b")),
+    ("colour", re.compile(r"\bcolou?rs?\b")),
+    ("position", re.compile(
+        r"\bwhere\b|\b(which|what) (part|quadrant|corner|side|area|section|region|direction|half)\b|\blocat(ed|ion)\b"
+        r"|\bposition(ed)?\b|\bsituated\b")),
+    ("compare", re.compile(
+        r"\bcompar|\bdifferences?\b|\b(more|fewer|less|larger|smaller|bigger|longer|taller|closer|wider)\b.*\bthan\b"
+        r"|\bwhich .*\b(larger|smaller|bigger|longer|closer)\b|\b(more|fewer) of\b|\b(more|fewer)\b.*\bor\b")),
+    ("presence", re.compile(
+        r"\b(is|are) there\b|\b(which|what) of (these|the following|those)\b|\b(contain|include|exist|visible|present)"
+        r"|\bcan .*\bbe (seen|found|spotted)\b|\b(can|do) you see\b|\bdoes .*\b(show|feature|have)\b")),
+    ("describe", re.compile(r"\bdescri(be|ption)\b|\bcaption\b|\btheme\b|\bsummar|\bwhat (is|does) (shown|this|the) "
+                            r"(image|picture|scene|photo)|\bwhat is (shown|depicted)|\bwhat do you see\b")),
+)  # fmt: skip
+_ONE_OF_CHOICES = re.compile(r"\b(which|what|one|any) of (these|those|the following|the (options|choices))\b")
+_WANTS_ALL = re.compile(r"\b(all (of )?the|all|every|each|more|fewer)\b|^\s*list\b")
+_NOT_A_TARGET = re.compile(
+    r"\b(not|n[o']t|none|no such|doesn.?t|isn.?t|aren.?t|cannot|can.?t|absent|neither|both|unknown|unsure|"
+    r"don.?t know|all of|yes|no|true|false)\b"
+)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a question is about."""
+
+    question: str
+    """The question as asked, without control characters and surrounding blanks."""
+    phrases: tuple[str, ...]
+    """What to look for, most important first; may be empty (then nothing can be retrieved)."""
+    kind: Kind
+    """What is asked about it."""
+    wants_all: bool
+    """Whether every occurrence matters, not just the best ones."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about the analysis, one line each."""
+
+
+def analyse_question(
+    question: str, choices: Mapping[str, str], *, max_phrases: int, sentences: SentenceEncoder | None
+) -> Analysis:
+    """Find what a question looks for, and what it asks about it.
+
+    Phrases come from the question; from its choices where the question says "which of these", or names no target.
+    Choices that are places, numbers, colours or refusals never count.
+
+    Args:
+        question: Any text in any alphabet; of more than `MAX_CHARACTERS` the beginning is used, with a note.
+        choices: Letter to text; may be empty.
+        max_phrases: At most this many phrases.
+        sentences: Sentence encoder for KeyBERT; without it the words that are left make one phrase.
+
+    Raises:
+        QuestionError: the question is blank.
+    """
+    cleaned = clean(question)
+    if not cleaned:
+        raise QuestionError("The question is empty", fix='Ask something, e.g. "Where is the tennis court?"')
+    notes = []
+    text = cleaned
+    if len(text) > MAX_CHARACTERS:
+        text = text[:MAX_CHARACTERS].rsplit(None, 1)[0]
+        notes.append(f"Only the first {MAX_CHARACTERS} characters of the question were analysed")
+    lowered = text.lower()
+    kind = _kind(lowered, choices)
+    own = noun_phrases(text)
+    offered: list[str] = []
+    if _ONE_OF_CHOICES.search(lowered) or not own:
+        offered = [phrase for choice in choices.values() for phrase in _choice_phrases(choice)]
+    phrases = _unique([*offered, *own])
+    if not phrases:
+        phrases = _last_resort(text, sentences)
+    if len(phrases) > max_phrases:
+        notes.append(f"{len(phrases)} phrases were found; the {max_phrases} most telling are used")
+        phrases = _most_telling(text, phrases, max_phrases, sentences)
+    return Analysis(cleaned, tuple(phrases), kind, kind == "count" or bool(_WANTS_ALL.search(lowered)), tuple(notes))
+
+
+def clean(text: str) -> str:
+    """NFKC, control and format characters as blanks, runs of blanks as one."""
+    text = unicodedata.normalize("NFKC", text)
+    return " ".join("".join(" " if unicodedata.category(c)[0] == "C" else c for c in text).split())
+
+
+def noun_phrases(text: str) -> list[str]:
+    """Noun phrases of a text, in order, without repetition: lower case, head noun singular, adjectives kept."""
+    chunks: list[_Chunk] = []
+    words: list[str] = []
+    after_with = False
+    tokens = [token.replace("’", "'") for token in _TOKEN.findall(text.lower())]
+    for index, token in enumerate([*tokens, "."]):
+        following = tokens[index + 1] if index + 1 < len(tokens) else ""
+        if token in {"and", "or"} and words and words[-1] in lexicon.COLOURS and following in lexicon.COLOURS:
+            words.append(token)  # "red and white ship"
+        elif words and ((token == "full" and following == "of") or (token == "of" and words[-1] == "full")):
+            words.append(token)  # "harbor full of boats"
+        elif token in lexicon.KEPT_WITH_MODIFIER and _describes(words):
+            words.append(token)  # "residential area", but not "which area"
+        elif _ends_phrase(token, words):
+            if words:
+                chunks.append(_Chunk(tuple(words), after_with))
+                words, after_with = [], False
+            after_with = token == "with" or (after_with and token in {"a", "an", "the", *lexicon.NUMBERS})
+        elif token.endswith("'s"):
+            chunks.append(_Chunk((*words, token.removesuffix("'s")), after_with))
+            words, after_with = [], False
+        else:
+            words.append(token)
+    return _joined(chunks)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """A run of words that may be a noun phrase."""
+
+    words: tuple[str, ...]
+    after_with: bool
+
+
+def _ends_phrase(token: str, words: Sequence[str]) -> bool:
+    if not token[0].isalnum() or lexicon.is_known(token):
+        return True
+    # "parked cars" is a phrase; "ships | parked in the harbor" ends one
+    return token in lexicon.PARTICIPLES and bool(words) and not all(lexicon.is_modifier(word) for word in words)
+
+
+def _describes(words: Sequence[str]) -> bool:
+    return any(word not in lexicon.COLOURS and word not in lexicon.GENERIC_MODIFIERS for word in words)
+
+
+def _joined(chunks: Iterable[_Chunk]) -> list[str]:
+    """Phrases of chunks: modifiers alone are dropped, "X with red roof" is joined."""
+    phrases: list[list[str]] = []
+    for chunk in chunks:
+        words = list(chunk.words)
+        while words and (words[0] in lexicon.GENERIC_MODIFIERS or words[0] in {"and", "or", "of"}):
+            words.pop(0)
+        while words and (words[-1] in lexicon.PARTICIPLES or words[-1] in {"and", "or", "of"}):
+            words.pop()
+        if not words or all(lexicon.is_modifier(word) or word in {"and", "or"} for word in words):
+            continue
+        words = [*words[-_MAX_WORDS:-1], lexicon.singular(words[-1])] if "of" not in words else words[-_MAX_WORDS:]
+        if chunk.after_with and phrases and words[-1] in lexicon.PARTS:
+            phrases[-1] = [*phrases[-1], "with", *words]
+        else:
+            phrases.append(words)
+    whole = [words for words in phrases if words[-1] not in lexicon.PARTS or "with" in words]
+    return _unique(" ".join(words)[:_MAX_PHRASE_CHARACTERS] for words in whole or phrases)
+
+
+def _choice_phrases(choice: str) -> list[str]:
+    """The phrases a choice contributes: none for refusals, places, numbers and colours."""
+    text = clean(choice)[:MAX_CHARACTERS]
+    return [] if _NOT_A_TARGET.search(text.lower()) else noun_phrases(text)[:2]
+
+
+def _kind(question: str, choices: Mapping[str, str]) -> Kind:
+    for kind, pattern in _KINDS:
+        if pattern.search(question):
+            return kind
+    words = [set(_TOKEN.findall(clean(c).lower())) for c in choices.values() if not _NOT_A_TARGET.search(c.lower())]
+    if words and all(word and word <= lexicon.POSITION for word in words):
+        return "position"
+    if words and all(word and all(lexicon.is_number(w) for w in word) for word in words):
+        return "count"
+    if words and all(word and word <= lexicon.COLOURS for word in words):
+        return "colour"
+    return "other"
+
+
+def _last_resort(text: str, sentences: SentenceEncoder | None) -> list[str]:
+    """KeyBERT's phrases of the words that the rules could not place; nothing when every word is a word of questions."""
+    words = (word.replace("’", "'") for word in _TOKEN.findall(text.lower()))
+    left = [word for word in words if word[0].isalnum() and not lexicon.is_known(word)]
+    if not left:
+        return []
+    joined = " ".join(left[:_MAX_WORDS])[:_MAX_PHRASE_CHARACTERS]
+    if sentences is None:
+        return [joined]
+    ngrams = (2, 4) if len(left) > 4 else (1, 4)
+    return _keybert(" ".join(left), ngrams, sentences) or [joined]
+
+
+def _most_telling(text: str, phrases: list[str], limit: int, sentences: SentenceEncoder | None) -> list[str]:
+    """The phrases that say most about the text and least about each other; in the order of the question."""
+    if sentences is None:
+        return phrases[:limit]
+    from keybert._mmr import mmr  # KeyBERT's own `candidates` must occur word for word, and ours are singular
+
+    considered = phrases[:_MAX_CANDIDATES]
+    vectors = sentences.encode([text, *considered])
+    kept = {phrase for phrase, _ in mmr(vectors[:1], vectors[1:], considered, limit, _MMR_DIVERSITY)}
+    return [phrase for phrase in considered if phrase in kept]
+
+
+def _keybert(text: str, ngrams: tuple[int, int], sentences: SentenceEncoder) -> list[str]:
+    from keybert import KeyBERT
+
+    try:
+        found = KeyBERT(model=sentences.model).extract_keywords(
+            text, keyphrase_ngram_range=ngrams, stop_words=None, top_n=5, use_mmr=True, diversity=_MMR_DIVERSITY
+        )
+    except ValueError:  # its vectorizer finds no word, e.g. single letters only
+        return []
+    return _unique(str(phrase) for phrase, _ in found)
+
+
+def _unique(phrases: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(phrase for phrase in phrases if phrase))

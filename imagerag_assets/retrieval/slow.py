@@ -1,0 +1,268 @@
+"""The slow path: a phrase to labels or captions by text, those to exemplar prototypes, those to patches by image.
+
+It finds what the image-text encoder has no words for, if the knowledge base has pictures of it.  Whether a cue is
+confident enough, and which path is tried when, is decided in `retrieve.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagerag_assets.knowledge.types import PROTOTYPE, Current, KnowledgeKind, read_current, text_fingerprint
+from imagerag_assets.retrieval.background import SAME_THING
+from imagerag_assets.retrieval.calibration import Calibration
+from imagerag_assets.retrieval.fast import CANDIDATES, Found, Neighbours, neighbours, suppressed_cues
+from imagerag_assets.retrieval.scoring import features
+from imagerag_assets.retrieval.types import Cue, Deps, PathName
+from imagerag_assets.stores.milvus_filter import Filter
+
+Reducer = Literal["mean", "cluster", "rerank"]
+
+LABELS_MATCHED = 3
+CAPTIONS_MATCHED = 8
+LABEL_FLOOR = 0.45
+"""Least sentence similarity of a phrase and a label: "marina full of yachts" and "harbor" have .48."""
+CAPTION_FLOOR = 0.5
+LABEL_SLACK, CAPTION_SLACK = 0.07, 0.15
+"""How far below the best match another may lie.  With the very word in the knowledge base ("harbor", 1.0), a
+neighbouring meaning ("beach", .52) must not count as that thing."""
+CAPTION_SAME_THING = 0.35
+"""As `SAME_THING`, for a phrase and a whole sentence."""
+EXEMPLARS = 256
+"""Exemplars of a label that its prototype is made of, at most."""
+MARGIN_CAP = 5.0
+"""The margin counts up to this much, so that it cannot outweigh a patch's being unlike every exemplar: among few
+labels, some label always wins by a wide margin."""
+COHERENCE_PRIOR, COHERENCE_WEIGHT = 0.7, 2.0
+"""What an exemplar's cosine with the mean of the others is taken to be before any is seen, and how much that counts."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    path: PathName
+    matched: int
+    floor: float
+    slack: float
+    same_thing: float
+
+
+_KINDS: dict[KnowledgeKind, _Kind] = {
+    "knowledge_labels": _Kind("slow-labels", LABELS_MATCHED, LABEL_FLOOR, LABEL_SLACK, SAME_THING),
+    "knowledge_captions": _Kind("slow-captions", CAPTIONS_MATCHED, CAPTION_FLOOR, CAPTION_SLACK, CAPTION_SAME_THING),
+}
+
+
+@dataclass(frozen=True)
+class Prototype:
+    """What a group of exemplars looks like."""
+
+    labels: tuple[str, ...]
+    vector: NDArray[np.float32]
+    """float32, (dim,), of length 1."""
+    coherence: float
+    """Cosine that a typical exemplar has with the others' mean: what a patch of the thing can be expected to have."""
+
+
+def open_knowledge(deps: Deps, kind: KnowledgeKind) -> Current | None:
+    """The live knowledge base of a kind for the active encoder; None if none was built.
+
+    Raises:
+        FingerprintError: the one in use was made by another encoder.
+        StoreError: Milvus or the object store fails.
+    """
+    target = deps.vectors.alias_target(kind)
+    if target is None:
+        return None
+    deps.vectors.verify(target, deps.encoder.fingerprint)
+    live = read_current(deps.store, kind, deps.encoder.fingerprint)
+    if live is None or not deps.vectors.exists(live.texts):
+        return None
+    deps.vectors.verify(live.texts, text_fingerprint())
+    return live
+
+
+def search_slow(
+    deps: Deps,
+    phrases: Sequence[str],
+    where: Filter,
+    *,
+    knowledge: Current,
+    collection: str,
+    calibration: Calibration,
+    reducer: Reducer = "mean",
+    limit: int = CANDIDATES,
+) -> Found:
+    """Look for each phrase through a knowledge base.
+
+    Args:
+        deps: The installation.
+        phrases: What to look for.
+        where: Which patches are looked at.
+        knowledge: From :func:`open_knowledge`.
+        collection: Name or alias of a patch collection of the active encoder.
+        calibration: Of this encoder and the collection's division.
+        reducer: How exemplars become a prototype: their mean, the mean of the largest DBSCAN cluster, or of the three
+            that the phrase's text embedding is most similar to.
+        limit: Neighbours scored for each prototype.
+
+    Raises:
+        StoreError: Milvus fails.
+    """
+    start = perf_counter()
+    sentences = deps.sentences.encode(list(phrases))
+    encoded = perf_counter()
+    cues: dict[str, list[Cue]] = {}
+    notes = []
+    for phrase, sentence in zip(phrases, sentences, strict=True):
+        prototypes, against = phrase_prototypes(deps, knowledge, phrase, sentence, reducer)
+        if not prototypes:
+            notes.append(f"No {knowledge.kind.removeprefix('knowledge_')} of the knowledge base match {phrase!r}")
+            continue
+        near, values = prototype_neighbours(deps, prototypes, against, where, collection, calibration, limit)
+        cues[phrase] = suppressed_cues(near, values, calibration.slow, phrase, _KINDS[knowledge.kind].path)
+    return Found(cues, 1000 * (encoded - start), 1000 * (perf_counter() - encoded), tuple(notes))
+
+
+def phrase_prototypes(
+    deps: Deps, knowledge: Current, phrase: str, sentence: NDArray[np.float32], reducer: Reducer = "mean"
+) -> tuple[list[Prototype], NDArray[np.float32]]:
+    """What a phrase looks like by the knowledge base, and what everything else in it looks like.
+
+    Args:
+        deps: The installation.
+        knowledge: From :func:`open_knowledge`.
+        phrase: What is looked for.
+        sentence: Its sentence vector, float32 (384,).
+        reducer: See :func:`search_slow`.
+
+    Returns:
+        A prototype for each matching label, or one for all matching captions; none if nothing matches.  And the
+        background, float32 (b, dim).
+    """
+    kind = _KINDS[knowledge.kind]
+    matched = _matches(deps, knowledge, kind, sentence)
+    if not matched:
+        return [], np.zeros((0, deps.encoder.dim), dtype=np.float32)
+    groups = [matched] if knowledge.kind == "knowledge_captions" else [[label] for label in matched]
+    made = [_prototype(deps, knowledge, labels, phrase, reducer) for labels in groups]
+    against = _background(deps, knowledge, kind, sentence, exclude=matched)
+    return [prototype for prototype in made if prototype is not None], against
+
+
+def reduce_exemplars(
+    vectors: NDArray[np.float32], reducer: Reducer, phrase: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """The exemplars that a prototype is the mean of: a subset of the rows of `vectors`, (n, dim), n at least 1.
+
+    Args:
+        vectors: float32, each row of length 1.
+        reducer: See :func:`search_slow`.
+        phrase: Text embedding, (dim,), needed by ``rerank``.
+    """
+    if reducer == "rerank" and phrase is not None:
+        best = np.argsort(-(vectors @ phrase), kind="stable")[:3]
+        return np.take(vectors, best, axis=0)
+    if reducer == "cluster":
+        from sklearn.cluster import DBSCAN
+
+        groups = DBSCAN(eps=0.3, min_samples=2, metric="cosine").fit_predict(vectors)
+        if (groups >= 0).any():
+            return vectors[groups == np.bincount(groups[groups >= 0]).argmax()]
+    return vectors
+
+
+def make_prototype(labels: Sequence[str], vectors: NDArray[np.float32]) -> Prototype:
+    """The normalised mean of exemplar vectors, float32 (n, dim) with n at least 1, and how alike they are."""
+    total = vectors.astype(np.float64).sum(axis=0)
+    others = total - vectors
+    lengths = np.linalg.norm(others, axis=1)
+    alike = (vectors * others).sum(axis=1)[lengths > 1e-9] / lengths[lengths > 1e-9]
+    coherence = (alike.sum() + COHERENCE_WEIGHT * COHERENCE_PRIOR) / (len(alike) + COHERENCE_WEIGHT)
+    mean = (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
+    return Prototype(tuple(labels), mean, float(coherence))
+
+
+def _matches(deps: Deps, knowledge: Current, kind: _Kind, sentence: NDArray[np.float32]) -> list[str]:
+    """Labels whose text means the phrase, best first, without repetition."""
+    hits = deps.vectors.search(
+        knowledge.texts, sentence[None], condition=_live(knowledge), limit=kind.matched, fields=["label"]
+    )[0]
+    floor = max(kind.floor, hits[0].score - kind.slack) if hits else 0.0
+    return list(dict.fromkeys(str(hit.fields["label"]) for hit in hits if hit.score >= floor))
+
+
+def _prototype(
+    deps: Deps, knowledge: Current, labels: Sequence[str], phrase: str, reducer: Reducer
+) -> Prototype | None:
+    rows = deps.vectors.query(
+        knowledge.images, _live(knowledge).one_of("label", labels), ["image", "embedding"], limit=EXEMPLARS
+    )
+    exemplars = [row["embedding"] for row in rows if row["image"] != PROTOTYPE]
+    if not exemplars:
+        return None
+    text = deps.encoder.encode_texts([phrase])[0] if reducer == "rerank" else None
+    return make_prototype(labels, reduce_exemplars(np.stack(exemplars), reducer, text))
+
+
+def _background(
+    deps: Deps, knowledge: Current, kind: _Kind, sentence: NDArray[np.float32], *, exclude: Sequence[str]
+) -> NDArray[np.float32]:
+    """Prototypes of everything in the knowledge base that is something else: float32, (n, dim)."""
+    rows = deps.vectors.query(
+        knowledge.images, _live(knowledge).one_of("image", [PROTOTYPE]), ["label", "embedding"], limit=2048
+    )
+    rows = [row for row in rows if row["label"] not in exclude]
+    named = _live(knowledge).one_of("label", [row["label"] for row in rows])
+    texts = deps.vectors.query(knowledge.texts, named, ["label", "embedding"]) if rows else []
+    same = {text["label"] for text in texts if float(text["embedding"] @ sentence) > kind.same_thing}
+    other = [row["embedding"] for row in rows if row["label"] not in same]
+    return np.stack(other) if other else np.zeros((0, deps.encoder.dim), dtype=np.float32)
+
+
+def prototype_neighbours(
+    deps: Deps,
+    prototypes: Sequence[Prototype],
+    against: NDArray[np.float32],
+    where: Filter,
+    collection: str,
+    calibration: Calibration,
+    limit: int,
+) -> tuple[Neighbours, NDArray[np.float64]]:
+    """Patches near any of the prototypes, each once, with the features (n, 2) of the prototype it fits best."""
+    queries = np.stack([prototype.vector for prototype in prototypes])
+    found = neighbours(deps.vectors, collection, queries, where, limit)
+    values = [
+        slow_features(near, prototype, against, calibration.scale)
+        for prototype, near in zip(prototypes, found, strict=True)
+    ]
+    rows = [row for near in found for row in near.rows]
+    merged = np.concatenate(values)
+    best: dict[str, int] = {}
+    for index in np.argsort(-calibration.slow.logit(merged), kind="stable"):
+        best.setdefault(rows[index]["patch_id"], int(index))
+    order = np.array(list(best.values()), dtype=np.intp)
+    embeddings = np.concatenate([near.embeddings for near in found])[order]
+    scores = np.concatenate([near.scores for near in found])[order]
+    return Neighbours(tuple(rows[index] for index in order), embeddings, scores), merged[order]
+
+
+def slow_features(
+    near: Neighbours, prototype: Prototype, against: NDArray[np.float32], scale: float
+) -> NDArray[np.float64]:
+    """Features, float64 (n, 2): capped margin over other prototypes, and similarity relative to an exemplar's."""
+    if len(against) == 0:  # nothing else is known: no margin, only likeness
+        likeness = (near.scores - prototype.coherence) * scale
+        return np.stack([np.zeros_like(likeness), likeness], axis=1)
+    values = features(near.scores, near.embeddings @ against.T, scale, reference=prototype.coherence)
+    values[:, 0] = np.minimum(values[:, 0], MARGIN_CAP)
+    return values
+
+
+def _live(knowledge: Current) -> Filter:
+    return Filter().one_of("kb_version", [knowledge.version[:16]])

@@ -1,0 +1,85 @@
+"""What retrieval takes and gives: the parts of an installation it needs, cues, and the result of one retrieval.
+
+No logic beyond turning a cue into the contract's JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from imagerag_assets.encoders.sentence import SentenceEncoder
+    from imagerag_assets.encoders.types import Encoder
+    from imagerag_assets.settings import Settings
+    from imagerag_assets.stores.milvus import VectorStore
+    from imagerag_assets.stores.objects import ObjectStore
+
+PathName = Literal["fast", "slow-labels", "slow-captions", "none"]
+PathChoice = Literal["auto", "fast", "slow", "none"]
+
+
+class Deps(Protocol):
+    """The parts of an installation that retrieval and knowledge use; `pipelines.platform.Platform` is one."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def store(self) -> ObjectStore: ...
+    @property
+    def encoder(self) -> Encoder: ...
+    @property
+    def vectors(self) -> VectorStore: ...
+    @property
+    def sentences(self) -> SentenceEncoder: ...
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A patch found for a phrase."""
+
+    patch_id: str
+    scene: str
+    window: tuple[int, int, int, int]
+    """(x0, y0, x1, y1) in native pixels, half-open."""
+    bbox: tuple[float, float, float, float] | None
+    """(west, south, east, north) in degrees; None: the scene has no known place."""
+    level: int
+    phrase: str
+    score: float
+    """Cosine of the patch with the phrase (fast path) or with the exemplar prototype (slow path)."""
+    confidence: float
+    """0 to 1, independent of how many patches there are (`scoring.py`)."""
+    rank: int
+    """From 1, the best first; 0: not ranked yet."""
+    path: PathName
+
+    def to_dict(self) -> dict[str, Any]:
+        """The cue as JSON of the contract."""
+        return {
+            "patch_id": self.patch_id,
+            "scene": self.scene,
+            "window": list(self.window),
+            "bbox": None if self.bbox is None else list(self.bbox),
+            "level": self.level,
+            "phrase": self.phrase,
+            "score": self.score,
+            "confidence": self.confidence,
+            "rank": self.rank,
+            "path": self.path,
+        }
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """The outcome of one retrieval."""
+
+    cues: tuple[Cue, ...]
+    """Ranked; every one at or above its path's threshold."""
+    path: PathName
+    """The first path that gave a cue; ``none`` without cues."""
+    abstained: bool
+    """Whether something was looked for and nothing passed the threshold."""
+    notes: tuple[str, ...] = ()
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    """Milliseconds of ``encode`` (texts) and ``search`` (Milvus and scoring)."""

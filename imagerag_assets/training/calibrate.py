@@ -1,0 +1,249 @@
+"""Fit the calibration of an encoder and a division on questions whose truth is known.
+
+    IMAGERAG_HOME=... python -m imagerag_assets.training.calibrate QUESTIONS.jsonl ... --data "what they are" --out FILE
+
+The scenes are ingested already; for the slow path a label knowledge base is built.  A line of a questions file has
+`scene`, `question`, and `roi`: the native windows (x0, y0, x1, y1) of what the question names, none where it is absent.
+Gathers what the retrieval would offer and whether it covers a true window; the fit is `retrieval/calibration.py`.
+Use other data than what results are reported on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagerag_assets.errors import ImageRAGError, InputError
+from imagerag_assets.retrieval.background import applies, background_vectors
+from imagerag_assets.retrieval.calibration import (
+    DEFAULT_SCALE,
+    GENERIC,
+    Calibration,
+    Fit,
+    assemble,
+    fit,
+    save_calibration,
+)
+from imagerag_assets.retrieval.fast import CANDIDATES, Neighbours, neighbours, phrase_features
+from imagerag_assets.retrieval.phrases import analyse_question
+from imagerag_assets.retrieval.scoring import Head
+from imagerag_assets.retrieval.slow import open_knowledge, phrase_prototypes, prototype_neighbours
+from imagerag_assets.retrieval.suppress import suppress
+from imagerag_assets.retrieval.types import Deps
+from imagerag_assets.settings import load_settings
+from imagerag_assets.stores.milvus_filter import Filter
+
+COVERED = 0.5
+"""Share of a true window that a cue must cover to count as a hit."""
+CANDIDATES_JUDGED = 8
+"""Suppressed candidates of a phrase that are judged: what could be offered, and a few beyond."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A phrase to look for in a scene, and where it is."""
+
+    scene: str
+    phrase: str
+    windows: tuple[tuple[float, float, float, float], ...]
+    """(x0, y0, x1, y1) in native pixels; empty: the scene does not show it."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Judged candidates."""
+
+    features: NDArray[np.float64]
+    """float64, (n, 2)."""
+    hits: NDArray[np.bool_]
+    """bool, (n,)."""
+
+    @property
+    def summary(self) -> str:
+        """For a person."""
+        return f"{int(self.hits.sum())} hits of {len(self.hits)} candidates"
+
+
+def read_targets(lines: Iterable[str]) -> list[Target]:
+    """The targets of questions about one thing; each scene and phrase once.
+
+    Raises:
+        InputError: a line is not of the form above.
+    """
+    targets: dict[tuple[str, str], Target] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            value: dict[str, Any] = json.loads(line)
+            scene, question = str(value["scene"]), str(value["question"])
+            windows = tuple((float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in value["roi"])
+        except (KeyError, TypeError, ValueError):
+            raise InputError("Not a question with scene and roi", fix="Give JSONL with both", line=number) from None
+        phrases = analyse_question(question, {}, max_phrases=2, sentences=None).phrases
+        if len(phrases) == 1:
+            targets[scene, phrases[0]] = Target(scene, phrases[0], windows)
+    return list(targets.values())
+
+
+def covers(windows: NDArray[np.integer], targets: Sequence[Sequence[float]]) -> NDArray[np.bool_]:
+    """Whether each window, (n, 4), covers at least `COVERED` of one of the target windows: bool, (n,)."""
+    if not targets:
+        return np.zeros(len(windows), dtype=bool)
+    box, truth = np.asarray(windows, dtype=np.float64), np.asarray(targets, dtype=np.float64)
+    low = np.maximum(box[:, None, :2], truth[None, :, :2])
+    high = np.minimum(box[:, None, 2:], truth[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    area = np.maximum((truth[:, 2:] - truth[:, :2]).prod(axis=1), 1e-9)
+    return np.asarray((shared / area >= COVERED).any(axis=1), dtype=bool)
+
+
+def fast_samples(deps: Deps, targets: Sequence[Target], *, collection: str, scale: float) -> Samples:
+    """Judge the fast path's candidates of each target.
+
+    Raises:
+        StoreError, EncoderError: as the retrieval.
+    """
+    phrases = list(dict.fromkeys(target.phrase for target in targets))
+    masks = dict(zip(phrases, applies(phrases, deps.sentences), strict=True))
+    background = background_vectors(deps.encoder)
+    judged = []
+    for target in targets:
+        query = deps.encoder.encode_texts([target.phrase])
+        (near,) = neighbours(deps.vectors, collection, query, Filter().scene_in([target.scene]), CANDIDATES)
+        values = phrase_features(masks[target.phrase], near, background, scale)
+        judged.append(_judge(near, values, GENERIC.fast, target))
+    return _together(judged)
+
+
+def slow_samples(deps: Deps, targets: Sequence[Target], *, collection: str, calibration: Calibration) -> Samples | None:
+    """Judge the slow path's candidates through labels; None without a knowledge base of labels.
+
+    Raises:
+        FingerprintError: the knowledge base is another encoder's.
+        StoreError, EncoderError: as the retrieval.
+    """
+    knowledge = open_knowledge(deps, "knowledge_labels")
+    if knowledge is None:
+        return None
+    judged = []
+    for target in targets:
+        (sentence,) = deps.sentences.encode([target.phrase])
+        prototypes, against = phrase_prototypes(deps, knowledge, target.phrase, sentence)
+        if prototypes:
+            where = Filter().scene_in([target.scene])
+            near, values = prototype_neighbours(deps, prototypes, against, where, collection, calibration, CANDIDATES)
+            judged.append(_judge(near, values, GENERIC.slow, target))
+    return _together(judged)
+
+
+def calibrate(
+    deps: Deps,
+    targets: Sequence[Target],
+    *,
+    data: str,
+    collection: str = "patches",
+    scale: float = DEFAULT_SCALE,
+    precision: float | None = None,
+) -> tuple[Calibration, list[str]]:
+    """Fit the calibration of the active encoder and the collection's division; with it, lines for a person.
+
+    Raises:
+        InputError: too few hits or misses.
+        FingerprintError: the collection is another encoder's.
+    """
+    meta = deps.vectors.verify(collection, deps.encoder.fingerprint)
+    fast = fast_samples(deps, targets, collection=collection, scale=scale)
+    fitted = fit(fast.features, fast.hits, precision=precision)
+    told = [f"fast: {fast.summary}; {_told(fitted)}"]
+    slow_fit: Fit | None = None
+    slow = slow_samples(deps, targets, collection=collection, calibration=GENERIC)
+    if slow is None or not slow.hits.any() or slow.hits.all():
+        told.append("slow: not fitted (no knowledge base of labels, or no hits and misses); the generic weights stay")
+    else:
+        slow_fit = fit(slow.features, slow.hits, precision=precision)
+        told.append(f"slow: {slow.summary}; {_told(slow_fit)}")
+    made = assemble(
+        fitted, slow_fit, fingerprint=deps.encoder.fingerprint, division=meta.division, data=data, scale=scale
+    )
+    return made, told
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command.  Returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("questions", nargs="+", type=Path, help="JSONL files with scene, question and roi")
+    parser.add_argument("--data", required=True, help="what the questions are, kept in the calibration")
+    parser.add_argument("--collection", default="patches", help="name or alias of the patch collection")
+    parser.add_argument("--scale", type=float, default=DEFAULT_SCALE, help="inverse temperature of the margin")
+    parser.add_argument("--precision", type=float, help="least precision wanted; default: best F1")
+    parser.add_argument("--out", type=Path, help="file to write; default: the installation's object store")
+    given = parser.parse_args(arguments)
+    from imagerag_assets.pipelines.platform import Platform
+
+    try:
+        targets = read_targets(_lines(given.questions))
+        with Platform(load_settings()) as platform:
+            made, told = calibrate(
+                platform,
+                targets,
+                data=given.data,
+                collection=given.collection,
+                scale=given.scale,
+                precision=given.precision,
+            )
+            where = str(given.out) if given.out else save_calibration(platform.store, made)
+        if given.out:
+            _write(given.out, made.to_json())
+    except ImageRAGError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print("\n".join([*told, f"calibration {made.version} written to {where}"]))
+    return 0
+
+
+def _judge(near: Neighbours, values: NDArray[np.float64], head: Head, target: Target) -> Samples:
+    if not near.rows:
+        return Samples(np.zeros((0, 2)), np.zeros(0, dtype=bool))
+    keep = suppress(near.windows, head.logit(values), [row["scene_key"] for row in near.rows])[:CANDIDATES_JUDGED]
+    return Samples(values[keep], covers(near.windows[keep], target.windows))
+
+
+def _together(judged: Sequence[Samples]) -> Samples:
+    empty = Samples(np.zeros((0, 2)), np.zeros(0, dtype=bool))
+    parts = [empty, *judged]
+    return Samples(np.concatenate([part.features for part in parts]), np.concatenate([part.hits for part in parts]))
+
+
+def _told(fitted: Fit) -> str:
+    return (
+        f"threshold {fitted.threshold:.3f} has precision {fitted.precision:.3f}, recall {fitted.recall:.3f} "
+        f"(margin {fitted.head.margin:.3f}, score {fitted.head.score:.3f}, bias {fitted.head.bias:.3f})"
+    )
+
+
+def _lines(paths: Sequence[Path]) -> Iterator[str]:
+    for path in paths:
+        try:
+            yield from path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"The questions cannot be read: {error}", fix="Check the path", file=path) from None
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.aside")
+    aside.write_bytes(data)
+    aside.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Calibrations: fitting, storing, and refusing what does not apply."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagerag_assets.errors import FingerprintError, InputError, StoreError
+from imagerag_assets.retrieval.calibration import (
+    GENERIC,
+    Calibration,
+    Fit,
+    assemble,
+    calibration_key,
+    fit,
+    load_calibration,
+    save_calibration,
+)
+from imagerag_assets.settings import Settings
+from imagerag_assets.stores.objects import ObjectStore, open_store
+
+FINGERPRINT = "f" * 64
+
+
+@pytest.fixture
+def store(settings: Settings) -> ObjectStore:
+    return open_store(settings)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Fit:
+    return fit(*samples())
+
+
+def samples() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    hits = rng.random(800) < 0.2
+    margin = np.where(hits, rng.normal(2, 1, 800), rng.normal(-2, 1, 800))
+    return np.stack([margin, rng.normal(10, 1, 800)], axis=1), hits
+
+
+def calibrated(fitted: Fit) -> Calibration:
+    return assemble(fitted, None, fingerprint=FINGERPRINT, division="pyramid", data="800 drawn samples")
+
+
+def test_fit_finds_the_telling_feature_and_a_good_threshold(fitted: Fit) -> None:
+    assert fitted.head.margin > 10 * abs(fitted.head.score)
+    assert 0 < fitted.threshold < 1
+    assert fitted.precision > 0.85
+    assert fitted.recall > 0.85
+
+
+def test_a_wanted_precision_is_reached_at_the_cost_of_recall(fitted: Fit) -> None:
+    strict = fit(*samples(), precision=0.995)
+    assert strict.precision >= 0.995
+    assert strict.threshold > fitted.threshold
+    assert strict.recall < fitted.recall
+
+
+@pytest.mark.parametrize("hits", [np.zeros(5, bool), np.ones(5, bool)])
+def test_one_sided_samples_are_refused(hits: np.ndarray) -> None:
+    with pytest.raises(InputError, match="hits and misses"):
+        fit(np.ones((5, 2)), hits)
+
+
+def test_stored_and_found_again(store: ObjectStore, fitted: Fit) -> None:
+    saved = calibrated(fitted)
+    save_calibration(store, saved)
+    assert load_calibration(store, FINGERPRINT, "pyramid") == saved
+    assert len(saved.version) == 16
+
+
+def test_the_version_follows_the_content(fitted: Fit) -> None:
+    one, other = calibrated(fitted), assemble(fitted, None, fingerprint=FINGERPRINT, division="vit", data="x")
+    assert one.version == calibrated(fitted).version != other.version
+
+
+def test_an_unknown_encoder_gets_the_generic_one(store: ObjectStore) -> None:
+    found = load_calibration(store, FINGERPRINT, "pyramid")
+    assert found is GENERIC
+    assert found.version == "uncalibrated"
+
+
+@pytest.mark.parametrize(
+    "change", [{"fingerprint": FINGERPRINT[:16] + "0" * 48}, {"background": 0}, {"division": "cc"}]
+)
+def test_one_that_does_not_apply_is_refused(store: ObjectStore, fitted: Fit, change: dict[str, object]) -> None:
+    wrong = replace(calibrated(fitted), **change)
+    store.write_bytes(calibration_key(FINGERPRINT, "pyramid"), wrong.to_json())
+    with pytest.raises(FingerprintError, match=r"stored=.* required=.*calibrate"):
+        load_calibration(store, FINGERPRINT, "pyramid")
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"fingerprint": 3'])
+def test_a_damaged_one_is_one_clear_line(store: ObjectStore, data: bytes) -> None:
+    store.write_bytes(calibration_key(FINGERPRINT, "pyramid"), data)
+    with pytest.raises(StoreError, match="Not a calibration"):
+        load_calibration(store, FINGERPRINT, "pyramid")
+
+
+def test_packaged_ones_are_valid_and_named_by_their_encoder() -> None:
+    folder = Path(__file__).parents[3] / "imagerag_assets" / "demo" / "weights" / "calibrations"
+    for file in folder.glob("*.json"):
+        assert len(json.loads(file.read_text(encoding="utf-8"))["fingerprint"]) == 64

@@ -1,0 +1,109 @@
+"""A small world for retrieval: real Milvus Lite, object store and sentence encoder, and vectors of known geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagerag_assets.encoders.sentence import SentenceEncoder, sentence_encoder
+from imagerag_assets.settings import Settings, load_settings
+from imagerag_assets.stores.milvus import VectorStore
+from imagerag_assets.stores.objects import ObjectStore, open_store
+from imagerag_assets.stores.shard_columns import patch_table
+
+DIM = 64
+FINGERPRINT = "a" * 64
+
+
+def unit(*parts: tuple[int, float]) -> NDArray[np.float32]:
+    """A vector of length 1 with the given weights on the given axes."""
+    vector = np.zeros(DIM, dtype=np.float32)
+    for axis, weight in parts:
+        vector[axis] = weight
+    return vector / np.linalg.norm(vector)
+
+
+@dataclass
+class AxisEncoder:
+    """Every known phrase has an axis of its own, every other text a fixed direction away from all those.
+
+    A picture's vector is made from its red channel's mean: the axis of that number.
+    """
+
+    axes: dict[str, int] = field(default_factory=dict)
+    fingerprint: str = FINGERPRINT
+    name: str = "axes"
+    dim: int = DIM
+    image_size: int = 8
+    logit_scale: float = 40.0
+    logit_bias: float | None = None
+    encoded_images: int = 0
+
+    def encode_texts(self, phrases: Sequence[str]) -> NDArray[np.float32]:
+        return np.stack([self._text(phrase) for phrase in phrases])
+
+    encode_raw_texts = encode_texts
+
+    def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.encoded_images += len(images)
+        return np.stack([unit((int(image[..., 0].mean()) % DIM, 1.0), (DIM - 1, 0.3)) for image in images])
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def _text(self, phrase: str) -> NDArray[np.float32]:
+        if phrase in self.axes:
+            return unit((self.axes[phrase], 1.0), (40, 0.4))
+        return unit((48 + sum(phrase.encode()) % 12, 1.0), (40, 0.4))
+
+
+@dataclass
+class World:
+    """The parts that retrieval and knowledge take."""
+
+    settings: Settings
+    store: ObjectStore
+    vectors: VectorStore
+    encoder: Any
+    sentences: SentenceEncoder
+
+    def add(self, scene: str, windows: Sequence[Sequence[int]], vectors: Sequence[NDArray[np.float32]]) -> None:
+        """Put patches into the `patches` collection; the scene has no georeference."""
+        name = self.vectors.ensure_patches(self.encoder.fingerprint, DIM)
+        box = np.array(windows)
+        columns = {
+            "patch_id": [f"{scene}:pyramid:0:0:{index}" for index in range(len(box))],
+            "scene_key": [scene] * len(box),
+            "level": np.zeros(len(box), np.int8),
+            "row": np.zeros(len(box), np.int32),
+            "col": np.arange(len(box)),
+            **{key: box[:, index] for index, key in enumerate(("x0", "y0", "x1", "y1"))},
+            "valid_fraction": np.ones(len(box), np.float32),
+            "modality": ["optical"] * len(box),
+        }
+        self.vectors.upsert(name, [patch_table(columns, np.stack(vectors))])
+        self.vectors.point_alias("patches", name)
+
+
+@contextmanager
+def worlds(home: Path) -> Iterator[Callable[..., World]]:
+    """Make worlds that share one folder and one Milvus; an encoder may be given, and settings."""
+    opened: list[VectorStore] = []
+
+    def make(encoder: Any = None, **overrides: object) -> World:
+        settings = load_settings(home=home, _env_file=None, **overrides)
+        if not opened:
+            opened.append(VectorStore(settings))
+        return World(settings, open_store(settings), opened[0], encoder or AxisEncoder(), sentence_encoder())
+
+    try:
+        yield make
+    finally:
+        for vectors in opened:
+            vectors.close()
