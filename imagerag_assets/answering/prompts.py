@@ -1,0 +1,94 @@
+"""Prompts: one template per model family, each with the family's own way to write a box.
+
+A prompt is a list of parts, pictures and text, in order.  Text that people wrote (question, choices, phrases) goes into its
+slot with the model's control tokens broken up; it never becomes a picture, a role or an instruction of ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from imagerag_assets.answering.types import Prompt
+
+Part = str | Image.Image
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Family:
+    """How one family of models writes a box given on the 0-1000 scale."""
+
+    name: str
+    box: Callable[[Box], str]
+
+
+FAMILIES: dict[str, Family] = {
+    "internvl": Family("internvl", lambda b: f"<box>[[{b[0]}, {b[1]}, {b[2]}, {b[3]}]]</box>"),
+    "qwen": Family("qwen", lambda b: f'{{"bbox_2d": [{b[0]}, {b[1]}, {b[2]}, {b[3]}]}}'),
+    "generic": Family("generic", lambda b: f"box x {b[0]} to {b[2]}, y {b[1]} to {b[3]} (of 1000)"),
+}
+
+
+def family_of(model_type: str) -> Family:
+    """The family of a `config.json` model type; `generic` for those nobody described."""
+    return next((f for key, f in FAMILIES.items() if model_type.startswith(key)), FAMILIES["generic"])
+
+
+def build_parts(prompt: Prompt, family: Family, control_tokens: Sequence[str] = ()) -> list[Part]:
+    """The user's turn: overview, each cue with its box, phrase and confidence, the question and its choices.
+
+    Args:
+        control_tokens: Tokens of the model that untrusted text must not be able to spell.
+    """
+
+    def safe(text: str) -> str:
+        return break_tokens(" ".join(text.split()), control_tokens)
+
+    parts: list[Part] = []
+    if prompt.overview is not None:
+        parts += ["Scene: ", prompt.overview, "\n"]
+    for number, cue in enumerate(prompt.cues, 1):
+        where = family.box(cue.box)
+        parts += [f"Cue {number}: ", cue.picture, f" at {where}: {safe(cue.phrase)}, confidence {cue.confidence:.1f}\n"]
+    if not prompt.cues:
+        parts.append("No cue.\n")
+    parts.append(f"Question: {safe(prompt.question)}\n")
+    for letter, text in prompt.choices.items():
+        parts.append(f"{letter}. {safe(text)}\n")
+    parts.append("Answer with the letter." if prompt.choices else "Answer in a few words.")
+    return join_text(parts)
+
+
+def join_text(parts: Iterable[Part]) -> list[Part]:
+    """Merge neighbouring pieces of text."""
+    merged: list[Part] = []
+    for part in parts:
+        if isinstance(part, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += part
+        else:
+            merged.append(part)
+    return merged
+
+
+def break_tokens(text: str, tokens: Sequence[str]) -> str:
+    """Put a space into every occurrence of a control token, until none is left."""
+    for token in sorted(tokens, key=len, reverse=True):
+        if len(token) > 1:
+            while token in text:
+                text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text
+
+
+def digest(parts: Sequence[Part]) -> str:
+    """sha256 over the text and the pixels, in order."""
+    total = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, str):
+            total.update(b"text" + part.encode())
+        else:
+            total.update(f"image{part.size}{part.mode}".encode() + part.tobytes())
+    return total.hexdigest()

@@ -1,0 +1,75 @@
+"""What goes into a multimodal LLM and what comes back; plain data, no model code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class CueView:
+    """A cue as the model sees it.
+
+    picture: RGB, the patch; box: (x0, y0, x1, y1) on the 0-1000 scale of the overview, y down; confidence: 0 to 1.
+    """
+
+    picture: Image.Image
+    box: tuple[int, int, int, int]
+    phrase: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One question with its evidence. `overview` is None when no scene is in scope, `cues` are best first."""
+
+    question: str
+    choices: Mapping[str, str] = field(default_factory=dict)
+    overview: Image.Image | None = None
+    cues: tuple[CueView, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the model said.
+
+    text: the answer in words; choice: the letter, for a multiple-choice question; scores: probability of each letter;
+    confidence: of the choice, or the mean token probability of a generated text; cues_shown: how many cues fitted;
+    prompt_sha256: of the prompt's text and pictures.
+    """
+
+    text: str
+    choice: str | None
+    scores: Mapping[str, float]
+    confidence: float
+    cues_shown: int
+    prompt_sha256: str
+    notes: tuple[str, ...] = ()
+
+
+class Mllm(Protocol):
+    """A multimodal LLM back end."""
+
+    name: str
+    revision: str
+
+    def answer(self, prompt: Prompt) -> Reply:
+        """Choose among the choices, or say the answer in words.
+
+        Raises:
+            ModelError: the model failed, or its reply is unusable.
+        """
+        ...
+
+
+def box_of(window: tuple[int, int, int, int], width: int, height: int) -> tuple[int, int, int, int]:
+    """A native pixel window (x0, y0, x1, y1) on the 0-1000 scale of its scene, clipped to it."""
+    x0, y0, x1, y1 = window
+
+    def scaled(value: int, side: int) -> int:
+        return min(1000, max(0, round(1000 * value / side)))
+
+    return scaled(x0, width), scaled(y0, height), scaled(x1, width), scaled(y1, height)

@@ -1,0 +1,433 @@
+"""Train the demo's multimodal model: a small InternVL that answers from overview, cues and boxes.
+
+    python -m imagerag_assets.training.train_mllm --chips DIR --split train --encoder DIR --out DIR
+
+Three steps, each resumable by what it wrote: the vision tower learns to give what the trained image encoder gives; the
+language part learns the task on text alone, which is cheap and lets matching a cue with a choice emerge; then both are
+joined on pictures, with the vision tower kept as it is, so that its features are computed once.
+"""
+
+from __future__ import annotations
+
+import imagerag_assets._torchvision_ops  # noqa: F401  isort: skip
+
+import argparse
+import math
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import nn
+from torch.nn import functional
+from transformers import (
+    GotOcr2ImageProcessor,
+    InternVLConfig,
+    InternVLForConditionalGeneration,
+    InternVLProcessor,
+    InternVLVideoProcessor,
+    PreTrainedTokenizerFast,
+)
+
+from imagerag_assets.answering.prompts import FAMILIES, build_parts
+from imagerag_assets.answering.types import CueView, Prompt
+from imagerag_assets.demo.sprites import OBJECT_CLASSES
+from imagerag_assets.demo.terrain import draw_terrain, finish
+from imagerag_assets.training.augment import augment
+from imagerag_assets.training.chips import Chips, draw_chips, load_chips
+from imagerag_assets.training.cue_data import CueSample, Sample, World, sample
+from imagerag_assets.training.train_encoder import read_tower
+
+TILE = 96  # px
+PATCH = 12  # px, so 8 x 8 tokens, joined to 2 x 2
+DOWNSAMPLE = 0.25
+IMAGE_TOKENS = 4
+START, END, CONTEXT, VIDEO = "<img>", "</img>", "<IMG_CONTEXT>", "<video>"
+CHAT = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}{{ '<IMG_CONTEXT>' }}{% else %}{{ part['text'] }}{% endif %}"
+    "{% endfor %}{% endif %}{{ '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+_BACKGROUNDS = ("agricultural", "chaparral", "forest", "medium residential", "river", "grassland", "road", "water")
+# Classes of the chips that are asked for, with their plurals.
+CHIP_TARGETS = {
+    "airplane": "airplanes", "baseball diamond": "baseball diamonds", "beach": "beaches",
+    "large building": "large buildings", "freeway": "freeways", "golf course": "golf courses", "harbor": "harbors",
+    "road intersection": "road intersections", "mobile home park": "mobile home parks", "overpass": "overpasses",
+    "parking lot": "parking lots", "runway": "runways", "storage tank": "storage tanks", "tennis court": "tennis courts",
+}
+_CHIP_NAMES = {"large building": "buildings", "road intersection": "intersection"}
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Vision features, float16: of every chip (n, 4, d) and of every overview, one (4 * tiles, d) each."""
+
+    chips: torch.Tensor
+    overviews: list[torch.Tensor]
+
+
+# ---------------------------------------------------------------------------------------------------- model folder
+
+
+def build_tokenizer(corpus: Sequence[str]) -> PreTrainedTokenizerFast:
+    """A byte-level BPE that knows the demo's words whole, every number up to 1000, and can spell anything else."""
+    inner = Tokenizer(models.BPE())
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", START, END, CONTEXT, VIDEO]
+    trainer = trainers.BpeTrainer(
+        vocab_size=1100, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    inner.train_from_iterator(corpus, trainer)
+    # A number takes the space before it along, which saves four tokens a box.
+    inner.add_tokens([AddedToken(str(n), lstrip=True, normalized=False) for n in range(10, 1001)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=inner, eos_token="<|im_end|>", pad_token="<|endoftext|>", padding_side="left",
+        extra_special_tokens={
+            "start_image_token": START, "end_image_token": END, "context_image_token": CONTEXT, "video_token": VIDEO,
+        },
+    )
+
+
+def build_processor(tokenizer: PreTrainedTokenizerFast) -> InternVLProcessor:
+    images = GotOcr2ImageProcessor(
+        size={"height": TILE, "width": TILE}, crop_to_patches=True, min_patches=1, max_patches=4
+    )
+    return InternVLProcessor(
+        image_processor=images, tokenizer=tokenizer, image_seq_length=IMAGE_TOKENS, chat_template=CHAT,
+        video_processor=InternVLVideoProcessor(size={"height": TILE, "width": TILE}),
+    )
+
+
+def build_model(tokenizer: PreTrainedTokenizerFast) -> InternVLForConditionalGeneration:
+    width = 192
+    config = InternVLConfig(
+        vision_config={
+            "hidden_size": 192, "num_hidden_layers": 6, "num_attention_heads": 6, "intermediate_size": 640,
+            "image_size": (TILE, TILE), "patch_size": (PATCH, PATCH), "layer_scale_init_value": 1.0,
+        },
+        text_config={
+            "model_type": "qwen2", "hidden_size": width, "num_hidden_layers": 6, "num_attention_heads": 6,
+            "num_key_value_heads": 6, "intermediate_size": 512, "vocab_size": len(tokenizer),
+            "max_position_embeddings": 1024, "tie_word_embeddings": True, "rms_norm_eps": 1e-6,
+            "bos_token_id": None, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
+        },
+        image_token_id=tokenizer.convert_tokens_to_ids(CONTEXT), image_seq_length=IMAGE_TOKENS,
+        downsample_ratio=DOWNSAMPLE, tie_word_embeddings=True,
+    )
+    model = InternVLForConditionalGeneration(config)
+    _order_numbers(model.get_input_embeddings().weight.data, tokenizer)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    return model
+
+
+def _order_numbers(embedding: torch.Tensor, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Start numbers at places that say how large they are, so that near numbers are near each other."""
+    half = embedding.shape[1] // 2
+    waves = torch.exp(torch.linspace(math.log(1.0), math.log(60.0), half))
+    for number in range(1001):
+        token = tokenizer.convert_tokens_to_ids(str(number))
+        if token is not None and token != tokenizer.unk_token_id:
+            angle = number / 1000 * waves
+            embedding[token] = 0.03 * torch.cat([angle.sin(), angle.cos()])
+
+
+# ---------------------------------------------------------------------------------------------------------- worlds
+
+
+def draw_overviews(count: int, seed: int, workers: int = 2) -> list[np.ndarray]:
+    """Overviews of drawn land, uint8 RGB with a longest side of 384 px."""
+    with ProcessPoolExecutor(workers) as pool:
+        return list(pool.map(partial(_draw_overview, seed), range(count), chunksize=8))
+
+
+def _draw_overview(seed: int, number: int) -> np.ndarray:
+    rng = np.random.default_rng((seed, 77, number))
+    width, height = (int(rng.integers(1600, 2400)) for _ in range(2))
+    picture = finish(draw_terrain(width, height, rng).image, rng)
+    picture.thumbnail((384, 384), Image.Resampling.BOX)
+    return np.asarray(picture)
+
+
+def build_overviews(real: Chips, drawn: int, stitched: int, seed: int) -> tuple[list[np.ndarray], int]:
+    """Drawn overviews, then ones stitched from background chips; and how many are drawn."""
+    overviews = draw_overviews(drawn, seed)
+    rng = np.random.default_rng((seed, 78))
+    pool = [i for i, name in enumerate(real.names) if name in _BACKGROUNDS]
+    for _ in range(stitched):
+        rows, columns = (int(v) for v in rng.integers(14, 26, 2))
+        cells = real.images[rng.choice(pool, rows * columns)][:, 7::16, 7::16]
+        grid = cells.reshape(rows, columns, 16, 16, 3).transpose(0, 2, 1, 3, 4)
+        overviews.append(np.ascontiguousarray(grid.reshape(rows * 16, columns * 16, 3)))
+    return overviews, drawn
+
+
+def build_worlds(real: Chips, drawn: Chips, drawn_overviews: int, overviews: int) -> tuple[World, World]:
+    """The world of drawn objects, and the one of mosaics of chips; picture indices count the real chips first."""
+
+    def where(chips: Chips, name: str, finer: str | None, offset: int) -> np.ndarray:
+        keep = [i for i, n in enumerate(chips.names) if n == name and (finer is None or chips.finer[i] == finer)]
+        return np.asarray(keep) + offset
+
+    objects = OBJECT_CLASSES.values()
+    first = World(
+        {c.name: c.plural for c in objects},
+        {c.name: c.colours for c in objects},
+        {(c.name, k): where(drawn, c.name, f"{k} {c.name}" if k else None, len(real))
+         for c in objects for k in (c.colours or (None,))},
+        np.concatenate([where(drawn, name, None, len(real)) for name in _BACKGROUNDS if name in drawn.names]),
+        np.arange(drawn_overviews),
+    )
+    second = World(
+        CHIP_TARGETS, {},
+        {(name, None): where(real, _CHIP_NAMES.get(name, name), None, 0) for name in CHIP_TARGETS},
+        np.concatenate([where(real, name, None, 0) for name in _BACKGROUNDS if name in real.names]),
+        np.arange(drawn_overviews, overviews),
+    )
+    return first, second
+
+
+# ---------------------------------------------------------------------------------------------------------- vision
+
+
+def normalise(images: torch.Tensor) -> torch.Tensor:
+    mean, std = torch.tensor(GotOcr2ImageProcessor.image_mean), torch.tensor(GotOcr2ImageProcessor.image_std)
+    return (images - mean[:, None, None]) / std[:, None, None]
+
+
+def small(image: np.ndarray) -> np.ndarray:
+    """A patch as the back end hands it to the processor: one tile, bicubic."""
+    return np.asarray(Image.fromarray(image).resize((TILE, TILE), Image.Resampling.BICUBIC))
+
+
+def pretrain_vision(
+    vision: nn.Module, chips: Chips, encoder: Path, epochs: int, per_epoch: int, seed: int
+) -> None:
+    """Teach the vision tower to give the encoder's embedding from the mean of its output tokens."""
+    teacher, size = read_tower(encoder)
+    head = nn.Linear(192, 384)
+    optimizer = torch.optim.AdamW([*vision.parameters(), *head.parameters()], lr=1e-3, weight_decay=0.05)
+    batch = 64
+    total = epochs * (per_epoch // batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=total, pct_start=0.1)
+    images = torch.from_numpy(chips.images)
+    for epoch in range(epochs):
+        began, losses = time.perf_counter(), []
+        rng = np.random.default_rng((seed, 5, epoch))
+        order = rng.permutation(len(chips))[:per_epoch]
+        for start in range(0, len(order) - batch + 1, batch):
+            pictures = torch.stack([augment(images, int(i), order, size, rng).image for i in order[start : start + batch]])
+            with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+                goal = functional.normalize(teacher(pictures).float(), dim=-1)
+            seen = functional.interpolate(pictures, size=(TILE, TILE), mode="bicubic", antialias=True)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                got = head(vision(seen).last_hidden_state[:, 1:].mean(1))
+            got = functional.normalize(got.float(), dim=-1)
+            # Every other picture of the batch is a negative: telling them apart matters more than being near.
+            logits = 20 * got @ goal.T
+            soft = functional.softmax(20 * goal @ goal.T, dim=-1)
+            loss = functional.cross_entropy(logits, soft) + 2 * (1 - (got * goal).sum(-1)).mean()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(vision.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            losses.append(1 - (got * goal).sum(-1).mean().item())
+        print(f"vision {epoch + 1}/{epochs} distance {np.mean(losses):.3f} {time.perf_counter() - began:.0f} s", flush=True)
+
+
+@torch.inference_mode()
+def compute_pictures(
+    model: InternVLForConditionalGeneration, processor: InternVLProcessor, chips: Chips, overviews: list[np.ndarray],
+    variants: int, seed: int,
+) -> Pictures:
+    """Features of every chip, as it is and seen off its centre with neighbours, and of every overview."""
+    model.eval()
+
+    def features(pixels: torch.Tensor) -> torch.Tensor:
+        # What `get_image_features` does before its projector, which is still to be trained.
+        hidden = model.model.vision_tower(pixels).last_hidden_state[:, 1:]
+        side = TILE // PATCH
+        shuffled = model.model.pixel_shuffle(hidden.reshape(len(pixels), side, side, -1), scale_factor=DOWNSAMPLE)
+        return shuffled.reshape(len(pixels), IMAGE_TOKENS, -1).half()
+
+    images, order, out = torch.from_numpy(chips.images), np.arange(len(chips)), []
+    for variant in range(variants):
+        for start in range(0, len(chips), 128):
+            block = range(start, min(len(chips), start + 128))
+            if variant == 0:
+                pixels = torch.from_numpy(np.stack([small(chips.images[i]) for i in block])).permute(0, 3, 1, 2) / 255
+                out.append(features(normalise(pixels)))
+            else:
+                rng = np.random.default_rng((seed, 6, variant, start))
+                seen = torch.stack([augment(images, i, order, 128, rng).image for i in block])
+                resized = functional.interpolate(seen, size=(TILE, TILE), mode="bicubic", antialias=True)
+                out.append(features(resized))
+    whole = []
+    for overview in overviews:
+        pixels = processor.image_processor([Image.fromarray(overview)], return_tensors="pt", crop_to_patches=True)
+        whole.append(features(pixels["pixel_values"]).flatten(0, 1))
+    return Pictures(torch.cat(out), whole)
+
+
+# -------------------------------------------------------------------------------------------------------- language
+
+
+def render(one: Sample, images: bool, overview_tokens: int) -> str:
+    """The text of a sample as the processor would make it, with its image tokens in place."""
+    dot = Image.new("RGB", (1, 1))
+    cues = tuple(CueView(dot, c.box, c.phrase, c.confidence) for c in one.cues)
+    parts = build_parts(Prompt(one.question, one.choices, dot, cues), FAMILIES["internvl"])
+    counts = iter([overview_tokens, *[IMAGE_TOKENS] * len(cues)])
+    text = "".join(p if isinstance(p, str) else f"{START}{CONTEXT * (next(counts) if images else 0)}{END}" for p in parts)
+    return f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"
+
+
+def batches(
+    worlds: Sequence[World], tokenizer: PreTrainedTokenizerFast, pictures: Pictures | None, count: int, batch: int,
+    seed: int, lessons: bool,
+) -> Iterator[dict[str, torch.Tensor | None]]:
+    """Left-padded ids, the positions that are learned, and the pictures' features in order."""
+    pad = tokenizer.pad_token_id
+    n_chips = None
+    for number in range(count):
+        rng = np.random.default_rng((seed, number))
+        rows, features = [], []
+        for _ in range(batch):
+            world = worlds[0] if rng.random() < 0.6 else worlds[1]
+            early = lessons and number < count * 0.5
+            kind = "presence" if early and rng.random() < 0.3 else None
+            one = sample(world, rng, kind=kind, noise=0.0 if early else 1.0)
+            tokens = len(pictures.overviews[one.overview]) if pictures else 0
+            prompt = tokenizer.encode(render(one, pictures is not None, tokens), add_special_tokens=False)
+            reply = tokenizer.encode(one.reply, add_special_tokens=False) + [tokenizer.eos_token_id]
+            rows.append((prompt, reply))
+            if pictures:
+                n_chips = n_chips or len(pictures.chips)
+                features.append(pictures.overviews[one.overview])
+                features += [pictures.chips[_variant(c, n_chips, worlds, rng)] for c in one.cues]
+        longest = max(len(p) + len(r) for p, r in rows)
+        ids = torch.full((batch, longest), pad)
+        learned = torch.zeros(batch, longest)
+        for row, (prompt, reply) in enumerate(rows):
+            ids[row, longest - len(prompt) - len(reply) :] = torch.tensor(prompt + reply)
+            # The prompt itself is learned a little: repeated names are what teaches copying and matching.
+            learned[row, longest - len(prompt) - len(reply) :] = 0.05
+            learned[row, longest - len(reply) :] = 1.0
+        yield {"ids": ids, "learned": learned, "features": torch.cat(features) if features else None}
+
+
+def _variant(cue: CueSample, total: int, worlds: Sequence[World], rng: np.random.Generator) -> int:
+    chips = 1 + max(int(i.max()) for w in worlds for i in w.chips.values())
+    chips = max(chips, 1 + max(int(w.backgrounds.max()) for w in worlds))
+    return cue.chip + chips * int(rng.integers(max(1, total // chips)))
+
+
+def train_language(
+    model: InternVLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, worlds: Sequence[World],
+    pictures: Pictures | None, steps: int, batch: int, lr: float, seed: int,
+) -> None:
+    parts = [*model.model.language_model.parameters(), *model.model.multi_modal_projector.parameters()]
+    optimizer = torch.optim.AdamW(parts, lr=lr, weight_decay=0.01, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=max(0.05, 3 / steps))
+    model.train()
+    began, recent, right = time.perf_counter(), [], []
+    embed, image_token = model.get_input_embeddings(), model.config.image_token_id
+    for step, data in enumerate(batches(worlds, tokenizer, pictures, steps, batch, seed, pictures is None), 1):
+        ids, learned = data["ids"], data["learned"]
+        assert ids is not None and learned is not None
+        mask = (ids != tokenizer.pad_token_id).long()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            states = embed(ids)
+            if data["features"] is not None:
+                projected = model.model.multi_modal_projector(data["features"].float())
+                states = states.masked_scatter((ids == image_token)[..., None], projected.to(states.dtype))
+            hidden = model.model.language_model(inputs_embeds=states, attention_mask=mask).last_hidden_state
+            logits = model.lm_head(hidden[:, :-1])
+        weights = learned[:, 1:] * (ids[:, 1:] != image_token)
+        raw = functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+        loss = (raw * weights.flatten()).sum() / weights.sum()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parts, 1.0)
+        optimizer.step()
+        schedule.step()
+        answers = (learned[:, 1:] == 1.0) & (ids[:, 1:] != tokenizer.eos_token_id)
+        recent.append(loss.item())
+        right.append((logits.argmax(-1) == ids[:, 1:])[answers].float().mean().item())
+        if step % 100 == 0 or step == steps:
+            stage = "pictures" if pictures else "text"
+            print(
+                f"{stage} {step}/{steps} loss {np.mean(recent):.3f} reply tokens right {np.mean(right):.3f} "
+                f"{time.perf_counter() - began:.0f} s", flush=True,
+            )
+            recent, right = [], []
+
+
+def write_folder(model: InternVLForConditionalGeneration, processor: InternVLProcessor, out: Path) -> None:
+    """The model folder as `from_pretrained` reads it, weights in fp16."""
+    import copy
+
+    copy.deepcopy(model).half().save_pretrained(out)
+    processor.save_pretrained(out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--chips", type=Path, required=True, help="folder with one sub-folder of chips a class")
+    parser.add_argument("--index", type=Path)
+    parser.add_argument("--split", default="train")
+    parser.add_argument("--encoder", type=Path, required=True, help="folder of the trained demo encoder")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--drawn", type=int, default=5000)
+    parser.add_argument("--vision-epochs", type=int, default=24)
+    parser.add_argument("--vision-images", type=int, default=2560, help="pictures an epoch")
+    parser.add_argument("--text-steps", type=int, default=2500)
+    parser.add_argument("--picture-steps", type=int, default=2500)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--seed", type=int, default=11)
+    args = parser.parse_args()
+    torch.manual_seed(args.seed)
+
+    real, drawn = load_chips(args.chips, args.split, args.index), draw_chips(args.drawn, args.seed)
+    chips = Chips(np.concatenate([real.images, drawn.images]), real.names + drawn.names, real.finer + drawn.finer)
+    overviews, n_drawn = build_overviews(real, 160, 80, args.seed)
+    worlds = build_worlds(real, drawn, n_drawn, len(overviews))
+    rng = np.random.default_rng((args.seed, 1))
+    corpus = [render(sample(worlds[k % 2], rng), False, 0) + " yes no " for k in range(4000)]
+    tokenizer = build_tokenizer(corpus)
+    processor, model = build_processor(tokenizer), build_model(tokenizer)
+    sizes = {k: sum(p.numel() for p in m.parameters()) / 1e6 for k, m in model.model.named_children()}
+    print("parameters, millions:", {k: round(v, 2) for k, v in sizes.items()}, flush=True)
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    for stage in ("vision", "text", "pictures"):
+        kept = args.out / f"{stage}.pt"
+        if kept.exists():
+            model.load_state_dict(torch.load(kept, weights_only=True))
+            continue
+        if stage == "vision":
+            pretrain_vision(model.model.vision_tower, chips, args.encoder, args.vision_epochs, args.vision_images, args.seed)
+        elif stage == "text":
+            train_language(model, tokenizer, worlds, None, args.text_steps, args.batch, 2e-3, args.seed)
+        else:
+            pictures = compute_pictures(model, processor, chips, overviews, 3, args.seed)
+            train_language(model, tokenizer, worlds, pictures, args.picture_steps, args.batch, 1e-3, args.seed + 1)
+        torch.save(model.state_dict(), kept.with_suffix(".tmp"))
+        kept.with_suffix(".tmp").replace(kept)
+    write_folder(model, processor, args.out / "model")
+
+
+if __name__ == "__main__":
+    main()
