@@ -193,7 +193,7 @@ def note_version(href: str, settings: Settings, version: str) -> None:
     _latest_version[settings.s3_endpoint_url, href] = version
 
 
-class _PrimedEnv(rasterio.Env):  # type: ignore[misc]
+class _PrimedEnv(rasterio.Env):
     """Opens each S3 object once, alone, before it is opened for use.
 
     GDAL keeps sizes and bytes of remote files for the life of the process, closed or not.  Opening a file outside that
@@ -231,7 +231,7 @@ def _prime(each: _Object) -> None:
     _primed_version[each] = version
 
 
-class S3Session(RasterioSession):  # type: ignore[misc]
+class S3Session(RasterioSession):
     """GDAL's S3 options from the settings and botocore's credential chain.
 
     `rasterio.session.AWSSession` does the same with boto3, which nothing else here needs, but passes the scheme and

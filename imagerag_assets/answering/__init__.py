@@ -30,7 +30,5 @@ def _load(model: str, revision: str | None, device: str, max_new_tokens: int) ->
     if model == "demo":
         if not DEMO_FOLDER.is_dir():
             raise ModelError("the demo model is not installed", fix="Reinstall the package with its data files")
-        return TransformersMllm(
-            str(DEMO_FOLDER), name="mllm-demo", device=device, max_new_tokens=max_new_tokens
-        )
+        return TransformersMllm(str(DEMO_FOLDER), name="mllm-demo", device=device, max_new_tokens=max_new_tokens)
     return TransformersMllm(model, revision=revision, device=device, max_new_tokens=max_new_tokens)

@@ -1,7 +1,7 @@
 """Prompts: one template per model family, each with the family's own way to write a box.
 
-A prompt is a list of parts, pictures and text, in order.  Text that people wrote (question, choices, phrases) goes into its
-slot with the model's control tokens broken up; it never becomes a picture, a role or an instruction of ours.
+A prompt is a list of parts, pictures and text, in order.  Text that people wrote (question, choices, phrases) goes into
+its slot with the model's control tokens broken up; it never becomes a picture, a role or an instruction of ours.
 """
 
 from __future__ import annotations

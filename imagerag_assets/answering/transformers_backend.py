@@ -37,14 +37,20 @@ class TransformersMllm:
     """
 
     def __init__(
-        self, model: str, *, name: str | None = None, revision: str | None = None, device: str = "auto",
+        self,
+        model: str,
+        *,
+        name: str | None = None,
+        revision: str | None = None,
+        device: str = "auto",
         max_new_tokens: int = 64,
     ) -> None:
         self.name = name or model
         try:
             config = AutoConfig.from_pretrained(model, revision=revision)
             self._processor = AutoProcessor.from_pretrained(model, revision=revision)
-            self._model = AutoModelForImageTextToText.from_pretrained(model, revision=revision, dtype="auto")
+            # Typed loosely: the classes behind the auto class share no useful type.
+            self._model: Any = AutoModelForImageTextToText.from_pretrained(model, revision=revision, dtype="auto")
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise ModelError(
                 f"the multimodal LLM cannot be loaded: {str(error).splitlines()[0]}",
@@ -66,7 +72,7 @@ class TransformersMllm:
         self._lock = threading.Lock()  # one question at a time: generation keeps state
 
     def answer(self, prompt: Prompt) -> Reply:
-        """See `Mllm.answer`. Cues that do not fit into the context are left out from the least confident, with a note."""
+        """See `Mllm.answer`. The least confident cues are left out, with a note, when they do not fit the context."""
         notes: tuple[str, ...] = ()
         shown = prompt
         with self._lock, torch.inference_mode():
@@ -75,18 +81,22 @@ class TransformersMllm:
                 while inputs["input_ids"].shape[1] + self._reserve(prompt) > self._context:
                     if not shown.cues:
                         raise ModelError(
-                            "the question does not fit into the model's context", model=self.name,
+                            "the question does not fit into the model's context",
+                            model=self.name,
                             fix=f"Shorten it: the context is {self._context} tokens",
                         )
                     shown = Prompt(shown.question, shown.choices, shown.overview, shown.cues[:-1])
                     parts, inputs = self._encode(shown)
-                    notes = (f"{len(prompt.cues) - len(shown.cues)} of {len(prompt.cues)} cues did not fit the context",)
+                    notes = (
+                        f"{len(prompt.cues) - len(shown.cues)} of {len(prompt.cues)} cues did not fit the context",
+                    )
                 text, scores, confidence = (
                     self._choose(inputs, tuple(prompt.choices)) if prompt.choices else self._generate(inputs)
                 )
             except (RuntimeError, torch.OutOfMemoryError) as error:
                 raise ModelError(
-                    f"the multimodal LLM failed: {str(error).splitlines()[0]}", model=self.name,
+                    f"the multimodal LLM failed: {str(error).splitlines()[0]}",
+                    model=self.name,
                     fix="Use a smaller model, fewer cues, or another device",
                 ) from error
         choice = text if prompt.choices else None
@@ -102,7 +112,10 @@ class TransformersMllm:
         parts = build_parts(Prompt(prompt.question, prompt.choices, prompt.overview, cues), self._family, self._control)
         content = [{"type": "text", "text": p} if isinstance(p, str) else {"type": "image", "image": p} for p in parts]
         inputs = self._processor.apply_chat_template(
-            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=True, return_dict=True,
+            [{"role": "user", "content": content}],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
             return_tensors="pt",
         )
         return parts, inputs.to(self._device, dtype=self._model.dtype)
@@ -134,13 +147,18 @@ class TransformersMllm:
 
     def _generate(self, inputs: Any) -> tuple[str, dict[str, float], float]:
         out = self._model.generate(
-            **inputs, max_new_tokens=self._max_new_tokens, do_sample=False, return_dict_in_generate=True,
+            **inputs,
+            max_new_tokens=self._max_new_tokens,
+            do_sample=False,
+            return_dict_in_generate=True,
             output_logits=True,
         )
         new = out.sequences[0, inputs["input_ids"].shape[1] :]
         text = self._tokenizer.decode(new, skip_special_tokens=True).strip()
         if not text:
-            raise ModelError("the multimodal LLM gave an empty reply", model=self.name, fix="Ask again, or in other words")
+            raise ModelError(
+                "the multimodal LLM gave an empty reply", model=self.name, fix="Ask again, or in other words"
+            )
         picked = [step[0].float().softmax(-1)[token] for step, token in zip(out.logits, new, strict=True)]
         return text, {}, float(torch.stack(picked).log().mean().exp())
 
@@ -153,7 +171,7 @@ def _device(name: str) -> torch.device:
 
 def _tile_side(processor: Any) -> int | None:
     """Side of the picture tiles of a processor that cuts pictures into tiles; None for one that takes any size."""
-    images = getattr(processor, "image_processor", None)
+    images: Any = getattr(processor, "image_processor", None)
     if not hasattr(images, "crop_to_patches"):
         return None
     return int(images.size["height"])

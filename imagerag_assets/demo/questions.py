@@ -45,8 +45,13 @@ class DemoQuestion:
     def to_dict(self, scene: str, number: int) -> dict[str, Any]:
         """One line of a question file, as `imagerag ask --batch` and the benchmark scripts read it."""
         return {
-            "id": f"{scene}-{number:02d}", "scene": scene, "kind": self.kind, "class": self.name,
-            "question": self.question, "choices": self.choices, "answer": self.answer,
+            "id": f"{scene}-{number:02d}",
+            "scene": scene,
+            "kind": self.kind,
+            "class": self.name,
+            "question": self.question,
+            "choices": self.choices,
+            "answer": self.answer,
             "roi": [list(window) for window in self.roi],
         }
 
@@ -97,8 +102,12 @@ class QuestionMaker:
     def make(self, kind: str) -> DemoQuestion | None:
         """One question of a kind, or None where the scene gives no occasion for it."""
         makers: dict[str, Callable[[], DemoQuestion | None]] = {
-            "position": self._position, "count": self._count, "colour": self._colour,
-            "presence": self._presence, "compare": self._compare, "absent": self._position_of_absent,
+            "position": self._position,
+            "count": self._count,
+            "colour": self._colour,
+            "presence": self._presence,
+            "compare": self._compare,
+            "absent": self._position_of_absent,
         }
         return makers[kind]()
 
@@ -125,8 +134,10 @@ class QuestionMaker:
         if not names:
             return None
         name = _pick(self._rng, names)
-        forms = (f"How many {self._vocabulary[name]} are there in the image?",
-                 f"How many separate sites with {article(name)} are there in the image?")
+        forms = (
+            f"How many {self._vocabulary[name]} are there in the image?",
+            f"How many separate sites with {article(name)} are there in the image?",
+        )
         choices, letter = _lettered(("1", "2", "3", "4", ABSENT), str(len(self._by_name[name])))
         return DemoQuestion("count", name, _pick(self._rng, forms), choices, letter, self._windows(name))
 
@@ -140,7 +151,9 @@ class QuestionMaker:
         options = list(self._rng.permutation(list(self._colours[name])))
         subject = f"roof of the {name}" if name == "warehouse" else name
         choices, letter = _lettered([str(option) for option in options], right)
-        return DemoQuestion("colour", name, f"What is the colour of the {subject}?", choices, letter, self._windows(name))
+        return DemoQuestion(
+            "colour", name, f"What is the colour of the {subject}?", choices, letter, self._windows(name)
+        )
 
     def _presence(self) -> DemoQuestion | None:
         if len(self._absent) < 3 or not self._by_name:

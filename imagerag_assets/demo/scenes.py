@@ -1,4 +1,4 @@
-"""The demo's data: a static STAC catalog of drawn scenes with known contents, and labelled chips for the knowledge base.
+"""The demo's data: a static STAC catalog of drawn scenes with known contents, and labelled chips for its knowledge.
 
 Everything is drawn from a seed; nothing is downloaded.  Drawing itself is in `terrain.py` and `sprites.py`.
 """
@@ -71,7 +71,7 @@ def draw_scene(plan: ScenePlan, rng: np.random.Generator) -> tuple[Image.Image, 
     taken: list[tuple[int, int, int, int]] = []
     for order, number in enumerate(chosen):
         kind = usable[int(number)]
-        # The first two classes stand alone, so that there is a place and a colour to ask for.
+        # The first three classes stand alone, so that there is a place and a colour to ask for.
         for _ in range(1 if order < 3 else int(rng.integers(1, 5))):
             colour = str(rng.choice(kind.colours)) if kind.colours else None
             side = round(kind.side_m / GSD_M)
@@ -102,8 +102,10 @@ def _find_spot(
         if (share < 0.98) if on_water else (share > 0.02):
             continue
         gap = 90
-        if all(around[2] + gap < t[0] or t[2] + gap < around[0] or around[3] + gap < t[1] or t[3] + gap < around[1]
-               for t in taken):
+        if all(
+            around[2] + gap < t[0] or t[2] + gap < around[0] or around[3] + gap < t[1] or t[3] + gap < around[1]
+            for t in taken
+        ):
             return x, y
     return None
 
@@ -118,8 +120,14 @@ def write_cog(picture: Image.Image, path: Path, origin: tuple[float, float], *, 
         infrared = 400 + 9 * np.clip(120 + 3.0 * (bands[1].astype(np.float32) - bands[0]), 0, 255)
         bands = np.concatenate([rgb, infrared[None]]).astype(np.uint16)
     profile = {
-        "driver": "GTiff", "width": picture.width, "height": picture.height, "count": len(bands), "dtype": bands.dtype,
-        "crs": CRS.from_epsg(CRS_CODE).to_wkt(), "transform": from_origin(*origin, GSD_M, GSD_M), "tiled": True,
+        "driver": "GTiff",
+        "width": picture.width,
+        "height": picture.height,
+        "count": len(bands),
+        "dtype": bands.dtype,
+        "crs": CRS.from_epsg(CRS_CODE).to_wkt(),
+        "transform": from_origin(*origin, GSD_M, GSD_M),
+        "tiled": True,
         "nodata": 0 if sixteen_bit else None,
     }
     raw, aside = path.with_suffix(".raw.tif"), path.with_suffix(".tmp.tif")
@@ -139,11 +147,22 @@ def _item(plan: ScenePlan, number: int, origin: tuple[float, float], path: Path)
     bands = [{"name": n, "eo:common_name": n} for n in ("red", "green", "blue", "nir")[: 4 if plan.sixteen_bit else 3]]
     when = datetime(2026, 5, 4, 10, 30, tzinfo=UTC) + timedelta(days=11 * number)
     item = pystac.Item(
-        plan.name, mapping(box(west, south, east, north)), [west, south, east, north], when,
-        {"gsd": GSD_M, "platform": "drawn", "eo:cloud_cover": 0, "proj:code": f"EPSG:{CRS_CODE}",
-         "proj:shape": [plan.height, plan.width], "proj:transform": list(from_origin(*origin, GSD_M, GSD_M))[:6]},
-        stac_extensions=["https://stac-extensions.github.io/projection/v2.0.0/schema.json",
-                         "https://stac-extensions.github.io/eo/v2.0.0/schema.json"],
+        plan.name,
+        mapping(box(west, south, east, north)),
+        [west, south, east, north],
+        when,
+        {
+            "gsd": GSD_M,
+            "platform": "drawn",
+            "eo:cloud_cover": 0,
+            "proj:code": f"EPSG:{CRS_CODE}",
+            "proj:shape": [plan.height, plan.width],
+            "proj:transform": list(from_origin(*origin, GSD_M, GSD_M))[:6],
+        },
+        stac_extensions=[
+            "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
+            "https://stac-extensions.github.io/eo/v2.0.0/schema.json",
+        ],
     )
     roles = ["data"] if plan.sixteen_bit else ["data", "visual"]
     asset = pystac.Asset(str(path), media_type=pystac.MediaType.COG, roles=roles, extra_fields={"bands": bands})
@@ -175,7 +194,10 @@ def generate_demo(folder: Path, *, seed: int = 20, progress: Progress | None = N
         progress: Called with (done, total, what).
     """
     catalog = DemoCatalog(
-        folder / "catalog" / "catalog.json", folder / "truth", folder / "truth" / "questions.jsonl", folder / "knowledge"
+        folder / "catalog" / "catalog.json",
+        folder / "truth",
+        folder / "truth" / "questions.jsonl",
+        folder / "knowledge",
     )
     stamp = folder / "seed.txt"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == str(seed):
@@ -195,7 +217,9 @@ def generate_demo(folder: Path, *, seed: int = 20, progress: Progress | None = N
         write_cog(picture, path, origin, sixteen_bit=plan.sixteen_bit)
         root.add_item(_item(plan, number, origin, path))
         truth = [{"class": p.name, "colour": p.colour, "window": list(p.window)} for p in placed]
-        (catalog.truth / f"{plan.name}.json").write_text(json.dumps({"size": [plan.height, plan.width], "cells": truth}))
+        (catalog.truth / f"{plan.name}.json").write_text(
+            json.dumps({"size": [plan.height, plan.width], "cells": truth})
+        )
         for question in scene_questions(placed, (plan.width, plan.height), rng):
             lines.append(question.to_dict(plan.name, len(lines)))
     root.normalize_hrefs(str(catalog.catalog.parent))

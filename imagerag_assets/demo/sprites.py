@@ -7,7 +7,7 @@ and the colours it comes in.  Terrain and layout are in `terrain.py` and `scenes
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,16 +35,16 @@ class Pen:
         self._draw = ImageDraw.Draw(self.image)
         self._half = side_px / 2
 
-    def _at(self, points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    def _at(self, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         return [((x + 1) * self._half, (y + 1) * self._half) for x, y in points]
 
-    def polygon(self, points: list[tuple[float, float]], fill: RGB, alpha: int = 255) -> None:
+    def polygon(self, points: Sequence[tuple[float, float]], fill: RGB, alpha: int = 255) -> None:
         self._draw.polygon(self._at(points), fill=(*fill, alpha))
 
     def box(self, x0: float, y0: float, x1: float, y1: float, fill: RGB, alpha: int = 255) -> None:
         self.polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], fill, alpha)
 
-    def line(self, points: list[tuple[float, float]], fill: RGB, width: float) -> None:
+    def line(self, points: Sequence[tuple[float, float]], fill: RGB, width: float) -> None:
         self._draw.line(self._at(points), fill=(*fill, 255), width=max(1, round(width * self._half)), joint="curve")
 
     def disc(self, x: float, y: float, rx: float, fill: RGB, ry: float | None = None, alpha: int = 255) -> None:

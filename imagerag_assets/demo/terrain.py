@@ -1,7 +1,7 @@
 """The land under the demo's objects: grass, fields, forest, water, roads and houses.
 
-A terrain is drawn whole, so sizes of a few thousand pixels a side are meant.  It knows where water lies and where a road
-or a field leaves no room, so that objects can be put where they belong.
+A terrain is drawn whole, so sizes of a few thousand pixels a side are meant.  It knows where water lies and where roads
+and houses leave no room, so that objects can be put where they belong.
 """
 
 from __future__ import annotations
@@ -16,11 +16,18 @@ from imagerag_assets.demo.sprites import RGB, shade
 
 GSD_M = 0.3
 _ROOFS: tuple[RGB, ...] = ((150, 96, 78), (128, 122, 118), (172, 150, 124), (104, 96, 92), (158, 116, 92))
-_CROPS: tuple[RGB, ...] = ((150, 160, 82), (112, 142, 70), (186, 168, 104), (134, 112, 78), (92, 128, 62), (170, 150, 92))
-_WATER: RGB = (38, 74, 98)
+_CROPS: tuple[RGB, ...] = (
+    (150, 160, 82),
+    (112, 142, 70),
+    (186, 168, 104),
+    (134, 112, 78),
+    (92, 128, 62),
+    (170, 150, 92),
+)
+WATER: RGB = (38, 74, 98)
 _FOREST: RGB = (46, 78, 44)
 _GRASS: RGB = (112, 128, 78)
-_ROAD: RGB = (122, 120, 116)
+ROAD: RGB = (122, 120, 116)
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ def noise(shape: tuple[int, int], cell: int, rng: np.random.Generator) -> np.nda
     return np.clip(np.asarray(picture), -1, 1)
 
 
-def _ground(width: int, height: int, rng: np.random.Generator) -> Image.Image:
+def draw_ground(width: int, height: int, rng: np.random.Generator) -> Image.Image:
     shape = (height, width)
     base = np.array(shade(_GRASS, rng.uniform(0.85, 1.15)), np.float32)
     broad, fine = noise(shape, 400, rng), noise(shape, 24, rng)
@@ -49,7 +56,7 @@ def _ground(width: int, height: int, rng: np.random.Generator) -> Image.Image:
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
-def _fields(draw: ImageDraw.ImageDraw, x0: int, y0: int, side: int, rng: np.random.Generator) -> None:
+def draw_fields(draw: ImageDraw.ImageDraw, x0: int, y0: int, side: int, rng: np.random.Generator) -> None:
     angle = rng.uniform(0, math.pi / 2)
     cos, sin = math.cos(angle), math.sin(angle)
 
@@ -70,7 +77,7 @@ def _fields(draw: ImageDraw.ImageDraw, x0: int, y0: int, side: int, rng: np.rand
                 draw.line([turn(left, y), turn(right, y)], fill=shade(crop, 0.9), width=2)
 
 
-def _forest(draw: ImageDraw.ImageDraw, x0: int, y0: int, side: int, rng: np.random.Generator) -> None:
+def draw_forest(draw: ImageDraw.ImageDraw, x0: int, y0: int, side: int, rng: np.random.Generator) -> None:
     for _ in range(int(side * side / 900)):
         x, y = rng.normal(0.5, 0.2, 2) * side
         r = rng.uniform(7, 17)
@@ -79,12 +86,12 @@ def _forest(draw: ImageDraw.ImageDraw, x0: int, y0: int, side: int, rng: np.rand
         draw.ellipse((x0 + x - r, y0 + y - r, x0 + x + r, y0 + y + r), fill=tone)
 
 
-def _houses(
+def draw_houses(
     draw: ImageDraw.ImageDraw, busy: ImageDraw.ImageDraw, x0: int, y0: int, side: int, rng: np.random.Generator
 ) -> None:
     spacing = 84
     for x in range(x0 + spacing // 2, x0 + side - spacing // 2, spacing):
-        draw.line([(x + spacing // 2, y0), (x + spacing // 2, y0 + side)], fill=_ROAD, width=10)
+        draw.line([(x + spacing // 2, y0), (x + spacing // 2, y0 + side)], fill=ROAD, width=10)
         for y in range(y0 + spacing // 2, y0 + side - spacing // 2, spacing):
             if rng.random() < 0.15:
                 continue
@@ -104,7 +111,7 @@ def _blob(cx: float, cy: float, radius: float, rng: np.random.Generator) -> list
     return [(cx + a * math.cos(t), cy + a * math.sin(t)) for a, t in zip(r, turns, strict=True)]
 
 
-def _road(width: int, height: int, rng: np.random.Generator) -> list[tuple[float, float]]:
+def road_points(width: int, height: int, rng: np.random.Generator) -> list[tuple[float, float]]:
     across = rng.random() < 0.5
     along = np.linspace(-0.05, 1.05, 60)
     drift = rng.uniform(0.1, 0.9) + 0.06 * np.sin(along * rng.uniform(2, 6) + rng.uniform(0, 6))
@@ -119,7 +126,7 @@ def draw_terrain(width: int, height: int, rng: np.random.Generator, *, water: fl
     Args:
         water: Share of the area for the lake (a coast-like blob at one side); None: about one tenth, or none.
     """
-    image = _ground(width, height, rng)
+    image = draw_ground(width, height, rng)
     draw = ImageDraw.Draw(image)
     water_mask, busy_mask = Image.new("L", image.size, 0), Image.new("L", image.size, 0)
     wet, busy = ImageDraw.Draw(water_mask), ImageDraw.Draw(busy_mask)
@@ -129,11 +136,11 @@ def draw_terrain(width: int, height: int, rng: np.random.Generator, *, water: fl
         for x in range(0, width, parcel):
             kind = rng.random()
             if kind < 0.4:
-                _fields(draw, x, y, parcel, rng)
+                draw_fields(draw, x, y, parcel, rng)
             elif kind < 0.62:
-                _forest(draw, x, y, parcel, rng)
+                draw_forest(draw, x, y, parcel, rng)
             elif kind < 0.78:
-                _houses(draw, busy, x + 20, y + 20, min(parcel - 40, int(rng.integers(360, 600))), rng)
+                draw_houses(draw, busy, x + 20, y + 20, min(parcel - 40, int(rng.integers(360, 600))), rng)
 
     share = rng.choice([0.0, 0.12]) if water is None else water
     if share > 0:
@@ -144,15 +151,15 @@ def draw_terrain(width: int, height: int, rng: np.random.Generator, *, water: fl
         outline = _blob(cx * width, cy * height, radius * 1.15, rng)
         draw.polygon(outline, fill=(176, 164, 128))
         inner = [(cx * width + (x - cx * width) * 0.96, cy * height + (y - cy * height) * 0.96) for x, y in outline]
-        draw.polygon(inner, fill=shade(_WATER, rng.uniform(0.85, 1.2)))
+        draw.polygon(inner, fill=shade(WATER, rng.uniform(0.85, 1.2)))
         wet.polygon(inner, fill=255)
         busy.polygon(outline, fill=255)
 
     for _ in range(max(1, round(width * height / 6e6))):
-        points = _road(width, height, rng)
+        points = road_points(width, height, rng)
         road_width = int(rng.integers(26, 40))
-        draw.line(points, fill=shade(_ROAD, 0.8), width=road_width + 6, joint="curve")
-        draw.line(points, fill=_ROAD, width=road_width, joint="curve")
+        draw.line(points, fill=shade(ROAD, 0.8), width=road_width + 6, joint="curve")
+        draw.line(points, fill=ROAD, width=road_width, joint="curve")
         draw.line(points, fill=(216, 212, 190), width=2)
         busy.line(points, fill=255, width=road_width + 20)
     return Terrain(image, water_mask, busy_mask)

@@ -39,7 +39,7 @@ from imagerag_assets.stores.milvus_filter import Filter
 if TYPE_CHECKING:
     from imagerag_assets.retrieval.types import Deps
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int, str], None]
 Row = tuple[str, str, str, str, str]
 
 _BACKGROUND_IMAGES = 64  # captioned images drawn as background: enough for a softmax, few enough to fetch per question
@@ -64,7 +64,7 @@ def build(
         deps: The installation.
         kind: ``labels`` (a folder of labelled chips) or ``captions`` (a JSONL of captioned images).
         source: Path or address; default: IMAGERAG_KNOWLEDGE_LABELS or IMAGERAG_KNOWLEDGE_CAPTIONS.
-        progress: Called with pictures done and all pictures.
+        progress: Called with pictures done, all pictures, and what is being done.
         switch_alias: Point the alias of the kind to the encoder's collection.  False while an encoder's collections are
             filled beside the ones in use.
 
@@ -193,7 +193,7 @@ def _batches(
             elif sum(map(len, waiting.values())) >= 4 * settings.batch_size:  # many shapes: stay bounded
                 yield _stacked(waiting.pop(max(waiting, key=lambda shape: len(waiting[shape]))))
         if progress is not None:
-            progress(done, len(source.entries))
+            progress(done, len(source.entries), "embedding exemplars")
     for group in waiting.values():
         yield _stacked(group)
 

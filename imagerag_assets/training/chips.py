@@ -12,10 +12,21 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from imagerag_assets.demo.sprites import OBJECT_CLASSES, sprite
-from imagerag_assets.demo.terrain import GSD_M, draw_terrain, finish
+from imagerag_assets.demo.sprites import OBJECT_CLASSES, shade, sprite
+from imagerag_assets.demo.terrain import (
+    GSD_M,
+    ROAD,
+    WATER,
+    draw_fields,
+    draw_forest,
+    draw_ground,
+    draw_houses,
+    draw_terrain,
+    finish,
+    road_points,
+)
 from imagerag_assets.errors import InputError
 from imagerag_assets.training.vocabulary import CHIP_CLASSES, PHRASES, coloured
 
@@ -101,25 +112,23 @@ def _draw_chip(seed: int, number: int) -> tuple[np.ndarray, str, str | None]:
 
 
 def _draw_ground(name: str, rng: np.random.Generator) -> np.ndarray:
-    """A piece of a terrain that is mostly `name`; found by drawing until one is, which takes a few tries."""
-    from imagerag_assets.demo import terrain as land
-
+    """A piece of land that is all `name`."""
     side = CHIP_PX
-    picture = land._ground(side, side, rng)
-    pen = land.ImageDraw.Draw(picture)
+    picture = draw_ground(side, side, rng)
+    pen = ImageDraw.Draw(picture)
     if name == "agricultural":
-        land._fields(pen, -80, -80, side + 160, rng)
+        draw_fields(pen, -80, -80, side + 160, rng)
     elif name == "forest":
         for _ in range(3):
-            land._forest(pen, -40, -40, side + 80, rng)
+            draw_forest(pen, -40, -40, side + 80, rng)
     elif name == "medium residential":
-        mask = land.ImageDraw.Draw(Image.new("L", picture.size))
-        land._houses(pen, mask, int(rng.integers(-60, 0)), int(rng.integers(-60, 0)), side + 90, rng)
+        mask = ImageDraw.Draw(Image.new("L", picture.size))
+        draw_houses(pen, mask, int(rng.integers(-60, 0)), int(rng.integers(-60, 0)), side + 90, rng)
     elif name == "water":
-        pen.rectangle((0, 0, side, side), fill=land.shade(land._WATER, rng.uniform(0.85, 1.2)))
+        pen.rectangle((0, 0, side, side), fill=shade(WATER, rng.uniform(0.85, 1.2)))
     elif name == "road":
-        points = land._road(side, side, rng)
-        pen.line(points, fill=land.shade(land._ROAD, 0.8), width=40, joint="curve")
-        pen.line(points, fill=land._ROAD, width=int(rng.integers(26, 36)), joint="curve")
+        points = road_points(side, side, rng)
+        pen.line(points, fill=shade(ROAD, 0.8), width=40, joint="curve")
+        pen.line(points, fill=ROAD, width=int(rng.integers(26, 36)), joint="curve")
         pen.line(points, fill=(216, 212, 190), width=2)
     return np.asarray(finish(picture, rng))

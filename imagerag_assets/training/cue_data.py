@@ -1,8 +1,8 @@
 """Cue-instruction data for the demo's multimodal model: what a question looks like after retrieval, with its answer.
 
-A sample is a made-up scene (which objects, how many, where), the cues that a retrieval of known hit and error rate would
-have found in it, and a question.  The pixels are chips; an object is far too small to be seen in an overview, so any
-overview will do.  No file is read and no model is run here.
+A sample is a made-up scene (which objects, how many, where), the cues that a retrieval of known hit and error rate
+would have found in it, and a question.  The pixels are chips; an object is far too small to be seen in an overview, so
+any overview will do.  No file is read and no model is run here.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def sample(world: World, rng: np.random.Generator, *, kind: str | None = None, n
 
 
 def _scene(world: World, rng: np.random.Generator) -> list[Placed]:
-    names = [str(n) for n in rng.choice(list(world.plurals), min(len(world.plurals), int(rng.integers(2, 8))), replace=False)]
+    names = [
+        str(n) for n in rng.choice(list(world.plurals), min(len(world.plurals), int(rng.integers(2, 8))), replace=False)
+    ]
     placed = []
     for order, name in enumerate(names):
         for _ in range(1 if order < 2 else int(rng.integers(1, 5))):

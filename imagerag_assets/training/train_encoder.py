@@ -2,9 +2,9 @@
 
     python -m imagerag_assets.training.train_encoder --chips DIR --split train --arch resnet10t --out DIR
 
-Every picture is drawn towards the text of what it shows: cross-entropy over one sampled phrase a class (the text side of
-LiT, arXiv 2111.07991, with class phrases as the batch of texts) plus a small pull towards the phrase itself, which keeps
-pictures where the text tower puts words it was never trained with.  A smaller tower can also follow a trained one.
+Every picture is drawn towards the text of what it shows: cross-entropy over one sampled phrase a class (the text side
+of LiT, arXiv 2111.07991, with class phrases as the batch of texts) plus a small pull towards the phrase itself, which
+keeps pictures where the text tower puts words it was never trained with.  A smaller tower can follow a trained one.
 Writes `model.safetensors` (fp16, image tower only) and `open_clip_config.json`; resumes from `OUT/checkpoint.pt`.
 """
 
@@ -65,7 +65,7 @@ class Stage:
 def _picture(epoch: int, stages: tuple[Stage, ...], size: int) -> tuple[int, bool]:
     """Side of the pictures of an epoch, and whether they vary mildly.
 
-    Small pictures come first, which learn the same features at a fraction of the cost; full size only in the last stage.
+    Small pictures come first: they teach the same features at a fraction of the cost.  The last stage has full size.
     """
     if epoch < stages[0].epochs // 2:
         return round(0.6 * size), False
@@ -118,8 +118,8 @@ def build_tower(arch: str, size: int) -> TimmModel:
     return TimmModel(arch, EMBED_DIM, image_size=size, pool="avg", proj="linear", pretrained=False)
 
 
-def write_model(tower: TimmModel, arch: str, size: int, out: Path) -> None:
-    """Write configuration and fp16 weights aside, then rename."""
+def write_model(tower: TimmModel, scale: torch.Tensor, arch: str, size: int, out: Path) -> None:
+    """Write configuration and fp16 weights aside, then rename; `scale` is the logarithm of the logit scale."""
     out.mkdir(parents=True, exist_ok=True)
     config = {
         "model_cfg": {
@@ -143,7 +143,10 @@ def write_model(tower: TimmModel, arch: str, size: int, out: Path) -> None:
         "preprocess_cfg": {"mean": MEAN, "std": STD, "size": size},
     }
     text = json.dumps(config, indent=2)
-    weights = {f"visual.{k}": v.half().contiguous() if v.is_floating_point() else v for k, v in tower.state_dict().items()}
+    weights = {
+        f"visual.{k}": v.half().contiguous() if v.is_floating_point() else v for k, v in tower.state_dict().items()
+    }
+    weights["logit_scale"] = scale.detach().float().reshape(())
     save_file(weights, out / "model.safetensors.tmp")
     (out / "open_clip_config.json.tmp").write_text(text + "\n", encoding="utf-8")
     for name in ("model.safetensors", "open_clip_config.json"):
@@ -155,12 +158,18 @@ def read_tower(folder: Path) -> tuple[TimmModel, int]:
     vision = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))["model_cfg"]["vision_cfg"]
     tower = build_tower(vision["timm_model_name"], vision["image_size"])
     weights = load_file(folder / "model.safetensors")
-    tower.load_state_dict({k.removeprefix("visual."): v for k, v in weights.items()})
+    tower.load_state_dict({k.removeprefix("visual."): v for k, v in weights.items() if k.startswith("visual.")})
     return tower.eval(), vision["image_size"]
 
 
 def _batches(
-    chips: Chips, images: torch.Tensor, classes: Classes, order: np.ndarray, batch: int, size: int, seed: int,
+    chips: Chips,
+    images: torch.Tensor,
+    classes: Classes,
+    order: np.ndarray,
+    batch: int,
+    size: int,
+    seed: int,
     mild: bool,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     """Pictures (b, 3, size, size), label weights (b, classes) and excluded negatives (b, classes); one batch ahead."""
@@ -181,8 +190,8 @@ def _batches(
                 if finer is not None and name == chips.names[part]:
                     # Its colour is known: only its own coloured class is no negative.
                     excluded[row] &= ~classes.also[label] | (torch.arange(len(classes.names)) == classes.index(finer))
-                    for other in _ALSO.get(name, ()):
-                        excluded[row, classes.index(other)] = True
+                    for shown in _ALSO.get(name, ()):
+                        excluded[row, classes.index(shown)] = True
         stacked = torch.stack(pictures)
         if mild and rng.random() < 0.5:  # mixup (arXiv 1710.09412)
             share, other = float(rng.beta(0.4, 0.4)), torch.from_numpy(rng.permutation(batch))
@@ -294,7 +303,7 @@ def train(args: argparse.Namespace) -> None:
             state |= {"schedule": schedule.state_dict(), "scale": scale.data, "epoch": epoch + 1}
             torch.save(state, checkpoint.with_suffix(".tmp"))
             os.replace(checkpoint.with_suffix(".tmp"), checkpoint)
-            write_model(average.module, args.arch, args.size, args.out)
+            write_model(average.module, scale, args.arch, args.size, args.out)
     print(f"zero-shot on the training chips: {zero_shot(average.module, real, classes, args.size):.3f}")
 
 

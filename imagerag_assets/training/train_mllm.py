@@ -12,60 +12,38 @@ from __future__ import annotations
 import imagerag_assets._torchvision_ops  # noqa: F401  isort: skip
 
 import argparse
-import math
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
 from torch.nn import functional
 from transformers import (
     GotOcr2ImageProcessor,
-    InternVLConfig,
     InternVLForConditionalGeneration,
     InternVLProcessor,
-    InternVLVideoProcessor,
     PreTrainedTokenizerFast,
 )
 
-from imagerag_assets.answering.prompts import FAMILIES, build_parts
-from imagerag_assets.answering.types import CueView, Prompt
-from imagerag_assets.demo.sprites import OBJECT_CLASSES
-from imagerag_assets.demo.terrain import draw_terrain, finish
 from imagerag_assets.training.augment import augment
 from imagerag_assets.training.chips import Chips, draw_chips, load_chips
-from imagerag_assets.training.cue_data import CueSample, Sample, World, sample
-from imagerag_assets.training.train_encoder import read_tower
-
-TILE = 96  # px
-PATCH = 12  # px, so 8 x 8 tokens, joined to 2 x 2
-DOWNSAMPLE = 0.25
-IMAGE_TOKENS = 4
-START, END, CONTEXT, VIDEO = "<img>", "</img>", "<IMG_CONTEXT>", "<video>"
-CHAT = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
-    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
-    "{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}{{ '<IMG_CONTEXT>' }}{% else %}{{ part['text'] }}{% endif %}"
-    "{% endfor %}{% endif %}{{ '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+from imagerag_assets.training.cue_data import CueSample, World, sample
+from imagerag_assets.training.mllm_data import build_overviews, build_worlds, render
+from imagerag_assets.training.mllm_folder import (
+    DOWNSAMPLE,
+    IMAGE_TOKENS,
+    PATCH,
+    TILE,
+    build_model,
+    build_processor,
+    build_tokenizer,
+    write_folder,
 )
-_BACKGROUNDS = ("agricultural", "chaparral", "forest", "medium residential", "river", "grassland", "road", "water")
-# Classes of the chips that are asked for, with their plurals.
-CHIP_TARGETS = {
-    "airplane": "airplanes", "baseball diamond": "baseball diamonds", "beach": "beaches",
-    "large building": "large buildings", "freeway": "freeways", "golf course": "golf courses", "harbor": "harbors",
-    "road intersection": "road intersections", "mobile home park": "mobile home parks", "overpass": "overpasses",
-    "parking lot": "parking lots", "runway": "runways", "storage tank": "storage tanks", "tennis court": "tennis courts",
-}
-_CHIP_NAMES = {"large building": "buildings", "road intersection": "intersection"}
+from imagerag_assets.training.train_encoder import read_tower
 
 
 @dataclass(frozen=True)
@@ -74,131 +52,6 @@ class Pictures:
 
     chips: torch.Tensor
     overviews: list[torch.Tensor]
-
-
-# ---------------------------------------------------------------------------------------------------- model folder
-
-
-def build_tokenizer(corpus: Sequence[str]) -> PreTrainedTokenizerFast:
-    """A byte-level BPE that knows the demo's words whole, every number up to 1000, and can spell anything else."""
-    inner = Tokenizer(models.BPE())
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    inner.decoder = decoders.ByteLevel()
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", START, END, CONTEXT, VIDEO]
-    trainer = trainers.BpeTrainer(
-        vocab_size=1100, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
-    )
-    inner.train_from_iterator(corpus, trainer)
-    # A number takes the space before it along, which saves four tokens a box.
-    inner.add_tokens([AddedToken(str(n), lstrip=True, normalized=False) for n in range(10, 1001)])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=inner, eos_token="<|im_end|>", pad_token="<|endoftext|>", padding_side="left",
-        extra_special_tokens={
-            "start_image_token": START, "end_image_token": END, "context_image_token": CONTEXT, "video_token": VIDEO,
-        },
-    )
-
-
-def build_processor(tokenizer: PreTrainedTokenizerFast) -> InternVLProcessor:
-    images = GotOcr2ImageProcessor(
-        size={"height": TILE, "width": TILE}, crop_to_patches=True, min_patches=1, max_patches=4
-    )
-    return InternVLProcessor(
-        image_processor=images, tokenizer=tokenizer, image_seq_length=IMAGE_TOKENS, chat_template=CHAT,
-        video_processor=InternVLVideoProcessor(size={"height": TILE, "width": TILE}),
-    )
-
-
-def build_model(tokenizer: PreTrainedTokenizerFast) -> InternVLForConditionalGeneration:
-    width = 192
-    config = InternVLConfig(
-        vision_config={
-            "hidden_size": 192, "num_hidden_layers": 6, "num_attention_heads": 6, "intermediate_size": 640,
-            "image_size": (TILE, TILE), "patch_size": (PATCH, PATCH), "layer_scale_init_value": 1.0,
-        },
-        text_config={
-            "model_type": "qwen2", "hidden_size": width, "num_hidden_layers": 6, "num_attention_heads": 6,
-            "num_key_value_heads": 6, "intermediate_size": 512, "vocab_size": len(tokenizer),
-            "max_position_embeddings": 1024, "tie_word_embeddings": True, "rms_norm_eps": 1e-6,
-            "bos_token_id": None, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
-        },
-        image_token_id=tokenizer.convert_tokens_to_ids(CONTEXT), image_seq_length=IMAGE_TOKENS,
-        downsample_ratio=DOWNSAMPLE, tie_word_embeddings=True,
-    )
-    model = InternVLForConditionalGeneration(config)
-    _order_numbers(model.get_input_embeddings().weight.data, tokenizer)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
-    return model
-
-
-def _order_numbers(embedding: torch.Tensor, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Start numbers at places that say how large they are, so that near numbers are near each other."""
-    half = embedding.shape[1] // 2
-    waves = torch.exp(torch.linspace(math.log(1.0), math.log(60.0), half))
-    for number in range(1001):
-        token = tokenizer.convert_tokens_to_ids(str(number))
-        if token is not None and token != tokenizer.unk_token_id:
-            angle = number / 1000 * waves
-            embedding[token] = 0.03 * torch.cat([angle.sin(), angle.cos()])
-
-
-# ---------------------------------------------------------------------------------------------------------- worlds
-
-
-def draw_overviews(count: int, seed: int, workers: int = 2) -> list[np.ndarray]:
-    """Overviews of drawn land, uint8 RGB with a longest side of 384 px."""
-    with ProcessPoolExecutor(workers) as pool:
-        return list(pool.map(partial(_draw_overview, seed), range(count), chunksize=8))
-
-
-def _draw_overview(seed: int, number: int) -> np.ndarray:
-    rng = np.random.default_rng((seed, 77, number))
-    width, height = (int(rng.integers(1600, 2400)) for _ in range(2))
-    picture = finish(draw_terrain(width, height, rng).image, rng)
-    picture.thumbnail((384, 384), Image.Resampling.BOX)
-    return np.asarray(picture)
-
-
-def build_overviews(real: Chips, drawn: int, stitched: int, seed: int) -> tuple[list[np.ndarray], int]:
-    """Drawn overviews, then ones stitched from background chips; and how many are drawn."""
-    overviews = draw_overviews(drawn, seed)
-    rng = np.random.default_rng((seed, 78))
-    pool = [i for i, name in enumerate(real.names) if name in _BACKGROUNDS]
-    for _ in range(stitched):
-        rows, columns = (int(v) for v in rng.integers(14, 26, 2))
-        cells = real.images[rng.choice(pool, rows * columns)][:, 7::16, 7::16]
-        grid = cells.reshape(rows, columns, 16, 16, 3).transpose(0, 2, 1, 3, 4)
-        overviews.append(np.ascontiguousarray(grid.reshape(rows * 16, columns * 16, 3)))
-    return overviews, drawn
-
-
-def build_worlds(real: Chips, drawn: Chips, drawn_overviews: int, overviews: int) -> tuple[World, World]:
-    """The world of drawn objects, and the one of mosaics of chips; picture indices count the real chips first."""
-
-    def where(chips: Chips, name: str, finer: str | None, offset: int) -> np.ndarray:
-        keep = [i for i, n in enumerate(chips.names) if n == name and (finer is None or chips.finer[i] == finer)]
-        return np.asarray(keep) + offset
-
-    objects = OBJECT_CLASSES.values()
-    first = World(
-        {c.name: c.plural for c in objects},
-        {c.name: c.colours for c in objects},
-        {(c.name, k): where(drawn, c.name, f"{k} {c.name}" if k else None, len(real))
-         for c in objects for k in (c.colours or (None,))},
-        np.concatenate([where(drawn, name, None, len(real)) for name in _BACKGROUNDS if name in drawn.names]),
-        np.arange(drawn_overviews),
-    )
-    second = World(
-        CHIP_TARGETS, {},
-        {(name, None): where(real, _CHIP_NAMES.get(name, name), None, 0) for name in CHIP_TARGETS},
-        np.concatenate([where(real, name, None, 0) for name in _BACKGROUNDS if name in real.names]),
-        np.arange(drawn_overviews, overviews),
-    )
-    return first, second
-
-
-# ---------------------------------------------------------------------------------------------------------- vision
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
@@ -211,9 +64,7 @@ def small(image: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize((TILE, TILE), Image.Resampling.BICUBIC))
 
 
-def pretrain_vision(
-    vision: nn.Module, chips: Chips, encoder: Path, epochs: int, per_epoch: int, seed: int
-) -> None:
+def pretrain_vision(vision: nn.Module, chips: Chips, encoder: Path, epochs: int, per_epoch: int, seed: int) -> None:
     """Teach the vision tower to give the encoder's embedding from the mean of its output tokens."""
     teacher, size = read_tower(encoder)
     head = nn.Linear(192, 384)
@@ -227,7 +78,9 @@ def pretrain_vision(
         rng = np.random.default_rng((seed, 5, epoch))
         order = rng.permutation(len(chips))[:per_epoch]
         for start in range(0, len(order) - batch + 1, batch):
-            pictures = torch.stack([augment(images, int(i), order, size, rng).image for i in order[start : start + batch]])
+            pictures = torch.stack(
+                [augment(images, int(i), order, size, rng).image for i in order[start : start + batch]]
+            )
             with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
                 goal = functional.normalize(teacher(pictures).float(), dim=-1)
             seen = functional.interpolate(pictures, size=(TILE, TILE), mode="bicubic", antialias=True)
@@ -244,13 +97,20 @@ def pretrain_vision(
             optimizer.step()
             schedule.step()
             losses.append(1 - (got * goal).sum(-1).mean().item())
-        print(f"vision {epoch + 1}/{epochs} distance {np.mean(losses):.3f} {time.perf_counter() - began:.0f} s", flush=True)
+        print(
+            f"vision {epoch + 1}/{epochs} distance {np.mean(losses):.3f} {time.perf_counter() - began:.0f} s",
+            flush=True,
+        )
 
 
 @torch.inference_mode()
 def compute_pictures(
-    model: InternVLForConditionalGeneration, processor: InternVLProcessor, chips: Chips, overviews: list[np.ndarray],
-    variants: int, seed: int,
+    model: InternVLForConditionalGeneration,
+    processor: InternVLProcessor,
+    chips: Chips,
+    overviews: list[np.ndarray],
+    variants: int,
+    seed: int,
 ) -> Pictures:
     """Features of every chip, as it is and seen off its centre with neighbours, and of every overview."""
     model.eval()
@@ -281,22 +141,14 @@ def compute_pictures(
     return Pictures(torch.cat(out), whole)
 
 
-# -------------------------------------------------------------------------------------------------------- language
-
-
-def render(one: Sample, images: bool, overview_tokens: int) -> str:
-    """The text of a sample as the processor would make it, with its image tokens in place."""
-    dot = Image.new("RGB", (1, 1))
-    cues = tuple(CueView(dot, c.box, c.phrase, c.confidence) for c in one.cues)
-    parts = build_parts(Prompt(one.question, one.choices, dot, cues), FAMILIES["internvl"])
-    counts = iter([overview_tokens, *[IMAGE_TOKENS] * len(cues)])
-    text = "".join(p if isinstance(p, str) else f"{START}{CONTEXT * (next(counts) if images else 0)}{END}" for p in parts)
-    return f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"
-
-
 def batches(
-    worlds: Sequence[World], tokenizer: PreTrainedTokenizerFast, pictures: Pictures | None, count: int, batch: int,
-    seed: int, lessons: bool,
+    worlds: Sequence[World],
+    tokenizer: PreTrainedTokenizerFast,
+    pictures: Pictures | None,
+    count: int,
+    batch: int,
+    seed: int,
+    lessons: bool,
 ) -> Iterator[dict[str, torch.Tensor | None]]:
     """Left-padded ids, the positions that are learned, and the pictures' features in order."""
     pad = tokenizer.pad_token_id
@@ -311,7 +163,7 @@ def batches(
             one = sample(world, rng, kind=kind, noise=0.0 if early else 1.0)
             tokens = len(pictures.overviews[one.overview]) if pictures else 0
             prompt = tokenizer.encode(render(one, pictures is not None, tokens), add_special_tokens=False)
-            reply = tokenizer.encode(one.reply, add_special_tokens=False) + [tokenizer.eos_token_id]
+            reply = [*tokenizer.encode(one.reply, add_special_tokens=False), tokenizer.eos_token_id]
             rows.append((prompt, reply))
             if pictures:
                 n_chips = n_chips or len(pictures.chips)
@@ -335,8 +187,14 @@ def _variant(cue: CueSample, total: int, worlds: Sequence[World], rng: np.random
 
 
 def train_language(
-    model: InternVLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, worlds: Sequence[World],
-    pictures: Pictures | None, steps: int, batch: int, lr: float, seed: int,
+    model: InternVLForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerFast,
+    worlds: Sequence[World],
+    pictures: Pictures | None,
+    steps: int,
+    batch: int,
+    lr: float,
+    seed: int,
 ) -> None:
     parts = [*model.model.language_model.parameters(), *model.model.multi_modal_projector.parameters()]
     optimizer = torch.optim.AdamW(parts, lr=lr, weight_decay=0.01, betas=(0.9, 0.98))
@@ -370,17 +228,10 @@ def train_language(
             stage = "pictures" if pictures else "text"
             print(
                 f"{stage} {step}/{steps} loss {np.mean(recent):.3f} reply tokens right {np.mean(right):.3f} "
-                f"{time.perf_counter() - began:.0f} s", flush=True,
+                f"{time.perf_counter() - began:.0f} s",
+                flush=True,
             )
             recent, right = [], []
-
-
-def write_folder(model: InternVLForConditionalGeneration, processor: InternVLProcessor, out: Path) -> None:
-    """The model folder as `from_pretrained` reads it, weights in fp16."""
-    import copy
-
-    copy.deepcopy(model).half().save_pretrained(out)
-    processor.save_pretrained(out)
 
 
 def main() -> None:
@@ -418,7 +269,9 @@ def main() -> None:
             model.load_state_dict(torch.load(kept, weights_only=True))
             continue
         if stage == "vision":
-            pretrain_vision(model.model.vision_tower, chips, args.encoder, args.vision_epochs, args.vision_images, args.seed)
+            pretrain_vision(
+                model.model.vision_tower, chips, args.encoder, args.vision_epochs, args.vision_images, args.seed
+            )
         elif stage == "text":
             train_language(model, tokenizer, worlds, None, args.text_steps, args.batch, 2e-3, args.seed)
         else:

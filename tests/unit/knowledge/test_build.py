@@ -42,7 +42,7 @@ def rows(world: World, collection: str) -> list[dict[str, object]]:
 
 def test_labels(make_world: MakeWorld, chips: Path) -> None:
     world, told = make_world(), []
-    report = build_labels(world, str(chips), progress=lambda done, total: told.append((done, total)))
+    report = build_labels(world, str(chips), progress=lambda done, total, _: told.append((done, total)))
     assert (report.labels, report.exemplars, report.changed) == (2, 6, True)
     assert [(failure.name, failure.reason) for failure in report.failed] == [
         ("ship/broken.png", "not a picture of a known format")

@@ -14,8 +14,11 @@ NAMES = ("airplane", "ship", "stadium", "helipad", "warehouse", "storage tank")
 WORLD = World(
     {n: f"{n}s" for n in NAMES},
     {"ship": ("red", "white")},
-    {(n, c): np.array([10 * i + k]) for i, n in enumerate(NAMES)
-     for k, c in enumerate(("red", "white") if n == "ship" else (None,))},
+    {
+        (n, c): np.array([10 * i + k])
+        for i, n in enumerate(NAMES)
+        for k, c in enumerate(("red", "white") if n == "ship" else (None,))
+    },
     np.array([100, 101]),
     np.array([7]),
 )

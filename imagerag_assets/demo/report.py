@@ -1,0 +1,82 @@
+"""The demo's report: one HTML page that stands alone, with overview, cues, answers and lineage."""
+
+from __future__ import annotations
+
+import base64
+import os
+import platform as machine
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from imagerag_assets import __version__
+from imagerag_assets.errors import StoreError
+from imagerag_assets.pipelines.ingest import SceneResult
+from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.pipelines.status import status
+from imagerag_assets.provenance import answer_folder, trace_tree
+
+if TYPE_CHECKING:
+    from imagerag_assets.demo.run import DemoAnswer
+
+
+def write_report(
+    out: Path, platform: Platform, scenes: Sequence[SceneResult], answers: Sequence[DemoAnswer], seconds: float
+) -> Path:
+    """Write `out/index.html`, aside and then renamed; returns its path.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    environment = Environment(
+        loader=PackageLoader("imagerag_assets.demo"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    known = [a for a in answers if a.right is not None]
+    page = environment.get_template("report.html").render(
+        version=__version__,
+        python=machine.python_version(),
+        seconds=seconds,
+        scenes=[scene.to_dict() for scene in scenes],
+        status=status(platform),
+        right=sum(bool(a.right) for a in known),
+        known=len(known),
+        answers=[_view(platform, answer) for answer in answers],
+    )
+    target, aside = out / "index.html", out / ".index.html"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        aside.write_text(page, encoding="utf-8")
+        os.replace(aside, target)
+    except OSError as error:
+        raise StoreError(
+            f"The report cannot be written: {error}", fix="Give another folder with --out", path=out
+        ) from None
+    return target
+
+
+def _view(platform: Platform, answer: DemoAnswer) -> dict[str, Any]:
+    record = answer.answer
+    folder = answer_folder(record["answer_id"])
+    cues = [cue | {"picture": _picture(platform, f"{folder}/evidence/cue-{cue['rank']}.jpg")} for cue in record["cues"]]
+    return {
+        "kind": answer.kind,
+        "expected": answer.expected,
+        "right": answer.right,
+        "record": record,
+        "overview": _picture(platform, f"{folder}/evidence/overview.jpg"),
+        "cues": cues,
+        "lineage": trace_tree(platform, record["answer_id"]),
+    }
+
+
+def _picture(platform: Platform, key: str) -> str | None:
+    """A JPEG of the store as a data URL, or None where there is none."""
+    if not platform.store.exists(key):
+        return None
+    return "data:image/jpeg;base64," + base64.b64encode(platform.store.read_bytes(key)).decode()

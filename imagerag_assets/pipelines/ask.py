@@ -1,0 +1,313 @@
+"""Asking: phrases, scope, cues, the multimodal LLM, and the record of it all.
+
+The use case only; phrases and cues are found in `retrieval/`, prompts and models are in `answering/`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import imagerag_assets
+from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError, QuestionError, StoreError
+from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS
+from imagerag_assets.pipelines.evidence import Viewer, cue_pictures, store_evidence
+from imagerag_assets.pipelines.ingest import shard_key
+from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.pipelines.questions import Mode, Question, parse_line
+from imagerag_assets.provenance import answer_folder, list_answers, load_answer, new_answer_id, save_answer
+from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
+from imagerag_assets.retrieval.calibration import load_calibration
+from imagerag_assets.retrieval.phrases import Analysis, analyse_question
+from imagerag_assets.retrieval.retrieve import retrieve
+from imagerag_assets.retrieval.slow import open_knowledge
+from imagerag_assets.retrieval.types import Cue, Retrieval
+
+__all__ = ["Answer", "Question", "ask", "ask_batch", "list_answers", "load_answer"]
+
+PATCHES = "patches"
+_SCENES_IN_LINEAGE = 200
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer; `record` is the contract's JSON, with notes, choices and times added."""
+
+    record: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record, as `imagerag ask --json` prints it."""
+        return self.record
+
+    @property
+    def answer_id(self) -> str:
+        return str(self.record["answer_id"])
+
+
+def ask(platform: Platform, question: Question, *, viewer: Viewer | None = None) -> Answer:
+    """Answer one question and store its record and evidence.
+
+    Raises:
+        InputError: the question, a scene or the area cannot be used, or nothing is in scope.
+        FingerprintError: the collection belongs to another encoder than the active one.
+        ModelError: the multimodal LLM failed.
+        StoreError: a store failed.
+    """
+    if viewer is None:
+        with Viewer(platform) as own:
+            return ask(platform, question, viewer=own)
+    started = time.perf_counter()
+    for key in question.scenes:
+        viewer.record(key)  # an unknown scene is said before anything is loaded
+    collection = _collection(platform)
+    _require_rows(platform, question, collection)
+
+    before = time.perf_counter()
+    _ = platform.encoder  # loads at the first question of a process; not part of what a question costs
+    load_ms, before = _since(before), time.perf_counter()
+    analysis = analyse_question(
+        question.question, question.choices, max_phrases=platform.settings.max_phrases, sentences=platform.sentences
+    )
+    phrases_ms = _since(before)
+    found = _find(platform, question, analysis, viewer, collection)
+    main = _main_scene(platform, question, found.cues, collection)
+    pictures, notes = cue_pictures(viewer, found.cues)
+
+    before = time.perf_counter()
+    reply = _reply(platform, question, found, main, viewer, pictures) if question.answer else None
+    answer_ms = _since(before)
+
+    record: dict[str, Any] = {
+        "id": question.id,
+        "answer_id": new_answer_id(),
+        "question": analysis.question,
+        "answer": reply.text if reply else None,
+        "choice": reply.choice if reply else None,
+        "path": found.path,
+        "abstained": found.abstained,
+        "phrases": list(analysis.phrases),
+        "cues": [cue.to_dict() for cue in found.cues],
+        "timings_ms": {
+            "phrases": phrases_ms,
+            "encode": 0.0,
+            "search": 0.0,
+            **found.timings_ms,
+            "verify": 0.0,
+            "answer": answer_ms,
+            "load": load_ms,
+            "total": _since(started),
+        },
+        "lineage": _lineage(platform, question, found, main, viewer, collection),
+        "choices": dict(question.choices),
+        "scores": dict(reply.scores) if reply else {},
+        "confidence": reply.confidence if reply else None,
+        "mode": question.mode,
+        "scene": main,
+        "notes": [*found.notes, *notes, *(reply.notes if reply else ())],
+        "asked_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    if reply:
+        record["lineage"]["prompt_sha256"] = reply.prompt_sha256
+        record["lineage"]["mllm"] = {"name": platform.mllm.name, "revision": platform.mllm.revision}
+    store_evidence(platform, viewer, answer_folder(record["answer_id"]), main, found.cues, pictures)
+    save_answer(platform, record)
+    return Answer(record)
+
+
+def ask_batch(
+    platform: Platform, source: str | Path, output: str | Path, *, progress: Progress | None = None, **options: Any
+) -> dict[str, Any]:
+    """Answer a JSONL file of questions, one answer a line in the same order.
+
+    A question that cannot be answered has a line ``{"id", "question", "error"}`` in its place.
+
+    Args:
+        source: The questions (`questions.parse_line`).
+        output: Written aside and renamed when all are answered.
+        progress: Called with (done, total, question).
+        options: Fields of `Question`, for every line that does not say otherwise.
+
+    Returns:
+        ``{"questions": n, "failed": n, "seconds": s}``
+
+    Raises:
+        InputError: the file cannot be read, or an option has no meaning.
+    """
+    started = time.perf_counter()
+    source, output = Path(source), Path(output)
+    try:
+        lines = [line for line in source.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The questions cannot be read: {error}", fix="Give a JSONL file in UTF-8", file=source
+        ) from None
+    mode: Mode = options.pop("mode", "imagerag")
+    # Mode oracle is checked a line at a time: its scene and region stand there.
+    common = Question("?", **options)
+    aside = output.with_name(f".{output.name}.{os.getpid()}")
+    failed = 0
+    try:
+        with Viewer(platform) as viewer, aside.open("w", encoding="utf-8") as out:
+            for number, line in enumerate(lines, 1):
+                answer = _ask_line(platform, line, number, common, mode, viewer)
+                failed += "error" in answer
+                out.write(json.dumps(answer, ensure_ascii=False) + "\n")
+                if progress:
+                    progress(number, len(lines), str(answer.get("question") or "")[:60])
+        os.replace(aside, output)
+    except OSError as error:
+        raise InputError(
+            f"The answers cannot be written: {error}", fix="Give a file that can be written", file=output
+        ) from None
+    finally:
+        aside.unlink(missing_ok=True)
+    return {"questions": len(lines), "failed": failed, "seconds": time.perf_counter() - started}
+
+
+def _ask_line(
+    platform: Platform, line: str, number: int, common: Question, mode: Mode, viewer: Viewer
+) -> dict[str, Any]:
+    given: dict[str, Any] = {"id": None, "question": None}
+    try:
+        loose = json.loads(line)
+        if isinstance(loose, dict):
+            given = {"id": loose.get("id"), "question": loose.get("question")}
+    except ValueError:
+        pass  # parse_line says so, with the line's number
+    try:
+        return ask(platform, parse_line(line, number, common, mode), viewer=viewer).to_dict()
+    except FingerprintError:
+        raise  # no question of the file can be answered
+    except ImageRAGError as error:
+        return given | {"error": {"type": type(error).__name__, "message": error.message, "fix": error.fix}}
+
+
+def _collection(platform: Platform) -> str:
+    """The collection behind the alias.
+
+    Raises:
+        QuestionError: nothing was ingested yet.
+    """
+    name = platform.vectors.alias_target(PATCHES)
+    if name is None:
+        raise QuestionError("No scene was ingested yet", fix="Run: imagerag ingest SOURCE")
+    return name
+
+
+def _require_rows(platform: Platform, question: Question, collection: str) -> None:
+    """Raise QuestionError when no patch is in scope: an answer about nothing would be wrong in silence."""
+    if not (question.scenes or question.bbox or question.datetime):
+        return
+    if platform.vectors.count(collection, question.scope) == 0:
+        limits = [
+            f"{name} {value}"
+            for name, value in (
+                ("scene", ", ".join(question.scenes)),
+                ("area", question.bbox),
+                ("time", question.datetime),
+            )
+            if value
+        ]
+        raise QuestionError(
+            f"Nothing that was ingested lies within {' and '.join(limits)}",
+            fix="Widen it; `imagerag status` lists what is there",
+        )
+
+
+def _find(platform: Platform, question: Question, analysis: Analysis, viewer: Viewer, collection: str) -> Retrieval:
+    if question.mode == "imagerag":
+        return retrieve(
+            platform, analysis, question.scope, path=question.path, top_k=question.top_k, collection=collection
+        )
+    cues: tuple[Cue, ...] = ()
+    if question.mode == "oracle" and question.roi:
+        scene = question.scenes[0]
+        grid = viewer.record(scene).grid
+        # Of several phrases nobody said which one the region shows.
+        phrase = analysis.phrases[0] if len(analysis.phrases) == 1 else "region"
+        cues = tuple(
+            Cue(
+                patch_id=f"{scene}:roi:0:{number}:0",
+                scene=scene,
+                window=window,
+                bbox=pixel_window_to_lonlat_bbox(grid, window),
+                level=0,
+                phrase=phrase,
+                score=1.0,
+                confidence=1.0,
+                rank=number,
+                path="none",
+            )
+            for number, window in enumerate(question.roi, 1)
+        )
+    return Retrieval(cues, "none", abstained=False, notes=(f"Mode {question.mode}: nothing was looked for",))
+
+
+def _main_scene(platform: Platform, question: Question, cues: tuple[Cue, ...], collection: str) -> str | None:
+    """The scene whose overview is shown: the best cue's, or the only one in scope, or the first one there."""
+    if cues:
+        return cues[0].scene
+    if question.scenes:
+        return question.scenes[0]
+    rows = platform.vectors.query(collection, question.scope, ["scene_key"], limit=1)
+    return str(rows[0]["scene_key"]) if rows else None
+
+
+def _reply(
+    platform: Platform, question: Question, found: Retrieval, main: str | None, viewer: Viewer, pictures: dict[int, Any]
+) -> Any:
+    from imagerag_assets.answering import CueView, Prompt, box_of
+
+    overview = viewer.overview(main) if main else None
+    views = []
+    if main:
+        grid = viewer.record(main).grid
+        # Boxes are places in one overview; cues of other scenes stay in the record.
+        for cue in sorted(found.cues, key=lambda c: -c.confidence):
+            if cue.scene == main and cue.rank in pictures:
+                box = box_of(cue.window, grid.width, grid.height)
+                views.append(CueView(pictures[cue.rank], box, cue.phrase, cue.confidence))
+    return platform.mllm.answer(Prompt(question.question, question.choices, overview, tuple(views)))
+
+
+def _lineage(
+    platform: Platform, question: Question, found: Retrieval, main: str | None, viewer: Viewer, collection: str
+) -> dict[str, Any]:
+    keys: Iterable[str] = [*question.scenes, *(cue.scene for cue in found.cues), *([main] if main else [])]
+    scenes = {key: viewer.record(key) for key in list(dict.fromkeys(keys))[:_SCENES_IN_LINEAGE]}
+    calibration = load_calibration(platform.store, platform.fingerprint, platform.vectors.meta(collection).division)
+    return {
+        "fingerprint": platform.fingerprint,
+        "encoder": platform.settings.active_encoder,
+        "collection": collection,
+        "scenes": {key: record.scene.etag for key, record in scenes.items()},
+        "shards": {key: shard_key(platform, record).path for key, record in scenes.items()},
+        "calibration": calibration.version,
+        "knowledge": _knowledge(platform) if found.path.startswith("slow") else {},
+        "prompt_sha256": None,
+        "mllm": None,
+        "version": imagerag_assets.__version__,
+    }
+
+
+def _knowledge(platform: Platform) -> dict[str, str]:
+    versions: dict[str, str] = {}
+    for kind in KNOWLEDGE_KINDS.values():
+        try:
+            current = open_knowledge(platform, kind)
+        except StoreError:
+            continue
+        if current is not None:
+            versions[kind] = str(current.version)
+    return versions
+
+
+def _since(start: float) -> float:
+    return round(1000 * (time.perf_counter() - start), 2)
