@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     # Where state lives
     home: Path = Field(Path(".imagerag"), description="Folder of all local state")
     store: str | None = Field(None, description="Object store: a path or s3://bucket/prefix; default HOME/objects")
-    milvus_uri: str | None = Field(None, description="Milvus: a .db path (Lite) or a server URL; default HOME/milvus.db")
+    milvus_uri: str | None = Field(
+        None, description="Milvus: a .db path (Lite) or a server URL; default HOME/milvus.db"
+    )
     milvus_token: str | None = Field(None, description="Token (user:password) of the Milvus server", repr=False)
     s3_endpoint_url: str | None = Field(
         None, description="S3 endpoint if it is not AWS; keys come from AWS_* variables or ~/.aws"

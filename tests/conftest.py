@@ -50,4 +50,4 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings(home=tmp_path / "home", _env_file=None)
 
 
-from tests.milvus_server import milvus_server  # noqa: E402, F401
+from tests.milvus_server import milvus_server  # noqa: F401

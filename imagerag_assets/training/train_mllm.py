@@ -199,6 +199,7 @@ def train_language(
     parts = [*model.model.language_model.parameters(), *model.model.multi_modal_projector.parameters()]
     optimizer = torch.optim.AdamW(parts, lr=lr, weight_decay=0.01, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=max(0.05, 3 / steps))
+    model.model.language_model.set_attn_implementation("eager")  # with padding masks, a third less time on a CPU
     model.train()
     began, recent, right = time.perf_counter(), [], []
     embed, image_token = model.get_input_embeddings(), model.config.image_token_id
@@ -242,11 +243,11 @@ def main() -> None:
     parser.add_argument("--encoder", type=Path, required=True, help="folder of the trained demo encoder")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--drawn", type=int, default=5000)
-    parser.add_argument("--vision-epochs", type=int, default=24)
+    parser.add_argument("--vision-epochs", type=int, default=10)
     parser.add_argument("--vision-images", type=int, default=2560, help="pictures an epoch")
-    parser.add_argument("--text-steps", type=int, default=2500)
-    parser.add_argument("--picture-steps", type=int, default=2500)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--text-steps", type=int, default=1500)
+    parser.add_argument("--picture-steps", type=int, default=2000)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--seed", type=int, default=11)
     args = parser.parse_args()
     torch.manual_seed(args.seed)

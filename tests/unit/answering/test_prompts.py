@@ -64,7 +64,11 @@ def test_digest_tells_texts_and_pixels_apart() -> None:
 
 @pytest.mark.parametrize(
     ("window", "box"),
-    [((0, 0, 500, 250), (0, 0, 500, 500)), ((-20, 400, 100, 900), (0, 800, 100, 1000)), ((999, 0, 1000, 1), (999, 0, 1000, 2))],
+    [
+        ((0, 0, 500, 250), (0, 0, 500, 500)),
+        ((-20, 400, 100, 900), (0, 800, 100, 1000)),
+        ((999, 0, 1000, 1), (999, 0, 1000, 2)),
+    ],
 )
 def test_boxes_are_on_the_0_to_1000_scale_and_inside(
     window: tuple[int, int, int, int], box: tuple[int, int, int, int]

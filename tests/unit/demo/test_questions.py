@@ -18,13 +18,19 @@ PLACED = [
 
 
 def maker(seed: int) -> QuestionMaker:
-    return QuestionMaker(PLACED, (1000, 800), PLURALS, {"airplane": ("red", "white", "blue")}, np.random.default_rng(seed))
+    return QuestionMaker(
+        PLACED, (1000, 800), PLURALS, {"airplane": ("red", "white", "blue")}, np.random.default_rng(seed)
+    )
 
 
 @pytest.mark.parametrize(
     ("window", "expected"),
-    [((0, 0, 10, 10), "upper left"), ((495, 0, 505, 10), "upper right"), ((0, 400, 1, 401), "lower left"),
-     ((990, 790, 1000, 800), "lower right")],
+    [
+        ((0, 0, 10, 10), "upper left"),
+        ((495, 0, 505, 10), "upper right"),
+        ((0, 400, 1, 401), "lower left"),
+        ((990, 790, 1000, 800), "lower right"),
+    ],
 )
 def test_quadrant_is_that_of_the_centre(window: tuple[int, int, int, int], expected: str) -> None:
     assert quadrant(window, 1000, 800) == expected

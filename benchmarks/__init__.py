@@ -1,0 +1,1 @@
+"""Timed work, never part of the test run."""

@@ -1,0 +1,225 @@
+"""Ingest one very large scene in a process of its own: peak memory, patches a second, and what the encoder alone takes.
+
+    python -m benchmarks.ingest_large --size 30000
+
+The scene is written once and kept; everything else goes to a temporary folder. Memory is what the process and its
+children hold at once, above what it held when the encoder was loaded. Exit 1 if that is more than the limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform as machine
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from benchmarks.make_scene import make_scene
+from imagerag_assets.encoders.types import Encoder
+from imagerag_assets.errors import ImageRAGError
+from imagerag_assets.pipelines.ingest import embed, index, patch_table, register
+from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.settings import load_settings
+from imagerag_assets.stac.source import find_scenes
+from imagerag_assets.stac.types import FailedItem
+
+LIMIT_MIB = 2048
+_MIB = 2**20
+# Seldom enough not to slow down what is timed; the kernel keeps the exact peak of the process itself.
+_SAMPLE_SECONDS = 0.5
+_PATCHES_AT_ONCE = 256
+
+
+class Memory:
+    """Watches the resident memory of this process and its children, together."""
+
+    def __init__(self) -> None:
+        self.loaded = _resident()
+        self.peak = self.loaded
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the peak of loading
+            self._own_peak = True
+        except OSError:
+            self._own_peak = False
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End watching; `peak` is final then, in bytes."""
+        self._stop.set()
+        self._thread.join()
+        if self._own_peak:
+            # The kernel's own peak misses no moment, but knows nothing of children.
+            lines = Path("/proc/self/status").read_text().splitlines()
+            (high,) = (int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+            self.peak = max(self.peak, high)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_SAMPLE_SECONDS):
+            self.peak = max(self.peak, _resident())
+
+
+def _resident() -> int:
+    process = psutil.Process()
+    total = int(process.memory_info().rss)
+    for child in process.children(recursive=True):
+        try:
+            total += int(child.memory_info().rss)
+        except psutil.NoSuchProcess:
+            continue
+    return total
+
+
+def measure(item: Path, encoder: str | None, encoder_patches: int | None) -> dict[str, Any]:
+    """Ingest the scene of `item` with a fresh home; to be called in a process that does nothing else."""
+    seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(step: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        seconds[step] = time.perf_counter() - started
+
+    with tempfile.TemporaryDirectory(prefix="imagerag-bench-") as home:
+        chosen = {"encoder": encoder} if encoder else {}
+        settings = load_settings(home=Path(home), store=None, milvus_uri=None, dask_scheduler=None, **chosen)
+        with Platform(settings) as platform, Progress(console=Console(stderr=True)) as bar:
+            model = platform.encoder
+            memory = Memory()
+            task = bar.add_task("ingesting", total=None)
+            with timed("register"):
+                (scene,) = find_scenes(str(item), settings)
+                if isinstance(scene, FailedItem):
+                    raise scene.error
+                record = register(platform, scene)
+            with timed("divide"):
+                patch_table(platform, scene.scene_key)
+            with timed("embed"):
+                embedded = embed(
+                    platform,
+                    scene.scene_key,
+                    progress=lambda done, total, what: bar.update(task, completed=done, total=total, description=what),
+                )
+            with timed("index"):
+                indexed = index(platform, scene.scene_key)
+            memory.stop()
+            bar.update(task, description="encoder alone", total=None)
+            patches = min(embedded.patches, encoder_patches or embedded.patches)
+            alone = _encoder_seconds(model, settings.patch_px, patches) * embedded.patches / patches
+    whole = sum(seconds.values())
+    beyond = (memory.peak - memory.loaded) / _MIB
+    return {
+        "scene": {"width": record.grid.width, "height": record.grid.height},
+        "encoder": {"name": model.name, "fingerprint": model.fingerprint, "batch_size": settings.batch_size},
+        "patches": indexed.rows,
+        "seconds": {**seconds, "total": whole},
+        "patches_per_second": indexed.rows / whole,
+        "encoder_only": {"seconds": alone, "patches_per_second": indexed.rows / alone, "measured_on": patches},
+        "ratio": whole / alone,
+        "memory_mib": {
+            "loaded": memory.loaded / _MIB,
+            "peak": memory.peak / _MIB,
+            "beyond_loaded": beyond,
+            "limit": LIMIT_MIB,
+        },
+        "within_limit": beyond < LIMIT_MIB,
+        "machine": _machine(),
+    }
+
+
+def _encoder_seconds(encoder: Encoder, side: int, patches: int) -> float:
+    """Seconds to encode so many patches that are in memory already."""
+    images = np.random.default_rng(0).integers(0, 256, (_PATCHES_AT_ONCE, side, side, 3), dtype=np.uint8)
+    encoder.encode_images(images)  # warm
+    started = time.perf_counter()
+    for start in range(0, patches, _PATCHES_AT_ONCE):
+        encoder.encode_images(images[: min(_PATCHES_AT_ONCE, patches - start)])
+    return time.perf_counter() - started
+
+
+def _machine() -> dict[str, Any]:
+    model = machine.processor() or machine.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    except OSError:
+        pass
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "load": round(psutil.getloadavg()[0], 2),
+        "python": machine.python_version(),
+    }
+
+
+def report(result: dict[str, Any]) -> Table:
+    """The result for a person."""
+    scene, memory, seconds = result["scene"], result["memory_mib"], result["seconds"]
+    table = Table(title=f"Ingest of {scene['width']} x {scene['height']} px", show_header=False)
+    verdict = "within" if result["within_limit"] else "ABOVE"
+    table.add_row("Peak memory beyond the loaded encoder",
+                  f"{memory['beyond_loaded']:,.0f} MiB ({verdict} {memory['limit']:,} MiB)")  # fmt: skip
+    table.add_row("Loaded encoder / peak", f"{memory['loaded']:,.0f} / {memory['peak']:,.0f} MiB")
+    table.add_row("Patches", f"{result['patches']:,}")
+    table.add_row("Whole ingest", f"{seconds['total']:,.1f} s, {result['patches_per_second']:,.1f} patches/s")
+    table.add_row("of which", ", ".join(f"{step} {took:,.1f} s" for step, took in seconds.items() if step != "total"))
+    alone = result["encoder_only"]
+    table.add_row("Encoder alone", f"{alone['seconds']:,.1f} s, {alone['patches_per_second']:,.1f} patches/s "
+                                   f"(measured on {alone['measured_on']:,})")  # fmt: skip
+    table.add_row("Whole ingest / encoder alone", f"{result['ratio']:.2f}")
+    table.add_row("Encoder", f"{result['encoder']['name']}, batches of {result['encoder']['batch_size']}")
+    facts = result["machine"]
+    table.add_row("Machine", f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB, load {facts['load']}")
+    return table
+
+
+def main() -> int:
+    """Parse the command line, measure in a sub-process, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=30_000, help="width and height of the scene, px")
+    parser.add_argument("--folder", type=Path, default=Path(".imagerag/bench"), help="where the scene is kept")
+    parser.add_argument("--encoder", help="registry name; default: the active one")
+    parser.add_argument("--encoder-patches", type=int, default=4096, help="patches of the encoder-only time; 0: all")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        try:
+            print(json.dumps(measure(arguments.measure, arguments.encoder, arguments.encoder_patches or None)))
+        except ImageRAGError as error:
+            print(error, file=sys.stderr)
+            return error.exit_code
+        return 0
+    item = make_scene(arguments.folder, arguments.size)
+    command = [sys.executable, "-m", "benchmarks.ingest_large", "--measure", str(item)]
+    command += ["--encoder-patches", str(arguments.encoder_patches)]
+    command += ["--encoder", arguments.encoder] if arguments.encoder else []
+    finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if finished.returncode:
+        return finished.returncode
+    result = json.loads(finished.stdout.strip().splitlines()[-1])
+    if arguments.json:
+        print(json.dumps(result))
+    else:
+        Console().print(report(result))
+    return 0 if result["within_limit"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,328 @@
+"""The `imagerag` command: what can be typed.  Each command is a thin call into the package.
+
+How a command reports (JSON, tables, errors, exit codes) is in `cli_run`, what results look like in `cli_render`, how
+options are read in `cli_options`.  Nothing heavy is imported before a command needs it, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from imagerag_assets import __version__, cli_options, cli_run
+from imagerag_assets import cli_render as render
+from imagerag_assets.cli_options import Mode, PaperDivision, Retrieval, SearchPath
+from imagerag_assets.cli_run import Command
+from imagerag_assets.errors import InputError
+
+try:  # newer typers carry click inside
+    from typer._click.exceptions import ClickException
+except ImportError:
+    from click.exceptions import ClickException  # type: ignore[assignment]
+
+HELP = "Find scenes, ask questions about them in plain words, and see the evidence."
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(name="imagerag", help=HELP, add_completion=False, context_settings=_SETTINGS)
+encoders_app = typer.Typer(help="List the encoders, or choose the one in use.", invoke_without_command=True)
+knowledge_app = typer.Typer(help="The knowledge bases of the slow path.")
+build_app = typer.Typer(help="Build a knowledge base.")
+app.add_typer(encoders_app, name="encoders")
+app.add_typer(knowledge_app, name="knowledge")
+knowledge_app.add_typer(build_app, name="build")
+
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on standard output.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what libraries log.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    ctx: typer.Context,
+    as_json: Json = False,
+    debug: Debug = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    """Find scenes, ask questions about them in plain words, and see the evidence."""
+    ctx.obj = (as_json, debug)
+    if version:
+        print(cli_run.dump({"version": __version__}) if as_json else __version__)
+        raise typer.Exit
+    _need_subcommand(ctx)
+
+
+@knowledge_app.callback(invoke_without_command=True)
+def knowledge(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+    """The knowledge bases of the slow path."""
+    _remember(ctx, as_json, debug)
+    _need_subcommand(ctx)
+
+
+@build_app.callback(invoke_without_command=True)
+def build(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+    """Build a knowledge base."""
+    _remember(ctx, as_json, debug)
+    _need_subcommand(ctx)
+
+
+def _need_subcommand(ctx: typer.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        with redirect_stdout(sys.stderr):  # typer prints the help itself
+            print(ctx.get_help())
+        raise InputError("There is no command", fix=f"Write: {ctx.command_path} COMMAND")
+
+
+def _command(ctx: typer.Context, as_json: bool, debug: bool) -> Command:
+    """The options that may stand before or after the command's name."""
+    before_json, before_debug = ctx.find_root().obj or (False, False)
+    return Command(as_json=as_json or before_json, debug=debug or before_debug)
+
+
+def _remember(ctx: typer.Context, as_json: bool, debug: bool) -> Command:
+    """Options of a group of commands, for the command that follows."""
+    command = _command(ctx, as_json, debug)
+    ctx.find_root().obj = (command.as_json, command.debug)
+    return command
+
+
+@app.command()
+def ingest(
+    ctx: typer.Context,
+    source: Annotated[str, typer.Argument(help="STAC catalog, collection, item, folder, s3:// prefix, or API.")],
+    scene: Annotated[list[str] | None, typer.Option(help="Only this scene key or item id; repeatable.")] = None,
+    collection: Annotated[list[str] | None, typer.Option(help="Only items of this collection; repeatable.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many scenes.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Find the scenes of a source; register, divide, embed and index the new and changed ones."""
+    command = _command(ctx, as_json, debug)
+    started = time.perf_counter()
+    results: list[dict[str, Any]] = []
+    with command.working(), command.progress("looking for scenes") as progress:
+        from imagerag_assets.orchestration.run import Runner
+
+        with Runner(command.settings, progress=progress) as runner:
+            for result in runner.ingest_source(source, collections=collection or (), scenes=scene or (), limit=limit):
+                results.append(result.to_dict())
+                if progress is not None:
+                    progress(0, 0, f"{len(results)} scenes; {result.scene} {result.status}")
+    counts = {status: sum(r["status"] == status for r in results) for status in ("ingested", "skipped", "failed")}
+    patches = sum(result["patches"] for result in results)
+    totals = {**counts, "patches": patches, "seconds": round(time.perf_counter() - started, 3)}
+    code = cli_run.SOME_FAILED if counts["failed"] else cli_run.DONE
+    command.finish({"scenes": results, "totals": totals}, render.ingest, code=code)
+
+
+@app.command()
+def ask(
+    ctx: typer.Context,
+    question: Annotated[str | None, typer.Argument(help="The question, in plain words.")] = None,
+    choice: Annotated[list[str] | None, typer.Option(help="A choice, LETTER=TEXT; repeatable.")] = None,
+    scene: Annotated[list[str] | None, typer.Option(help="Only this scene; repeatable.")] = None,
+    bbox: Annotated[str | None, typer.Option(help="Only this area: W,S,E,N in degrees.")] = None,
+    datetime: Annotated[str | None, typer.Option(help="Only scenes acquired in START/END (either may be ..).")] = None,
+    path: Annotated[SearchPath, typer.Option(help="How cues are looked for.")] = SearchPath.AUTO,
+    top_k: Annotated[int | None, typer.Option(min=1, max=50, help="Cues given at most; default: the setting.")] = None,
+    retrieval: Annotated[Retrieval, typer.Option(help="Ours, or the published algorithm.")] = Retrieval.DEFAULT,
+    division: Annotated[PaperDivision | None, typer.Option(help="For --retrieval paper.")] = None,
+    no_answer: Annotated[bool, typer.Option("--no-answer", help="Only look for cues.")] = False,
+    batch: Annotated[Path | None, typer.Option(help="JSONL file of questions.")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSONL file for the answers, one a line.")] = None,
+    mode: Annotated[Mode, typer.Option(help="What questions are answered from.")] = Mode.IMAGERAG,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Ask a question, or a file of questions with --batch IN --out OUT."""
+    command = _command(ctx, as_json, debug)
+    cli_options.check_one_of(question, batch, out)
+    options = cli_options.ask_options(
+        scenes=scene or (),
+        bbox=bbox,
+        datetime=datetime,
+        path=path.value,
+        top_k=top_k,
+        retrieval=retrieval.value,
+        division=division.value if division else None,
+        answer=not no_answer,
+        mode=mode.value,
+    )
+    choices = cli_options.parse_choices(choice or ())
+    if batch is not None and choices:
+        raise InputError("--choice does not go with --batch", fix="Give the choices in the lines of the file")
+    with command.working(), command.progress("asking") as progress:
+        from imagerag_assets.orchestration.run import Runner
+        from imagerag_assets.pipelines.ask import Question
+
+        with Runner(command.settings, progress=progress) as runner:
+            if batch is not None and out is not None:
+                done = runner.ask_batch(batch, out, **options)
+            else:
+                done = runner.ask(Question(question=question or "", choices=choices, **options))
+    command.finish(done, render.answer if batch is None else render.batch)
+
+
+@app.command()
+def status(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+    """What is stored: scenes, collections, the encoder, failures."""
+    command = _command(ctx, as_json, debug)
+    with command.working():
+        from imagerag_assets.pipelines.platform import Platform
+        from imagerag_assets.pipelines.status import status as read_status
+
+        with Platform(command.settings) as platform:
+            found = read_status(platform)
+    command.finish(found, render.status)
+
+
+@app.command()
+def trace(
+    ctx: typer.Context,
+    answer_id: Annotated[str, typer.Argument(help="Id of an answer, as `ask` prints it.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Where an answer came from: cues, patches, shards, scenes, items, models and versions."""
+    command = _command(ctx, as_json, debug)
+    with command.working():
+        from imagerag_assets.pipelines.platform import Platform
+        from imagerag_assets.provenance import trace_tree
+
+        with Platform(command.settings) as platform:
+            found = trace_tree(platform, answer_id)
+    command.finish(found, render.trace)
+
+
+@encoders_app.callback()
+def encoders(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+    """List the encoders, or choose the one in use."""
+    command = _remember(ctx, as_json, debug)
+    if ctx.invoked_subcommand is not None:
+        return
+    with command.working():
+        from imagerag_assets.cli_encoders import describe_encoders
+
+        found = describe_encoders(command.settings)
+    command.finish(found, render.encoders)
+
+
+@encoders_app.command()
+def use(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Registry name of an encoder.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Choose the encoder in use; what it has not embedded yet becomes stale."""
+    command = _command(ctx, as_json, debug)
+    with command.working():
+        from imagerag_assets.cli_encoders import use_encoder
+
+        found = use_encoder(name, command.settings)
+    command.finish(found, render.encoder_in_use)
+
+
+@build_app.command()
+def labels(
+    ctx: typer.Context,
+    source: Annotated[str, typer.Argument(help="Folder of labelled chips, one sub-folder a label.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Embed labels with their exemplar images."""
+    _build_knowledge(_command(ctx, as_json, debug), "labels", source)
+
+
+@build_app.command()
+def captions(
+    ctx: typer.Context,
+    source: Annotated[str, typer.Argument(help="JSONL of captioned images (image, caption).")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Embed captions with their images."""
+    _build_knowledge(_command(ctx, as_json, debug), "captions", source)
+
+
+def _build_knowledge(command: Command, kind: Any, source: str) -> None:
+    with command.working(), command.progress(f"embedding {kind}") as progress:
+        from imagerag_assets.orchestration.run import Runner
+
+        with Runner(command.settings, progress=progress) as runner:
+            built = runner.build_knowledge(kind, source)
+    command.finish({"knowledge": kind, **built}, render.knowledge)
+
+
+@app.command()
+def demo(
+    ctx: typer.Context,
+    out: Annotated[Path | None, typer.Option(help="Folder of the report; default: HOME/demo-report.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Draw scenes, ingest them, ask questions about them and write a report."""
+    command = _command(ctx, as_json, debug)
+    with command.working(), command.progress("drawing scenes") as progress:
+        from imagerag_assets.demo.run import run_demo
+
+        found = run_demo(command.settings, out or command.settings.home / "demo-report", progress)
+    command.finish(found, render.demo)
+
+
+@app.command()
+def dev(
+    ctx: typer.Context,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the Dagster UI; 0: a free one.")] = 3000,
+    milvus_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the local Milvus; 0: a free one.")] = 0,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Run the Dagster UI, its daemon and a local Milvus, until interrupted."""
+    command = _command(ctx, as_json, debug)
+    from imagerag_assets.orchestration.dev import run_dev
+
+    code = run_dev(command.settings, host=host, port=port, milvus_port=milvus_port)
+    command.finish({"stopped": True, "exit_code": code}, render.nothing, code=code)
+
+
+@app.command()
+def doctor(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+    """What is configured, reachable and missing, and the fix for each."""
+    command = _command(ctx, as_json, debug)
+    with command.working():
+        from imagerag_assets.pipelines.doctor import examine
+
+        checks = [check.to_dict() for check in examine(command.settings)]
+    failed = any(check["status"] == "fail" for check in checks)
+    command.finish({"checks": checks}, render.doctor, code=cli_run.FAILED if failed else cli_run.DONE)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; never raises for what a person did or met."""
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    as_json, debug = "--json" in typed, "--debug" in typed
+    with cli_run.quiet_libraries(debug):
+        try:
+            code = app(typed, standalone_mode=False, prog_name="imagerag")
+        except ClickException as error:
+            return cli_run.report_failure(cli_run.usage_error(error), as_json=as_json, debug=debug)
+        except (KeyboardInterrupt, typer.Abort):
+            return cli_run.report_interrupt(as_json=as_json)
+        except BrokenPipeError:  # the reader of our output has left
+            sys.stdout = None
+            return cli_run.FAILED
+        except Exception as error:  # the last line of defence: one line, no traceback
+            return cli_run.report_failure(error, as_json=as_json, debug=debug)
+    if code == cli_run.INTERRUPTED:  # typer turns an interrupt into an exit code
+        return cli_run.report_interrupt(as_json=as_json)
+    return code if isinstance(code, int) else cli_run.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

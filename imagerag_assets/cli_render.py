@@ -1,0 +1,193 @@
+"""Results of commands for a person: tables, trees and lines for a terminal.  Each function takes the JSON document.
+
+Only the look belongs here.  All text that comes from items, questions or models is data, never markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from imagerag_assets.cli_run import plain
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.tree import Tree
+
+Document = Mapping[str, Any]
+_COLOURS = {"ingested": "green", "skipped": "dim", "failed": "red", "ok": "green", "warn": "yellow", "fail": "red"}
+_SHORT = 12  # of a fingerprint
+
+
+def _group(*parts: RenderableType | None) -> RenderableType:
+    from rich.console import Group
+
+    return Group(*(part for part in parts if part is not None))
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
+    for column in columns:
+        number = column in ("patches", "seconds", "rows", "confidence", "score", "level")
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    return table
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    text = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if type(value) is int else plain(value)
+    colour = _COLOURS.get(text)
+    return f"[{colour}]{text}[/]" if colour else text
+
+
+def _facts(facts: Mapping[str, object]) -> Table:
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        if value not in (None, ""):
+            table.add_row(f"[bold]{plain(name)}[/]", plain(value))
+    return table
+
+
+def ingest(document: Document) -> RenderableType:
+    """Each scene, the totals, and what is wrong with those that failed."""
+    scenes, totals = document["scenes"], document["totals"]
+    rows = [(each["scene"], each["status"], each["patches"], each["seconds"]) for each in scenes]
+    names = ("ingested", "skipped", "failed", "patches", "seconds")
+    line = ", ".join(f"{_number(totals[name])} {name}" for name in names)
+    failed = [f"[red]{plain(each['scene'])}[/]: {plain(each['error'])}" for each in scenes if each["error"]]
+    return _group(_table(("scene", "status", "patches", "seconds"), rows), f"[bold]{line}[/]", *failed)
+
+
+def answer(document: Document) -> RenderableType:
+    """The answer, its cues, and what to type next."""
+    choice = document.get("choice")
+    cues = [
+        (cue["rank"], cue["scene"], cue["phrase"], cue["confidence"], _window(cue["window"]), cue["level"])
+        for cue in document["cues"]
+    ]
+    facts = {
+        "question": document["question"],
+        "answer": f"{choice}: {document['answer']}" if choice else document["answer"] or "(none)",
+        "path": f"{document['path']}{' (abstained)' if document['abstained'] else ''}",
+        "phrases": ", ".join(document["phrases"]),
+        "milliseconds": round(document["timings_ms"].get("total", 0)),
+    }
+    columns = ("cue", "scene", "phrase", "confidence", "window (x0, y0, x1, y1)", "level")
+    table = _table(columns, cues) if cues else None
+    return _group(_facts(facts), table, f"[dim]imagerag trace {plain(document['answer_id'])}[/]")
+
+
+def batch(document: Document) -> RenderableType:
+    """How many questions were answered."""
+    failed = f", {document['failed']:,} of them could not be" if document.get("failed") else ""
+    return f"{document['questions']:,} questions answered in {document['seconds']:,.1f} s{failed}"
+
+
+def status(document: Document) -> RenderableType:
+    """Scenes, collections, failures and problems."""
+    encoder = document["encoder"]
+    facts = {
+        "scenes": document["scenes"],
+        "stale": f"{document['stale']}{' (run: imagerag ingest SOURCE)' if document['stale'] else ''}",
+        "encoder": f"{encoder['name']} ({_short(encoder['fingerprint'])})",
+    }
+    rows = [
+        (each["name"], each["alias"], _short(each["fingerprint"]), each["rows"]) for each in document["collections"]
+    ]
+    failures = [(each["scene"], each["error"]) for each in document.get("failures", ())]
+    return _group(
+        _facts(facts),
+        _table(("collection", "alias", "fingerprint", "rows"), rows) if rows else "no collections",
+        _table(("scene", "why it could not be ingested"), failures) if failures else None,
+        *(f"[yellow]{plain(problem)}[/]" for problem in document.get("problems", ())),
+    )
+
+
+def encoders(document: Document) -> RenderableType:
+    """The registry, the active one marked."""
+    rows = [
+        ("*" if each["active"] else "", each["name"], each["parameters"], each["licence"], each["description"])
+        for each in document["encoders"]
+    ]
+    return _table(("", "encoder", "parameters", "licence", "description"), rows)
+
+
+def encoder_in_use(document: Document) -> RenderableType:
+    """Which encoder is in use now."""
+    line = f"encoder in use: [bold]{plain(document['encoder'])}[/] (before: {plain(document['before'])})"
+    return _group(line, f"[yellow]{plain(document['note'])}[/]" if document["note"] else None)
+
+
+def knowledge(document: Document) -> RenderableType:
+    """What was built."""
+    hidden = ("knowledge", "left_out_pictures")
+    return _facts({name.removeprefix("dagster/"): value for name, value in document.items() if name not in hidden})
+
+
+def trace(document: Document) -> RenderableType:
+    """The lineage of an answer as a tree: nodes have kind, label, detail and children."""
+    from rich.tree import Tree
+
+    tree = Tree(_node(document))
+    _grow(tree, document)
+    return tree
+
+
+def _grow(tree: Tree, node: Document) -> None:
+    for child in node["children"]:
+        _grow(tree.add(_node(child)), child)
+
+
+def _node(node: Document) -> str:
+    facts = [f"{name} {_value(value)}" for name, value in node["detail"].items() if value not in (None, "", [], {})]
+    return f"[bold]{plain(node['kind'])}[/] {plain(node['label'])}" + (
+        f"  [dim]{plain(', '.join(facts))}[/]" if facts else ""
+    )
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {each}" for name, each in value.items())
+    if isinstance(value, (list, tuple)):
+        return " ".join(_value(each) for each in value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def demo(document: Document) -> RenderableType:
+    """The questions and answers, and where the report is."""
+    columns = ("question", "answer", "expected", "path")
+    rows = [[each.get(column) for column in columns] for each in document.get("answers", ())]
+    facts = {name: value for name, value in document.items() if not isinstance(value, (dict, list))}
+    return _group(_table(columns, rows) if rows else None, _facts(facts))
+
+
+def doctor(document: Document) -> RenderableType:
+    """Each check with its fix."""
+    rows = [(each["status"], each["name"], each["detail"], each["fix"]) for each in document["checks"]]
+    return _table(("", "check", "found", "fix"), rows)
+
+
+def nothing(_: Document) -> RenderableType:
+    """For commands that have said what they had to say."""
+    return ""
+
+
+def _number(value: float) -> str:
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _short(fingerprint: str | None) -> str:
+    return fingerprint[:_SHORT] if fingerprint else "unknown"
+
+
+def _window(window: Sequence[int]) -> str:
+    return ", ".join(str(value) for value in window)

@@ -1,0 +1,186 @@
+"""How every command reports: JSON or tables on standard output, everything else on standard error, and exit codes.
+
+What a command does, and what its result looks like, belongs to the other `cli` modules.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from imagerag_assets.errors import ImageRAGError, InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from imagerag_assets.settings import Settings
+
+DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+_QUIET = {
+    "TRANSFORMERS_VERBOSITY": "error",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "GRPC_VERBOSITY": "NONE",
+    "CPL_LOG": os.devnull,  # GDAL's own messages
+}
+
+Progress = Callable[[int, int, str], None]
+Render = Callable[[dict[str, Any]], "RenderableType"]
+
+
+@dataclass
+class Command:
+    """One invocation: what was asked of its output, its settings, and its exit code."""
+
+    as_json: bool = False
+    debug: bool = False
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings.
+
+        Raises:
+            SettingsError: a variable has no valid value.
+        """
+        from imagerag_assets.settings import load_settings
+
+        return load_settings()
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """While a command works, nothing but its result may reach standard output."""
+        with redirect_stdout(sys.stderr) if self.as_json else ExitStack():
+            yield
+
+    def finish(self, document: dict[str, Any], render: Render, *, code: int = DONE) -> None:
+        """Print the result and leave with `code`."""
+        if self.as_json:
+            print(dump(document))
+        else:
+            console().print(render(document))
+        if code:
+            raise typer.Exit(code)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Progress | None]:
+        """A progress bar on standard error, where that is a terminal and no JSON was asked for."""
+        if self.as_json or not sys.stderr.isatty():
+            yield None
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Bars(*columns, console=console(stderr=True), transient=True) as bars:
+            task = bars.add_task(what, total=None)
+
+            def report(done: int, total: int, doing: str) -> None:
+                bars.update(task, completed=done, total=total or None, description=plain(doing))
+
+            yield report
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on the present standard output or error: 120 columns where the width is unknown."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else 120, highlight=False)
+
+
+def plain(text: object) -> str:
+    """Text in one line that means nothing to rich: item fields, questions and answers are data."""
+    from rich.markup import escape
+
+    return escape(" ".join(str(text).split()))
+
+
+def dump(document: Any) -> str:
+    """One JSON document; what JSON has no form for becomes text, and NaN null."""
+    return json.dumps(_finite(document), ensure_ascii=False, indent=2, default=str)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and value - value != 0 else value
+
+
+def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
+    """Print an error in one line (and as a JSON document if asked for); returns the exit code."""
+    known = isinstance(error, ImageRAGError)
+    if debug and not isinstance(error, InputError):
+        traceback.print_exception(error, file=sys.stderr)
+    text = " ".join(str(error).split())
+    if not known:
+        text = f"unexpected {type(error).__name__}: {text}" if text else f"unexpected {type(error).__name__}"
+    hint = "" if known or debug else ". Run it again with --debug for the traceback"
+    print(f"error: {text}{hint}", file=sys.stderr)
+    if as_json:
+        fix = error.fix if isinstance(error, ImageRAGError) else ""
+        message = error.message if isinstance(error, ImageRAGError) else text
+        ids = {key: str(value) for key, value in error.ids.items()} if isinstance(error, ImageRAGError) else {}
+        print(
+            dump(
+                {
+                    "error": {
+                        "type": type(error).__name__,
+                        "message": message,
+                        "fix": fix,
+                        **({"about": ids} if ids else {}),
+                    }
+                }
+            )
+        )
+    return error.exit_code if isinstance(error, ImageRAGError) else FAILED
+
+
+def report_interrupt(*, as_json: bool) -> int:
+    """Say that the person interrupted the command; returns the exit code."""
+    print("error: interrupted", file=sys.stderr)
+    if as_json:
+        print(dump({"error": {"type": "KeyboardInterrupt", "message": "interrupted", "fix": ""}}))
+    return INTERRUPTED
+
+
+def usage_error(error: Any) -> InputError:
+    """What the command line parser found wrong, as one of our errors."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "imagerag"
+    message, _, suggestion = error.format_message().partition(" Did you mean")
+    hint = f"Did you mean{suggestion} " if suggestion else ""
+    return InputError(message.rstrip("."), fix=f"{hint}See: {command} --help")
+
+
+@contextmanager
+def quiet_libraries(debug: bool) -> Iterator[None]:
+    """Libraries do not talk to the person: what matters is in results and errors.  Everything is heard with `debug`."""
+    if debug:
+        yield
+        return
+    for name, value in _QUIET.items():  # read when the libraries are imported
+        os.environ.setdefault(name, value)
+    before, nowhere = logging.root.manager.disable, logging.NullHandler()
+    logging.disable(logging.WARNING)  # errors are still seen by who looks for them, e.g. the Milvus Lite connection
+    logging.root.addHandler(nowhere)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.root.removeHandler(nowhere)
+        logging.disable(before)

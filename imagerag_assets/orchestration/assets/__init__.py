@@ -1,0 +1,35 @@
+"""The assets: from a STAC item to patch embeddings in Milvus, the knowledge bases, and answers.
+
+One module a group.  Each asset is a thin call into `pipelines` or `knowledge` with metadata a person can use.
+"""
+
+import dagster as dg
+
+from imagerag_assets.orchestration.assets.answers import answer, answer_batch
+from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
+from imagerag_assets.orchestration.assets.scenes import (
+    encoder,
+    patch_collection,
+    patch_embeddings,
+    patch_table,
+    scene,
+)
+
+SCENE_ASSETS: list[dg.AssetsDefinition] = [encoder, scene, patch_table, patch_embeddings, patch_collection]
+KNOWLEDGE_ASSETS: list[dg.AssetsDefinition] = [knowledge_labels, knowledge_captions]
+ANSWER_ASSETS: list[dg.AssetsDefinition] = [answer, answer_batch]
+
+__all__ = [
+    "ANSWER_ASSETS",
+    "KNOWLEDGE_ASSETS",
+    "SCENE_ASSETS",
+    "answer",
+    "answer_batch",
+    "encoder",
+    "knowledge_captions",
+    "knowledge_labels",
+    "patch_collection",
+    "patch_embeddings",
+    "patch_table",
+    "scene",
+]

@@ -1,0 +1,217 @@
+"""Questions: each materialisation of `answer` is one question with its answer; of `answer_batch`, a file of them.
+
+The configuration is the launchpad's form.  No `from __future__ import annotations` here: Dagster reads the annotations
+of `context` and `config` as objects.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import dagster as dg
+from pydantic import Field
+
+from imagerag_assets.errors import StoreError
+from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
+from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
+from imagerag_assets.orchestration.failures import failures
+from imagerag_assets.orchestration.previews import inline_image, markdown_table, plain
+from imagerag_assets.orchestration.resources import Reporter
+from imagerag_assets.pipelines.platform import Platform
+
+if TYPE_CHECKING:
+    from imagerag_assets.pipelines.ask import Question
+
+OWNERS = ["team:analysis"]
+_MAX_PICTURES = 6  # in the event log; the record has all
+
+
+class AskOptions(dg.Config):
+    """What a question and a file of questions have in common."""
+
+    scenes: list[str] = Field(default=[], description="Only these scene keys; empty: all scenes")
+    bbox: list[float] = Field(default=[], description="Only patches in west, south, east, north (degrees); empty: all")
+    datetime: str = Field(default="", description="Only scenes acquired in START/END, e.g. 2024-01-01/2024-06-30")
+    path: str = Field(default="auto", description="How to look for cues: auto, fast, slow or none")
+    top_k: int | None = Field(default=None, description="Cues for a question about one thing; default: the setting")
+    retrieval: str = Field(default="default", description="default, or paper for the published algorithm")
+    division: str | None = Field(default=None, description="vit, cc or grid (for retrieval: paper)")
+    answer: bool = Field(default=True, description="Off: only look for cues")
+    mode: str = Field(default="imagerag", description="imagerag, global (no cues) or oracle (the given region)")
+
+
+class AskConfig(AskOptions):
+    """One question."""
+
+    question: str = Field(description="The question, in plain words")
+    choices: dict[str, str] = Field(default={}, description="Choices by letter, e.g. A: red; empty: a free answer")
+    id: str | None = Field(default=None, description="An id of your own, kept in the record")
+    roi: list[list[int]] = Field(default=[], description="Boxes x0, y0, x1, y1 in native pixels, for mode oracle only")
+
+    @classmethod
+    def from_question(cls, question: "Question") -> Self:
+        """The configuration of a run that asks `question`."""
+        return cls(
+            question=question.question,
+            choices=dict(question.choices),
+            scenes=list(question.scenes),
+            bbox=list(question.bbox or ()),
+            datetime=question.datetime or "",
+            path=question.path,
+            top_k=question.top_k,
+            retrieval=question.retrieval,
+            division=question.division,
+            answer=question.answer,
+            mode=question.mode,
+            id=question.id,
+            roi=[list(box) for box in question.roi or ()],
+        )
+
+    def to_question(self) -> "Question":
+        """The question that this configuration asks.
+
+        Raises:
+            QuestionError: it cannot be used.
+        """
+        from imagerag_assets.pipelines.ask import Question
+
+        return Question(
+            question=self.question,
+            choices=dict(self.choices),
+            roi=[tuple(box) for box in self.roi] or None,  # type: ignore[misc]
+            id=self.id,
+            **ask_options(self),
+        )
+
+
+class AskBatchConfig(AskOptions):
+    """A file of questions."""
+
+    input: str = Field(description="JSONL file, one question a line: id, question, scene, choices, roi")
+    output: str = Field(description="JSONL file to write, one answer a line, in the same order")
+
+    @classmethod
+    def from_options(cls, source: Path, output: Path, options: Mapping[str, Any]) -> Self:
+        """The configuration of a run over a file; `options` are fields of a `Question`."""
+        given = {name: value for name, value in options.items() if value is not None}
+        return cls(input=str(source.absolute()), output=str(output.absolute()), **given)
+
+
+def ask_options(config: AskOptions) -> dict[str, Any]:
+    """The options as keyword arguments of a question."""
+    return {
+        "scenes": tuple(config.scenes),
+        "bbox": tuple(config.bbox) or None,
+        "datetime": config.datetime or None,
+        "path": config.path,
+        "top_k": config.top_k,
+        "retrieval": config.retrieval,
+        "division": config.division,
+        "answer": config.answer,
+        "mode": config.mode,
+    }
+
+
+EXAMPLE = AskConfig(
+    question="What colour is the boat next to the pier?", choices={"A": "red", "B": "white", "C": "blue", "D": "none"}
+)
+
+
+@dg.asset(
+    deps=[patch_collection, knowledge_labels, knowledge_captions],
+    code_version=CODE_VERSION,
+    group_name="questions",
+    owners=OWNERS,
+    kinds={"huggingface", "milvus"},
+    tags={"domain": "question"},
+    description="The answer to one question, with georeferenced cues and the lineage to trace and replay it."
+    " Every run is one question: open the job `ask_question` and edit the launchpad.",
+)
+def answer(config: AskConfig, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult[Any]:
+    """Ask one question."""
+    from imagerag_assets.pipelines.ask import ask  # retrieval and answering load when they are needed
+
+    with failures(platform):
+        result = ask(platform, config.to_question()).to_dict()
+    return dg.MaterializeResult(metadata=_answer_metadata(platform, result))
+
+
+@dg.asset(
+    deps=[patch_collection, knowledge_labels, knowledge_captions],
+    code_version=CODE_VERSION,
+    group_name="questions",
+    owners=OWNERS,
+    kinds={"huggingface", "milvus"},
+    tags={"domain": "question"},
+    description="Answers to a file of questions (JSONL), as `imagerag ask --batch` writes them.",
+)
+def answer_batch(
+    config: AskBatchConfig, platform: dg.ResourceParam[Platform], reporter: dg.ResourceParam[Reporter]
+) -> dg.MaterializeResult[Any]:
+    """Ask every question of a file."""
+    from imagerag_assets.pipelines.ask import ask_batch
+
+    with failures(platform):
+        done = ask_batch(platform, config.input, config.output, progress=reporter.progress, **ask_options(config))
+    return dg.MaterializeResult(
+        metadata={
+            "questions": int(done["questions"]),
+            "failed": int(done["failed"]),
+            "seconds": float(done["seconds"]),
+            "input": dg.MetadataValue.path(config.input),
+            "output": dg.MetadataValue.path(config.output),
+            "mode": config.mode,
+        }
+    )
+
+
+def _answer_metadata(platform: Platform, result: dict[str, Any]) -> dict[str, Any]:
+    folder = f"answers/{result['answer_id']}"
+    cues = [
+        {
+            "rank": cue["rank"],
+            "scene": cue["scene"],
+            "phrase": cue["phrase"],
+            "confidence": f"{cue['confidence']:.2f}",
+            "window": ", ".join(str(value) for value in cue["window"]),
+            "level": cue["level"],
+        }
+        for cue in result["cues"]
+    ]
+    lineage = result["lineage"]
+    return {
+        "question": result["question"],
+        "answer": result["answer"] or "(none)",
+        "choice": result["choice"] or "(none)",
+        "path": result["path"],
+        "abstained": result["abstained"],
+        "phrases": ", ".join(result["phrases"]),
+        "evidence": dg.MetadataValue.md(_pictures(platform, folder, result)),
+        "cues": dg.MetadataValue.md(markdown_table(cues)),
+        "answer_id": result["answer_id"],
+        "record": dg.MetadataValue.path(platform.store.url(f"{folder}/answer.json")),
+        "cues_geojson": dg.MetadataValue.path(platform.store.url(f"{folder}/cues.geojson")),
+        "upstream": dg.MetadataValue.md(_upstream(lineage)),
+        "collection": dg.MetadataValue.asset(patch_collection.key),
+        "lineage": dg.MetadataValue.json(json.loads(json.dumps(lineage))),
+        "timings_ms": dg.MetadataValue.json(result["timings_ms"]),
+    }
+
+
+def _pictures(platform: Platform, folder: str, result: dict[str, Any]) -> str:
+    names = ["overview"] + [f"cue-{cue['rank']}" for cue in result["cues"]]
+    shown: list[str] = []
+    for name in names[: _MAX_PICTURES + 1]:
+        key = f"{folder}/evidence/{name}.jpg"
+        try:
+            shown.append(inline_image(platform.store.read_bytes(key), name))
+        except (StoreError, OSError):  # there is no overview when nothing is in scope
+            continue
+    return "\n\n".join(shown) or "no pictures"
+
+
+def _upstream(lineage: dict[str, Any]) -> str:
+    scenes = sorted(lineage.get("scenes", {}))  # keys are URL-safe
+    links = [f"- [{plain(key)}](/assets/scene?partition={key})" for key in scenes]
+    return "\n".join([*links, "- [patch_collection](/assets/patch_collection)", "- [encoder](/assets/encoder)"])

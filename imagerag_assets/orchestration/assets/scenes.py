@@ -1,0 +1,209 @@
+"""From item to collection: `scene`, `patch_table`, `patch_embeddings`, `patch_collection`, one partition a scene.
+
+`encoder` is observed, not made: its data version is its fingerprint, which is how a change of encoder shows downstream.
+No `from __future__ import annotations` here: Dagster reads the annotation of `context` as an object.
+See https://docs.dagster.io/guides/build/assets
+"""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from imagerag_assets.orchestration.failures import failures
+from imagerag_assets.orchestration.partitions import SCENES, announced
+from imagerag_assets.orchestration.previews import inline_image, plain
+from imagerag_assets.orchestration.resources import Reporter
+from imagerag_assets.pipelines import ingest
+from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.pipelines.scenes import SceneRecord, load_record, overview_key
+
+warnings.filterwarnings("ignore", message=r".*multi_observable_source_asset", category=dg.BetaWarning)
+
+OWNERS = ["team:imagery"]
+ENCODER = "encoder"
+CODE_VERSION = "1"
+"""Raise it when the same input would give other rows."""
+ENCODER_POOL, MILVUS_POOL = "encoder", "milvus"
+
+
+@dg.multi_observable_source_asset(
+    specs=[
+        dg.AssetSpec(
+            ENCODER,
+            description="The active image-text encoder. Its data version is its fingerprint:"
+            " `imagerag encoders use NAME` changes it, and the embeddings made with another one become stale.",
+            group_name="encoders",
+            owners=OWNERS,
+            kinds={"pytorch"},
+            tags={"domain": "model"},
+        )
+    ],
+    name="observe_encoder",
+)
+def encoder(platform: dg.ResourceParam[Platform]) -> Iterator[dg.ObserveResult]:
+    """Look which encoder is active and what its fingerprint is."""
+    with failures(platform):
+        fingerprint = platform.fingerprint
+    yield dg.ObserveResult(
+        asset_key=ENCODER,
+        data_version=dg.DataVersion(fingerprint),
+        metadata={"name": platform.settings.active_encoder, "fingerprint": fingerprint},
+    )
+
+
+@dg.asset(
+    partitions_def=SCENES,
+    code_version=CODE_VERSION,
+    group_name="scenes",
+    owners=OWNERS,
+    kinds={"stac", "geotiff"},
+    tags={"domain": "imagery"},
+    description="A STAC item that passed validation: its raster was opened in place, its display limits and overview"
+    " are stored. Scenes are added by `imagerag ingest SOURCE` and by the job `scan_source`.",
+)
+def scene(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult[Any]:
+    """Register the scene that the partition key stands for."""
+    key = context.partition_key
+    with failures(platform):
+        item = announced(platform, key)
+    with failures(platform, scene_key=key, item_href=item.item_href):
+        record = ingest.register(platform, item)
+        overview = platform.store.read_bytes(overview_key(key))
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(record.scene.etag), metadata=_scene_metadata(record, overview)
+    )
+
+
+@dg.asset(
+    partitions_def=SCENES,
+    code_version=CODE_VERSION,
+    deps=[scene],
+    group_name="scenes",
+    owners=OWNERS,
+    kinds={"geoparquet"},
+    tags={"domain": "imagery"},
+    description="The windows that the scene is cut into, with their places on the ground (GeoParquet).",
+)
+def patch_table(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult[Any]:
+    """Divide the scene; no pixel is read."""
+    key = context.partition_key
+    with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
+        info = ingest.patch_table(platform, key)
+        etag = load_record(platform, key).scene.etag
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(f"{info.division}:{etag}"),
+        metadata={
+            "dagster/row_count": info.patches,
+            "patches_to_embed": info.to_embed,
+            "division": info.division,
+            "patches_per_level": dg.MetadataValue.json(info.to_dict()["levels"]),
+            "table": dg.MetadataValue.path(platform.store.url(info.path)),
+            "seconds": round(info.seconds, 3),
+        },
+    )
+
+
+@dg.asset(
+    partitions_def=SCENES,
+    code_version=CODE_VERSION,
+    deps=[patch_table, ENCODER],
+    group_name="scenes",
+    owners=OWNERS,
+    kinds={"pytorch", "geoparquet"},
+    tags={"domain": "embedding"},
+    pool=ENCODER_POOL,
+    description="The shard: one vector for each patch with enough valid pixels, of the active encoder. The source of"
+    " truth of all vectors; collections are rebuilt from it.",
+)
+def patch_embeddings(
+    context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform], reporter: dg.ResourceParam[Reporter]
+) -> dg.MaterializeResult[Any]:
+    """Embed the scene's patches, or keep the shard that is there for this item, division and encoder."""
+    key = context.partition_key
+    with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
+        result = ingest.embed(platform, key, progress=reporter.progress)
+        etag = load_record(platform, key).scene.etag
+        with platform.store.open(result.shard) as file:
+            size = file.seek(0, 2)
+    metadata: dict[str, Any] = {
+        "dagster/row_count": result.patches,
+        "encoder": result.encoder,
+        "fingerprint": result.fingerprint,
+        "division": result.division,
+        "seconds": round(result.seconds, 3),
+        "kept_existing_shard": result.skipped,
+        "shard": dg.MetadataValue.path(platform.store.url(result.shard)),
+        "shard_bytes": size,
+    }
+    if not result.skipped:
+        metadata |= {
+            "dropped_nodata_patches": result.dropped or 0,
+            "supertiles": result.supertiles,
+            "supertiles_of_an_earlier_run": result.reused,
+            "patches_per_second": round(result.patches / max(result.seconds, 1e-6), 1),
+        }
+    version = dg.DataVersion(f"{result.fingerprint}:{etag}")
+    return dg.MaterializeResult(data_version=version, metadata=metadata)
+
+
+@dg.asset(
+    partitions_def=SCENES,
+    code_version=CODE_VERSION,
+    deps=[patch_embeddings],
+    group_name="scenes",
+    owners=OWNERS,
+    kinds={"milvus"},
+    tags={"domain": "index"},
+    pool=MILVUS_POOL,
+    description="The scene's rows in the Milvus collection of the active encoder, which the alias `patches` points to.",
+)
+def patch_collection(
+    context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+) -> dg.MaterializeResult[Any]:
+    """Bring the collection's rows of this scene in line with its shard."""
+    key = context.partition_key
+    with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
+        result = ingest.index(platform, key)
+        etag = load_record(platform, key).scene.etag
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(f"{result.collection}:{etag}"),
+        metadata={
+            "dagster/row_count": result.rows,
+            "collection": result.collection,
+            "alias": result.alias or "none",
+            "seconds": round(result.seconds, 3),
+            "rows_were_there": result.skipped,
+            "removed_outdated_shards": result.removed_shards,
+        },
+    )
+
+
+def _item_href(platform: Platform, scene_key: str) -> str | None:
+    with failures(platform, scene_key=scene_key):
+        return load_record(platform, scene_key).scene.item_href
+
+
+def _scene_metadata(record: SceneRecord, overview: bytes) -> dict[str, Any]:
+    item, grid = record.scene, record.grid
+    name = grid.crs_wkt.split('"')[1] if grid.crs_wkt and '"' in grid.crs_wkt else "none"
+    bands = ", ".join(f"{band.name or band.common_name or band.asset_key}#{band.index}" for band in item.imagery.bands)
+    metadata: dict[str, Any] = {
+        "preview": dg.MetadataValue.md(inline_image(overview, f"Overview of {item.scene_key}")),
+        "width_px": grid.width,
+        "height_px": grid.height,
+        "bands": bands,
+        "modality": record.render.modality,
+        "crs": name,
+        "overviews_in_file": grid.has_overviews,
+        "acquired": item.acquired_at.isoformat() if item.acquired_at else "unknown",
+        "etag": item.etag,
+        "item": item.item_href or "inline",
+        "imagery": dg.MetadataValue.md("\n".join(f"- {plain(href)}" for href in item.imagery.hrefs)),
+    }
+    if item.cloud_cover is not None:
+        metadata["cloud_cover_percent"] = float(item.cloud_cover)
+    if record.notes:
+        metadata["notes"] = dg.MetadataValue.md("\n".join(f"- {plain(note)}" for note in record.notes))
+    return metadata

@@ -1,0 +1,297 @@
+"""Running the jobs from a process of our own, so that the command line records the same events as the UI.
+
+The instance is always the one in HOME/dagster: `imagerag dev` shows it, and so does `dagster dev` with DAGSTER_HOME set
+to that folder.  What the jobs do is in the assets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import dagster as dg
+from dagster._core.instance.ref import InstanceRef  # the only way to open an instance with overrides
+
+from imagerag_assets.errors import ImageRAGError, SettingsError, StoreError, UnknownEncoderError
+from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
+from imagerag_assets.orchestration.build import build_defs
+from imagerag_assets.orchestration.jobs import ASK, ASK_BATCH, INGEST, KNOWLEDGE
+from imagerag_assets.orchestration.partitions import announce
+from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter_resource, shared_platform
+from imagerag_assets.pipelines.embedding import Progress
+from imagerag_assets.pipelines.ingest import SceneResult, is_current, shard_key
+from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.pipelines.scenes import clear_failure, describe, load_record, record_failure
+from imagerag_assets.stac.source import find_scenes
+from imagerag_assets.stac.types import FailedItem, Scene
+from imagerag_assets.stores.shards import shard_info
+
+if TYPE_CHECKING:
+    from imagerag_assets.pipelines.ask import Question
+    from imagerag_assets.settings import Settings
+
+# Limits are enforced for whole runs by the daemon's queue, never step by step: a slot that a killed process still holds
+# would otherwise block every later run.
+DAGSTER_YAML = """\
+# Written once by imagerag; edit it freely. Storage is SQLite in this folder.
+telemetry:
+  enabled: false
+concurrency:
+  runs:
+    max_concurrent_runs: 2
+  pools:
+    granularity: run
+    default_limit: 1
+"""
+# Steps of runs in our own process write to the terminal, as any command does.
+_NO_CAPTURE = {
+    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+}
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def prepare_dagster_home(settings: Settings) -> Path:
+    """Create HOME/dagster with its `dagster.yaml` where it is missing; returns the folder, absolute.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    home = settings.dagster_home.expanduser().absolute()
+    config = home / "dagster.yaml"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not config.exists():
+            aside = config.with_suffix(".aside")
+            aside.write_text(DAGSTER_YAML, encoding="utf-8")
+            aside.replace(config)
+    except OSError as error:
+        raise StoreError(f"Dagster's folder {home} cannot be written: {error}", fix="Correct IMAGERAG_HOME") from None
+    return home
+
+
+def dagster_instance(settings: Settings) -> dg.DagsterInstance:
+    """Open the instance in HOME/dagster, whatever DAGSTER_HOME says.  A context manager; steps' output is not captured.
+
+    Raises:
+        StoreError: the folder cannot be written, or its `dagster.yaml` is not valid.
+    """
+    home = prepare_dagster_home(settings)
+    try:
+        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
+    except (dg.DagsterError, OSError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise StoreError(
+            f"Dagster cannot use {home}: {first}", fix="Correct or delete the dagster.yaml in it"
+        ) from error
+
+
+class Runner:
+    """Runs jobs in this process, with one platform and one instance for all.  Use as a context manager."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        platform: Platform | None = None,
+        instance: dg.DagsterInstance | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            settings: The installation.
+            platform: Used, and not closed, if given.
+            instance: Used, and not closed, if given; default: the one in HOME/dagster.
+            progress: Called with done, total, and what is being done, during long steps.
+        """
+        self.settings = settings
+        self._own_platform = platform is None
+        self.platform = platform or Platform(settings)
+        self.progress = progress
+        self._given_instance = instance
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened here."""
+        if self._own_platform:
+            self.platform.close()
+        opened = self.__dict__.pop("instance", None)
+        if opened is not None and self._given_instance is None:
+            opened.dispose()
+
+    @cached_property
+    def instance(self) -> dg.DagsterInstance:
+        """Where runs, events and partitions are recorded."""
+        return self._given_instance or dagster_instance(self.settings)
+
+    @cached_property
+    def _definitions(self) -> dg.Definitions:
+        def report(done: int, total: int, what: str) -> None:
+            if self.progress is not None:  # it may be exchanged between runs
+                self.progress(done, total, what)
+
+        return build_defs(
+            settings=self.settings,
+            resource_overrides={PLATFORM: shared_platform(self.platform), REPORTER: reporter_resource(report)},
+        )
+
+    def ingest_source(
+        self,
+        source: str,
+        *,
+        collections: Sequence[str] = (),
+        scenes: Sequence[str] = (),
+        limit: int | None = None,
+        announce_only: bool = False,
+    ) -> Iterator[SceneResult]:
+        """Find the scenes of a source and ingest them one by one; what fails is in its result and in the store.
+
+        Args:
+            source: Catalog, collection, item, folder, bucket prefix or API.
+            collections: Take only items of these collections.
+            scenes: Take only these scene keys or item ids.
+            limit: Stop after so many results.
+            announce_only: Add the partitions and ingest nothing; status is then ``skipped``.
+
+        Raises:
+            SourceError: the source cannot be reached or understood.
+            UnknownSceneError: at the end, if a named scene was not in it.
+            SettingsError, UnknownEncoderError: no scene can be ingested with these settings.
+        """
+        for found in find_scenes(source, self.settings, collections=collections, scenes=scenes, limit=limit):
+            if isinstance(found, FailedItem):
+                record_failure(self.platform, found.scene_key, found.error, item_href=found.item_href)
+                yield SceneResult(found.scene_key, "failed", 0, 0.0, describe(found.error))
+            elif announce_only:
+                announce(self.platform, self.instance, found)
+                yield SceneResult(found.scene_key, "skipped", 0, 0.0)
+            else:
+                yield self.ingest(found)
+
+    def ingest(self, scene: Scene) -> SceneResult:
+        """Ingest one scene by a run of `ingest_scenes`; no run is started for one that is current.
+
+        Raises:
+            SettingsError, UnknownEncoderError: no scene can be ingested with these settings.
+        """
+        started = time.perf_counter()
+        key = scene.scene_key
+
+        def result(status: Literal["ingested", "skipped", "failed"], patches: int, error: str | None) -> SceneResult:
+            return SceneResult(key, status, patches, time.perf_counter() - started, error)
+
+        try:
+            announce(self.platform, self.instance, scene)
+            if is_current(self.platform, scene):
+                clear_failure(self.platform, key)
+                current = shard_key(self.platform, load_record(self.platform, key))
+                return result("skipped", shard_info(self.platform.store, current).rows, None)
+            run = self._execute(INGEST, {}, partition_key=key)
+            rows = _metadata(run, "patch_collection")["dagster/row_count"]
+            clear_failure(self.platform, key)
+        except (SettingsError, UnknownEncoderError):
+            raise
+        except Exception as error:  # one scene must not stop the others; the run has the traceback
+            return result("failed", 0, describe(error))
+        return result("ingested", rows, None)
+
+    def ask(self, question: Question) -> dict[str, Any]:
+        """Ask one question by a run of `ask_question`; the answer as stored.
+
+        Raises:
+            ImageRAGError: it cannot be answered.
+        """
+        from imagerag_assets.pipelines.ask import load_answer
+
+        run = self._execute(ASK, {"answer": AskConfig.from_question(question)})
+        return load_answer(self.platform, _metadata(run, "answer")["answer_id"])
+
+    def ask_batch(self, source: Path, output: Path, **options: Any) -> dict[str, Any]:
+        """Answer a JSONL file of questions by one run of `ask_batch`.
+
+        Args:
+            source: The questions.
+            output: Where the answers go.
+            options: Fields of a `Question`, for every line that does not say otherwise.
+
+        Returns:
+            ``{"questions": n, "failed": n, "seconds": s}``.
+
+        Raises:
+            ImageRAGError: a file cannot be read or written, or no question can be answered.
+        """
+        config = AskBatchConfig.from_options(source, output, options)
+        run = self._execute(ASK_BATCH, {"answer_batch": config})
+        found = _metadata(run, "answer_batch")
+        return {name: found[name] for name in ("questions", "failed", "seconds")}
+
+    def build_knowledge(self, kind: Literal["labels", "captions"], source: str = "") -> dict[str, Any]:
+        """Build one knowledge base by a run of `build_knowledge`; returns the metadata of its asset.
+
+        Raises:
+            ImageRAGError: the source cannot be used.
+        """
+        name = f"knowledge_{kind}"
+        run = self._execute(KNOWLEDGE, {name: {"config": {"source": source}}}, assets=[name])
+        return _metadata(run, name)
+
+    def _execute(
+        self,
+        job: str,
+        ops: dict[str, Any],
+        *,
+        partition_key: str | None = None,
+        assets: Sequence[str] | None = None,
+    ) -> dg.ExecuteInProcessResult:
+        configured = {
+            name: {"config": _plain(value)} if isinstance(value, dg.Config) else value for name, value in ops.items()
+        }
+        try:
+            return self._definitions.resolve_job_def(job).execute_in_process(
+                run_config={**_QUIET, "ops": configured},
+                instance=self.instance,
+                partition_key=partition_key,
+                asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
+            )
+        except dg.Failure as failure:
+            if isinstance(failure.__cause__, ImageRAGError):
+                raise failure.__cause__ from None
+            raise
+
+
+def _plain(config: dg.Config) -> dict[str, Any]:
+    return {name: value for name, value in config.model_dump().items() if value is not None}
+
+
+def _metadata(run: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
+    """The metadata values of the one materialisation of an asset in a run."""
+    for made in run.get_asset_materialization_events():
+        if made.asset_key == dg.AssetKey(asset):
+            found = made.step_materialization_data.materialization.metadata
+            return {name: value.value for name, value in found.items()}
+    raise StoreError(f"The run materialised no {asset}", run=run.run_id)
+
+
+def run_ingest(
+    settings: Settings, scene: Scene, *, progress: Progress | None = None, platform: Platform | None = None
+) -> SceneResult:
+    """As :meth:`Runner.ingest`, for one scene.  For several, share a `Runner`."""
+    with Runner(settings, platform=platform, progress=progress) as runner:
+        return runner.ingest(scene)
+
+
+def run_ask(settings: Settings, question: Question, *, platform: Platform | None = None) -> dict[str, Any]:
+    """As :meth:`Runner.ask`, for one question."""
+    with Runner(settings, platform=platform) as runner:
+        return runner.ask(question)

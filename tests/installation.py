@@ -1,0 +1,29 @@
+"""An installation as every process of it sees it: by environment variables, with the tiny encoder.
+
+Import :func:`installed` and :func:`tiny_registry` to have the fixtures.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imagerag_assets.settings import Settings, load_settings
+from tests.tiny_encoder import NAME, tiny_registry
+
+__all__ = ["installed", "tiny_registry"]
+
+
+@pytest.fixture
+def installed(
+    settings: Settings,
+    tiny_registry: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Settings:
+    """Settings in a temporary folder, which is also the current one."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"HOME": settings.home, "ENCODERS_FILE": tiny_registry, "ENCODER": NAME}.items():
+        monkeypatch.setenv(f"IMAGERAG_{name}", str(value))
+    return load_settings()
