@@ -21,7 +21,7 @@ help:
 .venv: .venv/installed
 
 demo: .venv/installed
-	$(BIN)/imagerag demo
+	$(BIN)/imagerag demo --out demo-report
 
 test: .venv/installed
 	$(BIN)/python -m pytest

@@ -164,7 +164,8 @@ def ask(
                 done = runner.ask_batch(batch, out, **options)
             else:
                 done = runner.ask(Question(question=question or "", choices=choices, **options))
-    command.finish(done, render.answer if batch is None else render.batch)
+    code = cli_run.SOME_FAILED if done.get("failed") else cli_run.DONE
+    command.finish(done, render.answer if batch is None else render.batch, code=code)
 
 
 @app.command()

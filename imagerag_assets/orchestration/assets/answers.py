@@ -114,7 +114,14 @@ def ask_options(config: AskOptions) -> dict[str, Any]:
 
 
 EXAMPLE = AskConfig(
-    question="What colour is the boat next to the pier?", choices={"A": "red", "B": "white", "C": "blue", "D": "none"}
+    question="In which part of the image is the storage tank?",
+    choices={
+        "A": "upper left",
+        "B": "upper right",
+        "C": "lower left",
+        "D": "lower right",
+        "E": "This image does not feature it",
+    },
 )
 
 
