@@ -38,11 +38,14 @@ def family_of(model_type: str) -> Family:
     return next((f for key, f in FAMILIES.items() if model_type.startswith(key)), FAMILIES["generic"])
 
 
-def build_parts(prompt: Prompt, family: Family, control_tokens: Sequence[str] = ()) -> list[Part]:
+def build_parts(
+    prompt: Prompt, family: Family, control_tokens: Sequence[str] = (), *, in_words: bool = False
+) -> list[Part]:
     """The user's turn: overview, each cue with its box, phrase and confidence, the question and its choices.
 
     Args:
         control_tokens: Tokens of the model that untrusted text must not be able to spell.
+        in_words: The model names its choice in words, not by letter.
     """
 
     def safe(text: str) -> str:
@@ -59,7 +62,7 @@ def build_parts(prompt: Prompt, family: Family, control_tokens: Sequence[str] = 
     parts.append(f"Question: {safe(prompt.question)}\n")
     for letter, text in prompt.choices.items():
         parts.append(f"{letter}. {safe(text)}\n")
-    parts.append("Answer with the letter." if prompt.choices else "Answer in a few words.")
+    parts.append("Answer with the letter." if prompt.choices and not in_words else "Answer in a few words.")
     return join_text(parts)
 
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import imagerag_assets._torchvision_ops  # noqa: F401  isort: skip
 
+import hashlib
+import json
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +70,7 @@ class TransformersMllm:
         self._tokenizer = getattr(self._processor, "tokenizer", self._processor)
         self._control = tuple({*self._tokenizer.all_special_tokens, *self._tokenizer.get_added_vocab()})
         text_config = config.get_text_config()
+        self._in_words = _folder_notes(model).get("choices") == "words"
         self._context = int(getattr(text_config, "max_position_embeddings", 4096))
         self._tile = _tile_side(self._processor)
         self._lock = threading.Lock()  # one question at a time: generation keeps state
@@ -91,7 +95,7 @@ class TransformersMllm:
                         f"{len(prompt.cues) - len(shown.cues)} of {len(prompt.cues)} cues did not fit the context",
                     )
                 text, scores, confidence = (
-                    self._choose(inputs, tuple(prompt.choices)) if prompt.choices else self._generate(inputs)
+                    self._choose(inputs, prompt.choices) if prompt.choices else self._generate(inputs)
                 )
             except (RuntimeError, torch.OutOfMemoryError) as error:
                 raise ModelError(
@@ -109,7 +113,12 @@ class TransformersMllm:
     def _encode(self, prompt: Prompt) -> tuple[list[Part], Any]:
         # A cue is one tile: the processor tiles whatever is larger than its own tile.
         cues = tuple(type(c)(self._fit(c.picture), c.box, c.phrase, c.confidence) for c in prompt.cues)
-        parts = build_parts(Prompt(prompt.question, prompt.choices, prompt.overview, cues), self._family, self._control)
+        parts = build_parts(
+            Prompt(prompt.question, prompt.choices, prompt.overview, cues),
+            self._family,
+            self._control,
+            in_words=self._in_words,
+        )
         content = [{"type": "text", "text": p} if isinstance(p, str) else {"type": "image", "image": p} for p in parts]
         inputs = self._processor.apply_chat_template(
             [{"role": "user", "content": content}],
@@ -124,26 +133,34 @@ class TransformersMllm:
         side = self._tile
         return picture.resize((side, side), Image.Resampling.BICUBIC) if side else picture
 
-    def _choose(self, inputs: Any, letters: tuple[str, ...]) -> tuple[str, dict[str, float], float]:
-        """Score every letter as the reply; nothing is parsed."""
-        tokens = [self._tokenizer.encode(letter, add_special_tokens=False) for letter in letters]
-        if all(len(t) == 1 for t in tokens):
-            logits = self._model(**inputs).logits[0, -1].float()
-            raw = torch.stack([logits[t[0]] for t in tokens])
+    def _choose(self, inputs: Any, choices: Mapping[str, str]) -> tuple[str, dict[str, float], float]:
+        """Score every choice as the reply, by its letter or in words; nothing is parsed."""
+        if self._in_words:
+            end = [self._tokenizer.eos_token_id]
+            # A word after a space is the token that it is inside the prompt.
+            replies = [[*self._tokens(f" {text}"), *end] for text in choices.values()]
         else:
-            raw = torch.stack([self._sequence_score(inputs, t) for t in tokens])
-        probabilities = raw.softmax(0).tolist()
-        scores = dict(zip(letters, probabilities, strict=True))
-        best = max(letters, key=lambda letter: scores[letter])
+            replies = [self._tokens(letter) for letter in choices]
+        if all(len(reply) == 1 for reply in replies):
+            logits = self._model(**inputs).logits[0, -1].float()
+            raw = torch.stack([logits[reply[0]] for reply in replies])
+        else:
+            raw = torch.stack([self._sequence_score(inputs, reply) for reply in replies])
+        scores = dict(zip(choices, raw.softmax(0).tolist(), strict=True))
+        best = max(scores, key=lambda letter: scores[letter])
         return best, scores, scores[best]
 
+    def _tokens(self, text: str) -> list[int]:
+        found: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        return found
+
     def _sequence_score(self, inputs: Any, tokens: list[int]) -> torch.Tensor:
-        """Mean log-probability of a reply of several tokens."""
+        """Log-probability of a reply of several tokens."""
         tail = torch.tensor([tokens], device=self._device)
         ids = torch.cat([inputs["input_ids"], tail], 1)
         mask = torch.ones_like(ids)
         logits = self._model(**{**inputs, "input_ids": ids, "attention_mask": mask}).logits[0, -len(tokens) - 1 : -1]
-        return logits.float().log_softmax(-1).gather(1, tail[0, :, None]).mean()
+        return logits.float().log_softmax(-1).gather(1, tail[0, :, None]).sum()
 
     def _generate(self, inputs: Any) -> tuple[str, dict[str, float], float]:
         out = self._model.generate(
@@ -177,10 +194,19 @@ def _tile_side(processor: Any) -> int | None:
     return int(images.size["height"])
 
 
-def _folder_revision(model: str) -> str:
-    """For a local folder: the digest its card or weights index names; here the sha256 of the weights' header."""
-    import hashlib
+def _folder_notes(model: str) -> dict[str, Any]:
+    """What a model folder says about its use here, in `imagerag.json`: ``{"choices": "words"}`` of a model that names
+    its choice in words instead of by letter.
+    """
+    try:
+        notes: dict[str, Any] = json.loads((Path(model) / "imagerag.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return notes
 
+
+def _folder_revision(model: str) -> str:
+    """The digest of a local folder's weights; `unknown` where there are none."""
     weights = sorted(Path(model).glob("*.safetensors")) if Path(model).is_dir() else []
     total = hashlib.sha256()
     for path in weights:

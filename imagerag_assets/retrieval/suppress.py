@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_OVERLAP = 0.25
+MAX_OVERLAP = 0.2
 """Largest share of the smaller of two windows that both may cover.
 
-Pyramid neighbours share half, diagonal ones a quarter, and a coarse window holds its fine ones whole.  At a quarter,
+Pyramid neighbours share half, diagonal ones a quarter, and a coarse window holds its fine ones whole.  Below a quarter,
 the patches around one target collapse into one, and two targets a patch side apart stay two.
 """
 

@@ -47,7 +47,7 @@ class CueSample:
 
 @dataclass(frozen=True)
 class Sample:
-    """One training example; `reply` is what the model is to say."""
+    """One training example; `reply` is what the model is to say, in words."""
 
     kind: str
     overview: int
@@ -131,8 +131,7 @@ def _shuffled(question: DemoQuestion, rng: np.random.Generator) -> tuple[str, di
         texts.remove(ABSENT)
     if rng.random() < 0.5:
         texts = [str(t) for t in rng.permutation(texts)]
-    choices = dict(zip("ABCDEFGH", texts, strict=False))
-    return question.question, choices, next(k for k, v in choices.items() if v == question.answer_text)
+    return question.question, dict(zip("ABCDEFGH", texts, strict=False)), question.answer_text
 
 
 def _freely(question: DemoQuestion, rng: np.random.Generator) -> tuple[str, dict[str, str], str]:

@@ -100,7 +100,7 @@ def render(one: Sample, images: bool, overview_tokens: int) -> str:
     """The text of a sample as the processor would make it, with its image tokens in place."""
     dot = Image.new("RGB", (1, 1))
     cues = tuple(CueView(dot, c.box, c.phrase, c.confidence) for c in one.cues)
-    parts = build_parts(Prompt(one.question, one.choices, dot, cues), FAMILIES["internvl"])
+    parts = build_parts(Prompt(one.question, one.choices, dot, cues), FAMILIES["internvl"], in_words=True)
     counts = iter([overview_tokens, *[IMAGE_TOKENS] * len(cues)])
     text = "".join(
         p if isinstance(p, str) else f"{START}{CONTEXT * (next(counts) if images else 0)}{END}" for p in parts

@@ -163,7 +163,8 @@ def batches(
             one = sample(world, rng, kind=kind, noise=0.0 if early else 1.0)
             tokens = len(pictures.overviews[one.overview]) if pictures else 0
             prompt = tokenizer.encode(render(one, pictures is not None, tokens), add_special_tokens=False)
-            reply = [*tokenizer.encode(one.reply, add_special_tokens=False), tokenizer.eos_token_id]
+            # With a space before it a word is the token that it is inside the prompt, so it can be copied from there.
+            reply = [*tokenizer.encode(f" {one.reply}", add_special_tokens=False), tokenizer.eos_token_id]
             rows.append((prompt, reply))
             if pictures:
                 n_chips = n_chips or len(pictures.chips)

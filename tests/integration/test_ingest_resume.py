@@ -61,7 +61,7 @@ def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> 
     """Kill the process, with no chance to clean up, as soon as `reached`."""
     while not reached():
         try:
-            output, _ = process.communicate(timeout=0.005)
+            output, _ = process.communicate(timeout=0.03)
         except subprocess.TimeoutExpired:
             continue
         pytest.fail(f"it ended first: {output.decode()[-800:]}")

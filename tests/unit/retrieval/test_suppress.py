@@ -16,8 +16,8 @@ def kept(windows: list[tuple[int, ...]], order: list[float], scenes: list[str] |
     return list(suppress(np.array(windows).reshape(-1, 4), np.array(order), scenes or ["s"] * len(windows)))
 
 
-def test_neighbours_of_a_pyramid_collapse_and_diagonal_ones_stay() -> None:
-    assert kept([SQUARE, (128, 0, 384, 256), (128, 128, 384, 384)], [0.9, 0.8, 0.7]) == [0, 2]
+def test_neighbours_of_a_pyramid_collapse_and_windows_a_side_apart_stay() -> None:
+    assert kept([SQUARE, (128, 0, 384, 256), (128, 128, 384, 384), (256, 0, 512, 256)], [0.9, 0.8, 0.7, 0.6]) == [0, 3]
 
 
 def test_a_coarse_window_goes_with_its_fine_one() -> None:
