@@ -79,7 +79,7 @@ def test_a_file_of_questions_is_one_run(
     ]
     (tmp_path / "in.jsonl").write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
     code, done = run(capsys, "ask", "--batch", "in.jsonl", "--out", "out.jsonl", "--no-answer", "--path", "none")
-    assert code == 0
+    assert code == 3
     assert (done["questions"], done["failed"]) == (3, 1)
     answers = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [answer["id"] for answer in answers] == ["q1", "q2", "q3"]
