@@ -140,7 +140,8 @@ def write_cog(picture: Image.Image, path: Path, origin: tuple[float, float], *, 
     os.replace(aside, path)
 
 
-def _item(plan: ScenePlan, number: int, origin: tuple[float, float], path: Path) -> pystac.Item:
+def scene_item(plan: ScenePlan, number: int, origin: tuple[float, float], path: Path) -> pystac.Item:
+    """The STAC item of a drawn scene whose upper left corner is at `origin` (x, y in metres)."""
     left, top = origin
     bounds = (left, top - plan.height * GSD_M, left + plan.width * GSD_M, top)
     west, south, east, north = transform_bounds(f"EPSG:{CRS_CODE}", "EPSG:4326", *bounds)
@@ -215,7 +216,7 @@ def generate_demo(folder: Path, *, seed: int = 20, progress: Progress | None = N
         path.parent.mkdir(parents=True)
         origin = (500_000.0 + 4_000 * number, 5_350_000.0 + 3_000 * number)
         write_cog(picture, path, origin, sixteen_bit=plan.sixteen_bit)
-        root.add_item(_item(plan, number, origin, path))
+        root.add_item(scene_item(plan, number, origin, path))
         truth = [{"class": p.name, "colour": p.colour, "window": list(p.window)} for p in placed]
         (catalog.truth / f"{plan.name}.json").write_text(
             json.dumps({"size": [plan.height, plan.width], "cells": truth})

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from imagerag_assets.demo.scenes import ScenePlan, draw_scene, scene_item, scene_questions, write_cog
 from imagerag_assets.encoders.registry import load_encoder
+from imagerag_assets.pipelines.ask import Question, ask
+from imagerag_assets.pipelines.ingest import ingest_scene
+from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.settings import Settings
+from imagerag_assets.stac.source import find_scenes
+from imagerag_assets.stac.types import Scene
 from imagerag_assets.training.chips import Chips, load_chips
 from imagerag_assets.training.vocabulary import HELD_OUT_QUERIES, PHRASES
 
@@ -67,3 +74,25 @@ def test_image_towers_are_as_small_as_promised(settings: Settings) -> None:
         with safe_open(WEIGHTS / folder / "model.safetensors", "np") as weights:
             count = sum(int(np.prod(weights.get_slice(key).get_shape())) for key in weights.keys())  # noqa: SIM118
         assert count <= most, folder
+
+
+def test_the_demo_model_answers_better_than_by_chance_about_a_scene_it_has_not_seen(
+    settings: Settings, tmp_path: Path
+) -> None:
+    plan, rng = ScenePlan("unseen", 2560, 2304), np.random.default_rng(7001)
+    picture, placed = draw_scene(plan, rng)
+    write_cog(picture, tmp_path / "unseen.tif", (500_000.0, 5_350_000.0))
+    item = scene_item(plan, 0, (500_000.0, 5_350_000.0), tmp_path / "unseen.tif")
+    (tmp_path / "unseen.json").write_text(json.dumps(item.to_dict(include_self_link=False)), encoding="utf-8")
+    asked = scene_questions(placed, (plan.width, plan.height), rng, per_kind=3)
+    with Platform(settings) as platform:
+        (scene,) = find_scenes(str(tmp_path / "unseen.json"), settings)
+        assert isinstance(scene, Scene)
+        assert ingest_scene(platform, scene).status == "ingested"
+        answers = [ask(platform, Question(q.question, choices=q.choices, scenes=("unseen",))).to_dict() for q in asked]
+    right = [answer["choice"] == question.answer for answer, question in zip(answers, asked, strict=True)]
+    assert len(right) >= 10
+    assert sum(right) >= 0.35 * len(right), f"{sum(right)} of {len(right)}"
+    for answer in answers:
+        assert sum(answer["scores"].values()) == pytest.approx(1.0, abs=1e-3)
+        assert answer["lineage"]["mllm"]["name"] == "mllm-demo"
