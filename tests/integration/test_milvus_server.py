@@ -12,7 +12,6 @@ from imagerag_assets.settings import load_settings
 from imagerag_assets.stores.milvus import VectorStore
 from tests.unit.stores.vector_store_contract import VectorStoreContract
 
-pytestmark = pytest.mark.xdist_group("milvus_server")
 
 
 class TestServer(VectorStoreContract):
