@@ -13,7 +13,6 @@ from imagerag_assets.stores.milvus import VectorStore
 from tests.unit.stores.vector_store_contract import VectorStoreContract
 
 
-
 class TestServer(VectorStoreContract):
     @pytest.fixture
     def store(self, milvus_server: str, tmp_path: Path) -> Iterator[VectorStore]:
