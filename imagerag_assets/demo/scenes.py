@@ -194,6 +194,7 @@ def generate_demo(folder: Path, *, seed: int = 20, progress: Progress | None = N
         seed: The same seed gives the same pixels.
         progress: Called with (done, total, what).
     """
+    folder = folder.absolute()  # hrefs are made relative to their item, which relative paths would confuse
     catalog = DemoCatalog(
         folder / "catalog" / "catalog.json",
         folder / "truth",

@@ -101,6 +101,7 @@ class VectorStoreContract:
         store.upsert(name, [patches("s1", 200), patches("s2", 200, seed=1)])
         store.build_index(name)
         store.upsert(name, [patches("s3", 1, seed=2)])  # after the index
+        assert store.count(name) == 401  # a strong read: a server may answer a search from a moment before the upsert
         queries = np.concatenate([unit_vectors(200, 0)[[7]], unit_vectors(1, 2)])
         hits = store.search(name, queries, limit=3, fields=["x0", "west", "embedding"])
         assert [row[0].id for row in hits] == ["s1:pyramid:0:0:7", "s3:pyramid:0:0:0"]
