@@ -14,6 +14,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from imagerag_assets.errors import RasterError, StoreError
+from imagerag_assets.pipelines.embedding import open_reader
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.scenes import SceneRecord, load_record, overview_key
 from imagerag_assets.raster.geo import window_feature
@@ -76,9 +77,7 @@ class Viewer:
 
     def _reader(self, scene_key: str) -> SceneReader:
         if scene_key not in self._readers:
-            record = self.record(scene_key)
-            scratch = self._platform.settings.home / "scratch" / "raster"
-            self._readers[scene_key] = SceneReader(record.scene, self._platform.settings, record.render, scratch)
+            self._readers[scene_key] = open_reader(self._platform.settings, self.record(scene_key))
             if len(self._readers) > _OPEN_SCENES:
                 self._readers.popitem(last=False)[1].close()
         self._readers.move_to_end(scene_key)
