@@ -10,11 +10,9 @@ from collections.abc import Sequence
 import geopandas as gpd
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from shapely import box, multipolygons
-from shapely.geometry.base import BaseGeometry
 
 from imagerag_assets.patches.types import Patch, patch_id
-from imagerag_assets.raster.geo import lonlat_boxes
+from imagerag_assets.raster.geo import box_geometries, lonlat_boxes
 from imagerag_assets.raster.types import Grid
 
 COLUMNS = (
@@ -50,24 +48,9 @@ def patch_table(
     named |= {name: numbers[:, index] for index, name in enumerate(("row", "col", "x0", "y0", "x1", "y1"), start=1)}
     named |= {name: bounds[:, index] for index, name in enumerate(("west", "south", "east", "north"))}
     named["valid_fraction"] = np.asarray(valid_fraction, np.float32).reshape(len(patches))
-    return gpd.GeoDataFrame(named, geometry=_boxes(bounds), crs="EPSG:4326")[list(COLUMNS)]
+    return gpd.GeoDataFrame(named, geometry=box_geometries(bounds), crs="EPSG:4326")[list(COLUMNS)]
 
 
 def valid_fraction(valid: NDArray[np.bool_]) -> float:
     """Share of a patch's pixels that hold data, 0-1; padding counts as no data."""
     return float(np.count_nonzero(valid)) / valid.size if valid.size else 0.0
-
-
-def _boxes(bounds: NDArray[np.float64]) -> NDArray[np.object_]:
-    geometries = np.full(len(bounds), None, dtype=object)
-    placed = ~np.isnan(bounds).any(axis=1)
-    across = placed & (bounds[:, 0] > bounds[:, 2])
-    simple = placed & ~across
-    geometries[simple] = box(*bounds[simple].T)
-    for index in np.flatnonzero(across):
-        geometries[index] = _halves(*bounds[index])
-    return geometries
-
-
-def _halves(west: float, south: float, east: float, north: float) -> BaseGeometry:
-    return multipolygons([box(west, south, 180.0, north), box(-180.0, south, east, north)])

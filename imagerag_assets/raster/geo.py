@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Transformer
-from shapely import affinity, box
+from shapely import affinity, box, multipolygons
 from shapely.geometry import Polygon, mapping
 from shapely.ops import unary_union
 
@@ -50,6 +50,26 @@ def lonlat_boxes(grid: Grid, windows: ArrayLike) -> NDArray[np.float64]:
     boxes = np.stack([np.where(polar, -180.0, west), south, np.where(polar, 180.0, east), north], axis=1)
     boxes[~np.isfinite(boxes).all(axis=1)] = np.nan
     return boxes
+
+
+def box_geometries(bounds: NDArray[np.float64]) -> NDArray[np.object_]:
+    """Shapely geometries of lon/lat boxes: two halves as one MultiPolygon across the antimeridian (west > east).
+
+    Args:
+        bounds: float64 (n, 4) of west, south, east, north in degrees, as :func:`lonlat_boxes` gives them.
+
+    Returns:
+        object (n,); None where a bound is NaN.
+    """
+    geometries = np.full(len(bounds), None, dtype=object)
+    placed = ~np.isnan(bounds).any(axis=1)
+    across = placed & (bounds[:, 0] > bounds[:, 2])
+    simple = placed & ~across
+    geometries[simple] = box(*bounds[simple].T)
+    for index in np.flatnonzero(across):
+        west, south, east, north = bounds[index]
+        geometries[index] = multipolygons([box(west, south, 180.0, north), box(-180.0, south, east, north)])
+    return geometries
 
 
 def pixel_window_to_lonlat_bbox(grid: Grid, window: Window) -> tuple[float, float, float, float] | None:

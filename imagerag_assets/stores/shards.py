@@ -23,6 +23,7 @@ import shapely
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import FingerprintError, StoreError
+from imagerag_assets.raster.geo import box_geometries
 from imagerag_assets.stores.objects import ObjectStore
 from imagerag_assets.stores.shard_columns import part_schema
 
@@ -107,7 +108,7 @@ class ShardWriter:
             self._file, self._schema, compression="zstd", use_dictionary=_dictionary_columns()
         )
         self._waiting: list[pa.Table] = []
-        self._bounds: list[tuple[float, ...]] = []
+        self._bounds: list[NDArray[np.float64]] = []
         self.rows = 0
         """Rows appended so far."""
 
@@ -158,16 +159,16 @@ class ShardWriter:
             return
         table, self._waiting = pa.concat_tables(self._waiting), []
         bounds = np.column_stack([_floats(table, name) for name in ("west", "south", "east", "north")])
-        known = np.isfinite(bounds).all(axis=1)
-        geometry = np.full(table.num_rows, None, dtype=object)
-        if known.any():
-            geometry[known] = shapely.to_wkb(shapely.box(*bounds[known].T))
-            self._bounds.append((*bounds[known, :2].min(axis=0), *bounds[known, 2:].max(axis=0)))
-        table = table.append_column(self._schema.field("geometry"), pa.array(geometry, pa.binary()))
+        geometry = box_geometries(bounds)
+        covered = shapely.total_bounds(geometry)
+        if np.isfinite(covered).all():
+            self._bounds.append(covered)
+        table = table.append_column(self._schema.field("geometry"), pa.array(shapely.to_wkb(geometry), pa.binary()))
         self._writer.write_table(table, row_group_size=_ROW_GROUP)
 
     def _geo_json(self) -> str:
-        column: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["Polygon"]}  # no crs: longitude, latitude
+        # No crs: longitude, latitude.
+        column: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["Polygon", "MultiPolygon"]}
         if self._bounds:
             bounds = np.array(self._bounds)
             column["bbox"] = [*bounds[:, :2].min(axis=0).tolist(), *bounds[:, 2:].max(axis=0).tolist()]

@@ -8,6 +8,7 @@ import geopandas
 import numpy as np
 import pyarrow as pa
 import pytest
+import shapely
 
 from imagerag_assets.errors import FingerprintError, StoreError
 from imagerag_assets.settings import Settings, load_settings
@@ -60,6 +61,16 @@ def test_geopandas_reads_it(store: ObjectStore) -> None:
     np.testing.assert_allclose(frame.total_bounds, [10.0, 50.0, 12.0, 50.1])
     assert frame.geometry.iloc[0].bounds == pytest.approx((10.0, 50.0, 10.1, 50.1))
     assert frame.cloud_fraction.iloc[0] == pytest.approx(0.25)
+
+
+def test_across_the_antimeridian_a_patch_has_two_boxes(store: ObjectStore) -> None:
+    across = {"west": [179.9], "south": [-1.0], "east": [-179.9], "north": [1.0]}
+    write(store, scene(1, **across), scene(1, level=1, west=[179.8], south=[-1.0], east=[179.9], north=[1.0]))
+    frame = geopandas.read_parquet(store.url(KEY.path))
+    assert list(frame.geom_type) == ["MultiPolygon", "Polygon"]
+    assert frame.geometry.is_valid.all()
+    assert shapely.area(frame.geometry.iloc[0]) == pytest.approx(0.2 * 2.0)
+    np.testing.assert_allclose(frame.total_bounds, [-180.0, -1.0, 180.0, 1.0])
 
 
 def test_an_uncommitted_shard_does_not_exist(store: ObjectStore, tmp_path: Path) -> None:
