@@ -18,7 +18,7 @@ import typer
 from imagerag_assets import __version__, cli_options, cli_run
 from imagerag_assets import cli_render as render
 from imagerag_assets.cli_options import Mode, PaperDivision, Retrieval, SearchPath
-from imagerag_assets.cli_run import Command
+from imagerag_assets.cli_run import Command, Debug, Json, command_of
 from imagerag_assets.errors import InputError
 
 try:  # newer typers carry click inside
@@ -36,9 +36,6 @@ build_app = typer.Typer(help="Build a knowledge base.")
 app.add_typer(encoders_app, name="encoders")
 app.add_typer(knowledge_app, name="knowledge")
 knowledge_app.add_typer(build_app, name="build")
-
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on standard output.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what libraries log.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -77,15 +74,9 @@ def _need_subcommand(ctx: typer.Context) -> None:
         raise InputError("There is no command", fix=f"Write: {ctx.command_path} COMMAND")
 
 
-def _command(ctx: typer.Context, as_json: bool, debug: bool) -> Command:
-    """The options that may stand before or after the command's name."""
-    before_json, before_debug = ctx.find_root().obj or (False, False)
-    return Command(as_json=as_json or before_json, debug=debug or before_debug)
-
-
 def _remember(ctx: typer.Context, as_json: bool, debug: bool) -> Command:
     """Options of a group of commands, for the command that follows."""
-    command = _command(ctx, as_json, debug)
+    command = command_of(ctx, as_json, debug)
     ctx.find_root().obj = (command.as_json, command.debug)
     return command
 
@@ -101,7 +92,7 @@ def ingest(
     debug: Debug = False,
 ) -> None:
     """Find the scenes of a source; register, divide, embed and index the new and changed ones."""
-    command = _command(ctx, as_json, debug)
+    command = command_of(ctx, as_json, debug)
     started = time.perf_counter()
     results: list[dict[str, Any]] = []
     with command.working(), command.progress("looking for scenes") as progress:
@@ -139,7 +130,7 @@ def ask(
     debug: Debug = False,
 ) -> None:
     """Ask a question, or a file of questions with --batch IN --out OUT."""
-    command = _command(ctx, as_json, debug)
+    command = command_of(ctx, as_json, debug)
     cli_options.check_one_of(question, batch, out)
     options = cli_options.ask_options(
         scenes=scene or (),
@@ -171,7 +162,7 @@ def ask(
 @app.command()
 def status(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
     """What is stored: scenes, collections, the encoder, failures."""
-    command = _command(ctx, as_json, debug)
+    command = command_of(ctx, as_json, debug)
     with command.working():
         from imagerag_assets.pipelines.platform import Platform
         from imagerag_assets.pipelines.status import status as read_status
@@ -189,7 +180,7 @@ def trace(
     debug: Debug = False,
 ) -> None:
     """Where an answer came from: cues, patches, shards, scenes, items, models and versions."""
-    command = _command(ctx, as_json, debug)
+    command = command_of(ctx, as_json, debug)
     with command.working():
         from imagerag_assets.pipelines.platform import Platform
         from imagerag_assets.provenance import trace_tree
@@ -220,7 +211,7 @@ def use(
     debug: Debug = False,
 ) -> None:
     """Choose the encoder in use; what it has not embedded yet becomes stale."""
-    command = _command(ctx, as_json, debug)
+    command = command_of(ctx, as_json, debug)
     with command.working():
         from imagerag_assets.cli_encoders import use_encoder
 
@@ -236,7 +227,7 @@ def labels(
     debug: Debug = False,
 ) -> None:
     """Embed labels with their exemplar images."""
-    _build_knowledge(_command(ctx, as_json, debug), "labels", source)
+    _build_knowledge(command_of(ctx, as_json, debug), "labels", source)
 
 
 @build_app.command()
@@ -247,7 +238,7 @@ def captions(
     debug: Debug = False,
 ) -> None:
     """Embed captions with their images."""
-    _build_knowledge(_command(ctx, as_json, debug), "captions", source)
+    _build_knowledge(command_of(ctx, as_json, debug), "captions", source)
 
 
 def _build_knowledge(command: Command, kind: Any, source: str) -> None:
@@ -267,7 +258,7 @@ def demo(
     debug: Debug = False,
 ) -> None:
     """Draw scenes, ingest them, ask questions about them and write a report."""
-    command = _command(ctx, as_json, debug)
+    command = command_of(ctx, as_json, debug)
     with command.working(), command.progress("drawing scenes") as progress:
         from imagerag_assets.demo.run import run_demo
 
@@ -285,7 +276,7 @@ def dev(
     debug: Debug = False,
 ) -> None:
     """Run the Dagster UI, its daemon and a local Milvus, until interrupted."""
-    command = _command(ctx, as_json, debug)
+    command = command_of(ctx, as_json, debug)
     from imagerag_assets.orchestration.dev import run_dev
 
     code = run_dev(command.settings, host=host, port=port, milvus_port=milvus_port)
@@ -295,7 +286,7 @@ def dev(
 @app.command()
 def doctor(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
     """What is configured, reachable and missing, and the fix for each."""
-    command = _command(ctx, as_json, debug)
+    command = command_of(ctx, as_json, debug)
     with command.working():
         from imagerag_assets.pipelines.doctor import examine
 

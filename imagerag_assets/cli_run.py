@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,6 +36,8 @@ _QUIET = {
     "CPL_LOG": os.devnull,  # GDAL's own messages
 }
 
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on standard output.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what libraries log.")]
 Progress = Callable[[int, int, str], None]
 Render = Callable[[dict[str, Any]], "RenderableType"]
 
@@ -90,6 +92,12 @@ class Command:
                 bars.update(task, completed=done, total=total or None, description=plain(doing))
 
             yield report
+
+
+def command_of(ctx: typer.Context, as_json: bool, debug: bool) -> Command:
+    """The invocation; its two common options may stand before or after the command's name."""
+    before_json, before_debug = ctx.find_root().obj or (False, False)
+    return Command(as_json=as_json or before_json, debug=debug or before_debug)
 
 
 def console(*, stderr: bool = False) -> Console:
