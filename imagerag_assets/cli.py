@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from imagerag_assets import __version__, cli_options, cli_run
+from imagerag_assets import __version__, cli_evaluate, cli_options, cli_run
 from imagerag_assets import cli_render as render
 from imagerag_assets.cli_options import Mode, PaperDivision, Retrieval, SearchPath
 from imagerag_assets.cli_run import Command, Debug, Json, command_of
@@ -36,6 +36,7 @@ build_app = typer.Typer(help="Build a knowledge base.")
 app.add_typer(encoders_app, name="encoders")
 app.add_typer(knowledge_app, name="knowledge")
 knowledge_app.add_typer(build_app, name="build")
+cli_evaluate.register(app)
 
 
 @app.callback(invoke_without_command=True)

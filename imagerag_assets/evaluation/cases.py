@@ -1,0 +1,132 @@
+"""A question with its truth, and the judgement of one answer by it.
+
+Geometry and right or wrong live here; figures over many questions are in `metrics`, reading files in `loaders`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Window = tuple[int, int, int, int]
+
+COVERED = 0.5
+"""Share of a target that a cue must cover to count as showing it."""
+TOP = 3
+"""Cues that recall looks at."""
+_NOT_WORDS = re.compile(r"[^\w]+", re.UNICODE)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question of a file, and what is known about its answer."""
+
+    id: str
+    question: str
+    kind: str
+    """What is asked about (``position``, ``count``, ``absent``...), or the benchmark's own category."""
+    scenes: tuple[str, ...] = ()
+    """Keys of the scenes it is about; the first is the one that `roi` lies in."""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    answer: str | None = None
+    """The right letter (several, sorted and joined, where several are right), else the right text; None: unknown."""
+    roi: tuple[Window, ...] | None = None
+    """Targets (x0, y0, x1, y1) in native pixels; empty: what is asked for is absent; None: not known."""
+    images: tuple[Path, ...] = ()
+    """Pictures that a benchmark names, one for each scene; empty for scenes that are ingested from a STAC source."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An answer measured against its truth.  An answer that could not be given has no cues and is not right."""
+
+    case: Case
+    failed: bool
+    right: bool | None
+    """None: no answer was asked for, or the right one is not known."""
+    overlaps: NDArray[np.float64]
+    """float64, (cues, targets): intersection over union."""
+    covered: NDArray[np.float64]
+    """float64, (cues, targets): share of the target that the cue covers."""
+    confidence: NDArray[np.float64]
+    """float64, (cues,), in the order of rank."""
+
+    @property
+    def hits(self) -> NDArray[np.bool_]:
+        """bool, (cues,): whether a cue shows at least half of a target."""
+        return np.asarray((self.covered >= COVERED).any(axis=1), dtype=bool)
+
+    @property
+    def found(self) -> bool:
+        """Whether one of the first three cues shows at least half of a target."""
+        return bool(self.hits[:TOP].any())
+
+    @property
+    def instances(self) -> int:
+        """Number of targets that at least one of all cues shows half of."""
+        return int((self.covered >= COVERED).any(axis=0).sum()) if self.covered.size else 0
+
+    def reaches(self, iou: float) -> bool:
+        """Whether one of the first three cues has at least this intersection over union with a target."""
+        return bool((self.overlaps[:TOP] >= iou).any())
+
+
+def judge(case: Case, answer: Mapping[str, Any], *, answered: bool = True) -> Judged:
+    """Measure an answer (the contract's JSON, or a line with ``error``) against its case.
+
+    Cues of another scene than the case's first show nothing of its targets.
+
+    Args:
+        case: The question with its truth.
+        answer: What came of it.
+        answered: Whether an answer was asked for, and not only cues.
+    """
+    failed = "error" in answer
+    cues = [] if failed else sorted(answer.get("cues", ()), key=lambda cue: cue["rank"])
+    elsewhere = np.array([bool(case.scenes) and cue["scene"] != case.scenes[0] for cue in cues], dtype=bool)
+    overlaps, covered = compare_windows([cue["window"] for cue in cues], case.roi or ())
+    overlaps[elsewhere], covered[elsewhere] = 0.0, 0.0
+    confidence = np.array([cue["confidence"] for cue in cues], dtype=np.float64)
+    return Judged(case, failed, _right(case, answer) if answered else None, overlaps, covered, confidence)
+
+
+def compare_windows(
+    cues: Sequence[Sequence[float]], targets: Sequence[Sequence[float]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Intersection over union, and share of the target covered, of every cue with every target.
+
+    Args:
+        cues: n windows (x0, y0, x1, y1), half-open, in native pixels.
+        targets: m windows likewise.
+
+    Returns:
+        Two float64 arrays, (n, m).
+    """
+    a = np.asarray(cues, dtype=np.float64).reshape(-1, 4)
+    b = np.asarray(targets, dtype=np.float64).reshape(-1, 4)
+    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    area_a, area_b = (np.clip(box[:, 2:] - box[:, :2], 0, None).prod(axis=1) for box in (a, b))
+    union = area_a[:, None] + area_b[None, :] - shared
+    iou = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    part = np.divide(shared, area_b[None, :], out=np.zeros_like(shared), where=area_b[None, :] > 0)
+    return iou, part
+
+
+def _right(case: Case, answer: Mapping[str, Any]) -> bool | None:
+    if case.answer is None:
+        return None
+    if case.choices:
+        return bool(answer.get("choice") == case.answer)
+    return plain_words(str(answer.get("answer") or "")) == plain_words(case.answer)
+
+
+def plain_words(text: str) -> str:
+    """Lower case without punctuation, for comparing free answers."""
+    return _NOT_WORDS.sub(" ", text.casefold()).strip()

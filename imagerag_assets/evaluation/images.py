@@ -1,0 +1,74 @@
+"""Pictures of a benchmark as scenes: a STAC catalog over the ones that are there, which is ingested like any other.
+
+Such a picture has no place and no time.  What an item may lack is decided in `stac`.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from imagerag_assets.errors import InputError
+from imagerag_assets.evaluation.cases import Case
+
+
+def find_images(cases: Iterable[Case], folder: Path) -> dict[str, Path]:
+    """Where the pictures of cases are: scene key -> file, for those that exist in `folder`.
+
+    A picture is looked for under the name that the benchmark gives, and under its last part.
+    """
+    found: dict[str, Path] = {}
+    for case in cases:
+        for scene, image in zip(case.scenes, case.images, strict=False):
+            for candidate in (folder / image, folder / image.name):
+                if candidate.is_file():
+                    found[scene] = candidate
+                    break
+    return found
+
+
+def write_catalog(images: dict[str, Path], folder: Path) -> Path:
+    """Write `catalog.json` and one item a picture into `folder`; returns the catalog's path.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    links = [_link("root", "./catalog.json")]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for scene, image in sorted(images.items()):
+            item = {
+                "type": "Feature",
+                "stac_version": "1.0.0",
+                "id": scene,
+                "geometry": None,
+                "properties": {"datetime": None},
+                "links": [_link("root", "./catalog.json"), _link("parent", "./catalog.json")],
+                "assets": {"visual": _asset(image)},
+            }
+            _write(folder / f"{scene}.json", item)
+            links.append(_link("item", f"./{scene}.json"))
+        catalog = folder / "catalog.json"
+        about = {"type": "Catalog", "stac_version": "1.0.0", "id": "benchmark", "description": "Benchmark pictures"}
+        _write(catalog, about | {"links": links})
+    except OSError as error:
+        raise InputError(f"The catalog of pictures cannot be written: {error}", fix="Check the folder") from None
+    return catalog
+
+
+def _asset(image: Path) -> dict[str, Any]:
+    media_type = mimetypes.guess_type(image.name)[0] or "image/tiff"
+    return {"href": str(image.absolute()), "type": media_type, "roles": ["data", "visual"]}
+
+
+def _link(rel: str, href: str) -> dict[str, str]:
+    return {"rel": rel, "href": href}
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    aside = path.with_name(f".{path.name}.aside")
+    aside.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
+    aside.replace(path)

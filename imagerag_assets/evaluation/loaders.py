@@ -1,0 +1,301 @@
+"""Reading question files: this project's JSONL, MME-RealWorld (and Lite), LRS-VQA and XLRS-Bench, as published.
+
+The format is told from the content.  A line that is not as it should be stops the reading and is named with its
+number: figures over a part of a file would look like figures over all of it.  Whether pictures are there is seen
+where they are ingested (`images`), and said for every one.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from imagerag_assets.errors import InputError
+from imagerag_assets.evaluation.cases import Case, Window
+from imagerag_assets.stac.keys import scene_key
+
+Format = Literal["imagerag", "mme-realworld", "lrs-vqa", "xlrs-bench"]
+Row = Mapping[str, Any]
+
+_CHOICE = re.compile(r"\(([A-Z])\)\s*(.*?)\s*(?=\([A-Z]\)|$)", re.DOTALL)
+_PICTURES = {b"\xff\xd8\xff": ".jpg", b"\x89PN": ".png", b"II*": ".tif", b"MM\x00": ".tif"}
+_LONGEST_NAME = 1024  # longer text is the picture itself
+_KINDS = {"color": "colour"}
+_REMOTE_SENSING = "Remote Sensing"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The cases of one file."""
+
+    file: Path
+    format: Format
+    cases: tuple[Case, ...]
+    left_out: int = 0
+    """Questions of the file that are not about overhead imagery (MME-RealWorld has other domains)."""
+
+
+def load_cases(files: Sequence[str | Path], *, images: Path | None = None) -> list[Loaded]:
+    """Read question files.
+
+    Args:
+        files: JSON, JSONL, Parquet, or the Arrow files of a saved dataset.
+        images: Folder that pictures inside the files are written to, if they are not there yet; without it they are
+            only named.
+
+    Raises:
+        InputError: a file cannot be read, is of no known format, has a malformed line, or an id occurs twice.
+    """
+    loaded = [load_file(Path(file), images=images) for file in files]
+    seen: dict[str, Path] = {}
+    for each in loaded:
+        for case in each.cases:
+            if case.id in seen:
+                raise InputError(
+                    f"Question id {case.id!r} occurs twice, in {seen[case.id]} and in {each.file}",
+                    fix="Give every question an id of its own",
+                )
+            seen[case.id] = each.file
+    return loaded
+
+
+def load_file(file: Path, *, images: Path | None = None) -> Loaded:
+    """Read one question file; see :func:`load_cases`."""
+    cases: list[Case] = []
+    name: Format | None = None
+    left_out = 0
+    for number, row in _rows(file):
+        name = name or _format_of(row, file)
+        try:
+            case = _PARSERS[name](_with_picture_files(row, images) if name == "xlrs-bench" else row)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _malformed(file, number, f"is no {name} question: {_reason(error)}") from None
+        if case is None:
+            left_out += 1
+        else:
+            cases.append(case if case.id else replace(case, id=f"{file.stem}:{number}"))
+    if name is None:
+        raise InputError("There are no questions in the file", fix="Give a file with questions", file=file)
+    return Loaded(file, name, tuple(cases), left_out)
+
+
+def _rows(file: Path) -> Iterator[tuple[int, Row]]:
+    """Rows with their numbers, from 1: of a JSON list its entries, of JSONL its lines, of a table its rows."""
+    if file.suffix in (".parquet", ".arrow"):
+        yield from _table_rows(file)
+        return
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The questions cannot be read: {error}", fix="Give JSON or JSONL in UTF-8", file=file
+        ) from None
+    if text.lstrip().startswith("["):
+        try:
+            found = list(enumerate(json.loads(text), start=1))
+        except ValueError as error:
+            raise InputError(f"The file is not JSON: {error}", fix="Download it again", file=file) from None
+    else:
+        found = [
+            (number, _json(line, file, number)) for number, line in enumerate(text.splitlines(), 1) if line.strip()
+        ]
+    for number, row in found:
+        if not isinstance(row, dict):
+            raise _malformed(file, number, "is not a JSON object")
+        yield number, row
+
+
+def _json(line: str, file: Path, number: int) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise _malformed(file, number, f"is not JSON: {error}") from None
+
+
+def _table_rows(file: Path) -> Iterator[tuple[int, Row]]:
+    """Rows of Parquet or of an Arrow file as the `datasets` library saves them, one at a time: they hold pictures."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 0
+    try:
+        with pa.memory_map(str(file)) as source:
+            batches = (
+                pq.ParquetFile(source).iter_batches(64) if file.suffix == ".parquet" else pa.ipc.open_stream(source)
+            )
+            for batch in batches:
+                for index in range(batch.num_rows):
+                    number += 1
+                    yield number, batch.slice(index, 1).to_pylist()[0]
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"The questions cannot be read: {error}", fix="Download the file again", file=file) from None
+
+
+def _malformed(file: Path, number: int, what: str) -> InputError:
+    return InputError(f"Line {number} of {file} {what}", fix="Correct the line, or take it out")
+
+
+def _reason(error: Exception) -> str:
+    return f"it has no {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
+
+
+def _format_of(row: Row, file: Path) -> Format:
+    if "Question_id" in row:
+        return "mme-realworld"
+    if "multi-choice options" in row:
+        return "xlrs-bench"
+    if "ground_truth" in row and "text" in row:
+        return "lrs-vqa"
+    if "question" in row:
+        return "imagerag"
+    raise InputError(
+        "The file is of no known format",
+        fix="Give JSONL with id, question, scene, kind, choices, answer, roi; or MME-RealWorld, LRS-VQA or XLRS-Bench",
+        file=file,
+    )
+
+
+def _imagerag(row: Row) -> Case:
+    """A line as `imagerag ask --batch` reads it, with its truth: ``kind``, ``answer`` and ``roi``."""
+    choices = {str(letter): str(text) for letter, text in (row.get("choices") or {}).items()}
+    answer = None if row.get("answer") is None else str(row["answer"])
+    if choices and answer is not None and answer not in choices:
+        raise ValueError(f"its answer {answer!r} is none of its choices")
+    return Case(
+        id=_text(row.get("id")),
+        question=str(row["question"]),
+        kind=_text(row.get("kind")) or "other",
+        scenes=(str(row["scene"]),) if row.get("scene") is not None else (),
+        choices=choices,
+        answer=answer,
+        roi=None if row.get("roi") is None else tuple(_window(box) for box in row["roi"]),
+    )
+
+
+def _mme_realworld(row: Row) -> Case | None:
+    """https://huggingface.co/datasets/yifanzhang114/MME-RealWorld; Lite has the same fields.
+
+    ``gt_toi`` (x0, y0, x1, y1 in 0-1000) and ``img_size`` stand in the copies that the authors of ImageRAG annotated.
+    """
+    if row["Subtask"] != _REMOTE_SENSING:
+        return None
+    roi = None
+    if "gt_toi" in row:
+        width, height = row["img_size"]
+        roi = (_window([round(v * side / 1000) for v, side in zip(row["gt_toi"], [width, height] * 2, strict=True)]),)
+    kind = str(row["Category"]).rsplit("/", 1)[-1]
+    return _benchmark_case(
+        "mme-realworld",
+        row["Question_id"],
+        [row["Image"]],
+        question=str(row["Text"]),
+        kind=_KINDS.get(kind, kind),
+        choices=_choices(row["Answer choices"]),
+        answer=str(row["Ground truth"]).strip(),
+        roi=roi,
+    )
+
+
+def _lrs_vqa(row: Row) -> Case:
+    """https://huggingface.co/datasets/ll-13/LRS-VQA: free answers, right where they are the same words.
+
+    The authors' script also accepts WordNet synonyms; that needs a corpus this project does not carry.
+    """
+    return _benchmark_case(
+        "lrs-vqa",
+        row["question_id"],
+        [row["image"]],
+        question=str(row["text"]),
+        kind=str(row["category"]),
+        answer=str(row["ground_truth"]),
+    )
+
+
+def _xlrs_bench(row: Row) -> Case:
+    """https://huggingface.co/datasets/initiacms/XLRS-Bench-lite: tables with pictures inside, or JSONL.
+
+    Where several letters are right, all of them have to be said, so a single choice never is.
+    """
+    letters = re.findall(r"[A-Z]", str(row["answer"]))
+    return _benchmark_case(
+        "xlrs-bench",
+        row["index"],
+        row["image"],
+        question=str(row["question"]),
+        kind=str(row["category"]),
+        choices=_choices(row["multi-choice options"]),
+        answer="".join(sorted(set(letters))),
+    )
+
+
+def _with_picture_files(row: Row, folder: Path | None) -> Row:
+    """The row with its pictures as names of files: given as names, as ``{"path", "bytes"}``, or in base64."""
+    given = row.get("image") or row.get("image_path")
+    names = []
+    for number, picture in enumerate(given if isinstance(given, list) else [given]):
+        data = picture.get("bytes") if isinstance(picture, dict) else _base64(picture)
+        name = picture.get("path") if isinstance(picture, dict) else picture
+        if data is not None:
+            name = f"{row['index']}-{number}{_PICTURES.get(bytes(data[:3]), '.img')}"
+            if folder is not None and not (folder / name).exists():
+                _write(folder / name, data)
+        if not name:
+            raise ValueError("it has no picture")
+        names.append(name)
+    return {**row, "image": names}
+
+
+def _base64(text: object) -> bytes | None:
+    """The picture in a text; None if it is the name of one."""
+    if not isinstance(text, str) or len(text) < _LONGEST_NAME:
+        return None
+    return base64.b64decode(text.rpartition(",")[2], validate=True)
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.aside")
+        aside.write_bytes(data)
+        aside.replace(path)
+    except OSError as error:
+        raise InputError(f"A picture cannot be written: {error}", fix="Give another folder", file=path) from None
+
+
+def _benchmark_case(benchmark: Format, id: object, images: Sequence[str], **values: Any) -> Case:
+    paths = tuple(Path(str(image)) for image in images)
+    scenes = tuple(scene_key(benchmark, path.stem) for path in paths)
+    return Case(id=f"{benchmark}/{id}", scenes=scenes, images=paths, **values)
+
+
+_PARSERS: dict[Format, Callable[[Row], Case | None]] = {
+    "imagerag": _imagerag,
+    "mme-realworld": _mme_realworld,
+    "lrs-vqa": _lrs_vqa,
+    "xlrs-bench": _xlrs_bench,
+}
+
+
+def _choices(given: object) -> dict[str, str]:
+    """Choices written as "(A) text", in a list or one after the other in one text."""
+    text = "\n".join(str(each) for each in given) if isinstance(given, list) else str(given)
+    choices = {letter: " ".join(words.split()) for letter, words in _CHOICE.findall(text)}
+    if len(choices) < 2 or not all(choices.values()):
+        raise ValueError(f"its choices are not written as '(A) text': {text[:80]!r}")
+    return choices
+
+
+def _window(box: Sequence[float]) -> Window:
+    x0, y0, x1, y1 = (int(value) for value in box)
+    if x0 >= x1 or y0 >= y1:
+        raise ValueError(f"the box {list(box)} is not x0, y0, x1, y1")
+    return x0, y0, x1, y1
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

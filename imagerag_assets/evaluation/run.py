@@ -1,0 +1,225 @@
+"""One run over questions: ask each, keep every answer at once, and go on where a killed run stopped.
+
+A run is a folder: `run.json` says what was asked with what, `answers.jsonl` has one answer a question (until the last
+is there: `.answers.part`).  Figures are in `metrics`, what is written for people in `report`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from imagerag_assets import __version__
+from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError
+from imagerag_assets.evaluation.cases import Case, Judged, judge
+from imagerag_assets.pipelines.ask import Question, ask
+from imagerag_assets.pipelines.evidence import Viewer
+from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.pipelines.scenes import find_record, list_failures
+
+Progress = Callable[[int, int, str], None]
+Answer = dict[str, Any]
+
+ABOUT, ANSWERS = "run.json", "answers.jsonl"
+OPTIONS = ("mode", "retrieval", "division", "path", "top_k", "answer")
+"""Fields of `pipelines.questions.Question` that a run chooses for all its questions."""
+_PART = ".answers.part"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run."""
+
+    about: Mapping[str, Any]
+    """What was asked with what: ``options``, ``encoder``, ``fingerprint``, and ``missing``, the scenes that are not
+    there, with the pictures that a benchmark names for them."""
+    judged: Mapping[str, Judged]
+    """By question id, in the order of the file."""
+
+    @property
+    def failed(self) -> int:
+        """Questions that could not be answered; they count as misses."""
+        return sum(each.failed for each in self.judged.values())
+
+
+def run_cases(
+    platform: Platform,
+    cases: Sequence[Case],
+    folder: Path,
+    *,
+    options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Ask every question whose scenes are ingested; questions that `folder` has answers to are not asked again.
+
+    Args:
+        platform: The installation.
+        cases: Questions with their truth.
+        folder: Made if it is not there.
+        options: Some of `OPTIONS`.
+        progress: Called with questions done, all questions, and the question.
+
+    Raises:
+        InputError: the folder holds a run of something else or cannot be written, an option has no meaning, or none of
+            the scenes is ingested.
+        FingerprintError: the collection belongs to another encoder.
+    """
+    chosen = _checked(options or {})
+    missing = missing_scenes(platform, cases)
+    asked = [case for case in cases if not missing.keys() & set(case.scenes)]
+    if not asked:
+        names = ", ".join(list(missing.values())[:3])
+        raise InputError(
+            f"None of {len(cases)} questions can be asked: {len(missing)} scenes are not ingested ({names})",
+            fix="Ingest them; of a benchmark, give the folder of its pictures with --images",
+        )
+    about = {
+        "questions": _digest(asked),
+        "asked": len(asked),
+        "missing": missing,
+        "options": chosen,
+        "encoder": platform.settings.active_encoder,
+        "fingerprint": platform.fingerprint,
+        "version": __version__,
+    }
+    try:
+        _claim(folder, about)
+        done = _read_answers(folder)
+        with Viewer(platform) as viewer, _reopened(folder / _PART, done.values()) as part:
+            for number, case in enumerate(asked, start=1):
+                if case.id not in done:
+                    done[case.id] = _ask(platform, case, chosen, viewer)
+                    _append(part, done[case.id])
+                if progress:
+                    progress(number, len(asked), case.question[:60])
+        _write(folder / ANSWERS, "".join(_line(done[case.id]) for case in asked))
+        (folder / _PART).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"The run cannot be kept: {error}", fix="Give another folder with --out") from None
+    return Run(about, _judged(asked, done, chosen))
+
+
+def load_run(folder: Path, cases: Sequence[Case]) -> Run:
+    """A finished run, judged by these cases; answers to other questions are left out.
+
+    Raises:
+        InputError: there is no finished run in the folder.
+    """
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        done = _parse((folder / ANSWERS).read_text(encoding="utf-8"))
+        options = about["options"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(
+            "There is no finished run in the folder", fix="Give the --out folder of an evaluation", folder=folder
+        ) from None
+    return Run(about, _judged([case for case in cases if case.id in done], done, options))
+
+
+def missing_scenes(platform: Platform, cases: Iterable[Case]) -> dict[str, str]:
+    """Scenes of cases that are not ingested: the picture a benchmark names, or the key, and why ingesting it failed."""
+    named = {
+        scene: str(image or scene)
+        for case in cases
+        for scene, image in zip(case.scenes, case.images or [None] * len(case.scenes), strict=True)
+    }
+    missing = {scene: name for scene, name in named.items() if find_record(platform, scene) is None}
+    reasons = {failure.scene: failure.error for failure in list_failures(platform)} if missing else {}
+    return {scene: f"{name}: {reasons[scene]}" if scene in reasons else name for scene, name in missing.items()}
+
+
+def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a run.  Raises QuestionError when one has no meaning."""
+    mode = options.get("mode", "imagerag")
+    plain = Question("?", **{**options, "mode": "imagerag" if mode == "oracle" else mode})  # oracle needs a region
+    return {name: getattr(plain, name) for name in OPTIONS} | {"mode": mode}
+
+
+def _ask(platform: Platform, case: Case, options: Mapping[str, Any], viewer: Viewer) -> Answer:
+    changes: dict[str, Any] = {}
+    if options["mode"] == "oracle":
+        # What is absent has no region: the truth shows nothing.
+        changes = {"roi": case.roi, "scenes": case.scenes[:1]} if case.roi != () else {"mode": "global"}
+    try:
+        question = Question(
+            **{
+                "question": case.question,
+                "choices": case.choices,
+                "scenes": case.scenes,
+                "id": case.id,
+                **options,
+                **changes,
+            }
+        )
+        return ask(platform, question, viewer=viewer).to_dict()
+    except FingerprintError:
+        raise  # no question can be answered
+    except ImageRAGError as error:
+        return {"id": case.id, "error": {"type": type(error).__name__, "message": error.message, "fix": error.fix}}
+
+
+def _judged(cases: Iterable[Case], answers: Mapping[str, Answer], options: Mapping[str, Any]) -> dict[str, Judged]:
+    return {case.id: judge(case, answers[case.id], answered=bool(options["answer"])) for case in cases}
+
+
+def _digest(cases: Sequence[Case]) -> str:
+    text = json.dumps([asdict(case) for case in cases], sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _claim(folder: Path, about: dict[str, Any]) -> None:
+    """Make the folder this run's, or see that it is.  Raises InputError when it is another's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / ABOUT
+    if not file.exists():
+        _write(file, json.dumps(about, ensure_ascii=False, indent=1))
+        return
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        other = [name for name, value in about.items() if found.get(name) != value]
+    except (ValueError, AttributeError):
+        other = [ABOUT]
+    if other:
+        raise InputError(
+            f"The folder holds another run: {', '.join(other)} differ", fix="Give another folder", folder=folder
+        )
+
+
+def _read_answers(folder: Path) -> dict[str, Answer]:
+    """Answers that are there, of a finished or an unfinished run; failed questions are asked again."""
+    done: dict[str, Answer] = {}
+    for name in (ANSWERS, _PART):
+        if (folder / name).exists():
+            done |= _parse((folder / name).read_text(encoding="utf-8"))
+    return {id: answer for id, answer in done.items() if "error" not in answer}
+
+
+def _parse(text: str) -> dict[str, Answer]:
+    """Answers by id; a last line that a kill cut short is passed over."""
+    answers = [json.loads(line) for line in text.split("\n")[:-1] if line]
+    return {str(answer["id"]): answer for answer in answers}
+
+
+def _reopened(part: Path, answers: Iterable[Answer]) -> IO[str]:
+    _write(part, "".join(map(_line, answers)))
+    return part.open("a", encoding="utf-8")
+
+
+def _append(part: IO[str], answer: Answer) -> None:
+    part.write(_line(answer))
+    part.flush()
+
+
+def _line(answer: Answer) -> str:
+    return json.dumps(answer, ensure_ascii=False) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
