@@ -9,16 +9,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from imagerag_assets import __version__, cli_evaluate, cli_options, cli_run
+from imagerag_assets import __version__, cli_evaluate, cli_export, cli_options, cli_run
 from imagerag_assets import cli_render as render
 from imagerag_assets.cli_options import Mode, PaperDivision, Retrieval, SearchPath
-from imagerag_assets.cli_run import Command, Debug, Json, command_of
+from imagerag_assets.cli_run import Command, Debug, Json, command_of, need_subcommand, remember
 from imagerag_assets.errors import InputError
 
 try:  # newer typers carry click inside
@@ -37,6 +36,7 @@ app.add_typer(encoders_app, name="encoders")
 app.add_typer(knowledge_app, name="knowledge")
 knowledge_app.add_typer(build_app, name="build")
 cli_evaluate.register(app)
+cli_export.register(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -51,35 +51,21 @@ def root(
     if version:
         print(cli_run.dump({"version": __version__}) if as_json else __version__)
         raise typer.Exit
-    _need_subcommand(ctx)
+    need_subcommand(ctx)
 
 
 @knowledge_app.callback(invoke_without_command=True)
 def knowledge(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
     """The knowledge bases of the slow path."""
-    _remember(ctx, as_json, debug)
-    _need_subcommand(ctx)
+    remember(ctx, as_json, debug)
+    need_subcommand(ctx)
 
 
 @build_app.callback(invoke_without_command=True)
 def build(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
     """Build a knowledge base."""
-    _remember(ctx, as_json, debug)
-    _need_subcommand(ctx)
-
-
-def _need_subcommand(ctx: typer.Context) -> None:
-    if ctx.invoked_subcommand is None:
-        with redirect_stdout(sys.stderr):  # typer prints the help itself
-            print(ctx.get_help())
-        raise InputError("There is no command", fix=f"Write: {ctx.command_path} COMMAND")
-
-
-def _remember(ctx: typer.Context, as_json: bool, debug: bool) -> Command:
-    """Options of a group of commands, for the command that follows."""
-    command = command_of(ctx, as_json, debug)
-    ctx.find_root().obj = (command.as_json, command.debug)
-    return command
+    remember(ctx, as_json, debug)
+    need_subcommand(ctx)
 
 
 @app.command()
@@ -194,7 +180,7 @@ def trace(
 @encoders_app.callback()
 def encoders(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
     """List the encoders, or choose the one in use."""
-    command = _remember(ctx, as_json, debug)
+    command = remember(ctx, as_json, debug)
     if ctx.invoked_subcommand is not None:
         return
     with command.working():

@@ -20,19 +20,21 @@ _COLOURS = {"ingested": "green", "skipped": "dim", "failed": "red", "ok": "green
 _SHORT = 12  # of a fingerprint
 
 
-def _group(*parts: RenderableType | None) -> RenderableType:
+def stacked(*parts: RenderableType | None) -> RenderableType:
+    """Parts below each other; None is left out."""
     from rich.console import Group
 
     return Group(*(part for part in parts if part is not None))
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
+    """A table of data; numbers stand on the right."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
     for column in columns:
-        number = column in ("patches", "seconds", "rows", "confidence", "score", "level")
+        number = column in ("patches", "seconds", "rows", "bytes", "answers", "confidence", "score", "level")
         table.add_column(column, justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
@@ -47,7 +49,8 @@ def _cell(value: object) -> str:
     return f"[{colour}]{text}[/]" if colour else text
 
 
-def _facts(facts: Mapping[str, object]) -> Table:
+def facts_of(facts: Mapping[str, object]) -> Table:
+    """Names and values; empty ones are left out."""
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
@@ -64,7 +67,7 @@ def ingest(document: Document) -> RenderableType:
     names = ("ingested", "skipped", "failed", "patches", "seconds")
     line = ", ".join(f"{_number(totals[name])} {name}" for name in names)
     failed = [f"[red]{plain(each['scene'])}[/]: {plain(each['error'])}" for each in scenes if each["error"]]
-    return _group(_table(("scene", "status", "patches", "seconds"), rows), f"[bold]{line}[/]", *failed)
+    return stacked(table_of(("scene", "status", "patches", "seconds"), rows), f"[bold]{line}[/]", *failed)
 
 
 def answer(document: Document) -> RenderableType:
@@ -82,8 +85,8 @@ def answer(document: Document) -> RenderableType:
         "milliseconds": round(document["timings_ms"].get("total", 0)),
     }
     columns = ("cue", "scene", "phrase", "confidence", "window (x0, y0, x1, y1)", "level")
-    table = _table(columns, cues) if cues else None
-    return _group(_facts(facts), table, f"[dim]imagerag trace {plain(document['answer_id'])}[/]")
+    table = table_of(columns, cues) if cues else None
+    return stacked(facts_of(facts), table, f"[dim]imagerag trace {plain(document['answer_id'])}[/]")
 
 
 def batch(document: Document) -> RenderableType:
@@ -104,10 +107,10 @@ def status(document: Document) -> RenderableType:
         (each["name"], each["alias"], _short(each["fingerprint"]), each["rows"]) for each in document["collections"]
     ]
     failures = [(each["scene"], each["error"]) for each in document.get("failures", ())]
-    return _group(
-        _facts(facts),
-        _table(("collection", "alias", "fingerprint", "rows"), rows) if rows else "no collections",
-        _table(("scene", "why it could not be ingested"), failures) if failures else None,
+    return stacked(
+        facts_of(facts),
+        table_of(("collection", "alias", "fingerprint", "rows"), rows) if rows else "no collections",
+        table_of(("scene", "why it could not be ingested"), failures) if failures else None,
         *(f"[yellow]{plain(problem)}[/]" for problem in document.get("problems", ())),
     )
 
@@ -118,19 +121,19 @@ def encoders(document: Document) -> RenderableType:
         ("*" if each["active"] else "", each["name"], each["parameters"], each["licence"], each["description"])
         for each in document["encoders"]
     ]
-    return _table(("", "encoder", "parameters", "licence", "description"), rows)
+    return table_of(("", "encoder", "parameters", "licence", "description"), rows)
 
 
 def encoder_in_use(document: Document) -> RenderableType:
     """Which encoder is in use now."""
     line = f"encoder in use: [bold]{plain(document['encoder'])}[/] (before: {plain(document['before'])})"
-    return _group(line, f"[yellow]{plain(document['note'])}[/]" if document["note"] else None)
+    return stacked(line, f"[yellow]{plain(document['note'])}[/]" if document["note"] else None)
 
 
 def knowledge(document: Document) -> RenderableType:
     """What was built."""
     hidden = ("knowledge", "left_out_pictures")
-    return _facts({name.removeprefix("dagster/"): value for name, value in document.items() if name not in hidden})
+    return facts_of({name.removeprefix("dagster/"): value for name, value in document.items() if name not in hidden})
 
 
 def trace(document: Document) -> RenderableType:
@@ -167,13 +170,13 @@ def demo(document: Document) -> RenderableType:
     columns = ("question", "answer", "expected", "path")
     rows = [[each.get(column) for column in columns] for each in document.get("answers", ())]
     facts = {name: value for name, value in document.items() if not isinstance(value, (dict, list))}
-    return _group(_table(columns, rows) if rows else None, _facts(facts))
+    return stacked(table_of(columns, rows) if rows else None, facts_of(facts))
 
 
 def doctor(document: Document) -> RenderableType:
     """Each check with its fix."""
     rows = [(each["status"], each["name"], each["detail"], each["fix"]) for each in document["checks"]]
-    return _table(("", "check", "found", "fix"), rows)
+    return table_of(("", "check", "found", "fix"), rows)
 
 
 def nothing(_: Document) -> RenderableType:

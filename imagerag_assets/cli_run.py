@@ -100,6 +100,21 @@ def command_of(ctx: typer.Context, as_json: bool, debug: bool) -> Command:
     return Command(as_json=as_json or before_json, debug=debug or before_debug)
 
 
+def remember(ctx: typer.Context, as_json: bool, debug: bool) -> Command:
+    """The options of a group of commands, kept for the command that follows."""
+    command = command_of(ctx, as_json, debug)
+    ctx.find_root().obj = (command.as_json, command.debug)
+    return command
+
+
+def need_subcommand(ctx: typer.Context) -> None:
+    """Raise InputError, after the help, where a group of commands was given without one."""
+    if ctx.invoked_subcommand is None:
+        with redirect_stdout(sys.stderr):  # typer prints the help itself
+            print(ctx.get_help())
+        raise InputError("There is no command", fix=f"Write: {ctx.command_path} COMMAND")
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console on the present standard output or error: 120 columns where the width is unknown."""
     from rich.console import Console

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -75,6 +76,17 @@ class Viewer:
             level += 1
         return Image.fromarray(reader.read(window, level)[0])
 
+    def patch_of_overview(self, scene_key: str, window: Window) -> Image.Image:
+        """The same window cut from the stored overview: coarse, but there without the scene's files."""
+        grid, overview = self.record(scene_key).grid, self.overview(scene_key)
+        across, down = overview.width / grid.width, overview.height / grid.height
+        left, top = int(window[0] * across), int(window[1] * down)
+        right, bottom = math.ceil(window[2] * across), math.ceil(window[3] * down)
+        picture = overview.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+        scale = _CUE_PX / 2 / max(picture.size)
+        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+        return picture.resize(size, Image.Resampling.BICUBIC) if scale > 1 else picture
+
     def _reader(self, scene_key: str) -> SceneReader:
         if scene_key not in self._readers:
             self._readers[scene_key] = open_reader(self._platform.settings, self.record(scene_key))
@@ -136,13 +148,14 @@ def store_evidence(
 
 
 def cue_pictures(viewer: Viewer, cues: Sequence[Cue]) -> tuple[dict[int, Image.Image], tuple[str, ...]]:
-    """The cues' pictures by rank, and a note for each that can no longer be read."""
+    """The cues' pictures by rank, and a note for each whose scene can no longer be read."""
     pictures, notes = {}, []
     for cue in cues:
         try:
             pictures[cue.rank] = viewer.patch(cue.scene, cue.window)
         except (RasterError, StoreError) as error:
-            notes.append(f"Cue {cue.rank} has no picture: {error}")
+            pictures[cue.rank] = viewer.patch_of_overview(cue.scene, cue.window)
+            notes.append(f"Cue {cue.rank} is shown as the overview has it: {error}")
     return pictures, tuple(notes)
 
 
