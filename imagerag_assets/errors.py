@@ -88,6 +88,10 @@ class FingerprintError(StoreError):
     """Stored and required versions differ."""
 
 
+class CheckError(ImageRAGError):
+    """A scene did not pass a check that what follows depends on."""
+
+
 class KnowledgeError(InputError):
     """A knowledge source is unusable."""
 

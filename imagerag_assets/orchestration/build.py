@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from imagerag_assets.orchestration.assets import ANSWER_ASSETS, KNOWLEDGE_ASSETS, SCENE_ASSETS
+from imagerag_assets.orchestration.checks import CHECKS
 from imagerag_assets.orchestration.jobs import JOBS
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, platform_resource, reporter_resource
 
@@ -29,6 +30,7 @@ def build_defs(
     resources = {PLATFORM: platform_resource(settings), REPORTER: reporter_resource()}
     return dg.Definitions(
         assets=[*SCENE_ASSETS, *KNOWLEDGE_ASSETS, *ANSWER_ASSETS],
+        asset_checks=CHECKS,
         jobs=JOBS,
         resources={**resources, **(resource_overrides or {})},
         executor=dg.in_process_executor,

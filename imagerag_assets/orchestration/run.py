@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef  # the only way to open an instance with overrides
 
-from imagerag_assets.errors import ImageRAGError, SettingsError, StoreError, UnknownEncoderError
+from imagerag_assets.errors import CheckError, ImageRAGError, SettingsError, StoreError, UnknownEncoderError
 from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
 from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.jobs import ASK, ASK_BATCH, INGEST, KNOWLEDGE
@@ -25,7 +25,7 @@ from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter
 from imagerag_assets.pipelines.embedding import Progress
 from imagerag_assets.pipelines.ingest import SceneResult, is_current, shard_key
 from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.scenes import clear_failure, describe, load_record, record_failure
+from imagerag_assets.pipelines.scenes import clear_failure, describe, find_failure, load_record, record_failure
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem, Scene
 from imagerag_assets.stores.shards import shard_info
@@ -193,7 +193,7 @@ class Runner:
 
         try:
             announce(self.platform, self.instance, scene)
-            if is_current(self.platform, scene):
+            if is_current(self.platform, scene) and not _failed_a_check(self.platform, key):
                 clear_failure(self.platform, key)
                 current = shard_key(self.platform, load_record(self.platform, key))
                 return result("skipped", shard_info(self.platform.store, current).rows, None)
@@ -268,6 +268,12 @@ class Runner:
             if isinstance(failure.__cause__, ImageRAGError):
                 raise failure.__cause__ from None
             raise
+
+
+def _failed_a_check(platform: Platform, scene_key: str) -> bool:
+    """Whether the scene failed a check when it was last run: that all parts are there does not make them right."""
+    failure = find_failure(platform, scene_key)
+    return failure is not None and failure.type == CheckError.__name__
 
 
 def _plain(config: dg.Config) -> dict[str, Any]:

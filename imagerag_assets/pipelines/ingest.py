@@ -210,11 +210,12 @@ def embed(
         folder=_scratch(platform, key),
     )
     counts = embed_parts(job, progress)
+    dropped, reused = sum(count.dropped for count in counts), sum(count.found for count in counts)
     parts = [job.part(count.index) for count in counts]
     try:
         dim = pq.read_schema(parts[0]).field("embedding").type.list_size
         with ShardWriter(platform.store, key, dim=dim, encoder=target.encoder, scratch=job.folder) as writer:
-            made = assemble(writer, parts)
+            made = assemble(writer, parts, dropped=dropped)
     except (StoreError, OSError, pa.ArrowException) as error:
         made = _find_shard(platform, key)  # another process may have finished the scene and cleared its parts
         if made is None:
@@ -223,7 +224,6 @@ def embed(
             message = f"A part of a shard cannot be read: {error}"
             raise StoreError(message, fix="Ingest the scene again", scene=scene_key) from error
     _clear_scratch(platform, key)
-    dropped, reused = sum(count.dropped for count in counts), sum(count.found for count in counts)
     return _embedded(made, started, dropped=dropped, supertiles=len(counts), reused=reused)
 
 

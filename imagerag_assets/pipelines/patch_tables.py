@@ -102,6 +102,18 @@ def patch_table(platform: Platform, scene_key: str, *, division: Division | None
     return _info(record, division, key, levels, to_embed, started)
 
 
+def count_patches(platform: Platform, record: SceneRecord, division: Division) -> int:
+    """Patches of a scene by its patch table, or by the division itself where there is no table of it.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    stored = _stored(platform, table_key(record.scene.scene_key, division))
+    if stored is None or stored.get("etag") != record.scene.etag:
+        return division.count(record.grid.width, record.grid.height)
+    return sum(int(count) for count in stored["levels"].values())
+
+
 # No CRS means longitude and latitude; no types, that any geometry may occur.
 _GEO = json.dumps(
     {

@@ -100,6 +100,11 @@ def overview_key(scene_key: str) -> str:
     return f"{SCENES}/{scene_key}/overview.jpg"
 
 
+def failure_key(scene_key: str) -> str:
+    """Object key of a scene's last failure."""
+    return f"{FAILURES}/{scene_key}.json"
+
+
 def save_record(platform: HasStore, record: SceneRecord, overview: NDArray[np.uint8]) -> None:
     """Store a record and its overview; the record last, so that where there is one there is the other.
 
@@ -189,7 +194,7 @@ def record_failure(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         item_href=item_href,
     )
-    platform.store.write_json(f"{FAILURES}/{scene_key}.json", failure.to_dict())
+    platform.store.write_json(failure_key(scene_key), failure.to_dict())
     return failure
 
 
@@ -199,7 +204,7 @@ def clear_failure(platform: HasStore, scene_key: str) -> None:
     Raises:
         StoreError: the store cannot be changed.
     """
-    platform.store.delete(f"{FAILURES}/{scene_key}.json")
+    platform.store.delete(failure_key(scene_key))
 
 
 def list_failures(platform: HasStore) -> list[Failure]:
@@ -208,15 +213,21 @@ def list_failures(platform: HasStore) -> list[Failure]:
     Raises:
         StoreError: the store cannot be read.
     """
-
-    def read(key: str) -> Failure | None:
-        try:
-            return Failure(**platform.store.read_json(key))
-        except (StoreError, TypeError):
-            return None
-
     keys = [key for key in platform.store.list(FAILURES) if key.endswith(".json")]
-    return [failure for failure in read_all(read, keys) if failure is not None]
+    found = read_all(lambda key: _read_failure(platform, key), keys)
+    return [failure for failure in found if failure is not None]
+
+
+def find_failure(platform: HasStore, scene_key: str) -> Failure | None:
+    """Why a scene could not be ingested when it was last tried; None where there is no such note, or no legible one."""
+    return _read_failure(platform, failure_key(scene_key))
+
+
+def _read_failure(platform: HasStore, key: str) -> Failure | None:
+    try:
+        return Failure(**platform.store.read_json(key))
+    except (StoreError, TypeError):
+        return None
 
 
 def describe(error: BaseException) -> str:

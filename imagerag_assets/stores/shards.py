@@ -31,6 +31,7 @@ VERSION = 1
 PREFIX = "embeddings"
 _META = b"imagerag"
 _ROW_GROUP = 8192
+_FEW_VALUES = ["scene_key", "modality", "level"]  # vectors and ids only grow with a dictionary
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
@@ -74,6 +75,8 @@ class ShardInfo:
     dim: int
     rows: int
     version: int
+    dropped: int | None = None
+    """Patches left out for lack of valid pixels; None: whoever wrote it did not say."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class ShardWriter:
         self._file = Path(self._folder.name) / "shard.parquet"
         self._schema = part_schema(dim).append(pa.field("geometry", pa.binary()))
         self._writer = pq.ParquetWriter(
-            self._file, self._schema, compression="zstd", use_dictionary=_dictionary_columns()
+            self._file, self._schema, compression="zstd", use_dictionary=_FEW_VALUES
         )
         self._waiting: list[pa.Table] = []
         self._bounds: list[NDArray[np.float64]] = []
@@ -137,14 +140,17 @@ class ShardWriter:
         if sum(each.num_rows for each in self._waiting) >= _ROW_GROUP:
             self._flush()
 
-    def commit(self) -> ShardInfo:
+    def commit(self, *, dropped: int | None = None) -> ShardInfo:
         """Finish the file and put it into the store, replacing a shard of the same key.
+
+        Args:
+            dropped: Patches of the scene that have no row, for lack of valid pixels.
 
         Raises:
             StoreError: the store does not take it.
         """
         self._flush()
-        info = ShardInfo(self._key, self._encoder, self._dim, self.rows, VERSION)
+        info = ShardInfo(self._key, self._encoder, self._dim, self.rows, VERSION, dropped)
         self._writer.add_key_value_metadata({_META.decode(): _info_json(info), "geo": self._geo_json()})
         self._writer.close()
         self._store.put_file(self._file, self._key.path)
@@ -160,9 +166,8 @@ class ShardWriter:
         table, self._waiting = pa.concat_tables(self._waiting), []
         bounds = np.column_stack([_floats(table, name) for name in ("west", "south", "east", "north")])
         geometry = box_geometries(bounds)
-        covered = shapely.total_bounds(geometry)
-        if np.isfinite(covered).all():
-            self._bounds.append(covered)
+        if any(each is not None for each in geometry):
+            self._bounds.append(shapely.total_bounds(geometry))
         table = table.append_column(self._schema.field("geometry"), pa.array(shapely.to_wkb(geometry), pa.binary()))
         self._writer.write_table(table, row_group_size=_ROW_GROUP)
 
@@ -173,11 +178,6 @@ class ShardWriter:
             bounds = np.array(self._bounds)
             column["bbox"] = [*bounds[:, :2].min(axis=0).tolist(), *bounds[:, 2:].max(axis=0).tolist()]
         return json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}})
-
-
-def _dictionary_columns() -> list[str]:
-    """Columns with few distinct values; vectors and ids only grow with a dictionary."""
-    return ["scene_key", "modality", "level"]
 
 
 def _floats(table: pa.Table, name: str) -> NDArray[np.float64]:
@@ -195,19 +195,20 @@ def _info_json(info: ShardInfo) -> str:
             "encoder": info.encoder,
             "dim": info.dim,
             "rows": info.rows,
+            "dropped": info.dropped,
         }
     )
 
 
-def assemble(writer: ShardWriter, parts: Iterable[Path]) -> ShardInfo:
-    """Stream parts, in the order given, into a shard and commit it.
+def assemble(writer: ShardWriter, parts: Iterable[Path], *, dropped: int | None = None) -> ShardInfo:
+    """Stream parts, in the order given, into a shard and commit it; `dropped` as in :meth:`ShardWriter.commit`.
 
     Raises:
         StoreError: a part cannot be read or does not fit; nothing was committed.
     """
     for part in parts:
         writer.append(read_part(part))
-    return writer.commit()
+    return writer.commit(dropped=dropped)
 
 
 def write_part(path: Path, table: pa.Table) -> None:
@@ -252,6 +253,23 @@ def read_shard(store: ObjectStore, key: ShardKey | str, *, columns: Sequence[str
     """A whole shard; for one that may be large use :func:`iter_batches`."""
     with _opened(store, key) as file:
         return file.read(columns=list(columns) if columns else None)
+
+
+def sample_rows(
+    store: ObjectStore, key: ShardKey | str, rows: int, *, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """At most `rows` rows, evenly spread over the row group in the middle, which is all that is read.
+
+    Raises:
+        StoreError: the shard is missing or damaged.
+    """
+    with _opened(store, key) as file:
+        names = list(columns) if columns else None
+        if not file.num_row_groups:
+            return file.read(columns=names)
+        table = file.read_row_group(file.num_row_groups // 2, columns=names)
+        chosen = np.linspace(0, table.num_rows - 1, min(rows, table.num_rows)).astype(np.int64)
+        return table.take(pa.array(chosen))
 
 
 def verify_shard(store: ObjectStore, key: ShardKey | str, fingerprint: str) -> ShardInfo:
@@ -317,7 +335,14 @@ def _info(file: pq.ParquetFile, path: str) -> ShardInfo:
     try:
         stored = json.loads(file.metadata.metadata[_META])
         key = ShardKey(stored["scene_key"], stored["division_key"], stored["fingerprint"], stored["etag"])
-        info = ShardInfo(key, stored["encoder"], int(stored["dim"]), int(stored["rows"]), int(stored["version"]))
+        info = ShardInfo(
+            key,
+            stored["encoder"],
+            int(stored["dim"]),
+            int(stored["rows"]),
+            int(stored["version"]),
+            stored.get("dropped"),
+        )
     except (KeyError, TypeError, ValueError):
         raise StoreError("Not a shard of this system", fix="Delete it and run: imagerag ingest", shard=path) from None
     if info.version != VERSION or info.rows != file.metadata.num_rows:

@@ -84,6 +84,7 @@ def test_an_uncommitted_shard_does_not_exist(store: ObjectStore, tmp_path: Path)
 
 def test_a_scene_without_usable_patches_has_an_empty_shard(store: ObjectStore) -> None:
     assert write(store).rows == 0
+    assert write(store, scene(1).slice(0, 0)).rows == 0
     assert shards.verify_shard(store, KEY, KEY.fingerprint).rows == 0
     assert shards.read_shard(store, KEY).num_rows == 0
     assert len(geopandas.read_parquet(store.url(KEY.path))) == 0
