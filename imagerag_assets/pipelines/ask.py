@@ -98,8 +98,8 @@ def ask(platform: Platform, question: Question, *, viewer: Viewer | None = None)
             "phrases": phrases_ms,
             "encode": 0.0,
             "search": 0.0,
-            **found.timings_ms,
             "verify": 0.0,
+            **found.timings_ms,
             "answer": answer_ms,
             "load": load_ms,
             "total": _since(started),
@@ -224,8 +224,9 @@ def _require_rows(platform: Platform, question: Question, collection: str) -> No
 def _find(platform: Platform, question: Question, analysis: Analysis, viewer: Viewer, collection: str) -> Retrieval:
     if question.mode == "imagerag":
         return retrieve(
-            platform, analysis, question.scope, path=question.path, top_k=question.top_k, collection=collection
-        )
+            platform, analysis, question.scope, path=question.path, top_k=question.top_k, collection=collection,
+            look=viewer,
+        )  # fmt: skip
     cues: tuple[Cue, ...] = ()
     if question.mode == "oracle" and question.roi:
         scene = question.scenes[0]

@@ -12,13 +12,15 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from imagerag_assets.errors import RasterError, StoreError
 from imagerag_assets.pipelines.embedding import open_reader
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.scenes import SceneRecord, load_record, overview_key
-from imagerag_assets.raster.geo import window_feature
+from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox, window_feature
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.retrieval.types import Cue
 
@@ -86,6 +88,23 @@ class Viewer:
         scale = _CUE_PX / 2 / max(picture.size)
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
         return picture.resize(size, Image.Resampling.BICUBIC) if scale > 1 else picture
+
+    def size(self, scene_key: str) -> tuple[int, int]:
+        """(width, height) of the scene in native pixels."""
+        grid = self.record(scene_key).grid
+        return grid.width, grid.height
+
+    def read(self, scene_key: str, window: Window, level: int) -> NDArray[np.uint8]:
+        """A native pixel window at a level, uint8 (h, w, 3), as `patch_embeddings` saw it.
+
+        Raises:
+            RasterError: the scene's file cannot be read any more.
+        """
+        return self._reader(scene_key).read(window, level)[0]
+
+    def bbox(self, scene_key: str, window: Window) -> tuple[float, float, float, float] | None:
+        """(west, south, east, north) in degrees of a native pixel window; None without a place."""
+        return pixel_window_to_lonlat_bbox(self.record(scene_key).grid, window)
 
     def _reader(self, scene_key: str) -> SceneReader:
         if scene_key not in self._readers:

@@ -46,9 +46,18 @@ class Calibration:
     """Least confidence of a cue of the slow path."""
     data: str
     """What it was fitted on, for a person."""
+    second: Head | None = None
+    """Weights after the second look of the fast path; None: those of `fast`."""
+    second_minimum: float | None = None
+    """Least confidence after the second look; None: `threshold`."""
     background: int = BACKGROUND_VERSION
     version: str = "uncalibrated"
     """``uncalibrated``, or the first 16 digits of the content's sha256."""
+
+    @property
+    def second_threshold(self) -> float:
+        """Least confidence of a cue of the fast path that was looked at again."""
+        return self.threshold if self.second_minimum is None else self.second_minimum
 
     def to_json(self) -> bytes:
         """The stored form."""
@@ -191,7 +200,14 @@ def _with_threshold(head: Head, confidence: Floats, truth: NDArray[np.bool_], pr
 
 
 def assemble(
-    fast: Fit, slow: Fit | None, *, fingerprint: str, division: str, data: str, scale: float = DEFAULT_SCALE
+    fast: Fit,
+    slow: Fit | None,
+    *,
+    fingerprint: str,
+    division: str,
+    data: str,
+    scale: float = DEFAULT_SCALE,
+    second: Fit | None = None,
 ) -> Calibration:
     """A calibration of fitted heads, with its version; without a slow fit the generic slow head is kept."""
     draft = Calibration(
@@ -203,6 +219,8 @@ def assemble(
         slow=slow.head if slow else GENERIC.slow,
         slow_threshold=slow.threshold if slow else GENERIC.slow_threshold,
         data=data,
+        second=second.head if second else None,
+        second_minimum=second.threshold if second else None,
         version="",
     )
     return replace(draft, version=hashlib.sha256(draft.to_json()).hexdigest()[:16])

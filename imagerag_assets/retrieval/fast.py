@@ -7,7 +7,7 @@ Thresholds and the choice among cues are in `retrieve.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from imagerag_assets.retrieval.background import applies, background_vectors
 from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.scoring import Floats, Head, features
+from imagerag_assets.retrieval.second_look import Scorer
 from imagerag_assets.retrieval.suppress import suppress
 from imagerag_assets.retrieval.types import Cue, Deps, PathName
 from imagerag_assets.stores.milvus import VectorStore
@@ -55,6 +56,8 @@ class Found:
     encode_ms: float = 0.0
     search_ms: float = 0.0
     notes: tuple[str, ...] = ()
+    scorers: dict[str, Scorer] = field(default_factory=dict)
+    """How each phrase's candidates were scored, for a second look at them."""
 
 
 def neighbours(
@@ -71,11 +74,25 @@ def neighbours(
     return found
 
 
-def phrase_features(
-    phrase_mask: NDArray[np.bool_], near: Neighbours, background: NDArray[np.float32], scale: float
-) -> NDArray[np.float64]:
-    """Features, float64 (n, 2), of a phrase's neighbours against the background that applies to it."""
-    return features(near.scores, near.embeddings @ background[phrase_mask].T, scale)
+def phrase_scorers(deps: Deps, phrases: Sequence[str], calibration: Calibration) -> dict[str, Scorer]:
+    """How embeddings are scored for each phrase, against the background that applies to it.
+
+    Raises:
+        EncoderError: a phrase cannot be embedded.
+    """
+    queries, background = deps.encoder.encode_texts(phrases), background_vectors(deps.encoder)
+
+    def scorer(query: NDArray[np.float32], against: NDArray[np.float32]) -> Scorer:
+        def score(seen: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            alike = (seen @ query).astype(np.float64)
+            return alike, features(alike, seen @ against.T, calibration.scale)
+
+        return Scorer(score, calibration.second or calibration.fast)
+
+    masks = applies(phrases, deps.sentences)
+    return {
+        phrase: scorer(query, background[mask]) for phrase, query, mask in zip(phrases, queries, masks, strict=True)
+    }
 
 
 def suppressed_cues(near: Neighbours, values: Floats, head: Head, phrase: str, path: PathName) -> list[Cue]:
@@ -113,16 +130,14 @@ def search_fast(
     if not phrases:
         return Found({})
     start = perf_counter()
-    queries, background = deps.encoder.encode_texts(phrases), background_vectors(deps.encoder)
-    masks = applies(phrases, deps.sentences)
+    scorers = phrase_scorers(deps, phrases, calibration)
     encoded = perf_counter()
+    queries = deps.encoder.encode_texts(phrases)  # cached since the scorers were made
     found: dict[str, list[Cue]] = {}
-    for phrase, mask, near in zip(
-        phrases, masks, neighbours(deps.vectors, collection, queries, where, limit), strict=True
-    ):
-        values = phrase_features(mask, near, background, calibration.scale)
+    for phrase, near in zip(phrases, neighbours(deps.vectors, collection, queries, where, limit), strict=True):
+        _, values = scorers[phrase].score(near.embeddings)
         found[phrase] = suppressed_cues(near, values, calibration.fast, phrase, "fast")
-    return Found(found, 1000 * (encoded - start), 1000 * (perf_counter() - encoded))
+    return Found(found, 1000 * (encoded - start), 1000 * (perf_counter() - encoded), scorers=scorers)
 
 
 def ranked(cues: Sequence[Cue]) -> tuple[Cue, ...]:

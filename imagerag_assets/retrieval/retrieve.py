@@ -5,20 +5,26 @@ A cue below its path's threshold is never given: a wrong cue costs an answer mor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 
 from imagerag_assets.errors import FingerprintError
 from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS
 from imagerag_assets.retrieval.calibration import Calibration, load_calibration
 from imagerag_assets.retrieval.fast import CANDIDATES, CANDIDATES_ALL, Found, ranked, search_fast
 from imagerag_assets.retrieval.phrases import Analysis
+from imagerag_assets.retrieval.second_look import Look, Scorer, look_again
 from imagerag_assets.retrieval.slow import Reducer, open_knowledge, search_slow
 from imagerag_assets.retrieval.types import Cue, Deps, PathChoice, PathName, Retrieval
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 
 MAX_CUES_ALL = 24
 """Cues given where every occurrence matters: about what a multimodal LLM still takes as separate pictures."""
+WORTH_A_LOOK = 0.03
+"""Least confidence of a candidate that is looked at again: below it, moving its window does not make it pass."""
+
+Again = Callable[[Sequence[Cue], Scorer], tuple[list[Cue], tuple[str, ...]]]
 
 
 @dataclass
@@ -29,17 +35,25 @@ class _Search:
     notes: list[str] = field(default_factory=list)
     encode_ms: float = 0.0
     search_ms: float = 0.0
+    verify_ms: float = 0.0
     path: PathName = "none"
 
-    def add(self, found: Found, threshold: float, path: PathName) -> None:
+    def add(self, found: Found, threshold: float, path: PathName, again: Again | None) -> None:
         self.encode_ms += found.encode_ms
         self.search_ms += found.search_ms
         self.notes += found.notes
-        for phrase, cues in found.cues.items():
+        start = perf_counter()
+        for phrase, candidates in found.cues.items():
+            cues = candidates
+            if again is not None:
+                worth = [cue for cue in candidates if cue.confidence >= min(WORTH_A_LOOK, threshold)]
+                cues, notes = again(worth, found.scorers[phrase])
+                self.notes += notes
             good = [cue for cue in cues if cue.confidence >= threshold]
             if good:
                 self.passed[phrase] = good
                 self.path = path if self.path == "none" else self.path
+        self.verify_ms += 1000 * (perf_counter() - start)
 
 
 def retrieve(
@@ -52,6 +66,7 @@ def retrieve(
     collection: str = "patches",
     calibration: Calibration | None = None,
     reducer: Reducer = "mean",
+    look: Look | None = None,
 ) -> Retrieval:
     """Find the cues of a question.
 
@@ -67,6 +82,7 @@ def retrieve(
         collection: Name or alias of the patch collection.
         calibration: Default: that of the encoder and the collection's division (`calibration.load_calibration`).
         reducer: How the slow path makes prototypes.
+        look: Pixels for the second look at the best candidates; None: as IMAGERAG_SECOND_LOOK=0, there is none.
 
     Raises:
         FingerprintError: the collection or the calibration belongs to another encoder; with ``slow`` also the
@@ -83,12 +99,21 @@ def retrieve(
     minimum = deps.settings.min_confidence
     limit = CANDIDATES_ALL if analysis.wants_all else CANDIDATES
     search = _Search(notes=list(analysis.notes))
+    budget = deps.settings.second_look // len(analysis.phrases)
+
+    def look_closer(cues: Sequence[Cue], scorer: Scorer) -> tuple[list[Cue], tuple[str, ...]]:
+        assert look is not None
+        seen, notes = look_again(deps, look, cues, scorer, budget=budget)
+        return [each.cue for each in seen], notes
+
+    again = look_closer if look is not None and budget else None
     if path in ("auto", "fast"):
         found = search_fast(deps, analysis.phrases, where, collection=collection, calibration=used, limit=limit)
-        search.add(found, used.threshold if minimum is None else minimum, "fast")
+        threshold = used.threshold if again is None else used.second_threshold
+        search.add(found, threshold if minimum is None else minimum, "fast", again)
     if path in ("auto", "slow"):
         threshold = used.slow_threshold if minimum is None else minimum
-        _slow(deps, analysis, where, search, used, threshold, collection, reducer, limit, strict=path == "slow")
+        _slow(deps, analysis, where, search, used, threshold, collection, reducer, limit, again, strict=path == "slow")
     wanted = deps.settings.top_k if top_k is None else top_k
     cues = select(search.passed, analysis.phrases, MAX_CUES_ALL if analysis.wants_all else wanted, analysis.wants_all)
     missing = [phrase for phrase in analysis.phrases if phrase not in search.passed]
@@ -99,7 +124,7 @@ def retrieve(
         path=search.path,
         abstained=not cues,
         notes=tuple(search.notes),
-        timings_ms={"encode": search.encode_ms, "search": search.search_ms},
+        timings_ms={"encode": search.encode_ms, "search": search.search_ms, "verify": search.verify_ms},
     )
 
 
@@ -113,6 +138,7 @@ def _slow(
     collection: str,
     reducer: Reducer,
     limit: int,
+    again: Again | None,
     *,
     strict: bool,
 ) -> None:
@@ -135,7 +161,7 @@ def _slow(
             deps, missing, where, knowledge=knowledge, collection=collection, calibration=calibration,
             reducer=reducer, limit=limit,
         )  # fmt: skip
-        search.add(found, threshold, "slow-labels" if name == "labels" else "slow-captions")
+        search.add(found, threshold, "slow-labels" if name == "labels" else "slow-captions", again)
 
 
 def select(

@@ -18,7 +18,8 @@ from imagerag_assets.knowledge.types import PROTOTYPE, Current, KnowledgeKind, r
 from imagerag_assets.retrieval.background import SAME_THING
 from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.fast import CANDIDATES, Found, Neighbours, neighbours, suppressed_cues
-from imagerag_assets.retrieval.scoring import features
+from imagerag_assets.retrieval.scoring import Floats, features
+from imagerag_assets.retrieval.second_look import Scorer
 from imagerag_assets.retrieval.types import Cue, Deps, PathName
 from imagerag_assets.stores.milvus_filter import Filter
 
@@ -118,6 +119,7 @@ def search_slow(
     sentences = deps.sentences.encode(list(phrases))
     encoded = perf_counter()
     cues: dict[str, list[Cue]] = {}
+    scorers: dict[str, Scorer] = {}
     notes = []
     for phrase, sentence in zip(phrases, sentences, strict=True):
         prototypes, against = phrase_prototypes(deps, knowledge, phrase, sentence, reducer)
@@ -125,8 +127,9 @@ def search_slow(
             notes.append(f"No {knowledge.kind.removeprefix('knowledge_')} of the knowledge base match {phrase!r}")
             continue
         near, values = prototype_neighbours(deps, prototypes, against, where, collection, calibration, limit)
+        scorers[phrase] = prototype_scorer(prototypes, against, calibration)
         cues[phrase] = suppressed_cues(near, values, calibration.slow, phrase, _KINDS[knowledge.kind].path)
-    return Found(cues, 1000 * (encoded - start), 1000 * (perf_counter() - encoded), tuple(notes))
+    return Found(cues, 1000 * (encoded - start), 1000 * (perf_counter() - encoded), tuple(notes), scorers)
 
 
 def phrase_prototypes(
@@ -238,7 +241,7 @@ def prototype_neighbours(
     queries = np.stack([prototype.vector for prototype in prototypes])
     found = neighbours(deps.vectors, collection, queries, where, limit)
     values = [
-        slow_features(near, prototype, against, calibration.scale)
+        slow_features(near.embeddings, near.scores, prototype, against, calibration.scale)
         for prototype, near in zip(prototypes, found, strict=True)
     ]
     rows = [row for near in found for row in near.rows]
@@ -252,14 +255,42 @@ def prototype_neighbours(
     return Neighbours(tuple(rows[index] for index in order), embeddings, scores), merged[order]
 
 
+def prototype_scorer(
+    prototypes: Sequence[Prototype], against: NDArray[np.float32], calibration: Calibration
+) -> Scorer:
+    """How embeddings are scored against the prototype each fits best."""
+
+    def score(seen: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        alike = np.stack([(seen @ prototype.vector).astype(np.float64) for prototype in prototypes])
+        values = np.stack(
+            [
+                slow_features(seen, scores, prototype, against, calibration.scale)
+                for prototype, scores in zip(prototypes, alike, strict=True)
+            ]
+        )
+        best = np.stack([calibration.slow.logit(each) for each in values]).argmax(axis=0)
+        each_one = np.arange(len(seen))
+        return alike[best, each_one], values[best, each_one]
+
+    return Scorer(score, calibration.slow)
+
+
 def slow_features(
-    near: Neighbours, prototype: Prototype, against: NDArray[np.float32], scale: float
+    seen: NDArray[np.float32], scores: Floats, prototype: Prototype, against: NDArray[np.float32], scale: float
 ) -> NDArray[np.float64]:
-    """Features, float64 (n, 2): capped margin over other prototypes, and similarity relative to an exemplar's."""
+    """Features, float64 (n, 2): capped margin over other prototypes, and similarity relative to an exemplar's.
+
+    Args:
+        seen: Embeddings, (n, dim).
+        scores: (n,), their cosines with the prototype.
+        prototype: What they are compared with.
+        against: Prototypes of everything else, (b, dim).
+        scale: As in `scoring.features`.
+    """
     if len(against) == 0:  # nothing else is known: no margin, only likeness
-        likeness = (near.scores - prototype.coherence) * scale
+        likeness = (np.asarray(scores, dtype=np.float64) - prototype.coherence) * scale
         return np.stack([np.zeros_like(likeness), likeness], axis=1)
-    values = features(near.scores, near.embeddings @ against.T, scale, reference=prototype.coherence)
+    values = features(scores, seen @ against.T, scale, reference=prototype.coherence)
     values[:, 0] = np.minimum(values[:, 0], MARGIN_CAP)
     return values
 

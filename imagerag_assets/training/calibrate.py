@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import ImageRAGError, InputError
-from imagerag_assets.retrieval.background import applies, background_vectors
 from imagerag_assets.retrieval.calibration import (
     DEFAULT_SCALE,
     GENERIC,
@@ -32,9 +31,11 @@ from imagerag_assets.retrieval.calibration import (
     fit,
     save_calibration,
 )
-from imagerag_assets.retrieval.fast import CANDIDATES, Neighbours, neighbours, phrase_features
+from imagerag_assets.retrieval.fast import CANDIDATES, Neighbours, neighbours, phrase_scorers, suppressed_cues
 from imagerag_assets.retrieval.phrases import analyse_question
+from imagerag_assets.retrieval.retrieve import WORTH_A_LOOK
 from imagerag_assets.retrieval.scoring import Head
+from imagerag_assets.retrieval.second_look import Look, crops_per_candidate, look_again
 from imagerag_assets.retrieval.slow import open_knowledge, phrase_prototypes, prototype_neighbours
 from imagerag_assets.retrieval.suppress import suppress
 from imagerag_assets.retrieval.types import Deps
@@ -106,21 +107,30 @@ def covers(windows: NDArray[np.integer], targets: Sequence[Sequence[float]]) -> 
     return np.asarray((shared / area >= COVERED).any(axis=1), dtype=bool)
 
 
-def fast_samples(deps: Deps, targets: Sequence[Target], *, collection: str, scale: float) -> Samples:
-    """Judge the fast path's candidates of each target.
+def fast_samples(
+    deps: Deps, targets: Sequence[Target], *, collection: str, calibration: Calibration, look: Look | None = None
+) -> Samples:
+    """Judge the fast path's candidates of each target; with `look`, as they are after the second look.
 
     Raises:
         StoreError, EncoderError: as the retrieval.
     """
-    phrases = list(dict.fromkeys(target.phrase for target in targets))
-    masks = dict(zip(phrases, applies(phrases, deps.sentences), strict=True))
-    background = background_vectors(deps.encoder)
+    scorers = phrase_scorers(deps, list(dict.fromkeys(target.phrase for target in targets)), calibration)
     judged = []
     for target in targets:
-        query = deps.encoder.encode_texts([target.phrase])
+        query, scorer = deps.encoder.encode_texts([target.phrase]), scorers[target.phrase]
         (near,) = neighbours(deps.vectors, collection, query, Filter().scene_in([target.scene]), CANDIDATES)
-        values = phrase_features(masks[target.phrase], near, background, scale)
-        judged.append(_judge(near, values, GENERIC.fast, target))
+        _, values = scorer.score(near.embeddings)
+        if look is None:
+            judged.append(_judge(near, values, calibration.fast, target))
+            continue
+        cues = suppressed_cues(near, values, calibration.fast, target.phrase, "fast")[:CANDIDATES_JUDGED]
+        cues = [cue for cue in cues if cue.confidence >= WORTH_A_LOOK]
+        budget = sum(crops_per_candidate(cue.level) for cue in cues)
+        seen = [(each.features, each.cue.window) for each in look_again(deps, look, cues, scorer, budget=budget)[0]]
+        features = np.array([value for value, _ in seen if value is not None]).reshape(-1, 2)
+        windows = np.array([window for value, window in seen if value is not None], dtype=np.int64).reshape(-1, 4)
+        judged.append(Samples(features, covers(windows, target.windows)))
     return _together(judged)
 
 
@@ -153,17 +163,27 @@ def calibrate(
     collection: str = "patches",
     scale: float = DEFAULT_SCALE,
     precision: float | None = None,
+    look: Look | None = None,
 ) -> tuple[Calibration, list[str]]:
     """Fit the calibration of the active encoder and the collection's division; with it, lines for a person.
+
+    Without `look` nothing is fitted for the second look.
 
     Raises:
         InputError: too few hits or misses.
         FingerprintError: the collection is another encoder's.
     """
     meta = deps.vectors.verify(collection, deps.encoder.fingerprint)
-    fast = fast_samples(deps, targets, collection=collection, scale=scale)
+    start = replace(GENERIC, scale=scale)
+    fast = fast_samples(deps, targets, collection=collection, calibration=start)
     fitted = fit(fast.features, fast.hits, precision=precision)
     told = [f"fast: {fast.summary}; {_told(fitted)}"]
+    second_fit: Fit | None = None
+    if look is not None:
+        start = replace(start, fast=fitted.head)
+        second = fast_samples(deps, targets, collection=collection, calibration=start, look=look)
+        second_fit = fit(second.features, second.hits, precision=precision)
+        told.append(f"second look: {second.summary}; {_told(second_fit)}")
     slow_fit: Fit | None = None
     slow = slow_samples(deps, targets, collection=collection, calibration=GENERIC)
     if slow is None or not slow.hits.any() or slow.hits.all():
@@ -172,7 +192,13 @@ def calibrate(
         slow_fit = fit(slow.features, slow.hits, precision=precision)
         told.append(f"slow: {slow.summary}; {_told(slow_fit)}")
     made = assemble(
-        fitted, slow_fit, fingerprint=deps.encoder.fingerprint, division=meta.division, data=data, scale=scale
+        fitted,
+        slow_fit,
+        fingerprint=deps.encoder.fingerprint,
+        division=meta.division,
+        data=data,
+        scale=scale,
+        second=second_fit,
     )
     return made, told
 
@@ -187,11 +213,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--precision", type=float, help="least precision wanted; default: best F1")
     parser.add_argument("--out", type=Path, help="file to write; default: the installation's object store")
     given = parser.parse_args(arguments)
+    from imagerag_assets.pipelines.evidence import Viewer
     from imagerag_assets.pipelines.platform import Platform
 
     try:
         targets = read_targets(_lines(given.questions))
-        with Platform(load_settings()) as platform:
+        with Platform(load_settings()) as platform, Viewer(platform) as viewer:
             made, told = calibrate(
                 platform,
                 targets,
@@ -199,6 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 collection=given.collection,
                 scale=given.scale,
                 precision=given.precision,
+                look=viewer,
             )
             where = str(given.out) if given.out else save_calibration(platform.store, made)
         if given.out:

@@ -53,7 +53,7 @@ def test_fast_path_ranks_and_suppresses(world: World) -> None:
     assert [cue.rank for cue in found.cues] == [1, 2]
     assert found.path == "fast"
     assert not found.abstained
-    assert set(found.timings_ms) == {"encode", "search"}
+    assert set(found.timings_ms) == {"encode", "search", "verify"}
 
 
 def test_a_cue_as_json_of_the_contract(world: World) -> None:

@@ -1,0 +1,151 @@
+"""The second look, on painted scenes and an encoder that sees how much of a patch is red."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from imagerag_assets.errors import RasterError
+from imagerag_assets.retrieval.scoring import Head, features
+from imagerag_assets.retrieval.second_look import Scorer, Window, crops_per_candidate, look_again
+from imagerag_assets.retrieval.types import Cue
+
+SIZE = 2048
+BACKGROUND = np.array([[0.0, 1.0]], dtype=np.float32)
+
+
+@dataclass
+class RedEncoder:
+    """A patch's vector turns from the second axis to the first as its middle half fills with red."""
+
+    dim: int = 2
+    encoded: int = 0
+
+    def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.encoded += len(images)
+        quarter = images.shape[1] // 4
+        middle = images[:, quarter : 3 * quarter, quarter : 3 * quarter, 0] / 255
+        turn = middle.mean(axis=(1, 2)) * np.pi / 2
+        return np.stack([np.sin(turn), np.cos(turn)], axis=1).astype(np.float32)
+
+
+@dataclass
+class PaintedLook:
+    """Scenes as arrays; a scene that is not there cannot be read."""
+
+    scenes: dict[str, NDArray[np.uint8]]
+    reads: list[tuple[str, Window, int]] = field(default_factory=list)
+
+    def size(self, scene_key: str) -> tuple[int, int]:
+        return SIZE, SIZE
+
+    def read(self, scene_key: str, window: Window, level: int) -> NDArray[np.uint8]:
+        if scene_key not in self.scenes:
+            raise RasterError("gone", href=scene_key)
+        self.reads.append((scene_key, window, level))
+        x0, y0, x1, y1 = window
+        assert 0 <= x0 < x1 <= SIZE and 0 <= y0 < y1 <= SIZE
+        step = 1 << level
+        return self.scenes[scene_key][y0:y1:step, x0:x1:step]
+
+    def bbox(self, scene_key: str, window: Window) -> tuple[float, float, float, float]:
+        return tuple(float(value) for value in window)  # type: ignore[return-value]
+
+
+def painted(*boxes: Window) -> NDArray[np.uint8]:
+    picture = np.zeros((SIZE, SIZE, 3), np.uint8)
+    for x0, y0, x1, y1 in boxes:
+        picture[y0:y1, x0:x1, 0] = 255
+    return picture
+
+
+def cue(x: int, y: int, side: int = 256, *, scene: str = "a", level: int = 0, confidence: float = 0.5) -> Cue:
+    window = (x, y, x + side, y + side)
+    return Cue(f"{scene}:pyramid:{level}:{y}:{x}", scene, window, None, level, "red", 0.5, confidence, 0, "fast")
+
+
+def red() -> Scorer:
+    def score(seen: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return seen[:, 0].astype(np.float64), features(seen[:, 0], seen @ BACKGROUND.T, 40.0)
+
+    return Scorer(score, Head(margin=1.0, score=0.0, bias=0.0))
+
+
+def again(look: PaintedLook, cues: Sequence[Cue], budget: int = 1000) -> tuple[list[Any], tuple[str, ...], RedEncoder]:
+    encoder = RedEncoder()
+    seen, notes = look_again(SimpleNamespace(encoder=encoder), look, cues, red(), budget=budget)  # type: ignore[arg-type]
+    return seen, notes, encoder
+
+
+def middle(window: Window) -> tuple[float, float]:
+    return (window[0] + window[2]) / 2, (window[1] + window[3]) / 2
+
+
+def test_the_window_moves_onto_the_object_and_keeps_the_patch() -> None:
+    look = PaintedLook({"a": painted((530, 560, 730, 760))})
+    (seen,), _, _ = again(look, [cue(512, 512)])
+    assert middle(seen.cue.window) == (pytest.approx(630, abs=40), pytest.approx(660, abs=40))
+    assert seen.cue.patch_id == "a:pyramid:0:512:512"
+    assert seen.cue.bbox == tuple(map(float, seen.cue.window))
+    assert seen.cue.confidence > 0.9
+    assert seen.features is not None and seen.features.shape == (2,)
+
+
+def test_two_windows_that_each_saw_half_become_one() -> None:
+    look = PaintedLook({"a": painted((412, 520, 612, 720))})
+    (seen,), _, _ = again(look, [cue(256, 512), cue(512, 512, confidence=0.4)])
+    assert middle(seen.cue.window)[0] == pytest.approx(512, abs=70)
+
+
+def test_two_objects_side_by_side_stay_two() -> None:
+    look = PaintedLook({"a": painted((284, 540, 484, 740), (540, 540, 740, 740))})
+    seen, _, _ = again(look, [cue(256, 512), cue(512, 512)])
+    assert len(seen) == 2
+
+
+def test_what_is_not_there_loses_confidence() -> None:
+    (seen,), _, _ = again(PaintedLook({"a": painted()}), [cue(512, 512, confidence=0.9)])
+    assert seen.cue.confidence < 0.01
+
+
+def test_a_coarse_candidate_is_looked_at_finer() -> None:
+    look = PaintedLook({"a": painted((560, 580, 800, 820))})
+    (seen,), _, encoder = again(look, [cue(512, 512, 512, level=1)])
+    assert seen.cue.level == 0
+    assert seen.cue.window[2] - seen.cue.window[0] == 256
+    assert middle(seen.cue.window) == (pytest.approx(680, abs=70), pytest.approx(700, abs=70))
+    assert encoder.encoded == crops_per_candidate(1) == 18
+    assert [level for _, _, level in look.reads] == [1, 0]
+
+
+@pytest.mark.parametrize("x", [0, SIZE - 256])
+def test_windows_stay_inside_the_scene(x: int) -> None:
+    look = PaintedLook({"a": painted((x, 0, x + 256, 256))})
+    (seen,), _, _ = again(look, [cue(x, 0)])
+    assert seen.cue.window[0] >= 0 and seen.cue.window[2] <= SIZE and seen.cue.window[1] >= 0
+
+
+def test_the_budget_holds_and_the_rest_is_left_out() -> None:
+    look = PaintedLook({"a": painted((512, 512, 768, 768))})
+    seen, _, encoder = again(look, [cue(512, 512), cue(1024, 512), cue(1536, 512)], budget=20)
+    assert encoder.encoded == 18
+    assert len(seen) == 2
+
+
+def test_a_scene_that_is_gone_keeps_its_cues_and_says_so() -> None:
+    look = PaintedLook({"a": painted((512, 512, 768, 768))})
+    seen, notes, _ = again(look, [cue(0, 0, scene="b", confidence=0.7), cue(512, 512)])
+    kept = next(each for each in seen if each.cue.scene == "b")
+    assert kept.cue == cue(0, 0, scene="b", confidence=0.7)
+    assert kept.features is None
+    assert len(notes) == 1 and "b" in notes[0]
+
+
+def test_nothing_to_look_at() -> None:
+    assert again(PaintedLook({}), [])[:2] == ([], ())
