@@ -107,10 +107,12 @@ def status(document: Document) -> RenderableType:
         (each["name"], each["alias"], _short(each["fingerprint"]), each["rows"]) for each in document["collections"]
     ]
     failures = [(each["scene"], each["error"]) for each in document.get("failures", ())]
+    removed = [(each["scene"], each["source"], each["at"]) for each in document.get("removed", ())]
     return stacked(
         facts_of(facts),
         table_of(("collection", "alias", "fingerprint", "rows"), rows) if rows else "no collections",
         table_of(("scene", "why it could not be ingested"), failures) if failures else None,
+        table_of(("scene that left its source (imagerag purge)", "source", "noticed"), removed) if removed else None,
         *(f"[yellow]{plain(problem)}[/]" for problem in document.get("problems", ())),
     )
 

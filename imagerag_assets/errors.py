@@ -13,13 +13,16 @@ class ImageRAGError(Exception):
     Args:
         message: What is wrong, in one line, without a full stop.
         fix: What the person can do, in one line; may be empty.
+        transient: The same attempt may succeed later, as nothing is wrong with the input: the network, a server that is
+            down or overloaded.  Only such errors are worth repeating.
         ids: What it is about, e.g. ``scene="T07HFE"``, ``href="s3://..."``; shown in the message, kept as attributes.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, fix: str = "", **ids: object) -> None:
+    def __init__(self, message: str, *, fix: str = "", transient: bool = False, **ids: object) -> None:
         self.message, self.fix, self.ids = _one_line(message), _one_line(fix), ids
+        self.transient = transient
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -27,11 +30,13 @@ class ImageRAGError(Exception):
         return f"{self.message}{about}" + (f". {self.fix}" if self.fix else "")
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.message, self.fix, self.ids)
+        return _rebuild, (type(self), self.message, self.fix, self.transient, self.ids)
 
 
-def _rebuild(cls: type[ImageRAGError], message: str, fix: str, ids: dict[str, object]) -> ImageRAGError:
-    return cls(message, fix=fix, **ids)
+def _rebuild(
+    cls: type[ImageRAGError], message: str, fix: str, transient: bool, ids: dict[str, object]
+) -> ImageRAGError:
+    return cls(message, fix=fix, transient=transient, **ids)
 
 
 def _one_line(text: str) -> str:
@@ -50,6 +55,10 @@ class SettingsError(InputError):
 
 class SourceError(InputError):
     """A source (catalog, bucket, API) cannot be reached, read or understood."""
+
+
+class RepeatedPagesError(SourceError):
+    """An API gives pages again that it gave before, and would do so for ever."""
 
 
 class QuestionError(InputError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import threading
 from collections.abc import Iterable
 from functools import lru_cache
@@ -304,6 +305,54 @@ def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple
     return f"Cannot be read ({detail[:200]})", "Check that it can be opened from this machine"
 
 
+_TRANSIENT_NAMES = {
+    "BrokenPipeError",
+    "ClientConnectorError",
+    "ClientOSError",
+    "ClientPayloadError",
+    "ConnectTimeout",
+    "ConnectTimeoutError",
+    "ConnectionAbortedError",
+    "ConnectionClosedError",
+    "ConnectionError",
+    "ConnectionRefusedError",
+    "ConnectionResetError",
+    "ConnectionTimeoutError",
+    "EndpointConnectionError",
+    "FSTimeoutError",
+    "HTTPClientError",
+    "IncompleteRead",
+    "ReadTimeout",
+    "ReadTimeoutError",
+    "ResponseStreamingError",
+    "ServerDisconnectedError",
+    "ServerTimeoutError",
+    "SocketTimeoutError",
+    "TimeoutError",
+}
+_TRANSIENT_CODES = {"429", "500", "502", "503", "504"} | {
+    "InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException",
+}  # fmt: skip
+# GDAL has no classes for these: what libcurl and /vsicurl/ say of a network or a server in trouble.
+_TRANSIENT_TEXT = re.compile(
+    r"HTTP (?:response|error) code ?: ?(?:429|5\d\d)|SlowDown|could not (?:resolve|connect)|failed to connect"
+    r"|connection (?:refused|reset|timed out)|timed? ?out|operation too slow",
+    re.IGNORECASE,
+)
+
+
+def is_transient(error: BaseException, url: str) -> bool:
+    """Whether reading or writing `url` again may succeed: the network or the server failed, not the request.
+
+    Of a local file nothing is transient.
+    """
+    if not is_remote(url):
+        return False
+    if {type(each).__name__ for each in _chain(error)} & _TRANSIENT_NAMES or _error_codes(error) & _TRANSIENT_CODES:
+        return True
+    return any(_TRANSIENT_TEXT.search(str(each)) for each in _chain(error))
+
+
 def _chain(error: BaseException | None) -> Iterable[BaseException]:
     seen: list[BaseException] = []
     while error is not None and all(error is not each for each in seen):
@@ -318,6 +367,7 @@ def _error_codes(error: BaseException) -> set[str]:
         response = getattr(each, "response", None)
         if isinstance(response, dict):
             codes.add(str(response.get("Error", {}).get("Code", "")))
+            codes.add(str(response.get("ResponseMetadata", {}).get("HTTPStatusCode", "")))
         status = getattr(each, "status", None)
         if isinstance(status, int):
             codes.add(str(status))

@@ -37,9 +37,13 @@ class Settings(BaseSettings):
     s3_anonymous: bool = Field(False, description="Read public buckets without credentials")
 
     # Sources and imagery
+    sources_file: Path | None = Field(None, description="TOML file of watched sources; default HOME/sources.toml")
     asset_keys: tuple[str, ...] = Field((), description="Asset keys to take imagery from, in order; default: found")
     band_names: tuple[str, ...] = Field((), description="Three band or common names shown as red, green, blue")
     stretch_percentiles: tuple[float, float] = Field((2.0, 98.0), description="Display limits of non-uint8 imagery")
+
+    # Operation
+    webhook_url: str | None = Field(None, description="Where events (failed runs, ...) are POSTed as JSON", repr=False)
 
     # Division
     division: DivisionName = Field("pyramid", description="How scenes are cut into patches")
@@ -92,6 +96,10 @@ class Settings(BaseSettings):
     @property
     def registry_file(self) -> Path:
         return self.encoders_file or self.home / "encoders.toml"
+
+    @property
+    def watched_sources_file(self) -> Path:
+        return self.sources_file or self.home / "sources.toml"
 
     @property
     def active_encoder_file(self) -> Path:

@@ -1,6 +1,6 @@
-"""How an expected error looks in Dagster: one line as the run's failure, no traceback of ours to read.
+"""How an error looks in Dagster: one line as the run's failure, and repeated only if it may pass by itself.
 
-Only the translation lives here.
+Only the translation and the policy of repeating live here.  See https://docs.dagster.io/guides/build/ops/op-retries
 """
 
 from __future__ import annotations
@@ -12,18 +12,22 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from imagerag_assets.errors import ImageRAGError, StoreError
-from imagerag_assets.pipelines.scenes import record_failure
+from imagerag_assets.pipelines.scenes import describe, record_failure
 
 if TYPE_CHECKING:
     from imagerag_assets.pipelines.platform import Platform
 
 
+RETRY = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+"""Of every step: only what `failures` lets through as transient is tried again, after about 2, 6 and 14 s."""
+
+
 @contextmanager
 def failures(platform: Platform, *, scene_key: str | None = None, item_href: str | None = None) -> Iterator[None]:
-    """Turn an ImageRAGError into a Dagster failure, and note it with the scene it is about.
+    """Turn an error into a Dagster failure, and note it with the scene it is about.
 
     Raises:
-        dagster.Failure: with the error as its cause.
+        dagster.Failure: with the error as its cause; the step may be repeated if the error is transient.
     """
     try:
         yield
@@ -31,10 +35,12 @@ def failures(platform: Platform, *, scene_key: str | None = None, item_href: str
         if scene_key is not None and not isinstance(error, dg.Failure):
             with suppress(StoreError):  # the store may be what failed; the run shows the error in any case
                 record_failure(platform, scene_key, error, item_href=item_href)
-        if not isinstance(error, ImageRAGError):
+        if isinstance(error, dg.Failure):
             raise
+        if not isinstance(error, ImageRAGError):  # a mistake of ours: the traceback is below, repeating would not help
+            raise dg.Failure(description=describe(error), allow_retries=False) from error
         metadata: dict[str, str] = {"error": type(error).__name__, "message": error.message}
         if error.fix:
             metadata["fix"] = error.fix
         metadata |= {name: str(value)[:500] for name, value in error.ids.items()}
-        raise dg.Failure(description=str(error), metadata=metadata, allow_retries=False) from error
+        raise dg.Failure(description=str(error), metadata=metadata, allow_retries=error.transient) from error

@@ -7,12 +7,15 @@ See https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from imagerag_assets.errors import StoreError, UnknownSceneError
-from imagerag_assets.stac.keys import is_scene_key
+from imagerag_assets.pipelines.removal import clear_removed
+from imagerag_assets.pipelines.scenes import SOURCES
+from imagerag_assets.stac.keys import clash, folded, is_scene_key
 from imagerag_assets.stac.types import Scene
 
 if TYPE_CHECKING:
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
 
 SCENES_NAME = "scenes"
 SCENES = dg.DynamicPartitionsDefinition(name=SCENES_NAME)
-SOURCES = "sources"
 
 
 def announce(platform: Platform, instance: dg.DagsterInstance, scene: Scene) -> None:
@@ -28,13 +30,30 @@ def announce(platform: Platform, instance: dg.DagsterInstance, scene: Scene) -> 
 
     Raises:
         StoreError: the store does not take the entry, or the scene's key is no scene key (Dagster takes any text).
+        ItemError: the key differs from another partition's only by case.
     """
-    if not is_scene_key(scene.scene_key):
-        raise StoreError(f"{scene.scene_key!r} is not a scene key", fix="Give the item another id")
-    if find_announced(platform, scene.scene_key) != scene:
-        platform.store.write_json(_entry(scene.scene_key), scene.to_dict())
-    if not instance.has_dynamic_partition(SCENES_NAME, scene.scene_key):
-        instance.add_dynamic_partitions(SCENES_NAME, [scene.scene_key])
+    announce_all(platform, instance, [scene])
+
+
+def announce_all(platform: Platform, instance: dg.DagsterInstance, scenes: Sequence[Scene]) -> None:
+    """As :func:`announce`, for many: Dagster's keys are listed once at most."""
+    new: list[str] = []
+    for scene in scenes:
+        if not is_scene_key(scene.scene_key):
+            raise StoreError(f"{scene.scene_key!r} is not a scene key", fix="Give the item another id")
+        if not instance.has_dynamic_partition(SCENES_NAME, scene.scene_key):
+            new.append(scene.scene_key)
+    if new:
+        taken = {folded(key): key for key in [*new, *instance.get_dynamic_partitions(SCENES_NAME)]}
+        for key in new:
+            if taken[folded(key)] != key:
+                raise clash(key, taken[folded(key)])
+    for scene in scenes:
+        if find_announced(platform, scene.scene_key) != scene:
+            platform.store.write_json(_entry(scene.scene_key), scene.to_dict())
+        clear_removed(platform, scene.scene_key)
+    if new:
+        instance.add_dynamic_partitions(SCENES_NAME, new)
 
 
 def announced(platform: Platform, scene_key: str) -> Scene:

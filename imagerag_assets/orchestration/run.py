@@ -46,6 +46,8 @@ concurrency:
   pools:
     granularity: run
     default_limit: 1
+freshness:
+  enabled: true
 """
 # Steps of runs in our own process write to the terminal, as any command does.
 _NO_CAPTURE = {
@@ -143,6 +145,7 @@ class Runner:
 
         return build_defs(
             settings=self.settings,
+            sources=(),  # nothing is watched from here
             resource_overrides={PLATFORM: shared_platform(self.platform), REPORTER: reporter_resource(report)},
         )
 
@@ -265,7 +268,7 @@ class Runner:
                 asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
             )
         except dg.Failure as failure:
-            if isinstance(failure.__cause__, ImageRAGError):
+            if isinstance(failure.__cause__, Exception):
                 raise failure.__cause__ from None
             raise
 

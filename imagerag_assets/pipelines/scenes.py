@@ -25,6 +25,8 @@ from imagerag_assets.stac.types import Scene
 from imagerag_assets.stores.objects import ObjectStore
 
 SCENES, FAILURES = "scenes", "failures"
+SOURCES = "sources"
+"""Folder of what partition keys stand for: a validated item each."""
 _JPEG_QUALITY = 88
 _READS = 16  # objects read at once: they are small and may be far away
 

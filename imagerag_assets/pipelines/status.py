@@ -10,6 +10,7 @@ from typing import Any
 
 from imagerag_assets.errors import EncoderError, ImageRAGError
 from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.pipelines.removal import list_removed
 from imagerag_assets.pipelines.scenes import find_record, list_failures, list_records, read_all
 from imagerag_assets.stores.shards import ShardKey, list_shards
 
@@ -20,7 +21,8 @@ def status(platform: Platform) -> dict[str, Any]:
     Returns:
         ``scenes``: number of registered scenes; ``stale``: number of these without embeddings, as they are now, by the
         active encoder and division, and ``stale_scenes`` their keys; ``collections``: name, alias (or None), kind,
-        division, fingerprint, rows; ``encoder``: name and fingerprint (None if it cannot be had); ``failures``; and
+        division, fingerprint, rows; ``encoder``: name and fingerprint (None if it cannot be had); ``failures``;
+        ``removed``: scenes that left their source and still answer until they are purged; and
         ``problems``: lines about parts that could not be asked.
 
     Raises:
@@ -38,6 +40,7 @@ def status(platform: Platform) -> dict[str, Any]:
         "collections": _collections(platform, problems),
         "encoder": {"name": platform.settings.active_encoder, "fingerprint": fingerprint},
         "failures": [failure.to_dict() for failure in list_failures(platform)],
+        "removed": [mark.to_dict() for mark in list_removed(platform)],
         "problems": problems,
     }
 

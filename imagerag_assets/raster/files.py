@@ -28,7 +28,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from imagerag_assets.errors import RasterError
-from imagerag_assets.objects_fs import gdal_path, is_remote
+from imagerag_assets.objects_fs import gdal_path, is_remote, is_transient
 from imagerag_assets.raster.types import Grid
 
 # Scenes without georeferencing are supported, and a note says so.
@@ -282,6 +282,7 @@ def failures(href: str, verb: str) -> Iterator[None]:
         cause = error.__cause__ or error
         detail = str(cause).split("\n", 1)[0].replace(gdal_path(href), "the file")
         raise RasterError(f"image cannot be {verb} ({detail[:200]})", href=href,
+                          transient=is_transient(error, href),
                           fix="Check that the file exists, is readable and complete") from error  # fmt: skip
 
 

@@ -127,7 +127,9 @@ class SceneReader:
                         decibels=first.is_complex,
                     )
                 except RasterError as error:
-                    raise RasterError(error.message, fix=error.fix, href=first.href) from None
+                    raise RasterError(
+                        error.message, fix=error.fix, transient=error.transient, href=first.href
+                    ) from None
             return self._render
 
     def read(self, window: Window, level: int = 0, *, out_shape: tuple[int, int] | None = None) -> Picture:

@@ -5,41 +5,67 @@ Only the conversation with the API lives here; items come back as JSON, to be va
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pystac_client
+from pystac_client.conformance import ConformanceClasses
 from pystac_client.exceptions import APIError
 from requests.exceptions import RequestException
 
-from imagerag_assets.errors import SourceError
+from imagerag_assets.errors import RepeatedPagesError, SourceError
+from imagerag_assets.objects_fs import is_transient
 
 _PAGE = 100
 _TIMEOUT_S = 60
 _HASHED_KEY = re.compile(r"-[0-9a-f]{12}$")
 
 
+@dataclass(frozen=True)
+class Since:
+    """Which items are worth looking at again."""
+
+    updated: datetime
+    """Ones updated since then, where the API filters by that."""
+    acquired: datetime | None
+    """Else ones acquired since then; None: all."""
+
+
 def search_api(
-    url: str, collections: frozenset[str], scenes: frozenset[str], limit: int | None
+    url: str,
+    collections: frozenset[str],
+    scenes: frozenset[str] = frozenset(),
+    limit: int | None = None,
+    *,
+    since: Since | None = None,
+    everything: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Items of an API, page by page as they are consumed.
+    """Items of an API, page by page as they are consumed; the oldest update first, where the API sorts.
+
+    An item that comes twice, because the pages shifted between two requests, is passed over.
 
     Args:
         url: The landing page.
         collections: Search these collections; may be empty where `scenes` or `limit` bounds the search.
         scenes: Search for these scene keys or item ids; items that only look alike may come too.
         limit: About how many items will be consumed.
+        since: Leave out what is older.
+        everything: Search the whole API if nothing else bounds the search.
 
     Raises:
         SourceError: the API cannot be reached, refuses the search, or would be read as a whole.
+        RepeatedPagesError: it gave a page that has nothing new; all before were given.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an API that forgets to declare a conformance class still works
             client = pystac_client.Client.open(url, timeout=_TIMEOUT_S)
-            if not (collections or scenes or limit):
+            if not (collections or scenes or limit or everything):
                 names = ", ".join(collection.id for collection in client.get_collections())
                 raise SourceError(
                     f"An API is searched by collection; it has: {names[:400] or 'none'}",
@@ -47,12 +73,19 @@ def search_api(
                     source=url,
                 )
             search = client.search(
-                method="GET" if not _posts(client) else "POST",
+                method="POST" if _posts(client) else "GET",
                 collections=sorted(collections) or None,
                 ids=_ids(client, collections, scenes) or None,
                 limit=min(limit or _PAGE, _PAGE),
+                **(_newer(client, since) if since is not None or everything else {}),
             )
-        yield from search.items_as_dicts()
+        seen: set[str] = set()
+        for page in search.pages_as_dicts():
+            fresh = {name: item for item in page["features"] if (name := _name(item)) not in seen}
+            if not fresh:
+                raise RepeatedPagesError("The API gives the same page again", fix="Report it to the API", source=url)
+            seen.update(fresh)
+            yield from fresh.values()
     except SourceError:
         raise
     except (APIError, RequestException, NotImplementedError, KeyError, TypeError, ValueError) as error:
@@ -61,8 +94,34 @@ def search_api(
         raise SourceError(
             "Cannot connect to the API" if unreachable else f"The API refused the search ({detail})",
             fix="Check the URL, the network and the collections",
+            transient=unreachable or is_transient(error, url) or str(getattr(error, "status_code", ""))[:1] == "5",
             source=url,
         ) from error
+
+
+def _newer(client: pystac_client.Client, since: Since | None) -> dict[str, Any]:
+    """Arguments of a search for what is new, as far as the API can tell."""
+    options: dict[str, Any] = {}
+    if client.conforms_to(ConformanceClasses.SORT):
+        options["sortby"] = "+properties.updated"
+    if since is None:
+        return options
+    if client.conforms_to(ConformanceClasses.FILTER):
+        moment = since.updated.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        if _posts(client):
+            options["filter"] = {"op": ">=", "args": [{"property": "updated"}, {"timestamp": moment}]}
+        else:
+            options["filter"] = f"updated >= TIMESTAMP('{moment}')"
+    elif since.acquired is not None:
+        options["datetime"] = f"{since.acquired.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z/.."
+    return options
+
+
+def _name(item: Any) -> str:
+    """What makes an item another one: its collection and id, where it has an id."""
+    if isinstance(item, dict) and item.get("id"):
+        item = [item.get("collection"), item["id"]]
+    return json.dumps(item, sort_keys=True, default=str)
 
 
 def _posts(client: pystac_client.Client) -> bool:

@@ -8,11 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
 from imagerag_assets.errors import SourceError
-from imagerag_assets.objects_fs import absolute_href, explain_failure, filesystem, is_http, is_remote, is_s3
+from imagerag_assets.objects_fs import (
+    absolute_href,
+    explain_failure,
+    filesystem,
+    is_http,
+    is_remote,
+    is_s3,
+    is_transient,
+)
 from imagerag_assets.settings import Settings
 
 _SUFFIXES = (".json", ".geojson")
@@ -91,7 +100,7 @@ def read_document(href: str, settings: Settings) -> Document:
 def failure(error: BaseException, href: str, settings: Settings) -> SourceError:
     """The one-line error for whatever a file system raised."""
     message, fix = explain_failure(error, href, settings)
-    return SourceError(message, fix=fix, href=href)
+    return SourceError(message, fix=fix, transient=is_transient(error, href), href=href)
 
 
 def parse(data: bytes, href: str) -> dict[str, Any]:
@@ -131,8 +140,27 @@ def is_folder(href: str, settings: Settings) -> bool:
         raise failure(error, href, settings) from error
 
 
+@dataclass(frozen=True)
+class Version:
+    """What a listing tells of a document."""
+
+    token: str
+    """Changes when the document does."""
+    updated: datetime | None
+    """Aware, UTC."""
+
+
 def list_documents(folder: str, settings: Settings) -> list[str]:
     """Addresses of the JSON documents in a folder or below a prefix, at any depth, sorted.
+
+    Raises:
+        SourceError: the folder is missing or cannot be reached.
+    """
+    return list(list_versions(folder, settings))
+
+
+def list_versions(folder: str, settings: Settings) -> dict[str, Version]:
+    """As :func:`list_documents`, each with its version; no document is read.
 
     Raises:
         SourceError: the folder is missing or cannot be reached.
@@ -145,11 +173,20 @@ def list_documents(folder: str, settings: Settings) -> list[str]:
     except Exception as error:  # see read_document
         raise failure(error, folder, settings) from error
     scheme = folder.split("://", 1)[0] + "://" if is_remote(folder) else ""
-    return sorted(
-        scheme + name
-        for name, info in found.items()
+    return {
+        scheme + name: _version(info)
+        for name, info in sorted(found.items())
         if name.lower().endswith(_SUFFIXES) and (info.get("size") or 0) <= _LARGEST_LISTED
-    )
+    }
+
+
+def _version(info: dict[str, Any]) -> Version:
+    """From fsspec's description of an S3 object or of a local file."""
+    updated = info.get("LastModified") or info.get("mtime")
+    if isinstance(updated, float | int):
+        updated = datetime.fromtimestamp(updated, UTC)
+    token = str(info.get("ETag") or "").strip('"') or f"{info.get('size')}-{info.get('mtime')}"
+    return Version(token, updated if isinstance(updated, datetime) else None)
 
 
 def read_documents(hrefs: Sequence[str], settings: Settings) -> Iterator[tuple[str, Document | SourceError]]:

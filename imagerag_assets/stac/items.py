@@ -12,13 +12,21 @@ import re
 import stat
 from collections.abc import Iterator
 from copy import deepcopy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pystac
 
 from imagerag_assets.errors import ItemError
-from imagerag_assets.objects_fs import absolute_href, explain_failure, filesystem, is_http, is_remote, note_version
+from imagerag_assets.objects_fs import (
+    absolute_href,
+    explain_failure,
+    filesystem,
+    is_http,
+    is_remote,
+    is_transient,
+    note_version,
+)
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.imagery import select_imagery
 from imagerag_assets.stac.keys import scene_key
@@ -28,6 +36,7 @@ _CURRENT_VERSIONS = re.compile(r"1\.[01]\.\d+")
 _SIGNATURE = re.compile(r"[?&](X-Amz-Signature|Signature|sig)=", re.IGNORECASE)
 #: Given to pystac, which refuses an item without any time; never shown.
 _PLACEHOLDER_TIME = "1970-01-01T00:00:00Z"
+_CLOCKS_DIFFER = timedelta(hours=1)
 
 
 def scene_from_item(
@@ -128,7 +137,10 @@ def _acquired_at(content: dict[str, Any], item: pystac.Item, notes: list[str]) -
         return None
     if moment is None:
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment > datetime.now(UTC) + _CLOCKS_DIFFER:
+        notes.append("The item's time is in the future")
+    return moment
 
 
 def _bbox(content: dict[str, Any], notes: list[str]) -> tuple[float, float, float, float] | None:
@@ -182,7 +194,7 @@ def _file_version(asset_key: str, href: str, scene: str, settings: Settings) -> 
     """
     if is_http(href) or href.startswith("/vsi"):
         return ""
-    ids = {"scene": scene, "asset": asset_key, "href": href}
+    ids: dict[str, Any] = {"scene": scene, "asset": asset_key, "href": href}
     try:
         version, size, is_file = _remote_version(href, settings) if is_remote(href) else _local_version(href)
     except FileNotFoundError as error:
@@ -191,7 +203,9 @@ def _file_version(asset_key: str, href: str, scene: str, settings: Settings) -> 
         raise ItemError(message, fix="Upload the file or correct its href", **ids) from error
     except Exception as error:  # fsspec, s3fs and botocore share no base class
         message, fix = explain_failure(error, href, settings)
-        raise ItemError(f"The file of an asset cannot be read: {message}", fix=fix, **ids) from error
+        raise ItemError(
+            f"The file of an asset cannot be read: {message}", fix=fix, transient=is_transient(error, href), **ids
+        ) from error
     if not is_file:
         raise ItemError("The href of an asset is a folder", fix="Name the file", **ids)
     if size == 0:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import unicodedata
+from typing import Any
 
 from imagerag_assets.errors import ItemError
 
@@ -36,6 +37,20 @@ def scene_key(collection: str | None, item_id: str) -> str:
         raise ItemError(f"The item id {problem}", fix="Give the item another id", id=repr(item_id)[:120])
     plain = f"{collection}.{item_id}" if collection else item_id
     return plain if is_scene_key(plain) else _safe(plain, json.dumps([collection or None, item_id]))
+
+
+def folded(key: str) -> str:
+    """What a key is where upper and lower case are the same, as in the file systems of many laptops."""
+    return key.lower()
+
+
+def clash(key: str, taken: str, **ids: Any) -> ItemError:
+    """The error for a second item whose key is, but for case, that of another one."""
+    message = "Two items have the same collection and id"
+    if key != taken:
+        message = "The id of an item differs from another one's only by upper and lower case"
+        ids = {"other": taken} | ids
+    return ItemError(message, fix="Give one of them another id", scene=key, **ids)
 
 
 def safe_key(text: object) -> str:

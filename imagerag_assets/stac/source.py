@@ -8,49 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from imagerag_assets.errors import ImageRAGError, ItemError, SourceError, UnknownSceneError
-from imagerag_assets.objects_fs import absolute_href, is_http, is_remote, join_href, local_path
+from imagerag_assets.errors import ImageRAGError, RepeatedPagesError, SourceError, UnknownSceneError
+from imagerag_assets.objects_fs import is_http, is_remote, join_href, local_path
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.api import search_api
 from imagerag_assets.stac.documents import (
     Document,
     Kind,
     is_folder,
-    kind_of,
     list_documents,
     read_document,
     read_documents,
 )
+from imagerag_assets.stac.found import Found, found_in, items_of, stem
 from imagerag_assets.stac.items import scene_from_item
-from imagerag_assets.stac.keys import safe_key, scene_key
+from imagerag_assets.stac.keys import clash, folded, safe_key
 from imagerag_assets.stac.types import FailedItem, Scene
 
-_ROOT_DOCUMENTS = ("catalog.json", "collection.json")
-
-
-@dataclass(frozen=True)
-class _Found:
-    """An item's JSON before validation."""
-
-    content: dict[str, Any]
-    href: str | None
-    base: str
-    parent_collection: str | None = None
-
-    @property
-    def collections(self) -> set[str]:
-        """The collection the item names and the one it was found in."""
-        return {name for name in (self.content.get("collection"), self.parent_collection) if isinstance(name, str)}
-
-    @property
-    def key(self) -> str:
-        collection = self.content.get("collection")
-        try:
-            return scene_key(collection if isinstance(collection, str) and collection else None, self.content.get("id"))  # type: ignore[arg-type]
-        except ItemError:
-            return safe_key(self.content.get("id"))
+ROOT_DOCUMENTS = ("catalog.json", "collection.json")
 
 
 @dataclass
@@ -64,7 +40,7 @@ class _Choice:
     chosen: int = 0
     failures: list[FailedItem] = field(default_factory=list)
 
-    def takes(self, found: _Found) -> bool:
+    def takes(self, found: Found) -> bool:
         self.seen_collections |= found.collections
         if self.collections and not self.collections & found.collections:
             return False
@@ -124,7 +100,7 @@ def find_scenes(
         UnknownSceneError: at the end, if a named scene was not in the source.
     """
     choice = _Choice(frozenset(collections), frozenset(scenes))
-    first_href: dict[str, str] = {}
+    first_seen: dict[str, tuple[str, str]] = {}
     yielded = 0
     if limit is not None and limit <= 0:
         return
@@ -135,7 +111,7 @@ def find_scenes(
                 continue
             result = found
         elif choice.takes(found):
-            result = _validated(found, source, settings, first_href)
+            result = _validated(found, source, settings, first_seen)
         else:
             continue
         yield result
@@ -145,31 +121,29 @@ def find_scenes(
     choice.check_all_found(source)
 
 
-def _validated(found: _Found, source: str, settings: Settings, first_href: dict[str, str]) -> Scene | FailedItem:
+def _validated(
+    found: Found, source: str, settings: Settings, first_seen: dict[str, tuple[str, str]]
+) -> Scene | FailedItem:
     here = found.href or found.base
     try:
         scene = scene_from_item(found.content, item_href=found.href, base=found.base, source=source, settings=settings)
-        if scene.scene_key in first_href:
-            raise ItemError(
-                "Two items have the same collection and id",
-                fix="Give one of them another id",
-                scene=scene.scene_key,
-                first=first_href[scene.scene_key],
-                second=here,
-            )
+        name = folded(scene.scene_key)
+        if name in first_seen:
+            first_key, first = first_seen[name]
+            raise clash(scene.scene_key, first_key, first=first, second=here)
     except ImageRAGError as error:
         return FailedItem(found.key, found.href, error)
-    first_href[scene.scene_key] = here
+    first_seen[name] = scene.scene_key, here
     return scene
 
 
-def _listed(source: str, settings: Settings, choice: _Choice, limit: int | None) -> Iterator[_Found | FailedItem]:
+def _listed(source: str, settings: Settings, choice: _Choice, limit: int | None) -> Iterator[Found | FailedItem]:
     if not source:
         raise SourceError("No source was given", fix="Give a path, an s3:// address or the URL of a STAC API")
     href = source if is_remote(source) else local_path(source)
     if is_folder(href, settings):
         documents = list_documents(href, settings)
-        root = next((join_href(href, name) for name in _ROOT_DOCUMENTS if join_href(href, name) in documents), None)
+        root = next((join_href(href, name) for name in ROOT_DOCUMENTS if join_href(href, name) in documents), None)
         if root is None:
             yield from _in_folder(href, documents, settings)
             return
@@ -178,27 +152,30 @@ def _listed(source: str, settings: Settings, choice: _Choice, limit: int | None)
     if document.kind is Kind.OTHER:
         raise SourceError("This JSON is not STAC", fix="Name a STAC document, a folder of them, or an API", href=href)
     if document.kind is Kind.API and is_http(href):
-        for content in search_api(href, choice.collections, choice.scenes, limit):
-            yield _found_in(content, base=href)
+        try:
+            for content in search_api(href, choice.collections, choice.scenes, limit):
+                yield found_in(content, base=href)
+        except RepeatedPagesError as error:  # what it gave once counts
+            yield FailedItem(safe_key(stem(href)), href, error)
         return
     yield from _walk(document, settings)
 
 
-def _in_folder(folder: str, documents: Sequence[str], settings: Settings) -> Iterator[_Found | FailedItem]:
+def _in_folder(folder: str, documents: Sequence[str], settings: Settings) -> Iterator[Found | FailedItem]:
     """The items below a folder; JSON that is not STAC is passed over, a document that is no JSON at all is reported."""
     found_any = False
     for href, document in read_documents(documents, settings):
         if isinstance(document, SourceError):
             found_any = True
-            yield FailedItem(safe_key(_stem(href)), href, document)
+            yield FailedItem(safe_key(stem(href)), href, document)
         elif document.kind in (Kind.ITEM, Kind.ITEMS):
             found_any = True
-            yield from _items_of(document, None)
+            yield from items_of(document, None)
     if not found_any:
         raise SourceError("There are no STAC items in this folder", fix="Check the path", href=folder)
 
 
-def _walk(root: Document, settings: Settings) -> Iterator[_Found | FailedItem]:
+def _walk(root: Document, settings: Settings) -> Iterator[Found | FailedItem]:
     """Every item below a document, depth first, in the order of the links; each document is read once."""
     visited = {root.href}
     waiting: list[tuple[Document | str, str | None]] = [(root, None)]
@@ -209,13 +186,13 @@ def _walk(root: Document, settings: Settings) -> Iterator[_Found | FailedItem]:
             if document.kind is Kind.OTHER:
                 raise SourceError("This JSON is not STAC", fix="Correct the link to it", href=document.href)
         except SourceError as error:
-            yield FailedItem(safe_key(_stem(str(target))), str(target), error)
+            yield FailedItem(safe_key(stem(str(target))), str(target), error)
             continue
         if document.kind is Kind.ITEM:
-            yield from _items_of(document, collection)
+            yield from items_of(document, collection)
             continue
         if document.kind is Kind.ITEMS:
-            yield from _items_of(document, collection)
+            yield from items_of(document, collection)
             links = document.links("next")
         else:
             is_collection = document.content.get("type") == "Collection" or "extent" in document.content
@@ -224,23 +201,3 @@ def _walk(root: Document, settings: Settings) -> Iterator[_Found | FailedItem]:
         fresh = [href for href in dict.fromkeys(links) if href not in visited]
         visited.update(fresh)
         waiting.extend((href, collection) for href in reversed(fresh))
-
-
-def _items_of(document: Document, collection: str | None) -> Iterator[_Found]:
-    if document.kind is Kind.ITEM:
-        yield _Found(document.content, document.href, document.href, collection)
-        return
-    for content in document.content["features"]:
-        if isinstance(content, dict) and kind_of(content) is Kind.ITEM:
-            yield _found_in(content, base=document.href, collection=collection)
-
-
-def _found_in(content: dict[str, Any], *, base: str, collection: str | None = None) -> _Found:
-    """An item that is part of a larger document: relative hrefs are resolved against its self link if it has one."""
-    own = Document(base, content).links("self")
-    href = absolute_href(own[0], base) if own else None
-    return _Found(content, href, href or base, collection)
-
-
-def _stem(href: str) -> str:
-    return href.rstrip("/").rsplit("/", 1)[-1].removesuffix(".json")

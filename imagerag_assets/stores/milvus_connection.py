@@ -122,6 +122,7 @@ def milvus_errors(verb: str, what: str) -> Iterator[None]:
             raise StoreError(
                 f"Milvus cannot be reached ({verb} {what})",
                 fix="Start it (imagerag dev) or correct IMAGERAG_MILVUS_URI and IMAGERAG_MILVUS_TOKEN",
+                transient=True,
             ) from error
         raise StoreError(f"Milvus could not {verb} {what}: {message}"[:500]) from error
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 from fsspec.implementations.local import LocalFileSystem
 
 from imagerag_assets.errors import StoreError
-from imagerag_assets.objects_fs import explain_failure, filesystem
+from imagerag_assets.objects_fs import explain_failure, filesystem, is_transient
 from imagerag_assets.settings import Settings
 
 _ASIDE = ".aside-"
@@ -155,7 +155,10 @@ class ObjectStore:
             if not _is_io(error):
                 raise
             what, fix = explain_failure(error, self._url, self._settings)
-            raise StoreError(f"Cannot {verb} an object: {what}", fix=fix, object=self.url(key)) from error
+            again = is_transient(error, self._url)
+            raise StoreError(
+                f"Cannot {verb} an object: {what}", fix=fix, transient=again, object=self.url(key)
+            ) from error
 
 
 def _is_io(error: Exception) -> bool:

@@ -11,13 +11,13 @@ from typing import Any
 
 import dagster as dg
 
-from imagerag_assets.orchestration.failures import failures
+from imagerag_assets.orchestration.failures import RETRY, failures
 from imagerag_assets.orchestration.partitions import SCENES, announced
 from imagerag_assets.orchestration.previews import inline_image, plain
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.pipelines import ingest
 from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.scenes import SceneRecord, load_record, overview_key
+from imagerag_assets.pipelines.scenes import SceneRecord, clear_failure, load_record, overview_key
 
 warnings.filterwarnings("ignore", message=r".*multi_observable_source_asset", category=dg.BetaWarning)
 
@@ -55,6 +55,7 @@ def encoder(platform: dg.ResourceParam[Platform]) -> Iterator[dg.ObserveResult]:
 
 @dg.asset(
     partitions_def=SCENES,
+    retry_policy=RETRY,
     code_version=CODE_VERSION,
     group_name="scenes",
     owners=OWNERS,
@@ -78,6 +79,7 @@ def scene(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform
 
 @dg.asset(
     partitions_def=SCENES,
+    retry_policy=RETRY,
     code_version=CODE_VERSION,
     deps=[scene],
     group_name="scenes",
@@ -107,6 +109,7 @@ def patch_table(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pl
 
 @dg.asset(
     partitions_def=SCENES,
+    retry_policy=RETRY,
     code_version=CODE_VERSION,
     deps=[patch_table, ENCODER],
     group_name="scenes",
@@ -150,6 +153,7 @@ def patch_embeddings(
 
 @dg.asset(
     partitions_def=SCENES,
+    retry_policy=RETRY,
     code_version=CODE_VERSION,
     deps=[patch_embeddings],
     group_name="scenes",
@@ -167,6 +171,7 @@ def patch_collection(
     with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
         result = ingest.index(platform, key)
         etag = load_record(platform, key).scene.etag
+        clear_failure(platform, key)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(f"{result.collection}:{etag}"),
         metadata={

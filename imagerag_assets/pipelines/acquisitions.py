@@ -1,0 +1,367 @@
+"""What is new in a watched source: the plan of one tick, and the full scan that finds what a tick cannot.
+
+A tick reads only documents that are new or have another version.  It requests at most so many scenes; the rest waits for
+the next one.  The full scan reads every item, so it sees changed imagery behind an unchanged item and items that are
+gone; it requests nothing, but leaves a report from which the next tick does.  Starting runs is the caller's part.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from imagerag_assets.errors import ItemError, StoreError
+from imagerag_assets.pipelines.ledger import FOLDER, Entry, Ledger, latest_ledger, load_ledger, save_ledger
+from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.pipelines.removal import clear_removed, list_removed, mark_removed
+from imagerag_assets.pipelines.scenes import SOURCES, describe, record_failure
+from imagerag_assets.pipelines.sources import WatchedSource
+from imagerag_assets.stac.api import Since
+from imagerag_assets.stac.keys import clash, folded
+from imagerag_assets.stac.listing import Listed, list_source, read_listed
+from imagerag_assets.stac.types import FailedItem, Scene
+
+_TICK_SECONDS = 20.0  # Dagster gives a sensor 60, listing included
+_READS = 64  # documents between two looks at the clock
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a tick goes on; small, as Dagster keeps one with every tick."""
+
+    updated: str | None = None
+    """The newest update seen, ISO 8601."""
+    id: str | None = None
+    """The document it was of."""
+    acquired: str | None = None
+    """The newest acquisition requested; for an API that does not filter by update."""
+    ledger: int = 0
+    """Number of the ledger that holds; 0: none yet."""
+    scan: str | None = None
+    """When the full scan was, whose report was taken up last."""
+
+    @classmethod
+    def parse(cls, text: str | None) -> Cursor:
+        """What :meth:`dumps` gave; anything else is a new beginning."""
+        try:
+            return cls(**json.loads(text or "{}"))
+        except (TypeError, ValueError):
+            return cls()
+
+    def dumps(self) -> str:
+        """As JSON."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True)
+class Request:
+    """A scene to ingest."""
+
+    scene: Scene
+    run_key: str
+    """One for each version of an item."""
+    why: str
+    """``new`` (or back again) or ``changed``."""
+
+
+@dataclass(frozen=True)
+class TickPlan:
+    """What one tick found."""
+
+    requests: tuple[Request, ...]
+    failed: tuple[FailedItem, ...]
+    """Items that cannot be used; recorded among the failures."""
+    cursor: str
+    """For the next tick; to be stored with the requests or not at all."""
+    listed: int
+    """Documents that were listed."""
+    waiting: int
+    """Documents known to be new or changed, left for the next tick."""
+    problems: tuple[str, ...] = ()
+    """Branches of the source that could not be read."""
+
+    @property
+    def reason(self) -> str:
+        """Why nothing is requested, or what is, in words."""
+        new = sum(request.why == "new" for request in self.requests)
+        parts = [f"{new} new and {len(self.requests) - new} changed scenes" if self.requests else "Nothing new"]
+        parts[0] += f" among {self.listed:,} documents"
+        if self.waiting:
+            parts.append(f"{self.waiting:,} wait for the next tick")
+        if self.failed:
+            parts.append(f"{len(self.failed)} cannot be used, first {describe(self.failed[0].error)}")
+        if self.problems:
+            parts.append(f"{len(self.problems)} branches cannot be read, first {self.problems[0]}")
+        return "; ".join(parts)
+
+
+@dataclass
+class _Tick:
+    """A tick at work."""
+
+    platform: Platform
+    source: WatchedSource
+    now: datetime
+    ledger: Ledger
+    taken: Callable[[], Iterable[str]]
+    listed: dict[str, None] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+    failed: list[FailedItem] = field(default_factory=list)
+    _owners: dict[str, tuple[str, str]] | None = None
+
+    @property
+    def owners(self) -> dict[str, tuple[str, str]]:
+        """Scene keys in use by anybody, without regard to case; gathered when the first new scene needs it."""
+        if self._owners is None:
+            self._owners = {folded(key): (key, "") for key in self.taken()} | self.ledger.owners()
+        return self._owners
+
+    def wants(self, each: Listed) -> bool:
+        """Whether a document has to be read: it is new, changed, or to be read again."""
+        entry = self.ledger.entries.get(each.ref)
+        if entry is None or entry.version is None:
+            return True
+        return bool(each.version) and each.version != entry.version
+
+    def may_retry(self, each: Listed) -> bool:
+        """Whether a document failed, so lately that its files may still be on their way; ever less often."""
+        entry = self.ledger.entries.get(each.ref)
+        if entry is None or not entry.failed:
+            return False
+        first, tried = datetime.fromisoformat(entry.first), datetime.fromisoformat(entry.tried)
+        since_change = self.now - max(first, each.updated or first)
+        return since_change < self.source.look_back and self.now - tried >= (tried - first) / 2
+
+    def take(self, each: Listed, results: list[Scene | FailedItem]) -> bool:
+        """Request what a document holds; False if not all fitted into the tick."""
+        entry = self.ledger.entries.setdefault(each.ref, Entry(first=self.now.isoformat()))
+        entry.failed, entry.version, entry.tried = False, each.version, self.now.isoformat()
+        for result in results:
+            scene = self._checked(each, result) if isinstance(result, Scene) else result
+            if isinstance(scene, FailedItem):
+                entry.failed = True
+                self.failed.append(scene)
+                record_failure(self.platform, scene.scene_key, scene.error, item_href=scene.item_href)
+            elif not entry.is_at(scene.scene_key, scene.etag):
+                if len(self.requests) >= self.source.max_new:
+                    entry.version = None
+                    return False
+                why = "changed" if entry.has(scene.scene_key) else "new"
+                self.requests.append(Request(scene, entry.request(scene.scene_key, scene.etag), why))
+        return True
+
+    def _checked(self, each: Listed, scene: Scene) -> Scene | FailedItem:
+        """The scene, unless another one has its key: of this source, or but for case of any."""
+        key, owner = self.owners.setdefault(folded(scene.scene_key), (scene.scene_key, each.ref))
+        moved = key == scene.scene_key and owner != each.ref and owner not in self.listed
+        if moved:  # its former document is gone, or it was ingested from elsewhere before
+            former = self.ledger.entries.get(owner)
+            if former is not None:
+                self.ledger.entries[each.ref].scenes[key] = former.scenes.pop(key)
+            self.owners[folded(key)] = (key, each.ref)
+        elif key != scene.scene_key or owner != each.ref:
+            error: ItemError = clash(scene.scene_key, key, first=owner or "another source", second=each.ref)
+            return FailedItem(scene.scene_key, scene.item_href, error)
+        return scene
+
+
+def plan_tick(
+    platform: Platform,
+    source: WatchedSource,
+    cursor: str | None,
+    *,
+    taken: Callable[[], Iterable[str]] = tuple,
+    now: datetime | None = None,
+    seconds: float = _TICK_SECONDS,
+) -> TickPlan:
+    """Look what is new in a source.  Starts nothing; failures are recorded, and the ledger is stored.
+
+    Args:
+        platform: The installation.
+        source: The watched source.
+        cursor: That of the last plan; None to look at everything anew.
+        taken: Scene keys in use, of all sources.
+        now: Default: the present time.
+        seconds: After the listing; no further document is read then, and the rest waits.
+
+    Raises:
+        SourceError: the source is down or is not STAC; the cursor stays good.
+        StoreError: the store cannot be read or written.
+    """
+    now = now or datetime.now(UTC)
+    before = Cursor.parse(cursor)
+    tick = _Tick(platform, source, now, load_ledger(platform, source.name, before.ledger), taken)
+    scan = _take_up_scan(platform, source, tick.ledger, before)
+    listing = list_source(
+        source.source,
+        platform.settings,
+        collections=source.collections,
+        since=None if scan != before.scan else _since(before, source),
+    )
+    fresh: list[Listed] = []
+    again: list[Listed] = []
+    for each in listing.listed:
+        tick.listed[each.ref] = None
+        if tick.wants(each):
+            fresh.append(each)
+        elif tick.may_retry(each):
+            again.append(each)
+        if not listing.whole and len(fresh) > source.max_new:
+            break
+    again.sort(key=lambda each: tick.ledger.entries[each.ref].tried)
+    deadline = time.monotonic() + seconds
+    done = _read(tick, fresh, deadline)
+    done += _read(tick, again[: source.max_new], deadline)
+    waiting = sum(tick.wants(each) for each in fresh)
+    changed = bool(done) or scan != before.scan
+    after = replace(_advanced(before, done, tick) if listing.ordered else before,
+                    ledger=before.ledger + changed, scan=scan)  # fmt: skip
+    if changed:
+        save_ledger(platform, source.name, after.ledger, tick.ledger)
+    return TickPlan(
+        requests=tuple(tick.requests),
+        failed=tuple(tick.failed),
+        cursor=after.dumps(),
+        listed=len(tick.listed),
+        waiting=waiting,
+        problems=tuple(str(problem) for problem in listing.problems),
+    )
+
+
+def _read(tick: _Tick, documents: list[Listed], deadline: float) -> list[Listed]:
+    """Read documents until the tick is full or its time is over; returns those that were read."""
+    done: list[Listed] = []
+    source = tick.source
+    while len(done) < len(documents) and time.monotonic() < deadline:
+        room = source.max_new - len(tick.requests)
+        if room <= 0:
+            break
+        chunk = documents[len(done) : len(done) + min(room, _READS)]
+        settings, collections = tick.platform.settings, source.collections
+        for each, results in read_listed(chunk, source.source, settings, collections=collections):
+            done.append(each)
+            if not tick.take(each, results):
+                return done
+    return done
+
+
+def _since(before: Cursor, source: WatchedSource) -> Since | None:
+    """What an API is asked for: what is newer than the cursor, and what may have come late."""
+    if before.updated is None:
+        return None
+    acquired = before.acquired and datetime.fromisoformat(before.acquired) - source.look_back
+    return Since(datetime.fromisoformat(before.updated) - source.look_back, acquired or None)
+
+
+def _advanced(before: Cursor, done: list[Listed], tick: _Tick) -> Cursor:
+    """The cursor at the newest update and acquisition of what was read; never in the future, never back."""
+    updates = [(each.updated.isoformat(), each.ref) for each in done if each.updated]
+    updated, ref = max([*updates, (before.updated or "", before.id or "")])
+    moments = [request.scene.acquired_at for request in tick.requests]
+    acquired = [moment.isoformat() for moment in moments if moment is not None and moment <= tick.now]
+    return replace(
+        before, updated=updated or None, id=ref or None, acquired=max([*acquired, before.acquired or ""]) or None
+    )
+
+
+# The full scan
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """What a full scan found."""
+
+    listed: int
+    scenes: int
+    changed: tuple[str, ...]
+    """Documents that the next ticks read: new, changed, or usable now."""
+    removed: tuple[str, ...]
+    """Scene keys of items that are gone."""
+    failed: int
+    problems: tuple[str, ...]
+    """Branches that could not be read: then nothing counts as removed."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return {
+            "listed": self.listed,
+            "scenes": self.scenes,
+            "changed": len(self.changed),
+            "removed": list(self.removed),
+            "failed": self.failed,
+            "problems": list(self.problems),
+        }
+
+
+def full_scan(
+    platform: Platform, source: WatchedSource, progress: Callable[[int, int, str], None] | None = None
+) -> ScanResult:
+    """Read every item of a source, mark scenes whose item is gone, and report the rest to the next tick.
+
+    Raises:
+        SourceError: the source is down or is not STAC; nothing was marked then.
+        StoreError: the store cannot be read or written.
+    """
+    ledger = latest_ledger(platform, source.name)
+    listing = list_source(source.source, platform.settings, collections=source.collections)
+    listed = list(listing.listed)
+    keys: set[str] = set()
+    changed: list[str] = []
+    failed = 0
+    read = read_listed(listed, source.source, platform.settings, collections=source.collections)
+    for number, (each, results) in enumerate(read, 1):
+        entry = ledger.entries.get(each.ref, Entry())
+        scenes = [result for result in results if isinstance(result, Scene)]
+        keys.update(result.scene_key for result in results)
+        failed += len(results) - len(scenes)
+        usable_now = entry.failed and len(scenes) == len(results)
+        if usable_now or any(not entry.is_at(scene.scene_key, scene.etag) for scene in scenes):
+            changed.append(each.ref)
+        if progress is not None and number % 100 == 0:
+            progress(number, len(listed), f"reading items of {source.name}")
+    removed = [] if listing.problems else _gone(ledger, {each.ref for each in listed}, keys)
+    report = {"at": datetime.now(UTC).isoformat(), "changed": changed, "removed": removed}
+    platform.store.write_json(_report_key(source), report)
+    for key in removed:
+        if platform.store.exists(f"{SOURCES}/{key}.json"):  # else it was purged already
+            mark_removed(platform, key, source=source.name)
+    for mark in list_removed(platform):
+        if mark.scene in keys:
+            clear_removed(platform, mark.scene)
+    problems = tuple(str(problem) for problem in listing.problems)
+    return ScanResult(len(listed), len(keys), tuple(changed), tuple(removed), failed, problems)
+
+
+def _gone(ledger: Ledger, refs: set[str], keys: set[str]) -> list[str]:
+    """Scenes whose item is in no document any more; a document that cannot be read is still there."""
+    return sorted(
+        key
+        for ref, entry in ledger.entries.items()
+        if not (entry.failed and ref in refs)
+        for key in entry.scenes
+        if entry.has(key) and key not in keys
+    )
+
+
+def _take_up_scan(platform: Platform, source: WatchedSource, ledger: Ledger, before: Cursor) -> str | None:
+    """Take up the report of the latest full scan, once; returns when that was."""
+    if not platform.store.exists(_report_key(source)):
+        return before.scan
+    report = platform.store.read_json(_report_key(source))
+    try:
+        at, changed, removed = str(report["at"]), set(report["changed"]), set(report["removed"])
+    except (KeyError, TypeError) as error:
+        raise StoreError(
+            f"The report of the full scan of {source.name} is damaged ({error})", fix="Delete it"
+        ) from None
+    if at != before.scan:
+        ledger.forget(changed, removed)
+    return at
+
+
+def _report_key(source: WatchedSource) -> str:
+    return f"{FOLDER}/{source.name}/full-scan.json"

@@ -1,0 +1,223 @@
+"""What a source holds, and which version of it, without reading the items: for looking again and again.
+
+A bucket prefix is listed, of a static catalog only the catalogs are read, an API is asked for what is new.  Reading the
+items that are worth it is here too; which these are is decided by `pipelines.acquisitions`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from imagerag_assets.errors import ImageRAGError, RepeatedPagesError, SourceError
+from imagerag_assets.objects_fs import is_http, is_remote, join_href, local_path
+from imagerag_assets.settings import Settings
+from imagerag_assets.stac.api import Since, search_api
+from imagerag_assets.stac.documents import (
+    Document,
+    Kind,
+    Version,
+    is_folder,
+    list_versions,
+    read_document,
+    read_documents,
+)
+from imagerag_assets.stac.found import Found, found_in, items_of, stem
+from imagerag_assets.stac.items import scene_from_item
+from imagerag_assets.stac.keys import safe_key
+from imagerag_assets.stac.source import ROOT_DOCUMENTS
+from imagerag_assets.stac.types import FailedItem, Scene
+
+_THREADS = 16  # items validated at once: each asks for the versions of its files, which may be far away
+_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A document (or an item of an API) that a source holds."""
+
+    ref: str
+    """Address of the document; of an API's item, its collection and id."""
+    version: str
+    """Changes when the document does; empty where only reading it can tell."""
+    updated: datetime | None
+    """When it was changed last, as far as is known; never in the future."""
+    collection: str | None = None
+    """The collection it was found in."""
+    document: Document | None = None
+    """Its content, where it came with the listing."""
+
+
+@dataclass
+class Listing:
+    """The documents of a source; iterate once."""
+
+    listed: Iterator[Listed]
+    whole: bool
+    """All that is known of the source is listed before the first item is given, the oldest first."""
+    ordered: bool = True
+    """So far the oldest update came first."""
+    problems: list[ImageRAGError] = field(default_factory=list)
+    """Branches that could not be read, filled while iterating: the listing is then not complete."""
+
+
+def list_source(
+    source: str, settings: Settings, *, collections: Sequence[str] = (), since: Since | None = None
+) -> Listing:
+    """List a source.  An API is asked page by page, as the listing is consumed.
+
+    Args:
+        source: As in :func:`imagerag_assets.stac.source.find_scenes`.
+        settings: How it is reached.
+        collections: An API is searched for these only; elsewhere only an item can tell, see :func:`read_listed`.
+        since: An API is asked for what is newer only.
+
+    Raises:
+        SourceError: the source cannot be reached or is not STAC.
+    """
+    href = source if is_remote(source) else local_path(source)
+    if is_folder(href, settings):
+        versions = list_versions(href, settings)
+        root = next((join_href(href, name) for name in ROOT_DOCUMENTS if join_href(href, name) in versions), None)
+        if root is None:
+            if not versions:
+                raise SourceError("There are no STAC items in this folder", fix="Check the path", href=href)
+            return Listing(iter(_sorted(_listed(name, version) for name, version in versions.items())), whole=True)
+        document = read_document(root, settings)
+    else:
+        document, versions = read_document(href, settings), None
+    if document.kind is Kind.OTHER:
+        raise SourceError("This JSON is not STAC", fix="Name a STAC document, a folder of them, or an API", href=href)
+    if document.kind is Kind.API and is_http(href):
+        found = Listing(iter(()), whole=False)
+        found.listed = _search(href, frozenset(collections), since, found)
+        return found
+    return _catalog(document, versions, settings)
+
+
+def _catalog(root: Document, versions: dict[str, Version] | None, settings: Settings) -> Listing:
+    """Read catalogs and collections, level by level, and list the items that they link to."""
+    if versions is None and not is_http(root.href):
+        versions = list_versions(root.href.rpartition("/")[0], settings)
+    listed: list[Listed] = []
+    problems: list[ImageRAGError] = []
+    seen = {root.href}
+    level: list[tuple[Document | SourceError, str | None]] = [(root, None)]
+    while level:
+        below: dict[str, str | None] = {}
+        for document, collection in level:
+            if isinstance(document, SourceError) or document.kind is Kind.OTHER:
+                problems.append(
+                    document
+                    if isinstance(document, SourceError)
+                    else SourceError("This JSON is not STAC", fix="Correct the link to it", href=document.href)
+                )
+                continue
+            if document.kind in (Kind.ITEM, Kind.ITEMS):
+                listed.append(_listed(document.href, None, collection, document))
+                links = {"child": document.links("next")}
+            else:
+                is_collection = document.content.get("type") == "Collection" or "extent" in document.content
+                collection = str(document.content.get("id")) if is_collection else collection
+                links = {"item": document.links("item"), "child": document.links("items", "child")}
+            for relation, hrefs in links.items():
+                fresh = [href for href in dict.fromkeys(hrefs) if href not in seen]
+                seen.update(fresh)
+                if relation == "item":
+                    listed.extend(_listed(href, (versions or {}).get(href), collection) for href in fresh)
+                else:
+                    below.update(dict.fromkeys(fresh, collection))
+        level = [(each, below[href]) for href, each in read_documents(list(below), settings)]
+    return Listing(iter(_sorted(listed)), whole=True, problems=problems)
+
+
+def _search(url: str, collections: frozenset[str], since: Since | None, listing: Listing) -> Iterator[Listed]:
+    latest: datetime | None = None
+    try:
+        for content in search_api(url, collections, since=since, everything=True):
+            item = Document(url, content)
+            updated = _moment(_properties(content).get("updated") or _properties(content).get("created"))
+            listing.ordered &= not (latest and updated and updated < latest)
+            latest = updated or latest
+            ref = f"{content.get('collection') or ''}/{content.get('id')}"
+            yield Listed(ref, _digest(content), updated, document=item)
+    except RepeatedPagesError as error:
+        listing.problems.append(error)
+
+
+def _listed(
+    href: str, version: Version | None, collection: str | None = None, document: Document | None = None
+) -> Listed:
+    if version is None:
+        return Listed(href, _digest(document.content) if document else "", None, collection, document)
+    now = datetime.now(UTC)
+    return Listed(href, version.token, min(version.updated, now) if version.updated else None, collection, document)
+
+
+def _sorted(listed: Iterator[Listed] | list[Listed]) -> list[Listed]:
+    beginning = datetime.min.replace(tzinfo=UTC)
+    return sorted(listed, key=lambda each: (each.updated or beginning, each.ref))
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """Of an item's JSON without its links and the queries of its addresses, which may be signed anew each time."""
+    stable = {name: value for name, value in content.items() if name != "links"}
+    text = json.dumps(stable, sort_keys=True, default=lambda _: None)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _properties(content: dict[str, Any]) -> dict[str, Any]:
+    properties = content.get("properties")
+    return properties if isinstance(properties, dict) else {}
+
+
+def _moment(text: object) -> datetime | None:
+    """A time of an item, at most now: a clock that is ahead must not hide what comes after it."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return min(moment.astimezone(UTC), datetime.now(UTC))
+
+
+def read_listed(
+    listed: Sequence[Listed], source: str, settings: Settings, *, collections: Sequence[str] = ()
+) -> Iterator[tuple[Listed, list[Scene | FailedItem]]]:
+    """Read and validate documents, several at once, in order: each with its scenes and with what cannot be used.
+
+    JSON that is not STAC has neither; so has what is in none of `collections`, where these are given.
+    """
+    wanted = frozenset(collections)
+
+    def validated(found: Found) -> Scene | FailedItem:
+        try:
+            return scene_from_item(
+                found.content, item_href=found.href, base=found.base, source=source, settings=settings
+            )
+        except ImageRAGError as error:
+            return FailedItem(found.key, found.href, error)
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for start in range(0, len(listed), _CHUNK):
+            chunk = listed[start : start + _CHUNK]
+            unread = [each.ref for each in chunk if each.document is None]
+            documents = dict(read_documents(unread, settings))
+            for each in chunk:
+                document = each.document or documents[each.ref]
+                if isinstance(document, SourceError):
+                    yield each, [FailedItem(safe_key(stem(each.ref)), each.ref, document)]
+                    continue
+                found = [item for item in _items(each, document) if not wanted or wanted & item.collections]
+                yield each, list(pool.map(validated, found))
+
+
+def _items(listed: Listed, document: Document) -> list[Found]:
+    if listed.ref != document.href:  # of an API
+        return [found_in(document.content, base=document.href)]
+    return list(items_of(document, listed.collection)) if document.kind in (Kind.ITEM, Kind.ITEMS) else []
