@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imagerag_assets.cli_render import _group, _table
-from imagerag_assets.cli_run import Debug, Json, command_of, plain
+from imagerag_assets.cli_render import stacked, table_of
+from imagerag_assets.cli_run import Debug, Json, command_of, plain, remember
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,8 +29,7 @@ def add_commands(app: typer.Typer) -> None:
 @sources_app.callback()
 def sources(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
     """List, add or remove the sources that are watched."""
-    command = command_of(ctx, as_json, debug)
-    ctx.find_root().obj = (command.as_json, command.debug)
+    remember(ctx, as_json, debug)
     if ctx.invoked_subcommand is None:
         list_(ctx, as_json, debug)
 
@@ -120,16 +119,16 @@ def listed(document: dict[str, Any]) -> RenderableType:
     """The watched sources."""
     columns = ("name", "source", "collections", "max_new", "every_s", "enabled")
     rows = [[each[column] for column in columns] for each in document["sources"]]
-    return _table(columns, rows) if rows else f"no source is watched ({plain(document['file'])})"
+    return table_of(columns, rows) if rows else f"no source is watched ({plain(document['file'])})"
 
 
 def changed(document: dict[str, Any]) -> RenderableType:
     """What was added or removed, and what to do now."""
     what, entry = next(iter(document.items()))
-    return _group(f"{what}: [bold]{plain(entry['name'])}[/] {plain(entry['source'])}", f"[dim]{document['note']}[/]")
+    return stacked(f"{what}: [bold]{plain(entry['name'])}[/] {plain(entry['source'])}", f"[dim]{document['note']}[/]")
 
 
 def purged(document: dict[str, Any]) -> RenderableType:
     """Each scene that was, or would be, purged."""
     rows = [(each["scene"], each["rows"], each["objects"]) for each in document["scenes"]]
-    return _table(("scene", "rows", "objects"), rows) if rows else "nothing to purge"
+    return table_of(("scene", "rows", "objects"), rows) if rows else "nothing to purge"

@@ -34,8 +34,8 @@ def build_defs(
 
     Args:
         settings: What runs use; default: each run reads IMAGERAG_* variables when it starts.
-        sources: The watched sources, each with a sensor, a schedule and an asset; default: those of the sources file as it
-            is now.  After a change of the file: reload the definitions.
+        sources: The watched sources, each with a sensor, a schedule and an asset; default: those of the sources file as
+            it is now.  After a change of the file: reload the definitions.
         resource_overrides: Resources by name (``platform``, ``reporter``) to use in place of the usual ones.
 
     Raises:

@@ -43,4 +43,13 @@ def failures(platform: Platform, *, scene_key: str | None = None, item_href: str
         if error.fix:
             metadata["fix"] = error.fix
         metadata |= {name: str(value)[:500] for name, value in error.ids.items()}
-        raise dg.Failure(description=str(error), metadata=metadata, allow_retries=error.transient) from error
+        again = error.transient and _may_repeat()
+        raise dg.Failure(description=str(error), metadata=metadata, allow_retries=again) from error
+
+
+def _may_repeat() -> bool:
+    """Whether a step has tries left.  After the last one, Dagster would report the number of tries, not the error."""
+    try:
+        return dg.OpExecutionContext.get().retry_number < RETRY.max_retries
+    except dg.DagsterInvariantViolationError:  # not within a step
+        return False

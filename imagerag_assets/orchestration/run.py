@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef  # the only way to open an instance with overrides
 
-from imagerag_assets.errors import CheckError, ImageRAGError, SettingsError, StoreError, UnknownEncoderError
+from imagerag_assets.errors import CheckError, SettingsError, StoreError, UnknownEncoderError
 from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
 from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.jobs import ASK, ASK_BATCH, INGEST, KNOWLEDGE

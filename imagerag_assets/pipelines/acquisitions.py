@@ -1,15 +1,15 @@
 """What is new in a watched source: the plan of one tick, and the full scan that finds what a tick cannot.
 
-A tick reads only documents that are new or have another version.  It requests at most so many scenes; the rest waits for
-the next one.  The full scan reads every item, so it sees changed imagery behind an unchanged item and items that are
-gone; it requests nothing, but leaves a report from which the next tick does.  Starting runs is the caller's part.
+A tick reads only documents that are new or have another version.  It requests at most so many scenes; the rest waits
+for the next one.  The full scan reads every item, so it sees changed imagery behind an unchanged item and items that
+are gone; it requests nothing, but leaves a report from which the next tick does.  Starting runs is the caller's part.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -108,7 +108,8 @@ class _Tick:
     now: datetime
     ledger: Ledger
     taken: Callable[[], Iterable[str]]
-    listed: dict[str, None] = field(default_factory=dict)
+    listed: dict[str, datetime | None] = field(default_factory=dict)
+    """Documents and when they were updated."""
     requests: list[Request] = field(default_factory=list)
     failed: list[FailedItem] = field(default_factory=list)
     _owners: dict[str, tuple[str, str]] | None = None
@@ -204,13 +205,15 @@ def plan_tick(
     )
     fresh: list[Listed] = []
     again: list[Listed] = []
+    exhausted = True
     for each in listing.listed:
-        tick.listed[each.ref] = None
+        tick.listed[each.ref] = each.updated
         if tick.wants(each):
             fresh.append(each)
         elif tick.may_retry(each):
             again.append(each)
         if not listing.whole and len(fresh) > source.max_new:
+            exhausted = False
             break
     again.sort(key=lambda each: tick.ledger.entries[each.ref].tried)
     deadline = time.monotonic() + seconds
@@ -218,8 +221,11 @@ def plan_tick(
     done += _read(tick, again[: source.max_new], deadline)
     waiting = sum(tick.wants(each) for each in fresh)
     changed = bool(done) or scan != before.scan
-    after = replace(_advanced(before, done, tick) if listing.ordered else before,
-                    ledger=before.ledger + changed, scan=scan)  # fmt: skip
+    after = replace(before, ledger=before.ledger + changed, scan=scan)
+    if exhausted and not waiting:
+        after = _advanced(after, tick.listed, tick)
+    elif listing.ordered:  # else what is older may be still to come
+        after = _advanced(after, {each.ref: each.updated for each in done}, tick)
     if changed:
         save_ledger(platform, source.name, after.ledger, tick.ledger)
     return TickPlan(
@@ -257,9 +263,9 @@ def _since(before: Cursor, source: WatchedSource) -> Since | None:
     return Since(datetime.fromisoformat(before.updated) - source.look_back, acquired or None)
 
 
-def _advanced(before: Cursor, done: list[Listed], tick: _Tick) -> Cursor:
-    """The cursor at the newest update and acquisition of what was read; never in the future, never back."""
-    updates = [(each.updated.isoformat(), each.ref) for each in done if each.updated]
+def _advanced(before: Cursor, handled: Mapping[str, datetime | None], tick: _Tick) -> Cursor:
+    """The cursor at the newest update and acquisition that was handled; never in the future, never back."""
+    updates = [(updated.isoformat(), ref) for ref, updated in handled.items() if updated]
     updated, ref = max([*updates, (before.updated or "", before.id or "")])
     moments = [request.scene.acquired_at for request in tick.requests]
     acquired = [moment.isoformat() for moment in moments if moment is not None and moment <= tick.now]

@@ -53,7 +53,7 @@ def _post(url: str, event: str, detail: dict[str, Any]) -> None:
         except (requests.ConnectionError, requests.Timeout) as error:
             problem = type(error).__name__
             continue
-        if answer.ok:
+        if 200 <= answer.status_code < 300:
             _log.info("Told %s: %s", host, event)
             return
         problem = f"status {answer.status_code}"

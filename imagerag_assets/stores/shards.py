@@ -107,9 +107,7 @@ class ShardWriter:
         self._folder = tempfile.TemporaryDirectory(prefix="shard-", dir=scratch)
         self._file = Path(self._folder.name) / "shard.parquet"
         self._schema = part_schema(dim).append(pa.field("geometry", pa.binary()))
-        self._writer = pq.ParquetWriter(
-            self._file, self._schema, compression="zstd", use_dictionary=_FEW_VALUES
-        )
+        self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd", use_dictionary=_FEW_VALUES)
         self._waiting: list[pa.Table] = []
         self._bounds: list[NDArray[np.float64]] = []
         self.rows = 0

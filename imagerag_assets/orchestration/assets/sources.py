@@ -1,7 +1,7 @@
 """Each watched source as an external asset: when it delivered last, and whether that is as often as it should.
 
-Its sensor reports a materialisation whenever it requests scenes; nothing is computed here.  Scenes do not depend on it: a
-new delivery would mark every scene of the source as stale.
+Its sensor reports a materialisation whenever it requests scenes; nothing is computed here.  Scenes do not depend on it:
+a new delivery would mark every scene of the source as stale.
 See https://docs.dagster.io/guides/observe/asset-freshness-policies
 """
 

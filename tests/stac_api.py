@@ -1,0 +1,118 @@
+"""A small STAC API on a real port, which pystac-client really searches.
+
+Import :func:`stac_api` to have the fixture.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+Item = dict[str, Any]
+
+
+@dataclass
+class StacApi:
+    """A running API over a list of items."""
+
+    url: str
+    items: list[Item]
+    searches: list[dict[str, str]] = field(default_factory=list)
+    """The query of every page that was asked for."""
+    page: int = 2
+    fail_at_token: str | None = None
+    filters: bool = False
+    """It conforms to the filter and sort extensions, as far as `updated` goes."""
+    repeats: bool = False
+    """Every page links to itself as the next one."""
+
+
+@pytest.fixture
+def stac_api() -> Iterator[StacApi]:
+    """A STAC API with landing page, collections and paged item search; put items into ``.items``."""
+    api = StacApi(url="", items=[])
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Say nothing on the terminal."""
+
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            status, content = _answer(api, parts.path, query)
+            body = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    api.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield api
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def _answer(api: StacApi, path: str, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    if path == "/":
+        return 200, {
+            "type": "Catalog", "id": "api", "stac_version": "1.0.0", "description": "test API",
+            "conformsTo": [
+                "https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/collections",
+                "https://api.stacspec.org/v1.0.0/item-search",
+                *(f"https://api.stacspec.org/v1.0.0/item-search#{name}" for name in ("filter", "sort") if api.filters),
+            ],
+            "links": [
+                {"rel": "self", "href": f"{api.url}/"}, {"rel": "root", "href": f"{api.url}/"},
+                {"rel": "data", "href": f"{api.url}/collections"},
+                {"rel": "search", "type": "application/geo+json", "href": f"{api.url}/search", "method": "GET"},
+            ],
+        }  # fmt: skip
+    names = sorted({item["collection"] for item in api.items})
+    if path == "/collections":
+        return 200, {"collections": [_collection(api, name) for name in names], "links": []}
+    if path == "/search":
+        return _search(api, query)
+    return 404, {"code": "NotFound", "description": path}
+
+
+def _collection(api: StacApi, name: str) -> dict[str, Any]:
+    return {
+        "type": "Collection", "id": name, "stac_version": "1.0.0", "description": name, "license": "other",
+        "extent": {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [[None, None]]}},
+        "links": [{"rel": "self", "href": f"{api.url}/collections/{name}"}],
+    }  # fmt: skip
+
+
+def _search(api: StacApi, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    api.searches.append(query)
+    start = int(query.get("token", "0"))
+    if api.fail_at_token is not None and query.get("token") == api.fail_at_token:
+        return 400, {"code": "BadRequest", "description": "no such token"}
+    chosen = [
+        item
+        for item in api.items
+        if ("collections" not in query or item["collection"] in query["collections"].split(","))
+        and ("ids" not in query or item["id"] in query["ids"].split(","))
+        and item["properties"].get("updated", "") >= query.get("filter", "''").split("'")[1]
+    ]
+    if "sortby" in query:
+        chosen.sort(key=lambda item: item["properties"].get("updated", ""))
+    size = min(api.page, int(query.get("limit", "10")))
+    links = []
+    if start + size < len(chosen):
+        ahead = 0 if api.repeats else size
+        others = "&".join(f"{name}={value}" for name, value in query.items() if name != "token")
+        links = [{"rel": "next", "method": "GET", "href": f"{api.url}/search?{others}&token={start + ahead}"}]
+    return 200, {"type": "FeatureCollection", "features": chosen[start : start + size], "links": links}
