@@ -37,7 +37,7 @@ app.add_typer(knowledge_app, name="knowledge")
 knowledge_app.add_typer(build_app, name="build")
 cli_evaluate.register(app)
 cli_export.register(app)
-cli_sources.add_commands(app)
+cli_sources.register(app)
 
 
 @app.callback(invoke_without_command=True)

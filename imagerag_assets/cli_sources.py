@@ -20,7 +20,7 @@ _RELOAD = "Reload the definitions in the UI, or start `imagerag dev` again, for 
 sources_app = typer.Typer(help="List, add or remove the sources that are watched.", invoke_without_command=True)
 
 
-def add_commands(app: typer.Typer) -> None:
+def register(app: typer.Typer) -> None:
     """Register `sources` and `purge`."""
     app.add_typer(sources_app, name="sources")
     app.command("purge")(purge)
