@@ -141,7 +141,7 @@ class OpenClipEncoder:
         each = self.encode_raw_texts(sentences).reshape(len(phrases), len(templates), self._dim)
         return self._normalised(torch.from_numpy(each.mean(axis=1)), "phrase", 0)
 
-    def encode_raw_texts(self, texts: Sequence[str]) -> Vectors:
+    def encode_raw_texts(self, texts: Sequence[str], *, normalised: bool = True) -> Vectors:
         """See :meth:`imagerag_assets.encoders.types.Encoder.encode_raw_texts`."""
         self._no_empty(texts)
         model = self._loaded()
@@ -151,7 +151,8 @@ class OpenClipEncoder:
             tokens = self._tokenizer(block).to(self._device)
             with torch.inference_mode(), self._autocast():
                 features = model.encode_text(tokens)
-            out[start : start + len(block)] = self._normalised(features, "text", start)
+            vectors, lengths = self._measured(features, "text", start)
+            out[start : start + len(block)] = vectors / lengths if normalised else vectors
         return out
 
     def close(self) -> None:
@@ -176,6 +177,11 @@ class OpenClipEncoder:
 
     def _normalised(self, features: torch.Tensor, what: str, start: int) -> Vectors:
         """Rows scaled to length 1 in float32; the index in an error counts from the caller's first input."""
+        vectors, lengths = self._measured(features, what, start)
+        return cast(Vectors, vectors / lengths)
+
+    def _measured(self, features: torch.Tensor, what: str, start: int) -> tuple[Vectors, Vectors]:
+        """Rows in float32 and their lengths, (n, 1); see :meth:`_normalised`."""
         vectors = features.to(device="cpu", dtype=torch.float32).numpy()
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         bad = np.flatnonzero(~np.isfinite(lengths[:, 0]) | (lengths[:, 0] < 1e-12))
@@ -186,7 +192,7 @@ class OpenClipEncoder:
                 encoder=self.name,
                 fix="Check the weights, or set IMAGERAG_PRECISION=float32",
             )
-        return cast(Vectors, vectors / lengths)
+        return vectors, lengths
 
 
 def fingerprint_of(spec: EncoderSpec, architecture: Architecture, model: torch.nn.Module) -> str:

@@ -63,8 +63,12 @@ class Encoder(Protocol):
             EncoderError: an empty phrase, or an unusable vector.
         """
 
-    def encode_raw_texts(self, texts: Sequence[str]) -> Vectors:
+    def encode_raw_texts(self, texts: Sequence[str], *, normalised: bool = True) -> Vectors:
         """Embed sentences as they are, without templates (captions, whole questions).
+
+        Args:
+            texts: Any texts.
+            normalised: False: rows as the model gives them, of any length.
 
         Raises:
             EncoderError: an empty text, or an unusable vector.

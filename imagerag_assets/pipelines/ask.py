@@ -19,6 +19,7 @@ from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError, 
 from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS
 from imagerag_assets.pipelines.evidence import Viewer, cue_pictures, store_evidence
 from imagerag_assets.pipelines.ingest import shard_key
+from imagerag_assets.pipelines.paper import retrieve_paper
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.questions import Mode, Question, parse_line
 from imagerag_assets.provenance import answer_folder, list_answers, load_answer, new_answer_id, save_answer
@@ -72,8 +73,10 @@ def ask(platform: Platform, question: Question, *, viewer: Viewer | None = None)
     before = time.perf_counter()
     _ = platform.encoder  # loads at the first question of a process; not part of what a question costs
     load_ms, before = _since(before), time.perf_counter()
+    # The paper looks at the question only.
+    choices = {} if question.retrieval == "paper" else question.choices
     analysis = analyse_question(
-        question.question, question.choices, max_phrases=platform.settings.max_phrases, sentences=platform.sentences
+        question.question, choices, max_phrases=platform.settings.max_phrases, sentences=platform.sentences
     )
     phrases_ms = _since(before)
     found = _find(platform, question, analysis, viewer, collection)
@@ -222,6 +225,8 @@ def _require_rows(platform: Platform, question: Question, collection: str) -> No
 
 
 def _find(platform: Platform, question: Question, analysis: Analysis, viewer: Viewer, collection: str) -> Retrieval:
+    if question.mode == "imagerag" and question.retrieval == "paper":
+        return retrieve_paper(platform, analysis, question, collection=collection)
     if question.mode == "imagerag":
         return retrieve(
             platform, analysis, question.scope, path=question.path, top_k=question.top_k, collection=collection,
@@ -289,8 +294,10 @@ def _lineage(
         "encoder": platform.settings.active_encoder,
         "collection": collection,
         "scenes": {key: record.scene.etag for key, record in scenes.items()},
-        "shards": {key: shard_key(platform, record).path for key, record in scenes.items()},
-        "calibration": calibration.version,
+        "shards": {key: shard_key(platform, record, division=question.division).path for key, record in scenes.items()},
+        "calibration": calibration.version if question.retrieval == "default" else "paper",
+        "retrieval": question.retrieval,
+        "division": question.division,
         "knowledge": _knowledge(platform) if found.path.startswith("slow") else {},
         "prompt_sha256": None,
         "mllm": None,

@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
 from imagerag_assets.errors import QuestionError
+from imagerag_assets.retrieval.paper import DEFAULT_DIVISION, DIVISIONS
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 
 Mode = Literal["imagerag", "global", "oracle"]
 Path = Literal["auto", "fast", "slow", "none"]
+Algorithm = Literal["default", "paper"]
 Window = tuple[int, int, int, int]
 _LETTER = re.compile(r"[A-Za-z0-9]{1,8}")
 
@@ -37,8 +39,10 @@ class Question:
     """START/END, each a date or time of RFC 3339, or '..'; one date alone is that day."""
     path: Path = "auto"
     top_k: int | None = None
-    retrieval: str = "default"
+    retrieval: Algorithm = "default"
+    """`paper`: the published algorithm."""
     division: str | None = None
+    """Of `paper`, which fills it in; otherwise patches are those of the collection."""
     answer: bool = True
     """False: only look for cues."""
     mode: Mode = "imagerag"
@@ -54,13 +58,19 @@ class Question:
                 raise QuestionError(f"Choice {letter!r} is not usable", fix="Give choices as LETTER=TEXT, e.g. A=red")
         if len(self.choices) == 1:
             raise QuestionError("One choice is no choice", fix="Give at least two, or none")
-        for name, value, allowed in (("path", self.path, get_args(Path)), ("mode", self.mode, get_args(Mode))):
+        for name, value, allowed in (
+            ("path", self.path, get_args(Path)),
+            ("mode", self.mode, get_args(Mode)),
+            ("retrieval", self.retrieval, get_args(Algorithm)),
+        ):
             if value not in allowed:
                 raise QuestionError(f"{name} {value!r} is not known", fix=f"Use one of: {', '.join(allowed)}")
-        if self.retrieval != "default" or self.division is not None:
+        if self.retrieval == "paper" and self.division is None:
+            object.__setattr__(self, "division", DEFAULT_DIVISION)
+        if self.division not in ((None,) if self.retrieval == "default" else DIVISIONS):
             raise QuestionError(
-                f"retrieval {self.retrieval!r} with division {self.division!r} is not available",
-                fix="Leave both out: patches are those of IMAGERAG_DIVISION",
+                f"division {self.division!r} is not one of retrieval {self.retrieval!r}",
+                fix=f"Use one of {', '.join(DIVISIONS)} with retrieval paper; otherwise set IMAGERAG_DIVISION",
             )
         if self.top_k is not None and not 1 <= self.top_k <= 50:
             raise QuestionError(f"{self.top_k} cues cannot be given", fix="Use a top-k of 1 to 50")

@@ -21,6 +21,7 @@ from imagerag_assets.retrieval.fast import CANDIDATES, Found, Neighbours, neighb
 from imagerag_assets.retrieval.scoring import Floats, features
 from imagerag_assets.retrieval.second_look import Scorer
 from imagerag_assets.retrieval.types import Cue, Deps, PathName
+from imagerag_assets.stores.milvus import Hit
 from imagerag_assets.stores.milvus_filter import Filter
 
 Reducer = Literal["mean", "cluster", "rerank"]
@@ -191,11 +192,25 @@ def make_prototype(labels: Sequence[str], vectors: NDArray[np.float32]) -> Proto
     return Prototype(tuple(labels), mean, float(coherence))
 
 
+def search_texts(deps: Deps, knowledge: Current, sentence: NDArray[np.float32], limit: int) -> list[Hit]:
+    """Label texts or captions nearest to a sentence vector, float32 (384,), with ``label`` and ``text``, best first."""
+    return deps.vectors.search(
+        knowledge.texts, sentence[None], condition=_live(knowledge), limit=limit, fields=["label", "text"]
+    )[0]
+
+
+def exemplars(deps: Deps, knowledge: Current, labels: Sequence[str]) -> NDArray[np.float32]:
+    """Vectors of the labels' exemplar images, float32 (n, dim), at most `EXEMPLARS`; n may be 0."""
+    rows = deps.vectors.query(
+        knowledge.images, _live(knowledge).one_of("label", labels), ["image", "embedding"], limit=EXEMPLARS
+    )
+    found = [row["embedding"] for row in rows if row["image"] != PROTOTYPE]
+    return np.stack(found) if found else np.zeros((0, deps.encoder.dim), dtype=np.float32)
+
+
 def _matches(deps: Deps, knowledge: Current, kind: _Kind, sentence: NDArray[np.float32]) -> list[str]:
     """Labels whose text means the phrase, best first, without repetition."""
-    hits = deps.vectors.search(
-        knowledge.texts, sentence[None], condition=_live(knowledge), limit=kind.matched, fields=["label"]
-    )[0]
+    hits = search_texts(deps, knowledge, sentence, kind.matched)
     floor = max(kind.floor, hits[0].score - kind.slack) if hits else 0.0
     return list(dict.fromkeys(str(hit.fields["label"]) for hit in hits if hit.score >= floor))
 
@@ -203,14 +218,11 @@ def _matches(deps: Deps, knowledge: Current, kind: _Kind, sentence: NDArray[np.f
 def _prototype(
     deps: Deps, knowledge: Current, labels: Sequence[str], phrase: str, reducer: Reducer
 ) -> Prototype | None:
-    rows = deps.vectors.query(
-        knowledge.images, _live(knowledge).one_of("label", labels), ["image", "embedding"], limit=EXEMPLARS
-    )
-    exemplars = [row["embedding"] for row in rows if row["image"] != PROTOTYPE]
-    if not exemplars:
+    found = exemplars(deps, knowledge, labels)
+    if len(found) == 0:
         return None
     text = deps.encoder.encode_texts([phrase])[0] if reducer == "rerank" else None
-    return make_prototype(labels, reduce_exemplars(np.stack(exemplars), reducer, text))
+    return make_prototype(labels, reduce_exemplars(found, reducer, text))
 
 
 def _background(

@@ -29,7 +29,9 @@ DAY = 86_400_000
         ({"datetime": "2026-02-01/2026-01-01"}, "ends before"),
         ({"datetime": "a/b/c"}, "START/END"),
         ({"bbox": (1.0, 2.0, 3.0)}, "four numbers"),
-        ({"retrieval": "paper"}, "paper"),
+        ({"retrieval": "other"}, "other"),
+        ({"retrieval": "paper", "division": "pyramid"}, "pyramid"),
+        ({"division": "cc"}, "cc"),
     ],
 )
 def test_what_has_no_meaning_is_refused(options: dict[str, Any], says: str) -> None:
@@ -88,3 +90,9 @@ def test_oracle_shows_nothing_for_what_is_absent() -> None:
 def test_a_broken_line_is_named(line: str, says: str) -> None:
     with pytest.raises(QuestionError, match=says):
         parse_line(line, 4, Question("?"))
+
+
+def test_the_papers_retrieval_has_a_division_of_its_own() -> None:
+    assert Question("Where is it?", retrieval="paper").division == "cc"
+    assert Question("Where is it?", retrieval="paper", division="vit").division == "vit"
+    assert Question("Where is it?").division is None
