@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from imagerag_assets import __version__, cli_evaluate, cli_export, cli_options, cli_run, cli_sources
+from imagerag_assets import __version__, cli_evaluate, cli_export, cli_options, cli_run, cli_sources, cli_watch
 from imagerag_assets import cli_render as render
 from imagerag_assets.cli_options import Mode, PaperDivision, Retrieval, SearchPath
 from imagerag_assets.cli_run import Command, Debug, Json, command_of, need_subcommand, remember
@@ -38,6 +38,7 @@ knowledge_app.add_typer(build_app, name="build")
 cli_evaluate.register(app)
 cli_export.register(app)
 cli_sources.register(app)
+cli_watch.register(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -77,6 +77,10 @@ class UnknownAnswerError(InputError):
     """An answer id was given that has no record."""
 
 
+class UnknownWatchError(InputError):
+    """A standing question was named that there is none of."""
+
+
 class ItemError(ImageRAGError):
     """One STAC item is not usable: no imagery, bad id, dangling href, duplicate."""
 

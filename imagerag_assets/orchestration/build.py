@@ -13,6 +13,7 @@ from imagerag_assets.orchestration.checks import CHECKS
 from imagerag_assets.orchestration.jobs import JOBS
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, platform_resource, reporter_resource
 from imagerag_assets.orchestration.sensors import build_sensors
+from imagerag_assets.orchestration.standing import STANDING_ASSETS, STANDING_JOBS, standing_sensor
 from imagerag_assets.orchestration.upkeep import UPKEEP_JOBS, rescan_schedules
 from imagerag_assets.pipelines.sources import list_sources
 from imagerag_assets.settings import load_settings
@@ -44,10 +45,10 @@ def build_defs(
     watched = list_sources(settings or load_settings()) if sources is None else sources
     resources = {PLATFORM: platform_resource(settings), REPORTER: reporter_resource()}
     return dg.Definitions(
-        assets=[*SCENE_ASSETS, *KNOWLEDGE_ASSETS, *ANSWER_ASSETS, *source_specs(watched)],
+        assets=[*SCENE_ASSETS, *KNOWLEDGE_ASSETS, *ANSWER_ASSETS, *STANDING_ASSETS, *source_specs(watched)],
         asset_checks=CHECKS,
-        jobs=[*JOBS, *UPKEEP_JOBS],
-        sensors=build_sensors(watched, settings),
+        jobs=[*JOBS, *UPKEEP_JOBS, *STANDING_JOBS],
+        sensors=[*build_sensors(watched, settings), standing_sensor(settings)],
         schedules=rescan_schedules(watched),
         resources={**resources, **(resource_overrides or {})},
         executor=dg.in_process_executor,

@@ -22,6 +22,7 @@ from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.jobs import ASK, ASK_BATCH, INGEST, KNOWLEDGE
 from imagerag_assets.orchestration.partitions import announce
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter_resource, shared_platform
+from imagerag_assets.orchestration.standing import STANDING
 from imagerag_assets.pipelines.embedding import Progress
 from imagerag_assets.pipelines.ingest import SceneResult, is_current, shard_key
 from imagerag_assets.pipelines.platform import Platform
@@ -238,6 +239,15 @@ class Runner:
         run = self._execute(ASK_BATCH, {"answer_batch": config})
         found = _metadata(run, "answer_batch")
         return {name: found[name] for name in ("questions", "failed", "seconds")}
+
+    def ask_standing(self, watch_id: str) -> str:
+        """Ask a standing question by a run of `ask_standing`; its partition must be there.  The id of the answer.
+
+        Raises:
+            ImageRAGError: it cannot be answered.
+        """
+        run = self._execute(STANDING, {}, partition_key=watch_id)
+        return str(_metadata(run, "standing_answers")["answer_id"])
 
     def build_knowledge(self, kind: Literal["labels", "captions"], source: str = "") -> dict[str, Any]:
         """Build one knowledge base by a run of `build_knowledge`; returns the metadata of its asset.

@@ -26,6 +26,7 @@ from imagerag_assets.pipelines.ingest import index, is_current
 from imagerag_assets.pipelines.patch_tables import table_key
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.scenes import SceneRecord, clear_failure, describe, overview_key, record_key
+from imagerag_assets.pipelines.shard_checks import NORM_TOLERANCE
 from imagerag_assets.stac.documents import is_folder
 from imagerag_assets.stac.embeddings import ExportedFile, Product, item_hrefs, read_files, read_product
 from imagerag_assets.stac.keys import safe_key
@@ -34,7 +35,6 @@ from imagerag_assets.stores.shard_columns import embeddings_of, part_schema
 from imagerag_assets.stores.shards import ShardInfo, ShardKey, iter_batches, shard_info
 
 Progress = Callable[[int, int, str], None]
-_UNIT = 1e-3  # how far from 1 the length of a vector may be
 
 
 @dataclass(frozen=True)
@@ -251,6 +251,6 @@ def _wrong_rows(scratch: ObjectStore, name: str, scene_key: str, dim: int) -> st
         if not all(each.startswith(f"{scene_key}:") for each in batch.column("patch_id").to_pylist()):
             return "there are patches of another scene"
         lengths = np.linalg.norm(embeddings_of(batch), axis=1)
-        if not (np.abs(lengths - 1) < _UNIT).all():  # false of NaN, too
+        if not (np.abs(lengths - 1) <= NORM_TOLERANCE).all():  # false of NaN, too
             return "there are vectors that are not of length 1"
     return ""

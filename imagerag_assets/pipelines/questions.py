@@ -83,7 +83,7 @@ class Question:
                 )
         if self.bbox is not None and len(self.bbox) != 4:
             raise QuestionError(f"The area {self.bbox} has not four numbers", fix="Give W,S,E,N in degrees")
-        _interval(self.datetime)
+        interval(self.datetime)
 
     @property
     def scope(self) -> Filter:
@@ -95,12 +95,16 @@ class Question:
         where = EVERYTHING.scene_in(self.scenes) if self.scenes else EVERYTHING
         if self.bbox is not None:
             where = where.bbox_intersects(*self.bbox)
-        start, end = _interval(self.datetime)
+        start, end = interval(self.datetime)
         return where if start is None and end is None else where.acquired_between(start, end)
 
 
-def _interval(text: str | None) -> tuple[int | None, int | None]:
-    """START/END as epoch milliseconds, None for an open end."""
+def interval(text: str | None) -> tuple[int | None, int | None]:
+    """START/END as epoch milliseconds, None for an open end.
+
+    Raises:
+        QuestionError: it is no such range.
+    """
     if text is None:
         return None, None
     ends = text.split("/")

@@ -107,6 +107,11 @@ def analyse_question(
     return Analysis(cleaned, tuple(phrases), kind, kind == "count" or bool(_WANTS_ALL.search(lowered)), tuple(notes))
 
 
+def asks_for_count(question: str) -> bool:
+    """Whether a number is asked for."""
+    return _kind(clean(question).lower(), {}) == "count"
+
+
 def clean(text: str) -> str:
     """NFKC, control and format characters as blanks, runs of blanks as one."""
     text = unicodedata.normalize("NFKC", text)

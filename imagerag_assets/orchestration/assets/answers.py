@@ -141,7 +141,7 @@ def answer(config: AskConfig, platform: dg.ResourceParam[Platform]) -> dg.Materi
 
     with failures(platform):
         result = ask(platform, config.to_question()).to_dict()
-    return dg.MaterializeResult(metadata=_answer_metadata(platform, result))
+    return dg.MaterializeResult(metadata=answer_metadata(platform, result))
 
 
 @dg.asset(
@@ -173,7 +173,8 @@ def answer_batch(
     )
 
 
-def _answer_metadata(platform: Platform, result: dict[str, Any]) -> dict[str, Any]:
+def answer_metadata(platform: Platform, result: dict[str, Any]) -> dict[str, Any]:
+    """What the event log shows of an answer's record, with small pictures of its evidence."""
     folder = f"answers/{result['answer_id']}"
     cues = [
         {

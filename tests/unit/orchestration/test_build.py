@@ -36,6 +36,7 @@ def test_the_graph_leads_from_item_to_answer(defs: dg.Definitions) -> None:
         "knowledge_captions": ["encoder"],
         "answer": knowledge,
         "answer_batch": knowledge,
+        "standing_answers": knowledge,
     }
 
 
@@ -47,18 +48,20 @@ def test_every_asset_has_owner_group_kinds_and_description(defs: dg.Definitions)
         assert spec.description, spec.key
 
 
-def test_scenes_are_dynamic_partitions_of_the_scene_assets_only(defs: dg.Definitions) -> None:
+def test_scenes_and_standing_questions_are_dynamic_partitions(defs: dg.Definitions) -> None:
     partitioned = {
         spec.key.to_user_string(): spec.partitions_def.name
         for spec in defs.resolve_all_asset_specs()
         if isinstance(spec.partitions_def, dg.DynamicPartitionsDefinition)
     }
-    assert partitioned == dict.fromkeys(("scene", "patch_table", "patch_embeddings", "patch_collection"), "scenes")
+    scenes = dict.fromkeys(("scene", "patch_table", "patch_embeddings", "patch_collection"), "scenes")
+    assert partitioned == scenes | {"standing_answers": "watches"}
 
 
 def test_the_jobs(defs: dg.Definitions) -> None:
     jobs = {job.name: job for job in defs.resolve_all_job_defs()}
     expected = {"ingest_scenes", "scan_source", "build_knowledge", "ask_question", "ask_batch"}
+    expected |= {"ask_standing", "add_watch"}
     assert expected <= jobs.keys()
     for name in expected:
         assert jobs[name].executor_def.name == "in_process", name

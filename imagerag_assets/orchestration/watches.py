@@ -1,0 +1,89 @@
+"""Adding, asking and removing standing questions, so that store and asset catalog agree.
+
+Used by the command line and by the job `add_watch`.  The assets are in `standing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from imagerag_assets.errors import ImageRAGError
+from imagerag_assets.orchestration.run import Runner
+from imagerag_assets.orchestration.standing import WATCHES_NAME
+from imagerag_assets.pipelines import watch_store
+from imagerag_assets.pipelines.questions import Question
+from imagerag_assets.pipelines.scenes import describe
+from imagerag_assets.pipelines.watch import due, something_to_ask
+
+
+def add_watch(runner: Runner, question: Question, *, name: str = "", ask_now: bool = True) -> dict[str, Any]:
+    """Save a standing question, and ask it for the first time where there is something to ask.
+
+    Returns:
+        ``watch``, ``answer`` (None where it was not asked) and ``note``.
+
+    Raises:
+        InputError: it cannot stand.
+        ImageRAGError: it cannot be answered; it is saved all the same.
+    """
+    watch = watch_store.add_watch(runner.platform, question, name=name)
+    runner.instance.add_dynamic_partitions(WATCHES_NAME, [watch.watch_id])
+    answer, note = None, ""
+    if not ask_now:
+        note = "It is asked when the next acquisition covers it"
+    elif not something_to_ask(runner.platform, watch):
+        note = "No scene covers it yet; it is asked when one does"
+    else:
+        answer = ask_one(runner, watch.watch_id)
+    return {"watch": watch.to_dict(), "answer": answer, "note": note}
+
+
+def ask_one(runner: Runner, watch_id: str) -> dict[str, Any]:
+    """Ask one standing question by a run of `ask_standing`; its newest answer.
+
+    Raises:
+        ImageRAGError: it cannot be answered.
+    """
+    if not runner.instance.has_dynamic_partition(WATCHES_NAME, watch_id):
+        runner.instance.add_dynamic_partitions(WATCHES_NAME, [watch_id])
+    answer_id = runner.ask_standing(watch_id)
+    return next(
+        each.to_dict() for each in watch_store.series(runner.platform, watch_id) if each.answer_id == answer_id
+    )
+
+
+def ask_watches(runner: Runner, watch_ids: Sequence[str] = ()) -> dict[str, Any]:
+    """Ask standing questions: those named, or those that are due.  One that fails leaves the others alone.
+
+    Returns:
+        ``asked``: answers; ``failed``: ``watch_id`` and ``error``.
+
+    Raises:
+        UnknownWatchError: a named one does not exist; none was asked.
+    """
+    watches = [watch_store.load_watch(runner.platform, watch_id) for watch_id in dict.fromkeys(watch_ids)]
+    if not watch_ids:
+        watches = [each.watch for each in due(runner.platform)]
+    asked: list[dict[str, Any]] = []
+    failed: list[dict[str, str]] = []
+    for number, watch in enumerate(watches):
+        if runner.progress:
+            runner.progress(number, len(watches), f"asking {watch.watch_id}")
+        try:
+            asked.append(ask_one(runner, watch.watch_id))
+        except ImageRAGError as error:
+            failed.append({"watch_id": watch.watch_id, "error": describe(error)})
+    return {"asked": asked, "failed": failed}
+
+
+def remove_watch(runner: Runner, watch_id: str) -> dict[str, Any]:
+    """Forget a standing question; the records of its answers and its events stay.
+
+    Raises:
+        UnknownWatchError: there is none.
+    """
+    answers = watch_store.remove_watch(runner.platform, watch_id)
+    if runner.instance.has_dynamic_partition(WATCHES_NAME, watch_id):
+        runner.instance.delete_dynamic_partition(WATCHES_NAME, watch_id)
+    return {"removed": watch_id, "answers": answers}

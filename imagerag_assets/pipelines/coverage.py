@@ -1,0 +1,81 @@
+"""Which scenes a question's area and time cover, and which of them show a place as it was last seen.
+
+Only geometry and dates of scene records; nothing is read or asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import shapely
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from imagerag_assets.pipelines.questions import Question, interval
+from imagerag_assets.pipelines.scenes import SceneRecord
+from imagerag_assets.raster.geo import box_geometries, window_geometry
+
+_SLIVER = 0.01
+"""Share of what a scene shows of an area that must be its own for the scene to count."""
+
+
+def covers(question: Question, record: SceneRecord) -> bool:
+    """Whether a scene is one of those that a question is about, by key, area and time; undated ones never match a time.
+
+    Raises:
+        QuestionError: the question's time range has no meaning.
+    """
+    scene = record.scene
+    if question.scenes and scene.scene_key not in question.scenes:
+        return False
+    start, end = interval(question.datetime)
+    if start is not None or end is not None:
+        if scene.acquired_at is None:
+            return False
+        moment = scene.acquired_at.timestamp() * 1000
+        if (start is not None and moment < start) or (end is not None and moment > end):
+            return False
+    if question.bbox is None:
+        return True
+    footprint = footprint_of(record)
+    return footprint is not None and bool(footprint.intersects(_area(question.bbox)))
+
+
+def newest(records: Iterable[SceneRecord], bbox: tuple[float, float, float, float]) -> list[SceneRecord]:
+    """The scenes that show an area as it was last seen: those that newer ones do not hide, newest first.
+
+    A scene whose part of the area is hidden to 99 % is left out; undated ones count as oldest.
+
+    Args:
+        records: Scenes; those without a place on the ground are left out.
+        bbox: West, south, east, north in degrees; west > east across the antimeridian.
+    """
+    area, hidden = _area(bbox), shapely.Polygon()
+    kept: list[SceneRecord] = []
+    for record in sorted(records, key=_age):
+        footprint = footprint_of(record)
+        if footprint is None or not footprint.intersects(area):
+            continue
+        seen = footprint.intersection(area)
+        own = seen.difference(hidden)
+        if own.area > _SLIVER * seen.area or (seen.area == 0 and not hidden.intersects(seen)):
+            kept.append(record)
+            hidden = hidden.union(seen)
+    return kept
+
+
+def footprint_of(record: SceneRecord) -> BaseGeometry | None:
+    """The outline of a scene's pixel grid in lon/lat; None where it has no place on the ground."""
+    geometry = window_geometry(record.grid, record.grid.window)
+    return None if geometry is None else shape(geometry)
+
+
+def _area(bbox: tuple[float, float, float, float]) -> BaseGeometry:
+    area: BaseGeometry = box_geometries(np.array([bbox], np.float64))[0]
+    return area if area.area else area.envelope  # a point or a line, which is not empty as a polygon of no width is
+
+
+def _age(record: SceneRecord) -> tuple[float, str]:
+    acquired = record.scene.acquired_at
+    return -(acquired.timestamp() if acquired else float("-inf")), record.scene.scene_key
