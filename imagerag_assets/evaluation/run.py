@@ -19,6 +19,7 @@ from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError
 from imagerag_assets.evaluation.cases import Case, Judged, judge
 from imagerag_assets.pipelines.ask import Question, ask
 from imagerag_assets.pipelines.evidence import Viewer
+from imagerag_assets.pipelines.ingest import ALIAS
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.scenes import find_record, list_failures
 
@@ -84,7 +85,7 @@ def run_cases(
         "missing": missing,
         "options": chosen,
         "encoder": platform.settings.active_encoder,
-        "fingerprint": platform.fingerprint,
+        "fingerprint": _serving_fingerprint(platform),
         "version": __version__,
     }
     try:
@@ -131,6 +132,12 @@ def missing_scenes(platform: Platform, cases: Iterable[Case]) -> dict[str, str]:
     missing = {scene: name for scene, name in named.items() if find_record(platform, scene) is None}
     reasons = {failure.scene: failure.error for failure in list_failures(platform)} if missing else {}
     return {scene: f"{name}: {reasons[scene]}" if scene in reasons else name for scene, name in missing.items()}
+
+
+def _serving_fingerprint(platform: Platform) -> str:
+    """Of the encoder that questions are answered with: the alias's, which a switch of encoders moves last."""
+    collection = platform.vectors.alias_target(ALIAS)
+    return platform.fingerprint if collection is None else platform.vectors.meta(collection).fingerprint
 
 
 def _checked(options: Mapping[str, Any]) -> dict[str, Any]:

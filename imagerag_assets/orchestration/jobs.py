@@ -10,8 +10,9 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from imagerag_assets.orchestration.assets import SCENE_ASSETS, answer, answer_batch
+from imagerag_assets.orchestration.assets import SCENE_ASSETS, answer, answer_batch, retrieval_benchmark
 from imagerag_assets.orchestration.assets.answers import EXAMPLE, AskBatchConfig
+from imagerag_assets.orchestration.assets.benchmark import BenchmarkConfig
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.failures import failures
 from imagerag_assets.orchestration.previews import markdown_table
@@ -20,6 +21,7 @@ from imagerag_assets.pipelines.platform import Platform
 
 INGEST, SCAN, KNOWLEDGE = "ingest_scenes", "scan_source", "build_knowledge"
 ASK, ASK_BATCH = "ask_question", "ask_batch"
+BENCHMARK = "benchmark"
 _SHOWN = 200  # rows of a table in the event log
 
 
@@ -115,4 +117,12 @@ ask_batch = dg.define_asset_job(
     description="Answer a file of questions.",
 )
 
-JOBS: list[Any] = [ingest_scenes, scan_source, build_knowledge, ask_question, ask_batch]
+benchmark = dg.define_asset_job(
+    BENCHMARK,
+    selection=dg.AssetSelection.assets(retrieval_benchmark),
+    config=dg.RunConfig(ops={"retrieval_benchmark": BenchmarkConfig(questions=["questions.jsonl"])}),
+    executor_def=dg.in_process_executor,
+    description="Measure how well targets are found, over files of questions with known truth.",
+)
+
+JOBS: list[Any] = [ingest_scenes, scan_source, build_knowledge, ask_question, ask_batch, benchmark]

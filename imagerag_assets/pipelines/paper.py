@@ -54,11 +54,11 @@ class _Patches:
     vectors: NDArray[np.float32]
     """float32, (n, dim)."""
 
-    def cues(self, rows: _Rows, scale: float, path: PathName, keep: Callable[..., list[paper.Pick]]) -> list[Cue]:
+    def cues(self, rows: _Rows, path: PathName, keep: Callable[..., list[paper.Pick]]) -> list[Cue]:
         """Cues of this scene by its own softmax, those that `keep` keeps."""
         if not self.rows:
             return []
-        picks = keep(paper.pool(paper.scores(self.vectors, rows.vectors, scale)), len(self.rows))
+        picks = keep(paper.pool(paper.scores(self.vectors, rows.vectors)), len(self.rows))
         return [self._cue(pick, rows, path) for pick in picks]
 
     def _cue(self, pick: paper.Pick, rows: _Rows, path: PathName) -> Cue:
@@ -115,7 +115,7 @@ def retrieve_paper(
     patches = [_patches(platform, scene, question, notes) for scene in _scenes(platform, question, collection)]
     cues: list[Cue] = []
     if question.path in ("auto", "fast"):
-        cues = _over_all(patches, rows, platform.encoder.logit_scale, "fast", lambda p, n: paper.above(p, limits.fast))
+        cues = _over_all(patches, rows, "fast", lambda p, n: paper.above(p, limits.fast))
         if not cues:
             notes.append(f"No patch has a softmax score above {limits.fast:g}")
     if question.path in ("auto", "slow") and not cues:
@@ -139,10 +139,10 @@ def _text_rows(platform: Platform, phrases: Sequence[str]) -> _Rows:
 
 
 def _over_all(
-    patches: Sequence[_Patches], rows: _Rows, scale: float, path: PathName, keep: Callable[..., list[paper.Pick]]
+    patches: Sequence[_Patches], rows: _Rows, path: PathName, keep: Callable[..., list[paper.Pick]]
 ) -> list[Cue]:
     """Cues of all scenes, the greatest score first."""
-    found = [cue for each in patches for cue in each.cues(rows, scale, path, keep)]
+    found = [cue for each in patches for cue in each.cues(rows, path, keep)]
     return sorted(found, key=lambda cue: -cue.confidence)
 
 
@@ -183,7 +183,7 @@ def _slow(
         ]
         if made:
             rows = _Rows([phrase for phrase, _ in made], np.stack([vector for _, vector in made]))
-            return _over_all(patches, rows, platform.encoder.logit_scale, _PATHS[name], paper.above_chance)
+            return _over_all(patches, rows, _PATHS[name], paper.above_chance)
         notes.append(f"No {name} are near enough to the phrases")
     return []
 

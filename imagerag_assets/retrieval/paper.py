@@ -21,6 +21,10 @@ Reducer = Literal["mean", "cluster", "rerank"]
 
 DIVISIONS = ("vit", "cc", "grid")
 DEFAULT_DIVISION = "cc"
+SCALE = 100.0
+"""Factor of the cosine in the softmax: exp(logit_scale) of every encoder in the paper, all of them CLIPs, whose
+training stops it there.  The thresholds belong to it: with the scale of an encoder that learned a smaller one (the
+demo's is 21), no score among hundreds of patches ever comes near them."""
 TOP = 2
 """Patches of each row that are pooled, and patches kept for being in most rows."""
 MATCHES = 3
@@ -77,13 +81,13 @@ def text_vector(features: Floats) -> NDArray[np.float32]:
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
 
 
-def scores(patches: Floats, queries: Floats, scale: float) -> NDArray[np.float64]:
+def scores(patches: Floats, queries: Floats, scale: float = SCALE) -> NDArray[np.float64]:
     """Softmax over the patches of one scene.
 
     Args:
         patches: (n, dim), each of length 1.
         queries: (rows, dim): text vectors, or prototypes as they are.
-        scale: The encoder's learned factor of the cosine (CLIP: 100).
+        scale: Factor of the cosine.
 
     Returns:
         float64, (rows, n); each row sums to 1.

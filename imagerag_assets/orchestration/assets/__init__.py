@@ -6,6 +6,7 @@ One module a group.  Each asset is a thin call into `pipelines` or `knowledge` w
 import dagster as dg
 
 from imagerag_assets.orchestration.assets.answers import answer, answer_batch
+from imagerag_assets.orchestration.assets.benchmark import retrieval_benchmark
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import (
     encoder,
@@ -17,7 +18,7 @@ from imagerag_assets.orchestration.assets.scenes import (
 
 SCENE_ASSETS: list[dg.AssetsDefinition] = [encoder, scene, patch_table, patch_embeddings, patch_collection]
 KNOWLEDGE_ASSETS: list[dg.AssetsDefinition] = [knowledge_labels, knowledge_captions]
-ANSWER_ASSETS: list[dg.AssetsDefinition] = [answer, answer_batch]
+ANSWER_ASSETS: list[dg.AssetsDefinition] = [answer, answer_batch, retrieval_benchmark]
 
 __all__ = [
     "ANSWER_ASSETS",
@@ -31,5 +32,6 @@ __all__ = [
     "patch_collection",
     "patch_embeddings",
     "patch_table",
+    "retrieval_benchmark",
     "scene",
 ]

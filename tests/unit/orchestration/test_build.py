@@ -37,6 +37,7 @@ def test_the_graph_leads_from_item_to_answer(defs: dg.Definitions) -> None:
         "answer": knowledge,
         "answer_batch": knowledge,
         "standing_answers": knowledge,
+        "retrieval_benchmark": knowledge,
     }
 
 
@@ -62,6 +63,7 @@ def test_the_jobs(defs: dg.Definitions) -> None:
     jobs = {job.name: job for job in defs.resolve_all_job_defs()}
     expected = {"ingest_scenes", "scan_source", "build_knowledge", "ask_question", "ask_batch"}
     expected |= {"ask_standing", "add_watch"}
+    expected = {"ingest_scenes", "scan_source", "build_knowledge", "ask_question", "ask_batch", "benchmark"}
     assert expected <= jobs.keys()
     for name in expected:
         assert jobs[name].executor_def.name == "in_process", name
