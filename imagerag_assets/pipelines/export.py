@@ -111,8 +111,8 @@ def export(
         InputError: nothing to export, a scene or encoder is unknown, or `out` holds something else.
         StoreError: `out` cannot be written.
     """
-    if is_http(out):
-        raise InputError(f"{out} cannot be written to", fix="Give a folder or s3://bucket/prefix")
+    if not out.strip() or is_http(out):
+        raise InputError(f"{out!r} cannot be written to", fix="Give a folder or s3://bucket/prefix")
     target = ObjectStore(out, platform.settings)
     records = {key: load_record(platform, key) for key in dict.fromkeys(scenes)}  # unknown ones are said first
     keys = list(records) or list_records(platform)

@@ -130,8 +130,9 @@ def test_what_cannot_be_exported_is_said(platform: Platform, tmp_path: Path) -> 
     add(platform, tmp_path / "source", "port")
     with pytest.raises(UnknownSceneError, match="port"):
         export(platform, str(tmp_path / "out"), scenes=["prot"])
-    with pytest.raises(InputError, match="cannot be written"):
-        export(platform, "https://host/folder")
+    for nowhere in ("https://host/folder", " "):
+        with pytest.raises(InputError, match="cannot be written"):
+            export(platform, nowhere)
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "collection.json").write_text('{"type": "Collection", "id": "mine"}')
     with pytest.raises(InputError, match="another STAC collection"):
