@@ -126,6 +126,9 @@ def plot(metrics: Figures, before: Figures | None = None) -> str:
     rows, others = list(figure_rows(metrics)), dict(figure_rows(before)) if before else {}
     height = max(_TOP + _ROW * len(rows) + 40, 380)
     parts = [*_axis(_LEFT, _TOP - 10, _WIDTH, height - 70 - _TOP + 30)]
+    if others:
+        for index, (name, colour) in enumerate(zip(("this run", "the other run"), _COLOURS, strict=True)):
+            parts.append(_text(_LEFT + 90 * index, _TOP - 22, name, colour=colour))
     for index, (name, figure) in enumerate(rows):
         y = _TOP + _ROW * index + _ROW / 2
         parts.append(_text(_LEFT - 8, y + 4, f"{name} (n {figure['n']})", anchor="end"))
@@ -175,5 +178,5 @@ def _line(x0: float, y0: float, x1: float, y1: float, colour: str) -> str:
     return f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" stroke="{colour}"/>'
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(text)}</text>'
+def _text(x: float, y: float, text: str, *, anchor: str = "start", colour: str = "black") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{html.escape(text)}</text>'
