@@ -103,6 +103,9 @@ def status(document: Document) -> RenderableType:
         "stale": f"{document['stale']}{' (run: imagerag ingest SOURCE)' if document['stale'] else ''}",
         "encoder": f"{encoder['name']} ({_short(encoder['fingerprint'])})",
     }
+    serving = document.get("serving")
+    if serving and serving["fingerprint"] != encoder["fingerprint"]:
+        facts["serving"] = f"{serving['name']} ({_short(serving['fingerprint'])}) until: imagerag backfill"
     rows = [
         (each["name"], each["alias"], _short(each["fingerprint"]), each["rows"]) for each in document["collections"]
     ]

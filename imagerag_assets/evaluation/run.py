@@ -19,9 +19,9 @@ from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError
 from imagerag_assets.evaluation.cases import Case, Judged, judge
 from imagerag_assets.pipelines.ask import Question, ask
 from imagerag_assets.pipelines.evidence import Viewer
-from imagerag_assets.pipelines.ingest import ALIAS
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.scenes import find_record, list_failures
+from imagerag_assets.pipelines.serving import find_serving, target_of
 
 Progress = Callable[[int, int, str], None]
 Answer = dict[str, Any]
@@ -84,8 +84,7 @@ def run_cases(
         "asked": len(asked),
         "missing": missing,
         "options": chosen,
-        "encoder": platform.settings.active_encoder,
-        "fingerprint": _serving_fingerprint(platform),
+        **_encoder(platform),
         "version": __version__,
     }
     try:
@@ -134,10 +133,11 @@ def missing_scenes(platform: Platform, cases: Iterable[Case]) -> dict[str, str]:
     return {scene: f"{name}: {reasons[scene]}" if scene in reasons else name for scene, name in missing.items()}
 
 
-def _serving_fingerprint(platform: Platform) -> str:
-    """Of the encoder that questions are answered with: the alias's, which a switch of encoders moves last."""
-    collection = platform.vectors.alias_target(ALIAS)
-    return platform.fingerprint if collection is None else platform.vectors.meta(collection).fingerprint
+def _encoder(platform: Platform) -> dict[str, str]:
+    """Name and fingerprint of the encoder that questions are answered with, which a switch of encoders changes last."""
+    serving = find_serving(platform)
+    target = target_of(platform) if serving is None else serving.target
+    return {"encoder": target.encoder, "fingerprint": target.fingerprint}
 
 
 def _checked(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from imagerag_assets.pipelines.ingest import shard_key
 from imagerag_assets.pipelines.paper import retrieve_paper
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.questions import Mode, Question, parse_line
+from imagerag_assets.pipelines.serving import Serving, find_serving
 from imagerag_assets.provenance import answer_folder, list_answers, load_answer, new_answer_id, save_answer
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
 from imagerag_assets.retrieval.calibration import load_calibration
@@ -32,7 +33,6 @@ from imagerag_assets.retrieval.types import Cue, Retrieval
 
 __all__ = ["Answer", "Question", "ask", "ask_batch", "list_answers", "load_answer"]
 
-PATCHES = "patches"
 _SCENES_IN_LINEAGE = 200
 Progress = Callable[[int, int, str], None]
 
@@ -57,7 +57,7 @@ def ask(platform: Platform, question: Question, *, viewer: Viewer | None = None)
 
     Raises:
         InputError: the question, a scene or the area cannot be used, or nothing is in scope.
-        FingerprintError: the collection belongs to another encoder than the active one.
+        FingerprintError: no encoder of the registry has the fingerprint of the collection in use.
         ModelError: the multimodal LLM failed.
         StoreError: a store failed.
     """
@@ -67,7 +67,8 @@ def ask(platform: Platform, question: Question, *, viewer: Viewer | None = None)
     started = time.perf_counter()
     for key in question.scenes:
         viewer.record(key)  # an unknown scene is said before anything is loaded
-    collection = _collection(platform)
+    serving = _serving(platform)
+    platform, collection = serving.platform, serving.collection
     _require_rows(platform, question, collection)
 
     before = time.perf_counter()
@@ -107,7 +108,7 @@ def ask(platform: Platform, question: Question, *, viewer: Viewer | None = None)
             "load": load_ms,
             "total": _since(started),
         },
-        "lineage": _lineage(platform, question, found, main, viewer, collection),
+        "lineage": _lineage(serving, question, found, main, viewer),
         "choices": dict(question.choices),
         "scores": dict(reply.scores) if reply else {},
         "confidence": reply.confidence if reply else None,
@@ -192,16 +193,17 @@ def _ask_line(
         return given | {"error": {"type": type(error).__name__, "message": error.message, "fix": error.fix}}
 
 
-def _collection(platform: Platform) -> str:
-    """The collection behind the alias.
+def _serving(platform: Platform) -> Serving:
+    """What this question is answered from: one collection and its own encoder, also if they are switched meanwhile.
 
     Raises:
         QuestionError: nothing was ingested yet.
+        FingerprintError: no encoder of the registry has the collection's fingerprint.
     """
-    name = platform.vectors.alias_target(PATCHES)
-    if name is None:
+    serving = find_serving(platform)
+    if serving is None:
         raise QuestionError("No scene was ingested yet", fix="Run: imagerag ingest SOURCE")
-    return name
+    return serving
 
 
 def _require_rows(platform: Platform, question: Question, collection: str) -> None:
@@ -284,21 +286,22 @@ def _reply(
 
 
 def _lineage(
-    platform: Platform, question: Question, found: Retrieval, main: str | None, viewer: Viewer, collection: str
+    serving: Serving, question: Question, found: Retrieval, main: str | None, viewer: Viewer
 ) -> dict[str, Any]:
     keys: Iterable[str] = [*question.scenes, *(cue.scene for cue in found.cues), *([main] if main else [])]
     scenes = {key: viewer.record(key) for key in list(dict.fromkeys(keys))[:_SCENES_IN_LINEAGE]}
-    calibration = load_calibration(platform.store, platform.fingerprint, platform.vectors.meta(collection).division)
+    target, division = serving.target, question.division or serving.target.division.name
+    calibration = load_calibration(serving.platform.store, target.fingerprint, target.division.name)
     return {
-        "fingerprint": platform.fingerprint,
-        "encoder": platform.settings.active_encoder,
-        "collection": collection,
+        "fingerprint": target.fingerprint,
+        "encoder": target.encoder,
+        "collection": serving.collection,
         "scenes": {key: record.scene.etag for key, record in scenes.items()},
-        "shards": {key: shard_key(platform, record, division=question.division).path for key, record in scenes.items()},
+        "shards": {key: shard_key(serving.platform, each, division=division).path for key, each in scenes.items()},
         "calibration": calibration.version if question.retrieval == "default" else "paper",
         "retrieval": question.retrieval,
         "division": question.division,
-        "knowledge": _knowledge(platform) if found.path.startswith("slow") else {},
+        "knowledge": _knowledge(serving.platform) if found.path.startswith("slow") else {},
         "prompt_sha256": None,
         "mllm": None,
         "version": imagerag_assets.__version__,

@@ -9,20 +9,18 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from imagerag_assets.encoders.registry import encoder_fingerprint
-from imagerag_assets.errors import SettingsError, StoreError, UnknownEncoderError
-from imagerag_assets.patches.types import Division
+from imagerag_assets.errors import EncoderError, FingerprintError, SettingsError, StoreError, UnknownEncoderError
 from imagerag_assets.pipelines.embedding import EmbedJob, Progress, embed_parts, overview_scratch
 from imagerag_assets.pipelines.patch_tables import PatchTableInfo, patch_table
-from imagerag_assets.pipelines.platform import Platform, division_of
+from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.scenes import (
     SceneRecord,
     clear_failure,
@@ -33,6 +31,7 @@ from imagerag_assets.pipelines.scenes import (
     record_failure,
     save_record,
 )
+from imagerag_assets.pipelines.serving import ALIAS, Target, remember_encoder, serving_beside, target_of
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.stac.types import Scene
 from imagerag_assets.stores.milvus_filter import Filter
@@ -47,12 +46,13 @@ from imagerag_assets.stores.shards import (
 )
 
 __all__ = [
-    "EmbedResult", "IndexResult", "PatchTableInfo", "SceneResult", "embed", "index", "ingest_scene", "is_current",
-    "patch_table", "register", "shard_key",
+    "EmbedResult", "IndexResult", "PatchTableInfo", "SceneResult", "embed", "embed_beside", "index", "index_beside",
+    "ingest_scene", "is_current", "patch_table", "register", "shard_key",
 ]  # fmt: skip
 
-ALIAS = "patches"
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -121,26 +121,6 @@ class SceneResult:
         return asdict(self) | {"seconds": round(self.seconds, 3)}
 
 
-@dataclass(frozen=True)
-class _Target:
-    encoder: str
-    fingerprint: str
-    division: Division
-
-    @property
-    def identity(self) -> tuple[str, str]:
-        return self.fingerprint, self.division.key
-
-    def key(self, record: SceneRecord) -> ShardKey:
-        return ShardKey(record.scene.scene_key, self.division.key, self.fingerprint, record.scene.etag)
-
-
-def _target(platform: Platform, encoder: str | None, division: str | None) -> _Target:
-    name = encoder or platform.settings.active_encoder
-    fingerprint = encoder_fingerprint(name, platform.settings)
-    return _Target(name, fingerprint, division_of(platform.settings, division))
-
-
 def shard_key(
     platform: Platform, record: SceneRecord, *, encoder: str | None = None, division: str | None = None
 ) -> ShardKey:
@@ -149,7 +129,7 @@ def shard_key(
     Raises:
         UnknownEncoderError, EncoderError, SettingsError: the encoder or division cannot be had.
     """
-    return _target(platform, encoder, division).key(record)
+    return target_of(platform, encoder, division).key(record)
 
 
 def register(platform: Platform, scene: Scene) -> SceneRecord:
@@ -196,7 +176,7 @@ def embed(
     """
     started = time.perf_counter()
     record = load_record(platform, scene_key)
-    target = _target(platform, encoder, division)
+    target = target_of(platform, encoder, division)
     key = target.key(record)
     made = _find_shard(platform, key)
     if made is not None:
@@ -302,7 +282,7 @@ def index(
     """
     started = time.perf_counter()
     record = load_record(platform, scene_key)
-    target = _target(platform, encoder, division)
+    target = target_of(platform, encoder, division)
     key = target.key(record)
     made = _find_shard(platform, key)
     if made is None:
@@ -322,8 +302,9 @@ def index(
             )
         if build_index:
             vectors.build_index(collection)
+    remember_encoder(platform, target)
     alias = vectors.alias_target(ALIAS)
-    if alias is None and target.identity == _target(platform, None, None).identity:
+    if alias is None and target.identity == target_of(platform).identity:
         vectors.point_alias(ALIAS, collection)
         alias = collection
     for path in outdated:
@@ -337,6 +318,33 @@ def index(
         seconds=time.perf_counter() - started,
         skipped=skipped,
     )
+
+
+def embed_beside(platform: Platform, scene_key: str, progress: Progress | None = None) -> EmbedResult | str | None:
+    """:func:`embed` with the serving encoder, where another is wanted: new scenes are to be found before a backfill.
+
+    Returns:
+        What was embedded; None where the wanted encoder serves; a line where the serving one cannot be had, which is
+        no reason to keep a scene from the wanted one.
+
+    Raises:
+        As :func:`embed`, except about the encoder.
+    """
+    return _beside(platform, lambda target: embed(platform, scene_key, progress=progress, **target.options))
+
+
+def index_beside(platform: Platform, scene_key: str, *, build_index: bool = True) -> IndexResult | str | None:
+    """:func:`index` of what :func:`embed_beside` embedded; returns and raises likewise."""
+    return _beside(platform, lambda target: index(platform, scene_key, build_index=build_index, **target.options))
+
+
+def _beside(platform: Platform, step: Callable[[Target], T]) -> T | str | None:
+    try:
+        target = serving_beside(platform)
+        return None if target is None else step(target)
+    except (EncoderError, UnknownEncoderError, FingerprintError) as error:
+        _log.warning("The serving encoder is left out: %s", error)
+        return str(error)
 
 
 def _outdated_shards(platform: Platform, key: ShardKey) -> list[str]:
@@ -363,16 +371,23 @@ def _current_rows(platform: Platform, scene: Scene) -> int | None:
     record = find_record(platform, scene.scene_key)
     if record is None or record.scene.etag != scene.etag or record.scene.imagery != scene.imagery:
         return None
-    target = _target(platform, None, None)
+    if platform.vectors.alias_target(ALIAS) is None:
+        return None
+    rows = _indexed_rows(platform, target_of(platform), record)
+    beside = _beside(platform, lambda target: _indexed_rows(platform, target, record) is not None)
+    return None if beside is False else rows
+
+
+def _indexed_rows(platform: Platform, target: Target, record: SceneRecord) -> int | None:
+    """Number of patches of a scene that a target has a shard and rows of, else None."""
     key = target.key(record)
     made = _find_shard(platform, key)
     if made is None or _outdated_shards(platform, key):
         return None
     vectors = platform.vectors
     collection = vectors.ensure_patches(target.fingerprint, made.dim, target.division.name)
-    if vectors.count(collection, Filter().scene_in([scene.scene_key])) != made.rows:
-        return None
-    return made.rows if vectors.alias_target(ALIAS) is not None else None
+    rows = vectors.count(collection, Filter().scene_in([record.scene.scene_key]))
+    return rows if rows == made.rows else None
 
 
 def ingest_scene(
@@ -394,15 +409,20 @@ def ingest_scene(
     """
     started = time.perf_counter()
     key = scene.scene_key
+    platform = platform.using(platform.settings.active_encoder)
     try:
         rows = _current_rows(platform, scene)
         skipped = rows is not None
         if rows is None:
             register(platform, scene)
             patch_table(platform, key)
-            embedded = embed(platform, key, progress=progress)
-            indexed = index(platform, key, build_index=build_index)
-            rows, skipped = indexed.rows, embedded.skipped and indexed.skipped
+            steps = [
+                embed(platform, key, progress=progress),
+                indexed := index(platform, key, build_index=build_index),
+                embed_beside(platform, key, progress),
+                index_beside(platform, key, build_index=build_index),
+            ]
+            rows, skipped = indexed.rows, all(getattr(step, "skipped", True) for step in steps)
         clear_failure(platform, key)
     except (UnknownEncoderError, SettingsError):
         raise

@@ -34,6 +34,16 @@ class Platform:
         self.settings = settings
         self._opened: dict[str, Any] = {}
         self._lock = RLock()
+        self._owner: Platform | None = None
+
+    def using(self, encoder: str) -> Platform:
+        """The same installation with `encoder` (a registry name) as its encoder, whatever is chosen meanwhile.
+
+        Stores and models are this one's, which also closes them.
+        """
+        pinned = Platform(self.settings.model_copy(update={"encoder": encoder}))
+        pinned._owner = self._owner or self
+        return pinned
 
     @property
     def store(self) -> ObjectStore:
@@ -107,6 +117,8 @@ class Platform:
         self.close()
 
     def _once(self, name: str, make: Callable[[], T]) -> T:
+        if self._owner is not None:
+            return self._owner._once(name, make)
         with self._lock:
             if name not in self._opened:
                 self._opened[name] = make()

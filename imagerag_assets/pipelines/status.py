@@ -12,6 +12,7 @@ from imagerag_assets.errors import EncoderError, ImageRAGError
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.removal import list_removed
 from imagerag_assets.pipelines.scenes import find_record, list_failures, list_records, read_all
+from imagerag_assets.pipelines.serving import find_serving
 from imagerag_assets.stores.shards import ShardKey, list_shards
 
 
@@ -21,8 +22,9 @@ def status(platform: Platform) -> dict[str, Any]:
     Returns:
         ``scenes``: number of registered scenes; ``stale``: number of these without embeddings, as they are now, by the
         active encoder and division, and ``stale_scenes`` their keys; ``collections``: name, alias (or None), kind,
-        division, fingerprint, rows; ``encoder``: name and fingerprint (None if it cannot be had); ``failures``;
-        ``removed``: scenes that left their source and still answer until they are purged; and
+        division, fingerprint, rows; ``encoder``: name and fingerprint (None if it cannot be had) of the wanted one;
+        ``serving``: name, fingerprint and collection that questions are answered with, None while there is none;
+        ``failures``; ``removed``: scenes that left their source and still answer until they are purged; and
         ``problems``: lines about parts that could not be asked.
 
     Raises:
@@ -39,6 +41,7 @@ def status(platform: Platform) -> dict[str, Any]:
         "stale_scenes": stale,
         "collections": _collections(platform, problems),
         "encoder": {"name": platform.settings.active_encoder, "fingerprint": fingerprint},
+        "serving": _serving(platform, problems),
         "failures": [failure.to_dict() for failure in list_failures(platform)],
         "removed": [mark.to_dict() for mark in list_removed(platform)],
         "problems": problems,
@@ -51,6 +54,21 @@ def _fingerprint(platform: Platform, problems: list[str]) -> str | None:
     except EncoderError as error:
         problems.append(str(error))
         return None
+
+
+def _serving(platform: Platform, problems: list[str]) -> dict[str, str] | None:
+    if _no_milvus(platform):
+        return None
+    try:
+        serving = find_serving(platform)
+    except ImageRAGError as error:
+        if str(error) not in problems:
+            problems.append(str(error))
+        return None
+    if serving is None:
+        return None
+    target = serving.target
+    return {"name": target.encoder, "fingerprint": target.fingerprint, "collection": serving.collection}
 
 
 def _stale(platform: Platform, scenes: list[str], fingerprint: str, problems: list[str]) -> list[str]:
@@ -70,8 +88,7 @@ def _stale(platform: Platform, scenes: list[str], fingerprint: str, problems: li
 
 
 def _collections(platform: Platform, problems: list[str]) -> list[dict[str, Any]]:
-    settings = platform.settings
-    if settings.milvus_is_lite and not Path(settings.milvus).expanduser().exists():
+    if _no_milvus(platform):
         return []
     try:
         found = platform.vectors.list_collections()
@@ -89,3 +106,9 @@ def _collections(platform: Platform, problems: list[str]) -> list[dict[str, Any]
         }
         for each in found
     ]
+
+
+def _no_milvus(platform: Platform) -> bool:
+    """Whether there is no Milvus Lite file yet, which looking would create."""
+    settings = platform.settings
+    return settings.milvus_is_lite and not Path(settings.milvus).expanduser().exists()

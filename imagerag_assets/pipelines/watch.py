@@ -13,11 +13,11 @@ from typing import Any
 
 from imagerag_assets.errors import ImageRAGError, StoreError, UnknownSceneError
 from imagerag_assets.pipelines.coverage import covers, newest
-from imagerag_assets.pipelines.ingest import ALIAS
 from imagerag_assets.pipelines.notify import notify
 from imagerag_assets.pipelines.platform import Platform, division_of
 from imagerag_assets.pipelines.questions import Question
 from imagerag_assets.pipelines.scenes import SceneRecord, find_record, list_records, read_all
+from imagerag_assets.pipelines.serving import ALIAS
 from imagerag_assets.pipelines.watch_store import (
     Watch,
     WatchAnswer,

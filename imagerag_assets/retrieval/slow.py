@@ -72,18 +72,22 @@ class Prototype:
 
 
 def open_knowledge(deps: Deps, kind: KnowledgeKind) -> Current | None:
-    """The live knowledge base of a kind for the active encoder; None if none was built.
+    """The live knowledge base of a kind for the installation's encoder; None if none was built.
+
+    Found by the encoder's fingerprint and not through the alias, so that a question goes on with its own encoder's
+    while an encoder switch moves the aliases one by one.
 
     Raises:
-        FingerprintError: the one in use was made by another encoder.
+        FingerprintError: there is only another encoder's.
         StoreError: Milvus or the object store fails.
     """
-    target = deps.vectors.alias_target(kind)
-    if target is None:
-        return None
-    deps.vectors.verify(target, deps.encoder.fingerprint)
     live = read_current(deps.store, kind, deps.encoder.fingerprint)
-    if live is None or not deps.vectors.exists(live.texts):
+    if live is None or not deps.vectors.exists(live.images):
+        if (target := deps.vectors.alias_target(kind)) is not None:
+            deps.vectors.verify(target, deps.encoder.fingerprint)
+        return None
+    deps.vectors.verify(live.images, deps.encoder.fingerprint)
+    if not deps.vectors.exists(live.texts):
         return None
     deps.vectors.verify(live.texts, text_fingerprint())
     return live

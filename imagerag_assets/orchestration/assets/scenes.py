@@ -127,6 +127,7 @@ def patch_embeddings(
     key = context.partition_key
     with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
         result = ingest.embed(platform, key, progress=reporter.progress)
+        beside = ingest.embed_beside(platform, key, reporter.progress)
         etag = load_record(platform, key).scene.etag
         with platform.store.open(result.shard) as file:
             size = file.seek(0, 2)
@@ -147,6 +148,7 @@ def patch_embeddings(
             "supertiles_of_an_earlier_run": result.reused,
             "patches_per_second": round(result.patches / max(result.seconds, 1e-6), 1),
         }
+    metadata |= _beside(beside)
     version = dg.DataVersion(f"{result.fingerprint}:{etag}")
     return dg.MaterializeResult(data_version=version, metadata=metadata)
 
@@ -170,6 +172,7 @@ def patch_collection(
     key = context.partition_key
     with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
         result = ingest.index(platform, key)
+        beside = ingest.index_beside(platform, key)
         etag = load_record(platform, key).scene.etag
         clear_failure(platform, key)
     return dg.MaterializeResult(
@@ -181,8 +184,16 @@ def patch_collection(
             "seconds": round(result.seconds, 3),
             "rows_were_there": result.skipped,
             "removed_outdated_shards": result.removed_shards,
+            **_beside(beside),
         },
     )
+
+
+def _beside(result: ingest.EmbedResult | ingest.IndexResult | str | None) -> dict[str, Any]:
+    """What was done for the encoder that questions still use, or why it was not."""
+    if result is None:
+        return {}
+    return {"for_serving_encoder": result if isinstance(result, str) else dg.MetadataValue.json(result.to_dict())}
 
 
 def _item_href(platform: Platform, scene_key: str) -> str | None:

@@ -63,3 +63,17 @@ def test_division_takes_the_settings_parameters(settings: Settings) -> None:
 
     assert division_of(chosen).key == "cc"
     assert division_of(chosen, "pyramid").key == "pyramid-p512-o0.5"
+
+
+def test_another_encoder_shares_what_is_open_and_stays_whatever_is_chosen(tiny_settings: Settings) -> None:
+    settings = tiny_settings.model_copy(update={"encoder": None})
+    settings.home.mkdir(parents=True)
+    settings.active_encoder_file.write_text("tiny\n")
+    with Platform(settings) as platform:
+        pinned, other = platform.using("tiny"), platform.using("tiny").using("tiny-other")
+        settings.active_encoder_file.write_text("tiny-other\n")
+        assert (pinned.encoder.name, other.encoder.name, platform.encoder.name) == ("tiny", "tiny-other", "tiny-other")
+        assert pinned.fingerprint != other.fingerprint == platform.fingerprint
+        assert pinned.vectors is other.vectors is platform.vectors
+        pinned.close()
+        assert platform.vectors.list_collections() == []
