@@ -30,9 +30,9 @@ def dev_chips(shared_data: Path) -> Chips:
     return load_chips(shared_data / "ucmerced" / "images_jpg", "dev")
 
 
-def zero_shot(chips: Chips, settings: Settings, phrases: dict[str, list[str]]) -> float:
+def zero_shot(chips: Chips, settings: Settings, phrases: dict[str, list[str]], name: str = "demo") -> float:
     """Top-1 with the mean text embedding of each class's phrases."""
-    encoder = load_encoder("demo", settings)
+    encoder = load_encoder(name, settings)
     texts = np.stack([encoder.encode_texts(phrases[name]).mean(0) for name in sorted(phrases)])
     texts /= np.linalg.norm(texts, axis=1, keepdims=True)
     guesses = (encoder.encode_images(chips.images) @ texts.T).argmax(1)
@@ -44,6 +44,14 @@ def test_the_demo_encoder_names_unseen_chips(dev_chips: Chips, settings: Setting
     assert len(classes) == 21
     assert zero_shot(dev_chips, settings, {name: list(PHRASES[name]) for name in classes}) >= 0.85
     assert zero_shot(dev_chips, settings, {name: [name] for name in classes}) >= 0.83
+
+
+def test_the_smaller_encoder_is_another_one_and_names_most_unseen_chips(dev_chips: Chips, settings: Settings) -> None:
+    classes = sorted(set(dev_chips.names))
+    assert zero_shot(dev_chips, settings, {name: list(PHRASES[name]) for name in classes}, "demo-lite") >= 0.7
+    lite, demo = load_encoder("demo-lite", settings), load_encoder("demo", settings)
+    assert lite.fingerprint != demo.fingerprint
+    assert lite.image_size < demo.image_size
 
 
 @pytest.mark.parametrize(("query", "least"), UNSEEN_WORDS.items())
@@ -61,7 +69,7 @@ def test_the_demo_encoder_answers_to_words_it_was_not_trained_with(
 def test_weights_are_safetensors_small_and_have_cards() -> None:
     total = sum(p.stat().st_size for p in WEIGHTS.rglob("*") if p.is_file())
     assert total <= 40e6
-    for folder in ("encoder-demo", "mllm-demo"):
+    for folder in ("encoder-demo", "encoder-demo-lite", "mllm-demo"):
         assert (WEIGHTS / folder / "model.safetensors").is_file()
         assert "licence" in (WEIGHTS / folder / "README.md").read_text(encoding="utf-8").lower()
     assert not [p for p in WEIGHTS.rglob("*") if p.suffix in {".pt", ".pth", ".bin", ".pkl"}]
@@ -70,7 +78,7 @@ def test_weights_are_safetensors_small_and_have_cards() -> None:
 def test_image_towers_are_as_small_as_promised(settings: Settings) -> None:
     from safetensors import safe_open
 
-    for folder, most in (("encoder-demo", 12e6), ("mllm-demo", 15e6)):
+    for folder, most in (("encoder-demo", 12e6), ("encoder-demo-lite", 3e6), ("mllm-demo", 15e6)):
         with safe_open(WEIGHTS / folder / "model.safetensors", "np") as weights:
             count = sum(int(np.prod(weights.get_slice(key).get_shape())) for key in weights.keys())  # noqa: SIM118
         assert count <= most, folder
