@@ -259,7 +259,6 @@ def demo(
 def dev(
     ctx: typer.Context,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the Dagster UI; 0: a free one.")] = 3000,
-    milvus_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the local Milvus; 0: a free one.")] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     as_json: Json = False,
     debug: Debug = False,
@@ -268,7 +267,7 @@ def dev(
     command = command_of(ctx, as_json, debug)
     from imagerag_assets.orchestration.dev import run_dev
 
-    code = run_dev(command.settings, host=host, port=port, milvus_port=milvus_port)
+    code = run_dev(command.settings, host=host, port=port)
     command.finish({"stopped": True, "exit_code": code}, render.nothing, code=code)
 
 

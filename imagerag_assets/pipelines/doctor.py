@@ -17,7 +17,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from imagerag_assets.encoders.registry import encoder_spec, load_encoder
-from imagerag_assets.errors import ImageRAGError
+from imagerag_assets.errors import ImageRAGError, StoreError
 from imagerag_assets.objects_fs import is_remote
 from imagerag_assets.settings import Settings
 from imagerag_assets.stores.objects import ObjectStore
@@ -155,17 +155,20 @@ def _milvus(settings: Settings) -> Check:
         path = Path(settings.milvus).expanduser()
         if not path.exists():
             return Check("milvus", "ok", f"Milvus Lite at {path} (not created yet)")
-        holder = _lock_holder(path / "LOCK")
-        if holder is not None:
-            fix = "Wait for it or stop it; `imagerag dev` lets several processes share one Milvus"
-            return Check("milvus", "warn", f"Milvus Lite at {path} is open in process {holder}", fix)
     from imagerag_assets.stores.milvus import VectorStore
 
-    with VectorStore(settings) as vectors:
-        collections = vectors.list_collections()
-        rows = sum(each.rows for each in collections)
-        kind = "Milvus Lite" if settings.milvus_is_lite else "Milvus"
-        return Check("milvus", "ok", f"{kind} at {settings.milvus}: {len(collections)} collections, {rows:,} rows")
+    kind = "Milvus Lite" if settings.milvus_is_lite else "Milvus"
+    try:
+        with VectorStore(settings) as vectors:
+            collections = vectors.list_collections()
+            rows = sum(each.rows for each in collections)
+    except StoreError:
+        holder = _lock_holder(Path(settings.milvus).expanduser() / "LOCK") if settings.milvus_is_lite else None
+        if holder is None:
+            raise
+        detail = f"Milvus Lite at {settings.milvus} is open in process {holder}, which does not share it"
+        return Check("milvus", "warn", detail, "Stop it; commands and runs of imagerag share one file")
+    return Check("milvus", "ok", f"{kind} at {settings.milvus}: {len(collections)} collections, {rows:,} rows")
 
 
 def _encoder(settings: Settings) -> Check:

@@ -271,9 +271,7 @@ def prototype_neighbours(
     return Neighbours(tuple(rows[index] for index in order), embeddings, scores), merged[order]
 
 
-def prototype_scorer(
-    prototypes: Sequence[Prototype], against: NDArray[np.float32], calibration: Calibration
-) -> Scorer:
+def prototype_scorer(prototypes: Sequence[Prototype], against: NDArray[np.float32], calibration: Calibration) -> Scorer:
     """How embeddings are scored against the prototype each fits best."""
 
     def score(seen: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

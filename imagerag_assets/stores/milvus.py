@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from imagerag_assets.errors import StoreError
 from imagerag_assets.stores.milvus_collections import CollectionInfo, MilvusCollections
-from imagerag_assets.stores.milvus_connection import milvus_errors
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 from imagerag_assets.stores.milvus_schema import output_fields, primary_key, rows_of, search_params, tidy
 
@@ -62,7 +61,7 @@ class VectorStore(MilvusCollections):
                     raise StoreError(
                         f"Vectors of {len(rows[0]['embedding'])} do not fit {meta.dim}", collection=collection
                     )
-                with milvus_errors("write rows of", collection):
+                with self._connection.writing("write rows of", collection):
                     self.client.upsert(collection, rows)
                 yield rows
 
@@ -86,7 +85,7 @@ class VectorStore(MilvusCollections):
 
     def delete_scene(self, collection: str, scene_key: str) -> None:
         """Delete all rows of a scene."""
-        with milvus_errors("delete rows of", collection):
+        with self._connection.writing("delete rows of", collection):
             self._open(self.meta(collection).name)
             self.client.delete(collection, filter=Filter().scene_in([scene_key]).expression)
 
@@ -141,7 +140,7 @@ class VectorStore(MilvusCollections):
         if vectors.shape[1] != meta.dim:
             raise StoreError(f"Vectors of {vectors.shape[1]} do not fit {meta.dim}", collection=collection)
         key = primary_key(meta.kind)
-        with milvus_errors("search", collection):
+        with self._connection.reading("search", collection):
             index_type = self._open(meta.name)
             found = self.client.search(
                 collection,
@@ -157,7 +156,7 @@ class VectorStore(MilvusCollections):
         ]
 
     def _query(self, collection: str, condition: Filter, fields: list[str], limit: int) -> list[dict[str, Any]]:
-        with milvus_errors("read", collection):
+        with self._connection.reading("read", collection):
             self._open(self.meta(collection).name)
             rows = self.client.query(
                 collection,
@@ -174,7 +173,7 @@ class VectorStore(MilvusCollections):
             limit = max(1, self.count(collection, condition))
             yield from (row["patch_id"] for row in self._query(collection, condition, ["patch_id"], limit))
             return
-        with milvus_errors("read", collection):
+        with self._connection.reading("read", collection):
             self._open(self.meta(collection).name)
             iterator = self.client.query_iterator(
                 collection,
@@ -190,7 +189,7 @@ class VectorStore(MilvusCollections):
                 iterator.close()
 
     def _delete_ids(self, collection: str, key: str, ids: Sequence[str]) -> None:
-        with milvus_errors("delete rows of", collection):
+        with self._connection.writing("delete rows of", collection):
             for start in range(0, len(ids), _ID_CHUNK):
                 self._open(self.meta(collection).name)
                 chunk = ids[start : start + _ID_CHUNK]

@@ -13,7 +13,7 @@ from pymilvus import MilvusClient
 
 from imagerag_assets.errors import FingerprintError, StoreError
 from imagerag_assets.settings import Settings
-from imagerag_assets.stores.milvus_connection import connect, disconnect, milvus_errors
+from imagerag_assets.stores.milvus_connection import MilvusConnection
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 from imagerag_assets.stores.milvus_schema import (
     DEFAULT_DIVISION,
@@ -50,12 +50,11 @@ class MilvusCollections:
 
         Raises:
             SettingsError: IMAGERAG_MILVUS_URI is neither a .db path nor a URL.
-            StoreError: the server cannot be reached, or another process has the Lite file open.
+            StoreError: the server cannot be reached, or the Lite file cannot be opened.
         """
-        self._settings = settings
-        self._client: MilvusClient | None
-        self._client, self._back_end = connect(settings)
-        self._ready: dict[str, str] = {}  # loaded collections and their index types
+        self._connection = MilvusConnection(settings)
+        self._back_end = self._connection.back_end
+        self._ready: dict[str, str] = {}  # a server's loaded collections and their index types
 
     def __enter__(self) -> Self:
         return self
@@ -66,10 +65,8 @@ class MilvusCollections:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; a Lite file becomes free for other processes.  May be called again."""
-        client, self._client = self._client, None
-        if client is not None:
-            disconnect(client, self._settings)
+        """Close the connection.  May be called again."""
+        self._connection.close()
 
     @property
     def back_end(self) -> BackEnd:
@@ -79,9 +76,7 @@ class MilvusCollections:
     @property
     def client(self) -> MilvusClient:
         """The open client.  Raises StoreError after :meth:`close`."""
-        if self._client is None:
-            raise StoreError("The vector store is closed")
-        return self._client
+        return self._connection.client
 
     # Collections
 
@@ -101,14 +96,14 @@ class MilvusCollections:
 
     def exists(self, collection: str) -> bool:
         """Whether a collection or alias of this name exists."""
-        with milvus_errors("look for", collection):
+        with self._connection.reading("look for", collection):
             return bool(self.client.has_collection(collection))
 
     def meta(self, collection: str) -> CollectionMeta:
         """What a collection (or the target of an alias) carries about itself.  Raises StoreError if not ours."""
         if not self.exists(collection):
             raise StoreError(f"Milvus has no collection or alias {collection!r}", fix="Run: imagerag ingest")
-        with milvus_errors("describe", collection):
+        with self._connection.reading("describe", collection):
             meta = CollectionMeta.from_description(self.client.describe_collection(collection))
         if meta is None:
             raise StoreError(
@@ -138,7 +133,7 @@ class MilvusCollections:
         for alias, target in self.aliases().items():
             targets.setdefault(target, []).append(alias)
         infos: list[CollectionInfo] = []
-        with milvus_errors("list", "collections"):
+        with self._connection.reading("list", "collections"):
             for name in sorted(self.client.list_collections()):
                 meta = CollectionMeta.from_description(self.client.describe_collection(name))
                 if meta is not None:
@@ -161,7 +156,7 @@ class MilvusCollections:
                 f"The collection {collection!r} is in use as {', '.join(pointing) or 'an alias'}",
                 fix="Switch to another one first: imagerag encoders use, imagerag backfill or imagerag rollback",
             )
-        with milvus_errors("drop", collection):
+        with self._connection.writing("drop", collection):
             self.client.drop_collection(collection)
         self._ready.pop(collection, None)
 
@@ -184,7 +179,7 @@ class MilvusCollections:
         options: dict[str, Any] = (
             {"num_partitions": 16} if self._back_end.partition_keys and meta.kind == "patches" else {}
         )
-        with milvus_errors("create", meta.name):
+        with self._connection.writing("create", meta.name):
             self.client.create_collection(
                 meta.name,
                 schema=collection_schema(meta, self._back_end),
@@ -199,7 +194,7 @@ class MilvusCollections:
 
     def aliases(self) -> dict[str, str]:
         """Each alias and the collection that it points to."""
-        with milvus_errors("list", "aliases"):
+        with self._connection.reading("list", "aliases"):
             names = self.client.list_aliases()["aliases"]
             return {name: str(self.client.describe_alias(name)["collection_name"]) for name in sorted(names)}
 
@@ -213,7 +208,7 @@ class MilvusCollections:
         if before == collection:
             return before
         self.meta(collection)  # ours, and there
-        with milvus_errors("switch", alias):
+        with self._connection.writing("switch", alias):
             if before is None:
                 self.client.create_alias(collection, alias)
             else:
@@ -222,7 +217,7 @@ class MilvusCollections:
 
     def count(self, collection: str, condition: Filter = EVERYTHING) -> int:
         """Exact number of rows that match, all finished writes included."""
-        with milvus_errors("count", collection):
+        with self._connection.reading("count", collection):
             self._open(self.meta(collection).name)
             found = self.client.query(
                 collection, filter=condition.expression, output_fields=["count(*)"], consistency_level="Strong"
@@ -245,7 +240,7 @@ class MilvusCollections:
             self._back_end.check_index_type(index_type)
         rows = self.count(collection)
         wanted = index_type or self._back_end.index_type(rows)
-        with milvus_errors("index", collection):
+        with self._connection.writing("index", collection):
             self.client.flush(collection)
             current = self._index(collection)
             # Lite does not build an index that was made before the rows.
@@ -264,7 +259,7 @@ class MilvusCollections:
         params.add_index(
             "embedding", index_type=index_type, metric_type="COSINE", params=index_params(index_type, rows)
         )
-        with milvus_errors("index", collection):
+        with self._connection.writing("index", collection):
             self.client.create_index(collection, params)
 
     def _index(self, collection: str) -> dict[str, Any]:
@@ -272,7 +267,10 @@ class MilvusCollections:
         return dict(self.client.describe_index(collection, names[0]) or {}) if names else {}
 
     def _open(self, collection: str) -> str:
-        """Load a collection (or an alias's target) if it is not, and return its index type."""
+        """Load a collection (or an alias's target) if it is not, and return its index type.
+
+        Only a server's is remembered: another process may give a Lite file another index, or start its server anew.
+        """
         known = self._ready.get(collection)
         if known is not None:
             return known
@@ -284,5 +282,7 @@ class MilvusCollections:
             else:
                 return "FLAT"  # Lite reads what has no index yet by looking at every row
         self.client.load_collection(collection)
-        self._ready[collection] = cast(str, index["index_type"])
-        return self._ready[collection]
+        index_type = cast(str, index["index_type"])
+        if not self._back_end.lite:
+            self._ready[collection] = index_type
+        return index_type

@@ -1,14 +1,13 @@
-"""Connecting to Milvus Lite or a server, and turning what goes wrong into one line.
+"""Connecting to Milvus, Lite or a server, and turning what goes wrong into one line.
 
-Milvus Lite lets one process open a file, and prints a traceback when a second one tries; both are handled here.
+How several processes share a Lite file is `milvus_lite_share`'s part.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
 
@@ -18,97 +17,97 @@ from pymilvus.exceptions import MilvusException
 
 from imagerag_assets.errors import SettingsError, StoreError
 from imagerag_assets.settings import Settings
+from imagerag_assets.stores.milvus_lite_share import LiteShare
 from imagerag_assets.stores.milvus_schema import BackEnd, parse_version
 
 # pymilvus logs a traceback of every error that it also raises.
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 
 _CONNECT_SECONDS = 10.0
-_lite_users: Counter[str] = Counter()
-_lite_lock = Lock()
 
 
-def connect(settings: Settings) -> tuple[MilvusClient, BackEnd]:
-    """Open the Milvus of these settings, creating a Lite file where there is none.  Undo with :func:`disconnect`.
+class MilvusConnection:
+    """One connection; it survives a Lite server that was killed.  Safe to use from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect, creating a Lite file where there is none.
+
+        Raises:
+            SettingsError: IMAGERAG_MILVUS_URI is neither a .db path nor a URL.
+            StoreError: the server cannot be reached, or the Lite file cannot be opened.
+        """
+        self._settings = settings
+        self._lock = Lock()
+        self._share: LiteShare | None = None
+        self._client: MilvusClient | None = self._connect()
+        with milvus_errors("connect", settings.milvus):
+            version = parse_version(self._client.get_server_version())
+        self.back_end = BackEnd(lite=settings.milvus_is_lite, version=version)
+
+    def close(self) -> None:
+        """Close it; a Lite file is closed with its last user.  May be called again."""
+        with self._lock:
+            client, self._client = self._client, None
+            share, self._share = self._share, None
+        if client is not None:
+            client.close()
+        if share is not None:
+            share.close()
+
+    @property
+    def client(self) -> MilvusClient:
+        """The open client.
+
+        Raises:
+            StoreError: the connection was closed, or the Lite file cannot be opened again.
+        """
+        with self._lock:
+            if self._client is None:
+                raise StoreError("The vector store is closed")
+            if self._share is not None and not self._share.alive():
+                self._client.close()
+                self._share.close()
+                self._client = self._connect()
+            return self._client
+
+    @contextmanager
+    def reading(self, verb: str, what: str) -> Iterator[None]:
+        """Around calls that read: errors say what was tried on what, and no process writes to a Lite file meanwhile."""
+        with self._turn(writing=False), milvus_errors(verb, what):
+            yield
+
+    @contextmanager
+    def writing(self, verb: str, what: str) -> Iterator[None]:
+        """As :meth:`reading`, around calls that write."""
+        with self._turn(writing=True), milvus_errors(verb, what):
+            yield
+
+    def _turn(self, *, writing: bool) -> AbstractContextManager[None]:
+        share = self._share
+        return share.turn(writing=writing) if share is not None else nullcontext()
+
+    def _connect(self) -> MilvusClient:
+        settings = self._settings
+        if not settings.milvus_is_lite:
+            with milvus_errors("connect", settings.milvus):
+                return MilvusClient(uri=settings.milvus, token=settings.milvus_token or "", timeout=_CONNECT_SECONDS)
+        self._share = LiteShare(lite_path(settings))
+        with milvus_errors("connect", settings.milvus):
+            return MilvusClient(uri=self._share.url, timeout=_CONNECT_SECONDS)
+
+
+def lite_path(settings: Settings) -> str:
+    """The absolute path of the Lite file.
 
     Raises:
-        SettingsError: IMAGERAG_MILVUS_URI is neither a .db path nor a URL.
-        StoreError: the server cannot be reached, or another process has the file open.
+        SettingsError: it is no path ending in .db.
     """
-    return _connect_lite(settings) if settings.milvus_is_lite else _connect_server(settings)
-
-
-def disconnect(client: MilvusClient, settings: Settings) -> None:
-    """Close a connection; the last one of a Lite file closes the file, so that other processes can open it."""
-    client.close()
-    if not settings.milvus_is_lite:
-        return
-    from milvus_lite.server_manager import server_manager_instance
-
-    path = _lite_path(settings)
-    with _lite_lock:
-        _lite_users[path] -= 1
-        if _lite_users[path] <= 0:
-            del _lite_users[path]
-            server_manager_instance.release_server(path)
-
-
-def _connect_lite(settings: Settings) -> tuple[MilvusClient, BackEnd]:
-    path = _lite_path(settings)
-    with _lite_lock, _watch_lite_start() as failures:
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            client = MilvusClient(uri=path)
-        except (MilvusException, grpc.RpcError, OSError, ValueError) as error:
-            raise _lite_failure(path, failures[0] if failures else error) from None
-        _lite_users[path] += 1
-    return client, BackEnd(lite=True, version=parse_version(client.get_server_version()))
-
-
-def _connect_server(settings: Settings) -> tuple[MilvusClient, BackEnd]:
-    url = settings.milvus
-    with milvus_errors("connect", url):
-        client = MilvusClient(uri=url, token=settings.milvus_token or "", timeout=_CONNECT_SECONDS)
-        return client, BackEnd(lite=False, version=parse_version(client.get_server_version()))
-
-
-def _lite_path(settings: Settings) -> str:
     if not settings.milvus.endswith(".db"):
         raise SettingsError(
             f"IMAGERAG_MILVUS_URI={settings.milvus!r} is neither a path ending in .db nor a URL",
             fix="Use e.g. .imagerag/milvus.db or http://127.0.0.1:19530",
         )
     return str(Path(settings.milvus).expanduser().absolute())
-
-
-def _lite_failure(path: str, error: BaseException) -> StoreError:
-    if type(error).__name__ == "DataDirLockedError":
-        return StoreError(
-            f"The Milvus Lite file {path} is open in another process",
-            fix="Wait for it, or share one Milvus: run `imagerag dev` and set IMAGERAG_MILVUS_URI to its URL",
-        )
-    return StoreError(
-        f"The Milvus Lite file {path} cannot be opened: {error}",
-        fix="If it is damaged or of an older version, move it away and run: imagerag ingest (shards are kept)",
-    )
-
-
-@contextmanager
-def _watch_lite_start() -> Iterator[list[BaseException]]:
-    """Collect what Lite logs instead of raising while its embedded server starts."""
-    failures: list[BaseException] = []
-
-    def keep(record: logging.LogRecord) -> bool:
-        if record.exc_info and record.exc_info[1]:
-            failures.append(record.exc_info[1])
-        return False
-
-    logger = logging.getLogger("milvus_lite.server_manager")
-    logger.addFilter(keep)
-    try:
-        yield failures
-    finally:
-        logger.removeFilter(keep)
 
 
 @contextmanager

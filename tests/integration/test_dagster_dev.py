@@ -104,7 +104,7 @@ def test_dev(installed: Settings, tmp_path: Path) -> None:  # noqa: F811
         assert len(children) >= 4  # Milvus, dagster dev, its webserver, its daemon
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
-        _, alive = psutil.wait_procs(children, timeout=10)
+        _, alive = psutil.wait_procs(children, timeout=30)
         assert alive == []
     # Milvus closed its file, so that the next process can open it.
     assert main(["status", "--json"]) == 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,29 +52,6 @@ def test_index_types_are_built_after_the_rows(settings: Settings) -> None:
             assert len(set(found) & set(expected)) >= 3
         assert store.back_end.index_type(20_000) == "FLAT"
         assert store.back_end.index_type(20_001) == "IVF_FLAT"
-
-
-def _hold(settings: Settings, ready: object, done: object) -> None:
-    with VectorStore(settings):
-        ready.set()  # type: ignore[attr-defined]
-        done.wait(60)  # type: ignore[attr-defined]
-
-
-def test_file_open_in_another_process(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    ready, done = spawn.Event(), spawn.Event()
-    holder = spawn.Process(target=_hold, args=(settings, ready, done))
-    holder.start()
-    try:
-        assert ready.wait(60)
-        with caplog.at_level(logging.DEBUG), pytest.raises(StoreError, match=r"open in another process.*imagerag dev"):
-            VectorStore(settings)
-        assert not [record for record in caplog.records if record.exc_info]
-    finally:
-        done.set()
-        holder.join(60)
-    with VectorStore(settings) as store:
-        assert store.list_collections() == []
 
 
 def test_unusable_addresses(tmp_path: Path) -> None:

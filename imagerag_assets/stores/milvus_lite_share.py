@@ -1,0 +1,148 @@
+"""One Milvus Lite file for several processes: they share a server, and take turns where one of them writes.
+
+Milvus Lite lets one process open a file, and does not promise that writing and reading at the same time is safe.  So
+the first process that needs the file starts `milvus_lite_server`, the others find it, and it leaves with the last one.
+Everything hangs on locks that the operating system takes back from a process that ends, killed or not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from imagerag_assets.errors import StoreError
+
+_SERVER = Path(__file__).with_name("milvus_lite_server.py")
+_START_SECONDS = 120.0  # a second or two, but for a machine that is busy
+_turns = threading.local()
+
+
+class LiteShare:
+    """A share of a process in the server of one file; hold it as long as the file is used."""
+
+    def __init__(self, path: str) -> None:
+        """Find the server, or start it.
+
+        Args:
+            path: The ``.db`` file, absolute.
+
+        Raises:
+            StoreError: it cannot be opened, e.g. as another program has it open or it is damaged.
+        """
+        self.path = path
+        self._folder = Path(f"{path}.server")
+        self._users = -1
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._users = _locked(self._folder / "users", fcntl.LOCK_SH)
+            with contextlib.ExitStack() as stack:
+                starting = _locked(self._folder / "starting", fcntl.LOCK_EX)
+                stack.callback(os.close, starting)
+                self.url = self._address() or self._start()
+        except BaseException as error:
+            self.close()
+            if isinstance(error, OSError):
+                raise _unusable(path, str(error)) from None
+            raise
+
+    def close(self) -> None:
+        """Give the share back.  May be called again."""
+        users, self._users = self._users, -1
+        if users >= 0:
+            os.close(users)
+
+    def alive(self) -> bool:
+        """Whether the server that this share found still serves; a killed one does not."""
+        return self._address() == self.url
+
+    @contextmanager
+    def turn(self, *, writing: bool) -> Iterator[None]:
+        """While this lasts, nobody writes; with `writing`, nobody reads either.  Waits for those who do.
+
+        Turns of one thread may be nested; the outer one decides.
+        """
+        held: set[str] = _turns.__dict__.setdefault("held", set())
+        if self.path in held:
+            yield
+            return
+        file = _locked(self._folder / "turn", fcntl.LOCK_EX if writing else fcntl.LOCK_SH)
+        held.add(self.path)
+        try:
+            yield
+        finally:
+            held.discard(self.path)
+            os.close(file)
+
+    def _address(self) -> str | None:
+        """URL of the running server; None where there is none."""
+        try:
+            file = os.open(self._folder / "alive", os.O_RDWR)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with contextlib.suppress(FileNotFoundError):
+                return (self._folder / "address").read_text(encoding="ascii")
+            return None
+        else:
+            return None
+        finally:
+            os.close(file)
+
+    def _start(self) -> str:
+        """Start a server; the caller has seen to it that nobody else does."""
+        (self._folder / "address").unlink(missing_ok=True)
+        with (self._folder / "log").open("wb") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-P", str(_SERVER), self.path, str(self._folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # an interrupt at the keyboard is for the command, not for what others share
+            )
+        assert child.stdout is not None
+        with child.stdout as output:
+            ready, _, _ = select.select([output], [], [], _START_SECONDS)
+            line = output.readline() if ready else b""
+        said = json.loads(line) if line else {}
+        if "url" in said:
+            threading.Thread(target=child.wait, daemon=True).start()  # no zombie, should it leave before us
+            return str(said["url"])
+        child.kill()
+        child.wait()
+        if said.get("error") == "DataDirLockedError":
+            raise StoreError(
+                f"The Milvus Lite file {self.path} is open in a program that does not share it",
+                fix="Stop that program; commands and runs of imagerag share one file",
+                transient=True,
+            )
+        detail = said.get("message") or f"its server did not start within {_START_SECONDS:.0f} s"
+        raise _unusable(self.path, str(detail) if line or not ready else f"see {self._folder / 'log'}")
+
+
+def _unusable(path: str, detail: str) -> StoreError:
+    return StoreError(
+        f"The Milvus Lite file {path} cannot be opened: {detail}",
+        fix="If it is damaged or of an older version, move it away and run: imagerag ingest (shards are kept)",
+    )
+
+
+def _locked(path: Path, how: int) -> int:
+    """Open and lock a file, waiting for who has it; close the descriptor to unlock it."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(file, how)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
