@@ -48,9 +48,7 @@ def ask_one(runner: Runner, watch_id: str) -> dict[str, Any]:
     if not runner.instance.has_dynamic_partition(WATCHES_NAME, watch_id):
         runner.instance.add_dynamic_partitions(WATCHES_NAME, [watch_id])
     answer_id = runner.ask_standing(watch_id)
-    return next(
-        each.to_dict() for each in watch_store.series(runner.platform, watch_id) if each.answer_id == answer_id
-    )
+    return next(each.to_dict() for each in watch_store.series(runner.platform, watch_id) if each.answer_id == answer_id)
 
 
 def ask_watches(runner: Runner, watch_ids: Sequence[str] = ()) -> dict[str, Any]:

@@ -162,9 +162,7 @@ class _Searchable:
         meta = vectors.meta(collection)
         division = division_of(self._platform.settings, meta.division).key
         shard = ShardKey(scene.scene_key, division, meta.fingerprint, scene.etag)
-        there = list_shards(
-            store, scene_key=scene.scene_key, division_key=division, fingerprint=meta.fingerprint
-        )
+        there = list_shards(store, scene_key=scene.scene_key, division_key=division, fingerprint=meta.fingerprint)
         if [ref.path for ref in there] != [shard.path]:  # while there is an older one, the rows may be its
             return False
         return vectors.count(collection, Filter().scene_in([scene.scene_key])) == shard_info(store, shard).rows

@@ -77,8 +77,9 @@ def test_a_watch_is_what_was_saved(platform: Platform) -> None:
     assert load_watch(platform, "harbour-ships") == watch
     assert Watch.from_dict(watch.to_dict()) == watch
     assert list_watches(platform) == ["harbour-ships"]
-    assert describe_watches(platform)[0] | {"answers": 0, "last": None, "changed_at": None, "problem": None} == (
-        describe_watches(platform)[0]
+    assert (
+        describe_watches(platform)[0] | {"answers": 0, "last": None, "changed_at": None, "problem": None}
+        == (describe_watches(platform)[0])
     )
 
 
@@ -164,9 +165,7 @@ def test_due_when_a_covered_scene_is_new_or_changed(platform: Platform, add: Cal
     assert due_now() == {}
 
 
-def test_a_scene_counts_when_its_rows_are_in(
-    tmp_path: Path, platform: Platform, add: Callable[..., object]
-) -> None:
+def test_a_scene_counts_when_its_rows_are_in(tmp_path: Path, platform: Platform, add: Callable[..., object]) -> None:
     add("port")
     watch = add_watch(platform, Question("Where?"), name="w")
     ask_watch(platform, watch, Answers())

@@ -1,0 +1,61 @@
+"""Talking to a running `imagerag dev` as its UI does, by GraphQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+from tests.conftest import PROJECT
+
+T = TypeVar("T")
+
+
+def ask(port: int, query: str, **variables: Any) -> dict[str, Any]:
+    """One GraphQL request."""
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        data: dict[str, Any] = json.load(response)["data"]
+        return data
+
+
+def wait_for(look: Callable[[], T | None], seconds: float, process: subprocess.Popen[bytes]) -> T:
+    """The first result that is not None."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "imagerag dev has ended"
+        try:
+            found = look()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            found = None
+        if found is not None:
+            return found
+        time.sleep(0.3)
+    raise TimeoutError
+
+
+@contextmanager
+def running_dev(port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`imagerag dev`, killed with all its children at the end if it still runs."""
+    command = [sys.executable, "-m", "imagerag_assets.cli", "dev", "--port", str(port)]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, env=environment, stdout=file, stderr=file)
+        try:
+            yield process
+        finally:
+            for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []:
+                child.kill()
+            process.kill()
+            process.wait()
