@@ -373,13 +373,13 @@ def _current_rows(platform: Platform, scene: Scene) -> int | None:
         return None
     if platform.vectors.alias_target(ALIAS) is None:
         return None
-    rows = _indexed_rows(platform, target_of(platform), record)
-    beside = _beside(platform, lambda target: _indexed_rows(platform, target, record) is not None)
+    rows = indexed_rows(platform, target_of(platform), record)
+    beside = _beside(platform, lambda target: indexed_rows(platform, target, record) is not None)
     return None if beside is False else rows
 
 
-def _indexed_rows(platform: Platform, target: Target, record: SceneRecord) -> int | None:
-    """Number of patches of a scene that a target has a shard and rows of, else None."""
+def indexed_rows(platform: Platform, target: Target, record: SceneRecord) -> int | None:
+    """Number of rows of a scene as it is that a target's collection holds; None where it lacks some or its shard."""
     key = target.key(record)
     made = _find_shard(platform, key)
     if made is None or _outdated_shards(platform, key):

@@ -13,11 +13,12 @@ from typing import Any
 
 from imagerag_assets.errors import ImageRAGError, StoreError, UnknownSceneError
 from imagerag_assets.pipelines.coverage import covers, newest
+from imagerag_assets.pipelines.ingest import indexed_rows
 from imagerag_assets.pipelines.notify import notify
-from imagerag_assets.pipelines.platform import Platform, division_of
+from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.questions import Question
 from imagerag_assets.pipelines.scenes import SceneRecord, find_record, list_records, read_all
-from imagerag_assets.pipelines.serving import ALIAS
+from imagerag_assets.pipelines.serving import find_serving
 from imagerag_assets.pipelines.watch_store import (
     Watch,
     WatchAnswer,
@@ -30,8 +31,6 @@ from imagerag_assets.pipelines.watch_store import (
     seen_scenes,
 )
 from imagerag_assets.retrieval.phrases import asks_for_count
-from imagerag_assets.stores.milvus_filter import Filter
-from imagerag_assets.stores.shards import ShardKey, list_shards, shard_info
 
 Ask = Callable[[Question], dict[str, Any]]
 """Answers a question; returns the answer's record."""
@@ -145,27 +144,18 @@ def something_to_ask(platform: Platform, watch: Watch) -> bool:
 
 
 class _Searchable:
-    """Whether questions meet a scene as it is now: its rows are those of its present shard.  Looked up once a scene."""
+    """Whether questions meet a scene as it is now; looked up once a scene."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform, self._known = platform, dict[str, bool]()
-        self._collection = platform.vectors.alias_target(ALIAS)
+        self._serving = find_serving(platform)
 
     def __call__(self, record: SceneRecord) -> bool:
         key = record.scene.scene_key
         if key not in self._known:
-            self._known[key] = self._collection is not None and self._look_up(self._collection, record)
+            serving = self._serving
+            self._known[key] = serving is not None and indexed_rows(self._platform, serving.target, record) is not None
         return self._known[key]
-
-    def _look_up(self, collection: str, record: SceneRecord) -> bool:
-        store, vectors, scene = self._platform.store, self._platform.vectors, record.scene
-        meta = vectors.meta(collection)
-        division = division_of(self._platform.settings, meta.division).key
-        shard = ShardKey(scene.scene_key, division, meta.fingerprint, scene.etag)
-        there = list_shards(store, scene_key=scene.scene_key, division_key=division, fingerprint=meta.fingerprint)
-        if [ref.path for ref in there] != [shard.path]:  # while there is an older one, the rows may be its
-            return False
-        return vectors.count(collection, Filter().scene_in([scene.scene_key])) == shard_info(store, shard).rows
 
 
 def _unseen(

@@ -77,10 +77,8 @@ def test_a_watch_is_what_was_saved(platform: Platform) -> None:
     assert load_watch(platform, "harbour-ships") == watch
     assert Watch.from_dict(watch.to_dict()) == watch
     assert list_watches(platform) == ["harbour-ships"]
-    assert (
-        describe_watches(platform)[0] | {"answers": 0, "last": None, "changed_at": None, "problem": None}
-        == (describe_watches(platform)[0])
-    )
+    (about,) = describe_watches(platform)
+    assert about == watch.to_dict() | {"answers": 0, "last": None, "changed_at": None, "problem": None}
 
 
 def test_ids_are_safe_and_differ(platform: Platform) -> None:
