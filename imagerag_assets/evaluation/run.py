@@ -29,6 +29,8 @@ Answer = dict[str, Any]
 ABOUT, ANSWERS = "run.json", "answers.jsonl"
 OPTIONS = ("mode", "retrieval", "division", "path", "top_k", "answer")
 """Fields of `pipelines.questions.Question` that a run chooses for all its questions."""
+_SETTINGS = ("division", "top_k", "min_confidence", "max_phrases", "mllm", "overview_px")
+"""Settings that answers depend on."""
 _PART = ".answers.part"
 
 
@@ -37,7 +39,7 @@ class Run:
     """A finished run."""
 
     about: Mapping[str, Any]
-    """What was asked with what: ``options``, ``encoder``, ``fingerprint``, and ``missing``, the scenes that are not
+    """What was asked with what: ``options``, ``settings``, ``encoder``, ``fingerprint``, and ``missing``, the scenes that are not
     there, with the pictures that a benchmark names for them."""
     judged: Mapping[str, Judged]
     """By question id, in the order of the file."""
@@ -84,6 +86,7 @@ def run_cases(
         "asked": len(asked),
         "missing": missing,
         "options": chosen,
+        "settings": {name: getattr(platform.settings, name) for name in _SETTINGS},
         **_encoder(platform),
         "version": __version__,
     }
