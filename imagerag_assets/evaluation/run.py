@@ -39,8 +39,8 @@ class Run:
     """A finished run."""
 
     about: Mapping[str, Any]
-    """What was asked with what: ``options``, ``settings``, ``encoder``, ``fingerprint``, and ``missing``, the scenes that are not
-    there, with the pictures that a benchmark names for them."""
+    """What was asked with what: ``options``, ``settings``, ``encoder``, ``fingerprint``, and ``missing``, the scenes
+    that are not there, with the pictures that a benchmark names for them."""
     judged: Mapping[str, Judged]
     """By question id, in the order of the file."""
 
