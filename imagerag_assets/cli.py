@@ -14,7 +14,16 @@ from typing import Annotated, Any
 
 import typer
 
-from imagerag_assets import __version__, cli_evaluate, cli_export, cli_options, cli_run, cli_sources, cli_watch
+from imagerag_assets import (
+    __version__,
+    cli_evaluate,
+    cli_export,
+    cli_lineage,
+    cli_options,
+    cli_run,
+    cli_sources,
+    cli_watch,
+)
 from imagerag_assets import cli_render as render
 from imagerag_assets.cli_options import Mode, PaperDivision, Retrieval, SearchPath
 from imagerag_assets.cli_run import Command, Debug, Json, command_of, need_subcommand, remember
@@ -39,6 +48,7 @@ cli_evaluate.register(app)
 cli_export.register(app)
 cli_sources.register(app)
 cli_watch.register(app)
+cli_lineage.register(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -152,31 +162,11 @@ def ask(
 def status(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
     """What is stored: scenes, collections, the encoder, failures."""
     command = command_of(ctx, as_json, debug)
-    with command.working():
-        from imagerag_assets.pipelines.platform import Platform
+    with command.platform() as platform:
         from imagerag_assets.pipelines.status import status as read_status
 
-        with Platform(command.settings) as platform:
-            found = read_status(platform)
+        found = read_status(platform)
     command.finish(found, render.status)
-
-
-@app.command()
-def trace(
-    ctx: typer.Context,
-    answer_id: Annotated[str, typer.Argument(help="Id of an answer, as `ask` prints it.")],
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Where an answer came from: cues, patches, shards, scenes, items, models and versions."""
-    command = command_of(ctx, as_json, debug)
-    with command.working():
-        from imagerag_assets.pipelines.platform import Platform
-        from imagerag_assets.provenance import trace_tree
-
-        with Platform(command.settings) as platform:
-            found = trace_tree(platform, answer_id)
-    command.finish(found, render.trace)
 
 
 @encoders_app.callback()

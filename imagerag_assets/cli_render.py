@@ -13,7 +13,6 @@ from imagerag_assets.cli_run import plain
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
-    from rich.tree import Tree
 
 Document = Mapping[str, Any]
 _COLOURS = {"ingested": "green", "skipped": "dim", "failed": "red", "ok": "green", "warn": "yellow", "fail": "red"}
@@ -139,35 +138,6 @@ def knowledge(document: Document) -> RenderableType:
     """What was built."""
     hidden = ("knowledge", "left_out_pictures")
     return facts_of({name.removeprefix("dagster/"): value for name, value in document.items() if name not in hidden})
-
-
-def trace(document: Document) -> RenderableType:
-    """The lineage of an answer as a tree: nodes have kind, label, detail and children."""
-    from rich.tree import Tree
-
-    tree = Tree(_node(document))
-    _grow(tree, document)
-    return tree
-
-
-def _grow(tree: Tree, node: Document) -> None:
-    for child in node["children"]:
-        _grow(tree.add(_node(child)), child)
-
-
-def _node(node: Document) -> str:
-    facts = [f"{name} {_value(value)}" for name, value in node["detail"].items() if value not in (None, "", [], {})]
-    return f"[bold]{plain(node['kind'])}[/] {plain(node['label'])}" + (
-        f"  [dim]{plain(', '.join(facts))}[/]" if facts else ""
-    )
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return "; ".join(f"{name}: {each}" for name, each in value.items())
-    if isinstance(value, (list, tuple)):
-        return " ".join(_value(each) for each in value)
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def demo(document: Document) -> RenderableType:

@@ -24,6 +24,7 @@ from imagerag_assets.errors import ImageRAGError, InputError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from imagerag_assets.pipelines.platform import Platform
     from imagerag_assets.settings import Settings
 
 DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -65,6 +66,15 @@ class Command:
         """While a command works, nothing but its result may reach standard output."""
         with redirect_stdout(sys.stderr) if self.as_json else ExitStack():
             yield
+
+    @contextmanager
+    def platform(self) -> Iterator[Platform]:
+        """The installation, for a command that works on it directly; closed afterwards."""
+        with self.working():
+            from imagerag_assets.pipelines.platform import Platform
+
+            with Platform(self.settings) as platform:
+                yield platform
 
     def finish(self, document: dict[str, Any], render: Render, *, code: int = DONE) -> None:
         """Print the result and leave with `code`."""

@@ -1,7 +1,7 @@
 """Answer records: where they are kept, and the lineage they hold as a tree.
 
-A record is the contract's answer with its notes, and stands at `answers/{answer_id}/answer.json`; its pictures are
-beside it.  It is written last, so that where there is a record there is its evidence.
+A record is the contract's answer with its notes, and stands at `answers/{answer_id}/answer.json`; its pictures and the
+prompt are beside it.  It is written last, so that where there is a record there is its evidence.
 """
 
 from __future__ import annotations
@@ -43,6 +43,15 @@ def answer_folder(answer_id: str) -> str:
     return f"{ANSWERS}/{answer_id}"
 
 
+def prompt_key(answer_id: str) -> str:
+    """Object key of the prompt that an answer was given to: its text, with a line for each picture.
+
+    Raises:
+        UnknownAnswerError: it is no answer id.
+    """
+    return f"{answer_folder(answer_id)}/prompt.txt"
+
+
 def save_answer(platform: HasStore, record: dict[str, Any]) -> None:
     """Store a record.
 
@@ -68,6 +77,15 @@ def load_answer(platform: HasStore, answer_id: str) -> dict[str, Any]:
     return record
 
 
+def find_answer(platform: HasStore, answer_id: str) -> dict[str, Any] | None:
+    """As :func:`load_answer`; None where there is no record, or one that cannot be understood."""
+    try:
+        record = load_answer(platform, answer_id)
+    except (StoreError, UnknownAnswerError):
+        return None
+    return record if isinstance(record, dict) and {"lineage", "cues", "question"} <= record.keys() else None
+
+
 def list_answers(platform: HasStore) -> list[str]:
     """Ids of all answers, oldest first."""
     parts = (key.split("/") for key in platform.store.list(ANSWERS))
@@ -91,9 +109,10 @@ def trace_tree(platform: HasStore, answer_id: str) -> dict[str, Any]:
         _node(
             "retrieval",
             record["path"],
-            {"abstained": record["abstained"], "calibration": lineage.get("calibration")},
+            {"abstained": record["abstained"]},
             [_cue_node(platform, cue, lineage) for cue in record["cues"]],
         ),
+        _node("calibration", lineage.get("calibration") or "", {"fingerprint": lineage["fingerprint"]}),
         _node("encoder", lineage.get("encoder", ""), {"fingerprint": lineage["fingerprint"]}),
         _node("collection", lineage.get("collection") or "", {"fingerprint": lineage["fingerprint"]}),
     ]
@@ -101,11 +120,11 @@ def trace_tree(platform: HasStore, answer_id: str) -> dict[str, Any]:
         _node("knowledge", name, {"version": version}) for name, version in (lineage.get("knowledge") or {}).items()
     ]
     if model:
-        children.append(
-            _node(
-                "model", model["name"], {"revision": model["revision"], "prompt_sha256": lineage.get("prompt_sha256")}
-            )
-        )
+        children.append(_node("model", model["name"], {"revision": model["revision"]}))
+    if lineage.get("prompt_sha256"):
+        key = prompt_key(answer_id)
+        detail = {"object": platform.store.url(key) if platform.store.exists(key) else None}
+        children.append(_node("prompt", lineage["prompt_sha256"], detail))
     scenes = [key for key in lineage["scenes"] if key not in {cue["scene"] for cue in record["cues"]}]
     children += [_scene_node(platform, key, lineage) for key in scenes]
     detail = {
@@ -137,9 +156,8 @@ def _cue_node(platform: HasStore, cue: dict[str, Any], lineage: dict[str, Any]) 
 def _scene_node(platform: HasStore, scene_key: str, lineage: dict[str, Any]) -> dict[str, Any]:
     """The scene as it was asked, and what is stored of it now."""
     asked = lineage["scenes"].get(scene_key)
-    try:
-        stored = platform.store.read_json(f"scenes/{scene_key}/record.json")["scene"]
-    except (StoreError, KeyError, TypeError):
+    stored = stored_scene(platform, scene_key)
+    if stored is None:
         return _node("scene", scene_key, {"etag": asked, "now": "no longer stored"})
     detail = {"etag": asked, "acquired_at": stored.get("acquired_at"), "source": stored.get("source")}
     if stored.get("etag") != asked:
@@ -147,3 +165,12 @@ def _scene_node(platform: HasStore, scene_key: str, lineage: dict[str, Any]) -> 
     shard = (lineage.get("shards") or {}).get(scene_key)
     item = _node("item", stored.get("item_id") or scene_key, {"href": stored.get("item_href"), "etag": asked})
     return _node("scene", scene_key, detail, ([_node("shard", shard)] if shard else []) + [item])
+
+
+def stored_scene(platform: HasStore, scene_key: str) -> dict[str, Any] | None:
+    """What is stored of a scene now, as JSON (`stac.types.Scene`); None where there is nothing legible."""
+    try:
+        stored: dict[str, Any] = platform.store.read_json(f"scenes/{scene_key}/record.json")["scene"]
+    except (StoreError, KeyError, TypeError):
+        return None
+    return stored

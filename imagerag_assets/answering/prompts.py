@@ -86,12 +86,11 @@ def break_tokens(text: str, tokens: Sequence[str]) -> str:
     return text
 
 
-def digest(parts: Sequence[Part]) -> str:
-    """sha256 over the text and the pixels, in order."""
-    total = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, str):
-            total.update(b"text" + part.encode())
-        else:
-            total.update(f"image{part.size}{part.mode}".encode() + part.tobytes())
-    return total.hexdigest()
+def transcript(parts: Sequence[Part]) -> str:
+    """The prompt as text that can be kept: each picture is a line with its size and the sha256 of its pixels."""
+    return "".join(part if isinstance(part, str) else _picture_line(part) for part in parts)
+
+
+def _picture_line(picture: Image.Image) -> str:
+    pixels = hashlib.sha256(picture.tobytes()).hexdigest()
+    return f"[picture {picture.width}x{picture.height} {picture.mode} sha256={pixels}]"

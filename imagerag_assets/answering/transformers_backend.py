@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from imagerag_assets.answering.prompts import Part, build_parts, digest, family_of
+from imagerag_assets.answering.prompts import Part, build_parts, family_of, transcript
 from imagerag_assets.answering.types import Prompt, Reply
 from imagerag_assets.errors import ModelError
 
@@ -105,7 +105,7 @@ class TransformersMllm:
                 ) from error
         choice = text if prompt.choices else None
         words = prompt.choices[text] if prompt.choices else text
-        return Reply(words, choice, scores, confidence, len(shown.cues), digest(parts), notes)
+        return Reply(words, choice, scores, confidence, len(shown.cues), transcript(parts), notes)
 
     def _reserve(self, prompt: Prompt) -> int:
         return _ROOM_FOR_REPLY if prompt.choices else self._max_new_tokens

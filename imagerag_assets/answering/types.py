@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -38,7 +39,7 @@ class Reply:
 
     text: the answer in words; choice: the letter, for a multiple-choice question; scores: probability of each letter;
     confidence: of the choice, or the mean token probability of a generated text; cues_shown: how many cues fitted;
-    prompt_sha256: of the prompt's text and pictures.
+    prompt: what the model was given, with a line that stands for each picture (`prompts.transcript`).
     """
 
     text: str
@@ -46,8 +47,13 @@ class Reply:
     scores: Mapping[str, float]
     confidence: float
     cues_shown: int
-    prompt_sha256: str
+    prompt: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def prompt_sha256(self) -> str:
+        """sha256 of the prompt: of its text and, through their lines, of its pictures."""
+        return hashlib.sha256(self.prompt.encode()).hexdigest()
 
 
 class Mllm(Protocol):

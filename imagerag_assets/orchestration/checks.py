@@ -12,6 +12,8 @@ from typing import Any
 
 import dagster as dg
 
+from imagerag_assets.orchestration.assets.answers import answer
+from imagerag_assets.orchestration.assets.benchmark import retrieval_benchmark
 from imagerag_assets.orchestration.assets.scenes import (
     MILVUS_POOL,
     patch_collection,
@@ -20,11 +22,15 @@ from imagerag_assets.orchestration.assets.scenes import (
 )
 from imagerag_assets.orchestration.failures import failures
 from imagerag_assets.orchestration.partitions import SCENES
-from imagerag_assets.pipelines.checks import CheckOutcome, check_rows, check_scene, require
+from imagerag_assets.orchestration.previews import markdown_table
+from imagerag_assets.pipelines import outdated
+from imagerag_assets.pipelines.checks import CheckOutcome, check_benchmark, check_rows, check_scene, require
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.shard_checks import check_shard
 
 warnings.filterwarnings("ignore", message=r".*partitions_def on an AssetCheckSpec", category=dg.PreviewWarning)
+
+_ANSWERS_SHOWN, _QUESTION_SHOWN = 50, 120
 
 BLOCKING = {
     "item_valid": "The record of the item is complete, and its overview is a picture.",
@@ -106,4 +112,50 @@ SCENE_CHECKS = [
     ),
 ]
 
-CHECKS: list[dg.AssetChecksDefinition] = [*SCENE_CHECKS]
+
+@dg.asset_check(
+    asset=answer,
+    name="answers_up_to_date",
+    description="Answers that time has passed by: a newer acquisition covers their area, a scene changed or went, or"
+    " their encoder is retired. Not part of a question's run; start it here or by the job check_answers.",
+    pool=MILVUS_POOL,
+)
+def answers_up_to_date(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+    """Compare all answers with the present, in one pass."""
+    with failures(platform):
+        looked_at, rows = 0, []
+        for record, reasons in outdated.answers(platform):
+            looked_at += 1
+            if reasons:
+                rows.append(
+                    {
+                        "answer": record["answer_id"],
+                        "question": str(record["question"])[:_QUESTION_SHOWN],
+                        "why": "; ".join(reason.detail for reason in reasons),
+                        "scenes": ", ".join(reason.scene for reason in reasons if reason.scene),
+                    }
+                )
+    return dg.AssetCheckResult(
+        passed=not rows,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{len(rows):,} of {looked_at:,} answers are outdated",
+        metadata={
+            "answers": looked_at,
+            "outdated": len(rows),
+            "newest": dg.MetadataValue.md(markdown_table(rows[:_ANSWERS_SHOWN])),
+        },
+    )
+
+
+@dg.asset_check(
+    asset=retrieval_benchmark,
+    name="benchmark",
+    description="The latest figures of the encoder in use, and a warning where there are none.",
+)
+def benchmark(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+    """Read them; nothing is measured here."""
+    with failures(platform):
+        return check_result(check_benchmark(platform), retrieval_benchmark.key)
+
+
+CHECKS: list[dg.AssetChecksDefinition] = [*SCENE_CHECKS, answers_up_to_date, benchmark]

@@ -20,7 +20,7 @@ from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.pipelines.platform import Platform
 
 INGEST, SCAN, KNOWLEDGE = "ingest_scenes", "scan_source", "build_knowledge"
-ASK, ASK_BATCH = "ask_question", "ask_batch"
+ASK, ASK_BATCH, CHECK_ANSWERS = "ask_question", "ask_batch", "check_answers"
 BENCHMARK = "benchmark"
 _SHOWN = 200  # rows of a table in the event log
 
@@ -103,7 +103,7 @@ build_knowledge = dg.define_asset_job(
 
 ask_question = dg.define_asset_job(
     ASK,
-    selection=dg.AssetSelection.assets(answer),
+    selection=dg.AssetSelection.assets(answer).without_checks(),
     config=dg.RunConfig(ops={"answer": EXAMPLE}),
     executor_def=dg.in_process_executor,
     description="Ask one question: edit the launchpad and launch; the answer and its evidence are the run's metadata.",
@@ -125,4 +125,11 @@ benchmark = dg.define_asset_job(
     description="Measure how well targets are found, over files of questions with known truth.",
 )
 
-JOBS: list[Any] = [ingest_scenes, scan_source, build_knowledge, ask_question, ask_batch, benchmark]
+check_answers = dg.define_asset_job(
+    CHECK_ANSWERS,
+    selection=dg.AssetSelection.checks_for_assets(answer),
+    executor_def=dg.in_process_executor,
+    description="List the answers that time has passed by: newer acquisitions, changed scenes, a retired encoder.",
+)
+
+JOBS: list[Any] = [ingest_scenes, scan_source, build_knowledge, ask_question, ask_batch, check_answers, benchmark]

@@ -8,32 +8,37 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import imagerag_assets
-from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError, QuestionError, StoreError
-from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS
+from PIL import Image
+
+from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError, QuestionError
 from imagerag_assets.pipelines.evidence import Viewer, cue_pictures, store_evidence
-from imagerag_assets.pipelines.ingest import shard_key
+from imagerag_assets.pipelines.lineage import lineage_of
 from imagerag_assets.pipelines.paper import retrieve_paper
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.questions import Mode, Question, parse_line
 from imagerag_assets.pipelines.serving import Serving, find_serving
-from imagerag_assets.provenance import answer_folder, list_answers, load_answer, new_answer_id, save_answer
+from imagerag_assets.provenance import (
+    answer_folder,
+    list_answers,
+    load_answer,
+    new_answer_id,
+    prompt_key,
+    save_answer,
+)
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
-from imagerag_assets.retrieval.calibration import load_calibration
+from imagerag_assets.retrieval.calibration import Calibration, load_calibration
 from imagerag_assets.retrieval.phrases import Analysis, analyse_question
 from imagerag_assets.retrieval.retrieve import retrieve
-from imagerag_assets.retrieval.slow import open_knowledge
 from imagerag_assets.retrieval.types import Cue, Retrieval
 
 __all__ = ["Answer", "Question", "ask", "ask_batch", "list_answers", "load_answer"]
 
-_SCENES_IN_LINEAGE = 200
 Progress = Callable[[int, int, str], None]
 
 
@@ -52,6 +57,18 @@ class Answer:
         return str(self.record["answer_id"])
 
 
+@dataclass(frozen=True)
+class Draft:
+    """An answer that is not stored, and what its evidence is made of."""
+
+    record: dict[str, Any]
+    cues: tuple[Cue, ...]
+    pictures: dict[int, Image.Image]
+    """The cues' pictures by rank."""
+    prompt: str | None
+    """What the model was given; None: it was not asked."""
+
+
 def ask(platform: Platform, question: Question, *, viewer: Viewer | None = None) -> Answer:
     """Answer one question and store its record and evidence.
 
@@ -64,10 +81,36 @@ def ask(platform: Platform, question: Question, *, viewer: Viewer | None = None)
     if viewer is None:
         with Viewer(platform) as own:
             return ask(platform, question, viewer=own)
-    started = time.perf_counter()
     for key in question.scenes:
         viewer.record(key)  # an unknown scene is said before anything is loaded
-    serving = _serving(platform)
+    made = draft(_serving(platform), question, viewer)
+    record, folder = made.record, answer_folder(made.record["answer_id"])
+    store_evidence(platform, viewer, folder, record["scene"], made.cues, made.pictures)
+    if made.prompt is not None:
+        platform.store.write_bytes(prompt_key(record["answer_id"]), made.prompt.encode())
+    save_answer(platform, record)
+    return Answer(record)
+
+
+def draft(
+    serving: Serving,
+    question: Question,
+    viewer: Viewer,
+    *,
+    calibration: Calibration | None = None,
+) -> Draft:
+    """Answer one question from one collection, whatever is switched meanwhile, and store nothing.
+
+    Args:
+        serving: The collection, and the installation with its encoder.
+        question: What is asked.
+        viewer: Opens the scenes.
+        calibration: Thresholds; default: those in use for the encoder and the collection's division.
+
+    Raises:
+        As :func:`ask`.
+    """
+    started, asked_at = time.perf_counter(), datetime.now(UTC)
     platform, collection = serving.platform, serving.collection
     _require_rows(platform, question, collection)
 
@@ -80,7 +123,9 @@ def ask(platform: Platform, question: Question, *, viewer: Viewer | None = None)
         question.question, choices, max_phrases=platform.settings.max_phrases, sentences=platform.sentences
     )
     phrases_ms = _since(before)
-    found = _find(platform, question, analysis, viewer, collection)
+    target = serving.target
+    used = calibration or load_calibration(platform.store, target.fingerprint, target.division.name)
+    found = _find(platform, question, analysis, viewer, collection, used)
     main = _main_scene(platform, question, found.cues, collection)
     pictures, notes = cue_pictures(viewer, found.cues)
 
@@ -108,21 +153,20 @@ def ask(platform: Platform, question: Question, *, viewer: Viewer | None = None)
             "load": load_ms,
             "total": _since(started),
         },
-        "lineage": _lineage(serving, question, found, main, viewer),
+        "lineage": lineage_of(serving, question, analysis.phrases, found, main, viewer, used),
         "choices": dict(question.choices),
         "scores": dict(reply.scores) if reply else {},
         "confidence": reply.confidence if reply else None,
         "mode": question.mode,
+        "options": question.options(),
         "scene": main,
         "notes": [*found.notes, *notes, *(reply.notes if reply else ())],
-        "asked_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "asked_at": asked_at.isoformat(timespec="milliseconds"),
     }
     if reply:
         record["lineage"]["prompt_sha256"] = reply.prompt_sha256
         record["lineage"]["mllm"] = {"name": platform.mllm.name, "revision": platform.mllm.revision}
-    store_evidence(platform, viewer, answer_folder(record["answer_id"]), main, found.cues, pictures)
-    save_answer(platform, record)
-    return Answer(record)
+    return Draft(record, found.cues, pictures, reply.prompt if reply else None)
 
 
 def ask_batch(
@@ -226,13 +270,20 @@ def _require_rows(platform: Platform, question: Question, collection: str) -> No
         )
 
 
-def _find(platform: Platform, question: Question, analysis: Analysis, viewer: Viewer, collection: str) -> Retrieval:
+def _find(
+    platform: Platform,
+    question: Question,
+    analysis: Analysis,
+    viewer: Viewer,
+    collection: str,
+    calibration: Calibration,
+) -> Retrieval:
     if question.mode == "imagerag" and question.retrieval == "paper":
         return retrieve_paper(platform, analysis, question, collection=collection)
     if question.mode == "imagerag":
         return retrieve(
             platform, analysis, question.scope, path=question.path, top_k=question.top_k, collection=collection,
-            look=viewer,
+            calibration=calibration, look=viewer,
         )  # fmt: skip
     cues: tuple[Cue, ...] = ()
     if question.mode == "oracle" and question.roi:
@@ -283,41 +334,6 @@ def _reply(
                 box = box_of(cue.window, grid.width, grid.height)
                 views.append(CueView(pictures[cue.rank], box, cue.phrase, cue.confidence))
     return platform.mllm.answer(Prompt(question.question, question.choices, overview, tuple(views)))
-
-
-def _lineage(
-    serving: Serving, question: Question, found: Retrieval, main: str | None, viewer: Viewer
-) -> dict[str, Any]:
-    keys: Iterable[str] = [*question.scenes, *(cue.scene for cue in found.cues), *([main] if main else [])]
-    scenes = {key: viewer.record(key) for key in list(dict.fromkeys(keys))[:_SCENES_IN_LINEAGE]}
-    target, division = serving.target, question.division or serving.target.division.name
-    calibration = load_calibration(serving.platform.store, target.fingerprint, target.division.name)
-    return {
-        "fingerprint": target.fingerprint,
-        "encoder": target.encoder,
-        "collection": serving.collection,
-        "scenes": {key: record.scene.etag for key, record in scenes.items()},
-        "shards": {key: shard_key(serving.platform, each, division=division).path for key, each in scenes.items()},
-        "calibration": calibration.version if question.retrieval == "default" else "paper",
-        "retrieval": question.retrieval,
-        "division": question.division,
-        "knowledge": _knowledge(serving.platform) if found.path.startswith("slow") else {},
-        "prompt_sha256": None,
-        "mllm": None,
-        "version": imagerag_assets.__version__,
-    }
-
-
-def _knowledge(platform: Platform) -> dict[str, str]:
-    versions: dict[str, str] = {}
-    for kind in KNOWLEDGE_KINDS.values():
-        try:
-            current = open_knowledge(platform, kind)
-        except StoreError:
-            continue
-        if current is not None:
-            versions[kind] = str(current.version)
-    return versions
 
 
 def _since(start: float) -> float:

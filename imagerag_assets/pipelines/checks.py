@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from imagerag_assets.errors import CheckError
+from imagerag_assets.pipelines.benchmarks import latest_benchmark
 from imagerag_assets.pipelines.ingest import shard_key
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.scenes import SceneRecord, load_record, overview_key
@@ -179,4 +180,28 @@ def _probe(platform: Platform, key: ShardKey, collection: str) -> CheckOutcome:
         "warn",
         f"{found} of {len(ids)} patches find themselves first in {collection}",
         {"probes": len(ids), "found": found},
+    )
+
+
+def check_benchmark(platform: Platform) -> CheckOutcome:
+    """``benchmark`` (warn): the latest figures of the encoder in use, if there are any.
+
+    Raises:
+        StoreError: the store cannot be read, or a measurement is damaged.
+    """
+    name, found = platform.settings.active_encoder, latest_benchmark(platform, platform.fingerprint)
+    if found is None:
+        text = f"Nothing was measured with the encoder {name} yet: run the job benchmark"
+        return CheckOutcome("benchmark", False, "warn", text)
+    recall = found.metrics["recall"]["all"]["half_covered"]
+    if recall["value"] is None:
+        text = f"{found.name} of {found.at} has no question about a target that is there"
+        return CheckOutcome("benchmark", False, "warn", text, {"questions": found.questions})
+    return CheckOutcome(
+        "benchmark",
+        True,
+        "warn",
+        f"{found.name} of {found.at}: half of the target is covered for {recall['value']:.0%} of {recall['n']}"
+        f" questions (95 % interval {recall['low']:.0%} to {recall['high']:.0%}), with the encoder {name}",
+        {"recall": recall["value"], "low": recall["low"], "high": recall["high"], "questions": recall["n"]},
     )

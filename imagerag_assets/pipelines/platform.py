@@ -36,12 +36,17 @@ class Platform:
         self._lock = RLock()
         self._owner: Platform | None = None
 
-    def using(self, encoder: str) -> Platform:
+    def using(self, encoder: str | None = None, **settings: Any) -> Platform:
         """The same installation with `encoder` (a registry name) as its encoder, whatever is chosen meanwhile.
 
-        Stores and models are this one's, which also closes them.
+        The stores are this one's, which also closes them.
+
+        Args:
+            encoder: Default: as it is.
+            settings: Other settings of models and questions; not of where things are.
         """
-        pinned = Platform(self.settings.model_copy(update={"encoder": encoder}))
+        changes = settings if encoder is None else settings | {"encoder": encoder}
+        pinned = Platform(self.settings.model_copy(update=changes))
         pinned._owner = self._owner or self
         return pinned
 
@@ -98,7 +103,9 @@ class Platform:
         Raises:
             ModelError: it cannot be loaded.
         """
-        return self._once("mllm", self._open_mllm)
+        from imagerag_assets.answering import load_mllm  # transformers takes seconds to import
+
+        return load_mllm(self.settings)  # loaded once a process
 
     def close(self) -> None:
         """Close what was opened.  Encoders stay loaded: they belong to the process."""
@@ -128,11 +135,6 @@ class Platform:
         from imagerag_assets.stores.milvus import VectorStore  # pymilvus takes a second to import
 
         return VectorStore(self.settings)
-
-    def _open_mllm(self) -> Any:
-        from imagerag_assets.answering import load_mllm  # transformers takes seconds to import
-
-        return load_mllm(self.settings)
 
 
 def division_of(settings: Settings, name: str | None = None) -> Division:

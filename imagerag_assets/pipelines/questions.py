@@ -85,6 +85,38 @@ class Question:
             raise QuestionError(f"The area {self.bbox} has not four numbers", fix="Give W,S,E,N in degrees")
         interval(self.datetime)
 
+    def options(self) -> dict[str, Any]:
+        """Everything but the question, its choices and its id, JSON-able; :meth:`from_record` takes it back."""
+        return {
+            "scenes": list(self.scenes),
+            "bbox": None if self.bbox is None else list(self.bbox),
+            "datetime": self.datetime,
+            "path": self.path,
+            "top_k": self.top_k,
+            "retrieval": self.retrieval,
+            "division": self.division,
+            "answer": self.answer,
+            "mode": self.mode,
+            "roi": None if self.roi is None else [list(window) for window in self.roi],
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Question:
+        """The question that an answer's record answers, as it was asked.
+
+        Raises:
+            QuestionError: it cannot be asked any more.
+        """
+        given = {"mode": record.get("mode", "imagerag"), **(record.get("options") or {})}
+        tuples = {
+            "scenes": tuple(given.get("scenes") or ()),
+            "bbox": tuple(given["bbox"]) if given.get("bbox") else None,
+            "roi": [tuple(window) for window in given["roi"]] if given.get("roi") else None,
+        }
+        known = {name: value for name, value in given.items() if name in cls.__dataclass_fields__}
+        choices = dict(record.get("choices") or {})
+        return cls(record["question"], **{**known, **tuples, "choices": choices, "id": record.get("id")})
+
     @property
     def scope(self) -> Filter:
         """Scenes, area and time as one filter.

@@ -74,8 +74,16 @@ def find_serving(platform: Platform) -> Serving | None:
         StoreError: Milvus or the object store fails.
     """
     collection = platform.vectors.alias_target(ALIAS)
-    if collection is None:
-        return None
+    return None if collection is None else serving_from(platform, collection)
+
+
+def serving_from(platform: Platform, collection: str) -> Serving:
+    """One collection with its encoder, whether or not the alias leads to it.
+
+    Raises:
+        FingerprintError: no encoder of the registry has the collection's fingerprint.
+        StoreError: there is no such collection, or Milvus or the object store fails.
+    """
     meta = platform.vectors.meta(collection)
     name = _encoder_with(platform, meta.fingerprint, collection)
     target = Target(name, meta.fingerprint, division_of(platform.settings, meta.division))

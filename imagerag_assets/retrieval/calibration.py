@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from importlib import resources
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -104,11 +105,27 @@ def load_calibration(store: ObjectStore, fingerprint: str, division: str) -> Cal
     return GENERIC
 
 
+def find_calibration(store: ObjectStore, fingerprint: str, division: str, version: str) -> Calibration | None:
+    """The calibration of one version, whether or not it is the one in use; None where it is not kept."""
+    kept = [calibration_key(fingerprint, division), _version_key(fingerprint, division, version)]
+    stored = (parse(store.read_bytes(key), store.url(key)) for key in kept if store.exists(key))
+    for found in chain(stored, _packaged(), [GENERIC]):
+        if found.version == version and (found is GENERIC or found.fingerprint == fingerprint):
+            return found
+    return None
+
+
 def save_calibration(store: ObjectStore, calibration: Calibration) -> str:
-    """Store a calibration for its encoder and division; returns its key."""
+    """Store a calibration for its encoder and division, and a copy that stays when another follows; returns its key."""
     key = calibration_key(calibration.fingerprint, calibration.division)
-    store.write_bytes(key, calibration.to_json())
+    copy = _version_key(calibration.fingerprint, calibration.division, calibration.version)
+    for each in (copy, key):
+        store.write_bytes(each, calibration.to_json())
     return key
+
+
+def _version_key(fingerprint: str, division: str, version: str) -> str:
+    return f"{calibration_key(fingerprint, division).removesuffix('.json')}/{version}.json"
 
 
 def parse(data: bytes, where: str) -> Calibration:

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -102,9 +103,21 @@ class ObjectStore:
                 found = self._fs.find(path)
             except FileNotFoundError:
                 return []
-        start = len(self._root.rstrip("/")) + 1
-        keys = (name[start:] for name in found)
-        return sorted(key for key in keys if not key.rsplit("/", 1)[-1].startswith(_ASIDE))
+        return sorted(key for key in map(self._key, found) if not key.rsplit("/", 1)[-1].startswith(_ASIDE))
+
+    def modified(self, prefix: str) -> dict[str, datetime]:
+        """When each object under a prefix was written last, UTC, by key; one listing, nothing is opened."""
+        with self._failures("list", prefix):
+            try:
+                found = self._fs.find(self._path(prefix.rstrip("/")), detail=True)
+            except FileNotFoundError:
+                return {}
+        times = {self._key(name): about.get("LastModified", about.get("mtime")) for name, about in found.items()}
+        return {
+            key: time.astimezone(UTC) if isinstance(time, datetime) else datetime.fromtimestamp(float(time), UTC)
+            for key, time in times.items()
+            if time is not None
+        }
 
     def delete(self, key: str) -> None:
         """Delete an object; one that is not there is no error."""
@@ -125,6 +138,9 @@ class ObjectStore:
         """Open an object for reading in place, with range requests where it is remote.  Raises StoreError."""
         with self._failures("read", key), self._fs.open(self._path(key), "rb") as file:
             yield file
+
+    def _key(self, path: str) -> str:
+        return path[len(self._root.rstrip("/")) + 1 :]
 
     def _path(self, key: str) -> str:
         return f"{self._root.rstrip('/')}/{validate_key(key)}"

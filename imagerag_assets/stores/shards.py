@@ -60,10 +60,15 @@ class ShardKey:
     @property
     def path(self) -> str:
         """Key of the shard in the object store."""
-        short = self.etag[:16]
-        if not re.fullmatch(r"[A-Za-z0-9]{16}", short):  # an etag of another kind may be short, quoted or hold slashes
-            short = hashlib.sha256(self.etag.encode()).hexdigest()[:16]
-        return f"{PREFIX}/{self.scene_key}/{self.division_key}/{self.fingerprint[:16]}/{short}.parquet"
+        return f"{PREFIX}/{self.scene_key}/{self.division_key}/{self.fingerprint[:16]}/{etag16(self.etag)}.parquet"
+
+
+def etag16(etag: str) -> str:
+    """An etag in the name of a shard: 16 letters and digits."""
+    short = etag[:16]
+    if not re.fullmatch(r"[A-Za-z0-9]{16}", short):  # an etag of another kind may be short, quoted or hold slashes
+        short = hashlib.sha256(etag.encode()).hexdigest()[:16]
+    return short
 
 
 @dataclass(frozen=True)

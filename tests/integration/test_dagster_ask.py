@@ -50,11 +50,17 @@ def test_questions(capsys: pytest.CaptureFixture[str], installed: Settings, tmp_
         assert "data:image/jpeg;base64," in shown["evidence"]
         assert "/assets/scene?partition=one" in shown["upstream"]
         assert Path(shown["record"]).is_file()
+        assert {"patches", "encoder", "collection", "thresholds", "lineage"} <= shown.keys()
+        assert str(tmp_path / "source" / "one" / "one.json") in shown["upstream"].replace("\\", "")
 
         config = {"question": "where is a tree?", "scenes": ["one"], "path": "none", "answer": False}
         job = build_defs().resolve_job_def("ask_question")
         by_ui = job.execute_in_process(run_config={**QUIET, "ops": {"answer": {"config": config}}}, instance=instance)
         assert by_ui.success
+        assert not by_ui.get_asset_check_evaluations()  # comparing all answers is no part of a question
+        checked = build_defs().resolve_job_def("check_answers").execute_in_process(run_config=QUIET, instance=instance)
+        (found,) = checked.get_asset_check_evaluations()
+        assert (found.passed, found.description) == (True, "0 of 2 answers are outdated")
         assert latest(instance, "answer")["path"] == "none"
 
     code, tree = run(capsys, "trace", answer["answer_id"])

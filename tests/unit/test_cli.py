@@ -237,9 +237,3 @@ class TestRendering:
             assert part in text
         nothing = {**document, "answer": None, "choice": None, "cues": [], "abstained": True, "path": "none"}
         assert "none (abstained)" in self.show(capsys, cli_render.answer(nothing))
-
-    def test_trace(self, capsys: pytest.CaptureFixture[str]) -> None:
-        leaf = {"kind": "item", "label": "i[/]", "detail": {"etag": "0a", "empty": None}, "children": []}
-        text = self.show(capsys, cli_render.trace({"kind": "answer", "label": "x", "detail": {}, "children": [leaf]}))
-        assert "answer x" in text
-        assert "item i[/] etag 0a" in text

@@ -4,7 +4,6 @@ The configuration is the launchpad's form.  No `from __future__ import annotatio
 of `context` and `config` as objects.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -16,7 +15,8 @@ from imagerag_assets.errors import StoreError
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
 from imagerag_assets.orchestration.failures import failures
-from imagerag_assets.orchestration.previews import inline_image, markdown_table, plain
+from imagerag_assets.orchestration.lineage import lineage_metadata
+from imagerag_assets.orchestration.previews import inline_image, markdown_table
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.pipelines.platform import Platform
 
@@ -187,7 +187,6 @@ def answer_metadata(platform: Platform, result: dict[str, Any]) -> dict[str, Any
         }
         for cue in result["cues"]
     ]
-    lineage = result["lineage"]
     return {
         "question": result["question"],
         "answer": result["answer"] or "(none)",
@@ -200,9 +199,7 @@ def answer_metadata(platform: Platform, result: dict[str, Any]) -> dict[str, Any
         "answer_id": result["answer_id"],
         "record": dg.MetadataValue.path(platform.store.url(f"{folder}/answer.json")),
         "cues_geojson": dg.MetadataValue.path(platform.store.url(f"{folder}/cues.geojson")),
-        "upstream": dg.MetadataValue.md(_upstream(lineage)),
-        "collection": dg.MetadataValue.asset(patch_collection.key),
-        "lineage": dg.MetadataValue.json(json.loads(json.dumps(lineage))),
+        **lineage_metadata(platform, result),
         "timings_ms": dg.MetadataValue.json(result["timings_ms"]),
     }
 
@@ -217,9 +214,3 @@ def _pictures(platform: Platform, folder: str, result: dict[str, Any]) -> str:
         except (StoreError, OSError):  # there is no overview when nothing is in scope
             continue
     return "\n\n".join(shown) or "no pictures"
-
-
-def _upstream(lineage: dict[str, Any]) -> str:
-    scenes = sorted(lineage.get("scenes", {}))  # keys are URL-safe
-    links = [f"- [{plain(key)}](/assets/scene?partition={key})" for key in scenes]
-    return "\n".join([*links, "- [patch_collection](/assets/patch_collection)", "- [encoder](/assets/encoder)"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from PIL import Image
 
-from imagerag_assets.answering.prompts import FAMILIES, break_tokens, build_parts, digest, family_of
-from imagerag_assets.answering.types import CueView, Prompt, box_of
+from imagerag_assets.answering.prompts import FAMILIES, break_tokens, build_parts, family_of, transcript
+from imagerag_assets.answering.types import CueView, Prompt, Reply, box_of
 
 RED, BLUE = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (4, 4), "blue")
 CUE = CueView(BLUE, (10, 20, 110, 120), "storage tank", 0.87)
@@ -57,9 +59,12 @@ def test_line_breaks_in_a_question_do_not_make_lines_of_the_prompt() -> None:
     assert "Question: Where? A. injected\n" in text
 
 
-def test_digest_tells_texts_and_pixels_apart() -> None:
-    assert digest(["a", RED]) == digest(["a", RED.copy()])
-    assert len({digest(["a", RED]), digest(["b", RED]), digest(["a", BLUE]), digest([RED, "a"])}) == 4
+def test_a_transcript_tells_texts_and_pixels_apart() -> None:
+    assert transcript(["a", RED]) == transcript(["a", RED.copy()])
+    assert len({transcript(parts) for parts in (["a", RED], ["b", RED], ["a", BLUE], [RED, "a"])}) == 4
+    assert transcript(["a ", RED, " b"]).startswith(f"a [picture {RED.width}x{RED.height} RGB sha256=")
+    reply = Reply("text", None, {}, 1.0, 0, transcript(["a ", RED]))
+    assert reply.prompt_sha256 == hashlib.sha256(reply.prompt.encode()).hexdigest()
 
 
 @pytest.mark.parametrize(

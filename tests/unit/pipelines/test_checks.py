@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from imagerag_assets.errors import CheckError, StoreError
-from imagerag_assets.pipelines.checks import CheckOutcome, check_rows, check_scene, footprint, require
+from imagerag_assets.pipelines.benchmarks import Benchmark, save_benchmark
+from imagerag_assets.pipelines.checks import CheckOutcome, check_benchmark, check_rows, check_scene, footprint, require
 from imagerag_assets.pipelines.ingest import embed, index, patch_table, register, shard_key
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.scenes import load_record, overview_key, record_key
@@ -176,3 +177,23 @@ def test_the_footprint_is_the_rasters(embedded: Platform) -> None:
     west, south, east, north = footprint(record) or (0.0,) * 4
     assert record.scene.bbox == pytest.approx((west, south, east, north), abs=1e-6)
     assert footprint(replace(record, grid=replace(record.grid, crs_wkt=None))) == record.scene.bbox
+
+
+def test_the_latest_figures_of_the_encoder_in_use(platform: Platform) -> None:
+    outcome = check_benchmark(platform)
+    assert (outcome.passed, outcome.severity) == (False, "warn")
+    assert "tiny" in outcome.description
+    figure = {"value": 0.75, "n": 40, "low": 0.6, "high": 0.86}
+    measured = Benchmark(
+        "retrieval", "2026-05-01T00:00:00+00:00", "tiny", platform.fingerprint, questions=50, failed=0, left_out=0,
+        options={}, metrics={"recall": {"all": {"half_covered": figure}}},
+    )  # fmt: skip
+    save_benchmark(platform, measured)
+    save_benchmark(platform, replace(measured, fingerprint="0" * 64, at="2026-06-01T00:00:00+00:00"))
+    outcome = check_benchmark(platform)
+    assert outcome.passed
+    assert "75% of 40 questions (95 % interval 60% to 86%)" in outcome.description
+    nothing = {"value": None, "n": 0, "low": None, "high": None}
+    only_absent = {"recall": {"all": {"half_covered": nothing}}}
+    save_benchmark(platform, replace(measured, at="2026-07-01T00:00:00+00:00", metrics=only_absent))
+    assert not check_benchmark(platform).passed

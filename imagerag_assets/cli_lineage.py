@@ -1,0 +1,131 @@
+"""`imagerag answers`, `trace` and `replay`: what was answered, what made it, and whether it still holds.
+
+What can be typed and how results look; the work is in `pipelines.lineage`, `pipelines.outdated` and `pipelines.replay`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imagerag_assets import cli_render as render
+from imagerag_assets.cli_run import Debug, Json, command_of, plain
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.tree import Tree
+
+AnswerId = Annotated[str, typer.Argument(help="Id of an answer, as `ask` and `answers` print it.")]
+
+
+class Format(StrEnum):
+    """Forms of a lineage."""
+
+    TREE = "tree"
+    PROV = "prov"
+
+
+def register(app: typer.Typer) -> None:
+    """Add `answers`, `trace` and `replay`."""
+    app.command("answers")(answers)
+    app.command("trace")(trace)
+    app.command("replay")(replay)
+
+
+def answers(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="Answers shown at most.")] = 20,
+    outdated: Annotated[bool, typer.Option("--outdated", help="Only answers that time has passed by.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """The answers given so far, the newest first, and which of them are outdated."""
+    command = command_of(ctx, as_json, debug)
+    with command.platform() as platform:
+        from imagerag_assets.pipelines.outdated import answers as find_answers
+
+        found = [
+            {name: record.get(name) for name in ("answer_id", "asked_at", "question", "answer", "choice", "path")}
+            | {"scenes": list(record["lineage"]["scenes"]), "outdated": [reason.to_dict() for reason in reasons]}
+            for record, reasons in find_answers(platform, limit=limit, only_outdated=outdated)
+        ]
+    command.finish({"answers": found}, answer_list)
+
+
+def trace(
+    ctx: typer.Context,
+    answer_id: AnswerId,
+    form: Annotated[Format, typer.Option("--format", help="A tree, or only the W3C PROV-JSON document.")] = Format.TREE,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Where an answer came from: cues, patches, shards, scenes, items, models and versions; with --json in PROV too."""
+    command = command_of(ctx, as_json or form is Format.PROV, debug)
+    with command.platform() as platform:
+        from imagerag_assets.pipelines.lineage import trace as find_lineage
+
+        found = find_lineage(platform, answer_id)
+    command.finish(found["prov"] if form is Format.PROV else found, lineage)
+
+
+def replay(ctx: typer.Context, answer_id: AnswerId, as_json: Json = False, debug: Debug = False) -> None:
+    """Ask a question again from the versions that its answer was made of, and say what differs."""
+    command = command_of(ctx, as_json, debug)
+    with command.platform() as platform:
+        from imagerag_assets.pipelines.replay import replay as ask_again
+
+        found = ask_again(platform, answer_id).to_dict()
+    command.finish(found, replayed)
+
+
+def answer_list(document: render.Document) -> RenderableType:
+    """A line for each answer."""
+    rows = [
+        (each["answer_id"], each["question"], each["answer"], each["path"], _reasons(each["outdated"]))
+        for each in document["answers"]
+    ]
+    return render.table_of(("answer", "question", "said", "path", "outdated"), rows) if rows else "no answers"
+
+
+def lineage(document: render.Document) -> RenderableType:
+    """The lineage of an answer as a tree, and why it is outdated."""
+    from rich.tree import Tree
+
+    tree = Tree(_node(document))
+    _grow(tree, document)
+    outdated = [f"[yellow]outdated: {plain(_reasons([each]))}[/]" for each in document.get("outdated", ())]
+    return render.stacked(tree, *outdated)
+
+
+def replayed(document: render.Document) -> RenderableType:
+    """Whether cues and answer are the same, and each difference."""
+    same = {True: "[green]the same[/]", False: "[red]different[/]"}
+    line = f"cues: {same[document['same_cues']]}, answer: {same[document['same_answer']]}"
+    rows = [(each["what"], each["recorded"], each["now"], each["detail"]) for each in document["differences"]]
+    return render.stacked(line, render.table_of(("differs", "recorded", "now", ""), rows) if rows else None)
+
+
+def _reasons(outdated: list[dict[str, Any]]) -> str:
+    return "; ".join(each["detail"] + (f" ({each['scene']})" if each["scene"] else "") for each in outdated)
+
+
+def _grow(tree: Tree, node: render.Document) -> None:
+    for child in node["children"]:
+        _grow(tree.add(_node(child)), child)
+
+
+def _node(node: render.Document) -> str:
+    facts = [f"{name} {_value(value)}" for name, value in node["detail"].items() if value not in (None, "", [], {})]
+    return f"[bold]{plain(node['kind'])}[/] {plain(node['label'])}" + (
+        f"  [dim]{plain(', '.join(facts))}[/]" if facts else ""
+    )
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {each}" for name, each in value.items())
+    if isinstance(value, (list, tuple)):
+        return " ".join(_value(each) for each in value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,121 @@
+"""The lineage of an answer: what its record says it was made from, and what `imagerag trace` shows of that.
+
+Keeping records and their tree is `provenance`'s, the PROV document `prov`'s, comparing with the present `outdated`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import imagerag_assets
+from imagerag_assets.errors import StoreError
+from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS
+from imagerag_assets.pipelines.evidence import Viewer
+from imagerag_assets.pipelines.ingest import shard_key
+from imagerag_assets.pipelines.outdated import Present
+from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.pipelines.questions import Question
+from imagerag_assets.pipelines.serving import Serving
+from imagerag_assets.prov import prov_document
+from imagerag_assets.provenance import load_answer, stored_scene, trace_tree
+from imagerag_assets.retrieval.calibration import Calibration
+from imagerag_assets.retrieval.slow import open_knowledge
+from imagerag_assets.retrieval.types import Retrieval
+
+PAPER = "paper"
+"""In place of a calibration's version: the paper's thresholds are part of the program."""
+_SCENES_IN_LINEAGE = 200
+DECIDING_SETTINGS = (
+    "top_k",
+    "min_confidence",
+    "max_phrases",
+    "second_look",
+    "mllm",
+    "mllm_revision",
+    "mllm_max_new_tokens",
+)
+"""Settings that the same question may be answered differently by; what the encoder and the scenes carry is not here."""
+
+
+def trace(platform: Platform, answer_id: str) -> dict[str, Any]:
+    """The result of ``imagerag trace``.
+
+    Returns:
+        The root of the tree, ``{"kind", "label", "detail", "children"}``, with ``outdated``, a list of
+        ``{"reason", "detail", "scene"}``, and ``prov``, a PROV-JSON document.
+
+    Raises:
+        UnknownAnswerError: there is no such answer.
+        StoreError: the object store cannot be read.
+    """
+    record = load_answer(platform, answer_id)
+    outdated = [reason.to_dict() for reason in Present(platform).reasons(record)]
+    items = {key: stored for key in record["lineage"]["scenes"] if (stored := stored_scene(platform, key))}
+    return {**trace_tree(platform, answer_id), "outdated": outdated, "prov": prov_document(record, items)}
+
+
+def lineage_of(
+    serving: Serving,
+    question: Question,
+    phrases: Sequence[str],
+    found: Retrieval,
+    main: str | None,
+    viewer: Viewer,
+    calibration: Calibration,
+) -> dict[str, Any]:
+    """What an answer is made from: the versions of everything that has a part in it; JSON-able.
+
+    Args:
+        serving: Where the cues were looked for, and with which encoder.
+        question: What was asked.
+        phrases: What was looked for.
+        found: The cues.
+        main: The scene whose overview is shown.
+        viewer: Knows the scenes.
+        calibration: The thresholds used.
+    """
+    keys: Iterable[str] = [*question.scenes, *(cue.scene for cue in found.cues), *([main] if main else [])]
+    scenes = {key: viewer.record(key) for key in list(dict.fromkeys(keys))[:_SCENES_IN_LINEAGE]}
+    platform, target = serving.platform, serving.target
+    division = question.division or target.division.name
+    return {
+        "fingerprint": target.fingerprint,
+        "encoder": target.encoder,
+        "collection": serving.collection,
+        "scenes": {key: record.scene.etag for key, record in scenes.items()},
+        "acquired": {key: _time(record.scene.acquired_at) for key, record in scenes.items()},
+        "shards": {key: shard_key(platform, record, division=division).path for key, record in scenes.items()},
+        "calibration": calibration.version if question.retrieval == "default" else PAPER,
+        "retrieval": question.retrieval,
+        "division": question.division,
+        "knowledge": _knowledge(platform) if _looked_slowly(question, phrases, found) else {},
+        "settings": {name: getattr(platform.settings, name) for name in DECIDING_SETTINGS},
+        "prompt_sha256": None,
+        "mllm": None,
+        "version": imagerag_assets.__version__,
+    }
+
+
+def _looked_slowly(question: Question, phrases: Sequence[str], found: Retrieval) -> bool:
+    """Whether the knowledge bases had a part in what was found, or in that nothing was."""
+    if question.mode != "imagerag" or question.path not in ("auto", "slow"):
+        return False
+    return not set(phrases) <= {cue.phrase for cue in found.cues if cue.path == "fast"}
+
+
+def _knowledge(platform: Platform) -> dict[str, str]:
+    versions: dict[str, str] = {}
+    for kind in KNOWLEDGE_KINDS.values():
+        try:
+            current = open_knowledge(platform, kind)
+        except StoreError:
+            continue
+        if current is not None:
+            versions[kind] = str(current.version)
+    return versions
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
