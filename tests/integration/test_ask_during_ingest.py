@@ -31,7 +31,7 @@ def test_ask_and_ingest_at_once(installed: Settings, tmp_path: Path) -> None:  #
     names = tuple(f"n{number}" for number in range(8))
     with imagerag("ingest", str(write_source(tmp_path / "more", names, px=600))) as ingest:
         asked = 0
-        while ingest.poll() is None and asked < 3:
+        while ingest.poll() is None and asked < 2:
             with imagerag("ask", "Where is the red field?", "--scene", "first", "--no-answer") as ask:
                 out, err = ask.communicate(timeout=300)
             assert ask.returncode == 0, err

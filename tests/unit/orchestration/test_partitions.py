@@ -8,9 +8,10 @@ from dataclasses import replace
 import dagster as dg
 import pytest
 
-from imagerag_assets.errors import StoreError, UnknownSceneError
+from imagerag_assets.errors import ItemError, StoreError, UnknownSceneError
 from imagerag_assets.orchestration.partitions import SCENES_NAME, announce, announced, find_announced
 from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.pipelines.removal import is_removed, mark_removed
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.types import Band, Imagery, Scene
 
@@ -72,6 +73,22 @@ def test_a_key_that_is_no_scene_key_is_refused(platform: Platform, instance: dg.
     with pytest.raises(StoreError, match="not a scene key"):
         announce(platform, instance, replace(scene, scene_key="a/b"))
     assert instance.get_dynamic_partitions(SCENES_NAME) == []
+
+
+def test_a_key_that_differs_only_by_case_is_refused(
+    platform: Platform, instance: dg.DagsterInstance, scene: Scene
+) -> None:
+    announce(platform, instance, scene)
+    with pytest.raises(ItemError, match=r"only by upper and lower case \[scene=c.ONE\] \[other=C.one\]"):
+        announce(platform, instance, replace(scene, scene_key="c.ONE"))
+    assert instance.get_dynamic_partitions(SCENES_NAME) == ["C.one"]
+    assert find_announced(platform, "c.ONE") is None
+
+
+def test_an_announced_scene_is_there_again(platform: Platform, instance: dg.DagsterInstance, scene: Scene) -> None:
+    mark_removed(platform, scene.scene_key)
+    announce(platform, instance, scene)
+    assert not is_removed(platform, scene.scene_key)
 
 
 def test_an_entry_of_another_version_is_replaced(

@@ -374,6 +374,31 @@ def test_an_api_that_fails_midway_or_is_down(stac_api: Any, settings: Settings, 
         list(find_scenes(f"{stac_api.url}/gone", settings))
 
 
+def test_an_api_that_repeats_its_pages_ends(
+    stac_api: Any, settings: Settings, item: Build, tmp_path: Path, write_tif: Tif
+) -> None:
+    image = write_tif(tmp_path / "image.tif")
+    stac_api.items = [item(f"i{n}", str(image), collection="x") for n in range(4)]
+    stac_api.repeats = True
+    results = list(find_scenes(stac_api.url, settings, collections=["x"]))
+    assert keys(results[:2]) == ["x.i0", "x.i1"]
+    (failed,) = results[2:]
+    assert isinstance(failed, FailedItem)
+    assert "gives the same page again" in str(failed.error)
+
+
+def test_ids_that_differ_only_by_case(
+    tmp_path: Path, settings: Settings, item: Build, write: Write, write_tif: Tif
+) -> None:
+    write_tif(tmp_path / "image.tif")
+    for number, name in enumerate(("Port", "port", "harbour")):
+        write(tmp_path / f"{number}.json", item(name))
+    first, second, third = find_scenes(str(tmp_path), settings)
+    assert keys([first, third]) == ["Port", "harbour"]
+    assert isinstance(second, FailedItem)
+    assert "only by upper and lower case [scene=port] [other=Port]" in str(second.error)
+
+
 def test_records_survive_json(tmp_path: Path, settings: Settings, item: Build, write: Write, write_tif: Tif) -> None:
     write_tif(tmp_path / "image.tif")
     (tmp_path / "item.json").write_text(json.dumps(item()).replace("12.5", "NaN"))
