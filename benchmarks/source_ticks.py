@@ -24,7 +24,7 @@ import dagster as dg
 
 from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.run import dagster_instance
-from imagerag_assets.pipelines.acquisitions import full_scan
+from imagerag_assets.pipelines.full_scan import full_scan
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.sources import WatchedSource
 from imagerag_assets.settings import Settings, load_settings

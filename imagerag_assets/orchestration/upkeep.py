@@ -19,7 +19,7 @@ from imagerag_assets.orchestration.partitions import SCENES_NAME
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.orchestration.sensors import SOURCE_TAG
-from imagerag_assets.pipelines.acquisitions import full_scan
+from imagerag_assets.pipelines.full_scan import full_scan
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.removal import list_removed, purge
 from imagerag_assets.pipelines.sources import WatchedSource, find_source, parse_duration

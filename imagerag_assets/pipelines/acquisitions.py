@@ -1,8 +1,7 @@
-"""What is new in a watched source: the plan of one tick, and the full scan that finds what a tick cannot.
+"""What is new in a watched source: the plan of one tick.
 
 A tick reads only documents that are new or have another version.  It requests at most so many scenes; the rest waits
-for the next one.  The full scan reads every item, so it sees changed imagery behind an unchanged item and items that
-are gone; it requests nothing, but leaves a report from which the next tick does.  Starting runs is the caller's part.
+for the next one.  What a tick cannot see is `full_scan`'s part; starting runs is the caller's.
 """
 
 from __future__ import annotations
@@ -12,13 +11,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
-from imagerag_assets.errors import ItemError, StoreError
-from imagerag_assets.pipelines.ledger import FOLDER, Entry, Ledger, latest_ledger, load_ledger, save_ledger
+from imagerag_assets.errors import ItemError
+from imagerag_assets.pipelines.full_scan import take_up_scan
+from imagerag_assets.pipelines.ledger import Entry, Ledger, load_ledger, save_ledger
 from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.removal import clear_removed, list_removed, mark_removed
-from imagerag_assets.pipelines.scenes import SOURCES, describe, record_failure
+from imagerag_assets.pipelines.scenes import describe, record_failure
 from imagerag_assets.pipelines.sources import WatchedSource
 from imagerag_assets.stac.api import Since
 from imagerag_assets.stac.keys import clash, folded
@@ -196,7 +194,7 @@ def plan_tick(
     now = now or datetime.now(UTC)
     before = Cursor.parse(cursor)
     tick = _Tick(platform, source, now, load_ledger(platform, source.name, before.ledger), taken)
-    scan = _take_up_scan(platform, source, tick.ledger, before)
+    scan = take_up_scan(platform, source, tick.ledger, before.scan)
     listing = list_source(
         source.source,
         platform.settings,
@@ -272,102 +270,3 @@ def _advanced(before: Cursor, handled: Mapping[str, datetime | None], tick: _Tic
     return replace(
         before, updated=updated or None, id=ref or None, acquired=max([*acquired, before.acquired or ""]) or None
     )
-
-
-# The full scan
-
-
-@dataclass(frozen=True)
-class ScanResult:
-    """What a full scan found."""
-
-    listed: int
-    scenes: int
-    changed: tuple[str, ...]
-    """Documents that the next ticks read: new, changed, or usable now."""
-    removed: tuple[str, ...]
-    """Scene keys of items that are gone."""
-    failed: int
-    problems: tuple[str, ...]
-    """Branches that could not be read: then nothing counts as removed."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-able form."""
-        return {
-            "listed": self.listed,
-            "scenes": self.scenes,
-            "changed": len(self.changed),
-            "removed": list(self.removed),
-            "failed": self.failed,
-            "problems": list(self.problems),
-        }
-
-
-def full_scan(
-    platform: Platform, source: WatchedSource, progress: Callable[[int, int, str], None] | None = None
-) -> ScanResult:
-    """Read every item of a source, mark scenes whose item is gone, and report the rest to the next tick.
-
-    Raises:
-        SourceError: the source is down or is not STAC; nothing was marked then.
-        StoreError: the store cannot be read or written.
-    """
-    ledger = latest_ledger(platform, source.name)
-    listing = list_source(source.source, platform.settings, collections=source.collections)
-    listed = list(listing.listed)
-    keys: set[str] = set()
-    changed: list[str] = []
-    failed = 0
-    read = read_listed(listed, source.source, platform.settings, collections=source.collections)
-    for number, (each, results) in enumerate(read, 1):
-        entry = ledger.entries.get(each.ref, Entry())
-        scenes = [result for result in results if isinstance(result, Scene)]
-        keys.update(result.scene_key for result in results)
-        failed += len(results) - len(scenes)
-        usable_now = entry.failed and len(scenes) == len(results)
-        if usable_now or any(not entry.is_at(scene.scene_key, scene.etag) for scene in scenes):
-            changed.append(each.ref)
-        if progress is not None and number % 100 == 0:
-            progress(number, len(listed), f"reading items of {source.name}")
-    removed = [] if listing.problems else _gone(ledger, {each.ref for each in listed}, keys)
-    report = {"at": datetime.now(UTC).isoformat(), "changed": changed, "removed": removed}
-    platform.store.write_json(_report_key(source), report)
-    for key in removed:
-        if platform.store.exists(f"{SOURCES}/{key}.json"):  # else it was purged already
-            mark_removed(platform, key, source=source.name)
-    for mark in list_removed(platform):
-        if mark.scene in keys:
-            clear_removed(platform, mark.scene)
-    problems = tuple(str(problem) for problem in listing.problems)
-    return ScanResult(len(listed), len(keys), tuple(changed), tuple(removed), failed, problems)
-
-
-def _gone(ledger: Ledger, refs: set[str], keys: set[str]) -> list[str]:
-    """Scenes whose item is in no document any more; a document that cannot be read is still there."""
-    return sorted(
-        key
-        for ref, entry in ledger.entries.items()
-        if not (entry.failed and ref in refs)
-        for key in entry.scenes
-        if entry.has(key) and key not in keys
-    )
-
-
-def _take_up_scan(platform: Platform, source: WatchedSource, ledger: Ledger, before: Cursor) -> str | None:
-    """Take up the report of the latest full scan, once; returns when that was."""
-    if not platform.store.exists(_report_key(source)):
-        return before.scan
-    report = platform.store.read_json(_report_key(source))
-    try:
-        at, changed, removed = str(report["at"]), set(report["changed"]), set(report["removed"])
-    except (KeyError, TypeError) as error:
-        raise StoreError(
-            f"The report of the full scan of {source.name} is damaged ({error})", fix="Delete it"
-        ) from None
-    if at != before.scan:
-        ledger.forget(changed, removed)
-    return at
-
-
-def _report_key(source: WatchedSource) -> str:
-    return f"{FOLDER}/{source.name}/full-scan.json"

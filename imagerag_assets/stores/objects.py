@@ -18,7 +18,8 @@ from typing import Any, BinaryIO, cast
 from fsspec.implementations.local import LocalFileSystem
 
 from imagerag_assets.errors import StoreError
-from imagerag_assets.objects_fs import explain_failure, filesystem, is_transient
+from imagerag_assets.objects_errors import explain_failure, is_transient
+from imagerag_assets.objects_fs import filesystem
 from imagerag_assets.settings import Settings
 
 _ASIDE = ".aside-"

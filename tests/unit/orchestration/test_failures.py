@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from imagerag_assets.errors import RasterError, SourceError, StoreError
-from imagerag_assets.objects_fs import is_transient
+from imagerag_assets.objects_errors import is_transient
 from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.failures import RETRY, failures
 from imagerag_assets.pipelines.platform import Platform

@@ -15,7 +15,8 @@ import pystac
 import pytest
 
 from imagerag_assets.errors import SourceError
-from imagerag_assets.pipelines.acquisitions import Cursor, TickPlan, full_scan, plan_tick
+from imagerag_assets.pipelines.acquisitions import Cursor, TickPlan, plan_tick
+from imagerag_assets.pipelines.full_scan import full_scan
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.removal import is_removed
 from imagerag_assets.pipelines.scenes import list_failures
