@@ -10,9 +10,9 @@ import rasterio
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
+from imagerag_assets.objects_errors import explain_failure
 from imagerag_assets.objects_fs import (
     absolute_href,
-    explain_failure,
     filesystem,
     gdal_environment,
     gdal_path,
