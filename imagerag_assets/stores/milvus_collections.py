@@ -23,6 +23,7 @@ from imagerag_assets.stores.milvus_schema import (
     Kind,
     collection_schema,
     index_params,
+    primary_key,
 )
 
 
@@ -217,12 +218,18 @@ class MilvusCollections:
 
     def count(self, collection: str, condition: Filter = EVERYTHING) -> int:
         """Exact number of rows that match, all finished writes included."""
+        meta = self.meta(collection)
+        # Lite makes whole records of what it counts, vectors too, if there is a filter: 13 kB a row at 384 dimensions.
+        by_keys = self._back_end.lite and bool(condition.expression)
         with self._connection.reading("count", collection):
-            self._open(self.meta(collection).name)
+            self._open(meta.name)
             found = self.client.query(
-                collection, filter=condition.expression, output_fields=["count(*)"], consistency_level="Strong"
+                collection,
+                filter=condition.expression,
+                output_fields=[primary_key(meta.kind) if by_keys else "count(*)"],
+                consistency_level="Strong",
             )
-            return int(found[0]["count(*)"])
+            return len(found) if by_keys else int(found[0]["count(*)"])
 
     # Indexes
 

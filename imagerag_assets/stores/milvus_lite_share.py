@@ -23,6 +23,13 @@ from imagerag_assets.errors import StoreError
 
 _SERVER = Path(__file__).with_name("milvus_lite_server.py")
 _START_SECONDS = 120.0  # a second or two, but for a machine that is busy
+# Lite holds rows that are not written yet as Python objects, ten times their size, and threads have heaps of their own.
+# With 73,000 rows of 384 dimensions its peak is 0.9 GiB instead of 2.3, and the index takes less than half the time.
+_FRUGAL = {
+    "MALLOC_ARENA_MAX": "2",
+    "MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES": str(16 << 20),
+    "MILVUS_LITE_WAL_SIZE_LIMIT_BYTES": str(64 << 20),
+}
 _turns = threading.local()
 
 
@@ -108,6 +115,7 @@ class LiteShare:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env={**_FRUGAL, **os.environ},
                 start_new_session=True,  # an interrupt at the keyboard is for the command, not for what others share
             )
         assert child.stdout is not None
