@@ -121,6 +121,7 @@ def ask(
     top_k: Annotated[int | None, typer.Option(min=1, max=50, help="Cues given at most; default: the setting.")] = None,
     retrieval: Annotated[Retrieval, typer.Option(help="Ours, or the published algorithm.")] = Retrieval.DEFAULT,
     division: Annotated[PaperDivision | None, typer.Option(help="For --retrieval paper.")] = None,
+    like: Annotated[str | None, typer.Option(help="Find what looks like this picture file or patch id.")] = None,
     no_answer: Annotated[bool, typer.Option("--no-answer", help="Only look for cues.")] = False,
     batch: Annotated[Path | None, typer.Option(help="JSONL file of questions.")] = None,
     out: Annotated[Path | None, typer.Option(help="JSONL file for the answers, one a line.")] = None,
@@ -130,7 +131,9 @@ def ask(
 ) -> None:
     """Ask a question, or a file of questions with --batch IN --out OUT."""
     command = command_of(ctx, as_json, debug)
-    cli_options.check_one_of(question, batch, out)
+    if batch is not None and like is not None:
+        raise InputError("--like does not go with --batch", fix="Ask one question by example at a time")
+    cli_options.check_one_of(question if like is None else question or "", batch, out)
     options = cli_options.ask_options(
         scenes=scene or (),
         bbox=bbox,
@@ -153,7 +156,7 @@ def ask(
             if batch is not None and out is not None:
                 done = runner.ask_batch(batch, out, **options)
             else:
-                done = runner.ask(Question(question=question or "", choices=choices, **options))
+                done = runner.ask(Question(question=question or "", choices=choices, like=like, **options))
     code = cli_run.SOME_FAILED if done.get("failed") else cli_run.DONE
     command.finish(done, render.answer if batch is None else render.batch, code=code)
 

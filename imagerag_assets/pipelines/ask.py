@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from PIL import Image
 
 from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError, QuestionError
 from imagerag_assets.pipelines.evidence import Viewer, cue_pictures, store_evidence
+from imagerag_assets.pipelines.examples import Example, load_example
 from imagerag_assets.pipelines.lineage import lineage_of
 from imagerag_assets.pipelines.paper import retrieve_paper
 from imagerag_assets.pipelines.platform import Platform
@@ -33,6 +34,7 @@ from imagerag_assets.provenance import (
 )
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
 from imagerag_assets.retrieval.calibration import Calibration, load_calibration
+from imagerag_assets.retrieval.like import retrieve_like
 from imagerag_assets.retrieval.phrases import Analysis, analyse_question
 from imagerag_assets.retrieval.retrieve import retrieve
 from imagerag_assets.retrieval.types import Cue, Retrieval
@@ -117,15 +119,15 @@ def draft(
     before = time.perf_counter()
     _ = platform.encoder  # loads at the first question of a process; not part of what a question costs
     load_ms, before = _since(before), time.perf_counter()
-    # The paper looks at the question only.
-    choices = {} if question.retrieval == "paper" else question.choices
-    analysis = analyse_question(
-        question.question, choices, max_phrases=platform.settings.max_phrases, sentences=platform.sentences
-    )
+    example = load_example(platform, question.like, collection) if question.like else None
+    analysis = _analysis(platform, question, example)
     phrases_ms = _since(before)
     target = serving.target
     used = calibration or load_calibration(platform.store, target.fingerprint, target.division.name)
-    found = _find(platform, question, analysis, viewer, collection, used)
+    if example is None:
+        found = _find(platform, question, analysis, viewer, collection, used)
+    else:
+        found = _find_like(platform, question, example, viewer, collection, used)
     main = _main_scene(platform, question, found.cues, collection)
     pictures, notes = cue_pictures(viewer, found.cues)
 
@@ -163,6 +165,8 @@ def draft(
         "notes": [*found.notes, *notes, *(reply.notes if reply else ())],
         "asked_at": asked_at.isoformat(timespec="milliseconds"),
     }
+    if example:
+        record["lineage"]["example_sha256"] = example.digest
     if reply:
         record["lineage"]["prompt_sha256"] = reply.prompt_sha256
         record["lineage"]["mllm"] = {"name": platform.mllm.name, "revision": platform.mllm.revision}
@@ -268,6 +272,39 @@ def _require_rows(platform: Platform, question: Question, collection: str) -> No
             f"Nothing that was ingested lies within {' and '.join(limits)}",
             fix="Widen it; `imagerag status` lists what is there",
         )
+
+
+def _analysis(platform: Platform, question: Question, example: Example | None) -> Analysis:
+    """What is looked for: what the question names, or what looks like the example."""
+    if example is not None and not question.question.strip():
+        return Analysis("", (example.label,), "other", wants_all=False)
+    # The paper looks at the question only.
+    choices = {} if question.retrieval == "paper" else question.choices
+    analysis = analyse_question(
+        question.question, choices, max_phrases=platform.settings.max_phrases, sentences=platform.sentences
+    )
+    return analysis if example is None else replace(analysis, phrases=(example.label,))
+
+
+def _find_like(
+    platform: Platform,
+    question: Question,
+    example: Example,
+    viewer: Viewer,
+    collection: str,
+    calibration: Calibration,
+) -> Retrieval:
+    return retrieve_like(
+        platform,
+        example.embedding,
+        example.label,
+        question.scope,
+        collection=collection,
+        calibration=calibration,
+        top_k=question.top_k or platform.settings.top_k,
+        look=viewer,
+        leave_out=example.patch_id,
+    )
 
 
 def _find(

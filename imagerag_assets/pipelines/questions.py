@@ -49,9 +49,13 @@ class Question:
     """`global` shows the model no cues, `oracle` those of `roi`."""
     id: str | None = None
     roi: Sequence[Window] | None = None
+    like: str | None = None
+    """A picture file or a patch id: cues are what looks like it.  The question may be empty then."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.question, str) or not self.question.strip():
+        if self.like is not None:
+            self._check_example()
+        elif not isinstance(self.question, str) or not self.question.strip():
             raise QuestionError("The question is empty", fix='Ask something, e.g. "Where is the tennis court?"')
         for letter, text in self.choices.items():
             if not _LETTER.fullmatch(letter) or not isinstance(text, str) or not text.strip():
@@ -98,6 +102,7 @@ class Question:
             "answer": self.answer,
             "mode": self.mode,
             "roi": None if self.roi is None else [list(window) for window in self.roi],
+            "like": self.like,
         }
 
     @classmethod
@@ -116,6 +121,15 @@ class Question:
         known = {name: value for name, value in given.items() if name in cls.__dataclass_fields__}
         choices = dict(record.get("choices") or {})
         return cls(record["question"], **{**known, **tuples, "choices": choices, "id": record.get("id")})
+
+    def _check_example(self) -> None:
+        if not self.like or self.retrieval != "default" or self.mode != "imagerag" or self.path not in ("auto", "fast"):
+            raise QuestionError(
+                "A question by example needs a picture or patch id, and goes with no other retrieval, mode or path",
+                fix="Leave those options out",
+            )
+        if not self.question.strip():
+            object.__setattr__(self, "answer", False)  # nothing was asked about what is found
 
     @property
     def scope(self) -> Filter:

@@ -48,6 +48,7 @@ class AskConfig(AskOptions):
     choices: dict[str, str] = Field(default={}, description="Choices by letter, e.g. A: red; empty: a free answer")
     id: str | None = Field(default=None, description="An id of your own, kept in the record")
     roi: list[list[int]] = Field(default=[], description="Boxes x0, y0, x1, y1 in native pixels, for mode oracle only")
+    like: str | None = Field(default=None, description="Find what looks like this picture file or patch id")
 
     @classmethod
     def from_question(cls, question: "Question") -> Self:
@@ -66,6 +67,7 @@ class AskConfig(AskOptions):
             mode=question.mode,
             id=question.id,
             roi=[list(box) for box in question.roi or ()],
+            like=question.like,
         )
 
     def to_question(self) -> "Question":
@@ -81,6 +83,7 @@ class AskConfig(AskOptions):
             choices=dict(self.choices),
             roi=[tuple(box) for box in self.roi] or None,  # type: ignore[misc]
             id=self.id,
+            like=self.like,
             **ask_options(self),
         )
 

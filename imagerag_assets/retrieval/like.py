@@ -1,0 +1,78 @@
+"""Image to image: the patches that look like a given picture or patch.
+
+The example is a prototype of one exemplar, so confidence and threshold are the slow path's.  Where the example's
+embedding comes from is the caller's business.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagerag_assets.retrieval.calibration import Calibration
+from imagerag_assets.retrieval.fast import CANDIDATES, ranked, suppressed_cues
+from imagerag_assets.retrieval.retrieve import WORTH_A_LOOK
+from imagerag_assets.retrieval.second_look import Look, look_again
+from imagerag_assets.retrieval.slow import make_prototype, prototype_neighbours, prototype_scorer
+from imagerag_assets.retrieval.types import Deps, Retrieval
+from imagerag_assets.stores.milvus_filter import Filter
+
+
+def retrieve_like(
+    deps: Deps,
+    example: NDArray[np.float32],
+    label: str,
+    where: Filter,
+    *,
+    collection: str,
+    calibration: Calibration,
+    top_k: int,
+    look: Look | None = None,
+    leave_out: str | None = None,
+) -> Retrieval:
+    """Find the patches most like an example.
+
+    Args:
+        deps: The installation.
+        example: Embedding, float32 (dim,), of length 1.
+        label: Stands as the cues' phrase.
+        where: Which patches are looked at.
+        collection: A patch collection of the example's encoder.
+        calibration: Of this encoder and the collection's division.
+        top_k: Cues at most.
+        look: Pixels for a second look at the best candidates; None: there is none.
+        leave_out: A patch that is no answer, for it is the example.
+
+    Raises:
+        FingerprintError: the collection is another encoder's.
+        StoreError: Milvus fails.
+        EncoderError: a crop cannot be embedded.
+    """
+    start = perf_counter()
+    deps.vectors.verify(collection, deps.encoder.fingerprint)
+    prototypes, nothing = [make_prototype((label,), example[None])], np.zeros((0, len(example)), dtype=np.float32)
+    near, values = prototype_neighbours(deps, prototypes, nothing, where, collection, calibration, CANDIDATES)
+    cues = suppressed_cues(near, values, calibration.slow, label, "fast")
+    searched = perf_counter()
+    cues = [cue for cue in cues if cue.patch_id != leave_out and cue.confidence >= WORTH_A_LOOK]
+    notes: tuple[str, ...] = ()
+    if look is not None and deps.settings.second_look:
+        scorer = prototype_scorer(prototypes, nothing, calibration)
+        seen, notes = look_again(deps, look, cues, scorer, budget=deps.settings.second_look)
+        cues = [each.cue for each in seen]
+    minimum = deps.settings.min_confidence
+    threshold = calibration.slow_threshold if minimum is None else minimum
+    passed = ranked([cue for cue in cues if cue.confidence >= threshold][:top_k])
+    return Retrieval(
+        cues=passed,
+        path="fast" if passed else "none",
+        abstained=not passed,
+        notes=notes if passed else (*notes, f"Nothing looks enough {label}"),
+        timings_ms={
+            "encode": 0.0,
+            "search": 1000 * (searched - start),
+            "verify": 1000 * (perf_counter() - searched),
+        },
+    )
