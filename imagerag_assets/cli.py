@@ -16,6 +16,8 @@ import typer
 
 from imagerag_assets import (
     __version__,
+    cli_backfill,
+    cli_encoders,
     cli_evaluate,
     cli_export,
     cli_lineage,
@@ -38,12 +40,12 @@ HELP = "Find scenes, ask questions about them in plain words, and see the eviden
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(name="imagerag", help=HELP, add_completion=False, context_settings=_SETTINGS)
-encoders_app = typer.Typer(help="List the encoders, or choose the one in use.", invoke_without_command=True)
 knowledge_app = typer.Typer(help="The knowledge bases of the slow path.")
 build_app = typer.Typer(help="Build a knowledge base.")
-app.add_typer(encoders_app, name="encoders")
 app.add_typer(knowledge_app, name="knowledge")
 knowledge_app.add_typer(build_app, name="build")
+cli_backfill.register(app)
+cli_encoders.register(app)
 cli_evaluate.register(app)
 cli_export.register(app)
 cli_sources.register(app)
@@ -172,33 +174,6 @@ def status(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> N
     command.finish(found, render.status)
 
 
-@encoders_app.callback()
-def encoders(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
-    """List the encoders, or choose the one in use."""
-    command = remember(ctx, as_json, debug)
-    if ctx.invoked_subcommand is not None:
-        return
-    with command.working():
-        from imagerag_assets.cli_encoders import describe_encoders
-
-        found = describe_encoders(command.settings)
-    command.finish(found, render.encoders)
-
-
-@encoders_app.command()
-def use(
-    ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="Registry name of an encoder.")],
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Choose the encoder in use; what it has not embedded yet becomes stale."""
-    command = command_of(ctx, as_json, debug)
-    with command.working():
-        from imagerag_assets.cli_encoders import use_encoder
-
-        found = use_encoder(name, command.settings)
-    command.finish(found, render.encoder_in_use)
 
 
 @build_app.command()

@@ -99,7 +99,7 @@ def status(document: Document) -> RenderableType:
     encoder = document["encoder"]
     facts = {
         "scenes": document["scenes"],
-        "stale": f"{document['stale']}{' (run: imagerag ingest SOURCE)' if document['stale'] else ''}",
+        "stale": f"{document['stale']}{' (run: imagerag backfill)' if document['stale'] else ''}",
         "encoder": f"{encoder['name']} ({_short(encoder['fingerprint'])})",
     }
     serving = document.get("serving")
@@ -117,21 +117,6 @@ def status(document: Document) -> RenderableType:
         table_of(("scene that left its source (imagerag purge)", "source", "noticed"), removed) if removed else None,
         *(f"[yellow]{plain(problem)}[/]" for problem in document.get("problems", ())),
     )
-
-
-def encoders(document: Document) -> RenderableType:
-    """The registry, the active one marked."""
-    rows = [
-        ("*" if each["active"] else "", each["name"], each["parameters"], each["licence"], each["description"])
-        for each in document["encoders"]
-    ]
-    return table_of(("", "encoder", "parameters", "licence", "description"), rows)
-
-
-def encoder_in_use(document: Document) -> RenderableType:
-    """Which encoder is in use now."""
-    line = f"encoder in use: [bold]{plain(document['encoder'])}[/] (before: {plain(document['before'])})"
-    return stacked(line, f"[yellow]{plain(document['note'])}[/]" if document["note"] else None)
 
 
 def knowledge(document: Document) -> RenderableType:

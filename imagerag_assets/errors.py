@@ -97,6 +97,14 @@ class StoreError(ImageRAGError):
     """Object store, shard or Milvus trouble."""
 
 
+class LockedError(StoreError):
+    """Another process does this work already."""
+
+
+class GateError(ImageRAGError):
+    """A switch of encoders was not let through."""
+
+
 class FingerprintError(StoreError):
     """Stored and required versions differ."""
 

@@ -61,6 +61,10 @@ class Settings(BaseSettings):
     dask_workers: int = Field(2, ge=1, le=256, description="Threads that read super-tiles")
     dask_scheduler: str | None = Field(None, description="Address of a dask.distributed scheduler; default: threads")
 
+    benchmark: Path | None = Field(
+        None, description="Question file with regions (JSONL) that a new encoder is measured by before it takes over"
+    )
+
     # Knowledge
     knowledge_labels: str | None = Field(None, description="Folder of labelled chips (one sub-folder a label)")
     knowledge_captions: str | None = Field(None, description="JSONL with image and caption (or captions) fields")

@@ -62,10 +62,18 @@ def write_tiny_encoder(folder: Path, *, name: str = NAME, seed: int = 0) -> Path
 
 @pytest.fixture(scope="session")
 def tiny_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry file with the encoders ``tiny`` and ``tiny-other``, written once a session."""
+    """A registry file, written once a session, with ``tiny``, ``tiny-other`` and ``tiny-twin``.
+
+    The other one agrees with it on little. The twin has the weights of ``tiny`` and resizes patches otherwise:
+    another fingerprint, nearly the same vectors.
+    """
     folder = tmp_path_factory.mktemp("encoders")
     write_tiny_encoder(folder)
-    return write_tiny_encoder(folder, name="tiny-other", seed=1)
+    registry = write_tiny_encoder(folder, name="tiny-other", seed=1)
+    with registry.open("a", encoding="utf-8") as file:
+        file.write(f'[encoders.tiny-twin]\narchitecture = "local-dir:{NAME}"\ninterpolation = "bilinear"\n')
+        file.write('precision = "float32"\n')
+    return registry
 
 
 @pytest.fixture

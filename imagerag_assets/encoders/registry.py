@@ -18,7 +18,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from imagerag_assets.encoders.templates import valid_template
 from imagerag_assets.encoders.types import Encoder, EncoderSpec
-from imagerag_assets.errors import SettingsError, UnknownEncoderError
+from imagerag_assets.errors import SettingsError, StoreError, UnknownEncoderError
 from imagerag_assets.settings import Settings
 
 BUILT_IN = Path(__file__).with_name("registry.toml")
@@ -92,6 +92,26 @@ def encoder_fingerprint(name: str, settings: Settings) -> str:
     except (FileNotFoundError, UnicodeDecodeError):
         known = ""
     return known if len(known) == 64 else load_encoder(name, settings).fingerprint
+
+
+def choose_encoder(name: str, settings: Settings) -> None:
+    """Make `name` the wanted encoder of this installation, where IMAGERAG_ENCODER does not name another.
+
+    Raises:
+        UnknownEncoderError: there is no such encoder.
+        StoreError: the choice cannot be written.
+    """
+    encoder_spec(name, settings)
+    path = settings.active_encoder_file
+    aside = path.with_name(f"{path.name}.{os.getpid()}.aside")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(name + "\n", encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        raise StoreError(f"The choice cannot be written to {path}: {error}", fix="Correct IMAGERAG_HOME") from None
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def unload_encoders() -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from imagerag_assets.orchestration.assets import ANSWER_ASSETS, KNOWLEDGE_ASSETS, SCENE_ASSETS
+from imagerag_assets.orchestration.assets.encoder_switch import SWITCH_ASSETS, SWITCH_JOBS
 from imagerag_assets.orchestration.assets.sources import source_specs
+from imagerag_assets.orchestration.automation import EMBED_STALE
 from imagerag_assets.orchestration.checks import CHECKS
 from imagerag_assets.orchestration.jobs import JOBS
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, platform_resource, reporter_resource
@@ -45,10 +47,17 @@ def build_defs(
     watched = list_sources(settings or load_settings()) if sources is None else sources
     resources = {PLATFORM: platform_resource(settings), REPORTER: reporter_resource()}
     return dg.Definitions(
-        assets=[*SCENE_ASSETS, *KNOWLEDGE_ASSETS, *ANSWER_ASSETS, *STANDING_ASSETS, *source_specs(watched)],
+        assets=[
+            *SCENE_ASSETS,
+            *KNOWLEDGE_ASSETS,
+            *ANSWER_ASSETS,
+            *STANDING_ASSETS,
+            *SWITCH_ASSETS,
+            *source_specs(watched),
+        ],
         asset_checks=CHECKS,
-        jobs=[*JOBS, *UPKEEP_JOBS, *STANDING_JOBS],
-        sensors=[*build_sensors(watched, settings), standing_sensor(settings)],
+        jobs=[*JOBS, *UPKEEP_JOBS, *STANDING_JOBS, *SWITCH_JOBS],
+        sensors=[*build_sensors(watched, settings), standing_sensor(settings), EMBED_STALE],
         schedules=rescan_schedules(watched),
         resources={**resources, **(resource_overrides or {})},
         executor=dg.in_process_executor,

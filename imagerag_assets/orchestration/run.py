@@ -14,10 +14,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import dagster as dg
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.instance.ref import InstanceRef  # the only way to open an instance with overrides
+from dagster._core.utils import make_new_run_id
 
-from imagerag_assets.errors import CheckError, SettingsError, StoreError, UnknownEncoderError
+from imagerag_assets.errors import CheckError, GateError, SettingsError, StoreError, UnknownEncoderError
 from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
+from imagerag_assets.orchestration.assets.encoder_switch import report_key
+from imagerag_assets.orchestration.assets.scenes import ENCODER
 from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.jobs import ASK, ASK_BATCH, INGEST, KNOWLEDGE
 from imagerag_assets.orchestration.partitions import announce
@@ -249,6 +253,51 @@ class Runner:
         run = self._execute(STANDING, {}, partition_key=watch_id)
         return str(_metadata(run, "standing_answers")["answer_id"])
 
+    def backfill(self, encoder: str | None = None, *, force: bool = False) -> dict[str, Any]:
+        """Move to another encoder by a run of `backfill_embeddings`; what came of it, also where nothing was switched.
+
+        Raises:
+            LockedError: another backfill is at work.
+            ImageRAGError: the encoder cannot be had, or a store fails.
+        """
+        return self._switch("backfill_embeddings", {"encoder": encoder or "", "force": force})
+
+    def rollback(self) -> dict[str, Any]:
+        """Go back to the former encoder by a run of `rollback_encoder`: ``encoder``, ``alias``, and the whole switch.
+
+        Raises:
+            GateError: there is nothing to go back to, or it is not complete.
+            ImageRAGError: a store fails.
+        """
+        done = self._switch("rollback_encoder", {"rollback": True})
+        alias = {"before": done["before"]["patches"], "after": done["after"]["patches"]}
+        return {"encoder": done["after"]["encoder"], "alias": alias, "switch": done}
+
+    def _switch(self, job: str, config: dict[str, Any]) -> dict[str, Any]:
+        run_id = make_new_run_id()
+        try:
+            self._execute(job, {"encoder_switch": {"config": config}}, run_id=run_id)
+        except (GateError, CheckError):
+            if not self.platform.store.exists(report_key(run_id)):
+                raise
+        done: dict[str, Any] = self.platform.store.read_json(report_key(run_id))
+        return done
+
+    def observe_encoder(self) -> None:
+        """Tell Dagster which encoder is wanted now, so that what it has not embedded shows as stale at once.
+
+        Raises:
+            UnknownEncoderError, EncoderError: it cannot be had.
+        """
+        fingerprint = self.platform.fingerprint
+        self.instance.report_runless_asset_event(
+            dg.AssetObservation(
+                ENCODER,
+                metadata={"name": self.settings.active_encoder, "fingerprint": fingerprint},
+                tags={DATA_VERSION_TAG: fingerprint},
+            )
+        )
+
     def build_knowledge(self, kind: Literal["labels", "captions"], source: str = "") -> dict[str, Any]:
         """Build one knowledge base by a run of `build_knowledge`; returns the metadata of its asset.
 
@@ -266,6 +315,7 @@ class Runner:
         *,
         partition_key: str | None = None,
         assets: Sequence[str] | None = None,
+        run_id: str | None = None,
     ) -> dg.ExecuteInProcessResult:
         configured = {
             name: {"config": _plain(value)} if isinstance(value, dg.Config) else value for name, value in ops.items()
@@ -275,6 +325,7 @@ class Runner:
                 run_config={**_QUIET, "ops": configured},
                 instance=self.instance,
                 partition_key=partition_key,
+                run_id=run_id,
                 asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
             )
         except dg.Failure as failure:

@@ -21,6 +21,7 @@ from imagerag_assets.errors import EncoderError, FingerprintError, SettingsError
 from imagerag_assets.pipelines.embedding import EmbedJob, Progress, embed_parts, overview_scratch
 from imagerag_assets.pipelines.patch_tables import PatchTableInfo, patch_table
 from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.pipelines.rates import note_rate
 from imagerag_assets.pipelines.scenes import (
     SceneRecord,
     clear_failure,
@@ -47,7 +48,7 @@ from imagerag_assets.stores.shards import (
 
 __all__ = [
     "EmbedResult", "IndexResult", "PatchTableInfo", "SceneResult", "embed", "embed_beside", "index", "index_beside",
-    "ingest_scene", "is_current", "patch_table", "register", "shard_key",
+    "indexed_rows", "ingest_scene", "is_current", "patch_table", "register", "shard_key",
 ]  # fmt: skip
 
 _log = logging.getLogger(__name__)
@@ -187,7 +188,7 @@ def embed(
         division=target.division,
         encoder=target.encoder,
         fingerprint=target.fingerprint,
-        folder=_scratch(platform, key),
+        folder=scratch(platform, key),
     )
     counts = embed_parts(job, progress)
     dropped, reused = sum(count.dropped for count in counts), sum(count.found for count in counts)
@@ -204,6 +205,8 @@ def embed(
             message = f"A part of a shard cannot be read: {error}"
             raise StoreError(message, fix="Ingest the scene again", scene=scene_key) from error
     _clear_scratch(platform, key)
+    if not reused:  # what an earlier run did would make this one look faster
+        note_rate(platform, target, made.rows, time.perf_counter() - started)
     return _embedded(made, started, dropped=dropped, supertiles=len(counts), reused=reused)
 
 
@@ -235,8 +238,8 @@ def _find_shard(platform: Platform, key: ShardKey) -> ShardInfo | None:
     return verify_shard(platform.store, key, key.fingerprint) if platform.store.exists(key.path) else None
 
 
-def _scratch(platform: Platform, key: ShardKey) -> Path:
-    """Folder of a shard's parts: HOME/scratch/embed/{scene_key}/{etag16}/{division}/{fp16}."""
+def scratch(platform: Platform, key: ShardKey) -> Path:
+    """Folder of an unfinished shard's parts: HOME/scratch/embed/{scene_key}/{etag16}/{division}/{fp16}."""
     etag16 = Path(key.path).stem
     root = platform.settings.home / "scratch" / "embed"
     return root / key.scene_key / etag16 / key.division_key / key.fingerprint[:16]
@@ -244,7 +247,7 @@ def _scratch(platform: Platform, key: ShardKey) -> Path:
 
 def _clear_scratch(platform: Platform, key: ShardKey) -> None:
     """Remove a shard's parts, those of the scene as it was before, and overviews that had to be built."""
-    parts = _scratch(platform, key)
+    parts = scratch(platform, key)
     of_etag, of_scene = parts.parents[1], parts.parents[2]
     obsolete = [folder for folder in of_scene.iterdir() if folder != of_etag] if of_scene.is_dir() else []
     for folder in (parts, *obsolete, overview_scratch(platform.settings, key.scene_key)):
@@ -379,14 +382,18 @@ def _current_rows(platform: Platform, scene: Scene) -> int | None:
 
 
 def indexed_rows(platform: Platform, target: Target, record: SceneRecord) -> int | None:
-    """Number of rows of a scene as it is that a target's collection holds; None where it lacks some or its shard."""
+    """Rows of a scene where a target has its shard as it is, no older one, and all its rows in Milvus; else None.
+
+    Raises:
+        StoreError: Milvus or the object store fails.
+    """
     key = target.key(record)
+    collection = platform.vectors.patches_name(target.fingerprint, target.division.name)
     made = _find_shard(platform, key)
-    if made is None or _outdated_shards(platform, key):
+    if made is None or _outdated_shards(platform, key) or not platform.vectors.exists(collection):
         return None
-    vectors = platform.vectors
-    collection = vectors.ensure_patches(target.fingerprint, made.dim, target.division.name)
-    rows = vectors.count(collection, Filter().scene_in([record.scene.scene_key]))
+    platform.vectors.verify(collection, target.fingerprint)
+    rows = platform.vectors.count(collection, Filter().scene_in([record.scene.scene_key]))
     return rows if rows == made.rows else None
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -150,8 +149,7 @@ def _record(platform: Platform, key: str) -> SceneRecord | None:
 
 def _serving_fingerprint(platform: Platform) -> str | None:
     """The fingerprint that questions are answered with; None: nothing was ingested, or Milvus cannot be asked now."""
-    settings = platform.settings
-    if settings.milvus_is_lite and not Path(settings.milvus).expanduser().exists():
+    if not platform.has_vectors:
         return None
     try:
         target = platform.vectors.alias_target(ALIAS)

@@ -6,6 +6,7 @@ Every use case takes a `Platform`.  Only opening, sharing and closing belong her
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -35,19 +36,22 @@ class Platform:
         self._opened: dict[str, Any] = {}
         self._lock = RLock()
         self._owner: Platform | None = None
+        self.collection: str | None = None
+        """The patch collection that questions are answered from; None: the one behind the alias."""
 
-    def using(self, encoder: str | None = None, **settings: Any) -> Platform:
+    def using(self, encoder: str | None = None, *, collection: str | None = None, **settings: Any) -> Platform:
         """The same installation with `encoder` (a registry name) as its encoder, whatever is chosen meanwhile.
 
         The stores are this one's, which also closes them.
 
         Args:
             encoder: Default: as it is.
+            collection: Answer questions from this patch collection, also if it is not the one in use.
             settings: Other settings of models and questions; not of where things are.
         """
         changes = settings if encoder is None else settings | {"encoder": encoder}
         pinned = Platform(self.settings.model_copy(update=changes))
-        pinned._owner = self._owner or self
+        pinned._owner, pinned.collection = self._owner or self, collection
         return pinned
 
     @property
@@ -63,6 +67,11 @@ class Platform:
             StoreError: Milvus cannot be opened or reached.
         """
         return self._once("vectors", self._open_vectors)
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether there is a Milvus to look into; looking would create a Lite file that is not there."""
+        return not self.settings.milvus_is_lite or Path(self.settings.milvus).expanduser().exists()
 
     @property
     def encoder(self) -> Encoder:

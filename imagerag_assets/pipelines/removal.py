@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from imagerag_assets.errors import StoreError, UnknownSceneError
@@ -148,8 +147,7 @@ def _purge(platform: Platform, key: str, collections: Sequence[str], forget: Cal
 
 
 def _collections(platform: Platform) -> list[str]:
-    settings = platform.settings
-    if settings.milvus_is_lite and not Path(settings.milvus).expanduser().exists():
+    if not platform.has_vectors:
         return []
     return [each.name for each in platform.vectors.list_collections() if each.kind == "patches"]
 

@@ -18,6 +18,8 @@ from imagerag_assets.stores.shards import ShardKey
 
 ALIAS = "patches"
 ENCODERS = "encoders"
+UNKNOWN = ""
+"""Name of an encoder that is in no registry any more."""
 
 
 @dataclass(frozen=True)
@@ -66,28 +68,38 @@ def target_of(platform: Platform, encoder: str | None = None, division: str | No
     return Target(name, fingerprint, division_of(platform.settings, division))
 
 
-def find_serving(platform: Platform) -> Serving | None:
-    """What the alias leads to now, with the encoder that its vectors belong to; None where nothing was ingested.
+def find_serving(platform: Platform, *, orphaned: bool = False) -> Serving | None:
+    """What the alias leads to now (or `platform.collection`) and its encoder; None where nothing was ingested.
+
+    Args:
+        platform: The installation.
+        orphaned: Where no encoder of the registry has the collection's fingerprint, call it `UNKNOWN`.  Nothing can be
+            asked of it then, but it can be replaced.
 
     Raises:
         FingerprintError: no encoder of the registry has the collection's fingerprint.
         StoreError: Milvus or the object store fails.
     """
-    collection = platform.vectors.alias_target(ALIAS)
-    return None if collection is None else serving_from(platform, collection)
+    collection = platform.collection or platform.vectors.alias_target(ALIAS)
+    return None if collection is None else serving_from(platform, collection, orphaned=orphaned)
 
 
-def serving_from(platform: Platform, collection: str) -> Serving:
-    """One collection with its encoder, whether or not the alias leads to it.
+def serving_from(platform: Platform, collection: str, *, orphaned: bool = False) -> Serving:
+    """One collection with its encoder, whether or not the alias leads to it; `orphaned` as in :func:`find_serving`.
 
     Raises:
         FingerprintError: no encoder of the registry has the collection's fingerprint.
         StoreError: there is no such collection, or Milvus or the object store fails.
     """
     meta = platform.vectors.meta(collection)
-    name = _encoder_with(platform, meta.fingerprint, collection)
+    try:
+        name = _encoder_with(platform, meta.fingerprint, collection)
+    except FingerprintError:
+        if not orphaned:
+            raise
+        name = UNKNOWN
     target = Target(name, meta.fingerprint, division_of(platform.settings, meta.division))
-    return Serving(platform.using(name), collection, target)
+    return Serving(platform.using(name, collection=collection), collection, target)
 
 
 def serving_beside(platform: Platform) -> Target | None:

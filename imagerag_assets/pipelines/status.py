@@ -5,7 +5,6 @@ Read-only: it creates no collection and opens no Milvus file that is not there.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from imagerag_assets.errors import EncoderError, ImageRAGError
@@ -34,7 +33,7 @@ def status(platform: Platform) -> dict[str, Any]:
     problems: list[str] = []
     scenes = list_records(platform)
     fingerprint = _fingerprint(platform, problems)
-    stale = scenes if fingerprint is None else _stale(platform, scenes, fingerprint, problems)
+    stale = scenes if fingerprint is None else stale_scenes(platform, scenes, fingerprint, problems)
     return {
         "scenes": len(scenes),
         "stale": len(stale),
@@ -57,7 +56,7 @@ def _fingerprint(platform: Platform, problems: list[str]) -> str | None:
 
 
 def _serving(platform: Platform, problems: list[str]) -> dict[str, str] | None:
-    if _no_milvus(platform):
+    if not platform.has_vectors:
         return None
     try:
         serving = find_serving(platform)
@@ -71,7 +70,12 @@ def _serving(platform: Platform, problems: list[str]) -> dict[str, str] | None:
     return {"name": target.encoder, "fingerprint": target.fingerprint, "collection": serving.collection}
 
 
-def _stale(platform: Platform, scenes: list[str], fingerprint: str, problems: list[str]) -> list[str]:
+def stale_scenes(platform: Platform, scenes: list[str], fingerprint: str, problems: list[str]) -> list[str]:
+    """Those of `scenes` that an encoder has not embedded as they are now; adds to `problems` what cannot be told.
+
+    Raises:
+        StoreError: the store cannot be listed.
+    """
     division = platform.division.key
     there = {ref.path for ref in list_shards(platform.store, division_key=division, fingerprint=fingerprint)}
 
@@ -88,7 +92,7 @@ def _stale(platform: Platform, scenes: list[str], fingerprint: str, problems: li
 
 
 def _collections(platform: Platform, problems: list[str]) -> list[dict[str, Any]]:
-    if _no_milvus(platform):
+    if not platform.has_vectors:
         return []
     try:
         found = platform.vectors.list_collections()
@@ -106,9 +110,3 @@ def _collections(platform: Platform, problems: list[str]) -> list[dict[str, Any]
         }
         for each in found
     ]
-
-
-def _no_milvus(platform: Platform) -> bool:
-    """Whether there is no Milvus Lite file yet, which looking would create."""
-    settings = platform.settings
-    return settings.milvus_is_lite and not Path(settings.milvus).expanduser().exists()

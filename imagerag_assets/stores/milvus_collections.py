@@ -89,6 +89,11 @@ class MilvusCollections:
         """
         return self._ensure(CollectionMeta("patches", fingerprint, dim, division))
 
+    @staticmethod
+    def patches_name(fingerprint: str, division: str = DEFAULT_DIVISION) -> str:
+        """Name that the patch collection of an encoder and division has, or would have."""
+        return CollectionMeta("patches", fingerprint, 0, division).name
+
     def ensure_knowledge(self, kind: Kind, fingerprint: str, dim: int) -> str:
         """Name of the collection of ``knowledge_labels`` or ``knowledge_captions``; otherwise as `ensure_patches`."""
         if kind == "patches":

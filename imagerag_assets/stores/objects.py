@@ -5,6 +5,7 @@ Keys, atomic writes and the wording of failures live here.  What the bytes mean 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -68,6 +69,30 @@ class ObjectStore:
                     file.write(data)
             else:
                 self._fs.pipe_file(self._path(key), data)
+
+    def create_json(self, key: str, value: Any) -> bool:
+        """Write `value` as JSON where there is no object yet; returns whether it was written.
+
+        Of several writers one wins: in a folder always, on S3 where the server knows conditional writes.
+        """
+        data = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).encode()
+        with self._failures("write", key):
+            if self._local:
+                try:
+                    with self._aside(key, replace=False) as file:
+                        file.write(data)
+                except FileExistsError:
+                    return False
+                return True
+            if self._fs.isfile(self._path(key)):  # not every server looks at the condition
+                return False
+            try:
+                self._fs.pipe_file(self._path(key), data, mode="create")
+            except OSError as error:
+                if error.errno == errno.EINVAL:  # s3fs's word for a condition that was not met
+                    return False
+                raise
+            return True
 
     def put_file(self, path: Path, key: str) -> None:
         """Copy a local file to `key`, replacing it as a whole.  Raises StoreError when that fails."""
@@ -147,7 +172,8 @@ class ObjectStore:
         return f"{self._root.rstrip('/')}/{validate_key(key)}"
 
     @contextmanager
-    def _aside(self, key: str) -> Iterator[BinaryIO]:
+    def _aside(self, key: str, *, replace: bool = True) -> Iterator[BinaryIO]:
+        """A local file that becomes the object when the context ends; raises FileExistsError unless it may replace."""
         target = Path(self._path(key))
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=_ASIDE, dir=target.parent)
@@ -157,7 +183,11 @@ class ObjectStore:
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).chmod(0o666 & ~_umask())  # mkstemp's files are for their owner only
-            Path(name).replace(target)
+            if replace:
+                Path(name).replace(target)
+            else:
+                os.link(name, target)
+                Path(name).unlink()
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise

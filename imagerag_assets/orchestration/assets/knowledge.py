@@ -40,11 +40,11 @@ def _knowledge_asset(kind: Literal["labels", "captions"], description: str) -> d
     def knowledge(
         config: KnowledgeConfig, platform: dg.ResourceParam[Platform], reporter: dg.ResourceParam[Reporter]
     ) -> dg.MaterializeResult[Any]:
-        from imagerag_assets.knowledge.build import build  # loads torch
+        from imagerag_assets.pipelines.knowledge_bases import build_knowledge  # loads torch
 
         with failures(platform):
             source = config.source or getattr(platform.settings, KNOWLEDGE_KINDS[kind]) or ""
-            built = build(platform, kind, source, progress=reporter.progress)
+            built = build_knowledge(platform, kind, source, progress=reporter.progress)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(f"{built.version}:{platform.fingerprint}"), metadata=_metadata(source, built)
         )

@@ -19,13 +19,29 @@ from imagerag_assets.pipelines import ingest
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.scenes import SceneRecord, clear_failure, load_record, overview_key
 
-warnings.filterwarnings("ignore", message=r".*multi_observable_source_asset", category=dg.BetaWarning)
+for _beta in ("multi_observable_source_asset", "Parameter `backfill_policy`"):
+    warnings.filterwarnings("ignore", message=f".*{_beta}", category=dg.BetaWarning)
 
 OWNERS = ["team:imagery"]
 ENCODER = "encoder"
 CODE_VERSION = "1"
 """Raise it when the same input would give other rows."""
 ENCODER_POOL, MILVUS_POOL = "encoder", "milvus"
+ONE_SCENE = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
+"""A scene that fails must not fail others.  To load the encoder once for all scenes, there is `backfill_embeddings`."""
+_changed: Any = (
+    dg.AutomationCondition.newly_missing()
+    | dg.AutomationCondition.any_deps_updated()
+    | dg.AutomationCondition.code_version_changed()
+)
+FOLLOW_UPSTREAM = (
+    _changed.since_last_handled()
+    & ~dg.AutomationCondition.any_deps_missing()
+    & ~dg.AutomationCondition.any_deps_in_progress()
+    & ~dg.AutomationCondition.in_progress()
+).with_label("follow_upstream")
+"""Asks for the partitions whose item, encoder or code changed, and no others; `eager()` would overlook the code.
+New items are the sensors' to find, so `scene` itself has no condition."""
 
 
 @dg.multi_observable_source_asset(
@@ -55,6 +71,7 @@ def encoder(platform: dg.ResourceParam[Platform]) -> Iterator[dg.ObserveResult]:
 
 @dg.asset(
     partitions_def=SCENES,
+    backfill_policy=ONE_SCENE,
     retry_policy=RETRY,
     code_version=CODE_VERSION,
     group_name="scenes",
@@ -79,6 +96,8 @@ def scene(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform
 
 @dg.asset(
     partitions_def=SCENES,
+    backfill_policy=ONE_SCENE,
+    automation_condition=FOLLOW_UPSTREAM,
     retry_policy=RETRY,
     code_version=CODE_VERSION,
     deps=[scene],
@@ -109,6 +128,8 @@ def patch_table(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pl
 
 @dg.asset(
     partitions_def=SCENES,
+    backfill_policy=ONE_SCENE,
+    automation_condition=FOLLOW_UPSTREAM,
     retry_policy=RETRY,
     code_version=CODE_VERSION,
     deps=[patch_table, ENCODER],
@@ -155,6 +176,8 @@ def patch_embeddings(
 
 @dg.asset(
     partitions_def=SCENES,
+    backfill_policy=ONE_SCENE,
+    automation_condition=FOLLOW_UPSTREAM,
     retry_policy=RETRY,
     code_version=CODE_VERSION,
     deps=[patch_embeddings],

@@ -38,6 +38,7 @@ def test_the_graph_leads_from_item_to_answer(defs: dg.Definitions) -> None:
         "answer_batch": knowledge,
         "standing_answers": knowledge,
         "retrieval_benchmark": knowledge,
+        "encoder_switch": ["encoder"],
     }
 
 
@@ -64,6 +65,7 @@ def test_the_jobs(defs: dg.Definitions) -> None:
     expected = {"ingest_scenes", "scan_source", "build_knowledge", "ask_question", "ask_batch"}
     expected |= {"ask_standing", "add_watch"}
     expected = {"ingest_scenes", "scan_source", "build_knowledge", "ask_question", "ask_batch", "benchmark"}
+    expected |= {"backfill_embeddings", "rollback_encoder"}
     assert expected <= jobs.keys()
     for name in expected:
         assert jobs[name].executor_def.name == "in_process", name

@@ -26,6 +26,15 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return ObjectStore(f"s3://{bucket}/some/prefix/", load_settings(home=tmp_path, _env_file=None))
 
 
+def test_an_object_is_created_once(store: ObjectStore) -> None:
+    assert store.create_json("locks/a.json", {"first": 1})
+    assert not store.create_json("locks/a.json", {"second": 2})
+    assert store.read_json("locks/a.json") == {"first": 1}
+    assert store.list("locks") == ["locks/a.json"]
+    store.delete("locks/a.json")
+    assert store.create_json("locks/a.json", {"third": 3})
+
+
 def test_bytes_json_and_files(store: ObjectStore, tmp_path: Path) -> None:
     assert store.list() == store.list("a/b") == []
     assert not store.exists("a/one.bin")

@@ -1,0 +1,260 @@
+"""The switch of encoders: each materialisation of `encoder_switch` moved the aliases, with what was checked before.
+
+No `from __future__ import annotations` here: Dagster reads the annotations of `context` and `config` as objects.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
+from pydantic import Field
+
+from imagerag_assets.errors import CheckError, GateError
+from imagerag_assets.orchestration.assets.scenes import (
+    CODE_VERSION,
+    ENCODER,
+    ENCODER_POOL,
+    OWNERS,
+    patch_collection,
+    patch_embeddings,
+)
+from imagerag_assets.orchestration.failures import RETRY, failures
+from imagerag_assets.orchestration.partitions import SCENES_NAME
+from imagerag_assets.orchestration.previews import markdown_table
+from imagerag_assets.orchestration.resources import Reporter
+from imagerag_assets.pipelines.backfill import Backfill, backfill
+from imagerag_assets.pipelines.gate import Measure, Measured, scenes_to_cover
+from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.pipelines.scenes import load_record
+from imagerag_assets.pipelines.serving import Target, find_serving, target_of
+from imagerag_assets.pipelines.switching import Switch, rollback
+from imagerag_assets.stores.milvus_filter import Filter
+
+REPORTS = "backfills"
+
+
+class SwitchConfig(dg.Config):
+    """Which encoder to move to."""
+
+    encoder: str = Field(default="", description="Registry name; empty: the one chosen (imagerag encoders use NAME)")
+    force: bool = Field(default=False, description="Switch although a check of quality fails; never an incomplete one")
+    rollback: bool = Field(default=False, description="Go back to what was in use before the last switch instead")
+
+
+@dg.asset(
+    deps=[ENCODER],
+    code_version=CODE_VERSION,
+    group_name="encoders",
+    owners=OWNERS,
+    kinds={"pytorch", "milvus"},
+    tags={"domain": "model"},
+    pool=ENCODER_POOL,
+    retry_policy=RETRY,
+    description="What questions are answered with. Materialising it embeds every scene with the chosen encoder beside"
+    " the one in use, checks coverage, vectors, agreement and benchmark, and moves the aliases if all is well.",
+)
+def encoder_switch(
+    context: dg.AssetExecutionContext,
+    config: SwitchConfig,
+    platform: dg.ResourceParam[Platform],
+    reporter: dg.ResourceParam[Reporter],
+) -> dg.MaterializeResult[Any]:
+    """Backfill and switch, or roll back."""
+    report = report_key(context.run.run_id)
+    with failures(platform):
+        if config.rollback:
+            switched = rollback(platform)
+            platform.store.write_json(report, switched.to_dict())
+            _show_embedded(context, platform)
+            return _result(platform, switched, None)
+        events = _Events(context, platform, target_of(platform, config.encoder or None))
+        done = backfill(
+            platform,
+            config.encoder or None,
+            force=config.force,
+            measure=benchmark_measure(platform, context.run.run_id),
+            progress=reporter.progress,
+            made=lambda embedded, indexed: events.add(embedded.scene, embedded.patches, indexed.collection),
+        )
+        platform.store.write_json(report, done.to_dict())
+        events.finish(chosen=done.switched is not None)
+        if done.failed:
+            raise CheckError(
+                f"{len(done.failed)} of {len(done.plan.scenes)} scenes failed; nothing was switched",
+                fix=f"First: {done.failed[0][1]}",
+                scene=done.failed[0][0],
+            )
+        if done.gate is not None and done.switched is None:
+            reasons = "; ".join(f"{check.name}: {check.detail}" for check in done.gate.failed)
+            raise GateError(f"Not switched: {reasons}", fix="Look into it, or force it if only quality failed")
+        return _result(platform, done.switched, done)
+
+
+def report_key(run_id: str) -> str:
+    """Where the result of a run is kept, also of one that switched nothing."""
+    return f"{REPORTS}/{run_id}.json"
+
+
+def benchmark_measure(platform: Platform, run_id: str) -> Measure | None:
+    """Measures an encoder by IMAGERAG_BENCHMARK and keeps the figures; None where that is not set.
+
+    Raises:
+        InputError: the questions cannot be read.
+    """
+    questions = platform.settings.benchmark
+    if questions is None:
+        return None
+    from imagerag_assets.evaluation.evaluate import evaluate  # retrieval and answering load when they are needed
+    from imagerag_assets.evaluation.loaders import load_cases
+    from imagerag_assets.evaluation.run import missing_scenes
+    from imagerag_assets.pipelines.benchmarks import Benchmark, save_benchmark
+
+    loaded = load_cases([questions])
+    cases = [case for each in loaded for case in each.cases]
+
+    def measure(asked: Platform) -> Measured | None:
+        missing = missing_scenes(asked, cases)
+        if not [case for case in cases if not missing.keys() & set(case.scenes)]:
+            return None
+        serving = find_serving(asked)
+        assert serving is not None  # there are scenes
+        folder = platform.settings.home / "evaluations" / f"{run_id}-{serving.target.fingerprint[:16]}"
+        done = evaluate(asked, loaded, folder, options={"answer": False})
+        save_benchmark(
+            platform,
+            Benchmark(
+                name="switch",
+                at=datetime.now(UTC).isoformat(timespec="seconds"),
+                encoder=serving.target.encoder,
+                fingerprint=serving.target.fingerprint,
+                questions=done["questions"],
+                failed=done["failed"],
+                left_out=done["left_out"],
+                options=done["run"]["options"],
+                metrics=done["metrics"],
+            ),
+        )
+        found = done["metrics"]["recall"]["all"]["half_covered"]
+        return None if found["value"] is None else Measured(float(found["value"]), int(found["n"]))
+
+    return measure
+
+
+class _Events:
+    """Tells Dagster that scenes are embedded: at once, or where another encoder was chosen before, after the switch."""
+
+    def __init__(self, context: dg.AssetExecutionContext, platform: Platform, target: Target) -> None:
+        self._context, self._platform, self._target = context, platform, target
+        self._known = set(context.instance.get_dynamic_partitions(SCENES_NAME))
+        self._wanted = target.identity == target_of(platform).identity
+        self._waiting: list[Callable[[], None]] = []
+
+    def add(self, scene: str, patches: int, collection: str) -> None:
+        """Note a scene."""
+        if scene not in self._known:  # ingested by the library, without Dagster
+            return
+
+        def show() -> None:
+            log_embedded(self._context, self._platform, self._target, scene, patches, collection)
+
+        show() if self._wanted else self._waiting.append(show)
+
+    def finish(self, *, chosen: bool) -> None:
+        """Tell the rest, if the encoder is the chosen one now."""
+        if chosen and not self._wanted:
+            observe(self._context, self._target)
+            for show in self._waiting:
+                show()
+
+
+def log_embedded(
+    context: dg.AssetExecutionContext, platform: Platform, target: Target, scene: str, patches: int, collection: str
+) -> None:
+    """One scene's embeddings and rows, as if its own assets had made them."""
+    etag = load_record(platform, scene).scene.etag
+    versions = {patch_embeddings: f"{target.fingerprint}:{etag}", patch_collection: f"{collection}:{etag}"}
+    for asset, version in versions.items():
+        context.log_event(
+            dg.AssetMaterialization(
+                asset.key,
+                partition=scene,
+                metadata={"dagster/row_count": patches, "encoder": target.encoder, "collection": collection},
+                tags={DATA_VERSION_TAG: version},
+            )
+        )
+
+
+def observe(context: dg.AssetExecutionContext, target: Target) -> None:
+    """The chosen encoder, as the observation of it would say."""
+    context.log_event(
+        dg.AssetObservation(
+            ENCODER,
+            metadata={"name": target.encoder, "fingerprint": target.fingerprint},
+            tags={DATA_VERSION_TAG: target.fingerprint},
+        )
+    )
+
+
+def _show_embedded(context: dg.AssetExecutionContext, platform: Platform) -> None:
+    """After a rollback: every scene is embedded, by the encoder that is chosen again."""
+    serving = find_serving(platform)
+    assert serving is not None  # it was just switched to
+    observe(context, serving.target)
+    known = set(context.instance.get_dynamic_partitions(SCENES_NAME))
+    for scene in scenes_to_cover(platform):
+        if scene in known:
+            rows = platform.vectors.count(serving.collection, Filter().scene_in([scene]))
+            log_embedded(context, platform, serving.target, scene, rows, serving.collection)
+
+
+def _result(platform: Platform, switched: Switch | None, done: Backfill | None) -> dg.MaterializeResult[Any]:
+    serving = find_serving(platform)
+    metadata: dict[str, Any] = {"switched": switched is not None}
+    if serving is not None:
+        metadata |= {"encoder": serving.target.encoder, "fingerprint": serving.target.fingerprint}
+        metadata |= {"collection": serving.collection}
+    if switched is not None:
+        moved = [
+            {"what": name, "before": switched.before.get(name) or "none", "after": after or "none"}
+            for name, after in switched.after.items()
+        ]
+        metadata |= {
+            "kind": switched.kind,
+            "aliases": dg.MetadataValue.md(markdown_table(moved)),
+            "forced": switched.forced,
+            "who": switched.who,
+            "switch": switched.id,
+        }
+    if done is not None:
+        metadata |= {"scenes": len(done.plan.scenes), "patches": done.patches, "seconds": round(done.seconds, 1)}
+        if done.gate is not None:
+            metadata["gate"] = dg.MetadataValue.md(markdown_table([_row(check) for check in done.gate.checks]))
+    version = "none" if serving is None else f"{serving.collection}:{switched.id if switched else ''}"
+    return dg.MaterializeResult(data_version=dg.DataVersion(version), metadata=metadata)
+
+
+def _row(check: Any) -> dict[str, str]:
+    found = "skipped" if check.passed is None else "passed" if check.passed else "failed"
+    return {"check": check.name, "result": found, "found": check.detail}
+
+
+backfill_embeddings = dg.define_asset_job(
+    "backfill_embeddings",
+    selection=dg.AssetSelection.assets(encoder_switch),
+    config=dg.RunConfig(ops={"encoder_switch": SwitchConfig()}),
+    executor_def=dg.in_process_executor,
+    description="Embed every scene with the chosen encoder, check the result, and switch to it.",
+)
+
+rollback_encoder = dg.define_asset_job(
+    "rollback_encoder",
+    selection=dg.AssetSelection.assets(encoder_switch),
+    config=dg.RunConfig(ops={"encoder_switch": SwitchConfig(rollback=True)}),
+    executor_def=dg.in_process_executor,
+    description="Go back to the encoder and collections that were in use before the last switch.",
+)
+
+SWITCH_ASSETS: list[dg.AssetsDefinition] = [encoder_switch]
+SWITCH_JOBS: list[Any] = [backfill_embeddings, rollback_encoder]
