@@ -116,11 +116,16 @@ def backfilled(document: Document) -> RenderableType:
     notes = [f"[yellow]{plain(note)}[/]" for note in document["notes"]]
     return stacked(
         facts_of(facts),
+        _unmeasured(document),
         table_of(("", "check", "found"), checks) if checks else None,
         *failed,
         *notes,
         _alias(document),
     )
+
+
+def _unmeasured(cost: Document) -> str | None:
+    return None if cost["seconds"] is not None else "[dim]no scene was embedded with this encoder here yet[/]"
 
 
 def _alias(document: Document) -> str:
@@ -150,11 +155,8 @@ def explained(document: Document) -> RenderableType:
     rows.append(_row("total", "", "", totals))
     encoders = ", ".join(each["name"] for each in document["encoders"])
     failed = [f"[red]{plain(each['scene'])}[/]: {plain(each['error'])}" for each in document["scenes"] if each["error"]]
-    return stacked(
-        table_of(columns, rows),
-        f"[bold]{states}[/]; encoder: {plain(encoders)}, {plain(document['division'])}",
-        *failed,
-    )
+    line = f"[bold]{states}[/]; encoder: {plain(encoders)}, {plain(document['division'])}"
+    return stacked(table_of(columns, rows), line, _unmeasured(totals), *failed)
 
 
 def _row(name: str, state: str, pixels: str, cost: Document) -> tuple[object, ...]:
@@ -181,7 +183,7 @@ def size(count: int | None) -> str:
 def duration(seconds: float | None) -> str:
     """Seconds for a person."""
     if seconds is None:
-        return "unknown (no scene was embedded with this encoder here yet)"
+        return "unknown"
     if seconds < 120:
         return f"{seconds:,.1f} s"
     minutes = round(seconds / 60)

@@ -195,6 +195,7 @@ def _probes(platform: Platform, serving: Serving, target: Target, collection: st
         shard = target.key(load_record(platform, key))
         sample = sample_rows(platform.store, shard, -(-PROBES // len(keys)), columns=["patch_id"])
         ids += sample.column("patch_id").to_pylist()
+    ids = ids[:PROBES]
     found = [
         {row["patch_id"]: row["embedding"] for row in platform.vectors.get_rows(name, ids, embedding=True)}
         for name in (serving.collection, collection)
