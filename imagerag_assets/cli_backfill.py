@@ -116,16 +116,11 @@ def backfilled(document: Document) -> RenderableType:
     notes = [f"[yellow]{plain(note)}[/]" for note in document["notes"]]
     return stacked(
         facts_of(facts),
-        _unmeasured(document),
         table_of(("", "check", "found"), checks) if checks else None,
         *failed,
         *notes,
         _alias(document),
     )
-
-
-def _unmeasured(cost: Document) -> str | None:
-    return None if cost["seconds"] is not None else "[dim]no scene was embedded with this encoder here yet[/]"
 
 
 def _alias(document: Document) -> str:
@@ -156,7 +151,7 @@ def explained(document: Document) -> RenderableType:
     encoders = ", ".join(each["name"] for each in document["encoders"])
     failed = [f"[red]{plain(each['scene'])}[/]: {plain(each['error'])}" for each in document["scenes"] if each["error"]]
     line = f"[bold]{states}[/]; encoder: {plain(encoders)}, {plain(document['division'])}"
-    return stacked(table_of(columns, rows), line, _unmeasured(totals), *failed)
+    return stacked(table_of(columns, rows), line, *failed)
 
 
 def _row(name: str, state: str, pixels: str, cost: Document) -> tuple[object, ...]:
@@ -180,10 +175,8 @@ def size(count: int | None) -> str:
     return f"{value:,.1f} TiB"
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: float) -> str:
     """Seconds for a person."""
-    if seconds is None:
-        return "unknown"
     if seconds < 120:
         return f"{seconds:,.1f} s"
     minutes = round(seconds / 60)

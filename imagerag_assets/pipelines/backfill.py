@@ -137,7 +137,7 @@ def make_plan(platform: Platform, encoder: str | None = None) -> Plan:
     )
 
 
-def _plan_scene(platform: Platform, target: Target, dim: int, rate: float | None, key: str) -> ScenePlan:
+def _plan_scene(platform: Platform, target: Target, dim: int, rate: float, key: str) -> ScenePlan:
     record = load_record(platform, key)
     shard = target.key(record)
     settings = platform.settings

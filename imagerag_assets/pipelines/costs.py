@@ -24,15 +24,15 @@ class Cost:
     """Size of the files: nearly all of each is read, once.  None: a size cannot be found out."""
     vector_bytes: int
     """Of float32 vectors, before compression."""
-    seconds: float | None
-    """By the rate measured with this encoder and division; None: none was measured yet."""
+    seconds: float
+    """By the rate of this encoder and division here (`rates`)."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
         return asdict(self)
 
 
-def cost_of(patches: int, dim: int, hrefs: Iterable[str], settings: Settings, rate: float | None) -> Cost:
+def cost_of(patches: int, dim: int, hrefs: Iterable[str], settings: Settings, rate: float) -> Cost:
     """The cost of embedding a scene.
 
     Args:
@@ -48,19 +48,19 @@ def cost_of(patches: int, dim: int, hrefs: Iterable[str], settings: Settings, ra
         patches=patches,
         bytes_read=sum(known) if len(known) == len(sizes) else None,
         vector_bytes=patches * dim * _FLOAT32,
-        seconds=None if rate is None else patches / rate,
+        seconds=patches / rate,
     )
 
 
 def total(costs: Iterable[Cost]) -> Cost:
     """The sum; a number that is not known of one is not known of all."""
     every = list(costs)
-    read, seconds = [each.bytes_read for each in every], [each.seconds for each in every]
+    read = [each.bytes_read for each in every]
     return Cost(
         patches=sum(each.patches for each in every),
         bytes_read=None if None in read else sum(value for value in read if value is not None),
         vector_bytes=sum(each.vector_bytes for each in every),
-        seconds=None if None in seconds else sum(value for value in seconds if value is not None),
+        seconds=sum(each.seconds for each in every),
     )
 
 

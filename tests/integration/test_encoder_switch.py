@@ -50,7 +50,8 @@ def test_from_choice_to_switch_and_back(
 ) -> None:
     catalog = write_source(tmp_path / "source", ("one", "two"))
     code, before = run(capsys, "explain", str(catalog))
-    assert (code, before["totals"]["new"], before["totals"]["seconds"]) == (0, 2, None)
+    assert (code, before["totals"]["new"]) == (0, 2)
+    assert before["totals"]["seconds"] > 0
     assert before["totals"]["bytes_read"] == sum(path.stat().st_size for path in (tmp_path / "source").glob("*.tif"))
     assert not Path(chosen.milvus).exists()
     code, ingested = run(capsys, "ingest", str(catalog))

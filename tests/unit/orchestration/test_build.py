@@ -62,10 +62,9 @@ def test_scenes_and_standing_questions_are_dynamic_partitions(defs: dg.Definitio
 
 def test_the_jobs(defs: dg.Definitions) -> None:
     jobs = {job.name: job for job in defs.resolve_all_job_defs()}
-    expected = {"ingest_scenes", "scan_source", "build_knowledge", "ask_question", "ask_batch"}
-    expected |= {"ask_standing", "add_watch"}
     expected = {"ingest_scenes", "scan_source", "build_knowledge", "ask_question", "ask_batch", "benchmark"}
-    expected |= {"backfill_embeddings", "rollback_encoder"}
+    expected |= {"ask_standing", "add_watch", "backfill_embeddings", "rollback_encoder"}
+    expected |= {"rescan_source", "purge_removed"}
     assert expected <= jobs.keys()
     for name in expected:
         assert jobs[name].executor_def.name == "in_process", name

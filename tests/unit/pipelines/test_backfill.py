@@ -69,7 +69,7 @@ def test_a_plan_says_what_is_left_and_changes_nothing(platform: Platform, add: A
     sizes = [Path(load_record(platform, key).scene.imagery.hrefs[0]).stat().st_size for key in "ac"]
     assert plan["bytes_read"] == sum(sizes)
     assert plan["seconds"] > 0  # b was embedded with it, and timed
-    assert make_plan(platform, "tiny-other").to_dict()["seconds"] is None
+    assert 0 < make_plan(platform, "tiny-other").to_dict()["seconds"] < 3600  # never used here: a few patches are tried
     assert make_plan(platform).to_do == ()
     assert platform.store.list() == before
     assert len(platform.vectors.list_collections()) == 1

@@ -45,6 +45,6 @@ def test_while_another_encoder_serves_both_are_counted(tmp_path: Path, platform:
     assert [each["name"] for each in found["encoders"]] == ["tiny-other", "tiny"]
     assert found["scenes"][0]["state"] == "incomplete"
     assert found["totals"]["patches"] == platform.division.count(400, 300)  # the serving one has its shard
-    assert found["totals"]["seconds"] is None
+    assert 0 < found["totals"]["seconds"] < 3600
     with pytest.raises(SourceError):
         explain(platform, str(tmp_path / "nowhere"))
