@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Window = tuple[int, int, int, int]
 
@@ -96,9 +96,7 @@ def judge(case: Case, answer: Mapping[str, Any], *, answered: bool = True) -> Ju
     return Judged(case, failed, _right(case, answer) if answered else None, overlaps, covered, confidence)
 
 
-def compare_windows(
-    cues: Sequence[Sequence[float]], targets: Sequence[Sequence[float]]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def compare_windows(cues: ArrayLike, targets: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Intersection over union, and share of the target covered, of every cue with every target.
 
     Args:

@@ -19,6 +19,7 @@ from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError
 from imagerag_assets.evaluation.cases import Case, Judged, judge
 from imagerag_assets.pipelines.ask import Question, ask
 from imagerag_assets.pipelines.evidence import Viewer
+from imagerag_assets.pipelines.lineage import DECIDING_SETTINGS
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.scenes import find_record, list_failures
 from imagerag_assets.pipelines.serving import find_serving, target_of
@@ -29,8 +30,8 @@ Answer = dict[str, Any]
 ABOUT, ANSWERS = "run.json", "answers.jsonl"
 OPTIONS = ("mode", "retrieval", "division", "path", "top_k", "answer")
 """Fields of `pipelines.questions.Question` that a run chooses for all its questions."""
-_SETTINGS = ("division", "top_k", "min_confidence", "max_phrases", "mllm", "overview_px")
-"""Settings that answers depend on."""
+_SETTINGS = (*DECIDING_SETTINGS, "division", "overview_px")
+"""Settings that the answers of a run depend on: the division and overviews of its scenes too."""
 _PART = ".answers.part"
 
 

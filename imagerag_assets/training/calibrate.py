@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import ImageRAGError, InputError
+from imagerag_assets.evaluation.cases import compare_windows
 from imagerag_assets.retrieval.calibration import (
     DEFAULT_SCALE,
     GENERIC,
@@ -97,14 +98,8 @@ def read_targets(lines: Iterable[str]) -> list[Target]:
 
 def covers(windows: NDArray[np.integer], targets: Sequence[Sequence[float]]) -> NDArray[np.bool_]:
     """Whether each window, (n, 4), covers at least `COVERED` of one of the target windows: bool, (n,)."""
-    if not targets:
-        return np.zeros(len(windows), dtype=bool)
-    box, truth = np.asarray(windows, dtype=np.float64), np.asarray(targets, dtype=np.float64)
-    low = np.maximum(box[:, None, :2], truth[None, :, :2])
-    high = np.minimum(box[:, None, 2:], truth[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    area = np.maximum((truth[:, 2:] - truth[:, :2]).prod(axis=1), 1e-9)
-    return np.asarray((shared / area >= COVERED).any(axis=1), dtype=bool)
+    _, share = compare_windows(windows, targets)
+    return np.asarray((share >= COVERED).any(axis=1), dtype=bool)
 
 
 def fast_samples(
