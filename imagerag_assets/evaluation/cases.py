@@ -6,7 +6,7 @@ Geometry and right or wrong live here; figures over many questions are in `metri
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
