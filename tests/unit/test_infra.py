@@ -205,10 +205,11 @@ def test_dagster_takes_the_instance_file(services: dict[str, Any], deployed: Set
 def test_the_database_driver_is_in_the_image_and_of_dagsters_release() -> None:
     extras = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     assert "[deploy]" in (INFRA / "Dockerfile").read_text(encoding="utf-8")
-    (driver,) = extras["deploy"]
+    driver, engine = extras["deploy"]
     # Dagster's libraries are numbered 0.(minor + 16), in step with its own 1.(minor).
     minor = int(dg.__version__.split(".")[1]) + 16
     assert driver == f"dagster-postgres>=0.{minor},<0.{minor + 1}"
+    assert engine == "sqlalchemy<2.1"  # whose default driver is the one that dagster-postgres brings
 
 
 def test_the_workspace_is_the_code_service(services: dict[str, Any]) -> None:
