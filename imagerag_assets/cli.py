@@ -28,7 +28,18 @@ from imagerag_assets import (
 )
 from imagerag_assets import cli_render as render
 from imagerag_assets.cli_options import Mode, PaperDivision, Retrieval, SearchPath
-from imagerag_assets.cli_run import Command, Debug, Json, command_of, need_subcommand, remember
+from imagerag_assets.cli_run import (
+    Collections,
+    Command,
+    Debug,
+    Json,
+    Limit,
+    Scenes,
+    Source,
+    command_of,
+    need_subcommand,
+    remember,
+)
 from imagerag_assets.errors import InputError
 
 try:  # newer typers carry click inside
@@ -85,10 +96,10 @@ def build(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> No
 @app.command()
 def ingest(
     ctx: typer.Context,
-    source: Annotated[str, typer.Argument(help="STAC catalog, collection, item, folder, s3:// prefix, or API.")],
-    scene: Annotated[list[str] | None, typer.Option(help="Only this scene key or item id; repeatable.")] = None,
-    collection: Annotated[list[str] | None, typer.Option(help="Only items of this collection; repeatable.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many scenes.")] = None,
+    source: Source,
+    scene: Scenes = None,
+    collection: Collections = None,
+    limit: Limit = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -96,14 +107,11 @@ def ingest(
     command = command_of(ctx, as_json, debug)
     started = time.perf_counter()
     results: list[dict[str, Any]] = []
-    with command.working(), command.progress("looking for scenes") as progress:
-        from imagerag_assets.orchestration.run import Runner
-
-        with Runner(command.settings, progress=progress) as runner:
-            for result in runner.ingest_source(source, collections=collection or (), scenes=scene or (), limit=limit):
-                results.append(result.to_dict())
-                if progress is not None:
-                    progress(0, 0, f"{len(results)} scenes; {result.scene} {result.status}")
+    with command.progress("looking for scenes") as progress, command.runner(progress) as runner:
+        for result in runner.ingest_source(source, collections=collection or (), scenes=scene or (), limit=limit):
+            results.append(result.to_dict())
+            if progress is not None:
+                progress(0, 0, f"{len(results)} scenes; {result.scene} {result.status}")
     counts = {status: sum(r["status"] == status for r in results) for status in ("ingested", "skipped", "failed")}
     patches = sum(result["patches"] for result in results)
     totals = {**counts, "patches": patches, "seconds": round(time.perf_counter() - started, 3)}
@@ -150,15 +158,13 @@ def ask(
     choices = cli_options.parse_choices(choice or ())
     if batch is not None and choices:
         raise InputError("--choice does not go with --batch", fix="Give the choices in the lines of the file")
-    with command.working(), command.progress("asking") as progress:
-        from imagerag_assets.orchestration.run import Runner
+    with command.progress("asking") as progress, command.runner(progress) as runner:
         from imagerag_assets.pipelines.ask import Question
 
-        with Runner(command.settings, progress=progress) as runner:
-            if batch is not None and out is not None:
-                done = runner.ask_batch(batch, out, **options)
-            else:
-                done = runner.ask(Question(question=question or "", choices=choices, like=like, **options))
+        if batch is not None and out is not None:
+            done = runner.ask_batch(batch, out, **options)
+        else:
+            done = runner.ask(Question(question=question or "", choices=choices, like=like, **options))
     code = cli_run.SOME_FAILED if done.get("failed") else cli_run.DONE
     command.finish(done, render.answer if batch is None else render.batch, code=code)
 
@@ -172,8 +178,6 @@ def status(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> N
 
         found = read_status(platform)
     command.finish(found, render.status)
-
-
 
 
 @build_app.command()
@@ -199,11 +203,8 @@ def captions(
 
 
 def _build_knowledge(command: Command, kind: Any, source: str) -> None:
-    with command.working(), command.progress(f"embedding {kind}") as progress:
-        from imagerag_assets.orchestration.run import Runner
-
-        with Runner(command.settings, progress=progress) as runner:
-            built = runner.build_knowledge(kind, source)
+    with command.progress(f"embedding {kind}") as progress, command.runner(progress) as runner:
+        built = runner.build_knowledge(kind, source)
     command.finish({"knowledge": kind, **built}, render.knowledge)
 
 

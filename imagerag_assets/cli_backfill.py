@@ -11,7 +11,7 @@ import typer
 
 from imagerag_assets import cli_run
 from imagerag_assets.cli_render import Document, facts_of, stacked, table_of
-from imagerag_assets.cli_run import Debug, Json, command_of, plain
+from imagerag_assets.cli_run import Collections, Debug, Json, Limit, Scenes, Source, command_of, plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,24 +34,20 @@ def backfill(
 ) -> None:
     """Embed every scene with another encoder beside the one in use, check the result, and switch to it."""
     command = command_of(ctx, as_json, debug)
-    with command.working(), command.progress("looking at scenes") as progress:
-        if dry_run:
+    if dry_run:
+        with command.platform() as platform:
             from imagerag_assets.pipelines.backfill import make_plan
-            from imagerag_assets.pipelines.platform import Platform
 
-            with Platform(command.settings) as platform:
-                plan = make_plan(platform, encoder)
-            done: dict[str, Any] = plan.to_dict() | {
-                "dry_run": True,
-                "gate": None,
-                "switched": False,
-                "alias": {"before": plan.before, "after": plan.collection},
-            }
-        else:
-            from imagerag_assets.orchestration.run import Runner
-
-            with Runner(command.settings, progress=progress) as runner:
-                done = runner.backfill(encoder, force=force) | {"dry_run": False}
+            plan = make_plan(platform, encoder)
+        done: dict[str, Any] = plan.to_dict() | {
+            "dry_run": True,
+            "gate": None,
+            "switched": False,
+            "alias": {"before": plan.before, "after": plan.collection},
+        }
+    else:
+        with command.progress("looking at scenes") as progress, command.runner(progress) as runner:
+            done = runner.backfill(encoder, force=force) | {"dry_run": False}
     code = cli_run.DONE
     if done.get("failed"):
         code = cli_run.SOME_FAILED
@@ -63,33 +59,28 @@ def backfill(
 def rollback(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
     """Go back to the encoder and the collections that were in use before the last switch."""
     command = command_of(ctx, as_json, debug)
-    with command.working():
-        from imagerag_assets.orchestration.run import Runner
-
-        with Runner(command.settings) as runner:
-            done = runner.rollback()
+    with command.runner() as runner:
+        done = runner.rollback()
     command.finish(done, rolled_back)
 
 
 def explain(
     ctx: typer.Context,
-    source: Annotated[str, typer.Argument(help="STAC catalog, collection, item, folder, s3:// prefix, or API.")],
-    scene: Annotated[list[str] | None, typer.Option(help="Only this scene key or item id; repeatable.")] = None,
-    collection: Annotated[list[str] | None, typer.Option(help="Only items of this collection; repeatable.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many scenes.")] = None,
+    source: Source,
+    scene: Scenes = None,
+    collection: Collections = None,
+    limit: Limit = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """What an ingest of a source would read, embed and store, without doing it."""
     command = command_of(ctx, as_json, debug)
-    with command.working(), command.progress("looking at scenes") as progress:
+    with command.progress("looking at scenes") as progress, command.platform() as platform:
         from imagerag_assets.pipelines.explain import explain as look
-        from imagerag_assets.pipelines.platform import Platform
 
-        with Platform(command.settings) as platform:
-            found = look(
-                platform, source, collections=collection or (), scenes=scene or (), limit=limit, progress=progress
-            ).to_dict()
+        found = look(
+            platform, source, collections=collection or (), scenes=scene or (), limit=limit, progress=progress
+        ).to_dict()
     command.finish(found, explained, code=cli_run.SOME_FAILED if found["totals"]["failed"] else cli_run.DONE)
 
 

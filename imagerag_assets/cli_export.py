@@ -34,12 +34,10 @@ def export(
 ) -> None:
     """Write embeddings as GeoParquet with a STAC collection that another installation can import."""
     command = command_of(ctx, as_json, debug)
-    with command.working(), command.progress("exporting") as progress:
+    with command.progress("exporting") as progress, command.platform() as platform:
         from imagerag_assets.pipelines.export import export as export_embeddings
-        from imagerag_assets.pipelines.platform import Platform
 
-        with Platform(command.settings) as platform:
-            done = export_embeddings(platform, out, scenes=scene or (), encoder=encoder, progress=progress).to_dict()
+        done = export_embeddings(platform, out, scenes=scene or (), encoder=encoder, progress=progress).to_dict()
     command.finish(done, exported, code=cli_run.SOME_FAILED if done["totals"]["failed"] else cli_run.DONE)
 
 
@@ -52,12 +50,10 @@ def import_(
     """Read exported embeddings of the encoder in use and index them; nothing is embedded again."""
     command = command_of(ctx, as_json, debug)
     started = time.perf_counter()
-    with command.working(), command.progress("importing") as progress:
+    with command.progress("importing") as progress, command.runner(progress) as runner:
         from imagerag_assets.orchestration.imports import import_source
-        from imagerag_assets.orchestration.run import Runner
 
-        with Runner(command.settings, progress=progress) as runner:
-            results = [result.to_dict() for result in import_source(runner, source)]
+        results = [result.to_dict() for result in import_source(runner, source)]
     totals: dict[str, Any] = {
         status: sum(each["status"] == status for each in results) for status in ("imported", "skipped", "failed")
     }

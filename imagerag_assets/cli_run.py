@@ -24,6 +24,7 @@ from imagerag_assets.errors import ImageRAGError, InputError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from imagerag_assets.orchestration.run import Runner
     from imagerag_assets.pipelines.platform import Platform
     from imagerag_assets.settings import Settings
 
@@ -39,6 +40,10 @@ _QUIET = {
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on standard output.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what libraries log.")]
+Source = Annotated[str, typer.Argument(help="STAC catalog, collection, item, folder, s3:// prefix, or API.")]
+Scenes = Annotated[list[str] | None, typer.Option(help="Only this scene key or item id; repeatable.")]
+Collections = Annotated[list[str] | None, typer.Option(help="Only items of this collection; repeatable.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many scenes.")]
 Progress = Callable[[int, int, str], None]
 Render = Callable[[dict[str, Any]], "RenderableType"]
 
@@ -75,6 +80,15 @@ class Command:
 
             with Platform(self.settings) as platform:
                 yield platform
+
+    @contextmanager
+    def runner(self, progress: Progress | None = None) -> Iterator[Runner]:
+        """What runs Dagster's jobs in this process, for a command whose work is recorded there; closed afterwards."""
+        with self.working():
+            from imagerag_assets.orchestration.run import Runner
+
+            with Runner(self.settings, progress=progress) as runner:
+                yield runner
 
     def finish(self, document: dict[str, Any], render: Render, *, code: int = DONE) -> None:
         """Print the result and leave with `code`."""

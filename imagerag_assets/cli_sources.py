@@ -104,14 +104,12 @@ def purge(
 ) -> None:
     """Delete scenes whose item has left its source (see status); answers are kept."""
     command = command_of(ctx, as_json, debug)
-    with command.working():
-        from imagerag_assets.orchestration.run import Runner
+    with command.runner() as runner:
         from imagerag_assets.orchestration.upkeep import purge_marked
 
-        with Runner(command.settings) as runner:
-            done = purge_marked(
-                runner.platform, runner.instance, scenes=scene or (), older_than=older_than, dry_run=dry_run
-            )
+        done = purge_marked(
+            runner.platform, runner.instance, scenes=scene or (), older_than=older_than, dry_run=dry_run
+        )
     command.finish({"dry_run": dry_run, "scenes": done}, purged)
 
 

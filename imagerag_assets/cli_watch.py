@@ -51,8 +51,7 @@ def add(
     """Save a question and ask it for the first time."""
     command = command_of(ctx, as_json, debug)
     area, choices = cli_options.parse_bbox(bbox), cli_options.parse_choices(choice or ())
-    with command.working(), command.progress("asking") as progress:
-        from imagerag_assets.orchestration.run import Runner
+    with command.progress("asking") as progress, command.runner(progress) as runner:
         from imagerag_assets.orchestration.watches import add_watch
         from imagerag_assets.pipelines.questions import Question
 
@@ -66,8 +65,7 @@ def add(
             top_k=top_k,
             answer=not no_answer,
         )
-        with Runner(command.settings, progress=progress) as runner:
-            done = add_watch(runner, asked, name=name, ask_now=not later)
+        done = add_watch(runner, asked, name=name, ask_now=not later)
     command.finish(done, added)
 
 
@@ -75,12 +73,10 @@ def add(
 def list_(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
     """The standing questions, their last answers, and when they changed."""
     command = command_of(ctx, as_json, debug)
-    with command.working():
-        from imagerag_assets.pipelines.platform import Platform
+    with command.platform() as platform:
         from imagerag_assets.pipelines.watch import describe_watches
 
-        with Platform(command.settings) as platform:
-            found = describe_watches(platform)
+        found = describe_watches(platform)
     command.finish({"watches": found}, listed)
 
 
@@ -93,13 +89,11 @@ def show(
 ) -> None:
     """One standing question with all its answers."""
     command = command_of(ctx, as_json, debug)
-    with command.working():
-        from imagerag_assets.pipelines.platform import Platform
+    with command.platform() as platform:
         from imagerag_assets.pipelines.watch_store import load_watch, series
 
-        with Platform(command.settings) as platform:
-            found = load_watch(platform, watch_id).to_dict()
-            answers = [each.to_dict() for each in series(platform, watch_id)]
+        found = load_watch(platform, watch_id).to_dict()
+        answers = [each.to_dict() for each in series(platform, watch_id)]
     command.finish({"watch": found, "answers": answers}, shown)
 
 
@@ -112,12 +106,10 @@ def remove(
 ) -> None:
     """Forget a standing question; the records of its answers stay."""
     command = command_of(ctx, as_json, debug)
-    with command.working():
-        from imagerag_assets.orchestration.run import Runner
+    with command.runner() as runner:
         from imagerag_assets.orchestration.watches import remove_watch
 
-        with Runner(command.settings) as runner:
-            done = remove_watch(runner, watch_id)
+        done = remove_watch(runner, watch_id)
     command.finish(done, render.facts_of)
 
 
@@ -130,12 +122,10 @@ def run(
 ) -> None:
     """Ask the standing questions that are due now."""
     command = command_of(ctx, as_json, debug)
-    with command.working(), command.progress("asking") as progress:
-        from imagerag_assets.orchestration.run import Runner
+    with command.progress("asking") as progress, command.runner(progress) as runner:
         from imagerag_assets.orchestration.watches import ask_watches
 
-        with Runner(command.settings, progress=progress) as runner:
-            done = ask_watches(runner, watch_id or ())
+        done = ask_watches(runner, watch_id or ())
     command.finish(done, ran, code=cli_run.SOME_FAILED if done["failed"] else cli_run.DONE)
 
 

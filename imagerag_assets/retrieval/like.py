@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.fast import CANDIDATES, ranked, suppressed_cues
-from imagerag_assets.retrieval.retrieve import WORTH_A_LOOK
-from imagerag_assets.retrieval.second_look import Look, look_again
+from imagerag_assets.retrieval.second_look import Look, passing
 from imagerag_assets.retrieval.slow import make_prototype, prototype_neighbours, prototype_scorer
 from imagerag_assets.retrieval.types import Deps, Retrieval
 from imagerag_assets.stores.milvus_filter import Filter
@@ -56,15 +55,16 @@ def retrieve_like(
     near, values = prototype_neighbours(deps, prototypes, nothing, where, collection, calibration, CANDIDATES)
     cues = suppressed_cues(near, values, calibration.slow, label, "fast")
     searched = perf_counter()
-    cues = [cue for cue in cues if cue.patch_id != leave_out and cue.confidence >= WORTH_A_LOOK]
-    notes: tuple[str, ...] = ()
-    if look is not None and deps.settings.second_look:
-        scorer = prototype_scorer(prototypes, nothing, calibration)
-        seen, notes = look_again(deps, look, cues, scorer, budget=deps.settings.second_look)
-        cues = [each.cue for each in seen]
-    minimum = deps.settings.min_confidence
-    threshold = calibration.slow_threshold if minimum is None else minimum
-    passed = ranked([cue for cue in cues if cue.confidence >= threshold][:top_k])
+    budget, minimum = deps.settings.second_look, deps.settings.min_confidence
+    good, notes = passing(
+        deps,
+        look if budget else None,
+        [cue for cue in cues if cue.patch_id != leave_out],
+        prototype_scorer(prototypes, nothing, calibration),
+        calibration.slow_threshold if minimum is None else minimum,
+        budget=budget,
+    )
+    passed = ranked(good[:top_k])
     return Retrieval(
         cues=passed,
         path="fast" if passed else "none",

@@ -14,17 +14,16 @@ from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS
 from imagerag_assets.retrieval.calibration import Calibration, load_calibration
 from imagerag_assets.retrieval.fast import CANDIDATES, CANDIDATES_ALL, Found, ranked, search_fast
 from imagerag_assets.retrieval.phrases import Analysis
-from imagerag_assets.retrieval.second_look import Look, Scorer, look_again
+from imagerag_assets.retrieval.second_look import Look, Scorer, passing
 from imagerag_assets.retrieval.slow import Reducer, open_knowledge, search_slow
 from imagerag_assets.retrieval.types import Cue, Deps, PathChoice, PathName, Retrieval
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 
 MAX_CUES_ALL = 24
 """Cues given where every occurrence matters: about what a multimodal LLM still takes as separate pictures."""
-WORTH_A_LOOK = 0.03
-"""Least confidence of a candidate that is looked at again: below it, moving its window does not make it pass."""
 
-Again = Callable[[Sequence[Cue], Scorer], tuple[list[Cue], tuple[str, ...]]]
+Passing = Callable[[Sequence[Cue], Scorer, float], tuple[list[Cue], tuple[str, ...]]]
+"""Candidates, their scorer and the threshold to those that reach it, and notes."""
 
 
 @dataclass
@@ -38,18 +37,14 @@ class _Search:
     verify_ms: float = 0.0
     path: PathName = "none"
 
-    def add(self, found: Found, threshold: float, path: PathName, again: Again | None) -> None:
+    def add(self, found: Found, threshold: float, path: PathName, passes: Passing) -> None:
         self.encode_ms += found.encode_ms
         self.search_ms += found.search_ms
         self.notes += found.notes
         start = perf_counter()
         for phrase, candidates in found.cues.items():
-            cues = candidates
-            if again is not None:
-                worth = [cue for cue in candidates if cue.confidence >= min(WORTH_A_LOOK, threshold)]
-                cues, notes = again(worth, found.scorers[phrase])
-                self.notes += notes
-            good = [cue for cue in cues if cue.confidence >= threshold]
+            good, notes = passes(candidates, found.scorers[phrase], threshold)
+            self.notes += notes
             if good:
                 self.passed[phrase] = good
                 self.path = path if self.path == "none" else self.path
@@ -100,20 +95,18 @@ def retrieve(
     limit = CANDIDATES_ALL if analysis.wants_all else CANDIDATES
     search = _Search(notes=list(analysis.notes))
     budget = deps.settings.second_look // len(analysis.phrases)
+    seen_again = look if budget else None
 
-    def look_closer(cues: Sequence[Cue], scorer: Scorer) -> tuple[list[Cue], tuple[str, ...]]:
-        assert look is not None
-        seen, notes = look_again(deps, look, cues, scorer, budget=budget)
-        return [each.cue for each in seen], notes
+    def passes(cues: Sequence[Cue], scorer: Scorer, threshold: float) -> tuple[list[Cue], tuple[str, ...]]:
+        return passing(deps, seen_again, cues, scorer, threshold, budget=budget)
 
-    again = look_closer if look is not None and budget else None
     if path in ("auto", "fast"):
         found = search_fast(deps, analysis.phrases, where, collection=collection, calibration=used, limit=limit)
-        threshold = used.threshold if again is None else used.second_threshold
-        search.add(found, threshold if minimum is None else minimum, "fast", again)
+        threshold = used.threshold if seen_again is None else used.second_threshold
+        search.add(found, threshold if minimum is None else minimum, "fast", passes)
     if path in ("auto", "slow"):
         threshold = used.slow_threshold if minimum is None else minimum
-        _slow(deps, analysis, where, search, used, threshold, collection, reducer, limit, again, strict=path == "slow")
+        _slow(deps, analysis, where, search, used, threshold, collection, reducer, limit, passes, strict=path == "slow")
     wanted = deps.settings.top_k if top_k is None else top_k
     cues = select(search.passed, analysis.phrases, MAX_CUES_ALL if analysis.wants_all else wanted, analysis.wants_all)
     missing = [phrase for phrase in analysis.phrases if phrase not in search.passed]
@@ -138,7 +131,7 @@ def _slow(
     collection: str,
     reducer: Reducer,
     limit: int,
-    again: Again | None,
+    passes: Passing,
     *,
     strict: bool,
 ) -> None:
@@ -161,7 +154,7 @@ def _slow(
             deps, missing, where, knowledge=knowledge, collection=collection, calibration=calibration,
             reducer=reducer, limit=limit,
         )  # fmt: skip
-        search.add(found, threshold, "slow-labels" if name == "labels" else "slow-captions", again)
+        search.add(found, threshold, "slow-labels" if name == "labels" else "slow-captions", passes)
 
 
 def select(

@@ -26,6 +26,8 @@ Score = Callable[[NDArray[np.float32]], tuple[NDArray[np.float64], NDArray[np.fl
 
 SHIFTS = (-0.25, 0.0, 0.25)
 """Of the window's side.  Patches overlap by half, so an object's middle is at most that far from a patch's."""
+WORTH_A_LOOK = 0.03
+"""Least confidence of a candidate that is looked at again: below it, moving its window does not make it pass."""
 
 
 class Look(Protocol):
@@ -63,6 +65,30 @@ class Seen:
 def crops_per_candidate(level: int) -> int:
     """Patches encoded for one candidate: shifted ones, and for coarse levels those half as wide as well."""
     return len(SHIFTS) ** 2 * (2 if level else 1)
+
+
+def passing(
+    deps: Deps, look: Look | None, cues: Sequence[Cue], scorer: Scorer, threshold: float, *, budget: int
+) -> tuple[list[Cue], tuple[str, ...]]:
+    """The candidates of one phrase that reach a threshold, after the second look if there is one, and notes.
+
+    Args:
+        deps: The installation, for its encoder.
+        look: Where pixels come from; None: there is no second look.
+        cues: Best first.
+        scorer: Of the phrase, as the candidates were scored.
+        threshold: Least confidence.
+        budget: Patches encoded at most.
+
+    Raises:
+        EncoderError: a crop cannot be embedded.
+    """
+    notes: tuple[str, ...] = ()
+    if look is not None:
+        worth = [cue for cue in cues if cue.confidence >= min(WORTH_A_LOOK, threshold)]
+        seen, notes = look_again(deps, look, worth, scorer, budget=budget)
+        cues = [each.cue for each in seen]
+    return [cue for cue in cues if cue.confidence >= threshold], notes
 
 
 def look_again(

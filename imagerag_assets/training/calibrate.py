@@ -34,9 +34,8 @@ from imagerag_assets.retrieval.calibration import (
 )
 from imagerag_assets.retrieval.fast import CANDIDATES, Neighbours, neighbours, phrase_scorers, suppressed_cues
 from imagerag_assets.retrieval.phrases import analyse_question
-from imagerag_assets.retrieval.retrieve import WORTH_A_LOOK
 from imagerag_assets.retrieval.scoring import Head
-from imagerag_assets.retrieval.second_look import Look, crops_per_candidate, look_again
+from imagerag_assets.retrieval.second_look import WORTH_A_LOOK, Look, crops_per_candidate, look_again
 from imagerag_assets.retrieval.slow import open_knowledge, phrase_prototypes, prototype_neighbours
 from imagerag_assets.retrieval.suppress import suppress
 from imagerag_assets.retrieval.types import Deps
