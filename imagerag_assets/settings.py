@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     mllm: str = Field("demo", description="Multimodal LLM: 'demo', a folder, or a hub id")
     mllm_revision: str | None = Field(None, description="Pinned revision of a hub id")
     mllm_max_new_tokens: int = Field(64, ge=1, le=4096, description="Longest generated answer")
+    confirm_cues: bool = Field(True, description="The model confirms each cue of a count, comparison or presence")
     overview_px: int = Field(1024, ge=64, le=8192, description="Longest side of the overview picture")
 
     @cached_property

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from imagerag_assets.answering.types import CueView, Mllm, Prompt, Reply, box_of
+from imagerag_assets.answering.types import CueView, Finding, Mllm, Prompt, Reply, box_of
 from imagerag_assets.errors import ModelError
 from imagerag_assets.settings import Settings
 
-__all__ = ["CueView", "Mllm", "Prompt", "Reply", "box_of", "load_mllm"]
+__all__ = ["CueView", "Finding", "Mllm", "Prompt", "Reply", "box_of", "load_mllm"]
 
 DEMO_FOLDER = Path(__file__).parents[1] / "demo" / "weights" / "mllm-demo"
 

@@ -41,7 +41,7 @@ def family_of(model_type: str) -> Family:
 def build_parts(
     prompt: Prompt, family: Family, control_tokens: Sequence[str] = (), *, in_words: bool = False
 ) -> list[Part]:
-    """The user's turn: overview, each cue with its box, phrase and confidence, the question and its choices.
+    """The user's turn: overview, each cue with its box, phrase and confidence, what was found, question and choices.
 
     Args:
         control_tokens: Tokens of the model that untrusted text must not be able to spell.
@@ -57,8 +57,9 @@ def build_parts(
     for number, cue in enumerate(prompt.cues, 1):
         where = family.box(cue.box)
         parts += [f"Cue {number}: ", cue.picture, f" at {where}: {safe(cue.phrase)}, confidence {cue.confidence:.1f}\n"]
-    if not prompt.cues:
-        parts.append("No cue.\n")
+    for finding in prompt.found:
+        places = f"{len(finding.places)} ({', '.join(finding.places)})" if finding.places else "none"
+        parts.append(f"Found: {safe(finding.phrase)}: {places}\n")
     parts.append(f"Question: {safe(prompt.question)}\n")
     for letter, text in prompt.choices.items():
         parts.append(f"{letter}. {safe(text)}\n")

@@ -11,6 +11,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ class TransformersMllm:
                             model=self.name,
                             fix=f"Shorten it: the context is {self._context} tokens",
                         )
-                    shown = Prompt(shown.question, shown.choices, shown.overview, shown.cues[:-1])
+                    shown = replace(shown, cues=shown.cues[:-1])
                     parts, inputs = self._encode(shown)
                     notes = (
                         f"{len(prompt.cues) - len(shown.cues)} of {len(prompt.cues)} cues did not fit the context",
@@ -114,7 +115,7 @@ class TransformersMllm:
         # A cue is one tile: the processor tiles whatever is larger than its own tile.
         cues = tuple(type(c)(self._fit(c.picture), c.box, c.phrase, c.confidence) for c in prompt.cues)
         parts = build_parts(
-            Prompt(prompt.question, prompt.choices, prompt.overview, cues),
+            replace(prompt, cues=cues),
             self._family,
             self._control,
             in_words=self._in_words,

@@ -24,13 +24,25 @@ class CueView:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """What was found of one phrase: the part of the scene of each place, as "upper left"; no place: nothing was."""
+
+    phrase: str
+    places: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Prompt:
-    """One question with its evidence. `overview` is None when no scene is in scope, `cues` are best first."""
+    """One question with its evidence.
+
+    overview: None when no scene is in scope; cues: best first; found: what was looked for, and where it is.
+    """
 
     question: str
     choices: Mapping[str, str] = field(default_factory=dict)
     overview: Image.Image | None = None
     cues: tuple[CueView, ...] = ()
+    found: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)

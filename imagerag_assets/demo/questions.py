@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from imagerag_assets.answering.findings import article
+
 LETTERS = "ABCDEFGH"
 QUADRANTS = ("upper left", "upper right", "lower left", "lower right")
 ABSENT = "This image does not feature it"
@@ -60,10 +62,6 @@ def quadrant(window: Sequence[int], width: int, height: int) -> str:
     """Which quarter of the scene the centre of a window lies in."""
     x0, y0, x1, y1 = window
     return QUADRANTS[2 * int((y0 + y1) / 2 >= height / 2) + int((x0 + x1) / 2 >= width / 2)]
-
-
-def article(name: str) -> str:
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _pick(rng: np.random.Generator, options: Sequence[str]) -> str:

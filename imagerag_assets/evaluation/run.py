@@ -154,8 +154,8 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
 def _ask(platform: Platform, case: Case, options: Mapping[str, Any], viewer: Viewer) -> Answer:
     changes: dict[str, Any] = {}
     if options["mode"] == "oracle":
-        # What is absent has no region: the truth shows nothing.
-        changes = {"roi": case.roi, "scenes": case.scenes[:1]} if case.roi != () else {"mode": "global"}
+        # Of a question about the whole scene nobody said where its answer is.
+        changes = {"roi": case.roi, "scenes": case.scenes[:1]} if case.roi is not None else {"mode": "global"}
     try:
         question = Question(
             **{

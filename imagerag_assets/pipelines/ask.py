@@ -23,6 +23,7 @@ from imagerag_assets.pipelines.lineage import lineage_of
 from imagerag_assets.pipelines.paper import retrieve_paper
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.questions import Mode, Question, parse_line
+from imagerag_assets.pipelines.reply import reply_to
 from imagerag_assets.pipelines.serving import Serving, find_serving
 from imagerag_assets.provenance import (
     answer_folder,
@@ -132,7 +133,7 @@ def draft(
     pictures, notes = cue_pictures(viewer, found.cues)
 
     before = time.perf_counter()
-    reply = _reply(platform, question, found, main, viewer, pictures) if question.answer else None
+    reply = reply_to(platform, question, analysis, found.cues, main, viewer, pictures) if question.answer else None
     answer_ms = _since(before)
 
     record: dict[str, Any] = {
@@ -354,23 +355,6 @@ def _main_scene(platform: Platform, question: Question, cues: tuple[Cue, ...], c
         return question.scenes[0]
     rows = platform.vectors.query(collection, question.scope, ["scene_key"], limit=1)
     return str(rows[0]["scene_key"]) if rows else None
-
-
-def _reply(
-    platform: Platform, question: Question, found: Retrieval, main: str | None, viewer: Viewer, pictures: dict[int, Any]
-) -> Any:
-    from imagerag_assets.answering import CueView, Prompt, box_of
-
-    overview = viewer.overview(main) if main else None
-    views = []
-    if main:
-        grid = viewer.record(main).grid
-        # Boxes are places in one overview; cues of other scenes stay in the record.
-        for cue in sorted(found.cues, key=lambda c: -c.confidence):
-            if cue.scene == main and cue.rank in pictures:
-                box = box_of(cue.window, grid.width, grid.height)
-                views.append(CueView(pictures[cue.rank], box, cue.phrase, cue.confidence))
-    return platform.mllm.answer(Prompt(question.question, question.choices, overview, tuple(views)))
 
 
 def _since(start: float) -> float:

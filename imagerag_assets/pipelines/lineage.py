@@ -35,6 +35,7 @@ DECIDING_SETTINGS = (
     "mllm",
     "mllm_revision",
     "mllm_max_new_tokens",
+    "confirm_cues",
 )
 """Settings that the same question may be answered differently by; what the encoder and the scenes carry is not here."""
 

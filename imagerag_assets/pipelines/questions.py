@@ -46,7 +46,7 @@ class Question:
     answer: bool = True
     """False: only look for cues."""
     mode: Mode = "imagerag"
-    """`global` shows the model no cues, `oracle` those of `roi`."""
+    """`global` shows the model no cues, `oracle` those of `roi`: none, if that is empty, since nothing is there."""
     id: str | None = None
     roi: Sequence[Window] | None = None
     like: str | None = None
@@ -78,7 +78,7 @@ class Question:
             )
         if self.top_k is not None and not 1 <= self.top_k <= 50:
             raise QuestionError(f"{self.top_k} cues cannot be given", fix="Use a top-k of 1 to 50")
-        if self.mode == "oracle" and not (self.roi and len(self.scenes) == 1):
+        if self.mode == "oracle" and not (self.roi is not None and len(self.scenes) == 1):
             raise QuestionError("Mode oracle needs a roi and exactly one scene", fix="Give both, or another mode")
         for window in self.roi or ():
             if len(window) != 4 or window[0] >= window[2] or window[1] >= window[3]:
@@ -211,9 +211,8 @@ def parse_line(line: str, number: int, options: Question, mode: Mode = "imagerag
             raise QuestionError(
                 f"Line {number} has a roi that is no list of windows", fix="Write [[x0, y0, x1, y1]]"
             ) from None
-        if not changes["roi"]:
-            # What is absent has no region: the truth shows nothing.
-            changes |= {"mode": "global", "roi": None}
+        if given.get("roi") is None:
+            changes |= {"mode": "global", "roi": None}  # nobody said where it is, or that it is nowhere
     try:
         return replace(options, **changes)
     except QuestionError as error:

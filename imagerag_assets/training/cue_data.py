@@ -1,22 +1,28 @@
 """Cue-instruction data for the demo's multimodal model: what a question looks like after retrieval, with its answer.
 
 A sample is a made-up scene (which objects, how many, where), the cues that a retrieval of known hit and error rate
-would have found in it, and a question.  The pixels are chips; an object is far too small to be seen in an overview, so
-any overview will do.  No file is read and no model is run here.
+would have found in it, and a question; some samples have no cues or the true ones, as the modes `global` and `oracle`,
+and some ask whether one cue shows what it was found for.  The pixels are chips; an object is far too small to be seen
+in an overview, so any overview will do.  No file is read and no model is run here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 
-from imagerag_assets.demo.questions import ABSENT, KINDS, DemoQuestion, Placed, QuestionMaker, article
+from imagerag_assets.answering.findings import NO, YES, article, confirmation, findings
+from imagerag_assets.answering.types import CueView, Finding
+from imagerag_assets.demo.questions import ABSENT, KINDS, DemoQuestion, Placed, QuestionMaker
 
 FOUND = 0.9  # how often an instance is among the cues
 FALSE_CUE = 0.12  # how often a phrase brings a cue that shows something else
 MAX_CUES = 8
+CONFIRM, GLOBAL, ORACLE = 0.12, 0.1, 0.1  # shares of samples that confirm a cue, have no cues, have the true ones
+_DOT = Image.new("RGB", (1, 1))
 _NOT_SHOWN = "the imagery does not show it"
 
 
@@ -47,23 +53,31 @@ class CueSample:
 
 @dataclass(frozen=True)
 class Sample:
-    """One training example; `reply` is what the model is to say, in words."""
+    """One training example; `reply` is what the model is to say, in words.  A confirmation has no overview."""
 
     kind: str
-    overview: int
+    overview: int | None
     cues: tuple[CueSample, ...]
     question: str
     choices: dict[str, str]
     reply: str
+    found: tuple[Finding, ...] = ()
+
+    def views(self) -> tuple[CueView, ...]:
+        """The cues as a prompt takes them, without their pictures."""
+        return tuple(CueView(_DOT, cue.box, cue.phrase, cue.confidence) for cue in self.cues)
 
 
 def sample(world: World, rng: np.random.Generator, *, kind: str | None = None, noise: float = 1.0) -> Sample:
     """One example.
 
     Args:
-        kind: A kind of question; default: any.
+        kind: A kind of question, asked with cues; default: any, and any mode.
         noise: Scales how often retrieval misses or errs; 0 for the first lessons.
     """
+    chance = rng.random()
+    if kind is None and chance < CONFIRM:
+        return _confirmation(world, rng)
     while True:
         placed = _scene(world, rng)
         maker = QuestionMaker(placed, (1000, 1000), world.plurals, world.colours, rng)
@@ -71,9 +85,43 @@ def sample(world: World, rng: np.random.Generator, *, kind: str | None = None, n
         question = maker.make(chosen)
         if question:
             break
-    cues = _retrieve(world, placed, _phrases(question), rng, noise)
+    phrases = _phrases(question)
+    cues: tuple[CueSample, ...] = ()
+    known: list[str] = []
+    if kind is not None or chance < 1 - GLOBAL - ORACLE:
+        cues, known = _retrieve(world, placed, phrases, rng, noise), phrases
+    elif chance < 1 - GLOBAL:
+        cues, known = _true_cues(world, placed, question, rng), phrases if len(phrases) == 1 else []
     text, choices, reply = _freely(question, rng) if rng.random() < 0.25 else _shuffled(question, rng)
-    return Sample(chosen, int(rng.choice(world.overviews)), cues, text, choices, reply)
+    made = Sample(chosen, int(rng.choice(world.overviews)), cues, text, choices, reply)
+    return replace(made, found=findings(known, made.views(), choices))
+
+
+def _confirmation(world: World, rng: np.random.Generator) -> Sample:
+    """Whether a cue shows what it was found for; half of them do."""
+    phrase, shown = str(rng.choice(list(world.plurals))), bool(rng.random() < 0.5)
+    if shown:
+        ours = [key for key in world.chips if key[0] == phrase]
+        cue = _cue(int(rng.choice(world.chips[ours[int(rng.integers(len(ours)))]])), _anywhere(rng), phrase, True, rng)
+    else:
+        cue = _false_cue(world, phrase, rng)
+    asked = confirmation(CueView(_DOT, cue.box, cue.phrase, cue.confidence))
+    return Sample("confirm", None, (cue,), asked.question, dict(asked.choices), asked.choices[YES if shown else NO])
+
+
+def _true_cues(
+    world: World, placed: Sequence[Placed], question: DemoQuestion, rng: np.random.Generator
+) -> tuple[CueSample, ...]:
+    """The regions of a question as mode `oracle` shows them: of several phrases nobody says which one it is."""
+    phrases = _phrases(question)
+    names = question.name.split(" / ")
+    name = phrases[0] if len(phrases) == 1 else "region"
+    cues = [
+        CueSample(int(rng.choice(world.chips[one.name, one.colour])), one.window, name, 1.0)
+        for one in placed
+        if one.name in names
+    ]
+    return tuple(cues[:MAX_CUES])
 
 
 def _scene(world: World, rng: np.random.Generator) -> list[Placed]:
@@ -104,14 +152,27 @@ def _retrieve(
         for one in placed:
             if one.name == phrase and rng.random() >= (1 - FOUND) * noise:
                 chip = int(rng.choice(world.chips[one.name, one.colour]))
-                cues.append(CueSample(chip, _nudged(one.window, rng), phrase, float(rng.beta(6, 1.2))))
-        if rng.random() < FALSE_CUE * noise:
-            others = [i for (name, _), i in world.chips.items() if name != phrase]
-            pool = world.backgrounds if rng.random() < 0.6 else others[int(rng.integers(len(others)))]
-            side = int(rng.integers(40, 140))
-            x, y = (int(v) for v in rng.integers(0, 1000 - side, 2))
-            cues.append(CueSample(int(rng.choice(pool)), (x, y, x + side, y + side), phrase, float(rng.beta(4, 2))))
+                cues.append(_cue(chip, _nudged(one.window, rng), phrase, True, rng))
+        while rng.random() < FALSE_CUE * noise:
+            cues.append(_false_cue(world, phrase, rng))
     return tuple(sorted(cues, key=lambda c: -c.confidence)[:MAX_CUES])
+
+
+def _cue(chip: int, box: tuple[int, int, int, int], phrase: str, right: bool, rng: np.random.Generator) -> CueSample:
+    return CueSample(chip, box, phrase, float(rng.beta(6, 1.2) if right else rng.beta(4, 2)))
+
+
+def _false_cue(world: World, phrase: str, rng: np.random.Generator) -> CueSample:
+    """A cue that shows something else than its phrase: mostly nothing in particular."""
+    others = [i for (name, _), i in world.chips.items() if name != phrase]
+    pool = world.backgrounds if rng.random() < 0.6 else others[int(rng.integers(len(others)))]
+    return _cue(int(rng.choice(pool)), _anywhere(rng), phrase, False, rng)
+
+
+def _anywhere(rng: np.random.Generator) -> tuple[int, int, int, int]:
+    side = int(rng.integers(40, 140))
+    x, y = (int(v) for v in rng.integers(0, 1000 - side, 2))
+    return x, y, x + side, y + side
 
 
 def _nudged(window: Sequence[int], rng: np.random.Generator) -> tuple[int, int, int, int]:

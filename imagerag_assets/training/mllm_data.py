@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from imagerag_assets.answering.prompts import FAMILIES, build_parts
-from imagerag_assets.answering.types import CueView, Prompt
+from imagerag_assets.answering.types import Prompt
 from imagerag_assets.demo.sprites import OBJECT_CLASSES
 from imagerag_assets.demo.terrain import draw_terrain, finish
 from imagerag_assets.training.chips import Chips
@@ -98,10 +98,10 @@ def build_worlds(real: Chips, drawn: Chips, drawn_overviews: int, overviews: int
 
 def render(one: Sample, images: bool, overview_tokens: int) -> str:
     """The text of a sample as the processor would make it, with its image tokens in place."""
-    dot = Image.new("RGB", (1, 1))
-    cues = tuple(CueView(dot, c.box, c.phrase, c.confidence) for c in one.cues)
-    parts = build_parts(Prompt(one.question, one.choices, dot, cues), FAMILIES["internvl"], in_words=True)
-    counts = iter([overview_tokens, *[IMAGE_TOKENS] * len(cues)])
+    overview = Image.new("RGB", (1, 1)) if one.overview is not None else None
+    prompt = Prompt(one.question, one.choices, overview, one.views(), one.found)
+    parts = build_parts(prompt, FAMILIES["internvl"], in_words=True)
+    counts = iter([*([overview_tokens] if overview else []), *[IMAGE_TOKENS] * len(one.cues)])
     text = "".join(
         p if isinstance(p, str) else f"{START}{CONTEXT * (next(counts) if images else 0)}{END}" for p in parts
     )

@@ -161,14 +161,15 @@ def batches(
             early = lessons and number < count * 0.5
             kind = "presence" if early and rng.random() < 0.3 else None
             one = sample(world, rng, kind=kind, noise=0.0 if early else 1.0)
-            tokens = len(pictures.overviews[one.overview]) if pictures else 0
+            whole = [pictures.overviews[one.overview]] if pictures and one.overview is not None else []
+            tokens = sum(map(len, whole))
             prompt = tokenizer.encode(render(one, pictures is not None, tokens), add_special_tokens=False)
             # With a space before it a word is the token that it is inside the prompt, so it can be copied from there.
             reply = [*tokenizer.encode(f" {one.reply}", add_special_tokens=False), tokenizer.eos_token_id]
             rows.append((prompt, reply))
             if pictures:
                 n_chips = n_chips or len(pictures.chips)
-                features.append(pictures.overviews[one.overview])
+                features += whole
                 features += [pictures.chips[_variant(c, n_chips, worlds, rng)] for c in one.cues]
         longest = max(len(p) + len(r) for p, r in rows)
         ids = torch.full((batch, longest), pad)

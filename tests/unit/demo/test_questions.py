@@ -7,7 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from imagerag_assets.demo.questions import ABSENT, KINDS, Placed, QuestionMaker, article, quadrant
+from imagerag_assets.answering.findings import article
+from imagerag_assets.demo.questions import ABSENT, KINDS, Placed, QuestionMaker, quadrant
 
 PLURALS = {n: f"{n}s" for n in ("airplane", "ship", "stadium", "helipad", "warehouse", "storage tank")}
 PLACED = [

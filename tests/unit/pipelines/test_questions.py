@@ -73,8 +73,10 @@ def test_a_line_overrides_the_common_options() -> None:
 
 
 def test_oracle_shows_nothing_for_what_is_absent() -> None:
-    line = json.dumps({"question": "Where?", "scene": "valley", "roi": []})
-    assert parse_line(line, 1, Question("?"), "oracle").mode == "global"
+    parsed = parse_line(json.dumps({"question": "Where?", "scene": "valley", "roi": []}), 1, Question("?"), "oracle")
+    assert (parsed.mode, parsed.roi) == ("oracle", [])
+    unknown = parse_line(json.dumps({"question": "Where?", "scene": "valley"}), 1, Question("?"), "oracle")
+    assert unknown.mode == "global"
 
 
 @pytest.mark.parametrize(

@@ -54,3 +54,21 @@ def test_choices_come_in_every_order_and_free_answers_occur() -> None:
 def test_noise_misses_and_errs_about_as_often_as_it_says() -> None:
     samples = [sample(WORLD, np.random.default_rng(s), kind="absent") for s in range(1000)]
     assert 0.08 < np.mean([bool(s.cues) for s in samples]) < 0.16
+
+
+def test_what_was_found_is_said_of_every_phrase() -> None:
+    for seed in range(200):
+        one = sample(WORLD, np.random.default_rng(seed), kind="count")
+        (found,) = one.found
+        assert len(found.places) == len(one.cues)
+
+
+def test_some_samples_have_no_cues_some_the_true_ones_and_some_confirm_one() -> None:
+    samples = [sample(WORLD, np.random.default_rng(seed)) for seed in range(2000)]
+    confirming = [one for one in samples if one.kind == "confirm"]
+    assert 0.08 < len(confirming) / len(samples) < 0.16
+    assert all(one.overview is None and len(one.cues) == 1 and not one.found for one in confirming)
+    assert 0.4 < np.mean([one.reply == "yes" for one in confirming]) < 0.6
+    others = [one for one in samples if one.kind != "confirm"]
+    assert 0.05 < np.mean([not one.cues and not one.found for one in others]) < 0.2
+    assert 0.03 < np.mean([bool(one.cues) and one.cues[0].confidence == 1.0 for one in others]) < 0.2

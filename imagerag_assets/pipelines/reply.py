@@ -1,0 +1,94 @@
+"""The answering step of a question: from its cues to what the multimodal LLM is given, and its reply.
+
+Cues are found in `retrieval/`; prompts and models are in `answering/`; the record of an answer is made in `ask.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from imagerag_assets.pipelines.evidence import Viewer
+from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.pipelines.questions import Question
+from imagerag_assets.retrieval.phrases import Analysis
+from imagerag_assets.retrieval.types import Cue
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from imagerag_assets.answering import CueView, Mllm, Reply
+
+CONFIRMED_KINDS = ("count", "compare", "presence")
+"""Kinds of question whose answer hangs on every cue, not just on the best."""
+DENIED = 0.8
+"""How sure the model must be that a cue does not show its phrase, for the cue to be left out."""
+
+
+def reply_to(
+    platform: Platform,
+    question: Question,
+    analysis: Analysis,
+    cues: Sequence[Cue],
+    scene: str | None,
+    viewer: Viewer,
+    pictures: Mapping[int, Image.Image],
+) -> Reply:
+    """Ask the multimodal LLM.
+
+    Of a count, a comparison or a presence each cue is confirmed first (IMAGERAG_CONFIRM_CUES); cues that the model is
+    sure do not show what they were found for are left out, with a note.
+
+    Args:
+        scene: Whose overview is shown; cues of other scenes have no place in it and are left out.
+        pictures: The cues' pictures by rank.
+
+    Raises:
+        ModelError: the model failed.
+    """
+    from imagerag_assets.answering import Prompt
+    from imagerag_assets.answering.findings import findings
+
+    views = _views(cues, scene, viewer, pictures)
+    notes: tuple[str, ...] = ()
+    looked_for = question.mode == "imagerag"
+    if looked_for and platform.settings.confirm_cues and analysis.kind in CONFIRMED_KINDS:
+        views, notes = _confirmed(platform.mllm, views)
+    shown = tuple(views.values())
+    # Without a search nobody can say that something is nowhere; of several phrases a region shows one.
+    known = looked_for or (question.mode == "oracle" and len(analysis.phrases) == 1)
+    phrases = analysis.phrases if known else ()
+    found = findings(phrases, shown, question.choices)
+    overview = viewer.overview(scene) if scene else None
+    reply: Reply = platform.mllm.answer(Prompt(question.question, question.choices, overview, shown, found))
+    return replace(reply, notes=(*notes, *reply.notes))
+
+
+def _views(
+    cues: Sequence[Cue], scene: str | None, viewer: Viewer, pictures: Mapping[int, Image.Image]
+) -> dict[int, CueView]:
+    """The cues as the model sees them, by rank, most confident first."""
+    from imagerag_assets.answering import CueView, box_of
+
+    if scene is None:
+        return {}
+    grid = viewer.record(scene).grid
+    return {
+        cue.rank: CueView(pictures[cue.rank], box_of(cue.window, grid.width, grid.height), cue.phrase, cue.confidence)
+        for cue in sorted(cues, key=lambda cue: -cue.confidence)
+        if cue.scene == scene and cue.rank in pictures
+    }
+
+
+def _confirmed(mllm: Mllm, views: Mapping[int, CueView]) -> tuple[dict[int, CueView], tuple[str, ...]]:
+    from imagerag_assets.answering.findings import confirm
+
+    sure = {rank: confirm(mllm, view) for rank, view in views.items()}
+    kept = {rank: view for rank, view in views.items() if sure[rank] > 1 - DENIED}
+    notes = tuple(
+        f"Cue {rank} was left out: the model sees no {view.phrase} there (confirmed with {sure[rank]:.2f})"
+        for rank, view in views.items()
+        if rank not in kept
+    )
+    return kept, notes
