@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.fast import CANDIDATES, ranked, suppressed_cues
-from imagerag_assets.retrieval.second_look import Look, passing
+from imagerag_assets.retrieval.second_look import Look, affordable, passing
 from imagerag_assets.retrieval.slow import make_prototype, prototype_neighbours, prototype_scorer
 from imagerag_assets.retrieval.types import Deps, Retrieval
 from imagerag_assets.stores.milvus_filter import Filter
@@ -58,7 +58,7 @@ def retrieve_like(
     budget, minimum = deps.settings.second_look, deps.settings.min_confidence
     good, notes = passing(
         deps,
-        look if budget else None,
+        affordable(look, budget),
         [cue for cue in cues if cue.patch_id != leave_out],
         prototype_scorer(prototypes, nothing, calibration),
         calibration.slow_threshold if minimum is None else minimum,

@@ -14,7 +14,7 @@ from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS
 from imagerag_assets.retrieval.calibration import Calibration, load_calibration
 from imagerag_assets.retrieval.fast import CANDIDATES, CANDIDATES_ALL, Found, ranked, search_fast
 from imagerag_assets.retrieval.phrases import Analysis
-from imagerag_assets.retrieval.second_look import Look, Scorer, passing
+from imagerag_assets.retrieval.second_look import Look, Scorer, affordable, passing
 from imagerag_assets.retrieval.slow import Reducer, open_knowledge, search_slow
 from imagerag_assets.retrieval.types import Cue, Deps, PathChoice, PathName, Retrieval
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
@@ -95,7 +95,7 @@ def retrieve(
     limit = CANDIDATES_ALL if analysis.wants_all else CANDIDATES
     search = _Search(notes=list(analysis.notes))
     budget = deps.settings.second_look // len(analysis.phrases)
-    seen_again = look if budget else None
+    seen_again = affordable(look, budget)
 
     def passes(cues: Sequence[Cue], scorer: Scorer, threshold: float) -> tuple[list[Cue], tuple[str, ...]]:
         return passing(deps, seen_again, cues, scorer, threshold, budget=budget)

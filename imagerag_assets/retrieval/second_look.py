@@ -67,6 +67,11 @@ def crops_per_candidate(level: int) -> int:
     return len(SHIFTS) ** 2 * (2 if level else 1)
 
 
+def affordable(look: Look | None, budget: int) -> Look | None:
+    """`look`, or None where the budget is too small for even one candidate: then there is no second look."""
+    return look if budget >= crops_per_candidate(1) else None
+
+
 def passing(
     deps: Deps, look: Look | None, cues: Sequence[Cue], scorer: Scorer, threshold: float, *, budget: int
 ) -> tuple[list[Cue], tuple[str, ...]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from imagerag_assets.errors import RasterError
 from imagerag_assets.retrieval.scoring import Head, features
-from imagerag_assets.retrieval.second_look import Scorer, Window, crops_per_candidate, look_again
+from imagerag_assets.retrieval.second_look import Scorer, Window, affordable, crops_per_candidate, look_again
 from imagerag_assets.retrieval.types import Cue
 
 SIZE = 2048
@@ -149,3 +149,10 @@ def test_a_scene_that_is_gone_keeps_its_cues_and_says_so() -> None:
 
 def test_nothing_to_look_at() -> None:
     assert again(PaintedLook({}), [])[:2] == ([], ())
+
+
+def test_a_budget_below_one_candidate_means_no_second_look_instead_of_no_cue() -> None:
+    look = PaintedLook({})
+    assert affordable(look, crops_per_candidate(1)) is look
+    assert affordable(look, crops_per_candidate(1) - 1) is None
+    assert affordable(None, 1000) is None
