@@ -18,7 +18,7 @@ from imagerag_assets.retrieval.types import Cue
 if TYPE_CHECKING:
     from PIL import Image
 
-    from imagerag_assets.answering import CueView, Mllm, Reply
+    from imagerag_assets.answering import CueView, Mllm, Prompt, Reply
 
 CONFIRMED_KINDS = ("count", "compare", "presence")
 """Kinds of question whose answer hangs on every cue, not just on the best."""
@@ -35,7 +35,22 @@ def reply_to(
     viewer: Viewer,
     pictures: Mapping[int, Image.Image],
 ) -> Reply:
-    """Ask the multimodal LLM.
+    """Ask the multimodal LLM; arguments and errors as :func:`make_prompt`."""
+    prompt, notes = make_prompt(platform, question, analysis, cues, scene, viewer, pictures)
+    reply: Reply = platform.mllm.answer(prompt)
+    return replace(reply, notes=(*notes, *reply.notes))
+
+
+def make_prompt(
+    platform: Platform,
+    question: Question,
+    analysis: Analysis,
+    cues: Sequence[Cue],
+    scene: str | None,
+    viewer: Viewer,
+    pictures: Mapping[int, Image.Image],
+) -> tuple[Prompt, tuple[str, ...]]:
+    """What the multimodal LLM is asked, and notes.
 
     Of a count, a comparison or a presence each cue is confirmed first (IMAGERAG_CONFIRM_CUES); cues that the model is
     sure do not show what they were found for are left out, with a note.
@@ -58,11 +73,9 @@ def reply_to(
     shown = tuple(views.values())
     # Without a search nobody can say that something is nowhere; of several phrases a region shows one.
     known = looked_for or (question.mode == "oracle" and len(analysis.phrases) == 1)
-    phrases = analysis.phrases if known else ()
-    found = findings(phrases, shown, question.choices)
+    found = findings(analysis.phrases if known else (), shown, question.choices)
     overview = viewer.overview(scene) if scene else None
-    reply: Reply = platform.mllm.answer(Prompt(question.question, question.choices, overview, shown, found))
-    return replace(reply, notes=(*notes, *reply.notes))
+    return Prompt(question.question, question.choices, overview, shown, found), notes
 
 
 def _views(

@@ -1,0 +1,130 @@
+"""What cues are worth to the multimodal LLM: the same questions without cues, with ours, and with the true regions.
+
+    python -m benchmarks.answers --tool make_mosaic.py --images CHIPS --split dev --work DIR
+
+Prints the table of the README and writes `answers.json`.  Two further runs tell whether the questions give themselves
+away (blind: question and choices only) and how many answers change when cues and choices come in another order.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.progress import track
+
+from benchmarks.mosaics import Mosaics, arguments, ask_all, both, console, ingest, run, told
+from imagerag_assets.answering.types import Prompt
+from imagerag_assets.evaluation.cases import Case
+from imagerag_assets.evaluation.loaders import load_cases
+from imagerag_assets.evaluation.metrics import share
+from imagerag_assets.pipelines.evidence import Viewer, cue_pictures
+from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.pipelines.questions import Question
+from imagerag_assets.pipelines.reply import make_prompt
+from imagerag_assets.retrieval.phrases import analyse_question
+from imagerag_assets.retrieval.types import Cue
+from imagerag_assets.settings import load_settings
+
+MODES = ("global", "imagerag", "oracle")
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument(
+        "--shuffled", type=int, default=200, help="questions asked with cues and choices in other orders"
+    )
+    given = parser.parse_args()
+    settings = load_settings(home=given.work / "home")
+    sets = both(given)
+    for each in sets:
+        ingest(settings, each.folder / "catalog.json")
+    figures: dict[str, Any] = {}
+    runs = given.work / "runs"
+    with Platform(settings) as platform:
+        for mode in MODES:
+            before = None if mode == "global" else runs / "answers-global"
+            done = ask_all(platform, sets, runs / f"answers-{mode}", compare=before, mode=mode)
+            figures[mode] = {"accuracy": done["metrics"]["accuracy"], "against_global": done.get("comparison")}
+        figures["blind"] = {"accuracy": measure_blind(platform, sets)}
+        figures["shuffled"] = measure_shuffled(platform, sets, runs / "answers-imagerag", given.shuffled, given.seed)
+    (given.work / "answers.json").write_text(json.dumps(figures, indent=1))
+    for line in table(figures):
+        print(line)
+
+
+def _cases(sets: Sequence[Mosaics]) -> list[Case]:
+    return [case for loaded in load_cases([file for each in sets for file in each.questions]) for case in loaded.cases]
+
+
+def measure_blind(platform: Platform, sets: Sequence[Mosaics]) -> dict[str, Any]:
+    """Accuracy by kind of a model that is shown nothing."""
+    right: dict[str, list[bool]] = {"all": []}
+    for case in track(_cases(sets), "asking blind", console=console):
+        ok = platform.mllm.answer(Prompt(case.question, case.choices)).choice == case.answer
+        for kind in ("all", case.kind):
+            right.setdefault(kind, []).append(ok)
+    return {kind: share(values).to_dict() for kind, values in right.items()}
+
+
+def measure_shuffled(platform: Platform, sets: Sequence[Mosaics], asked: Path, count: int, seed: int) -> dict[str, Any]:
+    """Share of answers that change when the cues, and when the choices, come in another order."""
+    answers = {line["id"]: line for line in map(json.loads, (asked / "answers.jsonl").read_text().splitlines())}
+    rng = random.Random(seed)
+    cases = [case for case in _cases(sets) if "error" not in answers[case.id]]
+    cases = rng.sample(cases, min(count, len(cases)))
+    changed: dict[str, list[bool]] = {"cues": [], "choices": []}
+    with Viewer(platform) as viewer:
+        for case in track(cases, "asking in other orders", console=console):
+            before = answers[case.id]["answer"]
+            prompt = _prompt(platform, viewer, case, answers[case.id])
+            if len(prompt.cues) > 1:
+                cues = rng.sample(prompt.cues, len(prompt.cues))
+                changed["cues"].append(platform.mllm.answer(replace(prompt, cues=tuple(cues))).text != before)
+            texts = rng.sample(list(prompt.choices.values()), len(prompt.choices))
+            other = replace(prompt, choices=dict(zip(prompt.choices, texts, strict=True)))
+            changed["choices"].append(platform.mllm.answer(other).text != before)
+    return {what: share(outcomes).to_dict() for what, outcomes in changed.items()}
+
+
+def _prompt(platform: Platform, viewer: Viewer, case: Case, answer: dict[str, Any]) -> Prompt:
+    """What the model was asked when it gave an answer, pictures included."""
+    question = Question(case.question, choices=case.choices, scenes=case.scenes)
+    analysis = analyse_question(
+        case.question, case.choices, max_phrases=platform.settings.max_phrases, sentences=platform.sentences
+    )
+    cues = [
+        Cue(**{**cue, "window": tuple(cue["window"]), "bbox": cue["bbox"] and tuple(cue["bbox"])})
+        for cue in answer["cues"]
+    ]
+    pictures, _ = cue_pictures(viewer, cues)
+    return make_prompt(platform, question, analysis, cues, answer["scene"], viewer, pictures)[0]
+
+
+def table(figures: dict[str, Any]) -> list[str]:
+    """The table in Markdown, and what follows from it."""
+    modes = ("blind", *MODES)
+    lines = [f"| right answers | {' | '.join(modes)} |", "|" + "---|" * (len(modes) + 1)]
+    lines += [
+        f"| {kind} | {' | '.join(told(figures[mode]['accuracy'][kind]) for mode in modes)} |"
+        for kind in figures["global"]["accuracy"]
+    ]
+    ours, oracle = (figures[mode]["accuracy"]["all"]["value"] for mode in ("imagerag", "oracle"))
+    compared = figures["imagerag"]["against_global"]["right"]
+    lines += [
+        "",
+        f"Ours over oracle {ours / oracle:.2f}; against global {compared['fixed']} fixed, {compared['broken']} broken, "
+        f"McNemar p {compared['p']:.1e}.",
+        f"Changed by another order of the cues {told(figures['shuffled']['cues'])}, of the choices "
+        f"{told(figures['shuffled']['choices'])}.",
+    ]
+    return lines
+
+
+if __name__ == "__main__":
+    console.print(__doc__.split("\n\n")[0])
+    run(main)

@@ -1,0 +1,141 @@
+"""Whether cues show the target: ours and the published retrieval with the same encoder, on mosaics of two sizes.
+
+    python -m benchmarks.retrieval --tool make_mosaic.py --images CHIPS --split dev --work DIR
+
+Prints the table of the README and writes `retrieval.json`.  The last figure puts the pixels of one small scene into a
+very large one, at a place where patches are cut otherwise, and compares the confidence of its targets in both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import rasterio
+from rasterio.windows import Window
+
+from benchmarks.mosaics import Mosaics, arguments, ask_all, both, console, ingest, make, run, told
+from imagerag_assets.evaluation.loaders import load_cases
+from imagerag_assets.pipelines.ask import Question, ask
+from imagerag_assets.pipelines.evidence import Viewer
+from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.settings import Settings, load_settings
+
+CELL = 256
+"""Side of a mosaic's cell, px."""
+FIGURES = ("false_cues", "instances_found", "cue_precision", "calibration_error")
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--paper", default="vit,cc,grid", help="divisions of the published retrieval; empty: none")
+    parser.add_argument("--grow", type=int, default=80, help="cells a side of the very large scene; 0: none")
+    given = parser.parse_args()
+    settings = load_settings(home=given.work / "home")
+    sets = both(given)
+    for each in sets:
+        ingest(settings, each.folder / "catalog.json")
+    figures: dict[str, Any] = {}
+    with Platform(settings) as platform:
+        for each in sets:
+            name = f"{each.cells} x {each.cells}"
+            figures[name] = {"ours": _measure(platform, each, given.work, "ours")}
+            for division in filter(None, given.paper.split(",")):
+                paper = _measure(platform, each, given.work, division, retrieval="paper", division=division)
+                figures[name][f"paper, {division}"] = paper
+    if given.grow:
+        figures["growth"] = measure_growth(given, settings)
+    (given.work / "retrieval.json").write_text(json.dumps(figures, indent=1))
+    for line in table(figures):
+        print(line)
+
+
+def _measure(platform: Platform, mosaics: Mosaics, work: Path, name: str, **options: Any) -> dict[str, Any]:
+    folder = work / "runs" / f"{mosaics.folder.name}-{name}"
+    metrics = ask_all(platform, [mosaics], folder, answer=False, **options)["metrics"]
+    return {"found": metrics["recall"]["position+count"]["half_covered"], **{key: metrics[key] for key in FIGURES}}
+
+
+def measure_growth(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """Confidence of the cues of an 8 x 8 scene's targets, and of the same targets in the very large scene."""
+    small = make(given, "part", 1, 8, given.seed + 1000)
+    large = make(given, "whole", 1, given.grow, given.seed + 1001)
+    (part,), (whole,) = (sorted(each.folder.glob("*/*.tif")) for each in (small, large))
+    rng = random.Random(given.seed)
+    left, top = (rng.randrange(CELL, (given.grow - 9) * CELL) for _ in range(2))
+    pasted = large.folder / "pasted"
+    if not pasted.exists():
+        _paste(part, whole, (left, top))
+        pasted.touch()
+    for each in (small, large):
+        ingest(settings, each.folder / "catalog.json")
+    changes: list[tuple[float, float]] = []
+    cases = [case for case in load_cases(small.questions)[0].cases if case.roi and case.kind in ("position", "count")]
+    with Platform(settings) as platform, Viewer(platform) as viewer:
+        for case in cases:
+            for x0, y0, x1, y1 in case.roi or ():
+                before = _confidence(platform, viewer, case.question, part.stem, (x0, y0, x1, y1))
+                moved = (x0 + left, y0 + top, x1 + left, y1 + top)
+                changes.append((before, _confidence(platform, viewer, case.question, whole.stem, moved)))
+    gaps = [abs(after - before) for before, after in changes]
+    return {"confidences": changes, "largest": max(gaps), "mean": sum(gaps) / len(gaps), "n": len(gaps)}
+
+
+def _paste(part: Path, whole: Path, at: tuple[int, int]) -> None:
+    """Put the pixels of one raster into another, (left, top) in pixels; lossless, since JPEG would change them."""
+    aside = whole.with_name("aside.tif")
+    with rasterio.open(part) as source, rasterio.open(whole) as target:
+        profile = {**target.profile, "driver": "GTiff", "compress": "deflate", "photometric": "rgb"}
+        with rasterio.open(aside, "w", **profile) as out:
+            for _, window in target.block_windows(1):
+                out.write(target.read(window=window), window=window)
+            out.write(source.read(), window=Window(*at, source.width, source.height))
+    with rasterio.open(aside, "r+") as out:
+        out.build_overviews([2, 4, 8, 16, 32], rasterio.enums.Resampling.average)
+    shutil.move(aside, whole)
+
+
+def _confidence(
+    platform: Platform, viewer: Viewer, question: str, scene: str, window: tuple[int, int, int, int]
+) -> float:
+    """Of the best cue that covers half of a window, whatever the threshold; 0: there is none."""
+    asked = Question(question, scenes=(scene,), answer=False, top_k=50)
+    answer = ask(platform.using(min_confidence=0.0), asked, viewer=viewer).to_dict()
+    return max((cue["confidence"] for cue in answer["cues"] if _covers(cue["window"], window)), default=0.0)
+
+
+def _covers(cue: list[int], window: tuple[int, int, int, int]) -> bool:
+    width = min(cue[2], window[2]) - max(cue[0], window[0])
+    height = min(cue[3], window[3]) - max(cue[1], window[1])
+    area = (window[2] - window[0]) * (window[3] - window[1])
+    return width > 0 and height > 0 and width * height >= area / 2
+
+
+def table(figures: dict[str, Any]) -> list[str]:
+    """The table in Markdown."""
+    names = {
+        "found": "half of the target covered by one of the top 3 cues",
+        "instances_found": "count questions: instances found",
+        "cue_precision": "count questions: cues that are right",
+        "false_cues": "cue offered for an absent target",
+        "calibration_error": "calibration error (ECE, 10 bins)",
+    }
+    lines: list[str] = []
+    for size, systems in figures.items():
+        if size == "growth":
+            lines += ["", f"Change of confidence, 8 x 8 to the very large scene, n {systems['n']}: mean "
+                      f"{systems['mean']:.3f}, largest {systems['largest']:.3f}"]  # fmt: skip
+            continue
+        lines += ["", f"| {size} cells | {' | '.join(systems)} |", "|" + "---|" * (len(systems) + 1)]
+        for key, name in names.items():
+            lines.append(f"| {name} | {' | '.join(told(system[key]) for system in systems.values())} |")
+    return lines
+
+
+if __name__ == "__main__":
+    console.print(__doc__.split("\n\n")[0])
+    run(main)
