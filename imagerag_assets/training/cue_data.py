@@ -2,8 +2,8 @@
 
 A sample is a made-up scene (which objects, how many, where), the cues that a retrieval of known hit and error rate
 would have found in it, and a question; some samples have no cues or the true ones, as the modes `global` and `oracle`,
-and some ask whether one cue shows what it was found for.  The pixels are chips; an object is far too small to be seen
-in an overview, so any overview will do.  No file is read and no model is run here.
+and some ask whether one cue shows what it was found for, or for a description.  The pixels are chips; an object is far
+too small to be seen in an overview, so any overview will do.  No file is read and no model is run here.
 """
 
 from __future__ import annotations
@@ -16,14 +16,23 @@ from PIL import Image
 
 from imagerag_assets.answering.findings import NO, YES, article, confirmation, findings
 from imagerag_assets.answering.types import CueView, Finding
-from imagerag_assets.demo.questions import ABSENT, KINDS, DemoQuestion, Placed, QuestionMaker
+from imagerag_assets.demo.questions import ABSENT, KINDS, QUADRANTS, DemoQuestion, Placed, QuestionMaker
 
 FOUND = 0.9  # how often an instance is among the cues
 FALSE_CUE = 0.12  # how often a phrase brings a cue that shows something else
 MAX_CUES = 8
-CONFIRM, GLOBAL, ORACLE = 0.12, 0.1, 0.1  # shares of samples that confirm a cue, have no cues, have the true ones
+# Shares of samples that confirm a cue, that are told in words, that have no cues, and that have the true ones.
+CONFIRM, TELL, GLOBAL, ORACLE = 0.12, 0.06, 0.1, 0.1
 _DOT = Image.new("RGB", (1, 1))
 _NOT_SHOWN = "the imagery does not show it"
+_DESCRIBE = ("Describe the {}.", "Describe the {} in the {}.", "What does the {} look like?", "Tell me about the {}.")
+_CHANGE = (
+    "What changed between these two dates here?",
+    "What has changed here?",
+    "What is different between the two dates?",
+    "What changed near the {}?",
+)
+_SIDES = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west", *QUADRANTS)
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,8 @@ def sample(world: World, rng: np.random.Generator, *, kind: str | None = None, n
     chance = rng.random()
     if kind is None and chance < CONFIRM:
         return _confirmation(world, rng)
+    if kind is None and chance < CONFIRM + TELL:
+        return _telling(world, rng)
     while True:
         placed = _scene(world, rng)
         maker = QuestionMaker(placed, (1000, 1000), world.plurals, world.colours, rng)
@@ -107,6 +118,25 @@ def _confirmation(world: World, rng: np.random.Generator) -> Sample:
         cue = _false_cue(world, phrase, rng)
     asked = confirmation(CueView(_DOT, cue.box, cue.phrase, cue.confidence))
     return Sample("confirm", None, (cue,), asked.question, dict(asked.choices), asked.choices[YES if shown else NO])
+
+
+def _telling(world: World, rng: np.random.Generator) -> Sample:
+    """Something to be described, or what changed between two dates: where, in words."""
+    name, change = str(rng.choice(list(world.plurals))), bool(rng.random() < 0.4)
+    phrase = "change" if change else name
+    pool = np.concatenate([world.backgrounds, *world.chips.values()])
+    cues = tuple(_cue(int(rng.choice(pool)), _anywhere(rng), phrase, True, rng) for _ in range(int(rng.integers(0, 5))))
+    forms = _CHANGE if change else _DESCRIBE
+    text = forms[int(rng.integers(len(forms)))].format(name, str(rng.choice(_SIDES)))
+    made = Sample("change" if change else "describe", int(rng.choice(world.overviews)), cues, text, {}, _NOT_SHOWN)
+    found = findings([phrase], made.views(), {})
+    places = found[0].places
+    if len(places) == 1:
+        reply = f"it changed in 1 place: {places[0]}" if change else f"there is 1, in the {places[0]}"
+    else:
+        reply = f"it changed in {len(places)} places: " if change else f"there are {len(places)}: "
+        reply += ", ".join(places)
+    return replace(made, found=found, reply=reply if places else _NOT_SHOWN)
 
 
 def _true_cues(

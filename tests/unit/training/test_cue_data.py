@@ -69,6 +69,10 @@ def test_some_samples_have_no_cues_some_the_true_ones_and_some_confirm_one() -> 
     assert 0.08 < len(confirming) / len(samples) < 0.16
     assert all(one.overview is None and len(one.cues) == 1 and not one.found for one in confirming)
     assert 0.4 < np.mean([one.reply == "yes" for one in confirming]) < 0.6
-    others = [one for one in samples if one.kind != "confirm"]
+    telling = [one for one in samples if one.kind in ("describe", "change")]
+    assert 0.03 < len(telling) / len(samples) < 0.1
+    assert all(("not show" in one.reply) == (not one.cues) for one in telling)
+    assert all(place in one.reply for one in telling for place in one.found[0].places)
+    others = [one for one in samples if one.kind not in ("confirm", "describe", "change")]
     assert 0.05 < np.mean([not one.cues and not one.found for one in others]) < 0.2
     assert 0.03 < np.mean([bool(one.cues) and one.cues[0].confidence == 1.0 for one in others]) < 0.2
