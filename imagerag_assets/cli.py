@@ -24,6 +24,7 @@ from imagerag_assets import (
     cli_options,
     cli_run,
     cli_sources,
+    cli_train,
     cli_watch,
 )
 from imagerag_assets import cli_render as render
@@ -60,6 +61,7 @@ cli_encoders.register(app)
 cli_evaluate.register(app)
 cli_export.register(app)
 cli_sources.register(app)
+cli_train.register(app)
 cli_watch.register(app)
 cli_lineage.register(app)
 

@@ -67,16 +67,8 @@ class Viewer:
         return self._overviews[scene_key]
 
     def patch(self, scene_key: str, window: Window) -> Image.Image:
-        """A native pixel window, RGB, read at the coarsest level that still gives `_CUE_PX`.
-
-        Raises:
-            RasterError: the scene's file cannot be read any more.
-        """
-        reader = self._reader(scene_key)
-        side, level = max(window[2] - window[0], window[3] - window[1]), 0
-        while side >> (level + 1) >= _CUE_PX // 2:
-            level += 1
-        return Image.fromarray(reader.read(window, level)[0])
+        """A native pixel window as a model sees it; see :func:`cue_picture`."""
+        return cue_picture(self._reader(scene_key), window)
 
     def patch_of_overview(self, scene_key: str, window: Window) -> Image.Image:
         """The same window cut from the stored overview: coarse, but there without the scene's files."""
@@ -113,6 +105,18 @@ class Viewer:
                 self._readers.popitem(last=False)[1].close()
         self._readers.move_to_end(scene_key)
         return self._readers[scene_key]
+
+
+def cue_picture(reader: SceneReader, window: Window) -> Image.Image:
+    """A native pixel window, RGB, read at the coarsest level that still gives `_CUE_PX`.
+
+    Raises:
+        RasterError: the scene's file cannot be read any more.
+    """
+    side, level = max(window[2] - window[0], window[3] - window[1]), 0
+    while side >> (level + 1) >= _CUE_PX // 2:
+        level += 1
+    return Image.fromarray(reader.read(window, level)[0])
 
 
 def outlined(overview: Image.Image, windows: Sequence[Window], size: tuple[int, int]) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Where windows are on the ground: lon/lat boxes and GeoJSON of pixel windows.
+"""Where windows are on the ground: lon/lat boxes and GeoJSON of pixel windows, and the windows of geometries.
 
 Coordinates only: no reading. Longitude comes first everywhere. A box that crosses the antimeridian has west > east, as
 in GeoJSON and STAC.
@@ -6,20 +6,26 @@ in GeoJSON and STAC.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Transformer
-from shapely import affinity, box, multipolygons
+from pyproj.enums import TransformDirection
+from rasterio.transform import Affine
+from shapely import affinity, box, get_coordinates, multipolygons
 from shapely.geometry import Polygon, mapping
+from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
 from imagerag_assets.raster.types import Grid, Window
 
 # Corners and this many steps an edge follow a curved edge closely enough: 1/16 of its sagitta remains.
 _STEPS = 4
+
+_ROUNDING = 0.01  # px
 
 _EARTH_RADIUS_M = 6_371_000
 
@@ -108,6 +114,27 @@ def window_feature(grid: Grid, window: Window, properties: dict[str, Any]) -> di
     bbox = pixel_window_to_lonlat_bbox(grid, window)
     feature = {"type": "Feature", "properties": properties, "geometry": window_geometry(grid, window)}
     return feature if bbox is None else feature | {"bbox": list(bbox)}
+
+
+def geometry_window(grid: Grid, geometry: BaseGeometry) -> Window | None:
+    """The smallest window that holds all corners of a lon/lat geometry; it may reach beyond the scene.
+
+    None where the scene has no place on the ground, or a corner none in its CRS.
+    """
+    if grid.crs_wkt is None or geometry.is_empty:
+        return None
+    lon, lat = get_coordinates(geometry).T
+    x, y = _to_lonlat(grid.crs_wkt).transform(lon, lat, direction=TransformDirection.INVERSE)
+    a, b, c, d, e, f = (~Affine(*grid.transform))[:6]
+    cols, rows = a * x + b * y + c, d * x + e * y + f
+    if not (np.isfinite(cols).all() and np.isfinite(rows).all()):
+        return None
+    # A corner on a pixel's edge comes back from the projection a little beside it.
+    low, high = (
+        (math.floor(v + _ROUNDING) for v in (cols.min(), rows.min())),
+        (math.ceil(v - _ROUNDING) for v in (cols.max(), rows.max())),
+    )
+    return (*low, *high)
 
 
 def is_earth(crs_wkt: str) -> bool:

@@ -164,10 +164,10 @@ class SceneReader:
         picture[rows, cols], validity[rows, cols] = rendered, valid
         return picture, validity
 
-    def overview(self, max_px: int) -> Picture:
-        """The whole scene with its longest side at most `max_px`, never enlarged; see :meth:`read`."""
-        grid = self._grid
-        return self.read(grid.window, out_shape=_fitted(grid.width, grid.height, max_px))
+    def overview(self, max_px: int, window: Window | None = None) -> Picture:
+        """The whole scene (or a window) with its longest side at most `max_px`, never enlarged; see :meth:`read`."""
+        x0, y0, x1, y1 = window = window or self._grid.window
+        return self.read(window, out_shape=_fitted(x1 - x0, y1 - y0, max_px))
 
     def thumbnail_png(self, max_px: int = 256) -> bytes:
         """The overview as PNG, transparent where there is no data."""

@@ -96,14 +96,14 @@ def sample(world: World, rng: np.random.Generator, *, kind: str | None = None, n
         question = maker.make(chosen)
         if question:
             break
-    phrases = _phrases(question)
+    phrases = phrases_of(question)
     cues: tuple[CueSample, ...] = ()
     known: list[str] = []
     if kind is not None or chance < 1 - GLOBAL - ORACLE:
         cues, known = _retrieve(world, placed, phrases, rng, noise), phrases
     elif chance < 1 - GLOBAL:
         cues, known = _true_cues(world, placed, question, rng), phrases if len(phrases) == 1 else []
-    text, choices, reply = _freely(question, rng) if rng.random() < 0.25 else _shuffled(question, rng)
+    text, choices, reply = freely(question, rng) if rng.random() < 0.25 else shuffled(question, rng)
     made = Sample(chosen, int(rng.choice(world.overviews)), cues, text, choices, reply)
     return replace(made, found=findings(known, made.views(), choices))
 
@@ -143,7 +143,7 @@ def _true_cues(
     world: World, placed: Sequence[Placed], question: DemoQuestion, rng: np.random.Generator
 ) -> tuple[CueSample, ...]:
     """The regions of a question as mode `oracle` shows them: of several phrases nobody says which one it is."""
-    phrases = _phrases(question)
+    phrases = phrases_of(question)
     names = question.name.split(" / ")
     name = phrases[0] if len(phrases) == 1 else "region"
     cues = [
@@ -168,7 +168,7 @@ def _scene(world: World, rng: np.random.Generator) -> list[Placed]:
     return placed
 
 
-def _phrases(question: DemoQuestion) -> list[str]:
+def phrases_of(question: DemoQuestion) -> list[str]:
     if question.kind == "presence":
         return [text for text in question.choices.values() if text != ABSENT]
     return question.name.split(" / ")
@@ -215,7 +215,7 @@ def _nudged(window: Sequence[int], rng: np.random.Generator) -> tuple[int, int, 
     return a, b, c, d
 
 
-def _shuffled(question: DemoQuestion, rng: np.random.Generator) -> tuple[str, dict[str, str], str]:
+def shuffled(question: DemoQuestion, rng: np.random.Generator) -> tuple[str, dict[str, str], str]:
     """The choices in another order, sometimes without the one that says it is absent."""
     texts = list(question.choices.values())
     if ABSENT in texts and question.answer_text != ABSENT and rng.random() < 0.2:
@@ -225,7 +225,7 @@ def _shuffled(question: DemoQuestion, rng: np.random.Generator) -> tuple[str, di
     return question.question, dict(zip("ABCDEFGH", texts, strict=False)), question.answer_text
 
 
-def _freely(question: DemoQuestion, rng: np.random.Generator) -> tuple[str, dict[str, str], str]:
+def freely(question: DemoQuestion, rng: np.random.Generator) -> tuple[str, dict[str, str], str]:
     """The same question to be answered in words."""
     answer = _NOT_SHOWN if question.answer_text == ABSENT else question.answer_text
     if question.kind == "presence":

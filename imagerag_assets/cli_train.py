@@ -1,0 +1,90 @@
+"""`imagerag train data`: training data from labelled scenes.
+
+What can be typed and how results look; the work is in `training.instruct_data`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imagerag_assets.cli_render import Document, facts_of, stacked
+from imagerag_assets.cli_run import Debug, Json, command_of, need_subcommand, plain, remember
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+train_app = typer.Typer(help="Teach a multimodal LLM to use its cues.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add `train data`."""
+    app.add_typer(train_app, name="train")
+    train_app.command("data")(data)
+
+
+@train_app.callback(invoke_without_command=True)
+def train(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+    """Teach a multimodal LLM to use its cues."""
+    remember(ctx, as_json, debug)
+    need_subcommand(ctx)
+
+
+def data(
+    ctx: typer.Context,
+    labels: Annotated[Path, typer.Argument(help="JSONL (scene, class, window) or GeoJSON (property class).")],
+    out: Annotated[Path, typer.Option(help="A new folder.")],
+    source: Annotated[
+        str | None, typer.Option(help="STAC source of the scenes; default: the scenes that were ingested.")
+    ] = None,
+    questions: Annotated[int, typer.Option(min=1, help="How many.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same folder.")] = 0,
+    missed: Annotated[float, typer.Option(min=0, max=1, help="Share of objects without a cue.")] = 0.1,
+    false_cues: Annotated[float, typer.Option(min=0, max=1, help="Share of phrases with a wrong cue.")] = 0.15,
+    free: Annotated[float, typer.Option(min=0, max=1, help="Share of questions without choices.")] = 0.25,
+    confirm: Annotated[float, typer.Option(min=0, max=1, help="Share of questions about one cue.")] = 0.2,
+    validation: Annotated[float, typer.Option(min=0.01, max=0.5, help="Share of scenes kept to validate on.")] = 0.1,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Make cue-instruction data from labelled scenes: overview, cues with boxes, question, answer."""
+    command = command_of(ctx, as_json, debug)
+    notes: tuple[str, ...] = ()
+    with command.progress("reading labels") as progress, command.platform() as platform:
+        from imagerag_assets.training.instruct_cues import Rates
+        from imagerag_assets.training.instruct_data import build_dataset
+        from imagerag_assets.training.labelled_scenes import installed_scenes, source_scenes
+        from imagerag_assets.training.labels import read_labels
+
+        given, settings = read_labels(labels), platform.settings
+        if source is None:
+            scenes = installed_scenes(platform, given, labels)
+        else:
+            scenes, notes = source_scenes(settings, source, given, labels)
+        about = build_dataset(
+            scenes,
+            given.plurals,
+            out,
+            questions=questions,
+            seed=seed,
+            rates=Rates(missed, false_cues, free, confirm, validation),
+            overview_px=settings.overview_px,
+            patch_px=settings.patch_px,
+            progress=progress,
+        )
+    command.finish({"data": str(out), **about, "notes": list(notes)}, made)
+
+
+def made(document: Document) -> RenderableType:
+    """What is in the folder."""
+    facts: dict[str, Any] = {
+        "examples": f"{document['train']:,} to train, {document['validation']:,} to validate",
+        "kinds": ", ".join(f"{count:,} {kind}" for kind, count in document["kinds"].items()),
+        "cues": f"{document['cues']['true']:,} true, {document['cues']['false']:,} false",
+        "scenes": f"{len(document['scenes']):,}",
+        "classes": ", ".join(document["classes"]),
+    }
+    notes = [f"[yellow]{plain(note)}[/]" for note in document["notes"]]
+    return stacked(facts_of(facts), *notes, f"[bold]{plain(document['data'])}[/]")

@@ -1,0 +1,134 @@
+"""A folder of cue-instruction examples: what one is, how it is stored, and the prompt it becomes.
+
+``train.jsonl`` and ``validation.jsonl`` hold an example a line, ``pictures/`` what they show, ``about.json`` the rest.
+Prompts are built when they are needed, by the code that answers questions, so that a model is trained on what it will
+be given.  How examples are made is in `instruct_data`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from imagerag_assets.answering.findings import findings
+from imagerag_assets.answering.types import CueView, Prompt
+from imagerag_assets.errors import InputError
+
+ABOUT, TRAIN, VALIDATION = "about.json", "train.jsonl", "validation.jsonl"
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class ExampleCue:
+    """A cue of an example."""
+
+    picture: str
+    """Path in the folder."""
+    box: Box
+    """(x0, y0, x1, y1) on the 0-1000 scale of the overview, y down."""
+    phrase: str
+    confidence: float
+    shows: bool
+    """Whether it shows what it is offered for; for people and figures, a model is not told."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A question with its evidence and its answer."""
+
+    id: str
+    scene: str
+    kind: str
+    overview: str | None
+    """Path in the folder."""
+    cues: tuple[ExampleCue, ...]
+    """Most confident first."""
+    phrases: tuple[str, ...]
+    """What was looked for; empty where nothing was."""
+    question: str
+    answer: str
+    """The letter of the right choice, or words."""
+    choices: dict[str, str] = field(default_factory=dict)
+
+    def prompt(self, folder: Path) -> Prompt:
+        """What a model is given.
+
+        Raises:
+            OSError: a picture cannot be read.
+        """
+        cues = tuple(CueView(_open(folder / c.picture), c.box, c.phrase, c.confidence) for c in self.cues)
+        overview = _open(folder / self.overview) if self.overview else None
+        return Prompt(self.question, self.choices, overview, cues, findings(self.phrases, cues, self.choices))
+
+    @classmethod
+    def from_dict(cls, row: dict[str, Any]) -> Example:
+        """Read a stored line.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not such a record.
+        """
+        cues = tuple(ExampleCue(**cue | {"box": _box(cue["box"])}) for cue in row["cues"])
+        made = cls(**row | {"cues": cues, "phrases": tuple(row["phrases"])})
+        if made.choices and made.answer not in made.choices:
+            raise ValueError(f"the answer {made.answer!r} is not among the choices")
+        return made
+
+
+def write_examples(file: Path, examples: Iterable[Example]) -> None:
+    """Write an example a line."""
+    with file.open("w", encoding="utf-8") as stream:
+        for example in examples:
+            stream.write(json.dumps(asdict(example), ensure_ascii=False) + "\n")
+
+
+def read_examples(folder: Path, name: str) -> list[Example]:
+    """The examples of one file of a folder.
+
+    Raises:
+        InputError: the file cannot be read, is empty, or a line of it is no example.
+    """
+    file = folder / name
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The training data cannot be read: {error}", fix="Make it with: imagerag train data LABELS --out DIR"
+        ) from None
+    examples = []
+    for number, line in enumerate(lines, 1):
+        try:
+            examples.append(Example.from_dict(json.loads(line)))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"Not a training example: {type(error).__name__}: {error}",
+                fix="Make the data again with: imagerag train data",
+                file=file,
+                line=number,
+            ) from None
+    if not examples:
+        raise InputError("There are no examples in the file", fix="Make more questions", file=file)
+    return examples
+
+
+def digest_of(folder: Path) -> str:
+    """16 hex digits that change with the examples, or with the scenes that their pictures are from."""
+    total = hashlib.sha256()
+    for name in (ABOUT, TRAIN, VALIDATION):
+        total.update((folder / name).read_bytes())
+    return total.hexdigest()[:16]
+
+
+def _open(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        return picture.convert("RGB")
+
+
+def _box(value: Any) -> Box:
+    x0, y0, x1, y1 = (int(v) for v in value)
+    return x0, y0, x1, y1

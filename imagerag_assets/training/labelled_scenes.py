@@ -1,0 +1,82 @@
+"""Scenes with labels, from an installation or straight from a STAC source, for whoever makes training data of them.
+
+What a labels file looks like is in `labels`; what is asked about the scenes is `instruct_data`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from imagerag_assets.errors import ImageRAGError
+from imagerag_assets.pipelines.embedding import open_reader
+from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.pipelines.scenes import describe, list_records, load_record
+from imagerag_assets.raster.reader import SceneReader
+from imagerag_assets.raster.types import Grid
+from imagerag_assets.settings import Settings
+from imagerag_assets.stac.source import find_scenes
+from imagerag_assets.stac.types import FailedItem
+from imagerag_assets.training.labels import Label, Labels, place_labels
+
+
+@dataclass(frozen=True)
+class LabelledScene:
+    """A scene whose objects are known."""
+
+    key: str
+    etag: str
+    grid: Grid
+    labels: tuple[Label, ...]
+    """At least one."""
+    open: Callable[[], SceneReader]
+
+
+def installed_scenes(platform: Platform, labels: Labels, file: Path) -> list[LabelledScene]:
+    """The scenes of an installation that labels lie in, by key.
+
+    Raises:
+        UnknownSceneError: a named scene was not ingested.
+        InputError: see :func:`place_labels`.
+        StoreError: the store cannot be read.
+    """
+    keys = set(labels.scenes) | (set(list_records(platform)) if labels.anywhere else set())
+    records = {key: load_record(platform, key) for key in sorted(keys)}
+    placed = place_labels(labels, {key: record.grid for key, record in records.items()}, file)
+    return [
+        LabelledScene(key, record.scene.etag, record.grid, placed[key], partial(open_reader, platform.settings, record))
+        for key, record in records.items()
+        if key in placed
+    ]
+
+
+def source_scenes(
+    settings: Settings, source: str, labels: Labels, file: Path
+) -> tuple[list[LabelledScene], tuple[str, ...]]:
+    """The scenes of a STAC source that labels lie in, by key, without an ingest; and a note for each item left out.
+
+    Raises:
+        SourceError: the source cannot be reached or understood.
+        UnknownSceneError: a named scene is not in it.
+        InputError: see :func:`place_labels`.
+    """
+    named = () if labels.anywhere else labels.scenes
+    found, grids, notes = {}, {}, []
+    for scene in find_scenes(source, settings, scenes=named):
+        try:
+            if isinstance(scene, FailedItem):
+                raise scene.error
+            with SceneReader(scene, settings) as reader:
+                grids[scene.scene_key] = reader.grid
+        except ImageRAGError as error:
+            notes.append(f"{scene.scene_key} was left out: {describe(error)}")
+            continue
+        found[scene.scene_key] = scene
+    placed = place_labels(labels, grids, file)
+    scenes = [
+        LabelledScene(key, found[key].etag, grids[key], placed[key], partial(SceneReader, found[key], settings))
+        for key in sorted(placed)
+    ]
+    return scenes, tuple(notes)
