@@ -5,7 +5,9 @@
 The scenes are ingested already; for the slow path a label knowledge base is built.  A line of a questions file has
 `scene`, `question`, and `roi`: the native windows (x0, y0, x1, y1) of what the question names, none where it is absent.
 Gathers what the retrieval would offer and whether it covers a true window; the fit is `retrieval/calibration.py`.
-Use other data than what results are reported on.
+Use other data than what results are reported on, and than what the encoder was trained on: it is surer of what it has
+seen.  Where all data went into the encoder, train a twin of it on a part, fit with the twin on the rest, and write the
+result for the encoder with --for.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imagerag_assets.encoders.registry import encoder_fingerprint
 from imagerag_assets.errors import ImageRAGError, InputError
 from imagerag_assets.evaluation.cases import compare_windows
 from imagerag_assets.retrieval.calibration import (
@@ -158,10 +161,11 @@ def calibrate(
     scale: float = DEFAULT_SCALE,
     precision: float | None = None,
     look: Look | None = None,
+    fingerprint: str | None = None,
 ) -> tuple[Calibration, list[str]]:
     """Fit the calibration of the active encoder and the collection's division; with it, lines for a person.
 
-    Without `look` nothing is fitted for the second look.
+    Without `look` nothing is fitted for the second look.  With `fingerprint` it is written for that encoder.
 
     Raises:
         InputError: too few hits or misses.
@@ -188,7 +192,7 @@ def calibrate(
     made = assemble(
         fitted,
         slow_fit,
-        fingerprint=deps.encoder.fingerprint,
+        fingerprint=fingerprint or deps.encoder.fingerprint,
         division=meta.division,
         data=data,
         scale=scale,
@@ -205,6 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--collection", default="patches", help="name or alias of the patch collection")
     parser.add_argument("--scale", type=float, default=DEFAULT_SCALE, help="inverse temperature of the margin")
     parser.add_argument("--precision", type=float, help="least precision wanted; default: best F1")
+    parser.add_argument("--for", dest="encoder", help="encoder it is written for; default: the one it is fitted with")
     parser.add_argument("--out", type=Path, help="file to write; default: the installation's object store")
     given = parser.parse_args(arguments)
     from imagerag_assets.pipelines.evidence import Viewer
@@ -221,6 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 scale=given.scale,
                 precision=given.precision,
                 look=viewer,
+                fingerprint=encoder_fingerprint(given.encoder, platform.settings) if given.encoder else None,
             )
             where = str(given.out) if given.out else save_calibration(platform.store, made)
         if given.out:
