@@ -8,8 +8,9 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from imagerag_assets.errors import SettingsError
@@ -76,11 +77,34 @@ class Settings(BaseSettings):
         216, ge=0, le=10_000, description="Patches encoded anew per question to check the best candidates; 0: none"
     )
     max_phrases: int = Field(5, ge=1, le=16, description="Phrases looked for at most")
-    mllm: str = Field("demo", description="Multimodal LLM: 'demo', a folder, or a hub id")
+    mllm: str = Field("demo", description="Multimodal LLM: 'demo', a folder, a hub id, or a server: http://HOST/v1")
     mllm_revision: str | None = Field(None, description="Pinned revision of a hub id")
+    mllm_name: str | None = Field(None, description="Model asked for at a server; default: the only one it lists")
+    mllm_family: Literal["auto", "internvl", "qwen", "generic"] = Field(
+        "auto", description="How the model writes boxes; auto: from its type, or from its name at a server"
+    )
+    mllm_choices: Literal["auto", "letters", "words"] = Field(
+        "auto", description="How the model names a choice; auto: as its folder says, otherwise by letter"
+    )
+    mllm_dtype: Literal["auto", "float32", "bfloat16", "float16", "4bit"] = Field(
+        "auto", description="Weights; auto: as stored (float32 on a CPU); 4bit: needs bitsandbytes and a CUDA device"
+    )
+    mllm_context: int | None = Field(None, ge=128, description="Most tokens of prompt and reply; default: the model's")
     mllm_max_new_tokens: int = Field(64, ge=1, le=4096, description="Longest generated answer")
+    mllm_timeout_s: float = Field(120.0, gt=0, le=3600, description="Longest wait for a server's reply, each try")
+    mllm_retries: int = Field(3, ge=0, le=10, description="Further tries at a server that is down, slow or overloaded")
+    chain_of_thought: bool = Field(False, description="The model reasons in words before it answers")
+    reasoning_max_tokens: int = Field(256, ge=16, le=8192, description="Longest chain of thought")
     confirm_cues: bool = Field(True, description="The model confirms each cue of a count, comparison or presence")
     overview_px: int = Field(1024, ge=64, le=8192, description="Longest side of the overview picture")
+
+    @field_validator("mllm")
+    @classmethod
+    def _no_key_in_address(cls, value: str) -> str:
+        """Answers record the model's address; a key or password in it would be kept with each of them."""
+        if is_server(value) and "@" in urlsplit(value).netloc:
+            raise ValueError("the address has a name or password in it; put the key into OPENAI_API_KEY")
+        return value
 
     @cached_property
     def store_url(self) -> str:
@@ -119,6 +143,11 @@ class Settings(BaseSettings):
             return self.active_encoder_file.read_text(encoding="utf-8").strip() or "demo"
         except FileNotFoundError:
             return "demo"
+
+
+def is_server(mllm: str) -> bool:
+    """Whether IMAGERAG_MLLM is the address of a server."""
+    return mllm.startswith(("http://", "https://"))
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -35,7 +35,8 @@ class Finding:
 class Prompt:
     """One question with its evidence.
 
-    overview: None when no scene is in scope; cues: best first; found: what was looked for, and where it is.
+    overview: None when no scene is in scope; cues: best first; found: what was looked for, and where it is;
+    think: the model reasons in words before it answers.
     """
 
     question: str
@@ -43,6 +44,7 @@ class Prompt:
     overview: Image.Image | None = None
     cues: tuple[CueView, ...] = ()
     found: tuple[Finding, ...] = ()
+    think: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,17 +52,21 @@ class Reply:
     """What the model said.
 
     text: the answer in words; choice: the letter, for a multiple-choice question; scores: probability of each letter;
-    confidence: of the choice, or the mean token probability of a generated text; cues_shown: how many cues fitted;
-    prompt: what the model was given, with a line that stands for each picture (`prompts.transcript`).
+    confidence: of the choice, or the mean token probability of a generated text, None where a server tells neither;
+    cues_shown: how many cues fitted; prompt: what the model was given, with a line that stands for each picture
+    (`prompts.transcript`); tokens: what the prompt's parts cost (`budget.Budget.to_dict`); reasoning: what the model
+    said before it answered.
     """
 
     text: str
     choice: str | None
     scores: Mapping[str, float]
-    confidence: float
+    confidence: float | None
     cues_shown: int
     prompt: str
     notes: tuple[str, ...] = ()
+    tokens: Mapping[str, object] = field(default_factory=dict)
+    reasoning: str | None = None
 
     @property
     def prompt_sha256(self) -> str:

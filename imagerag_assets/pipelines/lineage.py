@@ -27,14 +27,18 @@ from imagerag_assets.retrieval.types import Retrieval
 PAPER = "paper"
 """In place of a calibration's version: the paper's thresholds are part of the program."""
 _SCENES_IN_LINEAGE = 200
+MODEL_SETTINGS = ("mllm", "mllm_revision", "mllm_name", "mllm_family", "mllm_choices", "mllm_dtype")
+"""Settings that say which multimodal LLM answers and how it is talked to."""
 DECIDING_SETTINGS = (
     "top_k",
     "min_confidence",
     "max_phrases",
     "second_look",
-    "mllm",
-    "mllm_revision",
+    *MODEL_SETTINGS,
+    "mllm_context",
     "mllm_max_new_tokens",
+    "chain_of_thought",
+    "reasoning_max_tokens",
     "confirm_cues",
 )
 """Settings that the same question may be answered differently by; what the encoder and the scenes carry is not here."""

@@ -15,7 +15,7 @@ from imagerag_assets.errors import FingerprintError, ModelError, QuestionError
 from imagerag_assets.knowledge.types import read_current
 from imagerag_assets.pipelines.ask import draft
 from imagerag_assets.pipelines.evidence import Viewer
-from imagerag_assets.pipelines.lineage import DECIDING_SETTINGS, PAPER
+from imagerag_assets.pipelines.lineage import DECIDING_SETTINGS, MODEL_SETTINGS, PAPER
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.questions import Question
 from imagerag_assets.pipelines.scenes import find_record
@@ -26,7 +26,6 @@ from imagerag_assets.retrieval.calibration import Calibration, find_calibration,
 TOLERANCE = 1e-6
 """Confidences may differ by this much: sums in another order give other last digits."""
 Used = Literal["recorded", "present"]
-MODEL_SETTINGS = ("mllm", "mllm_revision")
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,8 @@ def make_prompt(
     known = looked_for or (question.mode == "oracle" and len(analysis.phrases) == 1)
     found = findings(analysis.phrases if known else (), shown, question.choices)
     overview = viewer.overview(scene) if scene else None
-    return Prompt(question.question, question.choices, overview, shown, found), notes
+    think = platform.settings.chain_of_thought
+    return Prompt(question.question, question.choices, overview, shown, found, think), notes
 
 
 def _views(

@@ -1,0 +1,41 @@
+"""What the settings say about the multimodal LLM: one hashable value, so that a model is loaded once for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imagerag_assets.settings import Settings
+
+
+@dataclass(frozen=True)
+class MllmOptions:
+    """How a model is loaded and talked to; each field is the setting of the same name (see `settings.py`)."""
+
+    revision: str | None = None
+    name: str | None = None
+    family: str = "auto"
+    choices: str = "auto"
+    dtype: str = "auto"
+    device: str = "auto"
+    context: int | None = None
+    max_new_tokens: int = 64
+    reasoning_max_tokens: int = 256
+    timeout_s: float = 120.0
+    retries: int = 3
+
+    @classmethod
+    def of(cls, settings: Settings) -> MllmOptions:
+        """The options that the settings name."""
+        return cls(
+            revision=settings.mllm_revision,
+            name=settings.mllm_name,
+            family=settings.mllm_family,
+            choices=settings.mllm_choices,
+            dtype=settings.mllm_dtype,
+            device=settings.device,
+            context=settings.mllm_context,
+            max_new_tokens=settings.mllm_max_new_tokens,
+            reasoning_max_tokens=settings.reasoning_max_tokens,
+            timeout_s=settings.mllm_timeout_s,
+            retries=settings.mllm_retries,
+        )

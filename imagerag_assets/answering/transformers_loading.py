@@ -1,0 +1,148 @@
+"""Loading a multimodal LLM with `transformers`: device, number format, and what is missing in a folder.
+
+How it is asked is in `transformers_backend.py`.
+"""
+
+from __future__ import annotations
+
+import imagerag_assets._torchvision_ops  # noqa: F401  isort: skip
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
+
+from imagerag_assets.answering.options import MllmOptions
+from imagerag_assets.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model with what belongs to it.  Typed loosely: the classes behind the auto classes share no useful type."""
+
+    config: Any
+    processor: Any
+    model: Any
+    device: torch.device
+    revision: str
+    """Of a hub id its commit, of a folder the digest of its weights."""
+    in_words: bool
+    """It names its choice in words, not by letter."""
+
+
+def load(model: str, options: MllmOptions) -> Loaded:
+    """Load a folder or a hub id.
+
+    Raises:
+        ModelError: nothing usable is there, it does not fit the device, or the device cannot do what is asked.
+    """
+    device = _device(options.device)
+    how = _number_format(options.dtype, device)
+    try:
+        config = AutoConfig.from_pretrained(model, revision=options.revision)
+        processor = AutoProcessor.from_pretrained(model, revision=options.revision)
+        _require_complete(processor, model)
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(model, revision=options.revision, **how)
+        if "quantization_config" not in how:
+            loaded = loaded.to(device)
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
+        raise ModelError(
+            f"the multimodal LLM cannot be loaded: {(str(error) or type(error).__name__).splitlines()[0]}",
+            fix="Set IMAGERAG_MLLM to a model folder with its processor, or to a hub id that can be reached",
+            model=model,
+        ) from error
+    except RuntimeError as error:
+        why = "does not fit the memory" if out_of_memory(error) else "cannot be loaded"
+        raise ModelError(
+            f"the multimodal LLM {why}: {str(error).splitlines()[0]}",
+            fix="Set IMAGERAG_MLLM_DTYPE=4bit, or use a smaller model or another IMAGERAG_DEVICE",
+            model=model,
+        ) from error
+    revision = options.revision or str(getattr(config, "_commit_hash", None) or _folder_revision(model))
+    in_words = options.choices == "words" or (options.choices == "auto" and _folder_notes(model) == "words")
+    return Loaded(config, processor, loaded.eval(), device, revision, in_words)
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device, or the machine, had not enough memory."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _require_complete(processor: Any, model: str) -> None:
+    """Raise ModelError when there is only a part of a processor, as `AutoProcessor` takes what it finds."""
+    missing = [
+        what
+        for what, there in (
+            ("image processor", getattr(processor, "image_processor", None)),
+            ("tokenizer", getattr(processor, "tokenizer", None)),
+            ("chat template", getattr(processor, "chat_template", None)),
+        )
+        if there is None
+    ]
+    if missing:
+        raise ModelError(
+            f"the multimodal LLM's processor has no {' and no '.join(missing)}",
+            fix="Complete the folder: processor_config.json or preprocessor_config.json, tokenizer, chat template",
+            model=model,
+        )
+
+
+def _number_format(dtype: str, device: torch.device) -> dict[str, Any]:
+    """Arguments of `from_pretrained`.
+
+    Raises:
+        ModelError: 4bit, without bitsandbytes or a CUDA device.
+    """
+    if dtype == "auto":
+        return {"dtype": torch.float32 if device.type == "cpu" else "auto"}
+    if dtype != "4bit":
+        return {"dtype": getattr(torch, dtype)}
+    if device.type != "cuda" or find_spec("bitsandbytes") is None:
+        lacking = "bitsandbytes" if device.type == "cuda" else "a CUDA device"
+        raise ModelError(
+            f"4-bit weights need {lacking}", fix="Install bitsandbytes and use a GPU, or set IMAGERAG_MLLM_DTYPE=auto"
+        )
+    four = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    return {"dtype": torch.bfloat16, "quantization_config": four, "device_map": {"": device}}
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise ModelError(
+            f"there is no device {name!r}", fix="Set IMAGERAG_DEVICE to auto, cpu, cuda or cuda:1"
+        ) from error
+
+
+def _folder_notes(model: str) -> str | None:
+    """How a model folder says that its model names a choice, in `imagerag.json`: ``{"choices": "words"}``."""
+    try:
+        notes = json.loads((Path(model) / "imagerag.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return notes.get("choices") if isinstance(notes, dict) else None
+
+
+def _folder_revision(model: str) -> str:
+    """The digest of a local folder's weights; `unknown` where there are none."""
+    weights = sorted(Path(model).glob("*.safetensors")) if Path(model).is_dir() else []
+    total = hashlib.sha256()
+    for path in weights:
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 22):
+                total.update(block)
+    return total.hexdigest()[:16] if weights else "unknown"
