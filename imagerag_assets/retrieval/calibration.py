@@ -51,6 +51,8 @@ class Calibration:
     """Weights after the second look of the fast path; None: those of `fast`."""
     second_minimum: float | None = None
     """Least confidence after the second look; None: `threshold`."""
+    coarsest_m: float | None = None
+    """Ground sampling distance, m, beyond which the encoder is not to be trusted; None: no limit is known."""
     background: int = BACKGROUND_VERSION
     version: str = "uncalibrated"
     """``uncalibrated``, or the first 16 digits of the content's sha256."""
@@ -177,14 +179,27 @@ class Fit:
     recall: float
 
 
-def fit(samples: Floats, hits: NDArray[np.bool_], *, precision: float | None = None) -> Fit:
+@dataclass(frozen=True)
+class Goal:
+    """What a threshold is chosen for; with neither: the best F1."""
+
+    precision: float | None = None
+    """Least share of right candidates among those that pass; of such thresholds the one with the best recall."""
+    false_cues: float | None = None
+    """Largest share of absent targets for which a candidate passes; the lowest such threshold."""
+
+
+def fit(
+    samples: Floats, hits: NDArray[np.bool_], *, goal: Goal | None = None, absent: NDArray[np.integer] | None = None
+) -> Fit:
     """Fit the logistic function and choose the threshold.
 
     Args:
         samples: (n, 2), from `scoring.features`.
         hits: bool, (n,), whether the candidate shows what was looked for.
-        precision: Least precision wanted on the samples; the threshold with the best recall that reaches it is taken.
-            Default, or where none reaches it: the threshold of the best F1.
+        goal: What the threshold is chosen for; one that no threshold reaches counts as none.
+        absent: int, (n,), for a goal of false cues: the number of the absent target that a candidate was found for, -1
+            for targets that are there.
 
     Raises:
         InputError: not both hits and misses among the samples, or values that are not finite.
@@ -201,7 +216,18 @@ def fit(samples: Floats, hits: NDArray[np.bool_], *, precision: float | None = N
     model = LogisticRegression(C=10.0, max_iter=1000).fit(values / spread, truth)
     margin, score = (float(weight) for weight in model.coef_[0] / spread)
     head = Head(margin=margin, score=score, bias=float(model.intercept_[0]))
-    return _with_threshold(head, head.confidence(values), truth, precision)
+    confidence = head.confidence(values)
+    wanted = goal or Goal()
+    if wanted.false_cues is not None and absent is not None and (absent >= 0).any():
+        tops = np.array([confidence[absent == number].max() for number in np.unique(absent[absent >= 0])])
+        # Just above the top of the first absent target that may no longer pass.
+        stops = np.sort(tops)[::-1][int(wanted.false_cues * len(tops)) :]
+        threshold = float(np.nextafter(stops[0], 1.0)) if len(stops) else 0.0
+        passing = confidence >= threshold
+        return Fit(
+            head, threshold, float(truth[passing].mean()) if passing.any() else 1.0, float(passing[truth].mean())
+        )
+    return _with_threshold(head, confidence, truth, wanted.precision)
 
 
 def _with_threshold(head: Head, confidence: Floats, truth: NDArray[np.bool_], precision: float | None) -> Fit:
@@ -225,6 +251,7 @@ def assemble(
     data: str,
     scale: float = DEFAULT_SCALE,
     second: Fit | None = None,
+    coarsest_m: float | None = None,
 ) -> Calibration:
     """A calibration of fitted heads, with its version; without a slow fit the generic slow head is kept."""
     draft = Calibration(
@@ -238,6 +265,7 @@ def assemble(
         data=data,
         second=second.head if second else None,
         second_minimum=second.threshold if second else None,
+        coarsest_m=coarsest_m,
         version="",
     )
     return replace(draft, version=hashlib.sha256(draft.to_json()).hexdigest()[:16])

@@ -6,7 +6,7 @@ Thresholds and the choice among cues are in `retrieve.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
@@ -27,6 +27,11 @@ CANDIDATES = 128
 """Nearest patches scored for a phrase.  A target is seen by up to nine overlapping patches of a level."""
 CANDIDATES_ALL = 512
 """The same where every occurrence matters."""
+
+_ALWAYS_SEARCHED = 2
+"""Finest levels of a scene that no limit of the ground sampling distance concerns."""
+_DEGREE_M = 111_320.0
+"""A degree of latitude in metres."""
 
 _FIELDS = ("patch_id", "scene_key", "level", "x0", "y0", "x1", "y1", "west", "south", "east", "north", "embedding")
 
@@ -61,17 +66,35 @@ class Found:
 
 
 def neighbours(
-    vectors: VectorStore, collection: str, queries: NDArray[np.float32], where: Filter, limit: int
+    vectors: VectorStore,
+    collection: str,
+    queries: NDArray[np.float32],
+    where: Filter,
+    limit: int,
+    *,
+    coarsest_m: float | None = None,
 ) -> list[Neighbours]:
-    """The patches nearest to each query vector, (n, dim)."""
+    """The patches nearest to each query vector, (n, dim).
+
+    With `coarsest_m` those of a larger ground sampling distance are left out, except a scene's two finest levels: these
+    are the best there is of it.
+    """
     found: list[Neighbours] = []
-    for hits in vectors.search(collection, queries, condition=where, limit=limit, fields=_FIELDS):
+    for near in vectors.search(collection, queries, condition=where, limit=limit, fields=_FIELDS):
+        hits = [hit for hit in near if coarsest_m is None or not _too_coarse(hit.fields, coarsest_m)]
         stored = [hit.fields["embedding"] for hit in hits]
         embeddings = np.stack(stored) if stored else np.zeros((0, queries.shape[1]), dtype=np.float32)
         # From the vectors and not Milvus's distance, which quantising indexes only approximate.
         scores = (embeddings @ queries[len(found)]).astype(np.float64)
         found.append(Neighbours(tuple(hit.fields for hit in hits), embeddings, scores))
     return found
+
+
+def _too_coarse(row: Mapping[str, Any], coarsest_m: float) -> bool:
+    if row["level"] < _ALWAYS_SEARCHED or row.get("south") is None:
+        return False
+    pixels = (row["y1"] - row["y0"]) / (1 << row["level"])
+    return bool((row["north"] - row["south"]) * _DEGREE_M / pixels > coarsest_m)
 
 
 def phrase_scorers(deps: Deps, phrases: Sequence[str], calibration: Calibration) -> dict[str, Scorer]:
@@ -134,7 +157,8 @@ def search_fast(
     encoded = perf_counter()
     queries = deps.encoder.encode_texts(phrases)  # cached since the scorers were made
     found: dict[str, list[Cue]] = {}
-    for phrase, near in zip(phrases, neighbours(deps.vectors, collection, queries, where, limit), strict=True):
+    all_near = neighbours(deps.vectors, collection, queries, where, limit, coarsest_m=calibration.coarsest_m)
+    for phrase, near in zip(phrases, all_near, strict=True):
         _, values = scorers[phrase].score(near.embeddings)
         found[phrase] = suppressed_cues(near, values, calibration.fast, phrase, "fast")
     return Found(found, 1000 * (encoded - start), 1000 * (perf_counter() - encoded), scorers=scorers)

@@ -1,8 +1,9 @@
 """A second look: the best candidates are read again, around and finer, scored on what is seen then, and merged.
 
-A patch grid cuts objects at its lines.  Here the surroundings of a candidate are cut at shifts of a quarter, so that
-the window moves onto the object; two windows that each saw a part of it become one, and what only looked like it at
-one place loses confidence.  Reading is the caller's (:class:`Look`); which candidates pass is decided in `retrieve.py`.
+A patch grid cuts objects at its lines.  Here the surroundings of a candidate are cut at shifts of a quarter, each crop
+in another orientation, so that the window moves onto the object; two windows that each saw a part of it become one,
+and what only looked like it at one place or in one orientation loses confidence.  Reading is the caller's
+(:class:`Look`); which candidates pass is decided in `retrieve.py`.
 """
 
 from __future__ import annotations
@@ -166,8 +167,16 @@ def _crops(look: Look, cue: Cue) -> tuple[list[Window], list[NDArray[np.uint8]]]
         for x, y in own:
             windows.append((x, y, x + size[0], y + size[1]))
             row, col = (y - top) >> level, (x - left) >> level
-            pictures.append(around[row : row + (size[1] >> level), col : col + (size[0] >> level)])
+            pictures.append(
+                _turned(around[row : row + (size[1] >> level), col : col + (size[0] >> level)], len(pictures))
+            )
     return windows, pictures
+
+
+def _turned(picture: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
+    """The picture in the number-th of its eight orientations: seen from above, nothing stands upright."""
+    turned = np.rot90(picture, number % 4)
+    return turned[:, ::-1] if number % 8 >= 4 else turned
 
 
 def _start(middle: float, size: int, scene: int, step: int) -> tuple[int]:

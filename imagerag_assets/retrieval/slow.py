@@ -255,7 +255,7 @@ def prototype_neighbours(
 ) -> tuple[Neighbours, NDArray[np.float64]]:
     """Patches near any of the prototypes, each once, with the features (n, 2) of the prototype it fits best."""
     queries = np.stack([prototype.vector for prototype in prototypes])
-    found = neighbours(deps.vectors, collection, queries, where, limit)
+    found = neighbours(deps.vectors, collection, queries, where, limit, coarsest_m=calibration.coarsest_m)
     values = [
         slow_features(near.embeddings, near.scores, prototype, against, calibration.scale)
         for prototype, near in zip(prototypes, found, strict=True)

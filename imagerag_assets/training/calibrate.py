@@ -31,6 +31,7 @@ from imagerag_assets.retrieval.calibration import (
     GENERIC,
     Calibration,
     Fit,
+    Goal,
     assemble,
     fit,
     save_calibration,
@@ -69,6 +70,8 @@ class Samples:
     """float64, (n, 2)."""
     hits: NDArray[np.bool_]
     """bool, (n,)."""
+    absent: NDArray[np.int64]
+    """int64, (n,): the number of the absent target that a candidate was found for, -1 for targets that are there."""
 
     @property
     def summary(self) -> str:
@@ -114,12 +117,15 @@ def fast_samples(
     """
     scorers = phrase_scorers(deps, list(dict.fromkeys(target.phrase for target in targets)), calibration)
     judged = []
-    for target in targets:
+    for number, target in enumerate(targets):
         query, scorer = deps.encoder.encode_texts([target.phrase]), scorers[target.phrase]
-        (near,) = neighbours(deps.vectors, collection, query, Filter().scene_in([target.scene]), CANDIDATES)
+        (near,) = neighbours(
+            deps.vectors, collection, query, Filter().scene_in([target.scene]), CANDIDATES,
+            coarsest_m=calibration.coarsest_m,
+        )  # fmt: skip
         _, values = scorer.score(near.embeddings)
         if look is None:
-            judged.append(_judge(near, values, calibration.fast, target))
+            judged.append(_judge(near, values, calibration.fast, target, number))
             continue
         cues = suppressed_cues(near, values, calibration.fast, target.phrase, "fast")[:CANDIDATES_JUDGED]
         cues = [cue for cue in cues if cue.confidence >= WORTH_A_LOOK]
@@ -127,7 +133,7 @@ def fast_samples(
         seen = [(each.features, each.cue.window) for each in look_again(deps, look, cues, scorer, budget=budget)[0]]
         features = np.array([value for value, _ in seen if value is not None]).reshape(-1, 2)
         windows = np.array([window for value, window in seen if value is not None], dtype=np.int64).reshape(-1, 4)
-        judged.append(Samples(features, covers(windows, target.windows)))
+        judged.append(_samples(features, windows, target, number))
     return _together(judged)
 
 
@@ -142,13 +148,13 @@ def slow_samples(deps: Deps, targets: Sequence[Target], *, collection: str, cali
     if knowledge is None:
         return None
     judged = []
-    for target in targets:
+    for number, target in enumerate(targets):
         (sentence,) = deps.sentences.encode([target.phrase])
         prototypes, against = phrase_prototypes(deps, knowledge, target.phrase, sentence)
         if prototypes:
             where = Filter().scene_in([target.scene])
             near, values = prototype_neighbours(deps, prototypes, against, where, collection, calibration, CANDIDATES)
-            judged.append(_judge(near, values, GENERIC.slow, target))
+            judged.append(_judge(near, values, GENERIC.slow, target, number))
     return _together(judged)
 
 
@@ -159,7 +165,8 @@ def calibrate(
     data: str,
     collection: str = "patches",
     scale: float = DEFAULT_SCALE,
-    precision: float | None = None,
+    goal: Goal | None = None,
+    coarsest_m: float | None = None,
     look: Look | None = None,
     fingerprint: str | None = None,
 ) -> tuple[Calibration, list[str]]:
@@ -172,22 +179,22 @@ def calibrate(
         FingerprintError: the collection is another encoder's.
     """
     meta = deps.vectors.verify(collection, deps.encoder.fingerprint)
-    start = replace(GENERIC, scale=scale)
+    start = replace(GENERIC, scale=scale, coarsest_m=coarsest_m)
     fast = fast_samples(deps, targets, collection=collection, calibration=start)
-    fitted = fit(fast.features, fast.hits, precision=precision)
+    fitted = fit(fast.features, fast.hits, goal=goal, absent=fast.absent)
     told = [f"fast: {fast.summary}; {_told(fitted)}"]
     second_fit: Fit | None = None
     if look is not None:
         start = replace(start, fast=fitted.head)
         second = fast_samples(deps, targets, collection=collection, calibration=start, look=look)
-        second_fit = fit(second.features, second.hits, precision=precision)
+        second_fit = fit(second.features, second.hits, goal=goal, absent=second.absent)
         told.append(f"second look: {second.summary}; {_told(second_fit)}")
     slow_fit: Fit | None = None
-    slow = slow_samples(deps, targets, collection=collection, calibration=GENERIC)
+    slow = slow_samples(deps, targets, collection=collection, calibration=replace(GENERIC, coarsest_m=coarsest_m))
     if slow is None or not slow.hits.any() or slow.hits.all():
         told.append("slow: not fitted (no knowledge base of labels, or no hits and misses); the generic weights stay")
     else:
-        slow_fit = fit(slow.features, slow.hits, precision=precision)
+        slow_fit = fit(slow.features, slow.hits, goal=goal, absent=slow.absent)
         told.append(f"slow: {slow.summary}; {_told(slow_fit)}")
     made = assemble(
         fitted,
@@ -197,6 +204,7 @@ def calibrate(
         data=data,
         scale=scale,
         second=second_fit,
+        coarsest_m=coarsest_m,
     )
     return made, told
 
@@ -208,7 +216,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", required=True, help="what the questions are, kept in the calibration")
     parser.add_argument("--collection", default="patches", help="name or alias of the patch collection")
     parser.add_argument("--scale", type=float, default=DEFAULT_SCALE, help="inverse temperature of the margin")
-    parser.add_argument("--precision", type=float, help="least precision wanted; default: best F1")
+    wanted = parser.add_mutually_exclusive_group()
+    wanted.add_argument("--precision", type=float, help="least precision wanted; default: best F1")
+    wanted.add_argument("--false-cues", type=float, help="largest share of absent targets that may bring a cue")
+    parser.add_argument("--coarsest", type=float, help="ground sampling distance, m, beyond which nothing is offered")
     parser.add_argument("--for", dest="encoder", help="encoder it is written for; default: the one it is fitted with")
     parser.add_argument("--out", type=Path, help="file to write; default: the installation's object store")
     given = parser.parse_args(arguments)
@@ -224,7 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 data=given.data,
                 collection=given.collection,
                 scale=given.scale,
-                precision=given.precision,
+                goal=Goal(given.precision, given.false_cues),
+                coarsest_m=given.coarsest,
                 look=viewer,
                 fingerprint=encoder_fingerprint(given.encoder, platform.settings) if given.encoder else None,
             )
@@ -238,17 +250,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _judge(near: Neighbours, values: NDArray[np.float64], head: Head, target: Target) -> Samples:
-    if not near.rows:
-        return Samples(np.zeros((0, 2)), np.zeros(0, dtype=bool))
+def _judge(near: Neighbours, values: NDArray[np.float64], head: Head, target: Target, number: int) -> Samples:
     keep = suppress(near.windows, head.logit(values), [row["scene_key"] for row in near.rows])[:CANDIDATES_JUDGED]
-    return Samples(values[keep], covers(near.windows[keep], target.windows))
+    return _samples(values[keep], near.windows[keep], target, number)
+
+
+def _samples(values: NDArray[np.float64], windows: NDArray[np.int64], target: Target, number: int) -> Samples:
+    whose = np.full(len(values), -1 if target.windows else number, dtype=np.int64)
+    return Samples(values.reshape(-1, 2), covers(windows.reshape(-1, 4), target.windows), whose)
 
 
 def _together(judged: Sequence[Samples]) -> Samples:
-    empty = Samples(np.zeros((0, 2)), np.zeros(0, dtype=bool))
-    parts = [empty, *judged]
-    return Samples(np.concatenate([part.features for part in parts]), np.concatenate([part.hits for part in parts]))
+    nothing = np.zeros((0, 2)), np.zeros(0, dtype=bool), np.zeros(0, dtype=np.int64)
+    parts = [nothing, *((part.features, part.hits, part.absent) for part in judged)]
+    features, hits, absent = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Samples(features, hits, absent)
 
 
 def _told(fitted: Fit) -> str:

@@ -14,6 +14,7 @@ from imagerag_assets.retrieval.calibration import (
     GENERIC,
     Calibration,
     Fit,
+    Goal,
     assemble,
     calibration_key,
     fit,
@@ -55,10 +56,22 @@ def test_fit_finds_the_telling_feature_and_a_good_threshold(fitted: Fit) -> None
 
 
 def test_a_wanted_precision_is_reached_at_the_cost_of_recall(fitted: Fit) -> None:
-    strict = fit(*samples(), precision=0.995)
+    strict = fit(*samples(), goal=Goal(precision=0.995))
     assert strict.precision >= 0.995
     assert strict.threshold > fitted.threshold
     assert strict.recall < fitted.recall
+
+
+def test_a_wanted_share_of_false_cues_is_kept_to_over_targets_and_not_candidates() -> None:
+    values, hits = samples()
+    # Ten candidates of each of 20 absent targets: what counts is the best of the ten.
+    absent = np.where(hits, -1, np.arange(800) // 10)
+    absent[absent >= 20] = -1
+    found = fit(values, hits, goal=Goal(false_cues=0.1), absent=absent)
+    confidence = found.head.confidence(values)
+    tops = [confidence[absent == number].max() for number in range(20)]
+    assert sum(top >= found.threshold for top in tops) == 2
+    assert found.recall == pytest.approx((confidence[hits] >= found.threshold).mean())
 
 
 @pytest.mark.parametrize("hits", [np.zeros(5, bool), np.ones(5, bool)])

@@ -1,0 +1,66 @@
+"""The fast path's neighbours: patches that are too coarse for the encoder are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from imagerag_assets.retrieval.fast import neighbours
+from imagerag_assets.stores.milvus_filter import EVERYTHING
+from imagerag_assets.stores.shard_columns import patch_table
+from tests.unit.retrieval.world import DIM, World, unit
+
+METRE = 1 / 111_320
+
+
+def add_levels(world: World, gsd_m: float | None, levels: int) -> None:
+    """A scene with one patch of 256 px at each level; `gsd_m` None: it has no place."""
+    sides = 256 * 2 ** np.arange(levels)
+    columns = {
+        "patch_id": [f"scene:pyramid:{level}:0:0" for level in range(levels)],
+        "scene_key": ["scene"] * levels,
+        "level": np.arange(levels, dtype=np.int8),
+        "row": np.zeros(levels, np.int32),
+        "col": np.zeros(levels, np.int32),
+        "x0": np.zeros(levels, np.int64),
+        "y0": np.zeros(levels, np.int64),
+        "x1": sides,
+        "y1": sides,
+        "valid_fraction": np.ones(levels, np.float32),
+        "modality": ["optical"] * levels,
+    }
+    if gsd_m is not None:
+        height = sides * gsd_m * METRE
+        columns |= {
+            "west": np.full(levels, 9.0),
+            "south": 48 - height,
+            "east": 9 + height,
+            "north": np.full(levels, 48.0),
+        }
+    name = world.vectors.ensure_patches(world.encoder.fingerprint, DIM)
+    world.vectors.upsert(
+        name, [patch_table(columns, np.stack([unit((0, 1.0), (level + 1, 0.1)) for level in range(levels)]))]
+    )
+    world.vectors.point_alias("patches", name)
+
+
+@pytest.mark.parametrize(
+    ("gsd_m", "coarsest_m", "left"),
+    [
+        (0.3, 1.3, [0, 1, 2]),  # 2.4 m and 4.8 m are coarser
+        (0.3, None, [0, 1, 2, 3, 4]),
+        (10.0, 1.3, [0, 1]),  # all are coarser: what is finest in the scene stays
+        (None, 1.3, [0, 1, 2, 3, 4]),  # nobody knows
+    ],
+)
+def test_patches_coarser_than_the_encoder_can_judge_are_left_out(
+    make_world: Callable[..., World], gsd_m: float | None, coarsest_m: float | None, left: list[int]
+) -> None:
+    world = make_world()
+    add_levels(world, gsd_m, 5)
+    query = unit((0, 1.0))[None]
+    (near,) = neighbours(world.vectors, "patches", query, EVERYTHING, 16, coarsest_m=coarsest_m)
+    assert sorted(row["level"] for row in near.rows) == left
+    assert len(near.embeddings) == len(near.scores) == len(left)
