@@ -58,7 +58,7 @@ def build_parts(
         where = family.box(cue.box)
         parts += [f"Cue {number}: ", cue.picture, f" at {where}: {safe(cue.phrase)}, confidence {cue.confidence:.1f}\n"]
     for finding in prompt.found:
-        places = f"{len(finding.places)} ({', '.join(finding.places)})" if finding.places else "none"
+        places = f"{len(finding.places)} at {', '.join(finding.places)}" if finding.places else "none"
         parts.append(f"Found: {safe(finding.phrase)}: {places}\n")
     parts.append(f"Question: {safe(prompt.question)}\n")
     for letter, text in prompt.choices.items():

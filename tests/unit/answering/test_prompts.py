@@ -24,7 +24,7 @@ def test_overview_cues_question_and_choices_stand_in_order() -> None:
     assert text_of(build_parts(prompt, FAMILIES["internvl"])) == (
         "Scene: #\n"
         "Cue 1: # at <box>[[10, 20, 110, 120]]</box>: storage tank, confidence 0.9\n"
-        "Found: storage tank: 1 (upper left)\nFound: ship: none\n"
+        "Found: storage tank: 1 at upper left\nFound: ship: none\n"
         "Question: How many?\nA. 1\nB. 2\nAnswer with the letter."
     )
 
