@@ -134,6 +134,7 @@ def ask(
     retrieval: Annotated[Retrieval, typer.Option(help="Ours, or the published algorithm.")] = Retrieval.DEFAULT,
     division: Annotated[PaperDivision | None, typer.Option(help="For --retrieval paper.")] = None,
     like: Annotated[str | None, typer.Option(help="Find what looks like this picture file or patch id.")] = None,
+    after: Annotated[str | None, typer.Option(help="Id of an answer that this question follows up.")] = None,
     no_answer: Annotated[bool, typer.Option("--no-answer", help="Only look for cues.")] = False,
     batch: Annotated[Path | None, typer.Option(help="JSONL file of questions.")] = None,
     out: Annotated[Path | None, typer.Option(help="JSONL file for the answers, one a line.")] = None,
@@ -143,8 +144,9 @@ def ask(
 ) -> None:
     """Ask a question, or a file of questions with --batch IN --out OUT."""
     command = command_of(ctx, as_json, debug)
-    if batch is not None and like is not None:
-        raise InputError("--like does not go with --batch", fix="Ask one question by example at a time")
+    for name, value in (("like", like), ("after", after)):
+        if batch is not None and value is not None:
+            raise InputError(f"--{name} does not go with --batch", fix="Ask such questions one at a time")
     cli_options.check_one_of(question if like is None else question or "", batch, out)
     options = cli_options.ask_options(
         scenes=scene or (),
@@ -166,7 +168,7 @@ def ask(
         if batch is not None and out is not None:
             done = runner.ask_batch(batch, out, **options)
         else:
-            done = runner.ask(Question(question=question or "", choices=choices, like=like, **options))
+            done = runner.ask(Question(question=question or "", choices=choices, like=like, after=after, **options))
     code = cli_run.SOME_FAILED if done.get("failed") else cli_run.DONE
     command.finish(done, render.answer if batch is None else render.batch, code=code)
 

@@ -37,6 +37,8 @@ def prov_document(record: Mapping[str, Any], items: Mapping[str, Mapping[str, An
     answer_id, lineage = record["answer_id"], record["lineage"]
     doc = _Document(str(lineage.get("version") or __version__))
     question = doc.entity("question", answer_id, text=record["question"])
+    if lineage.get("after"):  # a follow-up question
+        doc.link("wasDerivedFrom", question, doc.entity("answer", lineage["after"]))
     encoder = doc.entity("encoder", lineage["fingerprint"], name=lineage.get("encoder"))
     retrieval = doc.activity("retrieval", answer_id, uses=[question, encoder])
     answering = doc.activity("answering", answer_id, uses=[question], ended=record.get("asked_at"))

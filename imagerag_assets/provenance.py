@@ -119,6 +119,8 @@ def trace_tree(platform: HasStore, answer_id: str) -> dict[str, Any]:
     children += [
         _node("knowledge", name, {"version": version}) for name, version in (lineage.get("knowledge") or {}).items()
     ]
+    if lineage.get("after"):
+        children.append(_node("former answer", lineage["after"]))
     if model:
         children.append(_node("model", model["name"], {"revision": model["revision"]}))
     if lineage.get("prompt_sha256"):

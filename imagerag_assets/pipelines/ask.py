@@ -17,13 +17,16 @@ from typing import Any
 from PIL import Image
 
 from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError, QuestionError
+from imagerag_assets.pipelines.change import compare, is_comparison
+from imagerag_assets.pipelines.compared import Compared
 from imagerag_assets.pipelines.evidence import Viewer, cue_pictures, store_evidence
 from imagerag_assets.pipelines.examples import Example, load_example
+from imagerag_assets.pipelines.follow_up import about_the_same, former_of, in_scope_of
 from imagerag_assets.pipelines.lineage import lineage_of
-from imagerag_assets.pipelines.paper import retrieve_paper
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.questions import Mode, Question, parse_line
 from imagerag_assets.pipelines.reply import reply_to
+from imagerag_assets.pipelines.search import find_cues
 from imagerag_assets.pipelines.serving import Serving, find_serving
 from imagerag_assets.provenance import (
     answer_folder,
@@ -33,12 +36,9 @@ from imagerag_assets.provenance import (
     prompt_key,
     save_answer,
 )
-from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
 from imagerag_assets.retrieval.calibration import Calibration, load_calibration
-from imagerag_assets.retrieval.like import retrieve_like
 from imagerag_assets.retrieval.phrases import Analysis, analyse_question
-from imagerag_assets.retrieval.retrieve import retrieve
-from imagerag_assets.retrieval.types import Cue, Retrieval
+from imagerag_assets.retrieval.types import Cue
 
 __all__ = ["Answer", "Question", "ask", "ask_batch", "list_answers", "load_answer"]
 
@@ -76,7 +76,7 @@ def ask(platform: Platform, question: Question, *, viewer: Viewer | None = None)
     """Answer one question and store its record and evidence.
 
     Raises:
-        InputError: the question, a scene or the area cannot be used, or nothing is in scope.
+        InputError: the question, a scene, the answer it comes after or the area cannot be used, or nothing is in scope.
         FingerprintError: no encoder of the registry has the fingerprint of the collection in use.
         ModelError: the multimodal LLM failed.
         StoreError: a store failed.
@@ -115,6 +115,8 @@ def draft(
     """
     started, asked_at = time.perf_counter(), datetime.now(UTC)
     platform, collection = serving.platform, serving.collection
+    former = former_of(platform, question)
+    question = in_scope_of(question, former)
     _require_rows(platform, question, collection)
 
     before = time.perf_counter()
@@ -122,20 +124,29 @@ def draft(
     load_ms, before = _since(before), time.perf_counter()
     example = load_example(platform, question.like, collection) if question.like else None
     analysis = _analysis(platform, question, example)
+    analysis = about_the_same(analysis, former, platform.settings.max_phrases)
     phrases_ms = _since(before)
     target = serving.target
     used = calibration or load_calibration(platform.store, target.fingerprint, target.division.name)
-    if example is None:
-        found = _find(platform, question, analysis, viewer, collection, used)
+    compared: Compared | None = None
+    main: str | None
+    if is_comparison(question, analysis):
+        compared = compare(serving, question, analysis, viewer, used)
+        found, main = compared.found, compared.scenes[1]
+        pictures, notes = compared.pictures(viewer)
     else:
-        found = _find_like(platform, question, example, viewer, collection, used)
-    main = _main_scene(platform, question, found.cues, collection)
-    pictures, notes = cue_pictures(viewer, found.cues)
+        found = find_cues(serving, question, analysis, viewer, used, example)
+        main = _main_scene(platform, question, found.cues, collection)
+        pictures, notes = cue_pictures(viewer, found.cues)
 
     before = time.perf_counter()
-    reply = reply_to(platform, question, analysis, found.cues, main, viewer, pictures) if question.answer else None
+    told = compared.analysis if compared else analysis
+    reply = None
+    if question.answer:
+        reply = reply_to(platform, question, told, found.cues, main, viewer, pictures, compared)
     answer_ms = _since(before)
 
+    asked = replace(question, scenes=compared.scenes) if compared else question
     record: dict[str, Any] = {
         "id": question.id,
         "answer_id": new_answer_id(),
@@ -156,7 +167,7 @@ def draft(
             "load": load_ms,
             "total": _since(started),
         },
-        "lineage": lineage_of(serving, question, analysis.phrases, found, main, viewer, used),
+        "lineage": lineage_of(serving, asked, analysis.phrases, found, main, viewer, used),
         "choices": dict(question.choices),
         "scores": dict(reply.scores) if reply else {},
         "confidence": reply.confidence if reply else None,
@@ -166,6 +177,10 @@ def draft(
         "notes": [*found.notes, *notes, *(reply.notes if reply else ())],
         "asked_at": asked_at.isoformat(timespec="milliseconds"),
     }
+    if former:
+        record["after"] = record["lineage"]["after"] = question.after
+    if compared:
+        record["change"] = compared.to_dict()
     if example:
         record["lineage"]["example_sha256"] = example.digest
     if reply:
@@ -285,66 +300,6 @@ def _analysis(platform: Platform, question: Question, example: Example | None) -
         question.question, choices, max_phrases=platform.settings.max_phrases, sentences=platform.sentences
     )
     return analysis if example is None else replace(analysis, phrases=(example.label,))
-
-
-def _find_like(
-    platform: Platform,
-    question: Question,
-    example: Example,
-    viewer: Viewer,
-    collection: str,
-    calibration: Calibration,
-) -> Retrieval:
-    return retrieve_like(
-        platform,
-        example.embedding,
-        example.label,
-        question.scope,
-        collection=collection,
-        calibration=calibration,
-        top_k=question.top_k or platform.settings.top_k,
-        look=viewer,
-        leave_out=example.patch_id,
-    )
-
-
-def _find(
-    platform: Platform,
-    question: Question,
-    analysis: Analysis,
-    viewer: Viewer,
-    collection: str,
-    calibration: Calibration,
-) -> Retrieval:
-    if question.mode == "imagerag" and question.retrieval == "paper":
-        return retrieve_paper(platform, analysis, question, collection=collection)
-    if question.mode == "imagerag":
-        return retrieve(
-            platform, analysis, question.scope, path=question.path, top_k=question.top_k, collection=collection,
-            calibration=calibration, look=viewer,
-        )  # fmt: skip
-    cues: tuple[Cue, ...] = ()
-    if question.mode == "oracle" and question.roi:
-        scene = question.scenes[0]
-        grid = viewer.record(scene).grid
-        # Of several phrases nobody said which one the region shows.
-        phrase = analysis.phrases[0] if len(analysis.phrases) == 1 else "region"
-        cues = tuple(
-            Cue(
-                patch_id=f"{scene}:roi:0:{number}:0",
-                scene=scene,
-                window=window,
-                bbox=pixel_window_to_lonlat_bbox(grid, window),
-                level=0,
-                phrase=phrase,
-                score=1.0,
-                confidence=1.0,
-                rank=number,
-                path="none",
-            )
-            for number, window in enumerate(question.roi, 1)
-        )
-    return Retrieval(cues, "none", abstained=False, notes=(f"Mode {question.mode}: nothing was looked for",))
 
 
 def _main_scene(platform: Platform, question: Question, cues: tuple[Cue, ...], collection: str) -> str | None:

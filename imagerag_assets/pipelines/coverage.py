@@ -1,4 +1,5 @@
-"""Which scenes a question's area and time cover, and which of them show a place as it was last seen.
+"""Which scenes a question's area and time cover, which of them show a place as it was last seen, and which
+two show it first and last.
 
 Only geometry and dates of scene records; nothing is read or asked.
 """
@@ -6,12 +7,14 @@ Only geometry and dates of scene records; nothing is read or asked.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import combinations
 
 import numpy as np
 import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from imagerag_assets.errors import QuestionError
 from imagerag_assets.pipelines.questions import Question, interval
 from imagerag_assets.pipelines.scenes import SceneRecord
 from imagerag_assets.raster.geo import box_geometries, window_geometry
@@ -39,7 +42,7 @@ def covers(question: Question, record: SceneRecord) -> bool:
     if question.bbox is None:
         return True
     footprint = footprint_of(record)
-    return footprint is not None and bool(footprint.intersects(_area(question.bbox)))
+    return footprint is not None and bool(footprint.intersects(area_of(question.bbox)))
 
 
 def newest(records: Iterable[SceneRecord], bbox: tuple[float, float, float, float]) -> list[SceneRecord]:
@@ -51,7 +54,7 @@ def newest(records: Iterable[SceneRecord], bbox: tuple[float, float, float, floa
         records: Scenes; those without a place on the ground are left out.
         bbox: West, south, east, north in degrees; west > east across the antimeridian.
     """
-    area, hidden = _area(bbox), shapely.Polygon()
+    area, hidden = area_of(bbox), shapely.Polygon()
     kept: list[SceneRecord] = []
     for record in sorted(records, key=_age):
         footprint = footprint_of(record)
@@ -65,13 +68,36 @@ def newest(records: Iterable[SceneRecord], bbox: tuple[float, float, float, floa
     return kept
 
 
+def first_and_last(records: Iterable[SceneRecord]) -> tuple[SceneRecord, SceneRecord]:
+    """Of scenes that show the same place at different times the two that are furthest apart, the earlier one first.
+
+    Raises:
+        QuestionError: there are no two such scenes.
+    """
+    given = list(records)
+    fix = "Give two scenes of one place: --scene A --scene B, or --bbox W,S,E,N with --datetime START/END"
+    if len(given) < 2:
+        raise QuestionError(f"A change needs two scenes, and {len(given)} is in scope", fix=fix)
+    dated = sorted((record for record in given if record.scene.acquired_at), key=_age, reverse=True)
+    pairs = [pair for pair in combinations(dated, 2) if _age(pair[0])[0] > _age(pair[1])[0]]
+    if not pairs:
+        raise QuestionError("The scenes in scope were acquired at the same time, or nobody says when", fix=fix)
+    footprints = {record.scene.scene_key: footprint_of(record) for record in dated}
+    for before, after in sorted(pairs, key=lambda pair: _age(pair[1])[0] - _age(pair[0])[0]):
+        one, other = footprints[before.scene.scene_key], footprints[after.scene.scene_key]
+        if one is not None and other is not None and one.intersection(other).area > 0:
+            return before, after
+    raise QuestionError("No two scenes in scope show the same place at different times", fix=fix)
+
+
 def footprint_of(record: SceneRecord) -> BaseGeometry | None:
     """The outline of a scene's pixel grid in lon/lat; None where it has no place on the ground."""
     geometry = window_geometry(record.grid, record.grid.window)
     return None if geometry is None else shape(geometry)
 
 
-def _area(bbox: tuple[float, float, float, float]) -> BaseGeometry:
+def area_of(bbox: tuple[float, float, float, float]) -> BaseGeometry:
+    """The geometry of an area, west > east across the antimeridian."""
     area: BaseGeometry = box_geometries(np.array([bbox], np.float64))[0]
     return area if area.area else area.envelope  # a point or a line, which is not empty as a polygon of no width is
 

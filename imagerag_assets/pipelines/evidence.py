@@ -174,12 +174,27 @@ def cue_pictures(viewer: Viewer, cues: Sequence[Cue]) -> tuple[dict[int, Image.I
     """The cues' pictures by rank, and a note for each whose scene can no longer be read."""
     pictures, notes = {}, []
     for cue in cues:
-        try:
-            pictures[cue.rank] = viewer.patch(cue.scene, cue.window)
-        except (RasterError, StoreError) as error:
-            pictures[cue.rank] = viewer.patch_of_overview(cue.scene, cue.window)
-            notes.append(f"Cue {cue.rank} is shown as the overview has it: {error}")
+        pictures[cue.rank], note = picture_of(viewer, cue.scene, cue.window)
+        if note:
+            notes.append(f"Cue {cue.rank} is shown as the overview has it: {note}")
     return pictures, tuple(notes)
+
+
+def picture_of(viewer: Viewer, scene_key: str, window: Window) -> tuple[Image.Image, str | None]:
+    """A window of a scene; where that can no longer be read, of its overview, and why."""
+    try:
+        return viewer.patch(scene_key, window), None
+    except (RasterError, StoreError) as error:
+        return viewer.patch_of_overview(scene_key, window), str(error)
+
+
+def side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
+    """Two pictures in one, the left one scaled to the size of the right one, with a white line between them."""
+    gap = max(4, right.width // 64)
+    picture = Image.new("RGB", (2 * right.width + gap, right.height), "white")
+    picture.paste(left.resize(right.size, Image.Resampling.BICUBIC), (0, 0))
+    picture.paste(right, (right.width + gap, 0))
+    return picture
 
 
 def _jpeg(picture: Image.Image) -> bytes:

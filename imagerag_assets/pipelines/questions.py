@@ -51,6 +51,8 @@ class Question:
     roi: Sequence[Window] | None = None
     like: str | None = None
     """A picture file or a patch id: cues are what looks like it.  The question may be empty then."""
+    after: str | None = None
+    """Id of an answer that this question follows up: what it leaves open is taken from there."""
 
     def __post_init__(self) -> None:
         if self.like is not None:
@@ -103,6 +105,7 @@ class Question:
             "mode": self.mode,
             "roi": None if self.roi is None else [list(window) for window in self.roi],
             "like": self.like,
+            "after": self.after,
         }
 
     @classmethod

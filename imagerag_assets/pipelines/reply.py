@@ -5,7 +5,7 @@ Cues are found in `retrieval/`; prompts and models are in `answering/`; the reco
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,8 @@ from imagerag_assets.retrieval.types import Cue
 if TYPE_CHECKING:
     from PIL import Image
 
-    from imagerag_assets.answering import CueView, Mllm, Prompt, Reply
+    from imagerag_assets.answering import CueView, Finding, Mllm, Prompt, Reply
+    from imagerag_assets.pipelines.compared import Compared
 
 CONFIRMED_KINDS = ("count", "compare", "presence")
 """Kinds of question whose answer hangs on every cue, not just on the best."""
@@ -34,9 +35,10 @@ def reply_to(
     scene: str | None,
     viewer: Viewer,
     pictures: Mapping[int, Image.Image],
+    compared: Compared | None = None,
 ) -> Reply:
     """Ask the multimodal LLM; arguments and errors as :func:`make_prompt`."""
-    prompt, notes = make_prompt(platform, question, analysis, cues, scene, viewer, pictures)
+    prompt, notes = make_prompt(platform, question, analysis, cues, scene, viewer, pictures, compared)
     reply: Reply = platform.mllm.answer(prompt)
     return replace(reply, notes=(*notes, *reply.notes))
 
@@ -49,6 +51,7 @@ def make_prompt(
     scene: str | None,
     viewer: Viewer,
     pictures: Mapping[int, Image.Image],
+    compared: Compared | None = None,
 ) -> tuple[Prompt, tuple[str, ...]]:
     """What the multimodal LLM is asked, and notes.
 
@@ -58,6 +61,7 @@ def make_prompt(
     Args:
         scene: Whose overview is shown; cues of other scenes have no place in it and are left out.
         pictures: The cues' pictures by rank.
+        compared: Of two scenes, whose cues are told apart by their dates.
 
     Raises:
         ModelError: the model failed.
@@ -65,33 +69,36 @@ def make_prompt(
     from imagerag_assets.answering import Prompt
     from imagerag_assets.answering.findings import findings
 
-    views = _views(cues, scene, viewer, pictures)
+    scenes = compared.scenes if compared else (scene,)
+    views = _views(cues, scenes, viewer, pictures)
     notes: tuple[str, ...] = ()
     looked_for = question.mode == "imagerag"
     if looked_for and platform.settings.confirm_cues and analysis.kind in CONFIRMED_KINDS:
         views, notes = _confirmed(platform.mllm, views)
-    shown = tuple(views.values())
     # Without a search nobody can say that something is nowhere; of several phrases a region shows one.
     known = looked_for or (question.mode == "oracle" and len(analysis.phrases) == 1)
-    found = findings(analysis.phrases if known else (), shown, question.choices)
+    phrases = analysis.phrases if known else ()
+    found: list[Finding] = []
+    for when, ranks in (compared.groups() if compared else {"": frozenset(views)}).items():
+        own = [view for rank, view in views.items() if rank in ranks]
+        found += [replace(each, phrase=each.phrase + when) for each in findings(phrases, own, question.choices)]
+    captions = compared.captions() if compared else {}
+    shown = tuple(replace(view, phrase=captions.get(rank, view.phrase)) for rank, view in views.items())
     overview = viewer.overview(scene) if scene else None
     think = platform.settings.chain_of_thought
-    return Prompt(question.question, question.choices, overview, shown, found, think), notes
+    return Prompt(question.question, question.choices, overview, shown, tuple(found), think), notes
 
 
 def _views(
-    cues: Sequence[Cue], scene: str | None, viewer: Viewer, pictures: Mapping[int, Image.Image]
+    cues: Sequence[Cue], scenes: Collection[str | None], viewer: Viewer, pictures: Mapping[int, Image.Image]
 ) -> dict[int, CueView]:
-    """The cues as the model sees them, by rank, most confident first."""
+    """The cues of some scenes as the model sees them, by rank, most confident first."""
     from imagerag_assets.answering import CueView, box_of
 
-    if scene is None:
-        return {}
-    grid = viewer.record(scene).grid
     return {
-        cue.rank: CueView(pictures[cue.rank], box_of(cue.window, grid.width, grid.height), cue.phrase, cue.confidence)
+        cue.rank: CueView(pictures[cue.rank], box_of(cue.window, *viewer.size(cue.scene)), cue.phrase, cue.confidence)
         for cue in sorted(cues, key=lambda cue: -cue.confidence)
-        if cue.scene == scene and cue.rank in pictures
+        if cue.scene in scenes and cue.rank in pictures
     }
 
 

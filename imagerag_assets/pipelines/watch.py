@@ -30,7 +30,7 @@ from imagerag_assets.pipelines.watch_store import (
     save_answer,
     seen_scenes,
 )
-from imagerag_assets.retrieval.phrases import asks_for_count
+from imagerag_assets.retrieval.phrases import asks_for_change, asks_for_count
 
 Ask = Callable[[Question], dict[str, Any]]
 """Answers a question; returns the answer's record."""
@@ -101,7 +101,7 @@ def ask_watch(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
     """Ask a standing question now, put the answer into its series, and tell the webhook when it changed.
 
     A question about an area is asked of what shows each place as it was last seen: in older acquisitions, what has
-    gone since would still be found.
+    gone since would still be found.  What changed is asked of all of them.
 
     Raises:
         UnknownSceneError: it names a scene that was removed.
@@ -114,7 +114,7 @@ def ask_watch(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
     searchable = _Searchable(platform)
     fresh = _unseen(platform, watch, records, searchable)
     question = watch.question
-    if question.bbox is not None:
+    if question.bbox is not None and not asks_for_change(question.question):
         there = [record for record in records if covers(question, record) and searchable(record)]
         keys = tuple(record.scene.scene_key for record in newest(there, question.bbox))
         if 0 < len(keys) <= _MAX_SCENES:

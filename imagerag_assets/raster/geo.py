@@ -123,10 +123,7 @@ def geometry_window(grid: Grid, geometry: BaseGeometry) -> Window | None:
     """
     if grid.crs_wkt is None or geometry.is_empty:
         return None
-    lon, lat = get_coordinates(geometry).T
-    x, y = _to_lonlat(grid.crs_wkt).transform(lon, lat, direction=TransformDirection.INVERSE)
-    a, b, c, d, e, f = (~Affine(*grid.transform))[:6]
-    cols, rows = a * x + b * y + c, d * x + e * y + f
+    cols, rows = _pixels(grid, *get_coordinates(geometry).T)
     if not (np.isfinite(cols).all() and np.isfinite(rows).all()):
         return None
     # A corner on a pixel's edge comes back from the projection a little beside it.
@@ -135,6 +132,22 @@ def geometry_window(grid: Grid, geometry: BaseGeometry) -> Window | None:
         (math.ceil(v - _ROUNDING) for v in (cols.max(), rows.max())),
     )
     return (*low, *high)
+
+
+def same_place(grid: Grid, window: Window, other: Grid) -> Window | None:
+    """The window of another grid around the ground that a window shows; it may reach beyond the grid.
+
+    None where either grid has no place on the ground, or the other's CRS does not reach there.
+    """
+    if grid.crs_wkt is None or other.crs_wkt is None:
+        return None
+    lon, lat = _outlines(grid, np.asarray([window], np.float64))
+    cols, rows = _pixels(other, lon[0], lat[0])
+    if not (np.isfinite(cols).all() and np.isfinite(rows).all()):
+        return None
+    # Rounded to the nearest, so that one grid's own window comes back as it was.
+    x0, y0, x1, y1 = (round(float(value)) for value in (cols.min(), rows.min(), cols.max(), rows.max()))
+    return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
 
 
 def is_earth(crs_wkt: str) -> bool:
@@ -154,6 +167,15 @@ def _outlines(grid: Grid, pixels: NDArray[np.float64]) -> tuple[NDArray[np.float
     lon, lat = _to_lonlat(grid.crs_wkt or "").transform(a * col + b * row + c, d * col + e * row + f)
     with np.errstate(invalid="ignore"):
         return np.where(np.isfinite(lon), lon, np.nan), np.where(np.isfinite(lat), lat, np.nan)
+
+
+def _pixels(
+    grid: Grid, lon: NDArray[np.float64], lat: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Columns and rows of places; not finite where the grid's CRS does not reach."""
+    x, y = _to_lonlat(grid.crs_wkt or "").transform(lon, lat, direction=TransformDirection.INVERSE)
+    a, b, c, d, e, f = (~Affine(*grid.transform))[:6]
+    return a * x + b * y + c, d * x + e * y + f
 
 
 def _unwrapped(lon: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

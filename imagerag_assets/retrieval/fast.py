@@ -19,7 +19,7 @@ from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.scoring import Floats, Head, features
 from imagerag_assets.retrieval.second_look import Scorer
 from imagerag_assets.retrieval.suppress import suppress
-from imagerag_assets.retrieval.types import Cue, Deps, PathName
+from imagerag_assets.retrieval.types import Cue, Deps, Keep, PathName
 from imagerag_assets.stores.milvus import VectorStore
 from imagerag_assets.stores.milvus_filter import Filter
 
@@ -73,8 +73,9 @@ def neighbours(
     limit: int,
     *,
     coarsest_m: float | None = None,
+    keep: Keep | None = None,
 ) -> list[Neighbours]:
-    """The patches nearest to each query vector, (n, dim).
+    """The patches nearest to each query vector, (n, dim); of those that the filter lets through, those to keep.
 
     With `coarsest_m` those of a larger ground sampling distance are left out, except a scene's two finest levels: these
     are the best there is of it.
@@ -82,6 +83,7 @@ def neighbours(
     found: list[Neighbours] = []
     for near in vectors.search(collection, queries, condition=where, limit=limit, fields=_FIELDS):
         hits = [hit for hit in near if coarsest_m is None or not _too_coarse(hit.fields, coarsest_m)]
+        hits = [hit for hit in hits if keep is None or keep(hit.fields["scene_key"], _window(hit.fields))]
         stored = [hit.fields["embedding"] for hit in hits]
         embeddings = np.stack(stored) if stored else np.zeros((0, queries.shape[1]), dtype=np.float32)
         # From the vectors and not Milvus's distance, which quantising indexes only approximate.
@@ -135,6 +137,7 @@ def search_fast(
     collection: str,
     calibration: Calibration,
     limit: int = CANDIDATES,
+    keep: Keep | None = None,
 ) -> Found:
     """Look for each phrase among the patches that pass the filter.
 
@@ -145,6 +148,7 @@ def search_fast(
         collection: Name or alias of a patch collection of the active encoder.
         calibration: Of this encoder and the collection's division.
         limit: Neighbours scored for each phrase.
+        keep: Which of them count; default: all.
 
     Raises:
         StoreError: Milvus fails.
@@ -157,7 +161,7 @@ def search_fast(
     encoded = perf_counter()
     queries = deps.encoder.encode_texts(phrases)  # cached since the scorers were made
     found: dict[str, list[Cue]] = {}
-    all_near = neighbours(deps.vectors, collection, queries, where, limit, coarsest_m=calibration.coarsest_m)
+    all_near = neighbours(deps.vectors, collection, queries, where, limit, coarsest_m=calibration.coarsest_m, keep=keep)
     for phrase, near in zip(phrases, all_near, strict=True):
         _, values = scorers[phrase].score(near.embeddings)
         found[phrase] = suppressed_cues(near, values, calibration.fast, phrase, "fast")
@@ -176,7 +180,7 @@ def _cue(row: dict[str, Any], phrase: str, score: float, confidence: float, path
     return Cue(
         patch_id=row["patch_id"],
         scene=row["scene_key"],
-        window=(int(row["x0"]), int(row["y0"]), int(row["x1"]), int(row["y1"])),
+        window=_window(row),
         bbox=bbox,
         level=int(row["level"]),
         phrase=phrase,
@@ -185,3 +189,7 @@ def _cue(row: dict[str, Any], phrase: str, score: float, confidence: float, path
         rank=0,
         path=path,
     )
+
+
+def _window(row: dict[str, Any]) -> tuple[int, int, int, int]:
+    return int(row["x0"]), int(row["y0"]), int(row["x1"]), int(row["y1"])

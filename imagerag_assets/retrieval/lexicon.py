@@ -35,6 +35,7 @@ VERBS = _words(
     depicts depicted display displays displayed observe observed recognise recognised recognize recognized get got give
     gives think know want need use used make makes made point belong belongs touch touches face faces facing surround
     surrounds border borders bordering adjoin adjoins adjoining connect connects connecting cross crosses
+    change changes changed changing
     lead leads run runs hold holds sit sits stand stands cover covers covering spot spots notice noticed
     """
 )
@@ -61,6 +62,7 @@ META = _words(
     row rows group groups pair pairs piece pieces lot's bunch cluster clusters body bodies set sets line's
     present presence absence absent apparent detail details main overall general
     difference differences caption summary travel
+    date dates time times day days week weeks month months year years acquisition acquisitions earlier later previously
     """
 )
 """Words of questions about pictures, never what is looked for."""
@@ -79,7 +81,9 @@ GENERIC_MODIFIERS = _words(
 POSITION = _words(
     """
     upper lower left right top bottom northern southern eastern western north south east west northeast northwest
-    southeast southwest upper-left upper-right lower-left lower-right top-left top-right bottom-left bottom-right
+    southeast southwest northeastern northwestern southeastern southwestern north-east north-west south-east south-west
+    north-eastern north-western south-eastern south-western ne nw se sw
+    upper-left upper-right lower-left lower-right top-left top-right bottom-left bottom-right
     central leftmost rightmost topmost bottommost uppermost lowermost nearest farthest closest left-hand right-hand
     """
 )

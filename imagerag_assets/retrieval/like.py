@@ -15,7 +15,7 @@ from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.fast import CANDIDATES, ranked, suppressed_cues
 from imagerag_assets.retrieval.second_look import Look, affordable, passing
 from imagerag_assets.retrieval.slow import make_prototype, prototype_neighbours, prototype_scorer
-from imagerag_assets.retrieval.types import Deps, Retrieval
+from imagerag_assets.retrieval.types import Deps, Keep, Retrieval
 from imagerag_assets.stores.milvus_filter import Filter
 
 
@@ -30,6 +30,7 @@ def retrieve_like(
     top_k: int,
     look: Look | None = None,
     leave_out: str | None = None,
+    keep: Keep | None = None,
 ) -> Retrieval:
     """Find the patches most like an example.
 
@@ -43,6 +44,7 @@ def retrieve_like(
         top_k: Cues at most.
         look: Pixels for a second look at the best candidates; None: there is none.
         leave_out: A patch that is no answer, for it is the example.
+        keep: Which patches are looked at, of those that the filter lets through.
 
     Raises:
         FingerprintError: the collection is another encoder's.
@@ -52,7 +54,7 @@ def retrieve_like(
     start = perf_counter()
     deps.vectors.verify(collection, deps.encoder.fingerprint)
     prototypes, nothing = [make_prototype((label,), example[None])], np.zeros((0, len(example)), dtype=np.float32)
-    near, values = prototype_neighbours(deps, prototypes, nothing, where, collection, calibration, CANDIDATES)
+    near, values = prototype_neighbours(deps, prototypes, nothing, where, collection, calibration, CANDIDATES, keep)
     cues = suppressed_cues(near, values, calibration.slow, label, "fast")
     searched = perf_counter()
     budget, minimum = deps.settings.second_look, deps.settings.min_confidence
@@ -64,6 +66,7 @@ def retrieve_like(
         calibration.slow_threshold if minimum is None else minimum,
         budget=budget,
     )
+    good = [cue for cue in good if keep is None or keep(cue.scene, cue.window)]  # a second look moves windows
     passed = ranked(good[:top_k])
     return Retrieval(
         cues=passed,

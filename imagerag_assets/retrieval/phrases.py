@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Literal
 
 from imagerag_assets.errors import QuestionError
 from imagerag_assets.retrieval import lexicon
+from imagerag_assets.retrieval.places import Part, parts_of
 
 if TYPE_CHECKING:
     from imagerag_assets.encoders.sentence import SentenceEncoder
 
-Kind = Literal["position", "count", "presence", "colour", "compare", "describe", "other"]
+Kind = Literal["position", "count", "presence", "colour", "compare", "change", "describe", "other"]
 
 MAX_CHARACTERS = 2000
 """Of a longer question only this much is analysed: no real question is longer, and the work stays bounded."""
@@ -29,6 +30,9 @@ _MMR_DIVERSITY = 0.7
 
 _TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]|_", re.UNICODE)
 _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("change", re.compile(
+        r"\bchang(e|es|ed|ing)\b|\b(between|on|at|of) (the|these|both) (two |both )?(dates|times|years|acquisitions)\b"
+        r"|\bthan (it was |there were |they were )?(before|earlier|previously)\b|\bbefore and after\b")),
     ("count", re.compile(r"\b(how many|number of|count (of|the|all)|total of)\b|^\s*count\b")),
     ("colour", re.compile(r"\bcolou?rs?\b")),
     ("position", re.compile(
@@ -65,6 +69,8 @@ class Analysis:
     """Whether every occurrence matters, not just the best ones."""
     notes: tuple[str, ...] = ()
     """What a person should know about the analysis, one line each."""
+    part: Part | None = None
+    """The part of the scene that it is about; None: all of it."""
 
 
 def analyse_question(
@@ -104,12 +110,22 @@ def analyse_question(
     if len(phrases) > max_phrases:
         notes.append(f"{len(phrases)} phrases were found; the {max_phrases} most telling are used")
         phrases = _most_telling(text, phrases, max_phrases, sentences)
-    return Analysis(cleaned, tuple(phrases), kind, kind == "count" or bool(_WANTS_ALL.search(lowered)), tuple(notes))
+    parts = () if kind == "position" else parts_of(lowered)  # "where" may ask for a part, and then names none
+    if len(parts) > 1:
+        names = ", ".join(part.name for part in parts)
+        notes.append(f"Several parts of the scene are named ({names}): all of it is looked at")
+    wants_all = kind == "count" or bool(_WANTS_ALL.search(lowered))
+    return Analysis(cleaned, tuple(phrases), kind, wants_all, tuple(notes), parts[0] if len(parts) == 1 else None)
 
 
 def asks_for_count(question: str) -> bool:
     """Whether a number is asked for."""
     return _kind(clean(question).lower(), {}) == "count"
+
+
+def asks_for_change(question: str) -> bool:
+    """Whether two dates are to be compared."""
+    return _kind(clean(question).lower(), {}) == "change"
 
 
 def clean(text: str) -> str:

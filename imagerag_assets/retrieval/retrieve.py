@@ -16,7 +16,7 @@ from imagerag_assets.retrieval.fast import CANDIDATES, CANDIDATES_ALL, Found, ra
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.second_look import Look, Scorer, affordable, passing
 from imagerag_assets.retrieval.slow import Reducer, open_knowledge, search_slow
-from imagerag_assets.retrieval.types import Cue, Deps, PathChoice, PathName, Retrieval
+from imagerag_assets.retrieval.types import Cue, Deps, Keep, PathChoice, PathName, Retrieval
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 
 MAX_CUES_ALL = 24
@@ -62,6 +62,7 @@ def retrieve(
     calibration: Calibration | None = None,
     reducer: Reducer = "mean",
     look: Look | None = None,
+    keep: Keep | None = None,
 ) -> Retrieval:
     """Find the cues of a question.
 
@@ -78,6 +79,7 @@ def retrieve(
         calibration: Default: that of the encoder and the collection's division (`calibration.load_calibration`).
         reducer: How the slow path makes prototypes.
         look: Pixels for the second look at the best candidates; None: as IMAGERAG_SECOND_LOOK=0, there is none.
+        keep: Which patches, and then cues, count, of those that `where` lets through; default: all.
 
     Raises:
         FingerprintError: the collection or the calibration belongs to another encoder; with ``slow`` also the
@@ -98,15 +100,21 @@ def retrieve(
     seen_again = affordable(look, budget)
 
     def passes(cues: Sequence[Cue], scorer: Scorer, threshold: float) -> tuple[list[Cue], tuple[str, ...]]:
-        return passing(deps, seen_again, cues, scorer, threshold, budget=budget)
+        good, notes = passing(deps, seen_again, cues, scorer, threshold, budget=budget)
+        return [cue for cue in good if keep is None or keep(cue.scene, cue.window)], notes  # windows have moved
 
     if path in ("auto", "fast"):
-        found = search_fast(deps, analysis.phrases, where, collection=collection, calibration=used, limit=limit)
+        found = search_fast(
+            deps, analysis.phrases, where, collection=collection, calibration=used, limit=limit, keep=keep
+        )
         threshold = used.threshold if seen_again is None else used.second_threshold
         search.add(found, threshold if minimum is None else minimum, "fast", passes)
     if path in ("auto", "slow"):
         threshold = used.slow_threshold if minimum is None else minimum
-        _slow(deps, analysis, where, search, used, threshold, collection, reducer, limit, passes, strict=path == "slow")
+        strict = path == "slow"
+        _slow(
+            deps, analysis, where, search, used, threshold, collection, reducer, limit, passes, keep, strict=strict,
+        )  # fmt: skip
     wanted = deps.settings.top_k if top_k is None else top_k
     cues = select(search.passed, analysis.phrases, MAX_CUES_ALL if analysis.wants_all else wanted, analysis.wants_all)
     missing = [phrase for phrase in analysis.phrases if phrase not in search.passed]
@@ -132,6 +140,7 @@ def _slow(
     reducer: Reducer,
     limit: int,
     passes: Passing,
+    keep: Keep | None,
     *,
     strict: bool,
 ) -> None:
@@ -152,7 +161,7 @@ def _slow(
             continue
         found = search_slow(
             deps, missing, where, knowledge=knowledge, collection=collection, calibration=calibration,
-            reducer=reducer, limit=limit,
+            reducer=reducer, limit=limit, keep=keep,
         )  # fmt: skip
         search.add(found, threshold, "slow-labels" if name == "labels" else "slow-captions", passes)
 

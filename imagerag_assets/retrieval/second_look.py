@@ -132,7 +132,7 @@ def look_again(
             continue
         budget -= len(windows)
         groups.append((cue, windows, pictures))
-    vectors = _encode(deps, [picture for _, _, pictures in groups for picture in pictures])
+    vectors = encode_pictures(deps, [picture for _, _, pictures in groups for picture in pictures])
     start = 0
     for cue, windows, _ in groups:
         found.append(_pooled(look, cue, windows, vectors[start : start + len(windows)], scorer))
@@ -185,7 +185,7 @@ def _start(middle: float, size: int, scene: int, step: int) -> tuple[int]:
     return (max(0, min(start, (scene - size) // step * step)),)
 
 
-def _encode(deps: Deps, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+def encode_pictures(deps: Deps, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
     """Embeddings, float32 (n, dim), in the order given; pictures of one size together."""
     seen = np.zeros((len(pictures), deps.encoder.dim), dtype=np.float32)
     shapes: dict[tuple[int, ...], list[int]] = {}

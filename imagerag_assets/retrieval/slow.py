@@ -20,7 +20,7 @@ from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.fast import CANDIDATES, Found, Neighbours, neighbours, suppressed_cues
 from imagerag_assets.retrieval.scoring import Floats, features
 from imagerag_assets.retrieval.second_look import Scorer
-from imagerag_assets.retrieval.types import Cue, Deps, PathName
+from imagerag_assets.retrieval.types import Cue, Deps, Keep, PathName
 from imagerag_assets.stores.milvus import Hit
 from imagerag_assets.stores.milvus_filter import Filter
 
@@ -103,6 +103,7 @@ def search_slow(
     calibration: Calibration,
     reducer: Reducer = "mean",
     limit: int = CANDIDATES,
+    keep: Keep | None = None,
 ) -> Found:
     """Look for each phrase through a knowledge base.
 
@@ -116,6 +117,7 @@ def search_slow(
         reducer: How exemplars become a prototype: their mean, the mean of the largest DBSCAN cluster, or of the three
             that the phrase's text embedding is most similar to.
         limit: Neighbours scored for each prototype.
+        keep: Which of them count; default: all.
 
     Raises:
         StoreError: Milvus fails.
@@ -131,7 +133,7 @@ def search_slow(
         if not prototypes:
             notes.append(f"No {knowledge.kind.removeprefix('knowledge_')} of the knowledge base match {phrase!r}")
             continue
-        near, values = prototype_neighbours(deps, prototypes, against, where, collection, calibration, limit)
+        near, values = prototype_neighbours(deps, prototypes, against, where, collection, calibration, limit, keep)
         scorers[phrase] = prototype_scorer(prototypes, against, calibration)
         cues[phrase] = suppressed_cues(near, values, calibration.slow, phrase, _KINDS[knowledge.kind].path)
     return Found(cues, 1000 * (encoded - start), 1000 * (perf_counter() - encoded), tuple(notes), scorers)
@@ -252,10 +254,11 @@ def prototype_neighbours(
     collection: str,
     calibration: Calibration,
     limit: int,
+    keep: Keep | None = None,
 ) -> tuple[Neighbours, NDArray[np.float64]]:
     """Patches near any of the prototypes, each once, with the features (n, 2) of the prototype it fits best."""
     queries = np.stack([prototype.vector for prototype in prototypes])
-    found = neighbours(deps.vectors, collection, queries, where, limit, coarsest_m=calibration.coarsest_m)
+    found = neighbours(deps.vectors, collection, queries, where, limit, coarsest_m=calibration.coarsest_m, keep=keep)
     values = [
         slow_features(near.embeddings, near.scores, prototype, against, calibration.scale)
         for prototype, near in zip(prototypes, found, strict=True)

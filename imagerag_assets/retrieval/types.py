@@ -5,6 +5,7 @@ No logic beyond turning a cue into the contract's JSON.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from imagerag_assets.stores.milvus import VectorStore
     from imagerag_assets.stores.objects import ObjectStore
 
-PathName = Literal["fast", "slow-labels", "slow-captions", "none"]
+PathName = Literal["fast", "slow-labels", "slow-captions", "change", "none"]
 PathChoice = Literal["auto", "fast", "slow", "none"]
+
+Keep = Callable[[str, tuple[int, int, int, int]], bool]
+"""Whether a patch, by its scene key and native window, is looked at; for what a filter of Milvus cannot say."""
 
 
 class Deps(Protocol):
@@ -47,7 +51,8 @@ class Cue:
     level: int
     phrase: str
     score: float
-    """Cosine of the patch with the phrase (fast path) or with the exemplar prototype (slow path)."""
+    """Cosine of the patch with the phrase (fast path) or with the exemplar prototype (slow path); of a change, 1 - the
+    cosine of the place then and now."""
     confidence: float
     """0 to 1, independent of how many patches there are (`scoring.py`)."""
     rank: int

@@ -99,6 +99,15 @@ class Filter:
             across = f"(east >= {w} and west <= 180.0) or (west <= {e} and east >= -180.0)"
         return self._and(across)._and(f"south <= {n} and north >= {s}")
 
+    def window_intersects(self, x0: int, y0: int, x1: int, y1: int) -> Self:
+        """Patches whose window meets a half-open one, in native pixels of their scene."""
+        left, top, right, bottom = (literal(int(value)) for value in (x0, y0, x1, y1))
+        return self._and(f"x0 < {right} and x1 > {left} and y0 < {bottom} and y1 > {top}")
+
+    def any_of(self, filters: Iterable[Filter]) -> Self:
+        """Rows that match at least one of some filters, each of which says something."""
+        return self._and(" or ".join(f"({each.expression})" for each in filters))
+
     def acquired_between(self, start: int | None, end: int | None) -> Self:
         """Patches acquired in a closed interval of epoch milliseconds; None is open.  Undated ones never match.
 

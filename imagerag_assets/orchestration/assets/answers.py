@@ -49,6 +49,7 @@ class AskConfig(AskOptions):
     id: str | None = Field(default=None, description="An id of your own, kept in the record")
     roi: list[list[int]] = Field(default=[], description="Boxes x0, y0, x1, y1 in native pixels, for mode oracle only")
     like: str | None = Field(default=None, description="Find what looks like this picture file or patch id")
+    after: str | None = Field(default=None, description="Id of an answer that this question follows up")
 
     @classmethod
     def from_question(cls, question: "Question") -> Self:
@@ -68,6 +69,7 @@ class AskConfig(AskOptions):
             id=question.id,
             roi=[list(box) for box in question.roi or ()],
             like=question.like,
+            after=question.after,
         )
 
     def to_question(self) -> "Question":
@@ -84,6 +86,7 @@ class AskConfig(AskOptions):
             roi=[tuple(box) for box in self.roi] or None,  # type: ignore[misc]
             id=self.id,
             like=self.like,
+            after=self.after,
             **ask_options(self),
         )
 

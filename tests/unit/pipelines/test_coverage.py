@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from pyproj import CRS
 
-from imagerag_assets.pipelines.coverage import covers, footprint_of, newest
+from imagerag_assets.errors import QuestionError
+from imagerag_assets.pipelines.coverage import covers, first_and_last, footprint_of, newest
 from imagerag_assets.pipelines.questions import Question
 from imagerag_assets.pipelines.scenes import SceneRecord
 from imagerag_assets.raster.types import IDENTITY, Grid, RenderSpec
@@ -80,3 +81,26 @@ def test_the_area_may_be_a_point_or_cross_the_antimeridian() -> None:
     assert keys(newest([old, new], (10.5, 0.5, 10.5, 0.5))) == ["new"]
     far = record("far", 179, 180, 2)
     assert keys(newest([far, record("near", -180, -179, 1)], (179.5, 0, -179.5, 1))) == ["far", "near"]
+
+
+def test_first_and_last_are_the_furthest_apart_of_one_place() -> None:
+    scenes = [record("b", 10, 11, 5), record("c", 10, 11, 9), record("a", 10, 11, 2), record("far", 50, 51, 1)]
+    assert keys(list(first_and_last(scenes))) == ["a", "c"]
+    assert keys(list(first_and_last([*scenes, record("undated", 10, 11, None)]))) == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("scenes", "says"),
+    [
+        ([], "0 is in scope"),
+        ([record("a", 10, 11)], "1 is in scope"),
+        ([record("a", 10, 11), record("b", 10, 11)], "at the same time"),
+        ([record("a", 10, 11, None), record("b", 10, 11, 3)], "nobody says when"),
+        ([record("a", 10, 11, 1), record("b", 11, 12, 3)], "No two scenes"),  # they only touch
+        ([record("a", 10, 11, 1), record("b", 10, 11, 3, placed=False)], "No two scenes"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_no_pair_of_one_place(scenes: list[SceneRecord], says: str) -> None:
+    with pytest.raises(QuestionError, match=says):
+        first_and_last(scenes)

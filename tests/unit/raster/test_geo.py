@@ -16,6 +16,7 @@ from imagerag_assets.raster.geo import (
     is_earth,
     lonlat_boxes,
     pixel_window_to_lonlat_bbox,
+    same_place,
     window_feature,
     window_geometry,
 )
@@ -102,3 +103,21 @@ def test_features_are_valid_geojson() -> None:
     feature = window_feature(grid, (0, 0, 100, 100), {})
     assert shape(feature["geometry"]).is_valid
     assert shape(feature["geometry"]).bounds == pytest.approx(feature["bbox"])
+
+
+def test_the_same_place_in_another_grid() -> None:
+    coarse = grid_of("EPSG:32633", (10, 0, 500_000, 0, -10, 5_300_000), 100, 100)
+    fine = grid_of("EPSG:32633", (5, 0, 500_200, 0, -5, 5_299_900), 100, 100)
+    assert same_place(coarse, (30, 20, 40, 40), fine) == (20, 20, 40, 60)
+    assert same_place(fine, (20, 20, 40, 60), coarse) == (30, 20, 40, 40)
+    assert same_place(coarse, (-5, 90, 300, 120), coarse) == (-5, 90, 300, 120)
+    turned = grid_of("EPSG:32633", (-10, 0, 501_000, 0, 10, 5_299_000), 100, 100)
+    assert same_place(coarse, (0, 0, 10, 20), turned) == (90, 80, 100, 100)
+    degrees = grid_of("EPSG:4326", (0.0001, 0, 14.99, 0, -0.0001, 47.86), 1000, 1000)
+    there = same_place(coarse, (30, 20, 40, 40), degrees)
+    assert there is not None
+    assert pixel_window_to_lonlat_bbox(degrees, there) == pytest.approx(
+        pixel_window_to_lonlat_bbox(coarse, (30, 20, 40, 40)), abs=0.0002
+    )
+    assert same_place(coarse, (0, 0, 9, 9), grid_of(None, (1, 0, 0, 0, 1, 0))) is None
+    assert same_place(grid_of(None, (1, 0, 0, 0, 1, 0)), (0, 0, 9, 9), coarse) is None

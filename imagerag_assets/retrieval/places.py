@@ -1,0 +1,114 @@
+"""Which part of a scene a question is about: "the harbour in the north-east", "how many in the upper left?".
+
+Words to a part of the unit square, nothing else: phrases are `phrases`' part, pixels and degrees the caller's.  Read
+from questions only; a choice that names a part is an answer.  Parts are cut as `answering.findings.place` names them:
+halves and quarters, or thirds where a middle or an edge is meant.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from imagerag_assets.retrieval import lexicon
+
+_THIRD = 1 / 3
+_HALVES = {"first": (0.0, 0.5), "last": (0.5, 1.0), "middle": (0.0, 1.0)}
+_THIRDS = {"first": (0.0, _THIRD), "last": (1 - _THIRD, 1.0), "middle": (_THIRD, 1 - _THIRD)}
+
+# word: how far down, how far right, by compass
+_WORDS: dict[str, tuple[str, str, bool]] = {
+    **dict.fromkeys(("upper", "top", "uppermost", "topmost"), ("first", "", False)),
+    **dict.fromkeys(("lower", "bottom", "lowermost", "bottommost"), ("last", "", False)),
+    **dict.fromkeys(("left", "left-hand", "leftmost"), ("", "first", False)),
+    **dict.fromkeys(("right", "right-hand", "rightmost"), ("", "last", False)),
+    **dict.fromkeys(("middle", "centre", "center", "central"), ("middle", "middle", False)),
+    **dict.fromkeys(("north", "northern"), ("first", "", True)),
+    **dict.fromkeys(("south", "southern"), ("last", "", True)),
+    **dict.fromkeys(("west", "western"), ("", "first", True)),
+    **dict.fromkeys(("east", "eastern"), ("", "last", True)),
+}
+_NAMES = {
+    **dict.fromkeys(("top", "uppermost", "topmost"), "upper"),
+    **dict.fromkeys(("bottom", "lowermost", "bottommost"), "lower"),
+    **{f"{side}{ending}": side for side in ("left", "right") for ending in ("-hand", "most")},
+    **dict.fromkeys(("centre", "center", "central"), "middle"),
+}
+_SHORT = {"ne": "north east", "nw": "north west", "se": "south east", "sw": "south west"}
+_DIRECTION = "|".join(sorted((*_WORDS, *_SHORT), key=len, reverse=True))
+_PICTURE = r"(?:image|picture|photo|photograph|scene|frame|view|area|region|map|tile)"
+_PLACE = re.compile(
+    r"\b(?P<in>(?:in|at|on|to|along|near|within|inside|across|describe|summari[sz]e)\s+)?"
+    r"(?:(?P<the>the|its)\s+)?(?:(?:far|very|extreme)\s+)?"
+    rf"(?P<first>{_DIRECTION})(?:[ -]?(?P<second>{_DIRECTION}))?\b"
+    r"(?:[ -](?:hand )?(?P<noun>part|half|third|quarter|quadrant|corner|side|edge|border|margin|rim|boundary|area|"
+    r"region|section|portion|zone|sector|end)\b)?"
+    rf"(?P<whole> of (?:the |this |that )?(?:whole |entire )?{_PICTURE}\b)?"
+)
+_EDGES = frozenset({"edge", "border", "margin", "rim", "boundary", "third"})
+_NEXT = re.compile(r"\s+([\w'’-]+)")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a scene."""
+
+    name: str
+    """In words, "upper right" or "north-east"."""
+    box: tuple[float, float, float, float]
+    """x0, y0, x1, y1 as shares of the scene's width and height; y down, or southwards."""
+    compass: bool
+    """Told by the compass, so that x is east and y is south wherever these are in the picture."""
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point, in shares, lies in it; what lies between two parts belongs to the lower, or right, one."""
+        x0, y0, x1, y1 = self.box
+        return x0 <= x < (x1 if x1 < 1 else 2) and y0 <= y < (y1 if y1 < 1 else 2)
+
+
+def parts_of(question: str) -> tuple[Part, ...]:
+    """The parts of the scene that a question names, without repetition.
+
+    A direction counts only where it is one of the picture: "on the left", not "on the left of the pier", "the left
+    wing" or "north of the river".
+
+    Args:
+        question: In lower case.
+    """
+    found = (_part(match, question[match.end() :]) for match in _PLACE.finditer(question))
+    return tuple({part.box: part for part in found if part is not None}.values())
+
+
+def _part(match: re.Match[str], rest: str) -> Part | None:
+    first, second, noun = match["first"], match["second"], match["noun"]
+    words = [_SHORT.get(first, first), *([second] if second else [])]
+    words = " ".join(words).split()
+    meant = [_WORDS[word] for word in words if word in _WORDS]
+    if len(meant) < len(words) or len(words) > 2:
+        return None
+    if not (noun or (match["in"] and (match["the"] or second))):
+        return None
+    if not match["whole"] and (re.match(r"\s+of\b", rest) or (noun is None and _goes_on(rest))):
+        return None
+    downs, rights = {each[0] for each in meant} - {""}, {each[1] for each in meant} - {""}
+    if len(words) == 2:  # "middle left": of two words each says one thing, and a middle what the other leaves open
+        downs, rights = (each - {"middle"} or each for each in (downs, rights))
+    if len(downs) > 1 or len(rights) > 1 or len({each[2] for each in meant}) > 1:
+        return None
+    thirds = noun in _EDGES or any(each[0] == each[1] for each in meant)
+    cut = _THIRDS if thirds else _HALVES
+    y0, y1 = cut[next(iter(downs))] if downs else (0.0, 1.0)
+    x0, x1 = cut[next(iter(rights))] if rights else (0.0, 1.0)
+    compass = meant[0][2]
+    name = ("-" if compass else " ").join(_NAMES.get(word, word.removesuffix("ern")) for word in words)
+    name = "centre" if name == "middle" else name
+    return Part(f"{name} {noun}" if noun in _EDGES else name, (x0, y0, x1, y1), compass)
+
+
+def _goes_on(rest: str) -> bool:
+    """Whether a noun follows, which the direction then belongs to: "on the left bank"."""
+    following = _NEXT.match(rest)
+    if following is None:
+        return False
+    word = following[1].replace("’", "'")
+    return word not in lexicon.FUNCTION | lexicon.PARTICIPLES and (word not in lexicon.VERBS or word == "answer")
