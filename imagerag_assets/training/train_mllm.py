@@ -149,6 +149,7 @@ def batches(
     batch: int,
     seed: int,
     lessons: bool,
+    located: float,
 ) -> Iterator[dict[str, torch.Tensor | None]]:
     """Left-padded ids, the positions that are learned, and the pictures' features in order."""
     pad = tokenizer.pad_token_id
@@ -160,6 +161,8 @@ def batches(
             world = worlds[0] if rng.random() < 0.6 else worlds[1]
             early = lessons and number < count * 0.5
             kind = "presence" if early and rng.random() < 0.3 else None
+            if kind is None and rng.random() < located:
+                kind = "position" if rng.random() < 0.7 else "absent"
             one = sample(world, rng, kind=kind, noise=0.0 if early else 1.0)
             whole = [pictures.overviews[one.overview]] if pictures and one.overview is not None else []
             tokens = sum(map(len, whole))
@@ -197,6 +200,7 @@ def train_language(
     batch: int,
     lr: float,
     seed: int,
+    located: float = 0.0,
 ) -> None:
     parts = [*model.model.language_model.parameters(), *model.model.multi_modal_projector.parameters()]
     optimizer = torch.optim.AdamW(parts, lr=lr, weight_decay=0.01, betas=(0.9, 0.98))
@@ -205,7 +209,7 @@ def train_language(
     model.train()
     began, recent, right = time.perf_counter(), [], []
     embed, image_token = model.get_input_embeddings(), model.config.image_token_id
-    for step, data in enumerate(batches(worlds, tokenizer, pictures, steps, batch, seed, pictures is None), 1):
+    for step, data in enumerate(batches(worlds, tokenizer, pictures, steps, batch, seed, pictures is None, located), 1):
         ids, learned = data["ids"], data["learned"]
         assert ids is not None and learned is not None
         mask = (ids != tokenizer.pad_token_id).long()
@@ -247,8 +251,9 @@ def main() -> None:
     parser.add_argument("--drawn", type=int, default=5000)
     parser.add_argument("--vision-epochs", type=int, default=10)
     parser.add_argument("--vision-images", type=int, default=2560, help="pictures an epoch")
-    parser.add_argument("--text-steps", type=int, default=1500)
-    parser.add_argument("--picture-steps", type=int, default=2000)
+    parser.add_argument("--text-steps", type=int, default=1600)
+    parser.add_argument("--picture-steps", type=int, default=2400)
+    parser.add_argument("--located", type=float, default=0.3, help="share of pictures asked only where something is")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--seed", type=int, default=11)
     args = parser.parse_args()
@@ -279,7 +284,9 @@ def main() -> None:
             train_language(model, tokenizer, worlds, None, args.text_steps, args.batch, 2e-3, args.seed)
         else:
             pictures = compute_pictures(model, processor, chips, overviews, 3, args.seed)
-            train_language(model, tokenizer, worlds, pictures, args.picture_steps, args.batch, 1e-3, args.seed + 1)
+            train_language(
+                model, tokenizer, worlds, pictures, args.picture_steps, args.batch, 1e-3, args.seed + 1, args.located
+            )
         torch.save(model.state_dict(), kept.with_suffix(".tmp"))
         kept.with_suffix(".tmp").replace(kept)
     write_folder(model, processor, args.out / "model")
