@@ -22,6 +22,7 @@ from imagerag_assets import (
     cli_export,
     cli_lineage,
     cli_options,
+    cli_retry,
     cli_run,
     cli_sources,
     cli_train,
@@ -62,6 +63,7 @@ cli_evaluate.register(app)
 cli_export.register(app)
 cli_sources.register(app)
 cli_train.register(app)
+cli_retry.register(app)
 cli_watch.register(app)
 cli_lineage.register(app)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.tree import Tree
 
+_LISTED = ("answer_id", "asked_at", "question", "answer", "choice", "path", "error")
 AnswerId = Annotated[str, typer.Argument(help="Id of an answer, as `ask` and `answers` print it.")]
 
 
@@ -38,6 +39,7 @@ def answers(
     ctx: typer.Context,
     limit: Annotated[int, typer.Option(min=1, help="Answers shown at most.")] = 20,
     outdated: Annotated[bool, typer.Option("--outdated", help="Only answers that time has passed by.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only questions that the model failed at.")] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -47,9 +49,9 @@ def answers(
         from imagerag_assets.pipelines.outdated import answers as find_answers
 
         found = [
-            {name: record.get(name) for name in ("answer_id", "asked_at", "question", "answer", "choice", "path")}
+            {name: record.get(name) for name in _LISTED}
             | {"scenes": list(record["lineage"]["scenes"]), "outdated": [reason.to_dict() for reason in reasons]}
-            for record, reasons in find_answers(platform, limit=limit, only_outdated=outdated)
+            for record, reasons in find_answers(platform, limit=limit, only_outdated=outdated, only_failed=failed)
         ]
     command.finish({"answers": found}, answer_list)
 
@@ -83,7 +85,7 @@ def replay(ctx: typer.Context, answer_id: AnswerId, as_json: Json = False, debug
 def answer_list(document: render.Document) -> RenderableType:
     """A line for each answer."""
     rows = [
-        (each["answer_id"], each["question"], each["answer"], each["path"], _reasons(each["outdated"]))
+        (each["answer_id"], each["question"], _said(each), each["path"], _reasons(each["outdated"]))
         for each in document["answers"]
     ]
     return render.table_of(("answer", "question", "said", "path", "outdated"), rows) if rows else "no answers"
@@ -105,6 +107,10 @@ def replayed(document: render.Document) -> RenderableType:
     line = f"cues: {same[document['same_cues']]}, answer: {same[document['same_answer']]}"
     rows = [(each["what"], each["recorded"], each["now"], each["detail"]) for each in document["differences"]]
     return render.stacked(line, render.table_of(("differs", "recorded", "now", ""), rows) if rows else None)
+
+
+def _said(record: render.Document) -> str | None:
+    return f"failed: {record['error']['message']}" if record.get("error") else record["answer"]
 
 
 def _reasons(outdated: list[dict[str, Any]]) -> str:

@@ -29,6 +29,10 @@ class ImageRAGError(Exception):
         about = "".join(f" [{key}={_one_line(str(value))}]" for key, value in self.ids.items())
         return f"{self.message}{about}" + (f". {self.fix}" if self.fix else "")
 
+    def to_dict(self) -> dict[str, str]:
+        """JSON-able form, as results and records hold it in place of an answer."""
+        return {"type": type(self).__name__, "message": self.message, "fix": self.fix}
+
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.message, self.fix, self.transient, self.ids)
 

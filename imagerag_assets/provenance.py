@@ -1,7 +1,8 @@
 """Answer records: where they are kept, and the lineage they hold as a tree.
 
 A record is the contract's answer with its notes, and stands at `answers/{answer_id}/answer.json`; its pictures and the
-prompt are beside it.  It is written last, so that where there is a record there is its evidence.
+prompt are beside it.  It is written last, so that where there is a record there is its evidence.  A question that the
+multimodal LLM failed at has a record as well, with `error` in place of an answer.
 """
 
 from __future__ import annotations
@@ -134,6 +135,7 @@ def trace_tree(platform: HasStore, answer_id: str) -> dict[str, Any]:
         "choice": record["choice"],
         "asked_at": record.get("asked_at"),
         "version": lineage.get("version"),
+        "error": (record.get("error") or {}).get("message"),
     }
     return _node("answer", answer_id, detail, children)
 

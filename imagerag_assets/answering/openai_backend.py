@@ -171,8 +171,9 @@ class ServedMllm:
         if form is not None:
             wanted["response_format"] = form
         messages = [{"role": role, "content": _content(parts)} for role, parts in turns]
+        without = set(self._without)
         while True:
-            sent = {name: value for name, value in wanted.items() if name not in self._without}
+            sent = {name: value for name, value in wanted.items() if name not in without}
             if "logprobs" in sent:
                 sent["top_logprobs"] = 20  # the most that hosted servers and vLLM give
             try:
@@ -190,7 +191,8 @@ class ServedMllm:
                 refused = rejected(error, sent.keys() & set(_OPTIONAL))
                 if not refused:
                     raise explained(error, self.url, self._options, self.name) from error
-                self._without |= refused
+                without |= refused
+        self._without = without  # that the server replied without them shows that they were what it rejected
         if (refusal := refusal_of(completion)) is not None:
             raise self._unusable(
                 f"the multimodal LLM refuses to answer: {shortened(refusal)!r}", "Ask in other words, or another model"

@@ -22,7 +22,7 @@ from imagerag_assets.answering.budget import Budget, TooLargeError, answer_with_
 from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.answering.prompts import FAMILIES, Part, break_tokens, build_parts, family_of, transcript
 from imagerag_assets.answering.thinking import asking_for_thoughts, closing, split_thoughts
-from imagerag_assets.answering.transformers_loading import load, out_of_memory
+from imagerag_assets.answering.transformers_loading import first_line, load, out_of_memory
 from imagerag_assets.answering.types import Prompt, Reply
 from imagerag_assets.errors import ModelError
 
@@ -72,10 +72,10 @@ class TransformersMllm:
     def _answer(self, prompt: Prompt) -> Reply:
         try:
             return self._ask(prompt)
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise ModelError(
-                    f"the multimodal LLM failed: {str(error).splitlines()[0]}",
+                    f"the multimodal LLM failed: {first_line(error)}",
                     model=self.name,
                     fix="Use another model or another IMAGERAG_DEVICE",
                 ) from error
@@ -92,11 +92,10 @@ class TransformersMllm:
         thoughts = None
         if prompt.think:
             parts = asking_for_thoughts(parts)
-            inputs, budget = self._encode(
-                [("user", parts)], prompt, room + self._options.reasoning_max_tokens + _CLOSING
-            )
-            thoughts, _ = self._generate(inputs, self._options.reasoning_max_tokens)
-            thoughts = break_tokens(thoughts, self._control)
+            most = self._options.reasoning_max_tokens
+            inputs, budget = self._encode([("user", parts)], prompt, most + _CLOSING + room)
+            thoughts, _ = self._generate(inputs, most)
+            thoughts = self._within(break_tokens(thoughts, self._control), most)
             end = closing(prompt.choices, in_words=self._in_words)
             inputs, _ = self._encode([("user", parts), ("assistant", [thoughts]), ("user", [end])], prompt, room)
         else:
@@ -180,6 +179,12 @@ class TransformersMllm:
     def _tokens(self, text: str) -> list[int]:
         found: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
         return found
+
+    def _within(self, text: str, most: int) -> str:
+        """The beginning of a text that is at most so many tokens; what a model wrote may be more when it is read."""
+        while (count := len(self._tokens(text))) > most:
+            text = text[: len(text) * most // count]
+        return text
 
     def _scores(self, inputs: Any, replies: Mapping[str, list[int]]) -> dict[str, float]:
         """The probability of each reply among them; nothing is parsed."""

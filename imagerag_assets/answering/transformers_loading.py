@@ -53,14 +53,14 @@ def load(model: str, options: MllmOptions) -> Loaded:
             loaded = loaded.to(device)
     except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
         raise ModelError(
-            f"the multimodal LLM cannot be loaded: {(str(error) or type(error).__name__).splitlines()[0]}",
+            f"the multimodal LLM cannot be loaded: {first_line(error)}",
             fix="Set IMAGERAG_MLLM to a model folder with its processor, or to a hub id that can be reached",
             model=model,
         ) from error
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         why = "does not fit the memory" if out_of_memory(error) else "cannot be loaded"
         raise ModelError(
-            f"the multimodal LLM {why}: {str(error).splitlines()[0]}",
+            f"the multimodal LLM {why}: {first_line(error)}",
             fix="Set IMAGERAG_MLLM_DTYPE=4bit, or use a smaller model or another IMAGERAG_DEVICE",
             model=model,
         ) from error
@@ -69,9 +69,14 @@ def load(model: str, options: MllmOptions) -> Loaded:
     return Loaded(config, processor, loaded.eval(), device, revision, in_words)
 
 
-def out_of_memory(error: RuntimeError) -> bool:
+def out_of_memory(error: Exception) -> bool:
     """Whether a device, or the machine, had not enough memory."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
+
+
+def first_line(error: Exception) -> str:
+    """What an error of a library says, without what follows."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _require_complete(processor: Any, model: str) -> None:

@@ -167,11 +167,12 @@ def _ask(platform: Platform, case: Case, options: Mapping[str, Any], viewer: Vie
                 **changes,
             }
         )
-        return ask(platform, question, viewer=viewer).to_dict()
+        # The run keeps what failed, and asks it again.
+        return ask(platform, question, viewer=viewer, keep_failed=False).to_dict()
     except FingerprintError:
         raise  # no question can be answered
     except ImageRAGError as error:
-        return {"id": case.id, "error": {"type": type(error).__name__, "message": error.message, "fix": error.fix}}
+        return {"id": case.id, "error": error.to_dict()}
 
 
 def _judged(cases: Iterable[Case], answers: Mapping[str, Answer], options: Mapping[str, Any]) -> dict[str, Judged]:

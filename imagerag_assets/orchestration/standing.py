@@ -65,7 +65,8 @@ def standing_answers(
 
     with failures(platform):
         watch = load_watch(platform, context.partition_key)
-        answer = ask_watch(platform, watch, lambda question: ask(platform, question).to_dict())
+        # What failed stays due, and is asked again by the next run.
+        answer = ask_watch(platform, watch, lambda question: ask(platform, question, keep_failed=False).to_dict())
         record = load_answer(platform, answer.answer_id)
     changes = [{name: plain(change[name]) for name in ("what", "before", "after")} for change in answer.changed]
     check = dg.AssetCheckResult(

@@ -5,18 +5,14 @@ The use case only; phrases and cues are found in `retrieval/`, prompts and model
 
 from __future__ import annotations
 
-import json
-import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError, QuestionError
+from imagerag_assets.errors import ModelError, QuestionError
 from imagerag_assets.pipelines.change import compare, is_comparison
 from imagerag_assets.pipelines.compared import Compared
 from imagerag_assets.pipelines.evidence import Viewer, cue_pictures, store_evidence
@@ -24,7 +20,7 @@ from imagerag_assets.pipelines.examples import Example, load_example
 from imagerag_assets.pipelines.follow_up import about_the_same, former_of, in_scope_of
 from imagerag_assets.pipelines.lineage import lineage_of
 from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.questions import Mode, Question, parse_line
+from imagerag_assets.pipelines.questions import Question
 from imagerag_assets.pipelines.reply import reply_to
 from imagerag_assets.pipelines.search import find_cues
 from imagerag_assets.pipelines.serving import Serving, find_serving
@@ -40,9 +36,7 @@ from imagerag_assets.retrieval.calibration import Calibration, load_calibration
 from imagerag_assets.retrieval.phrases import Analysis, analyse_question
 from imagerag_assets.retrieval.types import Cue
 
-__all__ = ["Answer", "Question", "ask", "ask_batch", "list_answers", "load_answer"]
-
-Progress = Callable[[int, int, str], None]
+__all__ = ["Answer", "Question", "ask", "list_answers", "load_answer"]
 
 
 @dataclass(frozen=True)
@@ -69,29 +63,52 @@ class Draft:
     pictures: dict[int, Image.Image]
     """The cues' pictures by rank."""
     prompt: str | None
-    """What the model was given; None: it was not asked."""
+    """What the model was given; None: it was not asked, or gave no answer."""
+    error: ModelError | None = None
+    """Why the multimodal LLM gave no answer; the record, which has no answer then, says so as well."""
 
 
-def ask(platform: Platform, question: Question, *, viewer: Viewer | None = None) -> Answer:
+def ask(
+    platform: Platform,
+    question: Question,
+    *,
+    viewer: Viewer | None = None,
+    keep_failed: bool = True,
+    answer_id: str | None = None,
+) -> Answer:
     """Answer one question and store its record and evidence.
+
+    Args:
+        platform: The installation.
+        question: What is asked.
+        viewer: Opens the scenes.
+        keep_failed: Keep a question that the multimodal LLM failed at, with its cues, so that `retry` finds it.
+        answer_id: Of the failed question whose record this answer takes; default: a new one.
 
     Raises:
         InputError: the question, a scene, the answer it comes after or the area cannot be used, or nothing is in scope.
         FingerprintError: no encoder of the registry has the fingerprint of the collection in use.
-        ModelError: the multimodal LLM failed.
+        ModelError: the multimodal LLM failed; its id `answer` is the kept question's.
         StoreError: a store failed.
     """
     if viewer is None:
         with Viewer(platform) as own:
-            return ask(platform, question, viewer=own)
+            return ask(platform, question, viewer=own, keep_failed=keep_failed, answer_id=answer_id)
     for key in question.scenes:
         viewer.record(key)  # an unknown scene is said before anything is loaded
     made = draft(_serving(platform), question, viewer)
-    record, folder = made.record, answer_folder(made.record["answer_id"])
+    if made.error is not None and not keep_failed:
+        raise made.error
+    record = made.record | ({"answer_id": answer_id} if answer_id is not None else {})
+    folder = answer_folder(record["answer_id"])
     store_evidence(platform, viewer, folder, record["scene"], made.cues, made.pictures)
     if made.prompt is not None:
         platform.store.write_bytes(prompt_key(record["answer_id"]), made.prompt.encode())
     save_answer(platform, record)
+    if made.error is not None:
+        ids: dict[str, Any] = made.error.ids | {"answer": record["answer_id"]}
+        fix = f"{made.error.fix}; the question is kept: imagerag retry {record['answer_id']}"
+        raise ModelError(made.error.message, fix=fix, **ids) from made.error
     return Answer(record)
 
 
@@ -103,6 +120,8 @@ def draft(
     calibration: Calibration | None = None,
 ) -> Draft:
     """Answer one question from one collection, whatever is switched meanwhile, and store nothing.
+
+    That the multimodal LLM failed is not raised, but in the draft.
 
     Args:
         serving: The collection, and the installation with its encoder.
@@ -141,9 +160,12 @@ def draft(
 
     before = time.perf_counter()
     told = compared.analysis if compared else analysis
-    reply = None
+    reply, failure = None, None
     if question.answer:
-        reply = reply_to(platform, question, told, found.cues, main, viewer, pictures, compared)
+        try:
+            reply = reply_to(platform, question, told, found.cues, main, viewer, pictures, compared)
+        except ModelError as error:
+            failure = error
     answer_ms = _since(before)
 
     asked = replace(question, scenes=compared.scenes) if compared else question
@@ -171,6 +193,8 @@ def draft(
         "choices": dict(question.choices),
         "scores": dict(reply.scores) if reply else {},
         "confidence": reply.confidence if reply else None,
+        "reasoning": reply.reasoning if reply else None,
+        "tokens": dict(reply.tokens) if reply else {},
         "mode": question.mode,
         "options": question.options(),
         "scene": main,
@@ -186,75 +210,9 @@ def draft(
     if reply:
         record["lineage"]["prompt_sha256"] = reply.prompt_sha256
         record["lineage"]["mllm"] = {"name": platform.mllm.name, "revision": platform.mllm.revision}
-    return Draft(record, found.cues, pictures, reply.prompt if reply else None)
-
-
-def ask_batch(
-    platform: Platform, source: str | Path, output: str | Path, *, progress: Progress | None = None, **options: Any
-) -> dict[str, Any]:
-    """Answer a JSONL file of questions, one answer a line in the same order.
-
-    A question that cannot be answered has a line ``{"id", "question", "error"}`` in its place.
-
-    Args:
-        source: The questions (`questions.parse_line`).
-        output: Written aside and renamed when all are answered.
-        progress: Called with (done, total, question).
-        options: Fields of `Question`, for every line that does not say otherwise.
-
-    Returns:
-        ``{"questions": n, "failed": n, "seconds": s}``
-
-    Raises:
-        InputError: the file cannot be read, or an option has no meaning.
-    """
-    started = time.perf_counter()
-    source, output = Path(source), Path(output)
-    try:
-        lines = [line for line in source.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"The questions cannot be read: {error}", fix="Give a JSONL file in UTF-8", file=source
-        ) from None
-    mode: Mode = options.pop("mode", "imagerag")
-    # Mode oracle is checked a line at a time: its scene and region stand there.
-    common = Question("?", **options)
-    aside = output.with_name(f".{output.name}.{os.getpid()}")
-    failed = 0
-    try:
-        with Viewer(platform) as viewer, aside.open("w", encoding="utf-8") as out:
-            for number, line in enumerate(lines, 1):
-                answer = _ask_line(platform, line, number, common, mode, viewer)
-                failed += "error" in answer
-                out.write(json.dumps(answer, ensure_ascii=False) + "\n")
-                if progress:
-                    progress(number, len(lines), str(answer.get("question") or "")[:60])
-        os.replace(aside, output)
-    except OSError as error:
-        raise InputError(
-            f"The answers cannot be written: {error}", fix="Give a file that can be written", file=output
-        ) from None
-    finally:
-        aside.unlink(missing_ok=True)
-    return {"questions": len(lines), "failed": failed, "seconds": time.perf_counter() - started}
-
-
-def _ask_line(
-    platform: Platform, line: str, number: int, common: Question, mode: Mode, viewer: Viewer
-) -> dict[str, Any]:
-    given: dict[str, Any] = {"id": None, "question": None}
-    try:
-        loose = json.loads(line)
-        if isinstance(loose, dict):
-            given = {"id": loose.get("id"), "question": loose.get("question")}
-    except ValueError:
-        pass  # parse_line says so, with the line's number
-    try:
-        return ask(platform, parse_line(line, number, common, mode), viewer=viewer).to_dict()
-    except FingerprintError:
-        raise  # no question of the file can be answered
-    except ImageRAGError as error:
-        return given | {"error": {"type": type(error).__name__, "message": error.message, "fix": error.fix}}
+    if failure:
+        record["error"] = failure.to_dict()
+    return Draft(record, found.cues, pictures, reply.prompt if reply else None, failure)
 
 
 def _serving(platform: Platform) -> Serving:

@@ -10,16 +10,16 @@ import platform as machine
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
 from imagerag_assets.encoders.registry import encoder_spec, load_encoder
-from imagerag_assets.errors import ImageRAGError, StoreError
+from imagerag_assets.errors import ImageRAGError, ModelError, StoreError
 from imagerag_assets.objects_fs import is_remote
-from imagerag_assets.settings import Settings
+from imagerag_assets.settings import Settings, is_server
 from imagerag_assets.stores.objects import ObjectStore
 
 Status = Literal["ok", "warn", "fail"]
@@ -182,9 +182,29 @@ def _encoder(settings: Settings) -> Check:
 def _mllm(settings: Settings) -> Check:
     from imagerag_assets.answering import load_mllm
 
+    if is_server(settings.mllm):
+        return _model_server(settings)
     with _offline():
         load_mllm(settings)
     return Check("mllm", "ok", settings.mllm)
+
+
+def _model_server(settings: Settings) -> Check:
+    from imagerag_assets.answering.openai_backend import ServedMllm
+    from imagerag_assets.answering.options import MllmOptions
+
+    options = replace(MllmOptions.of(settings), timeout_s=min(10.0, settings.mllm_timeout_s), retries=0)
+    served = ServedMllm(settings.mllm, options)
+    found = f"{served.name} at {served.url}"
+    if settings.mllm_name is None:
+        return Check("mllm", "ok", found)
+    try:
+        listed = served.models()
+    except ModelError as error:  # some servers answer questions and list nothing
+        return Check("mllm", "warn", f"{found}: {error.message}", error.fix)
+    if settings.mllm_name in listed:
+        return Check("mllm", "ok", found)
+    return Check("mllm", "warn", f"{found} is not in the server's list", f"It lists: {', '.join(listed) or 'none'}")
 
 
 def _dagster(settings: Settings) -> Check:

@@ -114,7 +114,7 @@ class Present:
 
 
 def answers(
-    platform: Platform, *, limit: int | None = None, only_outdated: bool = False
+    platform: Platform, *, limit: int | None = None, only_outdated: bool = False, only_failed: bool = False
 ) -> Iterator[tuple[dict[str, Any], list[Reason]]]:
     """Answer records, the newest first, each with the reasons why it is outdated; illegible records are passed over.
 
@@ -122,6 +122,7 @@ def answers(
         platform: The installation.
         limit: Stop after so many.
         only_outdated: Leave the others out.
+        only_failed: Leave out what has an answer.
 
     Raises:
         StoreError: the object store cannot be read.
@@ -130,7 +131,7 @@ def answers(
     present, given = Present(platform), 0
     for start in range(0, len(ids), _AT_ONCE):
         for record in read_all(lambda answer_id: find_answer(platform, answer_id), ids[start : start + _AT_ONCE]):
-            if record is None:
+            if record is None or (only_failed and "error" not in record):
                 continue
             reasons = present.reasons(record)
             if reasons or not only_outdated:

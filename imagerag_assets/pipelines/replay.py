@@ -84,7 +84,10 @@ def replay(platform: Platform, answer_id: str) -> Replay:
     calibration = versions.calibration(serving)
     versions.compare_knowledge(serving)
     with Viewer(serving.platform) as viewer:
-        made = draft(serving, question, viewer, calibration=calibration).record
+        drafted = draft(serving, question, viewer, calibration=calibration)
+    if drafted.error is not None:
+        raise drafted.error
+    made = drafted.record
     made.pop("answer_id")
     versions.compare_software(made)
     outcome = [*compare_cues(recorded["cues"], made["cues"]), *_compare_answers(recorded, made)]
@@ -175,7 +178,7 @@ class _Versions:
     def compare_software(self, made: Mapping[str, Any]) -> None:
         """The multimodal LLM and this program, which is the only one that can be run."""
         before, now = self._lineage.get("mllm"), made["lineage"]["mllm"]
-        if before != now:
+        if before is not None and before != now:  # None: a question that failed
             self._differs("model", _model(before), _model(now), "The multimodal LLM is another one", "present")
         if self._lineage.get("version") != __version__:
             detail = "imagerag-assets is of another version"

@@ -163,7 +163,7 @@ def answer_batch(
     config: AskBatchConfig, platform: dg.ResourceParam[Platform], reporter: dg.ResourceParam[Reporter]
 ) -> dg.MaterializeResult[Any]:
     """Ask every question of a file."""
-    from imagerag_assets.pipelines.ask import ask_batch
+    from imagerag_assets.pipelines.ask_batch import ask_batch
 
     with failures(platform):
         done = ask_batch(platform, config.input, config.output, progress=reporter.progress, **ask_options(config))

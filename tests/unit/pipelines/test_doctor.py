@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from imagerag_assets.pipelines.doctor import Check, examine
+from imagerag_assets.errors import ModelError
+from imagerag_assets.pipelines.doctor import Check, _mllm, examine
 from imagerag_assets.settings import Settings, load_settings
+from tests.bad_mllm_server import MODEL, BadServer, bad_server  # noqa: F401
 from tests.s3 import S3Endpoint
 
 
@@ -72,3 +74,17 @@ def test_who_holds_the_milvus_file_is_named(settings: Settings) -> None:
         holder.stdin.close()
     assert check.status == "warn"
     assert f"process {holder.pid}" in check.detail
+
+
+def test_a_model_server_is_looked_at_without_a_question(bad_server: BadServer) -> None:  # noqa: F811
+    def check(url: str, name: str | None) -> Check:
+        return _mllm(load_settings(mllm=url, mllm_name=name, _env_file=None))
+
+    assert check(bad_server.url, None) == Check("mllm", "ok", f"{MODEL} at {bad_server.url}")
+    assert check(bad_server.url, MODEL).status == "ok"
+    other = check(bad_server.url, "another")
+    assert (other.status, other.fix) == ("warn", f"It lists: {MODEL}")
+    assert check("http://127.0.0.1:1/v1", "another").status == "warn"
+    with pytest.raises(ModelError, match="cannot be reached"):
+        check("http://127.0.0.1:1/v1", None)
+    assert bad_server.requests == []

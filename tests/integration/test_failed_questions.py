@@ -1,0 +1,77 @@
+"""A question that the model server fails at is kept with its cues, listed, and asked again when the server is well."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagerag_assets.cli import main
+from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.provenance import list_answers, load_answer
+from imagerag_assets.settings import Settings
+from tests.bad_mllm_server import MODEL, BadServer, bad_server, chat, fail, say  # noqa: F401
+from tests.installation import installed, tiny_registry  # noqa: F401
+from tests.small_source import write_source
+
+QUESTION = ["Where is the storage tank?", "--choice", "A=upper left", "--choice", "B=lower right"]
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    capsys.readouterr()
+    code = main([*arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_a_failed_question_is_kept_and_asked_again(
+    capsys: pytest.CaptureFixture[str],
+    installed: Settings,  # noqa: F811
+    bad_server: BadServer,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert run(capsys, "ingest", str(write_source(tmp_path / "source", ("one",))))[0] == 0
+    settings = {"MLLM": bad_server.url, "MLLM_RETRIES": "0", "MIN_CONFIDENCE": "0", "CHAIN_OF_THOUGHT": "true"}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"IMAGERAG_{name}", value)
+    bad_server.behaviours = [fail(500, "out of order")]
+
+    code, told = run(capsys, "ask", *QUESTION)
+    error = told["error"]
+    assert (code, error["type"]) == (1, "ModelError")
+    answer_id = error["about"]["answer"]
+    assert f"imagerag retry {answer_id}" in error["fix"]
+    with Platform(installed) as platform:
+        assert list_answers(platform) == [answer_id]
+        record = load_answer(platform, answer_id)
+    assert record["cues"]
+    assert (record["answer"], record["choice"], record["lineage"]["mllm"]) == (None, None, None)
+    assert "HTTP 500" in record["error"]["message"]
+
+    questions = tmp_path / "in.jsonl"
+    questions.write_text(json.dumps({"id": "q", "question": "How many tanks are there?"}) + "\n", encoding="utf-8")
+    code, _ = run(capsys, "ask", "--batch", str(questions), "--out", str(tmp_path / "out.jsonl"))
+    (line,) = map(json.loads, (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines())
+    assert (code, line["id"], line["error"]["type"]) == (3, "q", "ModelError")
+
+    _, listed = run(capsys, "answers", "--failed")
+    assert {each["answer_id"] for each in listed["answers"]} == {answer_id, line["answer_id"]}
+    code, again = run(capsys, "retry", answer_id)
+    assert (code, again["answered"], again["failed"]) == (3, 0, 1)
+
+    bad_server.behaviours = [say(chat("It is low.")), say(chat("B"))]
+    code, again = run(capsys, "retry", answer_id)
+    assert (code, again["answered"], again["failed"]) == (0, 1, 0)
+    answer = again["answers"][0]["answer"]
+    assert (answer["answer_id"], answer["choice"], answer["reasoning"]) == (answer_id, "B", "It is low.")
+    assert answer["lineage"]["mllm"] == {"name": MODEL, "revision": "bad-1"}
+    assert "error" not in answer
+    assert [cue["patch_id"] for cue in answer["cues"]] == [cue["patch_id"] for cue in record["cues"]]
+
+    code, refused = run(capsys, "retry", answer_id)
+    assert (code, refused["error"]["message"]) == (2, "The question has an answer")
+    code, rest = run(capsys, "retry")
+    assert (code, [each["answer_id"] for each in rest["answers"]]) == (0, [line["answer_id"]])
+    assert run(capsys, "retry") == (0, {"answers": [], "answered": 0, "failed": 0})

@@ -1,0 +1,203 @@
+"""The `transformers` back end on the packaged InternVL and on small Qwen-VL models, loaded as any checkpoint is."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from imagerag_assets.answering import DEMO_FOLDER
+from imagerag_assets.answering.budget import TooLargeError
+from imagerag_assets.answering.options import MllmOptions
+from imagerag_assets.answering.transformers_backend import TransformersMllm
+from imagerag_assets.answering.types import CueView, Prompt, Reply
+from imagerag_assets.errors import ModelError
+from tests.tiny_qwen import write_tiny_qwen
+
+BOXES = {"internvl": "<box>[[10, 20, 110, 120]]</box>", "qwen": '{"bbox_2d": [10, 20, 110, 120]}'}
+CHOICES = {"A": "upper left", "B": "lower right", "C": "lower left"}
+
+
+def cue(confidence: float, colour: str = "blue") -> CueView:
+    return CueView(Image.new("RGB", (128, 128), colour), (10, 20, 110, 120), "storage tank", confidence)
+
+
+PROMPT = Prompt("Where is the tank?", CHOICES, Image.new("RGB", (640, 480), "gray"), (cue(0.9), cue(0.7), cue(0.5)))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("models")
+    return {
+        "demo": DEMO_FOLDER,
+        "qwen2_5_vl": write_tiny_qwen(root / "two", "qwen2_5_vl"),
+        "qwen3_vl": write_tiny_qwen(root / "three", "qwen3_vl"),
+    }
+
+
+@pytest.fixture
+def qwen(folders: dict[str, Path]) -> TransformersMllm:
+    return TransformersMllm(str(folders["qwen2_5_vl"]))
+
+
+@pytest.mark.parametrize(("name", "family"), [("demo", "internvl"), ("qwen2_5_vl", "qwen"), ("qwen3_vl", "qwen")])
+@pytest.mark.parametrize("choices", ["letters", "words"])
+def test_each_family_scores_choices_and_writes_boxes_its_own_way(
+    name: str, family: str, choices: str, folders: dict[str, Path]
+) -> None:
+    mllm = TransformersMllm(str(folders[name]), MllmOptions(choices=choices))
+    reply = mllm.answer(PROMPT)
+    assert reply.prompt.count(BOXES[family]) == 3
+    assert reply.prompt.count("[picture") == 4
+    assert sum(reply.scores.values()) == pytest.approx(1.0, abs=1e-4)
+    assert reply.choice == max(reply.scores, key=lambda letter: reply.scores[letter])
+    assert reply.text == CHOICES[reply.choice]
+    assert reply.confidence == reply.scores[reply.choice]
+    assert (reply.cues_shown, reply.notes) == (3, ())
+    assert len(mllm.revision) == 16
+    assert mllm.answer(PROMPT).scores == reply.scores
+
+
+@pytest.mark.parametrize("name", ["qwen2_5_vl", "qwen3_vl", "demo"])
+def test_a_reply_scored_as_a_sequence_scores_as_its_token_does(name: str, folders: dict[str, Path]) -> None:
+    mllm = TransformersMllm(str(folders[name]), MllmOptions(choices="letters"))
+    letters = mllm._replies(PROMPT.choices)
+    with torch.inference_mode():
+        inputs, _ = mllm._encode([("user", mllm._parts(PROMPT))], PROMPT, 1)
+        direct = mllm._scores(inputs, letters)
+        logs = torch.stack([mllm._sequence_score(inputs, tokens) for tokens in letters.values()])
+    assert direct == pytest.approx(dict(zip(letters, logs.softmax(0).tolist(), strict=True)), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["demo", "qwen3_vl"])
+def test_the_budget_counts_every_part(name: str, folders: dict[str, Path]) -> None:
+    mllm = TransformersMllm(str(folders[name]))
+    budget: Any = mllm.answer(PROMPT).tokens
+    one: Any = mllm.answer(replace(PROMPT, cues=PROMPT.cues[:1])).tokens
+    assert budget["total"] == budget["overview"] + sum(budget["cues"]) + budget["text"] + budget["reply"]
+    assert len(set(budget["cues"])) == 1  # pictures and lines of one size
+    assert budget["total"] - one["total"] == sum(budget["cues"][1:])
+    assert (budget["estimated"], one["overview"]) == (False, budget["overview"])
+
+
+def total(reply: Reply) -> int:
+    return int(reply.tokens["total"])  # type: ignore[call-overload]
+
+
+def test_what_does_not_fit_the_context_is_left_out_and_said(folders: dict[str, Path]) -> None:
+    def ask(context: int | None) -> Reply:
+        return TransformersMllm(str(folders["qwen2_5_vl"]), MllmOptions(context=context)).answer(PROMPT)
+
+    whole = ask(None)
+    assert ask(total(whole)).notes == ()
+    less = ask(total(whole) - 1)
+    assert (less.cues_shown, less.notes) == (3, (f"The overview was reduced to 448 px to fit {context_of(less)}",))
+    fewer = ask(total(less) - 1)
+    assert fewer.cues_shown == 2
+    assert fewer.notes[1] == f"1 of 3 cues, the least confident, did not fit {context_of(fewer)}"
+    assert "confidence 0.5" not in fewer.prompt
+    none = ask(total(fewer) - 200)
+    assert none.cues_shown == 0
+    assert total(none) <= int(none.tokens["context"])  # type: ignore[call-overload]
+    with pytest.raises(TooLargeError, match="does not fit the model's context") as raised:
+        ask(128)
+    assert "IMAGERAG_MLLM_CONTEXT" in raised.value.fix
+
+
+def context_of(reply: Reply) -> str:
+    return f"the context of {reply.tokens['context']} tokens"
+
+
+@contextmanager
+def memory(mib: int) -> Iterator[None]:
+    """At most so much more memory than now."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (mib << 20), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def test_what_does_not_fit_the_memory_is_left_out_and_said(qwen: TransformersMllm) -> None:
+    qwen.answer(PROMPT)  # what is allocated once is there
+    huge = replace(PROMPT, overview=Image.new("RGB", (8000, 8000), "gray"))
+    with memory(128):
+        reply = qwen.answer(huge)
+    assert reply.notes == ("The overview was reduced to 448 px to fit the memory",)
+    assert reply.cues_shown == 3
+
+
+def test_a_question_that_nothing_can_be_left_out_of_is_one_error(qwen: TransformersMllm) -> None:
+    cues = (CueView(Image.new("RGB", (8000, 8000)), (0, 0, 1, 1), "tank", 0.9),)
+    qwen.answer(PROMPT)
+    with memory(128):
+        reply = qwen.answer(replace(PROMPT, overview=None, cues=cues))
+        assert (reply.cues_shown, len(reply.notes)) == (0, 1)
+
+
+def test_the_model_reasons_before_it_answers(qwen: TransformersMllm) -> None:
+    reply = qwen.answer(replace(PROMPT, think=True))
+    assert reply.reasoning
+    assert "Before you answer" in reply.prompt
+    assert reply.choice in CHOICES
+    assert len(qwen._tokens(reply.reasoning)) <= 256
+    assert qwen.answer(PROMPT).reasoning is None
+
+
+def test_free_text_has_a_confidence(folders: dict[str, Path]) -> None:
+    reply = TransformersMllm(str(folders["demo"])).answer(
+        Prompt("How many storage tanks are there?", {}, None, (cue(0.9),))
+    )
+    assert reply.choice is None
+    assert reply.text
+    assert reply.confidence is not None and 0 < reply.confidence <= 1
+
+
+def test_a_number_format_can_be_chosen(folders: dict[str, Path]) -> None:
+    mllm = TransformersMllm(str(folders["qwen3_vl"]), MllmOptions(dtype="bfloat16"))
+    assert mllm._model.dtype == torch.bfloat16
+    assert mllm.answer(PROMPT).choice in CHOICES
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        (("chat_template.jinja",), "no chat template"),
+        (("processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json"), "processor"),
+        (("tokenizer.json", "tokenizer_config.json"), ""),
+        (("model.safetensors",), ""),
+        (("config.json",), ""),
+    ],
+)
+def test_a_folder_that_lacks_something_is_one_clear_error(
+    missing: tuple[str, ...], said: str, folders: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(folders["qwen2_5_vl"], tmp_path / "model")
+    for name in missing:
+        (folder / name).unlink(missing_ok=True)
+    with pytest.raises(ModelError, match=said) as raised:
+        TransformersMllm(str(folder))
+    assert "processor" in raised.value.fix or "Complete" in raised.value.fix
+    assert raised.value.ids["model"] == str(folder)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (MllmOptions(dtype="4bit", device="cpu"), "4-bit weights need a CUDA device"),
+        (MllmOptions(device="abacus"), "no device 'abacus'"),
+    ],
+)
+def test_what_a_device_cannot_do_is_said(options: MllmOptions, said: str, folders: dict[str, Path]) -> None:
+    with pytest.raises(ModelError, match=said):
+        TransformersMllm(str(folders["demo"]), options)
