@@ -81,14 +81,15 @@ def first_line(error: Exception) -> str:
 
 def _require_complete(processor: Any, model: str) -> None:
     """Raise ModelError when there is only a part of a processor, as `AutoProcessor` takes what it finds."""
+    tokenizer = getattr(processor, "tokenizer", None)
     missing = [
         what
         for what, there in (
-            ("image processor", getattr(processor, "image_processor", None)),
-            ("tokenizer", getattr(processor, "tokenizer", None)),
-            ("chat template", getattr(processor, "chat_template", None)),
+            ("image processor", getattr(processor, "image_processor", None) is not None),
+            ("tokenizer", tokenizer is not None and bool(tokenizer.encode("A", add_special_tokens=False))),
+            ("chat template", bool(getattr(processor, "chat_template", None))),
         )
-        if there is None
+        if not there
     ]
     if missing:
         raise ModelError(
