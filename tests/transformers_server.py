@@ -1,4 +1,4 @@
-"""`transformers serve` with the packaged model as a process of its own.  Import the fixture :func:`served_demo` to use it.
+"""`transformers serve` with the packaged model as a process of its own.  Import :func:`served_demo` to use it.
 
 Run as a script it is the server: the `transformers` command, on machines too where torchvision's compiled parts do not
 load (see `_torchvision_ops`).  Of these the server needs the decoder of pictures, whose part Pillow takes there.

@@ -31,7 +31,7 @@ from imagerag_assets.answering.replies import (
     read_choice,
     refusal_of,
 )
-from imagerag_assets.answering.server_errors import explained, is_too_large, rejected, shortened
+from imagerag_assets.answering.server_errors import detail_of, explained, is_too_large, rejected, shortened
 from imagerag_assets.answering.thinking import asking_for_thoughts, closing, split_thoughts
 from imagerag_assets.answering.types import Prompt, Reply
 from imagerag_assets.errors import ModelError
@@ -182,7 +182,7 @@ class ServedMllm:
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 if is_too_large(error):
                     raise TooLargeError(
-                        f"the question does not fit the server's context: {shortened(error.message)}",
+                        f"the question does not fit the server's context: {detail_of(error)}",
                         what="the server's context",
                         fix="Shorten it, or use a model with a longer context",
                         server=self.url,

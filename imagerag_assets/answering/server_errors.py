@@ -51,7 +51,7 @@ def _said(error: Exception, options: MllmOptions) -> tuple[str, str]:
     if not isinstance(error, openai.APIStatusError):
         cause = shortened(str(error.__cause__ or error)) or type(error).__name__
         return f"the model server cannot be reached: {cause}", "Start it, or correct IMAGERAG_MLLM"
-    status, detail = error.status_code, shortened(error.message)
+    status, detail = error.status_code, detail_of(error)
     if status in (401, 403):
         return (
             f"the model server refuses the key (HTTP {status}): {detail}",
@@ -72,16 +72,25 @@ def _said(error: Exception, options: MllmOptions) -> tuple[str, str]:
 
 def is_too_large(error: openai.APIStatusError) -> bool:
     """Whether a server rejects a request because its prompt is longer than the model's context."""
-    text = f"{error.code} {error.message}".lower()
+    text = f"{error.code} {detail_of(error, whole=True)}".lower()
     return any(words in text for words in _TOO_LARGE)
 
 
 def rejected(error: openai.APIStatusError, sent: Iterable[str]) -> set[str]:
     """Which of the optional parameters `sent` a server rejects: those it names, else all of them."""
     sent = set(sent)
-    text = f"{error.param} {error.message}".lower()
+    text = f"{error.param} {detail_of(error, whole=True)}".lower()
     named = {name for name in sent if any(word in text for word in _NAMES[name])}
     return named or sent
+
+
+def detail_of(error: openai.APIStatusError, *, whole: bool = False) -> str:
+    """What a server says of an error, wherever in its reply it says so; `whole`: not shortened."""
+    body = error.body
+    if isinstance(body, dict):
+        body = body.get("message") or body.get("detail") or body
+    text = str(body or "it does not say why")
+    return text if whole else shortened(text)
 
 
 def shortened(text: str) -> str:
