@@ -14,8 +14,9 @@ from typing import Any
 
 from imagerag_assets.demo.questions import KINDS
 from imagerag_assets.demo.report import write_report
-from imagerag_assets.demo.scenes import JARGON, generate_demo
+from imagerag_assets.demo.scenes import generate_demo
 from imagerag_assets.errors import StoreError
+from imagerag_assets.knowledge.glossary import texts_of
 from imagerag_assets.orchestration.run import Runner
 from imagerag_assets.pipelines.questions import Question
 from imagerag_assets.settings import Settings
@@ -111,9 +112,9 @@ def choose_questions(file: Path) -> list[tuple[str, str | None, Question]]:
     if first:
         text = f"Where is the {first['class']}?"
         chosen.append(("free words", None, Question(text, scenes=(first["scene"],), id="free")))
-    shown = {line["class"]: line["scene"] for line in lines if line["kind"] == "position"}
-    word = next((word for word, name in JARGON.items() if name in shown), None)
-    if word:
-        question = Question(f"Where is the {word}?", scenes=(shown[JARGON[word]],), path="slow", id="jargon")
-        chosen.append(("jargon, through the knowledge base", None, question))
+    for line in lines:
+        if line["kind"] == "position" and (names := texts_of(line["class"], {})[1:]):
+            question = Question(f"Where is the {names[0]}?", scenes=(line["scene"],), id="jargon")
+            chosen.append(("jargon, through the knowledge base", None, question))
+            break
     return chosen

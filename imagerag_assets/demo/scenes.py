@@ -236,27 +236,15 @@ def generate_demo(folder: Path, *, seed: int = 20, progress: Progress | None = N
     return catalog
 
 
-# Words analysts use, which neither the classes nor the training text hold; each with the class that shows it.
-JARGON: dict[str, str] = {
-    "tank farm": "storage tank",
-    "aerodrome apron": "airplane",
-    "photovoltaic park": "solar farm",
-    "lido": "swimming pool",
-    "logistics shed": "warehouse",
-    "park and ride": "parking lot",
-    "merchant vessel": "ship",
-    "ballpark": "baseball diamond",
-}
-
-
 def draw_knowledge(folder: Path, seed: int) -> None:
-    """Draw the knowledge base: `labels/LABEL/*.jpg`, and `captions.jsonl` over the same pictures."""
+    """Draw the knowledge base: `labels/LABEL/*.jpg`, and `captions.jsonl` over the same pictures.
+
+    What analysts call these things is in the packaged glossary (`knowledge/glossary.json`), by the labels' names.
+    """
     captions = []
-    wanted = {name: name for name in OBJECT_CLASSES} | JARGON
-    for number, (label, name) in enumerate(wanted.items()):
-        target = folder / "labels" / label
+    for number, (name, kind) in enumerate(OBJECT_CLASSES.items()):
+        target = folder / "labels" / name
         target.mkdir(parents=True)
-        kind = OBJECT_CLASSES[name]
         for k in range(_EXEMPLARS):
             rng = np.random.default_rng((seed, 1000 + number, k))
             colour = kind.colours[k % len(kind.colours)] if kind.colours else None
@@ -265,6 +253,6 @@ def draw_knowledge(folder: Path, seed: int) -> None:
             stamp = sprite(name, colour, round(kind.side_m / GSD_M), rng.uniform(0, 360), rng)
             land.paste(stamp, (128 - stamp.width // 2, 128 - stamp.height // 2), stamp)
             finish(land, rng).save(target / f"{k}.jpg", quality=92)
-            caption = f"an aerial photo of a {colour + ' ' if colour else ''}{label}"
-            captions.append({"image": f"labels/{label}/{k}.jpg", "caption": caption})
+            caption = f"an aerial photo of a {colour + ' ' if colour else ''}{name}"
+            captions.append({"image": f"labels/{name}/{k}.jpg", "caption": caption})
     (folder / "captions.jsonl").write_text("".join(json.dumps(c) + "\n" for c in captions), encoding="utf-8")

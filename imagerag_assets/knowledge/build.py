@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 
 from imagerag_assets.errors import KnowledgeError
 from imagerag_assets.knowledge.files import iter_rows, knowledge_writer, read_about
-from imagerag_assets.knowledge.importers import Source, read_bytes, read_captions, read_labels, read_picture
+from imagerag_assets.knowledge.importers import Source, read_captions, read_labels
+from imagerag_assets.knowledge.pictures import Pictures, picture_version
+from imagerag_assets.knowledge.stac_labels import is_stac, read_stac_labels
 from imagerag_assets.knowledge.types import (
+    ALSO,
     KNOWLEDGE_KINDS,
     PROTOTYPE,
     TEXT_DIM,
@@ -44,10 +47,6 @@ Row = tuple[str, str, str, str, str]
 
 _BACKGROUND_IMAGES = 64  # captioned images drawn as background: enough for a softmax, few enough to fetch per question
 _TEXT_BATCH = 1024
-_READERS: dict[KnowledgeKind, Callable[[str, Settings], Source]] = {
-    "knowledge_labels": read_labels,
-    "knowledge_captions": read_captions,
-}
 
 
 def build(
@@ -62,7 +61,7 @@ def build(
 
     Args:
         deps: The installation.
-        kind: ``labels`` (a folder of labelled chips) or ``captions`` (a JSONL of captioned images).
+        kind: ``labels`` (a folder of chips, or STAC label items) or ``captions`` (a JSONL of captioned images).
         source: Path or address; default: IMAGERAG_KNOWLEDGE_LABELS or IMAGERAG_KNOWLEDGE_CAPTIONS.
         progress: Called with pictures done, all pictures, and what is being done.
         switch_alias: Point the alias of the kind to the encoder's collection.  False while an encoder's collections are
@@ -76,7 +75,7 @@ def build(
     given = source or (deps.settings.knowledge_labels if kind == "labels" else deps.settings.knowledge_captions)
     if not given:
         raise KnowledgeError(f"No source of {kind} is given", fix=f"Set IMAGERAG_KNOWLEDGE_{kind.upper()}")
-    found = _READERS[which](given, deps.settings)
+    found = _read(which, given, deps.settings)
     content = content_version(found, deps.settings)
     live = read_current(deps.store, which, deps.encoder.fingerprint)
     if live is not None and live.version == content and _in_place(deps, live, switch_alias):
@@ -92,7 +91,7 @@ def build(
 def build_labels(
     deps: Deps, folder: str, *, progress: Progress | None = None, switch_alias: bool = True
 ) -> KnowledgeReport:
-    """:func:`build` of a folder of labelled chips."""
+    """:func:`build` of a folder of labelled chips, or of STAC label items."""
     return build(deps, "labels", folder, progress=progress, switch_alias=switch_alias)
 
 
@@ -103,15 +102,17 @@ def build_captions(
     return build(deps, "captions", jsonl, progress=progress, switch_alias=switch_alias)
 
 
+def _read(kind: KnowledgeKind, given: str, settings: Settings) -> Source:
+    if kind == "knowledge_captions":
+        return read_captions(given, settings)
+    return read_stac_labels(given, settings) if is_stac(given, settings) else read_labels(given, settings)
+
+
 def content_version(source: Source, settings: Settings) -> str:
-    """sha256 over labels, texts, names and bytes of all pictures, in the order of their names."""
+    """sha256 over labels, texts, names and contents of all pictures, in the order of their names."""
     digest = hashlib.sha256()
     for entry in sorted(source.entries, key=lambda each: each.image):
-        try:
-            picture = hashlib.sha256(read_bytes(entry.href, settings)).hexdigest()
-        except KnowledgeError:
-            picture = "unreadable"
-        digest.update(repr((entry.label, entry.texts, entry.image, picture)).encode())
+        digest.update(repr((entry.label, entry.texts, entry.image, picture_version(entry, settings))).encode())
     return digest.hexdigest()
 
 
@@ -180,20 +181,21 @@ def _batches(
 ) -> Iterator[tuple[list[Entry], NDArray[np.uint8]]]:
     """Decoded pictures of one shape at a time: the encoder resizes them itself, the same way as patches."""
     waiting: dict[tuple[int, ...], list[tuple[Entry, NDArray[np.uint8]]]] = {}
-    for done, entry in enumerate(source.entries, start=1):
-        try:
-            pixels = read_picture(entry.href, settings)
-        except KnowledgeError as error:
-            failed.append((entry.image, error.message))
-        else:
-            group = waiting.setdefault(pixels.shape, [])
-            group.append((entry, pixels))
-            if len(group) == settings.batch_size:
-                yield _stacked(waiting.pop(pixels.shape))
-            elif sum(map(len, waiting.values())) >= 4 * settings.batch_size:  # many shapes: stay bounded
-                yield _stacked(waiting.pop(max(waiting, key=lambda shape: len(waiting[shape]))))
-        if progress is not None:
-            progress(done, len(source.entries), "embedding exemplars")
+    with Pictures(settings) as pictures:
+        for done, entry in enumerate(source.entries, start=1):
+            try:
+                pixels = pictures.read(entry)
+            except KnowledgeError as error:
+                failed.append((entry.image, error.message))
+            else:
+                group = waiting.setdefault(pixels.shape, [])
+                group.append((entry, pixels))
+                if len(group) == settings.batch_size:
+                    yield _stacked(waiting.pop(pixels.shape))
+                elif sum(map(len, waiting.values())) >= 4 * settings.batch_size:  # many shapes: stay bounded
+                    yield _stacked(waiting.pop(max(waiting, key=lambda shape: len(waiting[shape]))))
+            if progress is not None:
+                progress(done, len(source.entries), "embedding exemplars")
     for group in waiting.values():
         yield _stacked(group)
 
@@ -203,19 +205,23 @@ def _stacked(group: list[tuple[Entry, NDArray[np.uint8]]]) -> tuple[list[Entry],
 
 
 def _embed_texts(deps: Deps, kind: KnowledgeKind, entries: Iterable[Entry], content: str, key: str) -> None:
-    """Write the vector of every label's text, or of every caption."""
-    rows = {
-        row[0]: row
-        for entry in entries
-        for text in entry.texts
-        for row in [_row(content, kind, entry.label, text, PROTOTYPE if kind == "knowledge_labels" else entry.image)]
-    }
-    listed = list(rows.values())
+    """Write the vector of everything that is said of a label, or of every caption."""
+    rows = (
+        _row(content, kind, entry.label, text, _about(kind, entry, text)) for entry in entries for text in entry.texts
+    )
+    listed = list({row[0]: row for row in rows}.values())
     with knowledge_writer(deps.store, TEXT_DIM) as writer:
         for start in range(0, len(listed), _TEXT_BATCH):
             chunk = listed[start : start + _TEXT_BATCH]
             writer.append(chunk, deps.sentences.encode([text for _, text, _, _, _ in chunk]))
         writer.commit(key)
+
+
+def _about(kind: KnowledgeKind, entry: Entry, text: str) -> str:
+    """What stands in the field `image` of a text."""
+    if kind == "knowledge_captions":
+        return entry.image
+    return PROTOTYPE if text == entry.label else ALSO
 
 
 def _row(content: str, kind: KnowledgeKind, label: str, text: str, image: str) -> Row:

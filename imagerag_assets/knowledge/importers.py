@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from imagerag_assets.errors import KnowledgeError
+from imagerag_assets.knowledge.glossary import MAX_LABEL, MAX_TEXT, Words, parse_glossary, texts_of, tidy
 from imagerag_assets.knowledge.types import Entry, Failure
 from imagerag_assets.objects_errors import explain_failure
 from imagerag_assets.objects_fs import absolute_href, filesystem, join_href
@@ -24,8 +24,8 @@ from imagerag_assets.settings import Settings
 
 PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 LABEL_TEXTS = "labels.json"
-"""Optional in a folder of chips: an object from folder name to the label's words."""
-_MAX_LABEL, _MAX_CAPTION, _MAX_NAME = 200, 2000, 1000  # characters; far inside what the collections' fields hold
+"""Optional in a folder of chips: an object from folder name to the label's words (`glossary.parse_glossary`)."""
+MAX_NAME = 1000  # characters; far inside what the collections' field holds
 _MAX_CAPTIONS = 20  # of one image
 _MAX_SIDE = 2048  # px; a larger exemplar is reduced before it is embedded, so that a batch of them fits in memory
 _EIGHT_BIT = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
@@ -42,7 +42,8 @@ class Source:
 def read_labels(source: str, settings: Settings) -> Source:
     """List a folder with one sub-folder of chips a label.
 
-    A label's text is its folder's name with underscores as blanks, or what `labels.json` in the folder says.
+    A label's words are its folder's name, or what `labels.json` in the folder or the packaged glossary says of that
+    (`glossary.texts_of`).
 
     Raises:
         KnowledgeError: no such folder, it has no labelled pictures, or its `labels.json` is unusable.
@@ -53,19 +54,22 @@ def read_labels(source: str, settings: Settings) -> Source:
     except Exception as error:  # fsspec, botocore, aiohttp and the operating system
         raise _unreadable(error, source, settings) from error
     names = [str(path)[len(root.rstrip("/")) + 1 :] for path in paths]
-    texts = _label_texts(source, settings) if LABEL_TEXTS in names else {}
+    own = _label_words(source, settings) if LABEL_TEXTS in names else {}
+    known: dict[str, tuple[str, ...]] = {}
     entries, failed = [], []
     for name in names:
         folder, slash, picture = name.rpartition("/")
         if not slash or not picture.lower().endswith(PICTURES) or picture.startswith("."):
             continue
-        label = _tidy(texts.get(folder, folder.replace("/", " ").replace("_", " ")))
-        if not label or len(label) > _MAX_LABEL or len(name) > _MAX_NAME or not name.isprintable():
+        if folder not in known:
+            known[folder] = texts_of(folder, own)
+        texts = known[folder]
+        if not texts or len(name) > MAX_NAME or not name.isprintable():
             failed.append(
-                Failure(repr(name)[1:200], f"the label needs 1 to {_MAX_LABEL} characters, the path {_MAX_NAME}")
+                Failure(repr(name)[1:200], f"the label needs 1 to {MAX_LABEL} characters, the path {MAX_NAME}")
             )
             continue
-        entries.append(Entry(label, (label,), name, join_href(source, name)))
+        entries.append(Entry(texts[0], texts, name, join_href(source, name)))
     if not entries:
         raise KnowledgeError(
             "No labelled pictures found",
@@ -136,27 +140,26 @@ def _captioned(line: str) -> tuple[str, tuple[str, ...]]:
     if not isinstance(value, dict) or not isinstance(value.get("image"), str) or not value["image"].strip():
         raise ValueError("no image")
     image = value["image"]
-    if len(image) > _MAX_NAME or not image.isprintable():
-        raise ValueError(f"the image path has control characters or more than {_MAX_NAME} characters")
+    if len(image) > MAX_NAME or not image.isprintable():
+        raise ValueError(f"the image path has control characters or more than {MAX_NAME} characters")
     given = value.get("captions", value.get("caption"))
     listed = [given] if isinstance(given, str) else given
     if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
         raise ValueError("no caption")
-    captions = tuple(dict.fromkeys(text for text in (_tidy(each)[:_MAX_CAPTION] for each in listed) if text))
+    captions = tuple(dict.fromkeys(text for text in (tidy(each)[:MAX_TEXT] for each in listed) if text))
     if not captions:
         raise ValueError("the caption is empty")
     return image, captions[:_MAX_CAPTIONS]
 
 
-def _label_texts(source: str, settings: Settings) -> dict[str, str]:
+def _label_words(source: str, settings: Settings) -> dict[str, Words]:
     href = join_href(source, LABEL_TEXTS)
     try:
-        value = json.loads(read_bytes(href, settings))
-    except ValueError:
-        value = None
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        raise KnowledgeError(f"{LABEL_TEXTS} is not an object from folder name to text", fix="Correct it", href=href)
-    return value
+        return parse_glossary(read_bytes(href, settings))
+    except ValueError as error:
+        raise KnowledgeError(
+            f"{LABEL_TEXTS} is not an object from folder name to its words: {error}", fix="Correct it", href=href
+        ) from None
 
 
 def read_bytes(href: str, settings: Settings) -> bytes:
@@ -172,8 +175,3 @@ def read_bytes(href: str, settings: Settings) -> bytes:
 def _unreadable(error: Exception, href: str, settings: Settings) -> KnowledgeError:
     what, fix = explain_failure(error, href, settings)
     return KnowledgeError(what, fix=fix, href=href)
-
-
-def _tidy(text: str) -> str:
-    text = unicodedata.normalize("NFKC", text)
-    return " ".join("".join(" " if unicodedata.category(c)[0] == "C" else c for c in text).split())

@@ -23,13 +23,26 @@ from typing import TYPE_CHECKING, Literal
 from imagerag_assets.errors import StoreError
 
 if TYPE_CHECKING:
+    from imagerag_assets.raster.types import Window
+    from imagerag_assets.stac.types import Scene
     from imagerag_assets.stores.objects import ObjectStore
 
 KnowledgeKind = Literal["knowledge_labels", "knowledge_captions"]
 KNOWLEDGE_KINDS: dict[str, KnowledgeKind] = {"labels": "knowledge_labels", "captions": "knowledge_captions"}
 TEXT_DIM = 384
 PROTOTYPE = ""
-"""`image` of a row that is no exemplar: a label's mean, or a caption image drawn to serve as background."""
+"""`image` of a row that is no exemplar: a label's mean or own name, or a caption image drawn to serve as background."""
+ALSO = "also"
+"""`image` of a text row of a label that is not its own name: another name, or a sentence."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A window of a scene that is an exemplar."""
+
+    scene: Scene
+    window: Window
+    level: int
 
 
 @dataclass(frozen=True)
@@ -39,16 +52,18 @@ class Entry:
     label: str
     """What groups exemplars: the label's text, or an id of the captioned image."""
     texts: tuple[str, ...]
-    """The label's text, or the captions."""
+    """The label with all that is said of it (`glossary.texts_of`), or the captions."""
     image: str
-    """As the source names it: relative to the folder, or as written in the JSONL."""
+    """As the source names it: relative to the folder, as written in the JSONL, or the labelled feature and scene."""
     href: str
     """Where the picture is read from."""
+    cut: Cut | None = None
+    """What of a scene is the picture; None: the file at `href` is."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A picture or line that was left out."""
+    """A picture, line or feature that was left out."""
 
     name: str
     reason: str

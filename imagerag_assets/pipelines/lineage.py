@@ -95,7 +95,7 @@ def lineage_of(
         "calibration": calibration.version if question.retrieval == "default" else PAPER,
         "retrieval": question.retrieval,
         "division": question.division,
-        "knowledge": _knowledge(platform) if _looked_slowly(question, phrases, found) else {},
+        "knowledge": _knowledge(platform) if _used_knowledge(question, phrases, found) else {},
         "settings": {name: getattr(platform.settings, name) for name in DECIDING_SETTINGS},
         "prompt_sha256": None,
         "mllm": None,
@@ -103,11 +103,11 @@ def lineage_of(
     }
 
 
-def _looked_slowly(question: Question, phrases: Sequence[str], found: Retrieval) -> bool:
+def _used_knowledge(question: Question, phrases: Sequence[str], found: Retrieval) -> bool:
     """Whether the knowledge bases had a part in what was found, or in that nothing was."""
     if question.mode != "imagerag" or question.path not in ("auto", "slow"):
         return False
-    return not set(phrases) <= {cue.phrase for cue in found.cues if cue.path == "fast"}
+    return bool(found.words) or not set(phrases) <= {cue.phrase for cue in found.cues if cue.path == "fast"}
 
 
 def _knowledge(platform: Platform) -> dict[str, str]:

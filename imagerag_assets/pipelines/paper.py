@@ -171,8 +171,9 @@ def _slow(
             continue
         near: dict[str, tuple[str, str]] = {}  # text -> its label, and the phrase it was found for
         limit = getattr(limits, name)
-        for phrase, sentence in zip(phrases, platform.sentences.encode(list(phrases)), strict=True):
-            hits = search_texts(platform, knowledge, sentence, paper.MATCHES)
+        sentences = platform.sentences.encode(list(phrases))
+        found = search_texts(platform, knowledge, sentences, paper.MATCHES, own_names=True)
+        for phrase, hits in zip(phrases, found, strict=True):
             for hit, good in zip(hits, paper.near_enough([hit.score for hit in hits], limit), strict=True):
                 if good:
                     near.setdefault(str(hit.fields["text"]), (str(hit.fields["label"]), phrase))

@@ -99,13 +99,22 @@ def _too_coarse(row: Mapping[str, Any], coarsest_m: float) -> bool:
     return bool((row["north"] - row["south"]) * _DEGREE_M / pixels > coarsest_m)
 
 
-def phrase_scorers(deps: Deps, phrases: Sequence[str], calibration: Calibration) -> dict[str, Scorer]:
+def phrase_scorers(
+    deps: Deps, phrases: Sequence[str], calibration: Calibration, words: Mapping[str, str] | None = None
+) -> dict[str, Scorer]:
     """How embeddings are scored for each phrase, against the background that applies to it.
+
+    Args:
+        deps: The installation.
+        phrases: What to look for.
+        calibration: Of this encoder and the collection's division.
+        words: Other words in which a phrase is put to the encoder.
 
     Raises:
         EncoderError: a phrase cannot be embedded.
     """
-    queries, background = deps.encoder.encode_texts(phrases), background_vectors(deps.encoder)
+    texts = [(words or {}).get(phrase, phrase) for phrase in phrases]
+    queries, background = deps.encoder.encode_texts(texts), background_vectors(deps.encoder)
 
     def scorer(query: NDArray[np.float32], against: NDArray[np.float32]) -> Scorer:
         def score(seen: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -114,7 +123,7 @@ def phrase_scorers(deps: Deps, phrases: Sequence[str], calibration: Calibration)
 
         return Scorer(score, calibration.second or calibration.fast)
 
-    masks = applies(phrases, deps.sentences)
+    masks = applies(texts, deps.sentences)
     return {
         phrase: scorer(query, background[mask]) for phrase, query, mask in zip(phrases, queries, masks, strict=True)
     }
@@ -138,6 +147,7 @@ def search_fast(
     calibration: Calibration,
     limit: int = CANDIDATES,
     keep: Keep | None = None,
+    words: Mapping[str, str] | None = None,
 ) -> Found:
     """Look for each phrase among the patches that pass the filter.
 
@@ -149,6 +159,7 @@ def search_fast(
         calibration: Of this encoder and the collection's division.
         limit: Neighbours scored for each phrase.
         keep: Which of them count; default: all.
+        words: Other words in which a phrase is put to the encoder; its cues keep the phrase.
 
     Raises:
         StoreError: Milvus fails.
@@ -157,9 +168,10 @@ def search_fast(
     if not phrases:
         return Found({})
     start = perf_counter()
-    scorers = phrase_scorers(deps, phrases, calibration)
+    scorers = phrase_scorers(deps, phrases, calibration, words)
     encoded = perf_counter()
-    queries = deps.encoder.encode_texts(phrases)  # cached since the scorers were made
+    texts = [(words or {}).get(phrase, phrase) for phrase in phrases]
+    queries = deps.encoder.encode_texts(texts)  # cached since the scorers were made
     found: dict[str, list[Cue]] = {}
     all_near = neighbours(deps.vectors, collection, queries, where, limit, coarsest_m=calibration.coarsest_m, keep=keep)
     for phrase, near in zip(phrases, all_near, strict=True):

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from imagerag_assets.errors import FingerprintError
-from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS
+from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS, Current, KnowledgeKind
 from imagerag_assets.retrieval.calibration import Calibration, load_calibration
 from imagerag_assets.retrieval.fast import CANDIDATES, CANDIDATES_ALL, Found, ranked, search_fast
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.second_look import Look, Scorer, affordable, passing
-from imagerag_assets.retrieval.slow import Reducer, open_knowledge, search_slow
+from imagerag_assets.retrieval.slow import Reducer, names_of, open_knowledge, search_slow
 from imagerag_assets.retrieval.types import Cue, Deps, Keep, PathChoice, PathName, Retrieval
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 
@@ -36,6 +36,8 @@ class _Search:
     search_ms: float = 0.0
     verify_ms: float = 0.0
     path: PathName = "none"
+    opened: dict[KnowledgeKind, Current | None] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
 
     def add(self, found: Found, threshold: float, path: PathName, passes: Passing) -> None:
         self.encode_ms += found.encode_ms
@@ -67,7 +69,9 @@ def retrieve(
     """Find the cues of a question.
 
     ``auto`` looks for each phrase on the fast path and, where nothing passes its threshold, through the labels and then
-    the captions of the knowledge base.  ``fast`` and ``slow`` use only theirs; ``none`` looks for nothing.
+    the captions of the knowledge base.  A phrase that the knowledge base has as another name of a label is put to the
+    fast path as that label: the encoder may know the words of "tank farm" and yet take it for a farm.  ``fast`` and
+    ``slow`` use only theirs; ``none`` looks for nothing.
 
     Args:
         deps: The installation.
@@ -104,8 +108,10 @@ def retrieve(
         return [cue for cue in good if keep is None or keep(cue.scene, cue.window)], notes  # windows have moved
 
     if path in ("auto", "fast"):
+        words = _words(deps, analysis.phrases, search) if path == "auto" else {}
         found = search_fast(
-            deps, analysis.phrases, where, collection=collection, calibration=used, limit=limit, keep=keep
+            deps, analysis.phrases, where, collection=collection, calibration=used, limit=limit, keep=keep,
+            words=words,
         )
         threshold = used.threshold if seen_again is None else used.second_threshold
         search.add(found, threshold if minimum is None else minimum, "fast", passes)
@@ -126,7 +132,18 @@ def retrieve(
         abstained=not cues,
         notes=tuple(search.notes),
         timings_ms={"encode": search.encode_ms, "search": search.search_ms, "verify": search.verify_ms},
+        words=search.words,
     )
+
+
+def _words(deps: Deps, phrases: Sequence[str], search: _Search) -> dict[str, str]:
+    """Labels' own names of phrases that are other names of theirs."""
+    start = perf_counter()
+    knowledge = _open(deps, "knowledge_labels", search)
+    search.words = names_of(deps, knowledge, phrases) if knowledge else {}
+    search.notes += [f"{phrase!r} is looked for as {name!r}" for phrase, name in search.words.items()]
+    search.encode_ms += 1000 * (perf_counter() - start)
+    return search.words
 
 
 def _slow(
@@ -149,21 +166,32 @@ def _slow(
         missing = [phrase for phrase in analysis.phrases if phrase not in search.passed]
         if not missing:
             return
-        try:
-            knowledge = open_knowledge(deps, kind)
-        except FingerprintError as error:
-            if strict:
-                raise
-            search.notes.append(f"The slow path through {name} was left out: {error.message}")
-            continue
+        knowledge = _open(deps, kind, search, strict=strict)
         if knowledge is None:
-            search.notes.append(f"The slow path through {name} was left out: no knowledge base of {name} was built")
+            search.notes.append(
+                f"The slow path through {name} was left out: no knowledge base of {name} was built for this encoder"
+            )
             continue
         found = search_slow(
             deps, missing, where, knowledge=knowledge, collection=collection, calibration=calibration,
             reducer=reducer, limit=limit, keep=keep,
         )  # fmt: skip
         search.add(found, threshold, "slow-labels" if name == "labels" else "slow-captions", passes)
+
+
+def _open(deps: Deps, kind: KnowledgeKind, search: _Search, *, strict: bool = False) -> Current | None:
+    """The knowledge base of a kind, opened once a question; None where there is none, or, with a note, another's."""
+    if kind not in search.opened:
+        search.opened[kind] = None
+        try:
+            search.opened[kind] = open_knowledge(deps, kind)
+        except FingerprintError as error:
+            if strict:
+                raise
+            search.notes.append(
+                f"The knowledge base of {kind.removeprefix('knowledge_')} was left out: {error.message}"
+            )
+    return search.opened[kind]
 
 
 def select(

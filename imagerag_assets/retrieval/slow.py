@@ -27,6 +27,11 @@ from imagerag_assets.stores.milvus_filter import Filter
 Reducer = Literal["mean", "cluster", "rerank"]
 
 LABELS_MATCHED = 3
+TEXTS_PER_LABEL = 12
+"""Texts looked at for each label that may match: a label is found by any of its names and sentences."""
+SAME_WORDS = 0.9
+"""Sentence similarity from which a phrase is a label's other name, but for its inflection: "marina berth" and "marina
+berths" have .95, "tank farms" and "tank farm" .91; but "bridge" and "road bridge" .89."""
 CAPTIONS_MATCHED = 8
 LABEL_FLOOR = 0.45
 """Least sentence similarity of a phrase and a label: "marina full of yachts" and "harbor" have .48."""
@@ -49,14 +54,20 @@ COHERENCE_PRIOR, COHERENCE_WEIGHT = 0.7, 2.0
 class _Kind:
     path: PathName
     matched: int
+    texts: int
+    """Texts looked at."""
     floor: float
     slack: float
     same_thing: float
 
 
 _KINDS: dict[KnowledgeKind, _Kind] = {
-    "knowledge_labels": _Kind("slow-labels", LABELS_MATCHED, LABEL_FLOOR, LABEL_SLACK, SAME_THING),
-    "knowledge_captions": _Kind("slow-captions", CAPTIONS_MATCHED, CAPTION_FLOOR, CAPTION_SLACK, CAPTION_SAME_THING),
+    "knowledge_labels": _Kind(
+        "slow-labels", LABELS_MATCHED, LABELS_MATCHED * TEXTS_PER_LABEL, LABEL_FLOOR, LABEL_SLACK, SAME_THING
+    ),
+    "knowledge_captions": _Kind(
+        "slow-captions", CAPTIONS_MATCHED, CAPTIONS_MATCHED, CAPTION_FLOOR, CAPTION_SLACK, CAPTION_SAME_THING
+    ),
 }
 
 
@@ -198,11 +209,36 @@ def make_prototype(labels: Sequence[str], vectors: NDArray[np.float32]) -> Proto
     return Prototype(tuple(labels), mean, float(coherence))
 
 
-def search_texts(deps: Deps, knowledge: Current, sentence: NDArray[np.float32], limit: int) -> list[Hit]:
-    """Label texts or captions nearest to a sentence vector, float32 (384,), with ``label`` and ``text``, best first."""
-    return deps.vectors.search(
-        knowledge.texts, sentence[None], condition=_live(knowledge), limit=limit, fields=["label", "text"]
-    )[0]
+def search_texts(
+    deps: Deps, knowledge: Current, sentences: NDArray[np.float32], limit: int, *, own_names: bool = False
+) -> list[list[Hit]]:
+    """What is said of labels, or captions, nearest to each sentence vector: ``label`` and ``text``, best first.
+
+    Args:
+        deps: The installation.
+        knowledge: From :func:`open_knowledge`.
+        sentences: float32, (n, 384).
+        limit: Texts for each.
+        own_names: Of labels, only their own names.
+    """
+    condition = _own_names(knowledge) if own_names and knowledge.kind == "knowledge_labels" else _live(knowledge)
+    return deps.vectors.search(knowledge.texts, sentences, condition=condition, limit=limit, fields=["label", "text"])
+
+
+def names_of(deps: Deps, knowledge: Current, phrases: Sequence[str]) -> dict[str, str]:
+    """The labels' own names of phrases that are other names of theirs, e.g. "storage tank" of "tank farm".
+
+    Args:
+        deps: The installation.
+        knowledge: Of labels, from :func:`open_knowledge`.
+        phrases: What to look for; one that is itself a label's own name, or no label's, is left out.
+    """
+    found = search_texts(deps, knowledge, deps.sentences.encode(list(phrases)), 1)
+    return {
+        phrase: str(hits[0].fields["label"])
+        for phrase, hits in zip(phrases, found, strict=True)
+        if hits and hits[0].score >= SAME_WORDS and hits[0].fields["text"] != hits[0].fields["label"]
+    }
 
 
 def exemplars(deps: Deps, knowledge: Current, labels: Sequence[str]) -> NDArray[np.float32]:
@@ -215,10 +251,10 @@ def exemplars(deps: Deps, knowledge: Current, labels: Sequence[str]) -> NDArray[
 
 
 def _matches(deps: Deps, knowledge: Current, kind: _Kind, sentence: NDArray[np.float32]) -> list[str]:
-    """Labels whose text means the phrase, best first, without repetition."""
-    hits = search_texts(deps, knowledge, sentence, kind.matched)
+    """Labels of which something is said that means the phrase, best first, without repetition."""
+    (hits,) = search_texts(deps, knowledge, sentence[None], kind.texts)
     floor = max(kind.floor, hits[0].score - kind.slack) if hits else 0.0
-    return list(dict.fromkeys(str(hit.fields["label"]) for hit in hits if hit.score >= floor))
+    return list(dict.fromkeys(str(hit.fields["label"]) for hit in hits if hit.score >= floor))[: kind.matched]
 
 
 def _prototype(
@@ -239,7 +275,9 @@ def _background(
         knowledge.images, _live(knowledge).one_of("image", [PROTOTYPE]), ["label", "embedding"], limit=2048
     )
     rows = [row for row in rows if row["label"] not in exclude]
-    named = _live(knowledge).one_of("label", [row["label"] for row in rows])
+    # Labels by their own names: of many names, one is like almost anything.
+    said = _own_names(knowledge) if knowledge.kind == "knowledge_labels" else _live(knowledge)
+    named = said.one_of("label", [row["label"] for row in rows])
     texts = deps.vectors.query(knowledge.texts, named, ["label", "embedding"]) if rows else []
     same = {text["label"] for text in texts if float(text["embedding"] @ sentence) > kind.same_thing}
     other = [row["embedding"] for row in rows if row["label"] not in same]
@@ -310,6 +348,10 @@ def slow_features(
     values = features(scores, seen @ against.T, scale, reference=prototype.coherence)
     values[:, 0] = np.minimum(values[:, 0], MARGIN_CAP)
     return values
+
+
+def _own_names(knowledge: Current) -> Filter:
+    return _live(knowledge).one_of("image", [PROTOTYPE])
 
 
 def _live(knowledge: Current) -> Filter:

@@ -5,7 +5,7 @@ No logic beyond turning a cue into the contract's JSON.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -88,3 +88,5 @@ class Retrieval:
     notes: tuple[str, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
     """Milliseconds of ``encode`` (texts) and ``search`` (Milvus and scoring)."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """Phrases that were put to the encoder as the label that the knowledge base has them as another name of."""

@@ -121,6 +121,19 @@ def find_scenes(
     choice.check_all_found(source)
 
 
+def find_items(source: str, settings: Settings) -> Iterator[Found | FailedItem]:
+    """The items of a source as they are, without any check of what is in them; documents that cannot be read instead.
+
+    Args:
+        source: As for :func:`find_scenes`.
+        settings: How S3 is reached.
+
+    Raises:
+        SourceError: the source cannot be reached or is not STAC.
+    """
+    yield from _listed(source.strip(), settings, _Choice(frozenset(), frozenset()), None)
+
+
 def _validated(
     found: Found, source: str, settings: Settings, first_seen: dict[str, tuple[str, str]]
 ) -> Scene | FailedItem:

@@ -1,6 +1,6 @@
 """The words the demo models are trained with: text of our own for every class of chip and drawn object.
 
-Some words are left out on purpose (`HELD_OUT_QUERIES` and the jargon of the demo's knowledge base), so that what the
+Some words are left out on purpose (`HELD_OUT_QUERIES` and the packaged glossary of jargon), so that what the
 locked text tower generalises to, and what it does not, can be measured.
 """
 

@@ -35,7 +35,11 @@ def test_labels_come_from_folders(tmp_path: Path, settings: Settings) -> None:
 def test_labels_json_gives_the_words(tmp_path: Path, settings: Settings) -> None:
     picture(tmp_path / "tenniscourt" / "a.png")
     (tmp_path / "labels.json").write_text('{"tenniscourt": "tennis  court\\u0000"}')
-    assert read_labels(str(tmp_path), settings).entries[0].label == "tennis court"
+    (entry,) = read_labels(str(tmp_path), settings).entries
+    assert entry.label == entry.texts[0] == "tennis court"
+    assert "hard court" in entry.texts
+    (tmp_path / "labels.json").write_text('{"tenniscourt": {"label": "court", "also": ["a"], "means": "It is c."}}')
+    assert read_labels(str(tmp_path), settings).entries[0].texts == ("court", "a", "It is c.")
     (tmp_path / "labels.json").write_text("[]")
     with pytest.raises(KnowledgeError, match=r"labels\.json is not an object"):
         read_labels(str(tmp_path), settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,45 @@ def test_a_phrase_that_matches_nothing_abstains(world: World, chips: Path) -> No
     found = retrieve(world, asked("medieval castle"), path="slow")
     assert found.abstained
     assert any("No labels of the knowledge base match" in note for note in found.notes)
+
+
+@pytest.fixture
+def glossed(chips: Path) -> Path:
+    words = {"aquaculture_ponds": {"also": ["stew farm"], "means": "Water basins in which carp are bred."}}
+    (chips / "labels.json").write_text(json.dumps(words))
+    return chips
+
+
+def test_a_label_is_found_by_what_is_said_of_it(world: World, glossed: Path) -> None:
+    build_labels(world, str(glossed))
+    for phrase in ("basin where carp are bred", "stew farms"):
+        found = retrieve(world, asked(phrase), path="slow")
+        assert [(cue.patch_id, cue.phrase) for cue in found.cues] == [("a:pyramid:0:0:0", phrase)]
+
+
+def test_the_fast_path_takes_another_name_as_its_label(make_world: MakeWorld, glossed: Path) -> None:
+    """The encoder knows "stew farm", but takes it for what patch 1 shows."""
+    axes = {"stew farm": 4, "aquaculture ponds": 3}
+    world = make_world(AxisEncoder(axes))
+    vectors = [unit((red, 1.0), (40, 0.4)) for red in (3, 4)]
+    world.add("a", [(300 * index, 0, 300 * index + 256, 256) for index in range(2)], vectors)
+    assert retrieve(world, asked("stew farm")).cues[0].patch_id == "a:pyramid:0:0:1"
+    build_labels(world, str(glossed))
+    found = retrieve(world, asked("stew farm"))
+    assert [(cue.patch_id, cue.phrase, cue.path) for cue in found.cues] == [("a:pyramid:0:0:0", "stew farm", "fast")]
+    assert found.words == {"stew farm": "aquaculture ponds"}
+    assert any("'stew farm' is looked for as 'aquaculture ponds'" in note for note in found.notes)
+    assert retrieve(world, asked("stew farm"), path="fast").cues[0].patch_id == "a:pyramid:0:0:1"
+    assert not retrieve(world, asked("aquaculture ponds")).words
+
+
+def test_other_names_take_nothing_from_the_background(world: World, chips: Path) -> None:
+    """A label that is like the phrase by one of many names still counts as something else."""
+    build_labels(world, str(chips))
+    plain = retrieve(world, asked("wind turbine"), path="slow").cues[0]
+    (chips / "labels.json").write_text(json.dumps({"open-pit_mine": {"also": ["wind turbines of a mine"]}}))
+    build_labels(world, str(chips))
+    assert retrieve(world, asked("wind turbine"), path="slow").cues[0].confidence == pytest.approx(plain.confidence)
 
 
 def test_a_patch_unlike_every_exemplar_is_no_cue(make_world: MakeWorld, chips: Path) -> None:

@@ -1,0 +1,102 @@
+"""The words of a label: its own name, other names for the same thing, and sentences that say what it is.
+
+They come from `labels.json` beside a folder of chips, else from the packaged glossary of overhead imagery
+(`glossary.json`, by the label's name).  Only words; what they are compared with is `retrieval/slow.py`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+MAX_LABEL, MAX_TEXT = 200, 2000  # characters; far inside what the collections' fields hold
+_MAX_TEXTS = 64  # of a label
+_NO_LETTER = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is said of one label; None: nothing, so that the packaged glossary's words apply."""
+
+    label: str | None = None
+    also: tuple[str, ...] | None = None
+    """Other names, e.g. "tank farm" of a storage tank."""
+    means: tuple[str, ...] | None = None
+    """Sentences that say what it is."""
+
+
+def parse_glossary(data: bytes) -> dict[str, Words]:
+    """Read ``{"NAME": "label", "NAME": {"label": ..., "also": [...], "means": [...]}}``, each part optional.
+
+    Raises:
+        ValueError: it is something else; the message names the entry.
+    """
+    value: Any = json.loads(data)
+    if not isinstance(value, dict):
+        raise ValueError("it is no object")
+    return {name: _words(name, given) for name, given in value.items()}
+
+
+def texts_of(name: str, own: Mapping[str, Words]) -> tuple[str, ...]:
+    """A label and all that is said of it, the label's own words first; empty where the label cannot be used.
+
+    The label is what `own` says, else the packaged glossary's spelling of `name` ("tenniscourt": "tennis court"), else
+    `name` with underscores and slashes as blanks.  Names and sentences that `own` gives replace the packaged ones.
+
+    Args:
+        name: A folder's name, or a class.
+        own: The person's own words, by name.
+    """
+    given = own.get(name, Words())
+    spelled, packaged = _packaged().get(_key(given.label or name), (None, Words()))
+    label = tidy(given.label or spelled or name.replace("/", " ").replace("_", " "))
+    if not 0 < len(label) <= MAX_LABEL:
+        return ()
+    replaced = given.also is not None or given.means is not None
+    said = given if replaced else packaged
+    texts = (text for text in map(tidy, (*(said.also or ()), *(said.means or ()))) if text)
+    return tuple(dict.fromkeys((label, *(text[:MAX_TEXT] for text in texts))))[:_MAX_TEXTS]
+
+
+def tidy(text: str) -> str:
+    """NFKC, control and format characters as blanks, runs of blanks as one."""
+    text = unicodedata.normalize("NFKC", text)
+    return " ".join("".join(" " if unicodedata.category(c)[0] == "C" else c for c in text).split())
+
+
+def _words(name: str, given: object) -> Words:
+    if isinstance(given, str):
+        return Words(given)
+    if not isinstance(given, dict) or given.keys() - {"label", "also", "means"}:
+        raise ValueError(f"{name!r} is neither a text nor an object with label, also and means")
+    label = given.get("label")
+    if label is not None and not isinstance(label, str):
+        raise ValueError(f"the label of {name!r} is no text")
+    return Words(label, _listed(name, given.get("also")), _listed(name, given.get("means")))
+
+
+def _listed(name: str, given: object) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"what is said of {name!r} is no list of texts")
+    return tuple(texts)
+
+
+def _key(name: str) -> str:
+    """By what names are the same: neither case, blanks nor a plural count."""
+    return _NO_LETTER.sub("", name).casefold().removesuffix("s")
+
+
+@lru_cache(maxsize=1)
+def _packaged() -> dict[str, tuple[str, Words]]:
+    """Spelling and words by key."""
+    file = resources.files("imagerag_assets.knowledge").joinpath("glossary.json")
+    return {_key(name): (name, words) for name, words in parse_glossary(file.read_bytes()).items()}

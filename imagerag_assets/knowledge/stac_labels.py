@@ -1,0 +1,276 @@
+"""Knowledge from STAC label items (the label extension): exemplars cut from the source imagery around each feature.
+
+Listing and checking only: which window of which scene shows which label.  Reading the windows is `pictures.py`'s.
+What cannot be used is named and left out; the rest goes on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import shapely
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+from shapely.errors import ShapelyError
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from imagerag_assets.errors import ImageRAGError, ItemError, KnowledgeError, SourceError
+from imagerag_assets.knowledge.glossary import texts_of
+from imagerag_assets.knowledge.importers import Source
+from imagerag_assets.knowledge.types import Cut, Entry, Failure
+from imagerag_assets.objects_fs import absolute_href, filesystem, is_http, join_href
+from imagerag_assets.raster.geo import geometry_window
+from imagerag_assets.raster.reader import SceneReader
+from imagerag_assets.raster.types import Grid, Window
+from imagerag_assets.settings import Settings
+from imagerag_assets.stac.documents import Document, Kind, read_document
+from imagerag_assets.stac.found import Found
+from imagerag_assets.stac.items import scene_from_item
+from imagerag_assets.stac.source import ROOT_DOCUMENTS, find_items
+from imagerag_assets.stac.types import FailedItem, Scene
+
+_GEOJSON = ("application/geo+json", "application/vnd.geo+json")
+_ROLES = frozenset({"labels", "labels-vector"})
+_YES, _NO = frozenset({"yes", "true", "1"}), frozenset({"", "no", "false", "0", "none"})
+_NAMED = 5  # features of an item that are named for one reason
+
+
+@dataclass
+class _Sources:
+    """Source scenes with their grids, each opened once; why one cannot be used."""
+
+    settings: Settings
+    known: dict[str, tuple[Scene, Grid] | ImageRAGError] = field(default_factory=dict)
+
+    def get(self, href: str) -> tuple[Scene, Grid]:
+        """Raises ImageRAGError when the scene cannot be used."""
+        if href not in self.known:
+            try:
+                self.known[href] = self._open(href)
+            except ImageRAGError as error:
+                self.known[href] = error
+        found = self.known[href]
+        if isinstance(found, ImageRAGError):
+            raise found
+        return found
+
+    def _open(self, href: str) -> tuple[Scene, Grid]:
+        document = read_document(href, self.settings)
+        if document.kind is not Kind.ITEM:
+            raise SourceError("A source of labels is no STAC item", fix="Correct the link", href=href)
+        # Imagery is chosen as for an ingested scene, whatever `label:assets` says: exemplars must look like patches.
+        scene = scene_from_item(document.content, item_href=href, base=href, source=href, settings=self.settings)
+        with SceneReader(scene, self.settings) as reader:
+            if reader.grid.crs_wkt is None:
+                raise ItemError("A source of labels has no place on the ground", scene=scene.scene_key)
+            return scene, reader.grid
+
+
+def is_stac(source: str, settings: Settings) -> bool:
+    """Whether a source of labels is a STAC document, API or catalog folder, and not a folder of chips."""
+    if is_http(source) or source.lower().endswith((".json", ".geojson")):
+        return True
+    try:
+        fs, _ = filesystem(source, settings)
+        return any(fs.isfile(filesystem(join_href(source, name), settings)[1]) for name in ROOT_DOCUMENTS)
+    except Exception:  # fsspec, botocore and the operating system; who reads the folder says it
+        return False
+
+
+def read_stac_labels(source: str, settings: Settings) -> Source:
+    """List the labelled features of a STAC collection's label items, with the windows of source scenes that show them.
+
+    A feature's label is the first of its `label:properties` that says something: its text, or the property's own name
+    where the value is yes, true or 1.  Its window is square, around its bounds, and at least IMAGERAG_PATCH_PX wide;
+    one is cut from every source scene that the middle of the feature lies in.
+
+    Args:
+        source: A STAC catalog, collection, item collection or item, a folder with one, or an API.
+        settings: How sources are reached, which assets are imagery, and the size of a patch.
+
+    Raises:
+        SourceError: the source cannot be reached or is not STAC.
+        KnowledgeError: it has no label item, or no feature that can be used.
+    """
+    sources = _Sources(settings)
+    entries: list[Entry] = []
+    failed: list[Failure] = []
+    for found in find_items(source, settings):
+        if isinstance(found, FailedItem):
+            failed.append(Failure(found.scene_key, found.error.message))
+        elif "label:type" in _properties(found.content) or "label:properties" in _properties(found.content):
+            try:
+                _read_item(found, sources, entries, failed)
+            except ImageRAGError as error:
+                failed.append(Failure(found.key, str(error)))
+    if not entries:
+        why = f" ({failed[0].name}: {failed[0].reason})" if failed else ""
+        raise KnowledgeError(
+            f"No labelled features found{why}",
+            fix="Give STAC items of the label extension with a GeoJSON asset and links to their source items",
+            source=source,
+        )
+    return Source(tuple(entries), tuple(failed))
+
+
+def _read_item(found: Found, sources: _Sources, entries: list[Entry], failed: list[Failure]) -> None:
+    """Add the exemplars of one label item, and what is wrong with its features and sources.
+
+    Raises:
+        ImageRAGError: nothing of the item can be used.
+    """
+    document = Document(found.base, found.content)
+    scenes: list[tuple[Scene, Grid]] = []
+    hrefs = document.links("source")
+    if not hrefs:
+        raise ItemError("The label item has no link to its source", fix='Add a link with rel "source"')
+    for href in dict.fromkeys(hrefs):
+        try:
+            scenes.append(sources.get(href))
+        except ImageRAGError as error:
+            failed.append(Failure(found.key, f"source: {error}"))
+    if not scenes:
+        return
+    collection = read_document(_labels_href(document), sources.settings)
+    to_lonlat = _to_lonlat(collection)
+    wrong: dict[str, list[str]] = {}
+    for number, feature in enumerate(_features(collection)):
+        for made in _exemplars(feature, document, scenes, to_lonlat, sources.settings.patch_px):
+            if isinstance(made, str):
+                wrong.setdefault(made, []).append(str(number))
+                continue
+            texts, cut = made
+            name = f"{found.key}:{number}@{cut.scene.scene_key}"
+            entries.append(Entry(texts[0], texts, name, cut.scene.item_href or found.base, cut))
+    for reason, numbers in wrong.items():
+        named = ", ".join(numbers[:_NAMED]) + (f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else "")
+        failed.append(Failure(f"{found.key}: feature {named}", reason))
+
+
+def _exemplars(
+    feature: Any, item: Document, scenes: list[tuple[Scene, Grid]], to_lonlat: Transformer, patch_px: int
+) -> Iterator[tuple[tuple[str, ...], Cut] | str]:
+    """The texts and place of each exemplar of a feature; why there is none."""
+    geometry = _geometry(feature, to_lonlat)
+    if geometry is None:
+        yield "it has no usable geometry"
+        return
+    try:
+        texts = texts_of(_label(_properties(feature), _properties(item.content)), {})
+    except ValueError as error:
+        yield str(error)
+        return
+    if not texts:
+        yield "its label is empty or too long"
+        return
+    shown = False
+    for scene, grid in scenes:
+        window = _window(geometry_window(grid, geometry), grid, patch_px)
+        if window is not None:
+            shown = True
+            yield texts, Cut(scene, window, max(0, int(math.log2((window[2] - window[0]) / patch_px))))
+    if not shown:
+        yield "it lies outside the source imagery"
+
+
+def _label(feature: Mapping[str, Any], item: Mapping[str, Any]) -> str:
+    """The label of a feature by its properties and the item's; ValueError says why there is none."""
+    names, classes = item.get("label:properties"), item.get("label:classes")
+    declared = {
+        str(each.get("name")): {str(value) for value in each["classes"]}
+        for each in (classes if isinstance(classes, list) else ())
+        if isinstance(each, dict) and isinstance(each.get("classes"), list)
+    }
+    for name in names if isinstance(names, list) else ():
+        value = feature.get(name) if isinstance(name, str) else None
+        if value is None or isinstance(value, float | list | dict) or str(value).strip().casefold() in _NO:
+            continue
+        if name in declared and str(value) not in declared[name]:
+            raise ValueError(f"its {name} {str(value)[:50]!r} is not among label:classes")
+        if str(value).casefold() in _YES:
+            return str(name)
+        if isinstance(value, str):
+            return value
+    raise ValueError("none of label:properties says what it is")
+
+
+def _geometry(feature: Any, to_lonlat: Transformer) -> BaseGeometry | None:
+    """In longitude and latitude; None where there is none, or none that can be placed."""
+    try:
+        geometry = shapely.transform(shape(feature["geometry"]), to_lonlat.transform, interleaved=False)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ShapelyError):
+        return None
+    return None if geometry.is_empty or not all(map(math.isfinite, geometry.bounds)) else geometry
+
+
+def _window(bounds: Window | None, grid: Grid, patch_px: int) -> Window | None:
+    """The square around the bounds, at least `patch_px` wide where the scene is, moved into the scene.
+
+    None where the middle of the bounds lies outside the scene.
+    """
+    if bounds is None:
+        return None
+    x0, y0, x1, y1 = bounds
+    if not (0 <= x0 + x1 < 2 * grid.width and 0 <= y0 + y1 < 2 * grid.height):
+        return None
+    side = min(max(x1 - x0, y1 - y0, patch_px), grid.width, grid.height)
+    left = min(max((x0 + x1 - side) // 2, 0), grid.width - side)
+    top = min(max((y0 + y1 - side) // 2, 0), grid.height - side)
+    return left, top, left + side, top + side
+
+
+def _labels_href(item: Document) -> str:
+    """Where the GeoJSON of an item is: in an asset with role or key ``labels``, else in one of that type.
+
+    Raises:
+        ItemError: there is none.
+    """
+    assets = item.content.get("assets")
+    found = []
+    for key, asset in (assets if isinstance(assets, dict) else {}).items():
+        if not isinstance(asset, dict) or not isinstance(asset.get("href"), str) or not asset["href"]:
+            continue
+        kind, roles = str(asset.get("type") or "").split(";")[0], asset.get("roles")
+        said = key == "labels" or (isinstance(roles, list) and bool(_ROLES & {str(role) for role in roles}))
+        if kind in _GEOJSON or (said and kind in ("", "application/json")):
+            found.append((not said, asset["href"]))
+    if not found:
+        raise ItemError("The label item has no GeoJSON of labels", fix='Give its asset the role "labels"')
+    return absolute_href(min(found, key=lambda each: each[0])[1], item.href)
+
+
+def _features(collection: Document) -> list[Any]:
+    """Raises SourceError when the document is no GeoJSON of features."""
+    kind, features = collection.content.get("type"), collection.content.get("features")
+    if kind == "FeatureCollection" and isinstance(features, list):
+        return features
+    if kind == "Feature":
+        return [collection.content]
+    raise SourceError("The labels are no GeoJSON of features", fix="Correct the asset", href=collection.href)
+
+
+def _to_lonlat(collection: Document) -> Transformer:
+    """From the coordinates to longitude and latitude, which they are unless the old `crs` member names others.
+
+    Raises:
+        SourceError: it names an unknown CRS.
+    """
+    given = collection.content.get("crs")
+    name = "OGC:CRS84" if given is None else _properties(given).get("name") if isinstance(given, dict) else given
+    try:
+        return Transformer.from_crs(CRS.from_user_input(name), "OGC:CRS84", always_xy=True)
+    except CRSError:
+        raise SourceError(
+            f"The labels have an unknown CRS {str(name)[:80]!r}",
+            fix="Give longitude and latitude, or a known CRS",
+            href=collection.href,
+        ) from None
+
+
+def _properties(of: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = of.get("properties")
+    return found if isinstance(found, dict) else {}
