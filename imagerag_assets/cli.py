@@ -20,6 +20,7 @@ from imagerag_assets import (
     cli_encoders,
     cli_evaluate,
     cli_export,
+    cli_knowledge,
     cli_lineage,
     cli_options,
     cli_retry,
@@ -32,7 +33,6 @@ from imagerag_assets import cli_render as render
 from imagerag_assets.cli_options import Mode, PaperDivision, Retrieval, SearchPath
 from imagerag_assets.cli_run import (
     Collections,
-    Command,
     Debug,
     Json,
     Limit,
@@ -40,7 +40,6 @@ from imagerag_assets.cli_run import (
     Source,
     command_of,
     need_subcommand,
-    remember,
 )
 from imagerag_assets.errors import InputError
 
@@ -53,14 +52,11 @@ HELP = "Find scenes, ask questions about them in plain words, and see the eviden
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(name="imagerag", help=HELP, add_completion=False, context_settings=_SETTINGS)
-knowledge_app = typer.Typer(help="The knowledge bases of the slow path.")
-build_app = typer.Typer(help="Build a knowledge base.")
-app.add_typer(knowledge_app, name="knowledge")
-knowledge_app.add_typer(build_app, name="build")
 cli_backfill.register(app)
 cli_encoders.register(app)
 cli_evaluate.register(app)
 cli_export.register(app)
+cli_knowledge.register(app)
 cli_sources.register(app)
 cli_train.register(app)
 cli_retry.register(app)
@@ -80,20 +76,6 @@ def root(
     if version:
         print(cli_run.dump({"version": __version__}) if as_json else __version__)
         raise typer.Exit
-    need_subcommand(ctx)
-
-
-@knowledge_app.callback(invoke_without_command=True)
-def knowledge(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
-    """The knowledge bases of the slow path."""
-    remember(ctx, as_json, debug)
-    need_subcommand(ctx)
-
-
-@build_app.callback(invoke_without_command=True)
-def build(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
-    """Build a knowledge base."""
-    remember(ctx, as_json, debug)
     need_subcommand(ctx)
 
 
@@ -184,34 +166,6 @@ def status(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> N
 
         found = read_status(platform)
     command.finish(found, render.status)
-
-
-@build_app.command()
-def labels(
-    ctx: typer.Context,
-    source: Annotated[str, typer.Argument(help="Folder of labelled chips, one sub-folder a label.")],
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Embed labels with their exemplar images."""
-    _build_knowledge(command_of(ctx, as_json, debug), "labels", source)
-
-
-@build_app.command()
-def captions(
-    ctx: typer.Context,
-    source: Annotated[str, typer.Argument(help="JSONL of captioned images (image, caption).")],
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Embed captions with their images."""
-    _build_knowledge(command_of(ctx, as_json, debug), "captions", source)
-
-
-def _build_knowledge(command: Command, kind: Any, source: str) -> None:
-    with command.progress(f"embedding {kind}") as progress, command.runner(progress) as runner:
-        built = runner.build_knowledge(kind, source)
-    command.finish({"knowledge": kind, **built}, render.knowledge)
 
 
 @app.command()

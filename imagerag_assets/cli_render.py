@@ -119,12 +119,6 @@ def status(document: Document) -> RenderableType:
     )
 
 
-def knowledge(document: Document) -> RenderableType:
-    """What was built."""
-    hidden = ("knowledge", "left_out_pictures")
-    return facts_of({name.removeprefix("dagster/"): value for name, value in document.items() if name not in hidden})
-
-
 def demo(document: Document) -> RenderableType:
     """The questions and answers, and where the report is."""
     columns = ("question", "answer", "expected", "path")

@@ -101,9 +101,7 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
         except ValueError as error:
             raise InputError(f"The file is not JSON: {error}", fix="Download it again", file=file) from None
     else:
-        found = [
-            (number, _json(line, file, number)) for number, line in enumerate(text.splitlines(), 1) if line.strip()
-        ]
+        found = [(number, _json(line, file, number)) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     for number, row in found:
         if not isinstance(row, dict):
             raise _malformed(file, number, "is not a JSON object")

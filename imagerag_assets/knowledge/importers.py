@@ -89,7 +89,7 @@ def read_captions(source: str, settings: Settings) -> Source:
     """
     entries: dict[str, Entry] = {}
     failed = []
-    for number, line in enumerate(read_bytes(source, settings).decode("utf-8", "replace").splitlines(), start=1):
+    for number, line in enumerate(read_bytes(source, settings).decode("utf-8", "replace").split("\n"), start=1):
         if not line.strip():
             continue
         try:

@@ -13,7 +13,7 @@ from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError
 from imagerag_assets.pipelines.ask import ask
 from imagerag_assets.pipelines.evidence import Viewer
 from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.questions import Mode, Question, parse_line
+from imagerag_assets.pipelines.questions import Mode, Question, parse_line, read_lines
 
 Progress = Callable[[int, int, str], None]
 
@@ -39,12 +39,7 @@ def ask_batch(
     """
     started = time.perf_counter()
     source, output = Path(source), Path(output)
-    try:
-        lines = [line for line in source.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"The questions cannot be read: {error}", fix="Give a JSONL file in UTF-8", file=source
-        ) from None
+    lines = read_lines(source)
     mode: Mode = options.pop("mode", "imagerag")
     # Mode oracle is checked a line at a time: its scene and region stand there.
     common = Question("?", **options)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import pathlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
-from imagerag_assets.errors import QuestionError
+from imagerag_assets.errors import InputError, QuestionError
 from imagerag_assets.retrieval.paper import DEFAULT_DIVISION, DIVISIONS
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 
@@ -182,6 +183,21 @@ def _moment(value: str, text: str, *, end: bool) -> int | None:
         moment += timedelta(days=1) - timedelta(milliseconds=1)  # a day counts whole
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return math.floor(moment.timestamp() * 1000)
+
+
+def read_lines(file: pathlib.Path) -> list[str]:
+    """The lines of a file of questions; blank ones are left out.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        # Not `splitlines`: a question may hold U+2028 and other separators that JSON lets stand in a string.
+        return [line for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The questions cannot be read: {error}", fix="Give a JSONL file in UTF-8", file=file
+        ) from None
 
 
 def parse_line(line: str, number: int, options: Question, mode: Mode = "imagerag") -> Question:

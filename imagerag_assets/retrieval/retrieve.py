@@ -110,7 +110,13 @@ def retrieve(
     if path in ("auto", "fast"):
         words = _words(deps, analysis.phrases, search) if path == "auto" else {}
         found = search_fast(
-            deps, analysis.phrases, where, collection=collection, calibration=used, limit=limit, keep=keep,
+            deps,
+            analysis.phrases,
+            where,
+            collection=collection,
+            calibration=used,
+            limit=limit,
+            keep=keep,
             words=words,
         )
         threshold = used.threshold if seen_again is None else used.second_threshold

@@ -134,6 +134,9 @@ def search_slow(
         StoreError: Milvus fails.
     """
     start = perf_counter()
+    name = knowledge.kind.removeprefix("knowledge_")
+    if deps.vectors.count(knowledge.texts, _live(knowledge)) == 0:
+        return Found({}, notes=(f"The knowledge base of {name} is empty; run: imagerag knowledge build {name} SOURCE",))
     sentences = deps.sentences.encode(list(phrases))
     encoded = perf_counter()
     cues: dict[str, list[Cue]] = {}
@@ -142,7 +145,7 @@ def search_slow(
     for phrase, sentence in zip(phrases, sentences, strict=True):
         prototypes, against = phrase_prototypes(deps, knowledge, phrase, sentence, reducer)
         if not prototypes:
-            notes.append(f"No {knowledge.kind.removeprefix('knowledge_')} of the knowledge base match {phrase!r}")
+            notes.append(f"No {name} of the knowledge base match {phrase!r}")
             continue
         near, values = prototype_neighbours(deps, prototypes, against, where, collection, calibration, limit, keep)
         scorers[phrase] = prototype_scorer(prototypes, against, calibration)

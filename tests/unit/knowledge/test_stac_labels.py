@@ -131,16 +131,16 @@ def test_a_glossary_applies_to_the_labels(collection: Collection, small: Setting
 
 
 def test_classes_that_say_yes_are_named_by_their_property(collection: Collection, small: Settings) -> None:
-    classes = [{"name": "building", "classes": ["yes", "no"]}, {"name": "kind", "classes": ["hut"]}]
+    classes = [{"name": "shed", "classes": ["yes", "no"]}, {"name": "kind", "classes": ["hut"]}]
     features = [
-        point(100, 100, building="yes", kind="hut"),
-        point(200, 100, building="no", kind="hut"),
-        point(300, 100, building=None, kind="palace"),
+        point(100, 100, shed="yes", kind="hut"),
+        point(200, 100, shed="no", kind="hut"),
+        point(300, 100, shed=None, kind="palace"),
         point(400, 100, area=3.5),
     ]
-    collection.add("a", features, **{"label:properties": ["building", "kind", "area"], "label:classes": classes})
+    collection.add("a", features, **{"label:properties": ["shed", "kind", "area"], "label:classes": classes})
     source = read_stac_labels(collection.path, small)
-    assert [entry.label for entry in source.entries] == ["building", "hut"]
+    assert [entry.label for entry in source.entries] == ["shed", "hut"]
     assert [(each.name, each.reason) for each in source.failed] == [
         ("a: feature 2", "its kind 'palace' is not among label:classes"),
         ("a: feature 3", "none of label:properties says what it is"),
