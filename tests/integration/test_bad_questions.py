@@ -22,7 +22,8 @@ from imagerag_assets.errors import (
 )
 from imagerag_assets.knowledge.build import build_captions, build_labels
 from imagerag_assets.knowledge.types import current_key, read_current
-from imagerag_assets.pipelines.ask import Question, ask, ask_batch
+from imagerag_assets.pipelines.ask import Question, ask
+from imagerag_assets.pipelines.ask_batch import ask_batch
 from imagerag_assets.pipelines.ingest import ingest_scene
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.retrieval.calibration import GENERIC, calibration_key, save_calibration
