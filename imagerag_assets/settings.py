@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     max_phrases: int = Field(5, ge=1, le=16, description="Phrases looked for at most")
     mllm: str = Field("demo", description="Multimodal LLM: 'demo', a folder, a hub id, or a server: http://HOST/v1")
     mllm_revision: str | None = Field(None, description="Pinned revision of a hub id")
+    mllm_adapter: str | None = Field(None, description="Folder of a LoRA adapter, by `imagerag train lora`")
     mllm_name: str | None = Field(None, description="Model asked for at a server; default: the only one it lists")
     mllm_family: Literal["auto", "internvl", "qwen", "generic"] = Field(
         "auto", description="How the model writes boxes; auto: from its type, or from its name at a server"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.answering.types import CueView, Finding, Mllm, Prompt, Reply, box_of
 from imagerag_assets.errors import ModelError
 from imagerag_assets.settings import Settings, is_server
 
-__all__ = ["CueView", "Finding", "Mllm", "MllmOptions", "Prompt", "Reply", "box_of", "load_mllm"]
+if TYPE_CHECKING:
+    from imagerag_assets.answering.transformers_backend import TransformersMllm
+
+__all__ = ["CueView", "Finding", "Mllm", "MllmOptions", "Prompt", "Reply", "box_of", "load_mllm", "open_mllm"]
 
 DEMO_FOLDER = Path(__file__).parents[1] / "demo" / "weights" / "mllm-demo"
 
@@ -26,10 +30,23 @@ def load_mllm(settings: Settings) -> Mllm:
 
 @lru_cache(maxsize=2)
 def _load(model: str, options: MllmOptions) -> Mllm:
-    if is_server(model):
-        from imagerag_assets.answering.openai_backend import ServedMllm
+    if not is_server(model):
+        return open_mllm(model, options)
+    if options.adapter is not None:
+        raise ModelError(
+            "a server loads its own adapters", fix="Unset IMAGERAG_MLLM_ADAPTER, and name it to the server"
+        )
+    from imagerag_assets.answering.openai_backend import ServedMllm
 
-        return ServedMllm(model, options)
+    return ServedMllm(model, options)
+
+
+def open_mllm(model: str, options: MllmOptions) -> TransformersMllm:
+    """A model of one's own, loaded anew; `demo` is the packaged one.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
     from imagerag_assets.answering.transformers_backend import TransformersMllm
 
     if model != "demo":

@@ -12,6 +12,7 @@ class MllmOptions:
     """How a model is loaded and talked to; each field is the setting of the same name (see `settings.py`)."""
 
     revision: str | None = None
+    adapter: str | None = None
     name: str | None = None
     family: str = "auto"
     choices: str = "auto"
@@ -28,6 +29,7 @@ class MllmOptions:
         """The options that the settings name."""
         return cls(
             revision=settings.mllm_revision,
+            adapter=settings.mllm_adapter,
             name=settings.mllm_name,
             family=settings.mllm_family,
             choices=settings.mllm_choices,

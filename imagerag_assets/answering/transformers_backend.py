@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from imagerag_assets.answering.budget import Budget, TooLargeError, answer_with_less
+from imagerag_assets.answering.budget import Budget, TooLargeError, answer_with_less, smaller
 from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.answering.prompts import FAMILIES, Part, break_tokens, build_parts, family_of, transcript
 from imagerag_assets.answering.thinking import asking_for_thoughts, closing, split_thoughts
@@ -49,7 +49,8 @@ class TransformersMllm:
         options = options or MllmOptions()
         loaded = load(model, options)
         self.name, self.revision = name or model, loaded.revision
-        self._model, self._processor, self._device = loaded.model, loaded.processor, loaded.device
+        self.model, self.processor = loaded.model, loaded.processor
+        self._device = loaded.device
         self._options, self._in_words = options, loaded.in_words
         self._family = family_of(loaded.config.model_type) if options.family == "auto" else FAMILIES[options.family]
         self._tokenizer = loaded.processor.tokenizer
@@ -68,6 +69,28 @@ class TransformersMllm:
         """
         with self._lock, torch.inference_mode():
             return answer_with_less(prompt, self._answer, self._tile or _LEAST_OVERVIEW)
+
+    def lesson(self, prompt: Prompt, answer: str) -> tuple[dict[str, Any], list[int]]:
+        """What training shows the model: the inputs of a prompt as it is asked, and the tokens of the right reply.
+
+        Args:
+            answer: The letter of the right choice, or words where there are none.
+
+        Raises:
+            TooLargeError: not even the question alone fits the context.
+        """
+        replies = self._replies(prompt.choices)
+        tokens = replies[answer] if replies else self._tokens(f" {answer}" if self._in_words else answer)
+        end = self._tokenizer.eos_token_id
+        tokens = tokens if tokens[-1] == end else [*tokens, end]
+        while True:
+            try:
+                return dict(self._encode([("user", self._parts(prompt))], prompt, len(tokens))[0]), tokens
+            except TooLargeError as error:
+                less = smaller(prompt, self._tile or _LEAST_OVERVIEW, error.budget)
+                if less is None:
+                    raise
+                prompt = less
 
     def _answer(self, prompt: Prompt) -> Reply:
         try:
@@ -143,7 +166,7 @@ class TransformersMllm:
             }
             for role, parts in turns
         ]
-        inputs = self._processor.apply_chat_template(
+        inputs = self.processor.apply_chat_template(
             messages, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
         )
         budget = self._budget(inputs["input_ids"][0], prompt, reply)
@@ -152,7 +175,7 @@ class TransformersMllm:
             message = f"the question does not fit the model's context ({budget})"
             what = f"the context of {self._context} tokens"
             raise TooLargeError(message, what=what, budget=budget, fix=fix, model=self.name)
-        return inputs.to(self._device, dtype=self._model.dtype), budget
+        return inputs.to(self._device, dtype=self.model.dtype), budget
 
     def _budget(self, ids: torch.Tensor, prompt: Prompt, reply: int) -> Budget:
         """What each part costs, told by the runs of the token that stands for a picture, which others separate."""
@@ -189,7 +212,7 @@ class TransformersMllm:
     def _scores(self, inputs: Any, replies: Mapping[str, list[int]]) -> dict[str, float]:
         """The probability of each reply among them; nothing is parsed."""
         if all(len(reply) == 1 for reply in replies.values()):
-            logits = self._model(**inputs).logits[0, -1].float()
+            logits = self.model(**inputs).logits[0, -1].float()
             raw = torch.stack([logits[reply[0]] for reply in replies.values()])
         else:
             raw = torch.stack([self._sequence_score(inputs, reply) for reply in replies.values()])
@@ -205,12 +228,12 @@ class TransformersMllm:
             if torch.is_tensor(value) and value.shape == inputs["input_ids"].shape
         }
         longer["input_ids"] = torch.cat([inputs["input_ids"], tail], 1)
-        logits = self._model(**{**inputs, **longer}).logits[0, -len(tokens) - 1 : -1]
+        logits = self.model(**{**inputs, **longer}).logits[0, -len(tokens) - 1 : -1]
         return logits.float().log_softmax(-1).gather(1, tail[0, :, None]).sum()
 
     def _generate(self, inputs: Any, max_new_tokens: int) -> tuple[str, float]:
         """The model's own words, and the mean probability of their tokens."""
-        out = self._model.generate(
+        out = self.model.generate(
             **inputs,
             max_new_tokens=max_new_tokens,
             do_sample=False,

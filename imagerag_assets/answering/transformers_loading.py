@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
 
+from imagerag_assets.answering.adapters import adapter_digest, attach
 from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.errors import ModelError
 
@@ -31,7 +32,7 @@ class Loaded:
     model: Any
     device: torch.device
     revision: str
-    """Of a hub id its commit, of a folder the digest of its weights."""
+    """Of a hub id its commit, of a folder the digest of its weights; ``+`` and the digest of an adapter on it."""
     in_words: bool
     """It names its choice in words, not by letter."""
 
@@ -65,6 +66,9 @@ def load(model: str, options: MllmOptions) -> Loaded:
             model=model,
         ) from error
     revision = options.revision or str(getattr(config, "_commit_hash", None) or _folder_revision(model))
+    if options.adapter is not None:
+        loaded = attach(loaded, options.adapter, base=model, revision=revision)
+        revision = f"{revision}+{adapter_digest(options.adapter)}"
     in_words = options.choices == "words" or (options.choices == "auto" and _folder_notes(model) == "words")
     return Loaded(config, processor, loaded.eval(), device, revision, in_words)
 

@@ -5,13 +5,13 @@ The plot is written by hand: a plotting library would be the project's largest d
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from imagerag_assets.errors import InputError
+from imagerag_assets.evaluation.svg import drawing, line, text
 
 Figures = Mapping[str, Any]
 METRICS, TABLE, PLOT = "metrics.json", "report.md", "report.svg"
@@ -78,9 +78,9 @@ def write_report(folder: Path, document: Mapping[str, Any]) -> dict[str, str]:
         PLOT: plot(document["metrics"], document.get("before")),
     }
     try:
-        for name, text in texts.items():
+        for name, content in texts.items():
             aside = folder / f".{name}"
-            aside.write_text(text, encoding="utf-8")
+            aside.write_text(content, encoding="utf-8")
             aside.replace(folder / name)
     except OSError as error:
         raise InputError(f"The report cannot be written: {error}", fix="Give another folder", folder=folder) from None
@@ -128,40 +128,37 @@ def plot(metrics: Figures, before: Figures | None = None) -> str:
     parts = [*_axis(_LEFT, _TOP - 10, _WIDTH, height - 70 - _TOP + 30)]
     if others:
         for index, (name, colour) in enumerate(zip(("this run", "the other run"), _COLOURS, strict=True)):
-            parts.append(_text(_LEFT + 90 * index, _TOP - 22, name, colour=colour))
+            parts.append(text(_LEFT + 90 * index, _TOP - 22, name, colour=colour))
     for index, (name, figure) in enumerate(rows):
         y = _TOP + _ROW * index + _ROW / 2
-        parts.append(_text(_LEFT - 8, y + 4, f"{name} (n {figure['n']})", anchor="end"))
+        parts.append(text(_LEFT - 8, y + 4, f"{name} (n {figure['n']})", anchor="end"))
         for shift, each, colour in ((-3, figure, _COLOURS[0]), (4, others.get(name), _COLOURS[1])):
             if each is not None and each["value"] is not None:
                 parts += _whisker(each, y + (shift if others else 0), colour)
     parts += _reliability(metrics["reliability"], x=_LEFT + _WIDTH + 70, y=_TOP, side=280)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_LEFT + _WIDTH + 380}" height="{height}" '
-        f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>{"".join(parts)}</svg>'
-    )
+    return drawing(_LEFT + _WIDTH + 380, height, parts)
 
 
 def _axis(x: float, y: float, width: float, height: float) -> list[str]:
     parts = []
     for tick in (0, 0.25, 0.5, 0.75, 1):
         at = x + tick * width
-        parts.append(_line(at, y, at, y + height, "#dddddd"))
-        parts.append(_text(at, y + height + 14, f"{tick:g}", anchor="middle"))
+        parts.append(line(at, y, at, y + height, "#dddddd"))
+        parts.append(text(at, y + height + 14, f"{tick:g}", anchor="middle"))
     return parts
 
 
 def _whisker(figure: Figures, y: float, colour: str) -> list[str]:
     low, value, high = (_LEFT + _WIDTH * min(1.0, figure[name]) for name in ("low", "value", "high"))
-    return [_line(low, y, high, y, colour), f'<circle cx="{value:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>']
+    return [line(low, y, high, y, colour), f'<circle cx="{value:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>']
 
 
 def _reliability(bins: Sequence[Figures], *, x: float, y: float, side: float) -> list[str]:
     parts = [
-        _text(x, y - 16, "share of right cues by confidence (area: number of cues)"),
+        text(x, y - 16, "share of right cues by confidence (area: number of cues)"),
         *_axis(x, y, side, side),
         f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill="none" stroke="#999999"/>',
-        _line(x, y + side, x + side, y, "#bbbbbb"),
+        line(x, y + side, x + side, y, "#bbbbbb"),
     ]
     most = max((each["n"] for each in bins), default=0)
     for each in bins:
@@ -172,11 +169,3 @@ def _reliability(bins: Sequence[Figures], *, x: float, y: float, side: float) ->
                 f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{radius:.1f}" fill="{_COLOURS[0]}" fill-opacity=".6"/>'
             )
     return parts
-
-
-def _line(x0: float, y0: float, x1: float, y1: float, colour: str) -> str:
-    return f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" stroke="{colour}"/>'
-
-
-def _text(x: float, y: float, text: str, *, anchor: str = "start", colour: str = "black") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{html.escape(text)}</text>'

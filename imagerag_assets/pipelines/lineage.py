@@ -27,7 +27,7 @@ from imagerag_assets.retrieval.types import Retrieval
 PAPER = "paper"
 """In place of a calibration's version: the paper's thresholds are part of the program."""
 _SCENES_IN_LINEAGE = 200
-MODEL_SETTINGS = ("mllm", "mllm_revision", "mllm_name", "mllm_family", "mllm_choices", "mllm_dtype")
+MODEL_SETTINGS = ("mllm", "mllm_revision", "mllm_adapter", "mllm_name", "mllm_family", "mllm_choices", "mllm_dtype")
 """Settings that say which multimodal LLM answers and how it is talked to."""
 DECIDING_SETTINGS = (
     "top_k",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,45 +13,21 @@ from PIL import Image
 from imagerag_assets.demo.questions import ABSENT, quadrant
 from imagerag_assets.errors import InputError
 from imagerag_assets.raster.types import Grid, Window
-from imagerag_assets.settings import Settings
 from imagerag_assets.training.instruct_cues import Part, Rates, draw_cues, false_cue, part_of, true_cue
 from imagerag_assets.training.instruct_data import build_dataset
 from imagerag_assets.training.instruct_set import TRAIN, VALIDATION, Example, digest_of, read_examples
-from imagerag_assets.training.labelled_scenes import LabelledScene, source_scenes
-from imagerag_assets.training.labels import Label, read_labels
-from tests.small_source import write_source
+from imagerag_assets.training.labelled_scenes import LabelledScene
+from imagerag_assets.training.labels import Label
+from tests.labelled_source import labelled_scenes
 
 World = tuple[list[LabelledScene], Mapping[str, str]]
-PX = 900
-CLASSES = ("ship", "pier", "storage tank", "stadium", "bus", "helipad")
 SURE = Rates(missed=0, false=0, free=0, confirm=0)
-
-
-def make_labels(folder: Path, names: tuple[str, ...]) -> Path:
-    """Four classes a scene, one to three objects each, on a grid so that none hides another."""
-    rng = np.random.default_rng(0)
-    file = folder / "labels.jsonl"
-    with file.open("w", encoding="utf-8") as out:
-        for number, name in enumerate(names):
-            cells = [(int(c) % 6, int(c) // 6) for c in rng.permutation(36)]
-            for index in range(4):
-                for _ in range(1 + index % 3):
-                    x, y = (150 * side + 20 for side in cells.pop())
-                    row = {"scene": name, "class": CLASSES[(number + index) % 6], "window": [x, y, x + 60, y + 80]}
-                    out.write(json.dumps(row) + "\n")
-    return file
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    folder = tmp_path_factory.mktemp("labelled")
-    names = ("one", "two", "three")
-    catalog = write_source(folder / "source", names, px=PX)
-    file = make_labels(folder, names)
-    labels = read_labels(file)
-    scenes, notes = source_scenes(Settings(_env_file=None), str(catalog), labels, file)
+    scenes, labels = labelled_scenes(tmp_path_factory.mktemp("labelled"))
     assert [scene.key for scene in scenes] == ["one", "three", "two"]
-    assert notes == ()
     return scenes, labels.plurals
 
 

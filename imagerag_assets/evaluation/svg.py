@@ -1,0 +1,29 @@
+"""The few shapes that our plots are drawn with, as SVG text; which plot is drawn is decided elsewhere."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+
+
+def drawing(width: float, height: float, parts: Iterable[str]) -> str:
+    """A whole picture, white behind its parts; px."""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>{"".join(parts)}</svg>'
+    )
+
+
+def line(x0: float, y0: float, x1: float, y1: float, colour: str) -> str:
+    return f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" stroke="{colour}"/>'
+
+
+def polyline(points: Sequence[tuple[float, float]], colour: str) -> str:
+    """A line through points (x, y), each marked."""
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    marks = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{colour}"/>' for x, y in points)
+    return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>{marks}'
+
+
+def text(x: float, y: float, words: str, *, anchor: str = "start", colour: str = "black") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{html.escape(words)}</text>'
