@@ -98,7 +98,7 @@ def _answers_with(adapter: Path, data: Path, settings: Settings, done: dict[str,
 def test_a_model_of_another_family_learns_letters(data: Path, qwen: Path, tmp_path: Path) -> None:
     recipe = LoraRecipe.model_validate(SMALL | {"model": str(qwen), "checkpointing": True, "dropout": 0.0})
     done = finetune(recipe, data, tmp_path / "run", device="cpu")
-    assert done["validation_loss"]["last"] < 0.9 * done["validation_loss"]["first"]
+    assert done["validation_loss"]["last"] < 0.95 * done["validation_loss"]["first"]
     adapted = open_mllm(str(qwen), MllmOptions(adapter=done["adapter"], device="cpu"))
     prompt = next(e for e in read_examples(data, TRAIN) if e.choices).prompt(data)
     assert adapted.answer(prompt).choice in prompt.choices
