@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from imagerag_assets.answering import MllmOptions, open_mllm
-from imagerag_assets.answering.adapters import NOTES, adapter_digest
+from imagerag_assets.answering.adapters import CONFIG, NOTES, WEIGHTS, adapter_digest
 from imagerag_assets.answering.transformers_backend import TransformersMllm
 from imagerag_assets.answering.transformers_loading import out_of_memory
 from imagerag_assets.errors import InputError, ModelError
@@ -79,21 +79,23 @@ def finetune(
     _claim(out, run)
     resumed = None
     if not (out / ADAPTER).exists():
-        trainer = _trainer(mllm, recipe, data, out, train, _spread(validation, recipe.validation_examples), progress)
         checkpoint = last_checkpoint(out)
-        resumed = int(checkpoint.name.rpartition("-")[2]) if checkpoint else None
-        try:
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
-            raise ModelError(
-                "training ran out of memory",
-                fix="Use a smaller batch, checkpointing = true, dtype = '4bit', or data with a smaller overview",
-                model=recipe.model,
-            ) from None
-        _save(trainer, out, run | {"base": mllm.name, "steps": recipe.steps})
-    curve = Curve.of(json.loads((out / ADAPTER / NOTES).read_text(encoding="utf-8"))["history"])
+        resumed = _step_of(checkpoint) if checkpoint else None
+        if resumed != recipe.steps:  # the trainer would make a step more after the last one
+            shown = _spread(validation, recipe.validation_examples)
+            trainer = _trainer(mllm, recipe, data, out, train, shown, progress)
+            try:
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+                raise ModelError(
+                    "training ran out of memory",
+                    fix="Use a smaller batch, checkpointing = true, dtype = '4bit', or data with a smaller overview",
+                    model=recipe.model,
+                ) from None
+        _keep(out, run | {"base": mllm.name, "steps": recipe.steps})
+    curve = Curve.of(_read(out / ADAPTER / NOTES)["history"])
     return {
         "adapter": str(out / ADAPTER),
         "revision": adapter_digest(out / ADAPTER),
@@ -112,7 +114,11 @@ def finetune(
 def last_checkpoint(out: Path) -> Path | None:
     """The newest checkpoint that was written whole; None: there is none."""
     found = [mark.parent for mark in (out / CHECKPOINTS).glob(f"checkpoint-*/{_COMPLETE}")]
-    return max(found, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+    return max(found, key=_step_of, default=None)
+
+
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
 
 
 class Collator:
@@ -160,6 +166,8 @@ class _Watch(TrainerCallback):
         self._out, self._progress = out, progress
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step >= state.max_steps:  # also where the last step is none of those that are validated
+            control.should_log = control.should_evaluate = control.should_save = True
         if self._progress is not None:
             loss = next((entry["loss"] for entry in reversed(state.log_history) if "loss" in entry), None)
             self._progress(state.global_step, state.max_steps, "training" if loss is None else f"loss {loss:.3f}")
@@ -276,13 +284,21 @@ def _spread(examples: Sequence[Example], most: int) -> list[Example]:
     return [examples[index * len(examples) // count] for index in range(count)]
 
 
-def _save(trainer: Any, out: Path, notes: Mapping[str, Any]) -> None:
-    """Write the adapter with what has to be known of it; it appears when it is complete."""
-    aside = out / f".{ADAPTER}"
+def _keep(out: Path, notes: Mapping[str, Any]) -> None:
+    """Make the adapter of the last checkpoint, with what has to be known of it; it appears when it is complete."""
+    checkpoint, aside = last_checkpoint(out), out / f".{ADAPTER}"
+    assert checkpoint is not None  # the last step writes one
     shutil.rmtree(aside, ignore_errors=True)
-    trainer.model.peft_config["default"].base_model_name_or_path = notes["recipe"]["model"]
-    trainer.model.save_pretrained(aside)
-    (aside / "README.md").unlink(missing_ok=True)  # a form that nobody filled in
-    about = dict(notes) | {"history": trainer.state.log_history}
-    (aside / NOTES).write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
+    aside.mkdir()
+    shutil.copyfile(checkpoint / WEIGHTS, aside / WEIGHTS)
+    # Where the model lay on this machine is of no use elsewhere.
+    config = _read(checkpoint / CONFIG) | {"base_model_name_or_path": notes["recipe"]["model"]}
+    history = _read(checkpoint / "trainer_state.json")["log_history"]
+    for name, content in ((CONFIG, config), (NOTES, dict(notes) | {"history": history})):
+        (aside / name).write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
     aside.rename(out / ADAPTER)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found

@@ -96,12 +96,19 @@ def _answers_with(adapter: Path, data: Path, settings: Settings, done: dict[str,
 
 
 def test_a_model_of_another_family_learns_letters(data: Path, qwen: Path, tmp_path: Path) -> None:
-    recipe = LoraRecipe.model_validate(SMALL | {"model": str(qwen), "checkpointing": True, "dropout": 0.0})
+    changes = {"model": str(qwen), "checkpointing": True, "dropout": 0.0, "steps": STEPS - 1}
+    recipe = LoraRecipe.model_validate(SMALL | changes)
     done = finetune(recipe, data, tmp_path / "run", device="cpu")
     assert done["validation_loss"]["last"] < 0.95 * done["validation_loss"]["first"]
+    assert curve_of(tmp_path / "run")[-1]["step"] == str(STEPS - 1)
     adapted = open_mllm(str(qwen), MllmOptions(adapter=done["adapter"], device="cpu"))
     prompt = next(e for e in read_examples(data, TRAIN) if e.choices).prompt(data)
     assert adapted.answer(prompt).choice in prompt.choices
+    curve = (tmp_path / "run" / "curve.csv").read_bytes()
+    shutil.rmtree(done["adapter"])  # as if it had been killed after the last step
+    again = finetune(recipe, data, tmp_path / "run", device="cpu")
+    assert (again["revision"], again["resumed_from"]) == (done["revision"], recipe.steps)
+    assert (tmp_path / "run" / "curve.csv").read_bytes() == curve
 
     with pytest.raises(ModelError, match=r"was trained on .*qwen"):
         open_mllm("demo", MllmOptions(adapter=done["adapter"], device="cpu"))
