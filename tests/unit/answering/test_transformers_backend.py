@@ -131,7 +131,7 @@ def memory(mib: int) -> Iterator[None]:
 def test_what_does_not_fit_the_memory_is_left_out_and_said(qwen: TransformersMllm) -> None:
     qwen.answer(PROMPT)  # what is allocated once is there
     huge = replace(PROMPT, overview=Image.new("RGB", (8000, 8000), "gray"))
-    with memory(128):
+    with memory(384):  # far less than 8000 x 8000 px take as numbers, enough to make them smaller
         reply = qwen.answer(huge)
     assert reply.notes == ("The overview was reduced to 448 px to fit the memory",)
     assert reply.cues_shown == 3
@@ -140,7 +140,7 @@ def test_what_does_not_fit_the_memory_is_left_out_and_said(qwen: TransformersMll
 def test_a_cue_that_does_not_fit_the_memory_goes_as_well(qwen: TransformersMllm) -> None:
     qwen.answer(PROMPT)
     cues = (CueView(Image.new("RGB", (8000, 8000)), (0, 0, 1, 1), "tank", 0.9),)
-    with memory(128):
+    with memory(384):  # far less than 8000 x 8000 px take as numbers, enough to make them smaller
         reply = qwen.answer(replace(PROMPT, overview=None, cues=cues))
     assert reply.notes == ("1 of 1 cues, the least confident, did not fit the memory",)
 
@@ -165,7 +165,7 @@ def test_free_text_has_a_confidence(folders: dict[str, Path]) -> None:
 
 def test_a_number_format_can_be_chosen(folders: dict[str, Path]) -> None:
     mllm = TransformersMllm(str(folders["qwen3_vl"]), MllmOptions(dtype="bfloat16"))
-    assert mllm._model.dtype == torch.bfloat16
+    assert mllm.model.dtype == torch.bfloat16
     assert mllm.answer(PROMPT).choice in CHOICES
 
 
