@@ -4,8 +4,10 @@
 
 The installation has the questions' scenes and a label knowledge base of their classes, e.g.
 
-    make_mosaic.py --images CHIPS --split train --rows 8 --cols 8 --out MOSAICS
-    imagerag ingest MOSAICS/catalog.json && imagerag knowledge build labels CHIPS
+    make_mosaic.py --images CHIPS --split dev --rows 20 --cols 20 --out MOSAICS
+    imagerag ingest MOSAICS/catalog.json && imagerag knowledge build labels OTHER_CHIPS
+
+where the exemplars are other chips than those that the mosaics are made of: a picture would find itself.
 
 Every position and count question is asked again with each term of its class below in place of the class's name: once
 with `--path fast`, where only the encoder can know the term, and once with `auto`.  Terms in the packaged glossary
