@@ -17,7 +17,7 @@ from typing import Any
 
 from rich.progress import track
 
-from benchmarks.mosaics import Mosaics, arguments, ask_all, both, console, ingest, run, told
+from benchmarks.mosaics import Mosaics, arguments, ask_all, console, finish, prepare, run, told
 from imagerag_assets.answering.types import Prompt
 from imagerag_assets.evaluation.cases import Case
 from imagerag_assets.evaluation.loaders import load_cases
@@ -28,7 +28,6 @@ from imagerag_assets.pipelines.questions import Question
 from imagerag_assets.pipelines.reply import make_prompt
 from imagerag_assets.retrieval.phrases import analyse_question
 from imagerag_assets.retrieval.types import Cue
-from imagerag_assets.settings import load_settings
 
 MODES = ("global", "imagerag", "oracle")
 
@@ -39,10 +38,7 @@ def main() -> None:
         "--shuffled", type=int, default=200, help="questions asked with cues and choices in other orders"
     )
     given = parser.parse_args()
-    settings = load_settings(home=given.work / "home")
-    sets = both(given)
-    for each in sets:
-        ingest(settings, each.folder / "catalog.json")
+    settings, sets = prepare(given)
     figures: dict[str, Any] = {}
     runs = given.work / "runs"
     with Platform(settings) as platform:
@@ -52,9 +48,7 @@ def main() -> None:
             figures[mode] = {"accuracy": done["metrics"]["accuracy"], "against_global": done.get("comparison")}
         figures["blind"] = {"accuracy": measure_blind(platform, sets)}
         figures["shuffled"] = measure_shuffled(platform, sets, runs / "answers-imagerag", given.shuffled, given.seed)
-    (given.work / "answers.json").write_text(json.dumps(figures, indent=1))
-    for line in table(figures):
-        print(line)
+    finish(figures, given.work / "answers.json", table(figures))
 
 
 def _cases(sets: Sequence[Mosaics]) -> list[Case]:
@@ -126,5 +120,4 @@ def table(figures: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    console.print(__doc__.split("\n\n")[0])
-    run(main)
+    run(main, __doc__)

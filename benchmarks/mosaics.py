@@ -6,6 +6,7 @@ What is measured on them is in `retrieval.py` and `answers.py`.
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from imagerag_assets.evaluation.evaluate import evaluate
 from imagerag_assets.evaluation.loaders import Loaded, load_cases
 from imagerag_assets.orchestration.run import Runner
 from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.settings import Settings
+from imagerag_assets.settings import Settings, load_settings
 
 console = Console(stderr=True)
 
@@ -71,11 +72,21 @@ def make(given: argparse.Namespace, name: str, scenes: int, cells: int, seed: in
     return made
 
 
-def both(given: argparse.Namespace) -> list[Mosaics]:
-    """The mosaics of both sizes; of the large ones the seeds follow."""
+def prepare(given: argparse.Namespace) -> tuple[Settings, list[Mosaics]]:
+    """Settings of the installation in WORK, and the mosaics of both sizes, ingested; the large ones' seeds follow."""
+    settings = load_settings(home=given.work / "home")
     wanted = [("small", given.scenes, given.cells, given.seed)]
     wanted.append(("large", given.large, given.large_cells, given.seed + given.scenes))
-    return [make(given, name, scenes, cells, seed) for name, scenes, cells, seed in wanted if scenes]
+    sets = [make(given, name, scenes, cells, seed) for name, scenes, cells, seed in wanted if scenes]
+    for each in sets:
+        ingest(settings, each.folder / "catalog.json")
+    return settings, sets
+
+
+def finish(figures: dict[str, Any], file: Path, lines: Sequence[str]) -> None:
+    """Keep the figures, and print them as a table."""
+    file.write_text(json.dumps(figures, indent=1))
+    print("\n".join(lines))
 
 
 def ingest(settings: Settings, catalog: Path) -> None:
@@ -114,8 +125,9 @@ def told(figure: dict[str, Any]) -> str:
     return f"{value} ({low}-{high}, n {figure['n']})"
 
 
-def run(main: Callable[[], None]) -> None:
-    """Call a benchmark; an error of the project is one line."""
+def run(main: Callable[[], None], about: str) -> None:
+    """Call a benchmark after the first paragraph of what it is about; an error of the project is one line."""
+    console.print(about.split("\n\n")[0])
     try:
         main()
     except ImageRAGError as error:

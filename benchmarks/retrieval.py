@@ -9,7 +9,6 @@ very large one, at a place where patches are cut otherwise, and compares the con
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import shutil
 from pathlib import Path
@@ -18,15 +17,14 @@ from typing import Any
 import rasterio
 from rasterio.windows import Window
 
-from benchmarks.mosaics import Mosaics, arguments, ask_all, both, console, ingest, make, run, told
+from benchmarks.mosaics import Mosaics, arguments, ask_all, finish, ingest, make, prepare, run, told
+from imagerag_assets.evaluation.cases import COVERED, compare_windows
 from imagerag_assets.evaluation.loaders import load_cases
 from imagerag_assets.pipelines.ask import Question, ask
 from imagerag_assets.pipelines.evidence import Viewer
 from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.settings import Settings, load_settings
+from imagerag_assets.settings import Settings
 
-CELL = 256
-"""Side of a mosaic's cell, px."""
 FIGURES = ("false_cues", "instances_found", "cue_precision", "calibration_error")
 
 
@@ -35,10 +33,7 @@ def main() -> None:
     parser.add_argument("--paper", default="vit,cc,grid", help="divisions of the published retrieval; empty: none")
     parser.add_argument("--grow", type=int, default=80, help="cells a side of the very large scene; 0: none")
     given = parser.parse_args()
-    settings = load_settings(home=given.work / "home")
-    sets = both(given)
-    for each in sets:
-        ingest(settings, each.folder / "catalog.json")
+    settings, sets = prepare(given)
     figures: dict[str, Any] = {}
     with Platform(settings) as platform:
         for each in sets:
@@ -49,9 +44,7 @@ def main() -> None:
                 figures[name][f"paper, {division}"] = paper
     if given.grow:
         figures["growth"] = measure_growth(given, settings)
-    (given.work / "retrieval.json").write_text(json.dumps(figures, indent=1))
-    for line in table(figures):
-        print(line)
+    finish(figures, given.work / "retrieval.json", table(figures))
 
 
 def _measure(platform: Platform, mosaics: Mosaics, work: Path, name: str, **options: Any) -> dict[str, Any]:
@@ -65,8 +58,10 @@ def measure_growth(given: argparse.Namespace, settings: Settings) -> dict[str, A
     small = make(given, "part", 1, 8, given.seed + 1000)
     large = make(given, "whole", 1, given.grow, given.seed + 1001)
     (part,), (whole,) = (sorted(each.folder.glob("*/*.tif")) for each in (small, large))
+    with rasterio.open(part) as inner, rasterio.open(whole) as outer:
+        room = outer.width - inner.width, outer.height - inner.height
     rng = random.Random(given.seed)
-    left, top = (rng.randrange(CELL, (given.grow - 9) * CELL) for _ in range(2))
+    left, top = (rng.randrange(side) for side in room)
     pasted = large.folder / "pasted"
     if not pasted.exists():
         _paste(part, whole, (left, top))
@@ -105,14 +100,9 @@ def _confidence(
     """Of the best cue that covers half of a window, whatever the threshold; 0: there is none."""
     asked = Question(question, scenes=(scene,), answer=False, top_k=50)
     answer = ask(platform.using(min_confidence=0.0), asked, viewer=viewer).to_dict()
-    return max((cue["confidence"] for cue in answer["cues"] if _covers(cue["window"], window)), default=0.0)
-
-
-def _covers(cue: list[int], window: tuple[int, int, int, int]) -> bool:
-    width = min(cue[2], window[2]) - max(cue[0], window[0])
-    height = min(cue[3], window[3]) - max(cue[1], window[1])
-    area = (window[2] - window[0]) * (window[3] - window[1])
-    return width > 0 and height > 0 and width * height >= area / 2
+    _, covered = compare_windows([cue["window"] for cue in answer["cues"]], [window])
+    shown = covered[:, 0] >= COVERED
+    return max((cue["confidence"] for cue, hit in zip(answer["cues"], shown, strict=True) if hit), default=0.0)
 
 
 def table(figures: dict[str, Any]) -> list[str]:
@@ -137,5 +127,4 @@ def table(figures: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    console.print(__doc__.split("\n\n")[0])
-    run(main)
+    run(main, __doc__)

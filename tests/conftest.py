@@ -22,26 +22,23 @@ def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
+def _sample(path: Path, what: str) -> Path:
+    """Sample data that is no part of the project: without it a test is skipped, or fails where CI is set."""
+    if not path.exists():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{what} not found at {path}")
+    return path
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real sample imagery; without it the test is skipped, or fails where CI is set."""
-    folder = SHARED / "data"
-    if not folder.is_dir():
-        if os.environ.get("CI"):
-            pytest.fail(f"sample data not found at {folder}")
-        pytest.skip(f"sample data not found at {folder}")
-    return folder
+    """The folder of real sample imagery."""
+    return _sample(SHARED / "data", "sample data")
 
 
 @pytest.fixture(scope="session")
 def make_mosaic_script() -> Path:
     """The script that stitches chips into large scenes with exact truth."""
-    script = SHARED / "tools" / "make_mosaic.py"
-    if not script.is_file():
-        if os.environ.get("CI"):
-            pytest.fail(f"mosaic script not found at {script}")
-        pytest.skip(f"mosaic script not found at {script}")
-    return script
+    return _sample(SHARED / "tools" / "make_mosaic.py", "mosaic script")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from imagerag_assets.pipelines.follow_up import about_the_same, former_of, in_sc
 from imagerag_assets.pipelines.lineage import lineage_of
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.questions import Question
-from imagerag_assets.pipelines.reply import reply_to
+from imagerag_assets.pipelines.reply import make_prompt
 from imagerag_assets.pipelines.search import find_cues
 from imagerag_assets.pipelines.serving import Serving, find_serving
 from imagerag_assets.provenance import (
@@ -163,7 +163,9 @@ def draft(
     reply, failure = None, None
     if question.answer:
         try:
-            reply = reply_to(platform, question, told, found.cues, main, viewer, pictures, compared)
+            prompt, left_out = make_prompt(platform, question, told, found.cues, main, viewer, pictures, compared)
+            reply = platform.mllm.answer(prompt)
+            notes = (*notes, *left_out, *reply.notes)
         except ModelError as error:
             failure = error
     answer_ms = _since(before)
@@ -198,7 +200,7 @@ def draft(
         "mode": question.mode,
         "options": question.options(),
         "scene": main,
-        "notes": [*found.notes, *notes, *(reply.notes if reply else ())],
+        "notes": [*found.notes, *notes],
         "asked_at": asked_at.isoformat(timespec="milliseconds"),
     }
     if former:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Final
 
@@ -47,6 +47,19 @@ _COLUMNS = ("patch_id", "level", "x0", "y0", "x1", "y1", "west", "south", "east"
 _HARDLY_ALIKE = 0.5  # median difference from which two scenes can hardly be compared
 
 
+@dataclass(frozen=True)
+class _Comparison:
+    """A question about two scenes."""
+
+    serving: Serving
+    question: Question
+    analysis: Analysis
+    viewer: Viewer
+    calibration: Calibration
+    before: SceneRecord
+    after: SceneRecord
+
+
 def is_comparison(question: Question, analysis: Analysis) -> bool:
     """Whether two scenes are to be compared; the paper's retrieval, examples and other modes know one picture only."""
     plain = question.mode == "imagerag" and question.retrieval == "default" and question.like is None
@@ -65,10 +78,9 @@ def compare(
         QuestionError: there are no two such scenes in scope.
         StoreError: a shard or Milvus cannot be read.
     """
-    before, after = _two_scenes(serving, question, viewer)
+    asked = _Comparison(serving, question, analysis, viewer, calibration, *_two_scenes(serving, question, viewer))
     counted = bool(analysis.phrases and _COUNTED.search(analysis.question.lower()))
-    step = _count if counted else _places
-    return step(serving, question, analysis, viewer, calibration, before, after)
+    return _count(asked) if counted else _places(asked)
 
 
 def _two_scenes(serving: Serving, question: Question, viewer: Viewer) -> tuple[SceneRecord, SceneRecord]:
@@ -80,47 +92,41 @@ def _two_scenes(serving: Serving, question: Question, viewer: Viewer) -> tuple[S
     return first_and_last(record for record in map(viewer.record, keys) if covers(question, record))
 
 
-def _places(
-    serving: Serving,
-    question: Question,
-    analysis: Analysis,
-    viewer: Viewer,
-    calibration: Calibration,
-    before: SceneRecord,
-    after: SceneRecord,
-) -> Compared:
+def _places(asked: _Comparison) -> Compared:
     """The places that changed, as cues of the later scene."""
     start = perf_counter()
+    question, analysis, before, after = asked.question, asked.analysis, asked.before, asked.after
+    platform, later = asked.serving.platform, after.scene.scene_key
     notes = list(analysis.notes)
     timings: dict[str, float] = {}
-    old, new = (_patches(serving, record) for record in (before, after))
+    old, new = (_patches(asked.serving, record) for record in (before, after))
     pairs = pair_patches(old, new)
     if not len(pairs.after):
         raise QuestionError(
             "The two scenes show no place with patches of about the same size on the ground",
             fix="Compare scenes of similar resolution that overlap",
         )
-    scope = scope_of(serving.platform, replace(question, scenes=(after.scene.scene_key,)), analysis.part, viewer)
+    scope = scope_of(platform, replace(question, scenes=(later,)), analysis.part, asked.viewer)
     notes += scope.notes
     considered = np.ones(len(pairs.after), dtype=np.bool_)
     shapes = box_geometries(new.boxes[pairs.after])
     if question.bbox is not None:
         considered &= shapely.intersects(shapes, area_of(question.bbox))
     if scope.keep is not None:
-        kept = [scope.keep(after.scene.scene_key, _window(new, row)) for row in pairs.after]
+        kept = [scope.keep(later, _window(new, row)) for row in pairs.after]
         considered &= np.array(kept, dtype=np.bool_)
     if analysis.phrases:
-        looked = _looked_for(serving, question, analysis, viewer, calibration, (before, after))
+        looked = _looked_for(asked, (before, after))
         boxes = np.array([cue.bbox for cue in looked.cues if cue.bbox], np.float64).reshape(-1, 4)
         considered &= shapely.intersects(shapes, shapely.union_all(box_geometries(boxes)))
         notes += looked.notes
         timings = looked.timings_ms
-    settings, searched = serving.platform.settings, perf_counter()
+    settings, searched = platform.settings, perf_counter()
     least = 0.5 if settings.min_confidence is None else settings.min_confidence
     changed = standing_out(pairs, np.flatnonzero(considered), least)
     if settings.second_look:
         changed = changed[: settings.second_look]
-        pairs, unread = _look_again(serving, viewer, pairs, changed, (before, old), (after, new))
+        pairs, unread = _look_again(asked, pairs, changed, old, new)
         notes += unread
         changed = standing_out(pairs, changed, least)
     chosen = apart(new, pairs, changed)[: question.top_k or MAX_PLACES]
@@ -154,44 +160,32 @@ def _places(
 
 
 def _look_again(
-    serving: Serving,
-    viewer: Viewer,
-    pairs: Pairs,
-    index: NDArray[np.intp],
-    before: tuple[SceneRecord, Patches],
-    after: tuple[SceneRecord, Patches],
+    asked: _Comparison, pairs: Pairs, index: NDArray[np.intp], old: Patches, new: Patches
 ) -> tuple[Pairs, tuple[str, ...]]:
     """Pairs compared again with exactly their ground in the earlier scene, where grids that are not aligned differ."""
-    (record, old), (later, new) = before, after
+    grid, scene = asked.before.grid, asked.before.scene.scene_key
     read: dict[int, NDArray[np.uint8]] = {}
     for pair in index.tolist():
         row, partner = int(pairs.after[pair]), int(pairs.before[pair])
-        window = same_place(later.grid, _window(new, row), record.grid)
+        window = same_place(asked.after.grid, _window(new, row), grid)
         if window is None or window == _window(old, partner):
             continue
         try:
-            read[pair] = viewer.read(record.scene.scene_key, window, int(old.levels[partner]))
+            read[pair] = asked.viewer.read(scene, window, int(old.levels[partner]))
         except (RasterError, StoreError) as error:
-            return pairs, (f"No second look at {record.scene.scene_key}: {error}",)
+            return pairs, (f"No second look at {scene}: {error}",)
     if not read:
         return pairs, ()
-    vectors = encode_pictures(serving.platform, list(read.values()))
+    vectors = encode_pictures(asked.serving.platform, list(read.values()))
     again = np.fromiter(read, dtype=np.intp)
     cosine = np.einsum("ij,ij->i", vectors, new.vectors[pairs.after[again]]).astype(np.float64)
     return pairs.with_difference(again, 1 - cosine), ()
 
 
-def _count(
-    serving: Serving,
-    question: Question,
-    analysis: Analysis,
-    viewer: Viewer,
-    calibration: Calibration,
-    before: SceneRecord,
-    after: SceneRecord,
-) -> Compared:
+def _count(asked: _Comparison) -> Compared:
     """What was looked for, in each of the two scenes, where both show the ground."""
-    found = _looked_for(serving, question, replace(analysis, wants_all=True), viewer, calibration, (after, before))
+    analysis, before, after = asked.analysis, asked.before, asked.after
+    found = _looked_for(replace(asked, analysis=replace(analysis, wants_all=True)), (after, before))
     counts = {
         phrase: {
             when: sum(cue.phrase == phrase and cue.scene == record.scene.scene_key for cue in found.cues)
@@ -208,24 +202,18 @@ def _count(
     return Compared(before, after, found, replace(analysis, kind="compare"), counted=True, details={"counts": counts})
 
 
-def _looked_for(
-    serving: Serving,
-    question: Question,
-    analysis: Analysis,
-    viewer: Viewer,
-    calibration: Calibration,
-    records: Sequence[SceneRecord],
-) -> Retrieval:
+def _looked_for(asked: _Comparison, records: Sequence[SceneRecord]) -> Retrieval:
     """Cues of a question in each of two scenes, where they overlap; those of the first scene come first."""
+    serving, question, analysis = asked.serving, asked.question, asked.analysis
     cues: list[Cue] = []
     notes: list[str] = []
     timings: dict[str, float] = {}
     for record, other in zip(records, reversed(records), strict=True):
         scene = record.scene.scene_key
-        scope = scope_of(serving.platform, replace(question, scenes=(scene,)), analysis.part, viewer)
+        scope = scope_of(serving.platform, replace(question, scenes=(scene,)), analysis.part, asked.viewer)
         found = retrieve(
             serving.platform, analysis, scope.where, path=question.path, top_k=question.top_k,
-            collection=serving.collection, calibration=calibration, look=viewer,
+            collection=serving.collection, calibration=asked.calibration, look=asked.viewer,
             keep=_on_common_ground(record, other, scope.keep),
         )  # fmt: skip
         cues += found.cues

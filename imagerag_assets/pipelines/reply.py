@@ -1,4 +1,4 @@
-"""The answering step of a question: from its cues to what the multimodal LLM is given, and its reply.
+"""The answering step of a question: from its cues to what the multimodal LLM is asked.
 
 Cues are found in `retrieval/`; prompts and models are in `answering/`; the record of an answer is made in `ask.py`.
 """
@@ -18,29 +18,13 @@ from imagerag_assets.retrieval.types import Cue
 if TYPE_CHECKING:
     from PIL import Image
 
-    from imagerag_assets.answering import CueView, Finding, Mllm, Prompt, Reply
+    from imagerag_assets.answering import CueView, Finding, Mllm, Prompt
     from imagerag_assets.pipelines.compared import Compared
 
 CONFIRMED_KINDS = ("count", "compare", "presence")
 """Kinds of question whose answer hangs on every cue, not just on the best."""
 DENIED = 0.8
 """How sure the model must be that a cue does not show its phrase, for the cue to be left out."""
-
-
-def reply_to(
-    platform: Platform,
-    question: Question,
-    analysis: Analysis,
-    cues: Sequence[Cue],
-    scene: str | None,
-    viewer: Viewer,
-    pictures: Mapping[int, Image.Image],
-    compared: Compared | None = None,
-) -> Reply:
-    """Ask the multimodal LLM; arguments and errors as :func:`make_prompt`."""
-    prompt, notes = make_prompt(platform, question, analysis, cues, scene, viewer, pictures, compared)
-    reply: Reply = platform.mllm.answer(prompt)
-    return replace(reply, notes=(*notes, *reply.notes))
 
 
 def make_prompt(

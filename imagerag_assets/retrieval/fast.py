@@ -113,7 +113,7 @@ def phrase_scorers(
     Raises:
         EncoderError: a phrase cannot be embedded.
     """
-    texts = [(words or {}).get(phrase, phrase) for phrase in phrases]
+    texts = _put(phrases, words)
     queries, background = deps.encoder.encode_texts(texts), background_vectors(deps.encoder)
 
     def scorer(query: NDArray[np.float32], against: NDArray[np.float32]) -> Scorer:
@@ -127,6 +127,11 @@ def phrase_scorers(
     return {
         phrase: scorer(query, background[mask]) for phrase, query, mask in zip(phrases, queries, masks, strict=True)
     }
+
+
+def _put(phrases: Sequence[str], words: Mapping[str, str] | None) -> list[str]:
+    """The phrases as they are put to the encoder."""
+    return [(words or {}).get(phrase, phrase) for phrase in phrases]
 
 
 def suppressed_cues(near: Neighbours, values: Floats, head: Head, phrase: str, path: PathName) -> list[Cue]:
@@ -170,8 +175,7 @@ def search_fast(
     start = perf_counter()
     scorers = phrase_scorers(deps, phrases, calibration, words)
     encoded = perf_counter()
-    texts = [(words or {}).get(phrase, phrase) for phrase in phrases]
-    queries = deps.encoder.encode_texts(texts)  # cached since the scorers were made
+    queries = deps.encoder.encode_texts(_put(phrases, words))  # cached since the scorers were made
     found: dict[str, list[Cue]] = {}
     all_near = neighbours(deps.vectors, collection, queries, where, limit, coarsest_m=calibration.coarsest_m, keep=keep)
     for phrase, near in zip(phrases, all_near, strict=True):

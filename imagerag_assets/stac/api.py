@@ -89,6 +89,7 @@ def search_api(
     except SourceError:
         raise
     except (APIError, RequestException, NotImplementedError, KeyError, TypeError, ValueError) as error:
+        # NotImplementedError is pystac-client's word for an API that does not say that it can search.
         detail = " ".join(str(error).split())[:200] or type(error).__name__
         unreachable = isinstance(error, RequestException) or "Max retries" in detail
         raise SourceError(

@@ -189,7 +189,12 @@ def _retrieve(
 
 
 def _cue(chip: int, box: tuple[int, int, int, int], phrase: str, right: bool, rng: np.random.Generator) -> CueSample:
-    return CueSample(chip, box, phrase, float(rng.beta(6, 1.2) if right else rng.beta(4, 2)))
+    return CueSample(chip, box, phrase, draw_confidence(right, rng))
+
+
+def draw_confidence(right: bool, rng: np.random.Generator) -> float:
+    """How confident a retrieval is of a cue that is right, or of one that is wrong."""
+    return float(rng.beta(6, 1.2) if right else rng.beta(4, 2))
 
 
 def _false_cue(world: World, phrase: str, rng: np.random.Generator) -> CueSample:

@@ -13,7 +13,7 @@ import numpy as np
 
 from imagerag_assets.demo.questions import Placed
 from imagerag_assets.raster.types import Window
-from imagerag_assets.training.cue_data import MAX_CUES
+from imagerag_assets.training.cue_data import MAX_CUES, draw_confidence
 from imagerag_assets.training.labelled_scenes import LabelledScene
 from imagerag_assets.training.labels import Label, clipped
 
@@ -98,7 +98,7 @@ def draw_cues(
 
 def true_cue(part: Part, shown: Label, patch_px: int, rng: np.random.Generator) -> Drawn:
     """A patch that shows at least half of an object, though seldom its middle in its own middle."""
-    return Drawn(_patch_over(part, shown.window, patch_px, rng), shown.name, float(rng.beta(6, 1.2)), True)
+    return Drawn(_patch_over(part, shown.window, patch_px, rng), shown.name, draw_confidence(True, rng), True)
 
 
 def false_cue(part: Part, phrase: str, patch_px: int, rng: np.random.Generator) -> Drawn | None:
@@ -112,7 +112,7 @@ def false_cue(part: Part, phrase: str, patch_px: int, rng: np.random.Generator) 
             x, y = (int(rng.integers(low, high)) for low, high in zip(part.window[:2], part.window[2:], strict=True))
             window = _patch_over(part, (x, y, x + 1, y + 1), patch_px, rng)
         if all(_covered(window, each) < _SEEN for each in ours):
-            return Drawn(window, phrase, float(rng.beta(4, 2)), False)
+            return Drawn(window, phrase, draw_confidence(False, rng), False)
     return None
 
 
