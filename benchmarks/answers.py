@@ -2,8 +2,9 @@
 
     python -m benchmarks.answers --tool make_mosaic.py --images CHIPS --split dev --work DIR
 
-Prints the table of the README and writes `answers.json`.  Two further runs tell whether the questions give themselves
-away (blind: question and choices only) and how many answers change when cues and choices come in another order.
+Prints the table of the README and writes `answers.json`.  Further runs tell whether the questions give themselves away
+(blind: question and choices only), how many answers change when cues and choices come in another order, and what the
+size of the overview does.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from rich.progress import track
 
 from benchmarks.mosaics import Mosaics, arguments, ask_all, console, finish, prepare, run, told
+from imagerag_assets.answering.budget import bounded
 from imagerag_assets.answering.types import Prompt
 from imagerag_assets.evaluation.cases import Case
 from imagerag_assets.evaluation.loaders import load_cases
@@ -35,8 +37,12 @@ MODES = ("global", "imagerag", "oracle")
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument(
-        "--shuffled", type=int, default=200, help="questions asked with cues and choices in other orders"
+        "--again",
+        type=int,
+        default=200,
+        help="questions asked with cues and choices in other orders, and other overviews",
     )
+    parser.add_argument("--overviews", default="0,96,256,512,1024", help="longest sides of the overview, px; 0: none")
     given = parser.parse_args()
     settings, sets = prepare(given)
     figures: dict[str, Any] = {}
@@ -47,7 +53,9 @@ def main() -> None:
             done = ask_all(platform, sets, runs / f"answers-{mode}", compare=before, mode=mode)
             figures[mode] = {"accuracy": done["metrics"]["accuracy"], "against_global": done.get("comparison")}
         figures["blind"] = {"accuracy": measure_blind(platform, sets)}
-        figures["shuffled"] = measure_shuffled(platform, sets, runs / "answers-imagerag", given.shuffled, given.seed)
+        sizes = [int(size) for size in given.overviews.split(",") if size]
+        asked = runs / "answers-imagerag"
+        figures["shuffled"], figures["overviews"] = ask_again(platform, sets, asked, given.again, given.seed, sizes)
     finish(figures, given.work / "answers.json", table(figures))
 
 
@@ -62,18 +70,26 @@ def measure_blind(platform: Platform, sets: Sequence[Mosaics]) -> dict[str, Any]
         ok = platform.mllm.answer(Prompt(case.question, case.choices)).choice == case.answer
         for kind in ("all", case.kind):
             right.setdefault(kind, []).append(ok)
-    return {kind: share(values).to_dict() for kind, values in right.items()}
+    return _shares(right)
 
 
-def measure_shuffled(platform: Platform, sets: Sequence[Mosaics], asked: Path, count: int, seed: int) -> dict[str, Any]:
-    """Share of answers that change when the cues, and when the choices, come in another order."""
+def ask_again(
+    platform: Platform, sets: Sequence[Mosaics], asked: Path, count: int, seed: int, sizes: Sequence[int]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Some questions again, in which only one thing is different.
+
+    Returns:
+        The share of answers that change when the cues, and when the choices, come in another order; and the share of
+        right answers with each size of the overview.
+    """
     answers = {line["id"]: line for line in map(json.loads, (asked / "answers.jsonl").read_text().splitlines())}
     rng = random.Random(seed)
     cases = [case for case in _cases(sets) if "error" not in answers[case.id]]
     cases = rng.sample(cases, min(count, len(cases)))
     changed: dict[str, list[bool]] = {"cues": [], "choices": []}
+    right: dict[str, list[bool]] = {str(size): [] for size in sizes}
     with Viewer(platform) as viewer:
-        for case in track(cases, "asking in other orders", console=console):
+        for case in track(cases, "asking again", console=console):
             before = answers[case.id]["answer"]
             prompt = _prompt(platform, viewer, case, answers[case.id])
             if len(prompt.cues) > 1:
@@ -82,7 +98,15 @@ def measure_shuffled(platform: Platform, sets: Sequence[Mosaics], asked: Path, c
             texts = rng.sample(list(prompt.choices.values()), len(prompt.choices))
             other = replace(prompt, choices=dict(zip(prompt.choices, texts, strict=True)))
             changed["choices"].append(platform.mllm.answer(other).text != before)
-    return {what: share(outcomes).to_dict() for what, outcomes in changed.items()}
+            for size in sizes:
+                overview = bounded(prompt.overview, size) if size and prompt.overview else None
+                reply = platform.mllm.answer(replace(prompt, overview=overview))
+                right[str(size)].append(reply.choice == case.answer)
+    return _shares(changed), _shares(right)
+
+
+def _shares(outcomes: dict[str, list[bool]]) -> dict[str, Any]:
+    return {what: share(some).to_dict() for what, some in outcomes.items()}
 
 
 def _prompt(platform: Platform, viewer: Viewer, case: Case, answer: dict[str, Any]) -> Prompt:
@@ -115,6 +139,9 @@ def table(figures: dict[str, Any]) -> list[str]:
         f"McNemar p {compared['p']:.1e}.",
         f"Changed by another order of the cues {told(figures['shuffled']['cues'])}, of the choices "
         f"{told(figures['shuffled']['choices'])}.",
+        "With an overview of "
+        + "; ".join(f"{size} px {told(figure)}" for size, figure in figures["overviews"].items())
+        + ".",
     ]
     return lines
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,19 +19,38 @@ if TYPE_CHECKING:
     from imagerag_assets.encoders.sentence import SentenceEncoder
     from imagerag_assets.encoders.types import Encoder, Vectors
 
-BACKGROUND_VERSION = 1
+BACKGROUND_VERSION = 2
 """Raise when prompts or exclusion change: calibrations fitted before then no longer apply."""
 
-PROMPTS: tuple[str, ...] = (
-    "forest", "grassland", "crop fields", "orchard", "bare soil", "desert", "sandy ground", "shrubland", "wetland",
-    "river", "lake", "open sea", "beach", "rocks", "mountains", "snow", "clouds",
-    "houses", "dense residential area", "mobile home park", "large building", "warehouse", "industrial area",
-    "road", "highway", "road intersection", "roundabout", "bridge", "railway tracks", "parking lot", "cars",
-    "airport runway", "airplane", "ship", "harbor", "storage tank", "sports field", "tennis court",
-    "baseball diamond", "swimming pool", "golf course", "stadium", "solar panels", "greenhouse", "quarry",
-    "construction site", "park",
-)  # fmt: skip
-"""Land cover and objects, each at most a few words; `encode_texts` puts them into the encoder's templates."""
+BACKGROUND: dict[str, tuple[str, ...]] = {
+    "forest": ("woodland",), "grassland": ("meadow",), "crop fields": ("farmland",), "orchard": ("plantation",),
+    "bare soil": (), "desert": ("dunes",), "sandy ground": ("beach", "dunes"), "shrubland": ("bushes",),
+    "wetland": ("marsh", "swamp"), "river": ("stream", "canal", "water"), "lake": ("pond", "reservoir", "water"),
+    "open sea": ("ocean", "coast", "water"), "beach": ("coast",), "rocks": ("cliff",), "mountains": ("cliff",),
+    "snow": ("glacier",), "clouds": (),
+    "houses": ("residential area", "suburb", "village"), "dense residential area": ("suburb", "city"),
+    "mobile home park": ("caravan park",),
+    "large building": ("warehouse", "factory", "hospital", "school", "shopping mall", "hotel", "hangar"),
+    "warehouse": ("large building", "factory", "hangar"),
+    "industrial area": ("factory", "power plant", "refinery", "warehouse", "storage tank"),
+    "road": ("road intersection", "roundabout", "bridge", "overpass", "flyover"),
+    "highway": ("overpass", "flyover", "interchange"), "road intersection": ("road junction", "traffic lights"),
+    "roundabout": ("road junction", "traffic circle"), "bridge": ("overpass", "flyover", "viaduct", "interchange"),
+    "railway tracks": ("train station", "train"),
+    "parking lot": ("parked cars",), "cars": ("parking lot", "vehicles"),
+    "airport runway": ("airport", "airfield", "taxiway"), "airplane": ("airport", "terminal"),
+    "ship": ("boat", "ferry", "harbor", "port", "marina"), "harbor": ("port", "marina", "dock", "pier"),
+    "storage tank": ("refinery", "oil depot", "silo"),
+    "sports field": ("tennis court", "baseball diamond", "stadium", "soccer field", "running track"),
+    "tennis court": ("sports field",), "baseball diamond": ("sports field",), "swimming pool": ("water park",),
+    "golf course": ("putting green",), "stadium": ("sports arena", "running track"),
+    "solar panels": ("solar farm",), "greenhouse": ("nursery",), "quarry": ("mine", "gravel pit"),
+    "construction site": (), "park": ("garden", "playground"),
+}  # fmt: skip
+"""Land cover and objects, each at most a few words, which `encode_texts` puts into the encoder's templates; and what
+may be said of the same patch without being the same words: kinds of it, its parts, and what it is a part of."""
+
+PROMPTS: tuple[str, ...] = tuple(BACKGROUND)
 
 SAME_THING = 0.58
 """Sentence similarity above which a prompt is the phrase's own thing under another name.
@@ -39,6 +59,12 @@ Measured with all-MiniLM-L6-v2: freeway and highway .83, plane and airplane .85,
 sports field .55, harbor and beach .52.  The image-text encoder's own text similarities would need a threshold for each
 encoder.
 """
+# Each prompt, followed by what goes with it; and where each prompt stands.
+_NAMES: tuple[str, ...] = tuple(chain.from_iterable((prompt, *others) for prompt, others in BACKGROUND.items()))
+_STARTS = np.cumsum([0, *(1 + len(others) for others in BACKGROUND.values())])[:-1]
+_GOES_WITH = 0.75  # of what goes with a prompt only the same words count: taxiway and freeway are .61 alike
+_LEAST = np.full(len(_NAMES), _GOES_WITH)
+_LEAST[_STARTS] = SAME_THING
 _MINIMUM = 8  # a softmax against fewer is no background any more
 _BROAD_HEADS = frozenset(("field", "area", "land", "ground", "course", "park", "site", "building", "track"))
 
@@ -51,16 +77,19 @@ def background_vectors(encoder: Encoder) -> Vectors:
 def applies(phrases: Sequence[str], sentences: SentenceEncoder) -> NDArray[np.bool_]:
     """Which prompts are background to which phrase.
 
-    A prompt that means the same as the phrase, or shares a telling noun with it ("red ship" and "ship"), is left out.
+    A prompt that means the same as the phrase, shares a telling noun with it ("red ship" and "ship"), or may be said of
+    the same patch ("overpass" and "bridge"), is left out.
 
     Returns:
         bool, (len(phrases), len(PROMPTS)); at least `_MINIMUM` true in each row.
     """
     if not phrases:
         return np.zeros((0, len(PROMPTS)), dtype=bool)
-    similarity: NDArray[np.float32] = sentences.encode(list(phrases)) @ _prompt_sentences(sentences).T
-    shared = np.array([[bool(_nouns(phrase) & _nouns(prompt)) for prompt in PROMPTS] for phrase in phrases])
-    mask: NDArray[np.bool_] = (similarity <= SAME_THING) & ~shared
+    alike: NDArray[np.float32] = sentences.encode(list(phrases)) @ _name_sentences(sentences).T
+    shared = np.array([[bool(_nouns(phrase) & _nouns(name)) for name in _NAMES] for phrase in phrases])
+    same = (alike > _LEAST) | shared
+    mask: NDArray[np.bool_] = ~np.logical_or.reduceat(same, _STARTS, axis=1)
+    similarity = alike[:, _STARTS]
     for row, close in zip(mask, similarity, strict=True):
         if row.sum() < _MINIMUM:
             row[np.argsort(close)[:_MINIMUM]] = True
@@ -68,8 +97,8 @@ def applies(phrases: Sequence[str], sentences: SentenceEncoder) -> NDArray[np.bo
 
 
 @lru_cache(maxsize=2)
-def _prompt_sentences(sentences: SentenceEncoder) -> Vectors:
-    return sentences.encode(PROMPTS)
+def _name_sentences(sentences: SentenceEncoder) -> Vectors:
+    return sentences.encode(_NAMES)
 
 
 @lru_cache(maxsize=1024)
