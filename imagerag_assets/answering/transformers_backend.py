@@ -210,26 +210,22 @@ class TransformersMllm:
         return text
 
     def _scores(self, inputs: Any, replies: Mapping[str, list[int]]) -> dict[str, float]:
-        """The probability of each reply among them; nothing is parsed."""
-        if all(len(reply) == 1 for reply in replies.values()):
-            logits = self.model(**inputs).logits[0, -1].float()
-            raw = torch.stack([logits[reply[0]] for reply in replies.values()])
-        else:
-            raw = torch.stack([self._sequence_score(inputs, reply) for reply in replies.values()])
-        return dict(zip(replies, raw.softmax(0).tolist(), strict=True))
+        """The probability of each reply among them; nothing is parsed, and the prompt is read once."""
+        read = self.model(**inputs, use_cache=True)
+        first = read.logits[0, -1].float().log_softmax(-1)
+        raw = [first[reply[0]] + self._rest(read.past_key_values, reply) for reply in replies.values()]
+        return dict(zip(replies, torch.stack(raw).softmax(0).tolist(), strict=True))
 
-    def _sequence_score(self, inputs: Any, tokens: list[int]) -> torch.Tensor:
-        """Log-probability of a reply of several tokens."""
-        tail = torch.tensor([tokens], device=self._device)
-        longer = {
-            # What there is a value of for each token: more of them are text, and seen.
-            name: torch.cat([value, torch.full_like(tail, name == "attention_mask", dtype=value.dtype)], 1)
-            for name, value in inputs.items()
-            if torch.is_tensor(value) and value.shape == inputs["input_ids"].shape
-        }
-        longer["input_ids"] = torch.cat([inputs["input_ids"], tail], 1)
-        logits = self.model(**{**inputs, **longer}).logits[0, -len(tokens) - 1 : -1]
-        return logits.float().log_softmax(-1).gather(1, tail[0, :, None]).sum()
+    def _rest(self, cache: Any, reply: list[int]) -> torch.Tensor:
+        """Log-probability of a reply's tokens after its first; `cache` holds the prompt, and does again afterwards."""
+        if len(reply) == 1:
+            return torch.zeros((), device=self._device)
+        said = torch.tensor([reply[:-1]], device=self._device)
+        # Without a mask, as nothing is padded: from a mask the Qwen-VL models take places for the whole of it.
+        after = self.model(input_ids=said, past_key_values=cache, use_cache=True)
+        cache.crop(-said.shape[1])
+        following = torch.tensor(reply[1:], device=self._device)
+        return after.logits[0].float().log_softmax(-1).gather(1, following[:, None]).sum()
 
     def _generate(self, inputs: Any, max_new_tokens: int) -> tuple[str, float]:
         """The model's own words, and the mean probability of their tokens."""

@@ -67,14 +67,31 @@ def test_each_family_scores_choices_and_writes_boxes_its_own_way(
 
 
 @pytest.mark.parametrize("name", ["qwen2_5_vl", "qwen3_vl", "demo"])
-def test_a_reply_scored_as_a_sequence_scores_as_its_token_does(name: str, folders: dict[str, Path]) -> None:
-    mllm = TransformersMllm(str(folders[name]), MllmOptions(choices="letters"))
-    letters = mllm._replies(PROMPT.choices)
+def test_replies_score_as_if_each_were_read_after_the_whole_prompt(name: str, folders: dict[str, Path]) -> None:
+    mllm = TransformersMllm(str(folders[name]), MllmOptions(choices="words", dtype="float32"))
+    replies = mllm._replies({**PROMPT.choices, "D": "it is not there at all"})
+    assert len({len(reply) for reply in replies.values()}) > 1
     with torch.inference_mode():
-        inputs, _ = mllm._encode([("user", mllm._parts(PROMPT))], PROMPT, 1)
-        direct = mllm._scores(inputs, letters)
-        logs = torch.stack([mllm._sequence_score(inputs, tokens) for tokens in letters.values()])
-    assert direct == pytest.approx(dict(zip(letters, logs.softmax(0).tolist(), strict=True)), abs=1e-4)
+        inputs, _ = mllm._encode([("user", mllm._parts(PROMPT))], PROMPT, 8)
+        logs = torch.stack([whole(mllm, inputs, reply) for reply in replies.values()])
+        scores = mllm._scores(inputs, replies)
+        again = mllm._scores(inputs, replies)
+    assert scores == pytest.approx(dict(zip(replies, logs.softmax(0).tolist(), strict=True)), abs=1e-5)
+    assert again == scores
+
+
+def whole(mllm: TransformersMllm, inputs: Any, reply: list[int]) -> torch.Tensor:
+    """Log-probability of a reply, prompt and reply read as one."""
+    tail = torch.tensor([reply])
+    longer = {
+        # What there is a value of for each token: more of them are text, and seen.
+        name: torch.cat([value, torch.full_like(tail, name == "attention_mask", dtype=value.dtype)], 1)
+        for name, value in inputs.items()
+        if torch.is_tensor(value) and value.shape == inputs["input_ids"].shape
+    }
+    longer["input_ids"] = torch.cat([inputs["input_ids"], tail], 1)
+    logits = mllm.model(**{**inputs, **longer}).logits[0, -len(reply) - 1 : -1]
+    return logits.float().log_softmax(-1).gather(1, tail[0, :, None]).sum()
 
 
 @pytest.mark.parametrize("name", ["demo", "qwen3_vl"])
