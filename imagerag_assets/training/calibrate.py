@@ -194,7 +194,7 @@ def calibrate(
     if slow is None or not slow.hits.any() or slow.hits.all():
         told.append("slow: not fitted (no knowledge base of labels, or no hits and misses); the generic weights stay")
     else:
-        slow_fit = fit(slow.features, slow.hits, goal=goal, absent=slow.absent)
+        slow_fit = fit(slow.features, slow.hits, goal=_half(goal), absent=slow.absent)
         told.append(f"slow: {slow.summary}; {_told(slow_fit)}")
     made = assemble(
         fitted,
@@ -218,7 +218,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--scale", type=float, default=DEFAULT_SCALE, help="inverse temperature of the margin")
     wanted = parser.add_mutually_exclusive_group()
     wanted.add_argument("--precision", type=float, help="least precision wanted; default: best F1")
-    wanted.add_argument("--false-cues", type=float, help="largest share of absent targets that may bring a cue")
+    wanted.add_argument(
+        "--false-cues",
+        type=float,
+        help="largest share of absent targets that may bring a cue; half of it on the slow path",
+    )
     parser.add_argument("--coarsest", type=float, help="ground sampling distance, m, beyond which nothing is offered")
     parser.add_argument("--for", dest="encoder", help="encoder it is written for; default: the one it is fitted with")
     parser.add_argument("--out", type=Path, help="file to write; default: the installation's object store")
@@ -248,6 +252,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     print("\n".join([*told, f"calibration {made.version} written to {where}"]))
     return 0
+
+
+def _half(goal: Goal | None) -> Goal | None:
+    """The slow path is asked where the fast one found nothing: its false cues come on top."""
+    return replace(goal, false_cues=goal.false_cues / 2) if goal and goal.false_cues is not None else goal
 
 
 def _judge(near: Neighbours, values: NDArray[np.float64], head: Head, target: Target, number: int) -> Samples:
