@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ import rasterio
 from rasterio.windows import Window
 
 from benchmarks.mosaics import Mosaics, arguments, ask_all, finish, ingest, make, prepare, run, told
-from imagerag_assets.evaluation.cases import COVERED, compare_windows
+from imagerag_assets.evaluation.cases import COVERED, Judged, compare_windows
 from imagerag_assets.evaluation.loaders import load_cases
+from imagerag_assets.evaluation.metrics import measure_run
+from imagerag_assets.evaluation.run import load_run
 from imagerag_assets.pipelines.ask import Question, ask
 from imagerag_assets.pipelines.evidence import Viewer
 from imagerag_assets.pipelines.platform import Platform
@@ -34,22 +37,41 @@ def main() -> None:
     parser.add_argument("--grow", type=int, default=80, help="cells a side of the very large scene; 0: none")
     given = parser.parse_args()
     settings, sets = prepare(given)
+    divisions = [division for division in given.paper.split(",") if division]
     figures: dict[str, Any] = {}
     with Platform(settings) as platform:
         for each in sets:
-            name = f"{each.cells} x {each.cells}"
-            figures[name] = {"ours": _measure(platform, each, given.work, "ours")}
-            for division in filter(None, given.paper.split(",")):
+            systems = {"ours": _measure(platform, each, given.work, "ours")}
+            for division in divisions:
                 paper = _measure(platform, each, given.work, division, retrieval="paper", division=division)
-                figures[name][f"paper, {division}"] = paper
+                systems[f"paper, {division}"] = paper
+            figures[f"{each.cells} x {each.cells} cells"] = systems
+    if len(sets) > 1:
+        figures["together"] = {"ours": _together(sets, given.work, "ours")}
+        figures["together"] |= {f"paper, {division}": _together(sets, given.work, division) for division in divisions}
     if given.grow:
         figures["growth"] = measure_growth(given, settings)
     finish(figures, given.work / "retrieval.json", table(figures))
 
 
 def _measure(platform: Platform, mosaics: Mosaics, work: Path, name: str, **options: Any) -> dict[str, Any]:
-    folder = work / "runs" / f"{mosaics.folder.name}-{name}"
-    metrics = ask_all(platform, [mosaics], folder, answer=False, **options)["metrics"]
+    return _figures(ask_all(platform, [mosaics], _folder(work, mosaics, name), answer=False, **options)["metrics"])
+
+
+def _together(sets: Sequence[Mosaics], work: Path, name: str) -> dict[str, Any]:
+    """Figures over the runs on mosaics of every size, which few scenes of one size leave uncertain."""
+    judged: list[Judged] = []
+    for each in sets:
+        cases = [case for loaded in load_cases(each.questions) for case in loaded.cases]
+        judged += load_run(_folder(work, each, name), cases).judged.values()
+    return _figures(measure_run(judged))
+
+
+def _folder(work: Path, mosaics: Mosaics, name: str) -> Path:
+    return work / "runs" / f"{mosaics.folder.name}-{name}"
+
+
+def _figures(metrics: dict[str, Any]) -> dict[str, Any]:
     return {"found": metrics["recall"]["position+count"]["half_covered"], **{key: metrics[key] for key in FIGURES}}
 
 
@@ -120,7 +142,7 @@ def table(figures: dict[str, Any]) -> list[str]:
             lines += ["", f"Change of confidence, 8 x 8 to the very large scene, n {systems['n']}: mean "
                       f"{systems['mean']:.3f}, largest {systems['largest']:.3f}"]  # fmt: skip
             continue
-        lines += ["", f"| {size} cells | {' | '.join(systems)} |", "|" + "---|" * (len(systems) + 1)]
+        lines += ["", f"| {size} | {' | '.join(systems)} |", "|" + "---|" * (len(systems) + 1)]
         for key, name in names.items():
             lines.append(f"| {name} | {' | '.join(told(system[key]) for system in systems.values())} |")
     return lines

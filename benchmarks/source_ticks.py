@@ -39,7 +39,7 @@ def write_items(folder: Path, first: int, count: int) -> None:
         place = folder / f"{number // 1000:03d}"
         place.mkdir(parents=True, exist_ok=True)
         (place / f"item-{number:05d}.tif").write_bytes(b"II*\0")
-        item = {
+        item: dict[str, Any] = {
             "type": "Feature",
             "stac_version": "1.0.0",
             "id": f"item-{number:05d}",
