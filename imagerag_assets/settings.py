@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     mllm_retries: int = Field(3, ge=0, le=10, description="Further tries at a server that is down, slow or overloaded")
     chain_of_thought: bool = Field(False, description="The model reasons in words before it answers")
     reasoning_max_tokens: int = Field(256, ge=16, le=8192, description="Longest chain of thought")
+    ask_without_cues: bool = Field(
+        False, description="The model is asked a free question although nothing that it names was found"
+    )
     confirm_cues: bool = Field(True, description="The model confirms each cue of a count, comparison or presence")
     overview_px: int = Field(1024, ge=64, le=8192, description="Longest side of the overview picture")
 

@@ -21,7 +21,7 @@ from imagerag_assets.pipelines.follow_up import about_the_same, former_of, in_sc
 from imagerag_assets.pipelines.lineage import lineage_of
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.questions import Question
-from imagerag_assets.pipelines.reply import make_prompt
+from imagerag_assets.pipelines.reply import make_prompt, unfound
 from imagerag_assets.pipelines.search import find_cues
 from imagerag_assets.pipelines.serving import Serving, find_serving
 from imagerag_assets.provenance import (
@@ -161,7 +161,8 @@ def draft(
     before = time.perf_counter()
     told = compared.analysis if compared else analysis
     reply, failure = None, None
-    if question.answer:
+    said = unfound(platform.settings, question, told, found) if question.answer else None
+    if question.answer and said is None:
         try:
             prompt, left_out = make_prompt(platform, question, told, found.cues, main, viewer, pictures, compared)
             reply = platform.mllm.answer(prompt)
@@ -175,7 +176,7 @@ def draft(
         "id": question.id,
         "answer_id": new_answer_id(),
         "question": analysis.question,
-        "answer": reply.text if reply else None,
+        "answer": reply.text if reply else said,
         "choice": reply.choice if reply else None,
         "path": found.path,
         "abstained": found.abstained,

@@ -39,6 +39,7 @@ DECIDING_SETTINGS = (
     "mllm_max_new_tokens",
     "chain_of_thought",
     "reasoning_max_tokens",
+    "ask_without_cues",
     "confirm_cues",
 )
 """Settings that the same question may be answered differently by; what the encoder and the scenes carry is not here."""

@@ -1,4 +1,4 @@
-"""The answering step of a question: from its cues to what the multimodal LLM is asked.
+"""The answering step of a question: whether the multimodal LLM is asked, and what.
 
 Cues are found in `retrieval/`; prompts and models are in `answering/`; the record of an answer is made in `ask.py`.
 """
@@ -13,7 +13,8 @@ from imagerag_assets.pipelines.evidence import Viewer
 from imagerag_assets.pipelines.platform import Platform
 from imagerag_assets.pipelines.questions import Question
 from imagerag_assets.retrieval.phrases import Analysis
-from imagerag_assets.retrieval.types import Cue
+from imagerag_assets.retrieval.types import Cue, Retrieval
+from imagerag_assets.settings import Settings
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -23,8 +24,22 @@ if TYPE_CHECKING:
 
 CONFIRMED_KINDS = ("count", "compare", "presence")
 """Kinds of question whose answer hangs on every cue, not just on the best."""
+UNFOUND_KINDS = ("presence", "count", "position", "colour", "describe")
+"""Kinds of free question that are about the things they name, and say nothing when there are none."""
 DENIED = 0.8
 """How sure the model must be that a cue does not show its phrase, for the cue to be left out."""
+
+
+def unfound(settings: Settings, question: Question, analysis: Analysis, found: Retrieval) -> str | None:
+    """The answer to a free question that names things of which none was found; None: the model is asked.
+
+    A small model makes things up then, and a large one sees little in an overview (IMAGERAG_ASK_WITHOUT_CUES).
+    """
+    names_things = analysis.phrases and analysis.kind in UNFOUND_KINDS and not question.like
+    searched = question.mode == "imagerag" and found.abstained
+    if question.choices or not names_things or not searched or settings.ask_without_cues:
+        return None
+    return f"the imagery does not show it: no {', no '.join(analysis.phrases)} found"
 
 
 def make_prompt(

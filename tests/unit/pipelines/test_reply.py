@@ -1,0 +1,51 @@
+"""Whether the multimodal LLM is asked at all, through the whole pipeline with the model that ships."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagerag_assets.cli import main
+from imagerag_assets.settings import Settings
+from tests.installation import installed, tiny_registry  # noqa: F401
+from tests.small_source import write_source
+
+
+def test_of_what_was_not_found_a_model_has_nothing_to_say(
+    capsys: pytest.CaptureFixture[str],
+    installed: Settings,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(*arguments: str) -> dict[str, Any]:
+        capsys.readouterr()
+        assert main([*arguments, "--json"]) == 0
+        answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return answer
+
+    run("ingest", str(write_source(tmp_path / "source")))
+    monkeypatch.setenv("IMAGERAG_MIN_CONFIDENCE", "1")
+    for question, names in (
+        ("Is there a ship?", "no ship"),
+        ("Describe the harbour in the north-east", "no harbour"),
+        ("How many tennis courts and ships are there?", "no tennis court, no ship"),
+    ):
+        honest = run("ask", question)
+        assert honest["answer"] == f"the imagery does not show it: {names} found"
+        assert honest["abstained"]
+        assert (honest["cues"], honest["choice"], honest["lineage"]["mllm"]) == ([], None, None)
+    replayed = run("replay", honest["answer_id"])
+    assert replayed["same_cues"]
+    assert replayed["same_answer"]
+
+    for arguments in (
+        ("What is the dominant land cover?",),  # about the scene, not about a thing
+        ("Is there a ship?", "--choice", "A=yes", "--choice", "B=no"),
+        ("Is there a ship?", "--mode", "global"),
+    ):
+        assert run("ask", *arguments)["lineage"]["mllm"], arguments
+    monkeypatch.setenv("IMAGERAG_ASK_WITHOUT_CUES", "true")
+    assert run("ask", "Is there a ship?")["lineage"]["mllm"]
