@@ -9,6 +9,7 @@ very large one, at a place where patches are cut otherwise, and compares the con
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import shutil
 from collections.abc import Sequence
@@ -80,14 +81,15 @@ def measure_growth(given: argparse.Namespace, settings: Settings) -> dict[str, A
     small = make(given, "part", 1, 8, given.seed + 1000)
     large = make(given, "whole", 1, given.grow, given.seed + 1001)
     (part,), (whole,) = (sorted(each.folder.glob("*/*.tif")) for each in (small, large))
-    with rasterio.open(part) as inner, rasterio.open(whole) as outer:
-        room = outer.width - inner.width, outer.height - inner.height
-    rng = random.Random(given.seed)
-    left, top = (rng.randrange(side) for side in room)
-    pasted = large.folder / "pasted"
-    if not pasted.exists():
-        _paste(part, whole, (left, top))
-        pasted.touch()
+    place = large.folder / "pasted.json"
+    if not place.exists():
+        with rasterio.open(part) as inner, rasterio.open(whole) as outer:
+            room = outer.width - inner.width, outer.height - inner.height
+        rng = random.Random(given.seed)
+        drawn = rng.randrange(room[0]), rng.randrange(room[1])
+        _paste(part, whole, drawn)
+        place.write_text(json.dumps(drawn))
+    left, top = json.loads(place.read_text())
     for each in (small, large):
         ingest(settings, each.folder / "catalog.json")
     changes: list[tuple[float, float]] = []
