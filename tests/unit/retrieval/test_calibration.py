@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from imagerag_assets.encoders.registry import encoder_fingerprint
 from imagerag_assets.errors import FingerprintError, InputError, StoreError
 from imagerag_assets.retrieval.calibration import (
     GENERIC,
@@ -19,6 +19,7 @@ from imagerag_assets.retrieval.calibration import (
     calibration_key,
     fit,
     load_calibration,
+    parse,
     save_calibration,
 )
 from imagerag_assets.settings import Settings
@@ -115,7 +116,11 @@ def test_a_damaged_one_is_one_clear_line(store: ObjectStore, data: bytes) -> Non
         load_calibration(store, FINGERPRINT, "pyramid")
 
 
-def test_packaged_ones_are_valid_and_named_by_their_encoder() -> None:
+def test_packaged_ones_apply_to_the_encoder_they_name(settings: Settings, store: ObjectStore) -> None:
     folder = Path(__file__).parents[3] / "imagerag_assets" / "demo" / "weights" / "calibrations"
-    for file in folder.glob("*.json"):
-        assert len(json.loads(file.read_text(encoding="utf-8"))["fingerprint"]) == 64
+    packaged = [parse(file.read_bytes(), file.name) for file in folder.glob("*.json")]
+    assert {each.fingerprint for each in packaged} == {
+        encoder_fingerprint(name, settings) for name in ("demo", "demo-lite")
+    }
+    for each in packaged:
+        assert load_calibration(store, each.fingerprint, "pyramid") == each
