@@ -9,12 +9,12 @@ The installation has the questions' scenes and a label knowledge base of their c
 
 where the exemplars are other chips than those that the mosaics are made of: a picture would find itself.
 
-Every position and count question is asked again with each term of its class below in place of the class's name: once
-with `--path fast`, where only the encoder can know the term, and once with `auto`.  Terms in the packaged glossary
-(`knowledge/glossary.json`) and terms that are in it neither literally nor as a part are told apart.  No term is among
-the words that the demo encoders were trained with.  A target is found when one of the first three cues shows at least
-half of it.  The terms of one question are no independent trials: intervals draw whole questions.  A run that was
-killed goes on where it stopped.
+Every position and count question is asked again with each term of its class below in place of the class's name: with
+`--path fast`, where only the encoder can know the term, with `auto`, and by the published retrieval.  Terms in the
+packaged glossary (`knowledge/glossary.json`) and terms that are in it neither literally nor as a part are told apart.
+No term is among the words that the demo encoders were trained with.  A target is found when one of the first three cues
+shows at least half of it.  The terms of one question are no independent trials: intervals draw whole questions.  A run
+that was killed goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -63,7 +63,12 @@ JARGON: dict[str, Terms] = {
 }
 """By the name that questions use."""
 GROUPS = ("glossary", "other")
-PATHS = ("fast", "auto")
+RUNS: dict[str, dict[str, str]] = {
+    "fast": {"path": "fast"},
+    "auto": {"path": "auto"},
+    "paper": {"path": "auto", "retrieval": "paper"},
+}
+"""How the terms are asked for: only the encoder, with the knowledge base, and the published retrieval with it."""
 
 
 def rewritten(cases: Iterable[Case]) -> dict[str, list[Case]]:
@@ -85,7 +90,7 @@ def measure(groups: Mapping[str, Sequence[Case]], runs: Mapping[str, Mapping[str
     rows = []
     for group, cases in {**groups, "all": [case for each in groups.values() for case in each]}.items():
         row: dict[str, Any] = {"terms": group, "questions": len(cases)}
-        for path in PATHS:
+        for path in RUNS:
             parts: dict[str, list[bool]] = {}
             for case in cases:
                 parts.setdefault(case.id.rpartition("#")[0], []).append(runs[path][case.id].found)
@@ -97,13 +102,14 @@ def measure(groups: Mapping[str, Sequence[Case]], runs: Mapping[str, Mapping[str
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """The rows as Markdown."""
-    lines = ["| terms | n | without (fast) | with (auto) | times | fixed / broken |", "|---|---|---|---|---|---|"]
+    lines = ["| terms | n | without (fast) | with (auto) | times | fixed / broken | published |", "|" + "---|" * 7]
     for row in rows:
         without, with_it = row["fast"], row["auto"]
         times = f"{with_it['value'] / without['value']:.1f}" if without["value"] else "-"
-        shares = (f"{told(figure)} ({interval(figure)})" for figure in (without, with_it))
+        shares = [f"{told(figure)} ({interval(figure)})" for figure in (without, with_it, row["paper"])]
         changed = f"{row['paired']['fixed']} / {row['paired']['broken']}"
-        lines.append("| " + " | ".join([row["terms"], str(row["questions"]), *shares, times, changed]) + " |")
+        cells = [row["terms"], str(row["questions"]), *shares[:2], times, changed, shares[2]]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -120,8 +126,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not cases:
             raise InputError("No position or count question names a class with jargon", fix="Give other questions")
         with Platform(load_settings()) as platform:
-            options = {path: {"path": path, "top_k": 3, "answer": False} for path in PATHS}
-            runs = {path: run_cases(platform, cases, given.out / path, options=options[path]).judged for path in PATHS}
+            runs = {
+                name: run_cases(platform, cases, given.out / name, options={**how, "top_k": 3, "answer": False}).judged
+                for name, how in RUNS.items()
+            }
     except ImageRAGError as error:
         print(error, file=sys.stderr)
         return error.exit_code
