@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     top_k: int = Field(3, ge=1, le=50, description="Cues given for a question about one thing")
     min_confidence: float | None = Field(None, ge=0, le=1, description="Cue threshold; default: the calibration's")
     second_look: int = Field(
-        216, ge=0, le=10_000, description="Patches encoded anew per question to check the best candidates; 0: none"
+        432, ge=0, le=10_000, description="Patches encoded anew per question to check the best candidates; 0: none"
     )
     max_phrases: int = Field(5, ge=1, le=16, description="Phrases looked for at most")
     mllm: str = Field("demo", description="Multimodal LLM: 'demo', a folder, a hub id, or a server: http://HOST/v1")

@@ -2,14 +2,16 @@
 
 A patch grid cuts objects at its lines.  Here the surroundings of a candidate are cut at shifts of a quarter, each crop
 in another orientation, so that the window moves onto the object; two windows that each saw a part of it become one,
-and what only looked like it at one place or in one orientation loses confidence.  Reading is the caller's
-(:class:`Look`); which candidates pass is decided in `retrieve.py`.
+and what only looked like it at one place or in one orientation loses confidence.  What still looks like it is read
+twice more at shifts of an eighth, from where its window then is: so its confidence hardly depends on where the grid
+happened to cut.  Reading is the caller's (:class:`Look`); which candidates pass is decided in `retrieve.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Protocol
 
 import numpy as np
@@ -27,8 +29,13 @@ Score = Callable[[NDArray[np.float32]], tuple[NDArray[np.float64], NDArray[np.fl
 
 SHIFTS = (-0.25, 0.0, 0.25)
 """Of the window's side.  Patches overlap by half, so an object's middle is at most that far from a patch's."""
+FINE_SHIFTS = (-0.125, 0.0, 0.125)
+"""Once the window has moved onto the object."""
+FINE_LOOKS = 2
 WORTH_A_LOOK = 0.03
 """Least confidence of a candidate that is looked at again: below it, moving its window does not make it pass."""
+WORTH_FINE_LOOKS = 0.15
+"""Least confidence, after its window has moved, of a candidate that gets the fine looks."""
 
 
 class Look(Protocol):
@@ -63,9 +70,19 @@ class Seen:
     """Log-odds that it shows the phrase."""
 
 
+@dataclass(frozen=True)
+class _Crops:
+    """Crops of one size around a candidate."""
+
+    cue: Cue
+    level: int
+    windows: list[Window]
+    pictures: list[NDArray[np.uint8]]
+
+
 def crops_per_candidate(level: int) -> int:
-    """Patches encoded for one candidate: shifted ones, and for coarse levels those half as wide as well."""
-    return len(SHIFTS) ** 2 * (2 if level else 1)
+    """Patches encoded for one candidate at most: shifted ones, for coarse levels those half as wide too, fine looks."""
+    return len(SHIFTS) ** 2 * (2 if level else 1) + len(FINE_SHIFTS) ** 2 * FINE_LOOKS
 
 
 def affordable(look: Look | None, budget: int) -> Look | None:
@@ -118,59 +135,80 @@ def look_again(
     Raises:
         EncoderError: a crop cannot be embedded.
     """
-    groups: list[tuple[Cue, list[Window], list[NDArray[np.uint8]]]] = []
+    crops: list[_Crops] = []
     found: list[Seen] = []
     notes: list[str] = []
     for cue in cues:
-        if crops_per_candidate(cue.level) > budget:
+        budget -= crops_per_candidate(cue.level)
+        if budget < 0:
             break
         try:
-            windows, pictures = _crops(look, cue)
+            crops += [_cut(look, cue, level, SHIFTS) for level in (cue.level, cue.level - 1) if level >= 0]
         except (RasterError, StoreError) as error:
             found.append(Seen(cue, None, _logit(cue.confidence)))
             notes.append(f"No second look at {cue.scene}: {error}")
-            continue
-        budget -= len(windows)
-        groups.append((cue, windows, pictures))
-    vectors = encode_pictures(deps, [picture for _, _, pictures in groups for picture in pictures])
-    start = 0
-    for cue, windows, _ in groups:
-        found.append(_pooled(look, cue, windows, vectors[start : start + len(windows)], scorer))
-        start += len(windows)
+    vectors = _encoded(deps, crops)
+    best: dict[Cue, Seen] = {}
+    for each, own in zip(crops, vectors, strict=True):
+        seen = _pooled(look, each.cue, each.level, each.windows, own, scorer)
+        if each.cue not in best or seen.logit > best[each.cue].logit:
+            best[each.cue] = seen
+    found = _distinct([*found, *best.values()])
+    settled, more = _settle(deps, look, [seen for seen in found if _worth_fine_looks(seen)], scorer)
+    rest = [seen for seen in found if not _worth_fine_looks(seen)]
+    return _distinct([*settled, *rest]), tuple(dict.fromkeys([*notes, *more]))
+
+
+def _settle(deps: Deps, look: Look, found: Sequence[Seen], scorer: Scorer) -> tuple[list[Seen], list[str]]:
+    """What is found by looking around finely, each time from where the window then is; all these crops pooled."""
+    notes: list[str] = []
+    taken: dict[int, tuple[list[Window], list[NDArray[np.float32]]]] = {}
+    now = dict(enumerate(found))
+    for _ in range(FINE_LOOKS):
+        crops: dict[int, _Crops] = {}
+        for number, seen in now.items():
+            try:
+                crops[number] = _cut(look, seen.cue, seen.cue.level, FINE_SHIFTS)
+            except (RasterError, StoreError) as error:
+                notes.append(f"No second look at {seen.cue.scene}: {error}")
+        for (number, cut), own in zip(crops.items(), _encoded(deps, list(crops.values())), strict=True):
+            windows, vectors = taken.setdefault(number, ([], []))
+            windows += cut.windows
+            vectors.append(own)
+            now[number] = _pooled(look, cut.cue, cut.level, windows, np.concatenate(vectors), scorer)
+    return list(now.values()), notes
+
+
+def _worth_fine_looks(seen: Seen) -> bool:
+    return seen.features is not None and seen.cue.confidence >= WORTH_FINE_LOOKS
+
+
+def _distinct(found: Sequence[Seen]) -> list[Seen]:
+    """Best first; of those that show the same ground the best."""
     places = np.array([seen.cue.window for seen in found], dtype=np.int64).reshape(-1, 4)
     keep = suppress(places, np.array([seen.logit for seen in found]), [seen.cue.scene for seen in found])
-    return [found[i] for i in keep], tuple(dict.fromkeys(notes))
+    return [found[i] for i in keep]
 
 
-def _crops(look: Look, cue: Cue) -> tuple[list[Window], list[NDArray[np.uint8]]]:
-    """Windows around a cue with their pictures: one read for each scale."""
-    windows: list[Window] = []
-    pictures: list[NDArray[np.uint8]] = []
+def _cut(look: Look, cue: Cue, level: int, shifts: Sequence[float]) -> _Crops:
+    """Windows around the middle of a cue, as many pixels wide at their level as it is at its own: one read."""
     x0, y0, x1, y1 = cue.window
-    side = x1 - x0, y1 - y0
-    for level, share in [(cue.level, 1.0), (cue.level - 1, 0.5)][: 2 if cue.level else 1]:
-        step = max(1, 1 << level)
-        size = max(step, round(side[0] * share)), max(step, round(side[1] * share))
-        middle = (x0 + x1) / 2, (y0 + y1) / 2
-        scene = look.size(cue.scene)
-        own = [
-            (
-                *_start(middle[0] + dx * side[0], size[0], scene[0], step),
-                *_start(middle[1] + dy * side[1], size[1], scene[1], step),
-            )
-            for dy in SHIFTS
-            for dx in SHIFTS
-        ]
-        left, top = min(x for x, _ in own), min(y for _, y in own)
-        right, bottom = max(x for x, _ in own) + size[0], max(y for _, y in own) + size[1]
-        around = look.read(cue.scene, (left, top, right, bottom), level)
-        for x, y in own:
-            windows.append((x, y, x + size[0], y + size[1]))
-            row, col = (y - top) >> level, (x - left) >> level
-            pictures.append(
-                _turned(around[row : row + (size[1] >> level), col : col + (size[0] >> level)], len(pictures))
-            )
-    return windows, pictures
+    side, middle, scene = (x1 - x0, y1 - y0), ((x0 + x1) / 2, (y0 + y1) / 2), look.size(cue.scene)
+    step = 1 << level
+    size = tuple(max(step, (length << level) >> cue.level) for length in side)
+    starts = [
+        tuple(_start(middle[i] + shift[i] * side[i], size[i], scene[i], step) for i in (0, 1))
+        for shift in product(shifts, repeat=2)
+    ]
+    left, top = min(x for x, _ in starts), min(y for _, y in starts)
+    right, bottom = max(x for x, _ in starts) + size[0], max(y for _, y in starts) + size[1]
+    around = look.read(cue.scene, (left, top, right, bottom), level)
+    width, height = size[0] >> level, size[1] >> level
+    pictures = []
+    for number, (x, y) in enumerate(starts):
+        row, col = (y - top) >> level, (x - left) >> level
+        pictures.append(_turned(around[row : row + height, col : col + width], number))
+    return _Crops(cue, level, [(x, y, x + size[0], y + size[1]) for x, y in starts], pictures)
 
 
 def _turned(picture: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
@@ -179,10 +217,16 @@ def _turned(picture: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
     return turned[:, ::-1] if number % 8 >= 4 else turned
 
 
-def _start(middle: float, size: int, scene: int, step: int) -> tuple[int]:
+def _start(middle: float, size: int, scene: int, step: int) -> int:
     """Where a window begins: on whole pixels of its level, and inside the scene if it fits."""
     start = round((middle - size / 2) / step) * step
-    return (max(0, min(start, (scene - size) // step * step)),)
+    return max(0, min(start, (scene - size) // step * step))
+
+
+def _encoded(deps: Deps, crops: Sequence[_Crops]) -> list[NDArray[np.float32]]:
+    """Embeddings of each, float32 (its crops, dim)."""
+    vectors = encode_pictures(deps, [picture for each in crops for picture in each.pictures])
+    return np.split(vectors, np.cumsum([len(each.pictures) for each in crops])[:-1]) if crops else []
 
 
 def encode_pictures(deps: Deps, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -196,31 +240,32 @@ def encode_pictures(deps: Deps, pictures: Sequence[NDArray[np.uint8]]) -> NDArra
     return seen
 
 
-def _pooled(look: Look, cue: Cue, windows: Sequence[Window], vectors: NDArray[np.float32], scorer: Scorer) -> Seen:
-    """The cue at the scale that fits best, its window at the middle of its evidence."""
-    options: list[Seen] = []
+def _pooled(
+    look: Look,
+    cue: Cue,
+    level: int,
+    windows: Sequence[Window],
+    vectors: NDArray[np.float32],
+    scorer: Scorer,
+) -> Seen:
+    """The cue with its window at the middle of the evidence of crops, (n, dim), of one size at one level."""
     _, values = scorer.score(vectors)
-    logits = scorer.head.logit(values)
-    each = len(SHIFTS) ** 2
-    for number, start in enumerate(range(0, len(windows), each)):
-        part = slice(start, start + each)
-        weights = softmax(logits[part])
-        pooled = weights @ vectors[part]
-        pooled /= max(float(np.linalg.norm(pooled)), 1e-12)
-        score, value = scorer.score(pooled[None].astype(np.float32))
-        x, y = (round(float(c)) for c in weights @ np.array([window[:2] for window in windows[part]], dtype=np.float64))
-        x0, y0, x1, y1 = windows[start]
-        window = (x, y, x + x1 - x0, y + y1 - y0)
-        moved = replace(
-            cue,
-            window=window,
-            bbox=look.bbox(cue.scene, window),
-            level=cue.level - number,
-            score=float(score[0]),
-            confidence=float(scorer.head.confidence(value)[0]),
-        )
-        options.append(Seen(moved, value[0], float(scorer.head.logit(value)[0])))
-    return max(options, key=lambda option: option.logit)
+    weights = softmax(scorer.head.logit(values))
+    pooled = weights @ vectors
+    pooled /= max(float(np.linalg.norm(pooled)), 1e-12)
+    score, value = scorer.score(pooled[None].astype(np.float32))
+    x, y = (round(float(c)) for c in weights @ np.array([window[:2] for window in windows], dtype=np.float64))
+    x0, y0, x1, y1 = windows[0]
+    window = (x, y, x + x1 - x0, y + y1 - y0)
+    moved = replace(
+        cue,
+        window=window,
+        bbox=look.bbox(cue.scene, window),
+        level=level,
+        score=float(score[0]),
+        confidence=float(scorer.head.confidence(value)[0]),
+    )
+    return Seen(moved, value[0], float(scorer.head.logit(value)[0]))
 
 
 def _logit(confidence: float) -> float:

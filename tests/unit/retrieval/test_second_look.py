@@ -70,17 +70,26 @@ def cue(x: int, y: int, side: int = 256, *, scene: str = "a", level: int = 0, co
     return Cue(f"{scene}:pyramid:{level}:{y}:{x}", scene, window, None, level, "red", 0.5, confidence, 0, "fast")
 
 
-def red() -> Scorer:
+def red(margin: float = 1.0) -> Scorer:
     def score(seen: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return seen[:, 0].astype(np.float64), features(seen[:, 0], seen @ BACKGROUND.T, 40.0)
 
-    return Scorer(score, Head(margin=1.0, score=0.0, bias=0.0))
+    return Scorer(score, Head(margin=margin, score=0.0, bias=0.0))
 
 
-def again(look: PaintedLook, cues: Sequence[Cue], budget: int = 1000) -> tuple[list[Any], tuple[str, ...], RedEncoder]:
+def again(
+    look: PaintedLook, cues: Sequence[Cue], budget: int = 1000, scorer: Scorer | None = None
+) -> tuple[list[Any], tuple[str, ...], RedEncoder]:
     encoder = RedEncoder()
-    seen, notes = look_again(SimpleNamespace(encoder=encoder), look, cues, red(), budget=budget)  # type: ignore[arg-type]
+    seen, notes = look_again(SimpleNamespace(encoder=encoder), look, cues, scorer or red(), budget=budget)  # type: ignore[arg-type]
     return seen, notes, encoder
+
+
+def _once(look: PaintedLook, read: Any, *args: Any) -> NDArray[np.uint8]:
+    if look.reads:
+        raise RasterError("gone", href="a")
+    picture: NDArray[np.uint8] = read(*args)
+    return picture
 
 
 def middle(window: Window) -> tuple[float, float]:
@@ -120,8 +129,22 @@ def test_a_coarse_candidate_is_looked_at_finer() -> None:
     assert seen.cue.level == 0
     assert seen.cue.window[2] - seen.cue.window[0] == 256
     assert middle(seen.cue.window) == (pytest.approx(680, abs=70), pytest.approx(700, abs=70))
-    assert encoder.encoded == crops_per_candidate(1) == 18
-    assert [level for _, _, level in look.reads] == [1, 0]
+    assert encoder.encoded == crops_per_candidate(1) == 36
+    assert [level for _, _, level in look.reads] == [1, 0, 0, 0]
+
+
+def test_confidence_hardly_depends_on_where_the_grid_cut() -> None:
+    look = PaintedLook({"a": painted((836, 836, 964, 964))})
+    starts = [cue(772 + dx, 772 + dy) for dx in (-60, -20, 0, 40) for dy in (-50, 0, 30)]
+    found = [again(look, [start], scorer=red(margin=0.1))[0][0].cue for start in starts]
+    confidences = [each.confidence for each in found]
+    assert max(confidences) - min(confidences) < 0.03  # .33 without the fine looks
+    assert all(middle(each.window) == (pytest.approx(900, abs=5), pytest.approx(900, abs=5)) for each in found)
+
+
+def test_what_fails_the_first_look_gets_no_fine_looks() -> None:
+    _, _, encoder = again(PaintedLook({"a": painted()}), [cue(512, 512)])
+    assert encoder.encoded == 9
 
 
 @pytest.mark.parametrize("x", [0, SIZE - 256])
@@ -133,9 +156,18 @@ def test_windows_stay_inside_the_scene(x: int) -> None:
 
 def test_the_budget_holds_and_the_rest_is_left_out() -> None:
     look = PaintedLook({"a": painted((512, 512, 768, 768))})
-    seen, _, encoder = again(look, [cue(512, 512), cue(1024, 512), cue(1536, 512)], budget=20)
-    assert encoder.encoded == 18
+    seen, _, encoder = again(look, [cue(512, 512), cue(1024, 512), cue(1536, 512)], budget=60)
+    assert encoder.encoded == 9 + 9 + 18  # what is not there gets no fine looks
     assert len(seen) == 2
+
+
+def test_a_scene_that_goes_between_two_looks_keeps_what_was_found() -> None:
+    look = PaintedLook({"a": painted((512, 512, 768, 768))})
+    whole, look.read = look.read, lambda *args: _once(look, whole, *args)  # type: ignore[method-assign]
+    (seen,), notes, encoder = again(look, [cue(512, 512)])
+    assert encoder.encoded == 9
+    assert seen.features is not None and seen.cue.confidence > 0.9
+    assert len(notes) == 1 and "gone" in notes[0]
 
 
 def test_a_scene_that_is_gone_keeps_its_cues_and_says_so() -> None:
