@@ -8,7 +8,7 @@ help:
 	@echo "make demo   draw scenes, ingest them, ask questions, write demo-report/index.html"
 	@echo "make test   all tests"
 	@echo "make dev    Dagster UI, daemon and a local Milvus, until Ctrl-C"
-	@echo "make lint   ruff and mypy"
+	@echo "make lint   ruff, mypy and the import contract"
 	@echo "make bench  ingest of a 30,000 x 30,000 px scene: memory, patches a second, overhead"
 
 # The mark is made last, so an interrupted install is not taken for one; it is older than pyproject.toml after a change.
@@ -32,6 +32,7 @@ dev: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/ingest_large.py

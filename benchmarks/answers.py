@@ -24,10 +24,10 @@ from imagerag_assets.answering.types import Prompt
 from imagerag_assets.evaluation.cases import Case
 from imagerag_assets.evaluation.loaders import load_cases
 from imagerag_assets.evaluation.metrics import share
-from imagerag_assets.pipelines.evidence import Viewer, cue_pictures
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.questions import Question
-from imagerag_assets.pipelines.reply import make_prompt
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.questions.evidence import Viewer, cue_pictures
+from imagerag_assets.questions.question import Question
+from imagerag_assets.questions.reply import make_prompt
 from imagerag_assets.retrieval.phrases import analyse_question
 from imagerag_assets.retrieval.types import Cue
 

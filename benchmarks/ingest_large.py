@@ -31,8 +31,8 @@ from rich.table import Table
 from benchmarks.make_scene import make_scene
 from imagerag_assets.encoders.types import Encoder
 from imagerag_assets.errors import ImageRAGError
-from imagerag_assets.pipelines.ingest import embed, index, patch_table, register
-from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.ingestion.ingest import embed, index, patch_table, register
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.settings import load_settings
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem

@@ -33,7 +33,7 @@ from imagerag_assets.evaluation.loaders import load_cases
 from imagerag_assets.evaluation.metrics import LOCATED, paired, pooled
 from imagerag_assets.evaluation.report import interval, told
 from imagerag_assets.evaluation.run import run_cases
-from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.settings import load_settings
 
 

@@ -20,8 +20,8 @@ from rich.progress import Progress
 from imagerag_assets.errors import ImageRAGError
 from imagerag_assets.evaluation.evaluate import evaluate
 from imagerag_assets.evaluation.loaders import Loaded, load_cases
-from imagerag_assets.orchestration.run import Runner
-from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.orchestration.build import open_runner
 from imagerag_assets.settings import Settings, load_settings
 
 console = Console(stderr=True)
@@ -97,7 +97,7 @@ def ingest(settings: Settings, catalog: Path) -> None:
         def progress(done: int, total: int, what: str) -> None:
             bar.update(task, completed=done, total=total)
 
-        with Runner(settings, progress=progress) as runner:
+        with open_runner(settings, progress=progress) as runner:
             failed = [result.error for result in runner.ingest_source(str(catalog)) if result.status == "failed"]
     if failed:
         raise SystemExit(f"not ingested: {failed[0]}")

@@ -25,9 +25,9 @@ from imagerag_assets.evaluation.cases import COVERED, Judged, compare_windows
 from imagerag_assets.evaluation.loaders import load_cases
 from imagerag_assets.evaluation.metrics import measure_run
 from imagerag_assets.evaluation.run import load_run
-from imagerag_assets.pipelines.ask import Question, ask
-from imagerag_assets.pipelines.evidence import Viewer
-from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.questions.ask import Question, ask
+from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.settings import Settings
 
 FIGURES = ("false_cues", "instances_found", "cue_precision", "calibration_error")

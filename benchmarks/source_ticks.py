@@ -22,12 +22,12 @@ from typing import Any
 
 import dagster as dg
 
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.build import build_defs
-from imagerag_assets.orchestration.run import dagster_instance
-from imagerag_assets.pipelines.full_scan import full_scan
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.sources import WatchedSource
+from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import Settings, load_settings
+from imagerag_assets.watched_sources.full_scan import full_scan
+from imagerag_assets.watched_sources.sources import WatchedSource
 
 _NEW = 50
 _REPEATS = 5

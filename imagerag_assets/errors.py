@@ -123,3 +123,9 @@ class KnowledgeError(InputError):
 
 class ModelError(ImageRAGError):
     """The multimodal LLM cannot be loaded or gave no usable reply."""
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line; one that was not raised on purpose with the name of its class."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ImageRAGError) else f"{type(error).__name__}: {text}".rstrip(": ")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CueView", "Finding", "Mllm", "MllmOptions", "Prompt", "Reply", "box_of", "load_mllm", "open_mllm"]
 
-DEMO_FOLDER = Path(__file__).parents[1] / "demo" / "weights" / "mllm-demo"
+DEMO_FOLDER = Path(__file__).parents[1] / "weights" / "mllm-demo"
 
 
 def load_mllm(settings: Settings) -> Mllm:

@@ -6,20 +6,19 @@ import base64
 import os
 import platform as machine
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from imagerag_assets import __version__
 from imagerag_assets.errors import StoreError
-from imagerag_assets.pipelines.ingest import SceneResult
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.status import status
-from imagerag_assets.provenance import answer_folder, trace_tree
-
-if TYPE_CHECKING:
-    from imagerag_assets.demo.run import DemoAnswer
+from imagerag_assets.ingestion.ingest import SceneResult
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.status import status
+from imagerag_assets.lineage.trace import trace_tree
+from imagerag_assets.questions.answer_records import answer_folder
 
 
 def write_report(
@@ -80,3 +79,18 @@ def _picture(platform: Platform, key: str) -> str | None:
     if not platform.store.exists(key):
         return None
     return "data:image/jpeg;base64," + base64.b64encode(platform.store.read_bytes(key)).decode()
+
+
+@dataclass(frozen=True)
+class DemoAnswer:
+    """One question of the demo with what came of it; `expected` is None where no right answer is known."""
+
+    kind: str
+    expected: str | None
+    answer: dict[str, Any]
+
+    @property
+    def right(self) -> bool | None:
+        if self.expected is None:
+            return None
+        return bool(self.answer["choice"] and self.answer["choices"][self.answer["choice"]] == self.expected)

@@ -1,6 +1,6 @@
 """The demo: draw scenes, ingest them through Dagster, build the knowledge base, ask questions, write a report.
 
-The work is done by the same pipelines that do the real one; only the choice of questions belongs here.
+The work is done by the same code that does the real one; only the choice of questions belongs here.
 """
 
 from __future__ import annotations
@@ -8,36 +8,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagerag_assets.demo.questions import KINDS
-from imagerag_assets.demo.report import write_report
+from imagerag_assets.demo.report import DemoAnswer, write_report
 from imagerag_assets.demo.scenes import generate_demo
 from imagerag_assets.errors import StoreError
 from imagerag_assets.knowledge.glossary import texts_of
-from imagerag_assets.orchestration.run import Runner
-from imagerag_assets.pipelines.questions import Question
+from imagerag_assets.orchestration.build import open_runner
+from imagerag_assets.questions.question import Question
 from imagerag_assets.settings import Settings
+from imagerag_assets.training.question_maker import KINDS
 
 Progress = Callable[[int, int, str], None]
 _PER_KIND = 2
-
-
-@dataclass(frozen=True)
-class DemoAnswer:
-    """One question of the demo with what came of it; `expected` is None where no right answer is known."""
-
-    kind: str
-    expected: str | None
-    answer: dict[str, Any]
-
-    @property
-    def right(self) -> bool | None:
-        if self.expected is None:
-            return None
-        return bool(self.answer["choice"] and self.answer["choices"][self.answer["choice"]] == self.expected)
 
 
 def run_demo(settings: Settings, out: Path, progress: Progress | None = None) -> dict[str, Any]:
@@ -55,7 +39,7 @@ def run_demo(settings: Settings, out: Path, progress: Progress | None = None) ->
     """
     started = time.perf_counter()
     catalog = generate_demo(settings.home / "demo", progress=progress)
-    with Runner(settings, progress=progress) as runner:
+    with open_runner(settings, progress=progress) as runner:
         scenes = list(runner.ingest_source(str(catalog.catalog)))
         failed = [scene for scene in scenes if scene.status == "failed"]
         if failed:

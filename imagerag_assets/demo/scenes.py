@@ -24,9 +24,9 @@ from rasterio.transform import from_origin
 from rasterio.warp import transform_bounds
 from shapely.geometry import box, mapping
 
-from imagerag_assets.demo.questions import KINDS, DemoQuestion, Placed, QuestionMaker
 from imagerag_assets.demo.sprites import OBJECT_CLASSES, sprite
 from imagerag_assets.demo.terrain import GSD_M, Terrain, draw_terrain, finish
+from imagerag_assets.training.question_maker import KINDS, DemoQuestion, Placed, QuestionMaker
 
 CRS_CODE = 32632
 _TRIES = 400

@@ -183,3 +183,29 @@ def _entry(name: str, table: Any, path: Path) -> EncoderSpec:
             f"Encoder {name!r} in {path}: each template needs exactly one {{}}: {wrong}", fix="Correct the entry"
         )
     return spec
+
+
+def describe_encoders(settings: Settings) -> dict[str, Any]:
+    """The registry and the active encoder; loads none and downloads nothing.
+
+    Raises:
+        SettingsError: the user's registry file is not valid.
+    """
+    from imagerag_assets.encoders.registry import list_encoders
+
+    active = settings.active_encoder
+    return {
+        "active": active,
+        "encoders": [
+            {
+                "name": spec.name,
+                "active": spec.name == active,
+                "architecture": spec.architecture,
+                "checkpoint": spec.checkpoint,
+                "parameters": spec.parameters,
+                "licence": spec.licence,
+                "description": spec.description,
+            }
+            for spec in list_encoders(settings)
+        ],
+    }

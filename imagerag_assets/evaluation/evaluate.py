@@ -13,8 +13,8 @@ from imagerag_assets.evaluation.loaders import Loaded
 from imagerag_assets.evaluation.metrics import compare_runs, measure_run
 from imagerag_assets.evaluation.report import write_report
 from imagerag_assets.evaluation.run import Progress, load_run, run_cases
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.provenance import new_answer_id
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.questions.answer_records import new_answer_id
 from imagerag_assets.settings import Settings
 
 

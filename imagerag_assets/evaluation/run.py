@@ -17,19 +17,20 @@ from typing import IO, Any
 from imagerag_assets import __version__
 from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError
 from imagerag_assets.evaluation.cases import Case, Judged, judge
-from imagerag_assets.pipelines.ask import Question, ask
-from imagerag_assets.pipelines.evidence import Viewer
-from imagerag_assets.pipelines.lineage import DECIDING_SETTINGS
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.scenes import find_record, list_failures
-from imagerag_assets.pipelines.serving import find_serving, target_of
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import find_serving, target_of
+from imagerag_assets.questions.ask import Question, ask
+from imagerag_assets.questions.evidence import Viewer
+from imagerag_assets.questions.provenance import DECIDING_SETTINGS
+from imagerag_assets.scenes.failures import list_failures
+from imagerag_assets.scenes.records import find_record
 
 Progress = Callable[[int, int, str], None]
 Answer = dict[str, Any]
 
 ABOUT, ANSWERS = "run.json", "answers.jsonl"
 OPTIONS = ("mode", "retrieval", "division", "path", "top_k", "answer")
-"""Fields of `pipelines.questions.Question` that a run chooses for all its questions."""
+"""Fields of `questions.question.Question` that a run chooses for all its questions."""
 _SETTINGS = (*DECIDING_SETTINGS, "division", "overview_px")
 """Settings that the answers of a run depend on: the division and overviews of its scenes too."""
 _PART = ".answers.part"

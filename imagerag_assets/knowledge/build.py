@@ -40,7 +40,7 @@ from imagerag_assets.settings import Settings
 from imagerag_assets.stores.milvus_filter import Filter
 
 if TYPE_CHECKING:
-    from imagerag_assets.retrieval.types import Deps
+    from imagerag_assets.installation.platform import Deps
 
 Progress = Callable[[int, int, str], None]
 Row = tuple[str, str, str, str, str]

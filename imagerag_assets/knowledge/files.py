@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import StoreError
-from imagerag_assets.stores.objects import ObjectStore
+from imagerag_assets.objects.store import ObjectStore
 
 COLUMNS = ("id", "text", "label", "image", "kb_version")
 _META = "imagerag.knowledge"

@@ -18,8 +18,8 @@ from PIL import Image, UnidentifiedImageError
 from imagerag_assets.errors import KnowledgeError
 from imagerag_assets.knowledge.glossary import MAX_LABEL, MAX_TEXT, Words, parse_glossary, texts_of, tidy
 from imagerag_assets.knowledge.types import Entry, Failure
-from imagerag_assets.objects_errors import explain_failure
-from imagerag_assets.objects_fs import absolute_href, filesystem, join_href
+from imagerag_assets.objects.addresses import absolute_href, filesystem, join_href
+from imagerag_assets.objects.failures import explain_failure
 from imagerag_assets.settings import Settings
 
 PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")

@@ -22,7 +22,7 @@ from imagerag_assets.errors import ImageRAGError, ItemError, KnowledgeError, Sou
 from imagerag_assets.knowledge.glossary import texts_of
 from imagerag_assets.knowledge.importers import Source
 from imagerag_assets.knowledge.types import Cut, Entry, Failure
-from imagerag_assets.objects_fs import absolute_href, filesystem, is_http, join_href
+from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, join_href
 from imagerag_assets.raster.geo import geometry_window
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.raster.types import Grid, Window

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Literal
 from imagerag_assets.errors import StoreError
 
 if TYPE_CHECKING:
+    from imagerag_assets.objects.store import ObjectStore
     from imagerag_assets.raster.types import Window
     from imagerag_assets.stac.types import Scene
-    from imagerag_assets.stores.objects import ObjectStore
 
 KnowledgeKind = Literal["knowledge_labels", "knowledge_captions"]
 KNOWLEDGE_KINDS: dict[str, KnowledgeKind] = {"labels": "knowledge_labels", "captions": "knowledge_captions"}

@@ -7,22 +7,25 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from imagerag_assets.orchestration.asset_checks import CHECKS
 from imagerag_assets.orchestration.assets import ANSWER_ASSETS, KNOWLEDGE_ASSETS, SCENE_ASSETS
-from imagerag_assets.orchestration.assets.encoder_switch import SWITCH_ASSETS, SWITCH_JOBS
+from imagerag_assets.orchestration.assets.encoder_switch import SWITCH_ASSETS
 from imagerag_assets.orchestration.assets.sources import source_specs
+from imagerag_assets.orchestration.assets.standing_answers import STANDING_ASSETS
 from imagerag_assets.orchestration.automation import EMBED_STALE
-from imagerag_assets.orchestration.checks import CHECKS
-from imagerag_assets.orchestration.jobs import JOBS
-from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, platform_resource, reporter_resource
-from imagerag_assets.orchestration.sensors import build_sensors
-from imagerag_assets.orchestration.standing import STANDING_ASSETS, STANDING_JOBS, standing_sensor
-from imagerag_assets.orchestration.upkeep import UPKEEP_JOBS, rescan_schedules
-from imagerag_assets.pipelines.sources import list_sources
+from imagerag_assets.orchestration.jobs import JOBS, STANDING_JOBS, SWITCH_JOBS, UPKEEP_JOBS
+from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, RUNNERS, platform_resource, reporter_resource
+from imagerag_assets.orchestration.runner import Runner
+from imagerag_assets.orchestration.schedules import rescan_schedules
+from imagerag_assets.orchestration.sensors import build_sensors, standing_sensor
 from imagerag_assets.settings import load_settings
+from imagerag_assets.watched_sources.sources import list_sources
 
 if TYPE_CHECKING:
-    from imagerag_assets.pipelines.sources import WatchedSource
+    from imagerag_assets.ingestion.embedding import Progress
+    from imagerag_assets.installation.platform import Platform
     from imagerag_assets.settings import Settings
+    from imagerag_assets.watched_sources.sources import WatchedSource
 
 
 def build_defs(
@@ -45,7 +48,13 @@ def build_defs(
         SettingsError: the sources file is not valid.
     """
     watched = list_sources(settings or load_settings()) if sources is None else sources
-    resources = {PLATFORM: platform_resource(settings), REPORTER: reporter_resource()}
+    resources = {
+        PLATFORM: platform_resource(settings),
+        REPORTER: reporter_resource(),
+        RUNNERS: dg.ResourceDefinition.hardcoded_resource(
+            open_runner, description="Opens a runner of this project's jobs"
+        ),
+    }
     return dg.Definitions(
         assets=[
             *SCENE_ASSETS,
@@ -62,3 +71,14 @@ def build_defs(
         resources={**resources, **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )
+
+
+def open_runner(
+    settings: Settings,
+    *,
+    platform: Platform | None = None,
+    instance: dg.DagsterInstance | None = None,
+    progress: Progress | None = None,
+) -> Runner:
+    """Open a runner of these definitions' jobs; the arguments are those of :class:`Runner`."""
+    return Runner(settings, build_defs, platform=platform, instance=instance, progress=progress)

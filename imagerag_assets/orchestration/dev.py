@@ -62,7 +62,7 @@ def run_dev(settings: Settings, *, host: str = "127.0.0.1", port: int = 3000) ->
         SettingsError: no workspace, or the port is taken.
         StoreError: the Milvus Lite file cannot be opened.
     """
-    from imagerag_assets.orchestration.run import prepare_dagster_home
+    from imagerag_assets.orchestration.dagster_home import prepare_dagster_home
     from imagerag_assets.stores.milvus_connection import lite_path  # loads pymilvus: a second
     from imagerag_assets.stores.milvus_lite_share import LiteShare
 

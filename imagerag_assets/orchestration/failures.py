@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from imagerag_assets.errors import ImageRAGError, StoreError
-from imagerag_assets.pipelines.scenes import describe, record_failure
+from imagerag_assets.errors import ImageRAGError, StoreError, describe
+from imagerag_assets.scenes.failures import record_failure
 
 if TYPE_CHECKING:
-    from imagerag_assets.pipelines.platform import Platform
+    from imagerag_assets.installation.platform import Platform
 
 
 RETRY = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)

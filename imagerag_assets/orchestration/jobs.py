@@ -8,72 +8,36 @@ See https://docs.dagster.io/guides/build/jobs
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
 
 from imagerag_assets.orchestration.assets import SCENE_ASSETS, answer, answer_batch, retrieval_benchmark
 from imagerag_assets.orchestration.assets.answers import EXAMPLE, AskBatchConfig
 from imagerag_assets.orchestration.assets.benchmark import BenchmarkConfig
+from imagerag_assets.orchestration.assets.encoder_switch import SwitchConfig, encoder_switch
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
-from imagerag_assets.orchestration.failures import failures
-from imagerag_assets.orchestration.previews import markdown_table
-from imagerag_assets.orchestration.resources import Reporter
-from imagerag_assets.pipelines.platform import Platform
-
-INGEST, SCAN, KNOWLEDGE = "ingest_scenes", "scan_source", "build_knowledge"
-ASK, ASK_BATCH, CHECK_ANSWERS = "ask_question", "ask_batch", "check_answers"
-BENCHMARK = "benchmark"
-_SHOWN = 200  # rows of a table in the event log
-
-
-class ScanConfig(dg.Config):
-    """What to look for, and where."""
-
-    source: str = Field(description="STAC catalog, collection, item, folder, s3:// prefix, or STAC API")
-    collections: list[str] = Field(default=[], description="Only items of these collections; empty: all")
-    scenes: list[str] = Field(default=[], description="Only these scene keys or item ids; empty: all")
-    limit: int | None = Field(default=None, description="Stop after so many scenes")
-    ingest: bool = Field(default=True, description="Off: only add the partitions")
-
-
-@dg.op(description="Find the scenes of a source, add them as partitions, and ingest the new and changed ones.")
-def scan(
-    context: dg.OpExecutionContext,
-    config: ScanConfig,
-    platform: dg.ResourceParam[Platform],
-    reporter: dg.ResourceParam[Reporter],
-) -> None:
-    """Each scene is ingested by a run of `ingest_scenes` of its own, one after the other in this process: that works
-    with and without a daemon, loads the models once, and a scene that fails leaves the others alone.
-    """
-    from imagerag_assets.orchestration.run import Runner  # it builds the definitions that this module is part of
-
-    runner = Runner(platform.settings, platform=platform, instance=context.instance, progress=reporter.progress)
-    rows: list[dict[str, object]] = []
-    with failures(platform):
-        for result in runner.ingest_source(
-            config.source,
-            collections=config.collections,
-            scenes=config.scenes,
-            limit=config.limit,
-            announce_only=not config.ingest,
-        ):
-            rows.append({name: value for name, value in result.to_dict().items() if value is not None})
-            context.log.info(f"{result.scene}: {result.status}{f' ({result.error})' if result.error else ''}")
-    failed = [row for row in rows if row["status"] == "failed"]
-    columns = ("scene", "status", "patches", "seconds", "error")
-    table = [{column: row.get(column, "") for column in columns} for row in [*failed, *rows][:_SHOWN]]
-    metadata: dict[str, Any] = {
-        "found": len(rows),
-        "failed": len(failed),
-        "scenes": dg.MetadataValue.md(markdown_table(table)),
-    }
-    if failed:
-        raise dg.Failure(
-            f"{len(failed)} of {len(rows)} scenes failed; the others are done. First: {failed[0].get('error')}",
-            metadata=metadata,
-            allow_retries=False,
-        )
-    context.add_output_metadata(metadata)
+from imagerag_assets.orchestration.assets.standing_answers import standing_answers
+from imagerag_assets.orchestration.names import (
+    ADD,
+    ASK,
+    ASK_BATCH,
+    BENCHMARK,
+    CHECK_ANSWERS,
+    INGEST,
+    KNOWLEDGE,
+    PURGE,
+    RESCAN,
+    SCAN,
+    STANDING,
+)
+from imagerag_assets.orchestration.ops import (
+    PurgeConfig,
+    RescanConfig,
+    ScanConfig,
+    WatchConfig,
+    purge_scenes,
+    rescan,
+    save_watch,
+    scan,
+)
 
 
 @dg.job(
@@ -133,3 +97,67 @@ check_answers = dg.define_asset_job(
 )
 
 JOBS: list[Any] = [ingest_scenes, scan_source, build_knowledge, ask_question, ask_batch, check_answers, benchmark]
+
+backfill_embeddings = dg.define_asset_job(
+    "backfill_embeddings",
+    selection=dg.AssetSelection.assets(encoder_switch),
+    config=dg.RunConfig(ops={"encoder_switch": SwitchConfig()}),
+    executor_def=dg.in_process_executor,
+    description="Embed every scene with the chosen encoder, check the result, and switch to it.",
+)
+rollback_encoder = dg.define_asset_job(
+    "rollback_encoder",
+    selection=dg.AssetSelection.assets(encoder_switch),
+    config=dg.RunConfig(ops={"encoder_switch": SwitchConfig(rollback=True)}),
+    executor_def=dg.in_process_executor,
+    description="Go back to the encoder and collections that were in use before the last switch.",
+)
+SWITCH_JOBS: list[Any] = [backfill_embeddings, rollback_encoder]
+
+ask_standing = dg.define_asset_job(
+    STANDING,
+    selection=dg.AssetSelection.assets(standing_answers),
+    executor_def=dg.in_process_executor,
+    description="Ask standing questions now: choose their partitions.",
+)
+
+
+@dg.job(
+    name=ADD,
+    description="Save a question that is asked again when a new acquisition covers its area: edit the launchpad.",
+    config=dg.RunConfig(
+        ops={"save": WatchConfig(**EXAMPLE.model_dump() | {"name": "storage tanks", "bbox": [9.1, 48.6, 9.2, 48.7]})}
+    ),
+    executor_def=dg.in_process_executor,
+)
+def add_watch() -> None:
+    """One op: see `save_watch`."""
+    save_watch()
+
+
+STANDING_JOBS: list[Any] = [ask_standing, add_watch]
+
+
+@dg.job(
+    name=RESCAN,
+    description="Full scan of one watched source; its schedule starts it daily.",
+    config=dg.RunConfig(ops={"rescan": RescanConfig(source="NAME")}),
+    executor_def=dg.in_process_executor,
+)
+def rescan_source() -> None:
+    """One op: see `rescan`."""
+    rescan()
+
+
+@dg.job(
+    name=PURGE,
+    description="Purge scenes that were marked as removed from their source.",
+    config=dg.RunConfig(ops={"purge_scenes": PurgeConfig()}),
+    executor_def=dg.in_process_executor,
+)
+def purge_removed() -> None:
+    """One op: see `purge_scenes`."""
+    purge_scenes()
+
+
+UPKEEP_JOBS: list[Any] = [rescan_source, purge_removed]

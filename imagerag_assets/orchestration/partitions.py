@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from imagerag_assets.errors import StoreError, UnknownSceneError
-from imagerag_assets.pipelines.removal import clear_removed
-from imagerag_assets.pipelines.scenes import SOURCES
+from imagerag_assets.orchestration.names import WATCHES_NAME
+from imagerag_assets.scenes.records import SOURCES
+from imagerag_assets.scenes.removed import clear_removed
 from imagerag_assets.stac.keys import clash, folded, is_scene_key
 from imagerag_assets.stac.types import Scene
 
 if TYPE_CHECKING:
-    from imagerag_assets.pipelines.platform import Platform
+    from imagerag_assets.installation.platform import Platform
 
 SCENES_NAME = "scenes"
 SCENES = dg.DynamicPartitionsDefinition(name=SCENES_NAME)
@@ -86,3 +87,6 @@ def find_announced(platform: Platform, scene_key: str) -> Scene | None:
 
 def _entry(scene_key: str) -> str:
     return f"{SOURCES}/{scene_key}.json"
+
+
+WATCHES = dg.DynamicPartitionsDefinition(name=WATCHES_NAME)

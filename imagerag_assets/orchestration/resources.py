@@ -7,16 +7,21 @@ run, so that models are loaded once.  See https://docs.dagster.io/guides/build/e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
-from imagerag_assets.pipelines.embedding import Progress
-from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.ingestion.embedding import Progress
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.settings import Settings, load_settings
 
-PLATFORM, REPORTER = "platform", "reporter"
+PLATFORM, REPORTER, RUNNERS = "platform", "reporter", "open_runner"
+
+
+OpenRunner = Callable[..., Any]
+"""Opens a `Runner` of the definitions that the op belongs to (`build.open_runner`)."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Sensors: one for each watched source, and two that tell a webhook how runs ended.
 
-What is new in a source is found by `pipelines.acquisitions`; here it becomes partitions, run requests and events.
+What is new in a source is found by `watched_sources.tick`; here it becomes partitions, run requests and events.
 No `from __future__ import annotations` here: Dagster reads the annotation of `context` as an object.
 See https://docs.dagster.io/guides/automate/sensors
 """
@@ -11,16 +11,17 @@ from typing import Any
 import dagster as dg
 
 from imagerag_assets.errors import SourceError
+from imagerag_assets.installation.notify import notify
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.orchestration.assets.scenes import patch_collection
 from imagerag_assets.orchestration.assets.sources import source_asset_key
-from imagerag_assets.orchestration.jobs import INGEST
+from imagerag_assets.orchestration.assets.standing_answers import _EVERY_S
+from imagerag_assets.orchestration.names import ETAG_TAG, INGEST, SCENE_TAG, SOURCE_TAG, STANDING, WATCHES_NAME
 from imagerag_assets.orchestration.partitions import SCENES_NAME, announce_all
-from imagerag_assets.pipelines.acquisitions import TickPlan, plan_tick
-from imagerag_assets.pipelines.notify import notify
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.sources import WatchedSource
 from imagerag_assets.settings import Settings, load_settings
-
-SCENE_TAG, SOURCE_TAG, ETAG_TAG = "imagerag/scene", "imagerag/source", "imagerag/etag"
+from imagerag_assets.standing_questions.asking import due
+from imagerag_assets.watched_sources.sources import WatchedSource
+from imagerag_assets.watched_sources.tick import TickPlan, plan_tick
 
 
 def source_sensor(source: WatchedSource, settings: Settings | None = None) -> dg.SensorDefinition:
@@ -134,3 +135,50 @@ def _first_line(event: dg.DagsterEvent) -> str:
 def build_sensors(sources: Sequence[WatchedSource], settings: Settings | None = None) -> list[dg.SensorDefinition]:
     """All sensors."""
     return [*(source_sensor(source, settings) for source in sources), *webhook_sensors(settings)]
+
+
+_EVENTS = 1000  # looked at in one tick
+
+
+def standing_sensor(settings: Settings | None = None) -> dg.SensorDefinition:
+    """The sensor that asks standing questions again."""
+
+    @dg.sensor(
+        name="standing_questions",
+        job_name=STANDING,
+        minimum_interval_seconds=_EVERY_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Asks a standing question again when a scene that it covers was indexed, new or changed.",
+    )
+    def asked_again(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        return _tick(context, settings or load_settings())
+
+    return asked_again
+
+
+def _tick(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorResult:
+    after = int(context.cursor) if context.cursor else None
+    events = context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(patch_collection.key, after_storage_id=after), limit=_EVENTS, ascending=True
+    ).records
+    if not events:
+        return dg.SensorResult(skip_reason="No scene was indexed since the last look.")
+    cursor = str(events[-1].storage_id)
+    scenes = {event.partition_key for event in events if event.partition_key}
+    with Platform(settings) as platform:
+        waiting = due(platform, scenes)
+    if not waiting:
+        reason = f"{len(scenes)} scenes were indexed; no standing question has to be asked again for them."
+        return dg.SensorResult(skip_reason=reason, cursor=cursor)
+    context.instance.add_dynamic_partitions(WATCHES_NAME, [each.watch.watch_id for each in waiting])
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=f"{each.watch.watch_id}:{cursor}",
+                partition_key=each.watch.watch_id,
+                tags={"imagerag/watch": each.watch.watch_id},
+            )
+            for each in waiting
+        ],
+        cursor=cursor,
+    )

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from imagerag_assets.errors import ImageRAGError
-from imagerag_assets.orchestration.run import Runner
-from imagerag_assets.orchestration.standing import WATCHES_NAME
-from imagerag_assets.pipelines import watch_store
-from imagerag_assets.pipelines.questions import Question
-from imagerag_assets.pipelines.scenes import describe
-from imagerag_assets.pipelines.watch import due, something_to_ask
+from imagerag_assets.errors import ImageRAGError, describe
+from imagerag_assets.orchestration.names import WATCHES_NAME
+from imagerag_assets.orchestration.runner import Runner
+from imagerag_assets.questions.question import Question
+from imagerag_assets.standing_questions import store as watch_store
+from imagerag_assets.standing_questions.asking import due, something_to_ask
 
 
 def add_watch(runner: Runner, question: Question, *, name: str = "", ask_now: bool = True) -> dict[str, Any]:

@@ -28,8 +28,9 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from imagerag_assets.errors import RasterError
-from imagerag_assets.objects_errors import is_transient
-from imagerag_assets.objects_fs import gdal_path, is_remote
+from imagerag_assets.objects.addresses import is_remote
+from imagerag_assets.objects.failures import is_transient
+from imagerag_assets.objects.gdal import gdal_path
 from imagerag_assets.raster.types import Grid
 
 # Scenes without georeferencing are supported, and a note says so.

@@ -24,7 +24,7 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 
 from imagerag_assets.errors import RasterError
-from imagerag_assets.objects_fs import rasterio_env
+from imagerag_assets.objects.gdal import rasterio_env
 from imagerag_assets.raster.files import RasterFile, describe, failures, open_file, read, warped, with_overviews
 from imagerag_assets.raster.geo import is_earth
 from imagerag_assets.raster.render import apply_render, compute_render
@@ -183,8 +183,8 @@ class SceneReader:
         """The scene's source values as a dask-backed array (band: 3, y, x), in the order red, green, blue.
 
         Nothing is read until it is computed; compute remote scenes inside
-        :func:`imagerag_assets.objects_fs.rasterio_env`. Complex files give float32 magnitudes. Bands on a coarser grid
-        are warped onto the finest.
+        :func:`imagerag_assets.objects.gdal.rasterio_env`. Complex files give float32 magnitudes. Bands on a coarser
+        grid are warped onto the finest.
 
         Raises:
             RasterError: a file cannot be opened, or bands without a CRS have different sizes.

@@ -1,6 +1,6 @@
 """Thresholds and weights of confidence, fitted on held-out data per (encoder, division), stored as versioned artefacts.
 
-The record, where it is looked for, and the fit.  Gathering samples from an installation is `training/calibrate.py`.
+The record, where it is looked for, and the fit.  Gathering samples from an installation is `evaluation/calibrate.py`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from imagerag_assets.retrieval.background import BACKGROUND_VERSION
 from imagerag_assets.retrieval.scoring import Floats, Head
 
 if TYPE_CHECKING:
-    from imagerag_assets.stores.objects import ObjectStore
+    from imagerag_assets.objects.store import ObjectStore
 
 DEFAULT_SCALE = 40.0
 """Inverse temperature: a cosine difference of .025 is a factor e.  Near the learned scale of small encoders; CLIP's 100
 makes the background's best match decide alone."""
-_FIX = "Run: python -m imagerag_assets.training.calibrate"
+_FIX = "Run: python -m imagerag_assets.evaluation.calibrate"
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _require(found: Calibration, fingerprint: str, division: str, where: str) ->
 
 
 def _packaged() -> Iterator[Calibration]:
-    folder = resources.files("imagerag_assets.demo").joinpath("weights", "calibrations")
+    folder = resources.files("imagerag_assets").joinpath("weights", "calibrations")
     if not folder.is_dir():
         return
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):

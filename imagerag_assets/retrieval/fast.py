@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imagerag_assets.installation.platform import Deps
 from imagerag_assets.retrieval.background import applies, background_vectors
 from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.scoring import Floats, Head, features
 from imagerag_assets.retrieval.second_look import Scorer
 from imagerag_assets.retrieval.suppress import suppress
-from imagerag_assets.retrieval.types import Cue, Deps, Keep, PathName
+from imagerag_assets.retrieval.types import Cue, Keep, PathName
 from imagerag_assets.stores.milvus import VectorStore
 from imagerag_assets.stores.milvus_filter import Filter
 

@@ -11,11 +11,12 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from imagerag_assets.installation.platform import Deps
 from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.fast import CANDIDATES, ranked, suppressed_cues
 from imagerag_assets.retrieval.second_look import Look, affordable, passing
 from imagerag_assets.retrieval.slow import make_prototype, prototype_neighbours, prototype_scorer
-from imagerag_assets.retrieval.types import Deps, Keep, Retrieval
+from imagerag_assets.retrieval.types import Keep, Retrieval
 from imagerag_assets.stores.milvus_filter import Filter
 
 

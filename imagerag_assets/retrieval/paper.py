@@ -2,7 +2,7 @@
 
 The baseline that ours is compared with, so its numbers stay as published: ImageNet's text templates, a softmax over
 all patches of one scene, top-2 pooling, fixed thresholds.  What was wrong in the published code and what stands here
-instead is listed in `ARCHITECTURE.md`.  No I/O; scenes, shards and knowledge bases are `pipelines.paper`'s.
+instead is listed in `ARCHITECTURE.md`.  No I/O; scenes, shards and knowledge bases are `questions.paper_retrieval`'s.
 """
 
 from __future__ import annotations

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from imagerag_assets.errors import FingerprintError
+from imagerag_assets.installation.platform import Deps
+from imagerag_assets.knowledge.search import names_of, open_knowledge
 from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS, Current, KnowledgeKind
 from imagerag_assets.retrieval.calibration import Calibration, load_calibration
 from imagerag_assets.retrieval.fast import CANDIDATES, CANDIDATES_ALL, Found, ranked, search_fast
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.second_look import Look, Scorer, affordable, passing
-from imagerag_assets.retrieval.slow import Reducer, names_of, open_knowledge, search_slow
-from imagerag_assets.retrieval.types import Cue, Deps, Keep, PathChoice, PathName, Retrieval
+from imagerag_assets.retrieval.slow import Reducer, search_slow
+from imagerag_assets.retrieval.types import Cue, Keep, PathChoice, PathName, Retrieval
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 
 MAX_CUES_ALL = 24

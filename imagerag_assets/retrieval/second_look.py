@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from imagerag_assets.errors import RasterError, StoreError
+from imagerag_assets.installation.platform import Deps
 from imagerag_assets.retrieval.scoring import Head
 from imagerag_assets.retrieval.suppress import suppress
-from imagerag_assets.retrieval.types import Cue, Deps
+from imagerag_assets.retrieval.types import Cue
 
 Window = tuple[int, int, int, int]
 Score = Callable[[NDArray[np.float32]], tuple[NDArray[np.float64], NDArray[np.float64]]]

@@ -14,14 +14,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from imagerag_assets.knowledge.types import PROTOTYPE, Current, KnowledgeKind, read_current, text_fingerprint
+from imagerag_assets.installation.platform import Deps
+from imagerag_assets.knowledge.search import _live, _own_names, exemplars, search_texts
+from imagerag_assets.knowledge.types import PROTOTYPE, Current, KnowledgeKind
 from imagerag_assets.retrieval.background import SAME_THING
 from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.fast import CANDIDATES, Found, Neighbours, neighbours, suppressed_cues
 from imagerag_assets.retrieval.scoring import Floats, features
 from imagerag_assets.retrieval.second_look import Scorer
-from imagerag_assets.retrieval.types import Cue, Deps, Keep, PathName
-from imagerag_assets.stores.milvus import Hit
+from imagerag_assets.retrieval.types import Cue, Keep, PathName
 from imagerag_assets.stores.milvus_filter import Filter
 
 Reducer = Literal["mean", "cluster", "rerank"]
@@ -29,9 +30,6 @@ Reducer = Literal["mean", "cluster", "rerank"]
 LABELS_MATCHED = 3
 TEXTS_PER_LABEL = 12
 """Texts looked at for each label that may match: a label is found by any of its names and sentences."""
-SAME_WORDS = 0.9
-"""Sentence similarity from which a phrase is a label's other name, but for its inflection: "marina berth" and "marina
-berths" have .95, "tank farms" and "tank farm" .91; but "bridge" and "road bridge" .89."""
 CAPTIONS_MATCHED = 8
 LABEL_FLOOR = 0.45
 """Least sentence similarity of a phrase and a label: "marina full of yachts" and "harbor" have .48."""
@@ -41,8 +39,6 @@ LABEL_SLACK, CAPTION_SLACK = 0.07, 0.15
 neighbouring meaning ("beach", .52) must not count as that thing."""
 CAPTION_SAME_THING = 0.35
 """As `SAME_THING`, for a phrase and a whole sentence."""
-EXEMPLARS = 256
-"""Exemplars of a label that its prototype is made of, at most."""
 MARGIN_CAP = 5.0
 """The margin counts up to this much, so that it cannot outweigh a patch's being unlike every exemplar: among few
 labels, some label always wins by a wide margin."""
@@ -80,28 +76,6 @@ class Prototype:
     """float32, (dim,), of length 1."""
     coherence: float
     """Cosine that a typical exemplar has with the others' mean: what a patch of the thing can be expected to have."""
-
-
-def open_knowledge(deps: Deps, kind: KnowledgeKind) -> Current | None:
-    """The live knowledge base of a kind for the installation's encoder; None if none was built.
-
-    Found by the encoder's fingerprint and not through the alias, so that a question goes on with its own encoder's
-    while an encoder switch moves the aliases one by one.
-
-    Raises:
-        FingerprintError: there is only another encoder's.
-        StoreError: Milvus or the object store fails.
-    """
-    live = read_current(deps.store, kind, deps.encoder.fingerprint)
-    if live is None or not deps.vectors.exists(live.images):
-        if (target := deps.vectors.alias_target(kind)) is not None:
-            deps.vectors.verify(target, deps.encoder.fingerprint)
-        return None
-    deps.vectors.verify(live.images, deps.encoder.fingerprint)
-    if not deps.vectors.exists(live.texts):
-        return None
-    deps.vectors.verify(live.texts, text_fingerprint())
-    return live
 
 
 def search_slow(
@@ -212,47 +186,6 @@ def make_prototype(labels: Sequence[str], vectors: NDArray[np.float32]) -> Proto
     return Prototype(tuple(labels), mean, float(coherence))
 
 
-def search_texts(
-    deps: Deps, knowledge: Current, sentences: NDArray[np.float32], limit: int, *, own_names: bool = False
-) -> list[list[Hit]]:
-    """What is said of labels, or captions, nearest to each sentence vector: ``label`` and ``text``, best first.
-
-    Args:
-        deps: The installation.
-        knowledge: From :func:`open_knowledge`.
-        sentences: float32, (n, 384).
-        limit: Texts for each.
-        own_names: Of labels, only their own names.
-    """
-    condition = _own_names(knowledge) if own_names and knowledge.kind == "knowledge_labels" else _live(knowledge)
-    return deps.vectors.search(knowledge.texts, sentences, condition=condition, limit=limit, fields=["label", "text"])
-
-
-def names_of(deps: Deps, knowledge: Current, phrases: Sequence[str]) -> dict[str, str]:
-    """The labels' own names of phrases that are other names of theirs, e.g. "storage tank" of "tank farm".
-
-    Args:
-        deps: The installation.
-        knowledge: Of labels, from :func:`open_knowledge`.
-        phrases: What to look for; one that is itself a label's own name, or no label's, is left out.
-    """
-    found = search_texts(deps, knowledge, deps.sentences.encode(list(phrases)), 1)
-    return {
-        phrase: str(hits[0].fields["label"])
-        for phrase, hits in zip(phrases, found, strict=True)
-        if hits and hits[0].score >= SAME_WORDS and hits[0].fields["text"] != hits[0].fields["label"]
-    }
-
-
-def exemplars(deps: Deps, knowledge: Current, labels: Sequence[str]) -> NDArray[np.float32]:
-    """Vectors of the labels' exemplar images, float32 (n, dim), at most `EXEMPLARS`; n may be 0."""
-    rows = deps.vectors.query(
-        knowledge.images, _live(knowledge).one_of("label", labels), ["image", "embedding"], limit=EXEMPLARS
-    )
-    found = [row["embedding"] for row in rows if row["image"] != PROTOTYPE]
-    return np.stack(found) if found else np.zeros((0, deps.encoder.dim), dtype=np.float32)
-
-
 def _matches(deps: Deps, knowledge: Current, kind: _Kind, sentence: NDArray[np.float32]) -> list[str]:
     """Labels of which something is said that means the phrase, best first, without repetition."""
     (hits,) = search_texts(deps, knowledge, sentence[None], kind.texts)
@@ -351,11 +284,3 @@ def slow_features(
     values = features(scores, seen @ against.T, scale, reference=prototype.coherence)
     values[:, 0] = np.minimum(values[:, 0], MARGIN_CAP)
     return values
-
-
-def _own_names(knowledge: Current) -> Filter:
-    return _live(knowledge).one_of("image", [PROTOTYPE])
-
-
-def _live(knowledge: Current) -> Filter:
-    return Filter().one_of("kb_version", [knowledge.version[:16]])

@@ -7,35 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from imagerag_assets.encoders.sentence import SentenceEncoder
-    from imagerag_assets.encoders.types import Encoder
-    from imagerag_assets.settings import Settings
-    from imagerag_assets.stores.milvus import VectorStore
-    from imagerag_assets.stores.objects import ObjectStore
+    pass
 
 PathName = Literal["fast", "slow-labels", "slow-captions", "change", "none"]
 PathChoice = Literal["auto", "fast", "slow", "none"]
 
 Keep = Callable[[str, tuple[int, int, int, int]], bool]
 """Whether a patch, by its scene key and native window, is looked at; for what a filter of Milvus cannot say."""
-
-
-class Deps(Protocol):
-    """The parts of an installation that retrieval and knowledge use; `pipelines.platform.Platform` is one."""
-
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def store(self) -> ObjectStore: ...
-    @property
-    def encoder(self) -> Encoder: ...
-    @property
-    def vectors(self) -> VectorStore: ...
-    @property
-    def sentences(self) -> SentenceEncoder: ...
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from pystac_client.exceptions import APIError
 from requests.exceptions import RequestException
 
 from imagerag_assets.errors import RepeatedPagesError, SourceError
-from imagerag_assets.objects_errors import is_transient
+from imagerag_assets.objects.failures import is_transient
 
 _PAGE = 100
 _TIMEOUT_S = 60

@@ -13,8 +13,8 @@ from enum import Enum
 from typing import Any
 
 from imagerag_assets.errors import SourceError
-from imagerag_assets.objects_errors import explain_failure, is_transient
-from imagerag_assets.objects_fs import absolute_href, filesystem, is_http, is_remote, is_s3
+from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_remote, is_s3
+from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.settings import Settings
 
 _SUFFIXES = (".json", ".geojson")

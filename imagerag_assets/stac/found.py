@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagerag_assets.errors import ItemError
-from imagerag_assets.objects_fs import absolute_href
+from imagerag_assets.objects.addresses import absolute_href
 from imagerag_assets.stac.documents import Document, Kind, kind_of
 from imagerag_assets.stac.keys import safe_key, scene_key
 

@@ -15,7 +15,7 @@ from typing import Any
 import pystac
 
 from imagerag_assets.errors import ItemError, SettingsError
-from imagerag_assets.objects_fs import absolute_href
+from imagerag_assets.objects.addresses import absolute_href
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.types import Band, Imagery
 

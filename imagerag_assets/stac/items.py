@@ -18,8 +18,9 @@ from typing import Any
 import pystac
 
 from imagerag_assets.errors import ItemError
-from imagerag_assets.objects_errors import explain_failure, is_transient
-from imagerag_assets.objects_fs import absolute_href, filesystem, is_http, is_remote, note_version
+from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_remote
+from imagerag_assets.objects.failures import explain_failure, is_transient
+from imagerag_assets.objects.gdal import note_version
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.imagery import select_imagery
 from imagerag_assets.stac.keys import scene_key

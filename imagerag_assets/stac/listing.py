@@ -1,7 +1,7 @@
 """What a source holds, and which version of it, without reading the items: for looking again and again.
 
 A bucket prefix is listed, of a static catalog only the catalogs are read, an API is asked for what is new.  Reading the
-items that are worth it is here too; which these are is decided by `pipelines.acquisitions`.
+items that are worth it is here too; which these are is decided by `watched_sources.tick`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from imagerag_assets.errors import ImageRAGError, RepeatedPagesError, SourceError
-from imagerag_assets.objects_fs import is_http, is_remote, join_href, local_path
+from imagerag_assets.objects.addresses import is_http, is_remote, join_href, local_path
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.api import Since, search_api
 from imagerag_assets.stac.documents import (

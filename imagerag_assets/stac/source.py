@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from imagerag_assets.errors import ImageRAGError, RepeatedPagesError, SourceError, UnknownSceneError
-from imagerag_assets.objects_fs import is_http, is_remote, join_href, local_path
+from imagerag_assets.objects.addresses import is_http, is_remote, join_href, local_path
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.api import search_api
 from imagerag_assets.stac.documents import (

@@ -23,8 +23,8 @@ import shapely
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import FingerprintError, StoreError
+from imagerag_assets.objects.store import ObjectStore
 from imagerag_assets.raster.geo import box_geometries
-from imagerag_assets.stores.objects import ObjectStore
 from imagerag_assets.stores.shard_columns import part_schema
 
 VERSION = 1

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imagerag_assets.demo.questions import Placed
 from imagerag_assets.raster.types import Window
-from imagerag_assets.training.cue_data import MAX_CUES, draw_confidence
+from imagerag_assets.training.cue_noise import MAX_CUES, draw_confidence
 from imagerag_assets.training.labelled_scenes import LabelledScene
 from imagerag_assets.training.labels import Label, clipped
+from imagerag_assets.training.question_maker import Placed
 
 _SHOWN = 0.5  # share of an object that has to be in a part, or in a cue
 _SEEN = 0.1  # share of an object from which on a cue shows some of it

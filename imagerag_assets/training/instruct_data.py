@@ -23,15 +23,15 @@ from PIL import Image
 from imagerag_assets import __version__
 from imagerag_assets.answering.findings import NO, YES, confirmation
 from imagerag_assets.answering.types import CueView, box_of
-from imagerag_assets.demo.questions import QuestionMaker
 from imagerag_assets.errors import InputError
-from imagerag_assets.pipelines.evidence import cue_picture
+from imagerag_assets.questions.evidence import cue_picture
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.raster.types import Window
-from imagerag_assets.training.cue_data import freely, phrases_of, shuffled
+from imagerag_assets.training.cue_noise import freely, phrases_of, shuffled
 from imagerag_assets.training.instruct_cues import Drawn, Part, Rates, draw_cues, false_cue, part_of, true_cue
 from imagerag_assets.training.instruct_set import ABOUT, TRAIN, VALIDATION, Example, ExampleCue, write_examples
 from imagerag_assets.training.labelled_scenes import LabelledScene
+from imagerag_assets.training.question_maker import QuestionMaker
 
 KINDS = ("position", "count", "presence", "compare", "absent")
 CONFIRM = "confirm"

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from imagerag_assets.errors import ImageRAGError
-from imagerag_assets.pipelines.embedding import open_reader
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.scenes import describe, list_records, load_record
+from imagerag_assets.errors import ImageRAGError, describe
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.raster.types import Grid
+from imagerag_assets.scenes.reading import open_reader
+from imagerag_assets.scenes.records import list_records, load_record
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem

@@ -20,12 +20,12 @@ from imagerag_assets.errors import (
     StoreError,
     UnknownSceneError,
 )
+from imagerag_assets.ingestion.ingest import ingest_scene
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.knowledge.build import build_captions, build_labels
 from imagerag_assets.knowledge.types import current_key, read_current
-from imagerag_assets.pipelines.ask import Question, ask
-from imagerag_assets.pipelines.ask_batch import ask_batch
-from imagerag_assets.pipelines.ingest import ingest_scene
-from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.questions.ask import Question, ask
+from imagerag_assets.questions.batch import ask_batch
 from imagerag_assets.retrieval.calibration import GENERIC, calibration_key, save_calibration
 from imagerag_assets.settings import load_settings
 from imagerag_assets.stac.source import find_scenes

@@ -11,7 +11,7 @@ import pytest
 
 from imagerag_assets.cli import main
 from imagerag_assets.orchestration.build import build_defs
-from imagerag_assets.orchestration.run import dagster_instance
+from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import Settings
 from tests.installation import installed, tiny_registry  # noqa: F401
 from tests.small_source import write_source

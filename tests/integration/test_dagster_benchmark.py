@@ -9,10 +9,10 @@ import dagster as dg
 import pytest
 
 from imagerag_assets.cli import main
+from imagerag_assets.evaluation.benchmarks import latest_benchmark
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.build import build_defs
-from imagerag_assets.orchestration.run import dagster_instance
-from imagerag_assets.pipelines.benchmarks import latest_benchmark
-from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import Settings
 from tests.installation import installed, tiny_registry  # noqa: F401
 from tests.small_source import write_source

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pytest
 
 from imagerag_assets.cli import main
+from imagerag_assets.ingestion.ingest import shard_key
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.build import build_defs
+from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.orchestration.partitions import announce
-from imagerag_assets.orchestration.run import dagster_instance
-from imagerag_assets.pipelines.ingest import shard_key
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.scenes import load_record
+from imagerag_assets.scenes.records import load_record
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import Scene

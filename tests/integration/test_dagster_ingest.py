@@ -10,9 +10,9 @@ import dagster as dg
 import pytest
 
 from imagerag_assets.cli import main
-from imagerag_assets.orchestration.build import build_defs
-from imagerag_assets.orchestration.run import Runner, dagster_instance
-from imagerag_assets.pipelines.scenes import list_failures
+from imagerag_assets.orchestration.build import build_defs, open_runner
+from imagerag_assets.orchestration.dagster_home import dagster_instance
+from imagerag_assets.scenes.failures import list_failures
 from imagerag_assets.settings import Settings
 from tests.installation import installed, tiny_registry  # noqa: F401
 from tests.small_source import write_raster, write_source
@@ -109,7 +109,7 @@ def test_scan_from_the_ui(installed: Settings, tmp_path: Path) -> None:  # noqa:
         only_announced = {**QUIET, "ops": {"scan": {"config": {"source": str(catalog), "ingest": False}}}}
         assert job.execute_in_process(run_config=only_announced, instance=instance).success
         assert instance.get_runs_count() == 5
-    with Runner(installed) as runner:
+    with open_runner(installed) as runner:
         assert [failure.scene for failure in list_failures(runner.platform)] == ["broken"]
 
 

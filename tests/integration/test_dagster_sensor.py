@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.orchestration.dev import free_port
-from imagerag_assets.orchestration.run import dagster_instance
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.scenes import list_failures
-from imagerag_assets.pipelines.sources import add_source
+from imagerag_assets.scenes.failures import list_failures
 from imagerag_assets.settings import Settings
+from imagerag_assets.watched_sources.sources import add_source
 from tests.dagster_ui import ask, running_dev, wait_for
 from tests.installation import installed, tiny_registry  # noqa: F401
 from tests.items import texture, write_scene

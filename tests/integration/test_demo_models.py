@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from imagerag_assets.demo.models.chips import Chips, load_chips
+from imagerag_assets.demo.models.vocabulary import HELD_OUT_QUERIES, PHRASES
 from imagerag_assets.demo.scenes import ScenePlan, draw_scene, scene_item, scene_questions, write_cog
 from imagerag_assets.encoders.registry import load_encoder
-from imagerag_assets.pipelines.ask import Question, ask
-from imagerag_assets.pipelines.ingest import ingest_scene
-from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.ingestion.ingest import ingest_scene
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.questions.ask import Question, ask
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import Scene
-from imagerag_assets.training.chips import Chips, load_chips
-from imagerag_assets.training.vocabulary import HELD_OUT_QUERIES, PHRASES
 
-WEIGHTS = Path(str(files("imagerag_assets"))) / "demo" / "weights"
+WEIGHTS = Path(str(files("imagerag_assets"))) / "weights"
 # Judged on 10 chips a class: at least this many of the ten first for words that were never in the training text.
 UNSEEN_WORDS = {"marina full of yachts": 8, "a jet airliner parked": 5, "automobiles": 7, "seaside with surfers": 7}
 

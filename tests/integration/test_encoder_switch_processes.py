@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from imagerag_assets.encoder_switch.backfill import backfill
+from imagerag_assets.encoder_switch.switching import rollback
 from imagerag_assets.errors import LockedError
-from imagerag_assets.pipelines.backfill import backfill
-from imagerag_assets.pipelines.ingest import ingest_scene
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.serving import target_of
-from imagerag_assets.pipelines.switching import rollback
+from imagerag_assets.ingestion.ingest import ingest_scene
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import target_of
 from imagerag_assets.settings import Settings
 from imagerag_assets.stores.shards import list_shards
 from tests.items import scene_at, texture, write_scene
@@ -28,8 +28,8 @@ from tests.tiny_encoder import tiny_registry, tiny_settings  # noqa: F401
 # Each line asked for on standard input is one question; its lineage is the line that comes back.
 ASK = """
 import json, sys
-from imagerag_assets.pipelines.ask import Question, ask
-from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.questions.ask import Question, ask
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.settings import load_settings
 
 with Platform(load_settings(_env_file=None)) as platform:
@@ -38,8 +38,8 @@ with Platform(load_settings(_env_file=None)) as platform:
         print(json.dumps(answer["lineage"] | {"scores": [cue["score"] for cue in answer["cues"]]}), flush=True)
 """
 BACKFILL = """
-from imagerag_assets.pipelines.backfill import backfill
-from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.encoder_switch.backfill import backfill
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.settings import load_settings
 
 with Platform(load_settings(_env_file=None)) as platform:

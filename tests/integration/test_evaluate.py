@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from imagerag_assets.cli import main
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.provenance import list_answers
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.questions.answer_records import list_answers
 from imagerag_assets.settings import Settings
 from tests.installation import installed, tiny_registry  # noqa: F401
 from tests.small_source import write_source

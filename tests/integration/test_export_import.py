@@ -15,7 +15,7 @@ import pystac
 import pytest
 
 from imagerag_assets.cli import main
-from imagerag_assets.orchestration.run import dagster_instance
+from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import load_settings
 from tests.small_source import write_source
 from tests.tiny_encoder import NAME, tiny_registry  # noqa: F401

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from imagerag_assets.cli import main
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.provenance import list_answers, load_answer
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.questions.answer_records import list_answers, load_answer
 from imagerag_assets.settings import Settings
 from tests.bad_mllm_server import MODEL, BadServer, bad_server, chat, fail, say  # noqa: F401
 from tests.installation import installed, tiny_registry  # noqa: F401

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagerag_assets.errors import SourceError
-from imagerag_assets.pipelines.ingest import SceneResult, ingest_scene
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.scenes import describe, list_failures, record_failure
+from imagerag_assets.errors import SourceError, describe
+from imagerag_assets.ingestion.ingest import SceneResult, ingest_scene
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.scenes.failures import list_failures, record_failure
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import Scene

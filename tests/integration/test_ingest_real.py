@@ -12,9 +12,9 @@ import pytest
 import rasterio
 from rasterio.warp import transform_bounds
 
-from imagerag_assets.pipelines.ingest import ingest_scene
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.scenes import load_record, overview_key
+from imagerag_assets.ingestion.ingest import ingest_scene
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.scenes.records import load_record, overview_key
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import Scene

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagerag_assets.pipelines.ingest import embed, ingest_scene
-from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.ingestion.ingest import embed, ingest_scene
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.settings import Settings
 from imagerag_assets.stores.shard_columns import embeddings_of
 from imagerag_assets.stores.shards import list_shards, read_shard
@@ -22,8 +22,8 @@ from tests.tiny_encoder import tiny_registry, tiny_settings  # noqa: F401
 
 PROGRAM = """
 import sys
-from imagerag_assets.pipelines.ingest import ingest_scene
-from imagerag_assets.pipelines.platform import Platform
+from imagerag_assets.ingestion.ingest import ingest_scene
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.settings import load_settings
 from imagerag_assets.stac.source import find_scenes
 

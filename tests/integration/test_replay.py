@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from imagerag_assets.cli import main
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.provenance import list_answers, prompt_key
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.questions.answer_records import list_answers, prompt_key
 from imagerag_assets.retrieval.calibration import GENERIC, save_calibration
 from imagerag_assets.settings import Settings
 from tests.conftest import PROJECT

@@ -20,7 +20,7 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from imagerag_assets.orchestration.assets.scenes import ENCODER_POOL, MILVUS_POOL
-from imagerag_assets.orchestration.run import dagster_instance, prepare_dagster_home
+from imagerag_assets.orchestration.dagster_home import dagster_instance, prepare_dagster_home
 from imagerag_assets.settings import Settings, load_settings
 
 PROJECT = Path(__file__).resolve().parents[2]

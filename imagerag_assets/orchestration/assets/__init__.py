@@ -1,6 +1,6 @@
 """The assets: from a STAC item to patch embeddings in Milvus, the knowledge bases, and answers.
 
-One module a group.  Each asset is a thin call into `pipelines` or `knowledge` with metadata a person can use.
+One module a group.  Each asset is a thin call into the rooms below with metadata a person can use.
 """
 
 import dagster as dg

@@ -12,16 +12,16 @@ import dagster as dg
 from pydantic import Field
 
 from imagerag_assets.errors import StoreError
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
 from imagerag_assets.orchestration.failures import failures
-from imagerag_assets.orchestration.lineage import lineage_metadata
+from imagerag_assets.orchestration.lineage_metadata import lineage_metadata
 from imagerag_assets.orchestration.previews import inline_image, markdown_table
 from imagerag_assets.orchestration.resources import Reporter
-from imagerag_assets.pipelines.platform import Platform
 
 if TYPE_CHECKING:
-    from imagerag_assets.pipelines.ask import Question
+    from imagerag_assets.questions.ask import Question
 
 OWNERS = ["team:analysis"]
 _MAX_PICTURES = 6  # in the event log; the record has all
@@ -78,7 +78,7 @@ class AskConfig(AskOptions):
         Raises:
             QuestionError: it cannot be used.
         """
-        from imagerag_assets.pipelines.ask import Question
+        from imagerag_assets.questions.ask import Question
 
         return Question(
             question=self.question,
@@ -143,7 +143,7 @@ EXAMPLE = AskConfig(
 )
 def answer(config: AskConfig, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult[Any]:
     """Ask one question."""
-    from imagerag_assets.pipelines.ask import ask  # retrieval and answering load when they are needed
+    from imagerag_assets.questions.ask import ask  # retrieval and answering load when they are needed
 
     with failures(platform):
         result = ask(platform, config.to_question()).to_dict()
@@ -163,7 +163,7 @@ def answer_batch(
     config: AskBatchConfig, platform: dg.ResourceParam[Platform], reporter: dg.ResourceParam[Reporter]
 ) -> dg.MaterializeResult[Any]:
     """Ask every question of a file."""
-    from imagerag_assets.pipelines.ask_batch import ask_batch
+    from imagerag_assets.questions.batch import ask_batch
 
     with failures(platform):
         done = ask_batch(platform, config.input, config.output, progress=reporter.progress, **ask_options(config))

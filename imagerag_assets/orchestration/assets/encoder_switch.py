@@ -4,14 +4,19 @@ No `from __future__ import annotations` here: Dagster reads the annotations of `
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from pydantic import Field
 
+from imagerag_assets.encoder_switch.backfill import Backfill, backfill
+from imagerag_assets.encoder_switch.benchmark import benchmark_measure
+from imagerag_assets.encoder_switch.gate import scenes_to_cover
+from imagerag_assets.encoder_switch.switching import Switch, rollback
 from imagerag_assets.errors import CheckError, GateError
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import Target, find_serving, target_of
 from imagerag_assets.orchestration.assets.scenes import (
     CODE_VERSION,
     ENCODER,
@@ -24,12 +29,7 @@ from imagerag_assets.orchestration.failures import RETRY, failures
 from imagerag_assets.orchestration.partitions import SCENES_NAME
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.resources import Reporter
-from imagerag_assets.pipelines.backfill import Backfill, backfill
-from imagerag_assets.pipelines.gate import Measure, Measured, scenes_to_cover
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.scenes import load_record
-from imagerag_assets.pipelines.serving import Target, find_serving, target_of
-from imagerag_assets.pipelines.switching import Switch, rollback
+from imagerag_assets.scenes.records import load_record
 from imagerag_assets.stores.milvus_filter import Filter
 
 REPORTS = "backfills"
@@ -95,51 +95,6 @@ def encoder_switch(
 def report_key(run_id: str) -> str:
     """Where the result of a run is kept, also of one that switched nothing."""
     return f"{REPORTS}/{run_id}.json"
-
-
-def benchmark_measure(platform: Platform, run_id: str) -> Measure | None:
-    """Measures an encoder by IMAGERAG_BENCHMARK and keeps the figures; None where that is not set.
-
-    Raises:
-        InputError: the questions cannot be read.
-    """
-    questions = platform.settings.benchmark
-    if questions is None:
-        return None
-    from imagerag_assets.evaluation.evaluate import evaluate  # retrieval and answering load when they are needed
-    from imagerag_assets.evaluation.loaders import load_cases
-    from imagerag_assets.evaluation.run import missing_scenes
-    from imagerag_assets.pipelines.benchmarks import Benchmark, save_benchmark
-
-    loaded = load_cases([questions])
-    cases = [case for each in loaded for case in each.cases]
-
-    def measure(asked: Platform) -> Measured | None:
-        missing = missing_scenes(asked, cases)
-        if not [case for case in cases if not missing.keys() & set(case.scenes)]:
-            return None
-        serving = find_serving(asked)
-        assert serving is not None  # there are scenes
-        folder = platform.settings.home / "evaluations" / f"{run_id}-{serving.target.fingerprint[:16]}"
-        done = evaluate(asked, loaded, folder, options={"answer": False})
-        save_benchmark(
-            platform,
-            Benchmark(
-                name="switch",
-                at=datetime.now(UTC).isoformat(timespec="seconds"),
-                encoder=serving.target.encoder,
-                fingerprint=serving.target.fingerprint,
-                questions=done["questions"],
-                failed=done["failed"],
-                left_out=done["left_out"],
-                options=done["run"]["options"],
-                metrics=done["metrics"],
-            ),
-        )
-        found = done["metrics"]["recall"]["all"]["half_covered"]
-        return None if found["value"] is None else Measured(float(found["value"]), int(found["n"]))
-
-    return measure
 
 
 class _Events:
@@ -240,21 +195,4 @@ def _row(check: Any) -> dict[str, str]:
     return {"check": check.name, "result": found, "found": check.detail}
 
 
-backfill_embeddings = dg.define_asset_job(
-    "backfill_embeddings",
-    selection=dg.AssetSelection.assets(encoder_switch),
-    config=dg.RunConfig(ops={"encoder_switch": SwitchConfig()}),
-    executor_def=dg.in_process_executor,
-    description="Embed every scene with the chosen encoder, check the result, and switch to it.",
-)
-
-rollback_encoder = dg.define_asset_job(
-    "rollback_encoder",
-    selection=dg.AssetSelection.assets(encoder_switch),
-    config=dg.RunConfig(ops={"encoder_switch": SwitchConfig(rollback=True)}),
-    executor_def=dg.in_process_executor,
-    description="Go back to the encoder and collections that were in use before the last switch.",
-)
-
 SWITCH_ASSETS: list[dg.AssetsDefinition] = [encoder_switch]
-SWITCH_JOBS: list[Any] = [backfill_embeddings, rollback_encoder]

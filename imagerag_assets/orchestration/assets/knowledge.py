@@ -8,12 +8,12 @@ from typing import Any, Literal
 import dagster as dg
 from pydantic import Field
 
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS, KnowledgeReport
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, ENCODER, ENCODER_POOL
 from imagerag_assets.orchestration.failures import failures
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.resources import Reporter
-from imagerag_assets.pipelines.platform import Platform
 
 OWNERS = ["team:knowledge"]
 _SHOWN = 50
@@ -40,7 +40,7 @@ def _knowledge_asset(kind: Literal["labels", "captions"], description: str) -> d
     def knowledge(
         config: KnowledgeConfig, platform: dg.ResourceParam[Platform], reporter: dg.ResourceParam[Reporter]
     ) -> dg.MaterializeResult[Any]:
-        from imagerag_assets.pipelines.knowledge_bases import build_knowledge  # loads torch
+        from imagerag_assets.knowledge.bases import build_knowledge  # loads torch
 
         with failures(platform):
             source = config.source or getattr(platform.settings, KNOWLEDGE_KINDS[kind]) or ""

@@ -11,13 +11,14 @@ from typing import Any
 
 import dagster as dg
 
+from imagerag_assets.ingestion import ingest
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.failures import RETRY, failures
 from imagerag_assets.orchestration.partitions import SCENES, announced
 from imagerag_assets.orchestration.previews import inline_image, plain
 from imagerag_assets.orchestration.resources import Reporter
-from imagerag_assets.pipelines import ingest
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.scenes import SceneRecord, clear_failure, load_record, overview_key
+from imagerag_assets.scenes.failures import clear_failure
+from imagerag_assets.scenes.records import SceneRecord, load_record, overview_key
 
 for _beta in ("multi_observable_source_asset", "Parameter `backfill_policy`"):
     warnings.filterwarnings("ignore", message=f".*{_beta}", category=dg.BetaWarning)

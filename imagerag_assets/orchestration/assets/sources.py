@@ -13,7 +13,7 @@ import dagster as dg
 
 from imagerag_assets.orchestration.assets.scenes import OWNERS
 from imagerag_assets.orchestration.previews import plain
-from imagerag_assets.pipelines.sources import WatchedSource
+from imagerag_assets.watched_sources.sources import WatchedSource
 
 
 def source_asset_key(name: str) -> dg.AssetKey:

@@ -7,8 +7,8 @@ from importlib import resources
 
 import pytest
 
+from imagerag_assets.demo.models.vocabulary import CHIP_CLASSES, PHRASES
 from imagerag_assets.knowledge.glossary import MAX_LABEL, Words, parse_glossary, texts_of
-from imagerag_assets.training.vocabulary import CHIP_CLASSES, PHRASES
 
 
 @pytest.fixture

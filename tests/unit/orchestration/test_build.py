@@ -7,7 +7,7 @@ import pytest
 
 from imagerag_assets.orchestration.assets.answers import EXAMPLE, AskConfig
 from imagerag_assets.orchestration.build import build_defs
-from imagerag_assets.pipelines.questions import Question
+from imagerag_assets.questions.question import Question
 
 
 @pytest.fixture(scope="module")

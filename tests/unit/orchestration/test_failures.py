@@ -10,11 +10,11 @@ import dagster as dg
 import pytest
 
 from imagerag_assets.errors import RasterError, SourceError, StoreError
-from imagerag_assets.objects_errors import is_transient
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.failures import RETRY, failures
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.scenes import list_failures
+from imagerag_assets.scenes.failures import list_failures
 from imagerag_assets.settings import Settings
 
 SOON = dg.RetryPolicy(max_retries=RETRY.max_retries, delay=0)

@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 
 from imagerag_assets.errors import ItemError, StoreError, UnknownSceneError
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.partitions import SCENES_NAME, announce, announced, find_announced
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.removal import is_removed, mark_removed
+from imagerag_assets.scenes.removed import is_removed, mark_removed
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.types import Band, Imagery, Scene
 

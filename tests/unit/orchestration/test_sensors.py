@@ -9,12 +9,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.build import build_defs
-from imagerag_assets.orchestration.run import dagster_instance
-from imagerag_assets.pipelines.platform import Platform
-from imagerag_assets.pipelines.removal import is_removed, mark_removed
-from imagerag_assets.pipelines.sources import WatchedSource, add_source, list_sources
+from imagerag_assets.orchestration.dagster_home import dagster_instance
+from imagerag_assets.scenes.removed import is_removed, mark_removed
 from imagerag_assets.settings import Settings
+from imagerag_assets.watched_sources.sources import WatchedSource, add_source, list_sources
 from tests.items import write_item
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

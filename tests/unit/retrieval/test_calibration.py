@@ -10,6 +10,7 @@ import pytest
 
 from imagerag_assets.encoders.registry import encoder_fingerprint
 from imagerag_assets.errors import FingerprintError, InputError, StoreError
+from imagerag_assets.objects.store import ObjectStore, open_store
 from imagerag_assets.retrieval.calibration import (
     GENERIC,
     Calibration,
@@ -23,7 +24,6 @@ from imagerag_assets.retrieval.calibration import (
     save_calibration,
 )
 from imagerag_assets.settings import Settings
-from imagerag_assets.stores.objects import ObjectStore, open_store
 
 FINGERPRINT = "f" * 64
 
@@ -117,7 +117,7 @@ def test_a_damaged_one_is_one_clear_line(store: ObjectStore, data: bytes) -> Non
 
 
 def test_packaged_ones_apply_to_the_encoder_they_name(settings: Settings, store: ObjectStore) -> None:
-    folder = Path(__file__).parents[3] / "imagerag_assets" / "demo" / "weights" / "calibrations"
+    folder = Path(__file__).parents[3] / "imagerag_assets" / "weights" / "calibrations"
     packaged = [parse(file.read_bytes(), file.name) for file in folder.glob("*.json")]
     assert {each.fingerprint for each in packaged} == {
         encoder_fingerprint(name, settings) for name in ("demo", "demo-lite")

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagerag_assets.encoders.sentence import SentenceEncoder, sentence_encoder
+from imagerag_assets.objects.store import ObjectStore, open_store
 from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.stores.milvus import VectorStore
-from imagerag_assets.stores.objects import ObjectStore, open_store
 from imagerag_assets.stores.shard_columns import patch_table
 
 DIM = 64

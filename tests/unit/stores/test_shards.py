@@ -11,9 +11,9 @@ import pytest
 import shapely
 
 from imagerag_assets.errors import FingerprintError, StoreError
+from imagerag_assets.objects.store import ObjectStore, open_store
 from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.stores import shards
-from imagerag_assets.stores.objects import ObjectStore, open_store
 from imagerag_assets.stores.shard_columns import embeddings_of, patch_table
 from imagerag_assets.stores.shards import ShardKey, ShardWriter
 from tests.s3 import S3Endpoint

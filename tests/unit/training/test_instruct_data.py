@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagerag_assets.demo.questions import ABSENT, quadrant
 from imagerag_assets.errors import InputError
 from imagerag_assets.raster.types import Grid, Window
 from imagerag_assets.training.instruct_cues import Part, Rates, draw_cues, false_cue, part_of, true_cue
@@ -18,6 +17,7 @@ from imagerag_assets.training.instruct_data import build_dataset
 from imagerag_assets.training.instruct_set import TRAIN, VALIDATION, Example, digest_of, read_examples
 from imagerag_assets.training.labelled_scenes import LabelledScene
 from imagerag_assets.training.labels import Label
+from imagerag_assets.training.question_maker import ABSENT, quadrant
 from tests.labelled_source import labelled_scenes
 
 World = tuple[list[LabelledScene], Mapping[str, str]]

@@ -1,0 +1,7 @@
+"""`python -m imagerag_assets.cli`."""
+
+import sys
+
+from imagerag_assets.cli.app import main
+
+sys.exit(main())

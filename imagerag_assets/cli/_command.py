@@ -1,0 +1,233 @@
+"""How every command reports: JSON or tables on standard output, everything else on standard error, and exit codes.
+
+What a command does, and what its result looks like, belongs to the other `cli` modules.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imagerag_assets.errors import ImageRAGError, InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from imagerag_assets.installation.platform import Platform
+    from imagerag_assets.orchestration.runner import Runner
+    from imagerag_assets.settings import Settings
+
+DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+_QUIET = {
+    "TRANSFORMERS_VERBOSITY": "error",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "GRPC_VERBOSITY": "NONE",
+    "CPL_LOG": os.devnull,  # GDAL's own messages
+}
+
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on standard output.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what libraries log.")]
+Source = Annotated[str, typer.Argument(help="STAC catalog, collection, item, folder, s3:// prefix, or API.")]
+Scenes = Annotated[list[str] | None, typer.Option(help="Only this scene key or item id; repeatable.")]
+Collections = Annotated[list[str] | None, typer.Option(help="Only items of this collection; repeatable.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many scenes.")]
+Progress = Callable[[int, int, str], None]
+Render = Callable[[dict[str, Any]], "RenderableType"]
+
+
+@dataclass
+class Command:
+    """One invocation: what was asked of its output, its settings, and its exit code."""
+
+    as_json: bool = False
+    debug: bool = False
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings.
+
+        Raises:
+            SettingsError: a variable has no valid value.
+        """
+        from imagerag_assets.settings import load_settings
+
+        return load_settings()
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """While a command works, nothing but its result may reach standard output."""
+        with redirect_stdout(sys.stderr) if self.as_json else ExitStack():
+            yield
+
+    @contextmanager
+    def platform(self) -> Iterator[Platform]:
+        """The installation, for a command that works on it directly; closed afterwards."""
+        with self.working():
+            from imagerag_assets.installation.platform import Platform
+
+            with Platform(self.settings) as platform:
+                yield platform
+
+    @contextmanager
+    def runner(self, progress: Progress | None = None) -> Iterator[Runner]:
+        """What runs Dagster's jobs in this process, for a command whose work is recorded there; closed afterwards."""
+        with self.working():
+            from imagerag_assets.orchestration.build import open_runner
+
+            with open_runner(self.settings, progress=progress) as runner:
+                yield runner
+
+    def finish(self, document: dict[str, Any], render: Render, *, code: int = DONE) -> None:
+        """Print the result and leave with `code`."""
+        if self.as_json:
+            print(dump(document))
+        else:
+            console().print(render(document))
+        if code:
+            raise typer.Exit(code)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Progress | None]:
+        """A progress bar on standard error, where that is a terminal and no JSON was asked for."""
+        if self.as_json or not sys.stderr.isatty():
+            yield None
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Bars(*columns, console=console(stderr=True), transient=True) as bars:
+            task = bars.add_task(what, total=None)
+
+            def report(done: int, total: int, doing: str) -> None:
+                bars.update(task, completed=done, total=total or None, description=plain(doing))
+
+            yield report
+
+
+def command_of(ctx: typer.Context, as_json: bool, debug: bool) -> Command:
+    """The invocation; its two common options may stand before or after the command's name."""
+    before_json, before_debug = ctx.find_root().obj or (False, False)
+    return Command(as_json=as_json or before_json, debug=debug or before_debug)
+
+
+def remember(ctx: typer.Context, as_json: bool, debug: bool) -> Command:
+    """The options of a group of commands, kept for the command that follows."""
+    command = command_of(ctx, as_json, debug)
+    ctx.find_root().obj = (command.as_json, command.debug)
+    return command
+
+
+def need_subcommand(ctx: typer.Context) -> None:
+    """Raise InputError, after the help, where a group of commands was given without one."""
+    if ctx.invoked_subcommand is None:
+        with redirect_stdout(sys.stderr):  # typer prints the help itself
+            print(ctx.get_help())
+        raise InputError("There is no command", fix=f"Write: {ctx.command_path} COMMAND")
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on the present standard output or error: 120 columns where the width is unknown."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else 120, highlight=False)
+
+
+def plain(text: object) -> str:
+    """Text in one line that means nothing to rich: item fields, questions and answers are data."""
+    from rich.markup import escape
+
+    return escape(" ".join(str(text).split()))
+
+
+def dump(document: Any) -> str:
+    """One JSON document; what JSON has no form for becomes text, and NaN null."""
+    return json.dumps(_finite(document), ensure_ascii=False, indent=2, default=str)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and value - value != 0 else value
+
+
+def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
+    """Print an error in one line (and as a JSON document if asked for); returns the exit code."""
+    known = isinstance(error, ImageRAGError)
+    if debug and not isinstance(error, InputError):
+        traceback.print_exception(error, file=sys.stderr)
+    text = " ".join(str(error).split())
+    if not known:
+        text = f"unexpected {type(error).__name__}: {text}" if text else f"unexpected {type(error).__name__}"
+    hint = "" if known or debug else ". Run it again with --debug for the traceback"
+    print(f"error: {text}{hint}", file=sys.stderr)
+    if as_json:
+        fix = error.fix if isinstance(error, ImageRAGError) else ""
+        message = error.message if isinstance(error, ImageRAGError) else text
+        ids = {key: str(value) for key, value in error.ids.items()} if isinstance(error, ImageRAGError) else {}
+        print(
+            dump(
+                {
+                    "error": {
+                        "type": type(error).__name__,
+                        "message": message,
+                        "fix": fix,
+                        **({"about": ids} if ids else {}),
+                    }
+                }
+            )
+        )
+    return error.exit_code if isinstance(error, ImageRAGError) else FAILED
+
+
+def report_interrupt(*, as_json: bool) -> int:
+    """Say that the person interrupted the command; returns the exit code."""
+    print("error: interrupted", file=sys.stderr)
+    if as_json:
+        print(dump({"error": {"type": "KeyboardInterrupt", "message": "interrupted", "fix": ""}}))
+    return INTERRUPTED
+
+
+def usage_error(error: Any) -> InputError:
+    """What the command line parser found wrong, as one of our errors."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "imagerag"
+    message, _, suggestion = error.format_message().partition(" Did you mean")
+    hint = f"Did you mean{suggestion} " if suggestion else ""
+    return InputError(message.rstrip("."), fix=f"{hint}See: {command} --help")
+
+
+@contextmanager
+def quiet_libraries(debug: bool) -> Iterator[None]:
+    """Libraries do not talk to the person: what matters is in results and errors.  Everything is heard with `debug`."""
+    if debug:
+        yield
+        return
+    for name, value in _QUIET.items():  # read when the libraries are imported
+        os.environ.setdefault(name, value)
+    before, nowhere = logging.root.manager.disable, logging.NullHandler()
+    logging.disable(logging.WARNING)  # errors are still seen by who looks for them, e.g. the Milvus Lite connection
+    logging.root.addHandler(nowhere)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.root.removeHandler(nowhere)
+        logging.disable(before)

@@ -1,0 +1,170 @@
+"""Results of commands for a person: tables, trees and lines for a terminal.  Each function takes the JSON document.
+
+Only the look belongs here.  All text that comes from items, questions or models is data, never markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from imagerag_assets.cli._command import plain
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+Document = Mapping[str, Any]
+_COLOURS = {"ingested": "green", "skipped": "dim", "failed": "red", "ok": "green", "warn": "yellow", "fail": "red"}
+_SHORT = 12  # of a fingerprint
+
+
+def stacked(*parts: RenderableType | None) -> RenderableType:
+    """Parts below each other; None is left out."""
+    from rich.console import Group
+
+    return Group(*(part for part in parts if part is not None))
+
+
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
+    """A table of data; numbers stand on the right."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
+    for column in columns:
+        number = column in ("patches", "seconds", "rows", "bytes", "answers", "confidence", "score", "level")
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    return table
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    text = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if type(value) is int else plain(value)
+    colour = _COLOURS.get(text)
+    return f"[{colour}]{text}[/]" if colour else text
+
+
+def facts_of(facts: Mapping[str, object]) -> Table:
+    """Names and values; empty ones are left out."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        if value not in (None, ""):
+            table.add_row(f"[bold]{plain(name)}[/]", plain(value))
+    return table
+
+
+def ingest(document: Document) -> RenderableType:
+    """Each scene, the totals, and what is wrong with those that failed."""
+    scenes, totals = document["scenes"], document["totals"]
+    rows = [(each["scene"], each["status"], each["patches"], each["seconds"]) for each in scenes]
+    names = ("ingested", "skipped", "failed", "patches", "seconds")
+    line = ", ".join(f"{_number(totals[name])} {name}" for name in names)
+    failed = [f"[red]{plain(each['scene'])}[/]: {plain(each['error'])}" for each in scenes if each["error"]]
+    return stacked(table_of(("scene", "status", "patches", "seconds"), rows), f"[bold]{line}[/]", *failed)
+
+
+def answer(document: Document) -> RenderableType:
+    """The answer, its cues, and what to type next."""
+    choice = document.get("choice")
+    cues = [
+        (cue["rank"], cue["scene"], cue["phrase"], cue["confidence"], _window(cue["window"]), cue["level"])
+        for cue in document["cues"]
+    ]
+    facts = {
+        "question": document["question"],
+        "answer": f"{choice}: {document['answer']}" if choice else document["answer"] or "(none)",
+        "path": f"{document['path']}{' (abstained)' if document['abstained'] else ''}",
+        "phrases": ", ".join(document["phrases"]),
+        "milliseconds": round(document["timings_ms"].get("total", 0)),
+    }
+    columns = ("cue", "scene", "phrase", "confidence", "window (x0, y0, x1, y1)", "level")
+    table = table_of(columns, cues) if cues else None
+    return stacked(facts_of(facts), table, f"[dim]imagerag trace {plain(document['answer_id'])}[/]")
+
+
+def batch(document: Document) -> RenderableType:
+    """How many questions were answered."""
+    failed = f", {document['failed']:,} of them could not be" if document.get("failed") else ""
+    return f"{document['questions']:,} questions answered in {document['seconds']:,.1f} s{failed}"
+
+
+def status(document: Document) -> RenderableType:
+    """Scenes, collections, failures and problems."""
+    encoder = document["encoder"]
+    facts = {
+        "scenes": document["scenes"],
+        "stale": f"{document['stale']}{' (run: imagerag backfill)' if document['stale'] else ''}",
+        "encoder": f"{encoder['name']} ({_short(encoder['fingerprint'])})",
+    }
+    serving = document.get("serving")
+    if serving and serving["fingerprint"] != encoder["fingerprint"]:
+        facts["serving"] = f"{serving['name']} ({_short(serving['fingerprint'])}) until: imagerag backfill"
+    rows = [
+        (each["name"], each["alias"], _short(each["fingerprint"]), each["rows"]) for each in document["collections"]
+    ]
+    failures = [(each["scene"], each["error"]) for each in document.get("failures", ())]
+    removed = [(each["scene"], each["source"], each["at"]) for each in document.get("removed", ())]
+    return stacked(
+        facts_of(facts),
+        table_of(("collection", "alias", "fingerprint", "rows"), rows) if rows else "no collections",
+        table_of(("scene", "why it could not be ingested"), failures) if failures else None,
+        table_of(("scene that left its source (imagerag purge)", "source", "noticed"), removed) if removed else None,
+        *(f"[yellow]{plain(problem)}[/]" for problem in document.get("problems", ())),
+    )
+
+
+def demo(document: Document) -> RenderableType:
+    """The questions and answers, and where the report is."""
+    columns = ("question", "answer", "expected", "path")
+    rows = [[each.get(column) for column in columns] for each in document.get("answers", ())]
+    facts = {name: value for name, value in document.items() if not isinstance(value, (dict, list))}
+    return stacked(table_of(columns, rows) if rows else None, facts_of(facts))
+
+
+def doctor(document: Document) -> RenderableType:
+    """Each check with its fix."""
+    rows = [(each["status"], each["name"], each["detail"], each["fix"]) for each in document["checks"]]
+    return table_of(("", "check", "found", "fix"), rows)
+
+
+def nothing(_: Document) -> RenderableType:
+    """For commands that have said what they had to say."""
+    return ""
+
+
+def _number(value: float) -> str:
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _short(fingerprint: str | None) -> str:
+    return fingerprint[:_SHORT] if fingerprint else "unknown"
+
+
+def _window(window: Sequence[int]) -> str:
+    return ", ".join(str(value) for value in window)
+
+
+def size(count: int | None) -> str:
+    """Bytes for a person."""
+    if count is None:
+        return "unknown"
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:,.0f} {unit}" if unit == "B" else f"{value:,.1f} {unit}"
+        value /= 1024
+    return f"{value:,.1f} TiB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a person."""
+    if seconds < 120:
+        return f"{seconds:,.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60:,} h {minutes % 60} min"

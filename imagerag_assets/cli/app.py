@@ -1,0 +1,82 @@
+"""The `imagerag` command, put together from the modules of this room, and its exit codes.
+
+How a command reports (JSON, tables, errors) is in `_command`, what results look like in `_render`, how options are read
+in `_options`.  Nothing heavy is imported before a command needs it, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from imagerag_assets import __version__
+from imagerag_assets.cli import _command as cli_run
+from imagerag_assets.cli import (
+    ask,
+    encoders,
+    evaluate,
+    exchange,
+    ingest,
+    knowledge,
+    lineage,
+    sources,
+    system,
+    train,
+    watch,
+)
+from imagerag_assets.cli._command import (
+    Debug,
+    Json,
+    need_subcommand,
+)
+
+try:  # newer typers carry click inside
+    from typer._click.exceptions import ClickException
+except ImportError:
+    from click.exceptions import ClickException  # type: ignore[assignment]
+
+HELP = "Find scenes, ask questions about them in plain words, and see the evidence."
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(name="imagerag", help=HELP, add_completion=False, context_settings=_SETTINGS)
+for group in (ingest, ask, system, encoders, evaluate, exchange, knowledge, sources, train, watch, lineage):
+    group.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    ctx: typer.Context,
+    as_json: Json = False,
+    debug: Debug = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    """Find scenes, ask questions about them in plain words, and see the evidence."""
+    ctx.obj = (as_json, debug)
+    if version:
+        print(cli_run.dump({"version": __version__}) if as_json else __version__)
+        raise typer.Exit
+    need_subcommand(ctx)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; never raises for what a person did or met."""
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    as_json, debug = "--json" in typed, "--debug" in typed
+    with cli_run.quiet_libraries(debug):
+        try:
+            code = app(typed, standalone_mode=False, prog_name="imagerag")
+        except ClickException as error:
+            return cli_run.report_failure(cli_run.usage_error(error), as_json=as_json, debug=debug)
+        except (KeyboardInterrupt, typer.Abort):
+            return cli_run.report_interrupt(as_json=as_json)
+        except BrokenPipeError:  # the reader of our output has left
+            sys.stdout = None
+            return cli_run.FAILED
+        except Exception as error:  # the last line of defence: one line, no traceback
+            return cli_run.report_failure(error, as_json=as_json, debug=debug)
+    if code == cli_run.INTERRUPTED:  # typer turns an interrupt into an exit code
+        return cli_run.report_interrupt(as_json=as_json)
+    return code if isinstance(code, int) else cli_run.DONE

@@ -1,0 +1,107 @@
+"""`imagerag evaluate`: how good answers and cues are, over files of questions with known truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imagerag_assets.cli import _command as cli_run
+from imagerag_assets.cli._command import Command, Debug, Json, command_of, plain
+from imagerag_assets.cli._options import Mode, PaperDivision, Retrieval, SearchPath
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from imagerag_assets.evaluation.loaders import Loaded
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to an application."""
+    app.command()(evaluate)
+
+
+def evaluate(
+    ctx: typer.Context,
+    files: Annotated[
+        list[Path], typer.Argument(help="Question files: ours (JSONL), MME-RealWorld, LRS-VQA, XLRS-Bench.")
+    ],
+    images: Annotated[Path | None, typer.Option(help="Folder of a benchmark's pictures; they are ingested.")] = None,
+    mode: Annotated[Mode, typer.Option(help="What questions are answered from.")] = Mode.IMAGERAG,
+    path: Annotated[SearchPath, typer.Option(help="How cues are looked for.")] = SearchPath.AUTO,
+    top_k: Annotated[int | None, typer.Option(min=1, max=50, help="Cues given at most; default: the setting.")] = None,
+    retrieval: Annotated[Retrieval, typer.Option(help="Ours, or the published algorithm.")] = Retrieval.DEFAULT,
+    division: Annotated[PaperDivision | None, typer.Option(help="For --retrieval paper.")] = None,
+    no_answer: Annotated[bool, typer.Option("--no-answer", help="Only look for cues.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run, which goes on where it stopped; default: a new one in HOME.")
+    ] = None,
+    compare: Annotated[Path | None, typer.Option(help="Folder of another run, compared question by question.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Ask files of questions with known answers; print figures with their intervals, write a table and a plot."""
+    command = command_of(ctx, as_json, debug)
+    options = {
+        "mode": mode.value,
+        "path": path.value,
+        "top_k": top_k,
+        "retrieval": retrieval.value,
+        "division": division.value if division else None,
+        "answer": not no_answer,
+    }
+    with command.working(), command.progress("reading questions") as progress:
+        from imagerag_assets.evaluation.evaluate import evaluate as run
+        from imagerag_assets.evaluation.evaluate import new_folder
+        from imagerag_assets.evaluation.loaders import load_cases
+        from imagerag_assets.installation.platform import Platform
+
+        loaded = load_cases(files, images=images)
+        folder = out or new_folder(command.settings)
+        if images is not None:
+            _ingest(command, loaded, images, folder, progress)
+        with Platform(command.settings) as platform:
+            done = run(platform, loaded, folder, options=options, compare=compare, progress=progress)
+    complete = not done["failed"] and not done["left_out"]
+    command.finish(done, render, code=cli_run.DONE if complete else cli_run.SOME_FAILED)
+
+
+def _ingest(command: Command, loaded: list[Loaded], images: Path, folder: Path, progress: Any) -> None:
+    """Ingest a benchmark's pictures; one that fails is among the missing afterwards, and its failure in the store."""
+    from imagerag_assets.evaluation.images import find_images, write_catalog
+    from imagerag_assets.orchestration.build import open_runner
+
+    found = find_images([case for each in loaded for case in each.cases], images)
+    if found:
+        with open_runner(command.settings, progress=progress) as runner:
+            list(runner.ingest_source(str(write_catalog(found, folder / "pictures"))))
+
+
+def render(document: Mapping[str, Any]) -> RenderableType:
+    """The figures, the comparison, and what could not be asked."""
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+
+    from imagerag_assets.evaluation.report import comparison_rows, figure_rows, interval, told
+
+    figures = Table(box=box.SIMPLE_HEAD)
+    for name in ("figure", "value", "95 % interval", "n"):
+        figures.add_column(name, justify="left" if name == "figure" else "right")
+    for name, figure in figure_rows(document["metrics"]):
+        figures.add_row(plain(name), told(figure), interval(figure), str(figure["n"]))
+    parts: list[RenderableType] = [figures]
+    if "comparison" in document:
+        columns, rows = comparison_rows(document["comparison"])
+        changes = Table(*columns, box=box.SIMPLE_HEAD, title="against the other run", title_justify="left")
+        for row in rows:
+            changes.add_row(*row)
+        parts.append(changes)
+    for scene, image in document["run"]["missing"].items():
+        parts.append(f"[yellow]missing[/] {plain(image)}{'' if image == scene else f' ({plain(scene)})'}")
+    left_out, failed = document["left_out"], document["failed"]
+    if left_out or failed:
+        parts.append(f"[yellow]{left_out} questions were not asked, {failed} could not be answered[/]")
+    return Group(*parts, f"[bold]{document['questions']} questions[/]; table and plot: {document['report']['table']}")

@@ -1,0 +1,85 @@
+"""`imagerag export` and `imagerag import`: embeddings out of one installation and into another.
+
+What can be typed and how results look; the work is in `exchange.exporting` and `exchange.importing`.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imagerag_assets.cli import _command as cli_run
+from imagerag_assets.cli import _render as render
+from imagerag_assets.cli._command import Debug, Json, command_of, plain
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def register(app: typer.Typer) -> None:
+    """Add `export` and `import`."""
+    app.command("export")(export)
+    app.command("import")(import_)
+
+
+def export(
+    ctx: typer.Context,
+    out: Annotated[str, typer.Argument(help="Folder or s3://bucket/prefix to write to.")],
+    scene: Annotated[list[str] | None, typer.Option(help="Only this scene; repeatable.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Whose embeddings; default: the encoder in use.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write embeddings as GeoParquet with a STAC collection that another installation can import."""
+    command = command_of(ctx, as_json, debug)
+    with command.progress("exporting") as progress, command.platform() as platform:
+        from imagerag_assets.exchange.exporting import export as export_embeddings
+
+        done = export_embeddings(platform, out, scenes=scene or (), encoder=encoder, progress=progress).to_dict()
+    command.finish(done, exported, code=cli_run.SOME_FAILED if done["totals"]["failed"] else cli_run.DONE)
+
+
+def import_(
+    ctx: typer.Context,
+    source: Annotated[str, typer.Argument(help="Folder or s3://bucket/prefix that was exported to.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Read exported embeddings of the encoder in use and index them; nothing is embedded again."""
+    command = command_of(ctx, as_json, debug)
+    started = time.perf_counter()
+    with command.progress("importing") as progress, command.runner(progress) as runner:
+        from imagerag_assets.orchestration.imported import import_source
+
+        results = [result.to_dict() for result in import_source(runner, source)]
+    totals: dict[str, Any] = {
+        status: sum(each["status"] == status for each in results) for status in ("imported", "skipped", "failed")
+    }
+    totals |= {
+        "patches": sum(each["patches"] for each in results),
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+    code = cli_run.SOME_FAILED if totals["failed"] else cli_run.DONE
+    command.finish({"source": source, "scenes": results, "totals": totals}, imported, code=code)
+
+
+def exported(document: render.Document) -> RenderableType:
+    """Each scene, the totals, and where the collection is."""
+    where = document["collection"]
+    line = f"collection: [bold]{plain(where)}[/]" if where else "[red]nothing was written[/]"
+    return render.stacked(_scenes(document, ("scene", "status", "patches", "bytes", "seconds")), line)
+
+
+def imported(document: render.Document) -> RenderableType:
+    """Each scene and the totals."""
+    return _scenes(document, ("scene", "status", "patches", "seconds"))
+
+
+def _scenes(document: render.Document, columns: tuple[str, ...]) -> RenderableType:
+    scenes, totals = document["scenes"], document["totals"]
+    rows = [[each[column] for column in columns] for each in scenes]
+    line = ", ".join(f"{value:,} {name}" for name, value in totals.items())
+    failed = [f"[red]{plain(each['scene'])}[/]: {plain(each['error'])}" for each in scenes if each["error"]]
+    return render.stacked(render.table_of(columns, rows), f"[bold]{line}[/]", *failed)

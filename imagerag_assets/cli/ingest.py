@@ -1,0 +1,94 @@
+"""`imagerag ingest` and `imagerag explain`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from imagerag_assets.cli._command import plain
+from imagerag_assets.cli._render import Document, duration, size, stacked, table_of
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+import time
+from typing import Any
+
+from imagerag_assets.cli import _command as cli_run
+from imagerag_assets.cli import _render as render
+from imagerag_assets.cli._command import Collections, Debug, Json, Limit, Scenes, Source, command_of
+
+
+def register(app: typer.Typer) -> None:
+    """Add `ingest`, `explain`."""
+    app.command("ingest")(ingest)
+    app.command("explain")(explain)
+
+
+def ingest(
+    ctx: typer.Context,
+    source: Source,
+    scene: Scenes = None,
+    collection: Collections = None,
+    limit: Limit = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Find the scenes of a source; register, divide, embed and index the new and changed ones."""
+    command = command_of(ctx, as_json, debug)
+    started = time.perf_counter()
+    results: list[dict[str, Any]] = []
+    with command.progress("looking for scenes") as progress, command.runner(progress) as runner:
+        for result in runner.ingest_source(source, collections=collection or (), scenes=scene or (), limit=limit):
+            results.append(result.to_dict())
+            if progress is not None:
+                progress(0, 0, f"{len(results)} scenes; {result.scene} {result.status}")
+    counts = {status: sum(r["status"] == status for r in results) for status in ("ingested", "skipped", "failed")}
+    patches = sum(result["patches"] for result in results)
+    totals = {**counts, "patches": patches, "seconds": round(time.perf_counter() - started, 3)}
+    code = cli_run.SOME_FAILED if counts["failed"] else cli_run.DONE
+    command.finish({"scenes": results, "totals": totals}, render.ingest, code=code)
+
+
+def explain(
+    ctx: typer.Context,
+    source: Source,
+    scene: Scenes = None,
+    collection: Collections = None,
+    limit: Limit = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """What an ingest of a source would read, embed and store, without doing it."""
+    command = command_of(ctx, as_json, debug)
+    with command.progress("looking at scenes") as progress, command.platform() as platform:
+        from imagerag_assets.ingestion.explain import explain as look
+
+        found = look(
+            platform, source, collections=collection or (), scenes=scene or (), limit=limit, progress=progress
+        ).to_dict()
+    command.finish(found, explained, code=cli_run.SOME_FAILED if found["totals"]["failed"] else cli_run.DONE)
+
+
+def explained(document: Document) -> RenderableType:
+    """Each scene with its cost, and the totals."""
+    columns = ("scene", "", "pixels", "patches", "files", "vectors", "time")
+    rows = [_row(each["scene"], each["state"], _pixels(each), each) for each in document["scenes"]]
+    totals = document["totals"]
+    states = ", ".join(f"{totals[name]:,} {name}" for name in ("new", "changed", "incomplete", "current", "failed"))
+    rows.append(_row("total", "", "", totals))
+    encoders = ", ".join(each["name"] for each in document["encoders"])
+    failed = [f"[red]{plain(each['scene'])}[/]: {plain(each['error'])}" for each in document["scenes"] if each["error"]]
+    line = f"[bold]{states}[/]; encoder: {plain(encoders)}, {plain(document['division'])}"
+    return stacked(table_of(columns, rows), line, *failed)
+
+
+def _row(name: str, state: str, pixels: str, cost: Document) -> tuple[object, ...]:
+    read, vectors = size(cost["bytes_read"]), size(cost["vector_bytes"])
+    return name, state, pixels, cost["patches"], read, vectors, duration(cost["seconds"])
+
+
+def _pixels(scene: Document) -> str:
+    return f"{scene['width_px']:,} x {scene['height_px']:,}" if scene["width_px"] else ""

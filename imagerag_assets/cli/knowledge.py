@@ -1,0 +1,130 @@
+"""`imagerag knowledge`: build the knowledge bases of the slow path, and see what they cover."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imagerag_assets.cli._command import Command, Debug, Json, command_of, need_subcommand, remember
+from imagerag_assets.cli._render import Document, facts_of, stacked, table_of
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+knowledge_app = typer.Typer(help="The knowledge bases of the slow path.")
+build_app = typer.Typer(help="Build a knowledge base.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands to an application."""
+    app.add_typer(knowledge_app, name="knowledge")
+    knowledge_app.add_typer(build_app, name="build")
+
+
+@knowledge_app.callback(invoke_without_command=True)
+def knowledge(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+    """The knowledge bases of the slow path."""
+    remember(ctx, as_json, debug)
+    need_subcommand(ctx)
+
+
+@build_app.callback(invoke_without_command=True)
+def build(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+    """Build a knowledge base."""
+    remember(ctx, as_json, debug)
+    need_subcommand(ctx)
+
+
+@build_app.command()
+def labels(
+    ctx: typer.Context,
+    source: Annotated[
+        str, typer.Argument(help="Folder of labelled chips, one sub-folder a label; or STAC items with labels.")
+    ],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Embed labels with their exemplar images."""
+    _build(command_of(ctx, as_json, debug), "labels", source)
+
+
+@build_app.command()
+def captions(
+    ctx: typer.Context,
+    source: Annotated[str, typer.Argument(help="JSONL of captioned images (image, caption).")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Embed captions with their images."""
+    _build(command_of(ctx, as_json, debug), "captions", source)
+
+
+@knowledge_app.command()
+def coverage(
+    ctx: typer.Context,
+    questions: Annotated[
+        list[Path] | None, typer.Option(help="JSONL of questions whose words are looked up; repeatable.")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show each label's exemplars, what it may be taken for, and which words of questions lead to which label."""
+    command = command_of(ctx, as_json, debug)
+    with command.platform() as platform:
+        from imagerag_assets.questions.knowledge_coverage import coverage as examine
+
+        found = examine(platform, questions or ())
+    command.finish(found, covered)
+
+
+def _build(command: Command, kind: Any, source: str) -> None:
+    with command.progress(f"embedding {kind}") as progress, command.runner(progress) as runner:
+        done = runner.build_knowledge(kind, source)
+    command.finish({"knowledge": kind, **done}, built)
+
+
+def built(document: Document) -> RenderableType:
+    """What was built."""
+    hidden = ("knowledge", "left_out_pictures")
+    return facts_of({name.removeprefix("dagster/"): value for name, value in document.items() if name not in hidden})
+
+
+def covered(document: Document) -> RenderableType:
+    """Both knowledge bases, the labels, and the phrases that lead nowhere first."""
+    facts = {kind: _base(document[kind]) for kind in ("labels", "captions")}
+    groups = [
+        (
+            each["label"],
+            each["exemplars"],
+            each["names"],
+            each["coherence"],
+            ", ".join(f"{other['label']} {other['similarity']:.2f}" for other in each["closest"]),
+            "yes" if each["confusable"] else "",
+        )
+        for each in (document["labels"] or {"groups": ()})["groups"]
+    ]
+    columns = ("label", "exemplars", "texts", "coherence", "closest", "confusable")
+    phrases = [
+        (each["phrase"], each["questions"], each["label"] if each["matched"] else "(none)", each["text"],
+         each["similarity"], "yes" if each["captions"] else "")
+        for each in document["phrases"]
+    ]  # fmt: skip
+    return stacked(
+        facts_of(facts),
+        table_of(columns, groups) if groups else None,
+        table_of(("phrase", "questions", "label", "nearest text", "similarity", "captions"), phrases)
+        if phrases
+        else None,
+        f"[yellow]{document['unmatched']:,} of {len(phrases):,} phrases lead to nothing[/]"
+        if document["unmatched"]
+        else None,
+    )
+
+
+def _base(about: Document | None) -> str:
+    if about is None:
+        return "there is none"
+    counts = f"{about['exemplars']:,} exemplars of {about['labels']:,}, {about['texts']:,} texts"
+    return f"{counts}, {about['left_out']:,} left out; from {about['source']}"

@@ -1,0 +1,71 @@
+"""`imagerag status`, `demo`, `dev` and `doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imagerag_assets.cli import _command as cli_run
+from imagerag_assets.cli import _render as render
+from imagerag_assets.cli._command import Debug, Json, command_of
+
+
+def register(app: typer.Typer) -> None:
+    """Add `status`, `demo`, `dev`, `doctor`."""
+    app.command("status")(status)
+    app.command("demo")(demo)
+    app.command("dev")(dev)
+    app.command("doctor")(doctor)
+
+
+def status(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+    """What is stored: scenes, collections, the encoder, failures."""
+    command = command_of(ctx, as_json, debug)
+    with command.platform() as platform:
+        from imagerag_assets.installation.status import status as read_status
+
+        found = read_status(platform)
+    command.finish(found, render.status)
+
+
+def demo(
+    ctx: typer.Context,
+    out: Annotated[Path | None, typer.Option(help="Folder of the report; default: HOME/demo-report.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Draw scenes, ingest them, ask questions about them and write a report."""
+    command = command_of(ctx, as_json, debug)
+    with command.working(), command.progress("drawing scenes") as progress:
+        from imagerag_assets.demo.run import run_demo
+
+        found = run_demo(command.settings, out or command.settings.home / "demo-report", progress)
+    command.finish(found, render.demo)
+
+
+def dev(
+    ctx: typer.Context,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the Dagster UI; 0: a free one.")] = 3000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Run the Dagster UI, its daemon and a local Milvus, until interrupted."""
+    command = command_of(ctx, as_json, debug)
+    from imagerag_assets.orchestration.dev import run_dev
+
+    code = run_dev(command.settings, host=host, port=port)
+    command.finish({"stopped": True, "exit_code": code}, render.nothing, code=code)
+
+
+def doctor(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+    """What is configured, reachable and missing, and the fix for each."""
+    command = command_of(ctx, as_json, debug)
+    with command.working():
+        from imagerag_assets.installation.doctor import examine
+
+        checks = [check.to_dict() for check in examine(command.settings)]
+    failed = any(check["status"] == "fail" for check in checks)
+    command.finish({"checks": checks}, render.doctor, code=cli_run.FAILED if failed else cli_run.DONE)

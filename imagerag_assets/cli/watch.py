@@ -1,0 +1,195 @@
+"""`imagerag watch`: questions that are asked again when a new acquisition covers their area.
+
+What can be typed and how results look; the work is in `standing_questions.asking` and `orchestration.watches`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imagerag_assets.cli import _command as cli_run
+from imagerag_assets.cli import _options as cli_options
+from imagerag_assets.cli import _render as render
+from imagerag_assets.cli._command import Debug, Json, command_of, need_subcommand, plain, remember
+from imagerag_assets.cli._options import SearchPath
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+watch_app = typer.Typer(help="Standing questions: asked again when a new acquisition covers their area.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to an application."""
+    app.add_typer(watch_app, name="watch")
+
+
+@watch_app.callback(invoke_without_command=True)
+def watch(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+    """Standing questions: asked again when a new acquisition covers their area."""
+    remember(ctx, as_json, debug)
+    need_subcommand(ctx)
+
+
+@watch_app.command()
+def add(
+    ctx: typer.Context,
+    question: Annotated[str, typer.Argument(help="The question, in plain words.")],
+    choice: Annotated[list[str] | None, typer.Option(help="A choice, LETTER=TEXT; repeatable.")] = None,
+    scene: Annotated[list[str] | None, typer.Option(help="Only this scene; repeatable.")] = None,
+    bbox: Annotated[str | None, typer.Option(help="Only this area: W,S,E,N in degrees.")] = None,
+    datetime: Annotated[str | None, typer.Option(help="Only scenes acquired in START/END (either may be ..).")] = None,
+    name: Annotated[str, typer.Option(help="A name, from which the id is made; default: the question.")] = "",
+    path: Annotated[SearchPath, typer.Option(help="How cues are looked for.")] = SearchPath.AUTO,
+    top_k: Annotated[int | None, typer.Option(min=1, max=50, help="Cues given at most; default: the setting.")] = None,
+    no_answer: Annotated[bool, typer.Option("--no-answer", help="Only look for cues.")] = False,
+    later: Annotated[bool, typer.Option("--later", help="Do not ask now.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Save a question and ask it for the first time."""
+    command = command_of(ctx, as_json, debug)
+    area, choices = cli_options.parse_bbox(bbox), cli_options.parse_choices(choice or ())
+    with command.progress("asking") as progress, command.runner(progress) as runner:
+        from imagerag_assets.orchestration.watches import add_watch
+        from imagerag_assets.questions.question import Question
+
+        asked = Question(
+            question,
+            choices=choices,
+            scenes=tuple(scene or ()),
+            bbox=area,
+            datetime=datetime or None,
+            path=path.value,
+            top_k=top_k,
+            answer=not no_answer,
+        )
+        done = add_watch(runner, asked, name=name, ask_now=not later)
+    command.finish(done, added)
+
+
+@watch_app.command("list")
+def list_(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+    """The standing questions, their last answers, and when they changed."""
+    command = command_of(ctx, as_json, debug)
+    with command.platform() as platform:
+        from imagerag_assets.standing_questions.asking import describe_watches
+
+        found = describe_watches(platform)
+    command.finish({"watches": found}, listed)
+
+
+@watch_app.command()
+def show(
+    ctx: typer.Context,
+    watch_id: Annotated[str, typer.Argument(help="Id of a standing question.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """One standing question with all its answers."""
+    command = command_of(ctx, as_json, debug)
+    with command.platform() as platform:
+        from imagerag_assets.standing_questions.store import load_watch, series
+
+        found = load_watch(platform, watch_id).to_dict()
+        answers = [each.to_dict() for each in series(platform, watch_id)]
+    command.finish({"watch": found, "answers": answers}, shown)
+
+
+@watch_app.command()
+def remove(
+    ctx: typer.Context,
+    watch_id: Annotated[str, typer.Argument(help="Id of a standing question.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Forget a standing question; the records of its answers stay."""
+    command = command_of(ctx, as_json, debug)
+    with command.runner() as runner:
+        from imagerag_assets.orchestration.watches import remove_watch
+
+        done = remove_watch(runner, watch_id)
+    command.finish(done, render.facts_of)
+
+
+@watch_app.command()
+def run(
+    ctx: typer.Context,
+    watch_id: Annotated[list[str] | None, typer.Argument(help="Ask these, due or not; default: those due.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Ask the standing questions that are due now."""
+    command = command_of(ctx, as_json, debug)
+    with command.progress("asking") as progress, command.runner(progress) as runner:
+        from imagerag_assets.orchestration.watches import ask_watches
+
+        done = ask_watches(runner, watch_id or ())
+    command.finish(done, ran, code=cli_run.SOME_FAILED if done["failed"] else cli_run.DONE)
+
+
+def added(document: render.Document) -> RenderableType:
+    """The id, and the first answer."""
+    answer, note = document["answer"], document["note"]
+    return render.stacked(
+        render.facts_of({"watch": document["watch"]["watch_id"], "question": document["watch"]["question"]}),
+        _answers([answer]) if answer else None,
+        f"[dim]{plain(note)}[/]" if note else None,
+    )
+
+
+def listed(document: render.Document) -> RenderableType:
+    """A line a question."""
+    rows = [
+        (
+            each["watch_id"],
+            each.get("question"),
+            each.get("answers"),
+            _said(each["last"]) if each.get("last") else None,
+            each["last"]["asked_at"] if each.get("last") else None,
+            each.get("changed_at"),
+        )
+        for each in document["watches"]
+    ]
+    problems = [f"[red]{plain(each['problem'])}[/]" for each in document["watches"] if each.get("problem")]
+    if not rows:
+        return "no standing questions"
+    columns = ("watch", "question", "answers", "last answer", "asked", "changed")
+    return render.stacked(render.table_of(columns, rows), *problems)
+
+
+def shown(document: render.Document) -> RenderableType:
+    """The question and its series."""
+    asked = {name: value for name, value in document["watch"].items() if value not in (None, [], {})}
+    return render.stacked(render.facts_of(asked), _answers(document["answers"]))
+
+
+def ran(document: render.Document) -> RenderableType:
+    """What was asked, and what failed."""
+    failed = [f"[red]{plain(each['watch_id'])}[/]: {plain(each['error'])}" for each in document["failed"]]
+    nothing = "nothing is due" if not (document["asked"] or failed) else None
+    return render.stacked(_answers(document["asked"]) if document["asked"] else None, *failed, nothing)
+
+
+def _answers(answers: list[dict[str, Any]]) -> RenderableType:
+    rows = [
+        (
+            each["watch_id"],
+            each["asked_at"],
+            _said(each),
+            each["count"],
+            each["confidence"],
+            ", ".join(f"{change['what']}: {change['before']} -> {change['after']}" for change in each["changed"]),
+        )
+        for each in answers
+    ]
+    return render.table_of(("watch", "asked", "answer", "cues", "confidence", "changed"), rows)
+
+
+def _said(answer: dict[str, Any]) -> str:
+    choice, text = answer["choice"], answer["answer"]
+    if choice or text:
+        return f"{choice}: {text}" if choice else str(text)
+    return "found" if answer["found"] else "not found"

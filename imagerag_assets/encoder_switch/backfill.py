@@ -1,0 +1,295 @@
+"""Moving to another encoder: its collection is filled beside the live one, checked, and only then put in its place.
+
+Scene by scene, through `ingest`'s steps: finished shards and parts are kept, so that a killed run goes on where it was.
+Questions go on all the while with the collection in use.  The checks are in `gate`, the switch itself in `switching`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from imagerag_assets.encoder_switch.gate import Gate, GateCheck, Measure, examine, scenes_to_cover, uncovered
+from imagerag_assets.encoder_switch.switching import LOCK, Switch, in_use, switch
+from imagerag_assets.encoders.registry import load_encoder
+from imagerag_assets.errors import ImageRAGError, KnowledgeError, describe
+from imagerag_assets.ingestion.costs import Cost, cost_of, total
+from imagerag_assets.ingestion.embedding import Progress
+from imagerag_assets.ingestion.ingest import EmbedResult, IndexResult, embed, index, indexed_rows, scratch
+from imagerag_assets.ingestion.patch_tables import count_patches
+from imagerag_assets.ingestion.rates import patches_per_second
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import Serving, Target, find_serving, target_of
+from imagerag_assets.knowledge.build import build
+from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS, read_current
+from imagerag_assets.objects.locks import Lock, held
+from imagerag_assets.objects.store import read_all
+from imagerag_assets.patches.supertiles import supertile_count
+from imagerag_assets.scenes.records import load_record
+from imagerag_assets.scenes.removed import list_removed
+
+State = Literal["done", "partial", "missing"]
+Made = Callable[[EmbedResult, IndexResult], None]
+_PASSES = 3  # scenes that are ingested while others are embedded are taken up so many times before the gate looks
+
+
+@dataclass(frozen=True)
+class ScenePlan:
+    """What is left to do for one scene."""
+
+    scene: str
+    state: State
+    """``partial``: its shard waits to be indexed, or some of its super-tiles are done."""
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a backfill has to do."""
+
+    target: Target
+    collection: str
+    scenes: tuple[ScenePlan, ...]
+    cost: Cost
+    before: str | None
+    """Collection in use."""
+    notes: tuple[str, ...]
+
+    @property
+    def to_do(self) -> tuple[str, ...]:
+        """Keys of the scenes that are not done."""
+        return tuple(each.scene for each in self.scenes if each.state != "done")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        states = [each.state for each in self.scenes]
+        return {
+            "encoder": self.target.encoder,
+            "fingerprint": self.target.fingerprint,
+            "division": self.target.division.key,
+            "collection": self.collection,
+            "scenes": len(states),
+            "states": {state: states.count(state) for state in ("done", "partial", "missing")},
+            "to_do": list(self.to_do),
+            **self.cost.to_dict(),
+            "estimated": True,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """What a backfill did."""
+
+    plan: Plan
+    patches: int
+    """Embedded now."""
+    seconds: float
+    failed: tuple[tuple[str, str], ...]
+    """Scenes that could not be embedded, and why."""
+    gate: Gate | None
+    """None: nothing was to be switched."""
+    switched: Switch | None
+    after: str | None
+    """Collection in use."""
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result of ``imagerag backfill``: the plan's fields, with what was done in place of what was estimated."""
+        return self.plan.to_dict() | {
+            "patches": self.patches,
+            "seconds": round(self.seconds, 3),
+            "estimated": False,
+            "failed": [{"scene": scene, "error": error} for scene, error in self.failed],
+            "gate": None if self.gate is None else self.gate.to_dict(),
+            "switched": self.switched is not None,
+            "switch": None if self.switched is None else self.switched.id,
+            "forced": self.switched is not None and self.switched.forced,
+            "alias": {"before": self.plan.before, "after": self.after},
+            "notes": [*self.plan.notes, *self.notes],
+        }
+
+
+def make_plan(platform: Platform, encoder: str | None = None) -> Plan:
+    """What a backfill to an encoder (default: the wanted one) would do; changes nothing.
+
+    Raises:
+        UnknownEncoderError, EncoderError: the encoder cannot be had.
+        FingerprintError: the encoder's collection is of another vector length.
+        StoreError: Milvus or the store fails.
+    """
+    target = target_of(platform, encoder)
+    dim = load_encoder(target.encoder, platform.settings).dim
+    collection = platform.vectors.patches_name(target.fingerprint, target.division.name)
+    if platform.vectors.exists(collection):
+        platform.vectors.ensure_patches(target.fingerprint, dim, target.division.name)
+    rate = patches_per_second(platform, target)
+    scenes = tuple(read_all(lambda key: _plan_scene(platform, target, dim, rate, key), scenes_to_cover(platform)))
+    removed = len(list_removed(platform))
+    return Plan(
+        target=target,
+        collection=collection,
+        scenes=scenes,
+        cost=total(each.cost for each in scenes),
+        before=platform.vectors.alias_target("patches"),
+        notes=(f"{removed} scenes that left their source are not taken along",) if removed else (),
+    )
+
+
+def _plan_scene(platform: Platform, target: Target, dim: int, rate: float, key: str) -> ScenePlan:
+    record = load_record(platform, key)
+    shard = target.key(record)
+    settings = platform.settings
+    if indexed_rows(platform, target, record) is not None:
+        return ScenePlan(key, "done", cost_of(0, dim, (), settings, rate))
+    if platform.store.exists(shard.path):
+        return ScenePlan(key, "partial", cost_of(0, dim, (), settings, rate))
+    patches = count_patches(platform, record, target.division)
+    cost = cost_of(patches, dim, record.scene.imagery.hrefs, settings, rate)
+    started = any(scratch(platform, shard).glob("*.parquet"))
+    return ScenePlan(key, "partial" if started else "missing", cost)
+
+
+def backfill(
+    platform: Platform,
+    encoder: str | None = None,
+    *,
+    force: bool = False,
+    measure: Measure | None = None,
+    progress: Progress | None = None,
+    made: Made | None = None,
+) -> Backfill:
+    """Fill an encoder's collection, and switch to it if the gate lets it through.
+
+    Nothing is switched while a scene is missing, nor where a check fails: the result says which.
+
+    Args:
+        platform: The installation.
+        encoder: Registry name; default: the wanted one.  After a switch it is the wanted one.
+        force: Pass over failed checks of quality; never over missing scenes or unusable vectors.
+        measure: The benchmark; None: there is none.
+        progress: Called with super-tiles done, all of them, and what is being done.
+        made: Called after each scene.
+
+    Raises:
+        LockedError: another backfill is at work.
+        UnknownEncoderError, EncoderError: the encoder cannot be had.
+        FingerprintError: the encoder's collection is of another vector length.
+        StoreError: Milvus or the store fails; run it again to go on.
+    """
+    started = time.perf_counter()
+    with held(platform.store, LOCK) as lock:
+        plan = make_plan(platform, encoder)
+        target = plan.target
+        pinned = platform.using(target.encoder)
+        done = _Filling(pinned, target, lock, progress, made)
+        todo: Sequence[str] = plan.to_do
+        for _ in range(_PASSES):
+            done.fill(todo)
+            todo = [key for key in uncovered(platform, target) if key not in done.failed]
+            if not todo:
+                break
+        result = Backfill(plan, done.patches, 0.0, tuple(done.failed.items()), None, None, plan.before)
+        serving = find_serving(platform, orphaned=True)
+        if serving is not None and serving.collection != plan.collection:
+            result = _take_over(pinned, result, serving, lock, measure=measure, force=force, progress=progress)
+            if result.switched is not None:  # what an ingest with the old encoder alone added at the last moment
+                done.fill(uncovered(platform, target))
+                result = replace(result, notes=_notes(platform, target), failed=tuple(done.failed.items()))
+        elif serving is not None:
+            result = replace(result, after=serving.collection)
+        return replace(result, patches=done.patches, seconds=time.perf_counter() - started)
+
+
+def _notes(platform: Platform, target: Target) -> tuple[str, ...]:
+    asked = platform.settings.encoder
+    if asked is None or asked == target.encoder:
+        return ()
+    return (f"IMAGERAG_ENCODER={asked} still asks for another encoder: ingest embeds with both until you unset it",)
+
+
+class _Filling:
+    """Embeds and indexes scenes one after the other, and keeps account."""
+
+    def __init__(
+        self, platform: Platform, target: Target, lock: Lock, progress: Progress | None, made: Made | None
+    ) -> None:
+        self._platform, self._target, self._lock = platform, target, lock
+        self._progress, self._made = progress, made
+        self.patches = 0
+        self.failed: dict[str, str] = {}
+
+    def fill(self, keys: Sequence[str]) -> None:
+        """One that fails does not stop the others.  Raises LockedError when the lock was lost."""
+        if not keys:
+            return
+        tiles = {key: self._tiles(key) for key in keys}
+        before, count, collection = 0, sum(tiles.values()), None
+        for key in keys:
+            self._lock.require()
+            try:
+                embedded = embed(self._platform, key, progress=self._report(before, count), **self._target.options)
+                indexed = index(self._platform, key, build_index=False, **self._target.options)
+            except ImageRAGError as error:
+                self.failed[key] = describe(error)
+            else:
+                collection = indexed.collection
+                self.failed.pop(key, None)
+                self.patches += 0 if embedded.skipped else embedded.patches
+                if self._made is not None:
+                    self._made(embedded, indexed)
+            before += tiles[key]
+        if collection is not None:
+            self._platform.vectors.build_index(collection)
+
+    def _tiles(self, key: str) -> int:
+        grid = load_record(self._platform, key).grid
+        return supertile_count(self._target.division, grid.width, grid.height, self._platform.settings.supertile_px)
+
+    def _report(self, before: int, count: int) -> Progress | None:
+        progress = self._progress
+        if progress is None:
+            return None
+        return lambda done, _, what: progress(before + done, count, what)
+
+
+def _take_over(
+    platform: Platform,
+    result: Backfill,
+    serving: Serving,
+    lock: Lock,
+    *,
+    measure: Measure | None,
+    force: bool,
+    progress: Progress | None,
+) -> Backfill:
+    """Ask the gate, and switch if it opens.  `platform` is pinned to the new encoder."""
+    target, collection = result.plan.target, result.plan.collection
+    gate = Gate(()) if result.failed else Gate((_knowledge(platform, serving, progress),))
+    gate = Gate((*examine(platform, serving, target, measure).checks, *gate.checks))
+    if not gate.opens(force=force):
+        return replace(result, gate=gate)
+    after: dict[str, str | None] = {"patches": collection, "encoder": target.encoder}
+    for kind in KNOWLEDGE_KINDS.values():
+        live = read_current(platform.store, kind, target.fingerprint)
+        after[kind] = None if live is None else live.images
+    lock.require()
+    made = switch(platform, "backfill", in_use(platform, serving), after, gate=gate.to_dict(), forced=bool(gate.failed))
+    return replace(result, gate=gate, switched=made, after=collection)
+
+
+def _knowledge(platform: Platform, serving: Serving, progress: Progress | None) -> GateCheck:
+    """Embed the exemplars of the knowledge bases in use with the new encoder, beside the old ones."""
+    built = []
+    for name, kind in KNOWLEDGE_KINDS.items():
+        live = read_current(platform.store, kind, serving.target.fingerprint)
+        if live is None:
+            continue
+        try:
+            report = build(platform, name, live.source, progress=progress, switch_alias=False)  # type: ignore[arg-type]
+        except KnowledgeError as error:
+            return GateCheck("knowledge", False, False, f"The {name} cannot be embedded again: {error}")
+        built.append(f"{report.exemplars} exemplars of {name}")
+    return GateCheck("knowledge", True, False, ", ".join(built) or "there is none")

@@ -1,0 +1,254 @@
+"""Exporting embeddings: GeoParquet files with a STAC collection, in a folder or a bucket.
+
+``OUT/collection.json``, ``OUT/model.json``, and for each scene ``OUT/items/{scene_key}/{etag16}/`` with its item, its
+shard as it is, its patch table, overview and record.  `documents` says what they hold; `importing` reads
+them back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from imagerag_assets.encoders.registry import encoder_spec
+from imagerag_assets.errors import ImageRAGError, InputError, SourceError, StoreError, describe
+from imagerag_assets.exchange.documents import ExportedFile, Product, collection_document, item_document, read_product
+from imagerag_assets.ingestion.ingest import shard_key
+from imagerag_assets.ingestion.patch_tables import table_key
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.objects.addresses import is_http
+from imagerag_assets.objects.store import ObjectStore
+from imagerag_assets.scenes.records import SceneRecord, list_records, load_record, overview_key, record_key
+from imagerag_assets.stores.shards import ShardInfo, ShardKey, verify_shard
+
+COLLECTION, MODEL, ITEMS = "collection.json", "model.json", "items"
+_FILES = {
+    "embeddings": "embeddings.parquet",
+    "patches": "patches.parquet",
+    "overview": "overview.jpg",
+    "record": "record.json",
+}
+_ITEM = "item.json"
+_TO_COLLECTION = "../../../collection.json"
+_CHUNK = 1 << 20
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class SceneExport:
+    """What exporting a scene came to."""
+
+    scene: str
+    status: Literal["exported", "skipped", "failed"]
+    """Skipped: the same was there already."""
+    patches: int
+    """Vectors; 0 when failed."""
+    bytes: int
+    """Size of all files of the scene; 0 when failed."""
+    seconds: float
+    error: str | None = None
+    """One line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return asdict(self) | {"seconds": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export came to."""
+
+    out: str
+    collection: str | None
+    """Address of the collection; None when no scene could be exported and nothing was changed."""
+    encoder: str
+    fingerprint: str
+    division: str
+    scenes: tuple[SceneExport, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result of ``imagerag export``."""
+        names = ("exported", "skipped", "failed")
+        totals: dict[str, Any] = {name: sum(each.status == name for each in self.scenes) for name in names}
+        totals |= {name: sum(getattr(each, name) for each in self.scenes) for name in ("patches", "bytes")}
+        return asdict(self) | {"scenes": [scene.to_dict() for scene in self.scenes], "totals": totals}
+
+
+def export(
+    platform: Platform,
+    out: str,
+    *,
+    scenes: Sequence[str] = (),
+    encoder: str | None = None,
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Write the embeddings of scenes, as they are now, with a STAC collection.
+
+    The collection then holds these scenes only; what an earlier export to the same place left over is deleted.  It is
+    written last and whole: a killed export leaves the earlier collection, or none.
+
+    Args:
+        platform: The installation.
+        out: A folder or ``s3://`` prefix.
+        scenes: Scene keys; default: all registered scenes.
+        encoder: Registry name; default: the active one.
+        progress: Called with scenes done, their number, and what is being done.
+
+    Raises:
+        InputError: nothing to export, a scene or encoder is unknown, or `out` holds something else.
+        StoreError: `out` cannot be written.
+    """
+    if not out.strip() or is_http(out):
+        raise InputError(f"{out!r} cannot be written to", fix="Give a folder or s3://bucket/prefix")
+    target = ObjectStore(out, platform.settings)
+    records = {key: load_record(platform, key) for key in dict.fromkeys(scenes)}  # unknown ones are said first
+    keys = list(records) or list_records(platform)
+    if not keys:
+        raise InputError("There is nothing to export: no scene was ingested yet", fix="Run: imagerag ingest SOURCE")
+    name = encoder or platform.settings.active_encoder
+    key = shard_key(platform, records.get(keys[0]) or load_record(platform, keys[0]), encoder=name)
+    _check_free(target, key)
+    product: Product | None = None
+    results: list[SceneExport] = []
+    items: list[tuple[str, dict[str, Any]]] = []
+    for number, scene in enumerate(keys):
+        started = time.perf_counter()
+        if progress:
+            progress(number, len(keys), f"exporting {scene}")
+        with tempfile.TemporaryDirectory(prefix="imagerag-export-") as scratch:
+            try:
+                record = records.get(scene) or load_record(platform, scene)
+                info = _shard(platform, shard_key(platform, record, encoder=name))
+                product = product or _product(platform, name, info)
+                item = _prepare(platform, product, record, info, Path(scratch))
+            except ImageRAGError as error:
+                results.append(SceneExport(scene, "failed", 0, 0, time.perf_counter() - started, describe(error)))
+                continue
+            changed = _write(target, _folder(info.key), item, Path(scratch))
+        items.append((f"./{_folder(info.key)}/{_ITEM}", item))
+        size = sum(asset["file:size"] for asset in item["assets"].values())
+        status: Literal["exported", "skipped"] = "exported" if changed else "skipped"
+        results.append(SceneExport(scene, status, info.rows, size, time.perf_counter() - started))
+    if product is not None and items:
+        target.write_json(MODEL, _model(platform, product))
+        target.write_json(COLLECTION, collection_document(product, items))
+        _delete_others(target, {href.removeprefix("./").rpartition("/")[0] for href, _ in items})
+    address = target.url(COLLECTION) if items else None
+    return ExportReport(target.url(), address, name, key.fingerprint, key.division_key, tuple(results))
+
+
+def _check_free(target: ObjectStore, key: ShardKey) -> None:
+    """Refuse a place that holds another collection: two encoders' vectors must not be mixed, nor others' work lost."""
+    if not target.exists(COLLECTION):
+        return
+    place = target.url(COLLECTION)
+    try:
+        there = read_product(target.read_json(COLLECTION), place)
+    except (SourceError, AttributeError):
+        raise InputError("There is another STAC collection", fix="Give another folder", href=place) from None
+    if (there.fingerprint, there.division) != (key.fingerprint, key.division_key):
+        raise InputError(
+            f"There are embeddings of another encoder or division: stored={there.fingerprint} {there.division}, "
+            f"to be written={key.fingerprint} {key.division_key}",
+            fix="Give another folder",
+            href=place,
+        )
+
+
+def _shard(platform: Platform, key: ShardKey) -> ShardInfo:
+    if not platform.store.exists(key.path):
+        raise StoreError(
+            "The scene, as it is now, is not embedded by this encoder", fix="Run: imagerag ingest", scene=key.scene_key
+        )
+    return verify_shard(platform.store, key, key.fingerprint)
+
+
+def _product(platform: Platform, encoder: str, info: ShardInfo) -> Product:
+    settings, division = platform.settings, platform.division
+    patch_px = stride_px = None
+    if division.name == "pyramid":
+        patch_px, stride_px = settings.patch_px, max(1, round(settings.patch_px * (1 - settings.patch_overlap)))
+    return Product(encoder, info.key.fingerprint, info.dim, division.key, patch_px, stride_px)
+
+
+def _folder(key: ShardKey) -> str:
+    return f"{ITEMS}/{key.scene_key}/{Path(key.path).stem}"
+
+
+def _prepare(
+    platform: Platform, product: Product, record: SceneRecord, info: ShardInfo, folder: Path
+) -> dict[str, Any]:
+    """Copy the files of a scene to a local folder, and describe them: the item."""
+    scene = record.scene
+    stored = {
+        "embeddings": info.key.path,
+        "patches": table_key(scene.scene_key, platform.division),
+        "overview": overview_key(scene.scene_key),
+        "record": record_key(scene.scene_key),
+    }
+    if not platform.store.exists(stored["patches"]):  # it can be made again from the imagery
+        del stored["patches"]
+    files = {asset: copy_out(platform.store, key, folder / _FILES[asset]) for asset, key in stored.items()}
+    runtime = {
+        "division": product.division,
+        "bands": [band.name or band.common_name or band.asset_key for band in scene.imagery.bands],
+        "modality": record.render.modality,
+        "display_limits": [list(pair) for pair in record.render.limits],
+    }
+    return item_document(product, scene, files, rows=info.rows, runtime=runtime, collection_href=_TO_COLLECTION)
+
+
+def _write(target: ObjectStore, folder: str, item: dict[str, Any], files: Path) -> bool:
+    """Put a scene's files and then its item into place, unless the same item is there: its files are then, too."""
+    key = f"{folder}/{_ITEM}"
+    with suppress(StoreError):
+        if target.read_json(key) == item:
+            return False
+    for path in sorted(files.iterdir()):
+        target.put_file(path, f"{folder}/{path.name}")
+    target.write_json(key, item)
+    return True
+
+
+def copy_out(store: ObjectStore, key: str, path: Path) -> ExportedFile:
+    """Copy an object to a local file, and say what it is.
+
+    Raises:
+        StoreError: it is missing or cannot be read.
+    """
+    digest, size = hashlib.sha256(), 0
+    with store.open(key) as source, path.open("wb") as file:
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+            size += file.write(chunk)
+    return ExportedFile(path.name, size, digest.hexdigest())
+
+
+def _model(platform: Platform, product: Product) -> dict[str, Any]:
+    """What is known of the encoder, for people; the fingerprint is what identifies it."""
+    spec = encoder_spec(product.encoder, platform.settings)
+    return {
+        "name": spec.name,
+        "fingerprint": product.fingerprint,
+        "dimensions": product.dim,
+        "description": spec.description,
+        "licence": spec.licence,
+        "parameters": spec.parameters,
+        "architecture": spec.architecture,
+        "templates": list(spec.templates),
+    }
+
+
+def _delete_others(target: ObjectStore, folders: set[str]) -> None:
+    """Delete what an earlier export wrote and the collection no longer names: files of our names only."""
+    ours = {*_FILES.values(), _ITEM}
+    for key in target.list(ITEMS):
+        folder, _, name = key.rpartition("/")
+        if folder not in folders and folder.count("/") == 2 and name in ours:
+            target.delete(key)

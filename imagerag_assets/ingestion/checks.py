@@ -1,0 +1,176 @@
+"""Checks of a scene after each step: what must hold (errors, which stop what follows) and what a person should know.
+
+What a check gives, and those of the item and the collection, are here, those of a shard in `shard_checks`; naming them
+for Dagster and stopping a run is `orchestration`'s.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from imagerag_assets.errors import CheckError
+from imagerag_assets.ingestion.ingest import shard_key
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.raster.geo import box_geometries
+from imagerag_assets.scenes.records import SceneRecord, footprint, load_record, overview_key
+from imagerag_assets.stores.milvus_filter import Filter
+from imagerag_assets.stores.shard_columns import embeddings_of
+from imagerag_assets.stores.shards import ShardKey, sample_rows, shard_info
+
+Severity = Literal["error", "warn"]
+
+PROBES = 8
+"""Patches looked for in the collection by their own vectors."""
+_PROBE_HITS = 10
+_SAME_SCORE = 1e-3
+"""Patches that look the same may come in any order."""
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """What one check found."""
+
+    name: str
+    passed: bool
+    severity: Severity
+    """``error``: nothing may go on from this; ``warn``: a person should know."""
+    description: str
+    """One line, without a full stop."""
+    counts: Mapping[str, int | float] = field(default_factory=dict)
+    """The numbers behind it."""
+    fix: str = ""
+    """What to do if it did not pass."""
+
+
+def require(outcomes: Iterable[CheckOutcome], scene_key: str) -> None:
+    """Raise for what did not pass and is an error.
+
+    Raises:
+        CheckError: with one line for all of them.
+    """
+    failed = [each for each in outcomes if each.severity == "error" and not each.passed]
+    if failed:
+        raise CheckError(
+            "; ".join(each.description for each in failed),
+            fix=next((each.fix for each in failed if each.fix), ""),
+            scene=scene_key,
+            check=", ".join(each.name for each in failed),
+        )
+
+
+def check_scene(platform: Platform, scene_key: str) -> list[CheckOutcome]:
+    """``item_valid`` (error) and ``item_place`` (warn) of a registered scene.
+
+    Raises:
+        UnknownSceneError: no such scene was registered.
+        StoreError: the record or the overview cannot be read.
+    """
+    record = load_record(platform, scene_key)
+    problems = list(_problems(record, scene_key, platform.store.read_bytes(overview_key(scene_key))))
+    return [
+        CheckOutcome(
+            "item_valid",
+            not problems,
+            "error",
+            f"The item is not usable: {', '.join(problems)}" if problems else "The item and its record are complete",
+            {"problems": len(problems)},
+            "Correct the item and run: imagerag ingest SOURCE",
+        ),
+        _item_place(record),
+    ]
+
+
+def _problems(record: SceneRecord, scene_key: str, overview: bytes) -> Iterator[str]:
+    scene, grid = record.scene, record.grid
+    if scene.scene_key != scene_key:
+        yield f"the record is of {scene.scene_key}"
+    if not scene.item_id or not scene.etag:
+        yield "it has no id or no etag"
+    if len(scene.imagery.bands) != 3:
+        yield f"{len(scene.imagery.bands)} bands are shown and not 3"
+    if grid.width < 1 or grid.height < 1:
+        yield f"the raster is {grid.width} x {grid.height} pixels"
+    a, b, _, d, e, _ = grid.transform
+    if not np.isfinite(grid.transform).all() or a * e == b * d:
+        yield "the raster's transform cannot be inverted"
+    if scene.bbox is not None:
+        west, south, east, north = scene.bbox
+        if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):  # also true of NaN
+            yield f"its bbox {scene.bbox} is not on the globe"
+    try:
+        Image.open(io.BytesIO(overview)).verify()
+    except (OSError, SyntaxError):  # Pillow's, of broken files
+        yield "its overview is no picture"
+
+
+def _item_place(record: SceneRecord) -> CheckOutcome:
+    """Whether the item says what the raster's georeference says; areas of questions go by the latter."""
+    said, found = record.scene.bbox, footprint(record)
+    if said is None or found is None:
+        return CheckOutcome("item_place", True, "warn", "The item or its raster has no place to compare")
+    first, second = box_geometries(np.array([said, found]))
+    meet = bool(first.intersects(second))
+    place = ", ".join(f"{value:.4f}" for value in found)
+    text = "The item's bbox meets its raster" if meet else "The item's bbox does not meet its raster"
+    return CheckOutcome("item_place", meet, "warn", f"{text}, which is at {place}")
+
+
+def check_rows(platform: Platform, scene_key: str) -> list[CheckOutcome]:
+    """Checks of a scene's rows in the collection of the wanted encoder and division.
+
+    Errors: ``collection_fingerprint_equal``, ``rows_equal_shard``.  Warning: ``retrieval_probe``.
+
+    Raises:
+        UnknownSceneError: no such scene was registered.
+        StoreError: the scene has no shard, there is no collection, or Milvus or the store fails.
+    """
+    key = shard_key(platform, load_record(platform, scene_key))
+    info = shard_info(platform.store, key)
+    vectors = platform.vectors
+    collection = vectors.ensure_patches(key.fingerprint, info.dim, platform.division.name)
+    stored = vectors.meta(collection).fingerprint
+    rows = vectors.count(collection, Filter().scene_in([scene_key]))
+    again = f"Run: imagerag ingest SOURCE --scene {scene_key}"
+    return [
+        CheckOutcome(
+            "collection_fingerprint_equal",
+            stored == key.fingerprint,
+            "error",
+            f"The collection {collection} holds vectors of {stored[:16]}, the shard's are of {key.fingerprint[:16]}",
+            fix="Run: imagerag backfill",
+        ),
+        CheckOutcome(
+            "rows_equal_shard",
+            rows == info.rows,
+            "error",
+            f"The collection has {rows:,} rows of the {info.rows:,} in the shard",
+            {"rows": rows, "shard_rows": info.rows},
+            again,
+        ),
+        _probe(platform, key, collection),
+    ]
+
+
+def _probe(platform: Platform, key: ShardKey, collection: str) -> CheckOutcome:
+    """Whether patches find themselves, among all scenes, by their own vectors."""
+    sample = sample_rows(platform.store, key, PROBES, columns=["patch_id", "embedding"])
+    ids = sample.column("patch_id").to_pylist()
+    found = 0
+    for patch, hits in zip(
+        ids, platform.vectors.search(collection, embeddings_of(sample), limit=_PROBE_HITS), strict=True
+    ):
+        first = [hit.id for hit in hits if hit.score >= hits[0].score - _SAME_SCORE]
+        found += patch in first or len(first) == _PROBE_HITS
+    return CheckOutcome(
+        "retrieval_probe",
+        found == len(ids),
+        "warn",
+        f"{found} of {len(ids)} patches find themselves first in {collection}",
+        {"probes": len(ids), "found": found},
+    )

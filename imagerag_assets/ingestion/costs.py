@@ -1,0 +1,74 @@
+"""What embedding scenes costs before it is done: patches, bytes read, bytes of vectors, seconds.
+
+Estimates only; doing it is `ingest`'s and `backfill`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from imagerag_assets.objects.addresses import filesystem
+from imagerag_assets.settings import Settings
+
+_FLOAT32 = 4
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What is to be embedded, and what it takes."""
+
+    patches: int
+    bytes_read: int | None
+    """Size of the files: nearly all of each is read, once.  None: a size cannot be found out."""
+    vector_bytes: int
+    """Of float32 vectors, before compression."""
+    seconds: float
+    """By the rate of this encoder and division here (`rates`)."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return asdict(self)
+
+
+def cost_of(patches: int, dim: int, hrefs: Iterable[str], settings: Settings, rate: float) -> Cost:
+    """The cost of embedding a scene.
+
+    Args:
+        patches: How many are embedded.
+        dim: Length of a vector.
+        hrefs: Files that are read.
+        settings: For credentials.
+        rate: Patches a second.
+    """
+    sizes = [file_size(href, settings) for href in hrefs] if patches else []
+    known = [size for size in sizes if size is not None]
+    return Cost(
+        patches=patches,
+        bytes_read=sum(known) if len(known) == len(sizes) else None,
+        vector_bytes=patches * dim * _FLOAT32,
+        seconds=patches / rate,
+    )
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """The sum; a number that is not known of one is not known of all."""
+    every = list(costs)
+    read = [each.bytes_read for each in every]
+    return Cost(
+        patches=sum(each.patches for each in every),
+        bytes_read=None if None in read else sum(value for value in read if value is not None),
+        vector_bytes=sum(each.vector_bytes for each in every),
+        seconds=sum(each.seconds for each in every),
+    )
+
+
+def file_size(href: str, settings: Settings) -> int | None:
+    """Bytes of a file, None where that cannot be found out without reading it."""
+    try:
+        fs, path = filesystem(href, settings)
+        size = fs.size(path)
+    except Exception:  # fsspec's, botocore's, aiohttp's and the operating system's: an estimate does without
+        return None
+    return None if size is None else int(size)

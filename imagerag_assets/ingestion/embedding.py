@@ -1,0 +1,336 @@
+"""Embedding one scene with dask: super-tiles become parts, small files of patches and vectors.
+
+A task reads one super-tile, cuts its patches, encodes them and writes one part; only counts come back.  A part that is
+there already is not made again, so a run that was killed goes on where it was.  Putting parts together is `ingest`'s.
+
+Tasks run in threads of this process, or on the workers of `dask_scheduler`, which must see the same HOME folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import dask
+import dask.callbacks
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from imagerag_assets.encoders.registry import load_encoder
+from imagerag_assets.encoders.types import Encoder, Vectors
+from imagerag_assets.errors import EncoderError, SettingsError
+from imagerag_assets.patches.supertiles import SuperTile, supertile_count, supertiles
+from imagerag_assets.patches.types import Division, patch_id
+from imagerag_assets.raster.geo import lonlat_boxes
+from imagerag_assets.raster.reader import SceneReader
+from imagerag_assets.scenes.reading import open_reader
+from imagerag_assets.scenes.records import SceneRecord
+from imagerag_assets.settings import Settings
+from imagerag_assets.stores.shard_columns import patch_table
+from imagerag_assets.stores.shards import write_part
+
+# Tasks handed to dask at once: enough to keep every worker busy, few enough to be held in memory.
+_CHUNK = 64
+# Patches of one size copied out of a super-tile at once.
+_STACK_BYTES = 64 * 2**20
+_PLAN = b"plan"
+
+# dask's functions carry no types.
+_dask: Any = dask
+_Callback: Any = dask.callbacks.Callback
+
+# One thread encodes while the others read: two encodings at once only share the same cores.
+_encoding = Lock()
+
+Progress = Callable[[int, int, str], None]
+"""Called with done, total, and what is being done."""
+
+
+@dataclass(frozen=True)
+class EmbedJob:
+    """Everything the tasks of one scene have in common. Picklable."""
+
+    settings: Settings
+    record: SceneRecord
+    division: Division
+    encoder: str
+    """Registry name."""
+    fingerprint: str
+    folder: Path
+    """Where the parts go."""
+
+    @property
+    def tiles(self) -> Iterator[SuperTile]:
+        """The super-tiles of the scene, in order."""
+        grid = self.record.grid
+        return supertiles(self.division, grid.width, grid.height, self.settings.supertile_px)
+
+    @property
+    def tile_count(self) -> int:
+        """Number of super-tiles of the scene."""
+        grid = self.record.grid
+        return supertile_count(self.division, grid.width, grid.height, self.settings.supertile_px)
+
+    @cached_property
+    def plan(self) -> str:
+        """Digest of what decides a part's rows besides scene, etag, division and encoder, which are in its path."""
+        decides = {
+            "grid": self.record.grid.to_dict(),
+            "render": self.record.render.to_dict(),
+            "supertile_px": self.settings.supertile_px,
+            "min_valid_fraction": self.settings.min_valid_fraction,
+        }
+        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+    def part(self, index: int) -> Path:
+        """The file of one super-tile's patches."""
+        return self.folder / f"{index:06d}.parquet"
+
+
+@dataclass(frozen=True)
+class PartCount:
+    """What one task did."""
+
+    index: int
+    patches: int
+    """Rows of the part."""
+    dropped: int
+    """Patches without enough valid pixels."""
+    found: bool
+    """The part was there already."""
+
+
+def embed_parts(job: EmbedJob, progress: Progress | None = None) -> list[PartCount]:
+    """Make every part of a scene that is not there yet.
+
+    Args:
+        job: The scene, the division and the encoder.
+        progress: Called in this thread after every super-tile.
+
+    Returns:
+        Counts, by index.
+
+    Raises:
+        RasterError: the pixels cannot be read.
+        EncoderError: the encoder cannot be loaded, is another one, or gave unusable vectors.
+        SettingsError: the dask scheduler cannot be reached.
+    """
+    counts: list[PartCount] = []
+    total = job.tile_count
+
+    def done(count: PartCount) -> None:
+        counts.append(count)
+        if progress is not None:
+            progress(len(counts), total, f"embedding {job.record.scene.scene_key}")
+
+    todo: list[int] = []
+    for index in range(total):
+        rows = existing_part(job, index)
+        if rows is None:
+            todo.append(index)
+        else:
+            done(PartCount(index, *rows, found=True))
+    if todo:
+        wanted = set(todo)
+        tiles = (tile for tile in job.tiles if tile.index in wanted)
+        (_run_distributed if job.settings.dask_scheduler else _run_threads)(job, tiles, done)
+    return sorted(counts, key=lambda count: count.index)
+
+
+def _run_threads(job: EmbedJob, tiles: Iterable[SuperTile], done: Callable[[PartCount], None]) -> None:
+    encoder = _encoder(job)
+    workers = job.settings.dask_workers
+
+    def finished(_key: str, result: object, *_: object) -> None:
+        if isinstance(result, PartCount):
+            done(result)
+
+    # A pool of our own: when a task fails, leaving it waits for those that still run; the reader is closed after that.
+    with (
+        open_reader(job.settings, job.record) as reader,
+        ThreadPoolExecutor(workers) as pool,
+        _Callback(posttask=finished),
+    ):
+        for chunk in _chunks(tiles):
+            tasks = [_delayed(partial(embed_tile, job, tile, reader, encoder)) for tile in chunk]
+            _dask.compute(*tasks, scheduler="threads", pool=pool, num_workers=workers)
+
+
+def _run_distributed(job: EmbedJob, tiles: Iterable[SuperTile], done: Callable[[PartCount], None]) -> None:
+    import distributed  # a second to import, and seldom used
+
+    untyped: Any = distributed
+    address = job.settings.dask_scheduler
+    try:
+        client = untyped.Client(address, timeout="10s", set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise SettingsError(
+            f"IMAGERAG_DASK_SCHEDULER={address} cannot be reached ({type(error).__name__})",
+            fix="Start it, or unset the variable to use threads",
+        ) from None
+    with client:
+        for chunk in _chunks(tiles):
+            futures = client.compute([_delayed(partial(embed_tile_on_worker, job, tile)) for tile in chunk])
+            try:
+                for future in untyped.as_completed(futures):
+                    done(future.result())
+            except BaseException:
+                client.cancel(futures)
+                raise
+
+
+def _delayed(task: Callable[[], PartCount]) -> Any:
+    # The arguments travel inside the callable, because dask would walk through every patch of a super-tile otherwise.
+    return _dask.delayed(task, pure=False, traverse=False)()
+
+
+def _chunks(tiles: Iterable[SuperTile]) -> Iterator[list[SuperTile]]:
+    iterator = iter(tiles)
+    while chunk := list(islice(iterator, _CHUNK)):
+        yield chunk
+
+
+def embed_tile_on_worker(job: EmbedJob, tile: SuperTile) -> PartCount:
+    """:func:`embed_tile` in a process that may not have opened the scene or loaded the encoder yet."""
+    if (rows := existing_part(job, tile.index)) is not None:
+        return PartCount(tile.index, *rows, found=True)
+    reader = _reader_of(json.dumps(job.record.to_dict(), sort_keys=True), job.settings)
+    return embed_tile(job, tile, reader, _encoder(job))
+
+
+@lru_cache(maxsize=4)
+def _reader_of(record: str, settings: Settings) -> SceneReader:
+    return open_reader(settings, SceneRecord.from_dict(json.loads(record)))
+
+
+def _encoder(job: EmbedJob) -> Encoder:
+    encoder = load_encoder(job.encoder, job.settings)
+    if encoder.fingerprint != job.fingerprint:
+        raise EncoderError(
+            f"The encoder changed or is another one here: stored={encoder.fingerprint[:16]}, "
+            f"required={job.fingerprint[:16]}",
+            fix="Use the same registry and weights everywhere, then run again",
+            encoder=job.encoder,
+        )
+    return encoder
+
+
+def embed_tile(job: EmbedJob, tile: SuperTile, reader: SceneReader, encoder: Encoder) -> PartCount:
+    """Read one super-tile, encode its patches and write its part.
+
+    Raises:
+        RasterError: the pixels cannot be read.
+        EncoderError: a vector is not usable.
+    """
+    picture, valid = reader.read(tile.window, tile.level)
+    fractions = valid_fractions(valid, tile, (job.record.grid.width, job.record.grid.height))
+    kept = np.flatnonzero((fractions >= job.settings.min_valid_fraction) & (fractions > 0))
+    del valid
+    with _encoding:
+        vectors = encode_patches(picture, tile, kept, encoder)
+    del picture
+    table = patch_table(_columns(job, tile, kept, fractions), vectors)
+    dropped = len(tile.patches) - len(kept)
+    write_part(job.part(tile.index), table.replace_schema_metadata({_PLAN: f"{job.plan}:{dropped}".encode()}))
+    return PartCount(tile.index, len(kept), dropped, found=False)
+
+
+def existing_part(job: EmbedJob, index: int) -> tuple[int, int] | None:
+    """(rows, dropped patches) of a part that is there, whole, and made as this job would; None otherwise."""
+    try:
+        footer = pq.read_metadata(job.part(index))
+        plan, _, dropped = footer.metadata[_PLAN].decode().partition(":")
+        return (footer.num_rows, int(dropped)) if plan == job.plan else None
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
+        return None
+
+
+def valid_fractions(valid: NDArray[np.bool_], tile: SuperTile, scene_px: tuple[int, int]) -> NDArray[np.float64]:
+    """Share of each patch, as far as it is inside the scene, that holds data: padding is no fault of a small scene.
+
+    Args:
+        valid: bool, of the super-tile's `shape_px`.
+        tile: The super-tile.
+        scene_px: Native (width, height).
+
+    Returns:
+        float64 (patches of the tile,), 0-1.
+    """
+    height, width = valid.shape
+    cuts = np.array(
+        [(rows.start, rows.stop, cols.start, cols.stop) for rows, cols in map(tile.cut, tile.patches)], np.int64
+    ).reshape(-1, 4)
+    # The scene's far edge in pixels of the read; a window at most begins before it.
+    far_row = min(height, -(-(scene_px[1] - tile.window[1]) >> tile.level))
+    far_col = min(width, -(-(scene_px[0] - tile.window[0]) >> tile.level))
+    top, bottom = cuts[:, 0], np.minimum(cuts[:, 1], far_row)
+    left, right = cuts[:, 2], np.minimum(cuts[:, 3], far_col)
+    area = np.maximum(bottom - top, 0) * np.maximum(right - left, 0)
+    if valid[:far_row, :far_col].all():
+        full: NDArray[np.float64] = (area > 0).astype(np.float64)
+        return full
+    bottom, right = np.maximum(bottom, top), np.maximum(right, left)
+    sums = np.zeros((height + 1, width + 1), np.int32)
+    np.cumsum(valid, axis=0, dtype=np.int32, out=sums[1:, 1:])
+    np.cumsum(sums[1:, 1:], axis=1, out=sums[1:, 1:])
+    counts = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
+    shares: NDArray[np.float64] = np.divide(counts, area, out=np.zeros(len(area)), where=area > 0)
+    return shares
+
+
+def encode_patches(picture: NDArray[np.uint8], tile: SuperTile, kept: NDArray[np.intp], encoder: Encoder) -> Vectors:
+    """Embed some patches of a super-tile, those of one size together.
+
+    Args:
+        picture: uint8 (h, w, 3), the super-tile.
+        tile: Its geometry.
+        kept: Positions in `tile.patches`.
+        encoder: The encoder.
+
+    Returns:
+        float32 (len(kept), dim), in the order of `kept`.
+
+    Raises:
+        EncoderError: a vector is not usable.
+    """
+    vectors = np.empty((len(kept), encoder.dim), np.float32)
+    by_size: dict[tuple[int, int], list[int]] = {}
+    cuts = [picture[tile.cut(tile.patches[position])] for position in kept]
+    for row, cut in enumerate(cuts):
+        by_size.setdefault(cut.shape[:2], []).append(row)
+    for (height, width), rows in by_size.items():
+        at_once = max(1, _STACK_BYTES // (height * width * 3))
+        for start in range(0, len(rows), at_once):
+            some = rows[start : start + at_once]
+            vectors[some] = encoder.encode_images(np.stack([cuts[row] for row in some]))
+    return vectors
+
+
+def _columns(job: EmbedJob, tile: SuperTile, kept: NDArray[np.intp], fractions: NDArray[np.float64]) -> dict[str, Any]:
+    """The columns of a part, except the vectors; see `stores.shards.PATCH_FIELDS`."""
+    scene = job.record.scene
+    patches = [tile.patches[position] for position in kept]
+    numbers = np.array([(p.level, p.row, p.col, *p.window) for p in patches], np.int64).reshape(-1, 7)
+    bounds = lonlat_boxes(job.record.grid, numbers[:, 3:])
+    acquired = None if scene.acquired_at is None else int(scene.acquired_at.timestamp() * 1000)
+    cloud = None if scene.cloud_cover is None else scene.cloud_cover / 100
+    columns: dict[str, Any] = {
+        "patch_id": [patch_id(scene.scene_key, job.division.name, patch) for patch in patches],
+        "scene_key": [scene.scene_key] * len(patches),
+        "acquired_at": [acquired] * len(patches),
+        "valid_fraction": fractions[kept],
+        "cloud_fraction": [cloud] * len(patches),
+        "modality": [scene.imagery.modality] * len(patches),
+    }
+    columns |= {name: numbers[:, i] for i, name in enumerate(("level", "row", "col", "x0", "y0", "x1", "y1"))}
+    return columns | {name: bounds[:, i] for i, name in enumerate(("west", "south", "east", "north"))}

@@ -1,0 +1,153 @@
+"""What an ingest of a source would read, embed and store, without doing it.
+
+Items are looked at, and rasters only opened for their size; nothing is written, and no encoder is asked for a vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from imagerag_assets.encoders.registry import load_encoder
+from imagerag_assets.errors import FingerprintError, ImageRAGError, describe
+from imagerag_assets.ingestion.costs import Cost, cost_of, total
+from imagerag_assets.ingestion.embedding import Progress
+from imagerag_assets.ingestion.ingest import is_current
+from imagerag_assets.ingestion.rates import patches_per_second
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import Target, serving_beside, target_of
+from imagerag_assets.raster.reader import SceneReader
+from imagerag_assets.scenes.records import find_record
+from imagerag_assets.stac.source import find_scenes
+from imagerag_assets.stac.types import FailedItem, Scene
+
+State = Literal["new", "changed", "incomplete", "current", "failed"]
+
+
+@dataclass(frozen=True)
+class SceneCost:
+    """What ingesting one scene would take."""
+
+    scene: str
+    state: State
+    """``incomplete``: registered as it is, but some of its embeddings or rows are not there."""
+    width_px: int
+    height_px: int
+    cost: Cost
+    error: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        size = {"scene": self.scene, "state": self.state, "width_px": self.width_px, "height_px": self.height_px}
+        return size | self.cost.to_dict() | {"error": self.error}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What ingesting a source would take."""
+
+    targets: tuple[Target, ...]
+    """What scenes would be embedded with: the wanted encoder, and while another one serves, that one too."""
+    scenes: tuple[SceneCost, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result of ``imagerag explain``."""
+        states = [each.state for each in self.scenes]
+        return {
+            "encoders": [{"name": each.encoder, "fingerprint": each.fingerprint} for each in self.targets],
+            "division": self.targets[0].division.key,
+            "scenes": [each.to_dict() for each in self.scenes],
+            "totals": {
+                **{state: states.count(state) for state in ("new", "changed", "incomplete", "current", "failed")},
+                **total(each.cost for each in self.scenes).to_dict(),
+            },
+        }
+
+
+def explain(
+    platform: Platform,
+    source: str,
+    *,
+    collections: Sequence[str] = (),
+    scenes: Sequence[str] = (),
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Explanation:
+    """Look at a source as an ingest would.
+
+    Args:
+        platform: The installation.
+        source: Catalog, collection, item, folder, bucket prefix or API.
+        collections: Take only items of these collections.
+        scenes: Take only these scene keys or item ids.
+        limit: Stop after so many scenes.
+        progress: Called with scenes done and what is being done.
+
+    Raises:
+        SourceError: the source cannot be reached or understood.
+        UnknownSceneError: a named scene was not in it.
+        UnknownEncoderError, EncoderError: the wanted encoder cannot be had.
+        StoreError: Milvus or the store fails.
+    """
+    targets = _targets(platform)
+    found = find_scenes(source, platform.settings, collections=collections, scenes=scenes, limit=limit)
+    return Explanation(targets, tuple(_costs(platform, targets, found, progress)))
+
+
+def _targets(platform: Platform) -> tuple[Target, ...]:
+    try:
+        beside = serving_beside(platform) if platform.has_vectors else None
+    except FingerprintError:  # it cannot be had: ingest leaves it out
+        beside = None
+    return (target_of(platform), *([beside] if beside else []))
+
+
+def _costs(
+    platform: Platform, targets: Sequence[Target], found: Iterable[Scene | FailedItem], progress: Progress | None
+) -> Iterator[SceneCost]:
+    dims = [load_encoder(each.encoder, platform.settings).dim for each in targets]
+    rates = [patches_per_second(platform, each) for each in targets]
+    nothing = cost_of(0, 0, (), platform.settings, 1.0)
+    for number, scene in enumerate(found, start=1):
+        if progress is not None:
+            progress(number, 0, f"looking at {scene.scene_key}")
+        if isinstance(scene, FailedItem):
+            yield SceneCost(scene.scene_key, "failed", 0, 0, nothing, describe(scene.error))
+            continue
+        try:
+            state = _state(platform, scene)
+            width, height = _size(platform, scene)
+        except ImageRAGError as error:
+            yield SceneCost(scene.scene_key, "failed", 0, 0, nothing, describe(error))
+            continue
+        costs = [
+            cost_of(0 if _embedded(platform, target, scene) else target.division.count(width, height),
+                    dim, scene.imagery.hrefs, platform.settings, rate)
+            for target, dim, rate in zip(targets, dims, rates, strict=True)
+        ]  # fmt: skip
+        yield SceneCost(scene.scene_key, state, width, height, nothing if state == "current" else total(costs))
+
+
+def _state(platform: Platform, scene: Scene) -> State:
+    record = find_record(platform, scene.scene_key)
+    if record is None:
+        return "new"
+    if record.scene.etag != scene.etag or record.scene.imagery != scene.imagery:
+        return "changed"
+    return "current" if platform.has_vectors and is_current(platform, scene) else "incomplete"
+
+
+def _size(platform: Platform, scene: Scene) -> tuple[int, int]:
+    """Native (width, height); of the record, where the scene is as it was when it was registered."""
+    record = find_record(platform, scene.scene_key)
+    if record is not None and record.scene.etag == scene.etag:
+        return record.grid.width, record.grid.height
+    with SceneReader(scene, platform.settings) as reader:
+        return reader.grid.width, reader.grid.height
+
+
+def _embedded(platform: Platform, target: Target, scene: Scene) -> bool:
+    """Whether the shard is there: it only had to be indexed."""
+    record = find_record(platform, scene.scene_key)
+    return record is not None and platform.store.exists(target.key(replace(record, scene=scene)).path)

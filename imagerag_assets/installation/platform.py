@@ -1,0 +1,170 @@
+"""One installation at work: the stores, the encoder and the models that the settings name, each opened at first use.
+
+Every use case takes a `Platform`.  Only opening, sharing and closing belong here; what is done with the parts does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import RLock
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+
+from imagerag_assets.encoders.registry import encoder_fingerprint, load_encoder
+from imagerag_assets.objects.store import ObjectStore, open_store
+from imagerag_assets.patches.divisions import division as make_division
+
+if TYPE_CHECKING:
+    from imagerag_assets.encoders.sentence import SentenceEncoder
+    from imagerag_assets.encoders.types import Encoder
+    from imagerag_assets.patches.types import Division
+    from imagerag_assets.settings import Settings
+    from imagerag_assets.stores.milvus import VectorStore
+
+T = TypeVar("T")
+
+
+class Platform:
+    """The parts of one installation.  Safe to share between threads; not between processes.
+
+    Constructing it opens, loads and contacts nothing.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._opened: dict[str, Any] = {}
+        self._lock = RLock()
+        self._owner: Platform | None = None
+        self.collection: str | None = None
+        """The patch collection that questions are answered from; None: the one behind the alias."""
+
+    def using(self, encoder: str | None = None, *, collection: str | None = None, **settings: Any) -> Platform:
+        """The same installation with `encoder` (a registry name) as its encoder, whatever is chosen meanwhile.
+
+        The stores are this one's, which also closes them.
+
+        Args:
+            encoder: Default: as it is.
+            collection: Answer questions from this patch collection, also if it is not the one in use.
+            settings: Other settings of models and questions; not of where things are.
+        """
+        changes = settings if encoder is None else settings | {"encoder": encoder}
+        pinned = Platform(self.settings.model_copy(update=changes))
+        pinned._owner, pinned.collection = self._owner or self, collection
+        return pinned
+
+    @property
+    def store(self) -> ObjectStore:
+        """The object store at `settings.store_url`."""
+        return self._once("store", lambda: open_store(self.settings))
+
+    @property
+    def vectors(self) -> VectorStore:
+        """The Milvus collections at `settings.milvus`.
+
+        Raises:
+            StoreError: Milvus cannot be opened or reached.
+        """
+        return self._once("vectors", self._open_vectors)
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether there is a Milvus to look into; looking would create a Lite file that is not there."""
+        return not self.settings.milvus_is_lite or Path(self.settings.milvus).expanduser().exists()
+
+    @property
+    def encoder(self) -> Encoder:
+        """The active encoder, loaded.
+
+        Raises:
+            UnknownEncoderError: no such registry name.
+            EncoderError: it cannot be loaded.
+        """
+        # The registry shares loaded encoders, and `imagerag encoders use` may change which is active.
+        return load_encoder(self.settings.active_encoder, self.settings)
+
+    @property
+    def fingerprint(self) -> str:
+        """The active encoder's fingerprint; does not load an encoder whose fingerprint was computed before.
+
+        Raises:
+            As :attr:`encoder`.
+        """
+        return encoder_fingerprint(self.settings.active_encoder, self.settings)
+
+    @property
+    def sentences(self) -> SentenceEncoder:
+        """The sentence encoder; it loads when it first encodes."""
+        from imagerag_assets.encoders.sentence import sentence_encoder  # torch takes seconds to import
+
+        return sentence_encoder()
+
+    @property
+    def division(self) -> Division:
+        """How the settings cut scenes into patches."""
+        return division_of(self.settings)
+
+    @property
+    def mllm(self) -> Any:
+        """The multimodal LLM that answers, loaded.
+
+        Raises:
+            ModelError: it cannot be loaded.
+        """
+        from imagerag_assets.answering import load_mllm  # transformers takes seconds to import
+
+        return load_mllm(self.settings)  # loaded once a process
+
+    def close(self) -> None:
+        """Close what was opened.  Encoders stay loaded: they belong to the process."""
+        with self._lock:
+            opened, self._opened = self._opened, {}
+        for part in opened.values():
+            if callable(close := getattr(part, "close", None)):
+                close()
+
+    def __enter__(self) -> Platform:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        if self._owner is not None:
+            return self._owner._once(name, make)
+        with self._lock:
+            if name not in self._opened:
+                self._opened[name] = make()
+            return cast(T, self._opened[name])
+
+    def _open_vectors(self) -> VectorStore:
+        from imagerag_assets.stores.milvus import VectorStore  # pymilvus takes a second to import
+
+        return VectorStore(self.settings)
+
+
+def division_of(settings: Settings, name: str | None = None) -> Division:
+    """The division called `name` (default: the settings') with the settings' patch size and overlap.
+
+    Raises:
+        SettingsError: no such division.
+    """
+    return make_division(name or settings.division, patch_px=settings.patch_px, patch_overlap=settings.patch_overlap)
+
+
+class Deps(Protocol):
+    """The parts of an installation that retrieval and knowledge use; `installation.platform.Platform` is one."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def store(self) -> ObjectStore: ...
+    @property
+    def encoder(self) -> Encoder: ...
+    @property
+    def vectors(self) -> VectorStore: ...
+    @property
+    def sentences(self) -> SentenceEncoder: ...

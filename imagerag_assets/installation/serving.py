@@ -1,0 +1,166 @@
+"""Which encoder questions are answered with: the one whose vectors the alias `patches` leads to.
+
+The *wanted* encoder is the settings'.  Until a backfill has moved the alias, the *serving* one is another.  Everything
+that must not mix the two gets its encoder, collection and division here, once; moving the alias is `backfill`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imagerag_assets.encoders.registry import encoder_fingerprint, encoder_spec, list_encoders
+from imagerag_assets.encoders.weights import LOCAL
+from imagerag_assets.errors import EncoderError, FingerprintError, StoreError, UnknownEncoderError
+from imagerag_assets.installation.platform import Platform, division_of
+from imagerag_assets.patches.types import Division
+from imagerag_assets.scenes.records import SceneRecord
+from imagerag_assets.stores.shards import ShardKey
+
+ALIAS = "patches"
+ENCODERS = "encoders"
+UNKNOWN = ""
+"""Name of an encoder that is in no registry any more."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What patches are embedded with and how scenes are cut: one shard a scene, one collection."""
+
+    encoder: str
+    """Registry name."""
+    fingerprint: str
+    division: Division
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What two targets with the same shards have in common."""
+        return self.fingerprint, self.division.key
+
+    @property
+    def options(self) -> dict[str, str]:
+        """As options of `ingest.embed` and `ingest.index`."""
+        return {"encoder": self.encoder, "division": self.division.name}
+
+    def key(self, record: SceneRecord) -> ShardKey:
+        """The shard of a scene as it is."""
+        return ShardKey(record.scene.scene_key, self.division.key, self.fingerprint, record.scene.etag)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What one question is answered from, whatever is switched meanwhile."""
+
+    platform: Platform
+    """The installation with the serving encoder as its encoder."""
+    collection: str
+    """The collection itself, not its alias."""
+    target: Target
+
+
+def target_of(platform: Platform, encoder: str | None = None, division: str | None = None) -> Target:
+    """The target of an encoder and a division; default: the wanted ones.
+
+    Raises:
+        UnknownEncoderError, EncoderError, SettingsError: the encoder or division cannot be had.
+    """
+    name = encoder or platform.settings.active_encoder
+    fingerprint = encoder_fingerprint(name, platform.settings)
+    return Target(name, fingerprint, division_of(platform.settings, division))
+
+
+def find_serving(platform: Platform, *, orphaned: bool = False) -> Serving | None:
+    """What the alias leads to now (or `platform.collection`) and its encoder; None where nothing was ingested.
+
+    Args:
+        platform: The installation.
+        orphaned: Where no encoder of the registry has the collection's fingerprint, call it `UNKNOWN`.  Nothing can be
+            asked of it then, but it can be replaced.
+
+    Raises:
+        FingerprintError: no encoder of the registry has the collection's fingerprint.
+        StoreError: Milvus or the object store fails.
+    """
+    collection = platform.collection or platform.vectors.alias_target(ALIAS)
+    return None if collection is None else serving_from(platform, collection, orphaned=orphaned)
+
+
+def serving_from(platform: Platform, collection: str, *, orphaned: bool = False) -> Serving:
+    """One collection with its encoder, whether or not the alias leads to it; `orphaned` as in :func:`find_serving`.
+
+    Raises:
+        FingerprintError: no encoder of the registry has the collection's fingerprint.
+        StoreError: there is no such collection, or Milvus or the object store fails.
+    """
+    meta = platform.vectors.meta(collection)
+    try:
+        name = _encoder_with(platform, meta.fingerprint, collection)
+    except FingerprintError:
+        if not orphaned:
+            raise
+        name = UNKNOWN
+    target = Target(name, meta.fingerprint, division_of(platform.settings, meta.division))
+    return Serving(platform.using(name, collection=collection), collection, target)
+
+
+def serving_beside(platform: Platform) -> Target | None:
+    """The serving target, where it is not the wanted one: it is kept complete until the alias moves.
+
+    Raises:
+        As :func:`find_serving` and :func:`target_of`.
+    """
+    serving = find_serving(platform)
+    return None if serving is None or serving.target.identity == target_of(platform).identity else serving.target
+
+
+def remember_encoder(platform: Platform, target: Target) -> None:
+    """Note under which name the encoder of a fingerprint was used, so that others need not try every entry.
+
+    Raises:
+        StoreError: the store does not take it.
+    """
+    key, record = _key(target.fingerprint), {"name": target.encoder, "fingerprint": target.fingerprint}
+    if _remembered(platform, target.fingerprint) != target.encoder:
+        platform.store.write_json(key, record)
+
+
+def _key(fingerprint: str) -> str:
+    return f"{ENCODERS}/{fingerprint[:16]}.json"
+
+
+def _remembered(platform: Platform, fingerprint: str) -> str | None:
+    key = _key(fingerprint)
+    if not platform.store.exists(key):
+        return None
+    record = platform.store.read_json(key)
+    return str(record["name"]) if isinstance(record, dict) and record.get("fingerprint") == fingerprint else None
+
+
+def _encoder_with(platform: Platform, fingerprint: str, collection: str) -> str:
+    """Registry name of the encoder with a fingerprint."""
+    wanted = encoder_spec(platform.settings.active_encoder, platform.settings).name
+    required, reasons = "unknown", []
+    for name in _candidates(platform, fingerprint, wanted):
+        try:
+            found = encoder_fingerprint(name, platform.settings)
+        except (UnknownEncoderError, EncoderError) as error:
+            reasons.append(f"; {name}: {error.message}")
+            continue
+        if found == fingerprint:
+            return name
+        required = found if name == wanted else required
+    raise FingerprintError(
+        "No encoder of the registry has the fingerprint of the collection in use: "
+        f"stored={fingerprint}, required={required}{''.join(reasons)}",
+        fix="Restore its entry and weights, or run `imagerag backfill` to move on to the encoder chosen",
+        collection=collection,
+    )
+
+
+def _candidates(platform: Platform, fingerprint: str, wanted: str) -> list[str]:
+    """The name remembered, the wanted encoder, and those whose weights are certainly on this machine."""
+    try:
+        remembered = _remembered(platform, fingerprint)
+    except StoreError:  # a damaged note is no reason not to look
+        remembered = None
+    local = [s.name for s in list_encoders(platform.settings) if s.architecture.startswith(LOCAL) and not s.checkpoint]
+    return list(dict.fromkeys([*([remembered] if remembered else []), wanted, *local]))

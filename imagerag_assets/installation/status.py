@@ -1,0 +1,114 @@
+"""What the installation holds: scenes, collections, the active encoder, failures and problems.
+
+Read-only: it creates no collection and opens no Milvus file that is not there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imagerag_assets.errors import EncoderError, ImageRAGError
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import find_serving
+from imagerag_assets.objects.store import read_all
+from imagerag_assets.scenes.failures import list_failures
+from imagerag_assets.scenes.records import find_record, list_records
+from imagerag_assets.scenes.removed import list_removed
+from imagerag_assets.stores.shards import ShardKey, list_shards
+
+
+def status(platform: Platform) -> dict[str, Any]:
+    """The result of ``imagerag status``.
+
+    Returns:
+        ``scenes``: number of registered scenes; ``stale``: number of these without embeddings, as they are now, by the
+        active encoder and division, and ``stale_scenes`` their keys; ``collections``: name, alias (or None), kind,
+        division, fingerprint, rows; ``encoder``: name and fingerprint (None if it cannot be had) of the wanted one;
+        ``serving``: name, fingerprint and collection that questions are answered with, None while there is none;
+        ``failures``; ``removed``: scenes that left their source and still answer until they are purged; and
+        ``problems``: lines about parts that could not be asked.
+
+    Raises:
+        StoreError: the object store cannot be read.
+        UnknownEncoderError, SettingsError: the settings name what does not exist.
+    """
+    problems: list[str] = []
+    scenes = list_records(platform)
+    fingerprint = _fingerprint(platform, problems)
+    stale = scenes if fingerprint is None else stale_scenes(platform, scenes, fingerprint, problems)
+    return {
+        "scenes": len(scenes),
+        "stale": len(stale),
+        "stale_scenes": stale,
+        "collections": _collections(platform, problems),
+        "encoder": {"name": platform.settings.active_encoder, "fingerprint": fingerprint},
+        "serving": _serving(platform, problems),
+        "failures": [failure.to_dict() for failure in list_failures(platform)],
+        "removed": [mark.to_dict() for mark in list_removed(platform)],
+        "problems": problems,
+    }
+
+
+def _fingerprint(platform: Platform, problems: list[str]) -> str | None:
+    try:
+        return platform.fingerprint
+    except EncoderError as error:
+        problems.append(str(error))
+        return None
+
+
+def _serving(platform: Platform, problems: list[str]) -> dict[str, str] | None:
+    if not platform.has_vectors:
+        return None
+    try:
+        serving = find_serving(platform)
+    except ImageRAGError as error:
+        if str(error) not in problems:
+            problems.append(str(error))
+        return None
+    if serving is None:
+        return None
+    target = serving.target
+    return {"name": target.encoder, "fingerprint": target.fingerprint, "collection": serving.collection}
+
+
+def stale_scenes(platform: Platform, scenes: list[str], fingerprint: str, problems: list[str]) -> list[str]:
+    """Those of `scenes` that an encoder has not embedded as they are now; adds to `problems` what cannot be told.
+
+    Raises:
+        StoreError: the store cannot be listed.
+    """
+    division = platform.division.key
+    there = {ref.path for ref in list_shards(platform.store, division_key=division, fingerprint=fingerprint)}
+
+    def is_stale(scene: str) -> bool:
+        try:
+            record = find_record(platform, scene)
+        except ImageRAGError as error:
+            problems.append(str(error))
+            return True
+        return record is None or ShardKey(scene, division, fingerprint, record.scene.etag).path not in there
+
+    flags = read_all(is_stale, scenes)
+    return [scene for scene, stale in zip(scenes, flags, strict=True) if stale]
+
+
+def _collections(platform: Platform, problems: list[str]) -> list[dict[str, Any]]:
+    if not platform.has_vectors:
+        return []
+    try:
+        found = platform.vectors.list_collections()
+    except ImageRAGError as error:
+        problems.append(str(error))
+        return []
+    return [
+        {
+            "name": each.name,
+            "alias": next(iter(each.aliases), None),
+            "kind": each.kind,
+            "division": each.division,
+            "fingerprint": each.fingerprint,
+            "rows": each.rows,
+        }
+        for each in found
+    ]

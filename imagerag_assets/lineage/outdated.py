@@ -1,0 +1,178 @@
+"""Which answers time has passed by: a newer acquisition, a scene that changed or went, an encoder that is retired.
+
+One `Present` is read for any number of answers: the scenes' records once, and their footprints in a tree.  An answer is
+compared with it without any further reading.  Nothing is changed, and nothing is asked again; that is `replay`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import numpy as np
+import shapely
+
+from imagerag_assets.errors import ImageRAGError, StoreError
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import ALIAS
+from imagerag_assets.objects.store import read_all
+from imagerag_assets.questions.answer_records import find_answer, list_answers
+from imagerag_assets.raster.geo import box_geometries
+from imagerag_assets.scenes.records import SceneRecord, find_record, footprint, list_records
+from imagerag_assets.scenes.removed import list_removed
+from imagerag_assets.stores.shards import PREFIX, etag16
+
+Why = Literal["newer-acquisition", "scene-changed", "scene-removed", "encoder-retired"]
+_AT_ONCE = 256  # answers read together
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an answer is outdated."""
+
+    reason: Why
+    detail: str
+    """One line."""
+    scene: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return asdict(self)
+
+
+class Present:
+    """The installation as it is now, as far as answers can be outdated by it."""
+
+    def __init__(self, platform: Platform) -> None:
+        """Read it.
+
+        Raises:
+            StoreError: the object store cannot be read.
+        """
+        keys = list_records(platform)
+        found = read_all(lambda key: _record(platform, key), keys)
+        self.scenes = {record.scene.scene_key: record for record in found if record is not None}
+        self.removed = {each.scene for each in list_removed(platform)}
+        self.fingerprint = _serving_fingerprint(platform)
+        self._since = _searchable_since(platform, self.scenes)
+        dated = [
+            (record, place)
+            for record in self.scenes.values()
+            if record.scene.acquired_at is not None and (place := footprint(record)) is not None
+        ]
+        self._dated = [record for record, _ in dated]
+        self._tree = shapely.STRtree(box_geometries(np.array([place for _, place in dated]).reshape(-1, 4)))
+
+    def reasons(self, record: dict[str, Any]) -> list[Reason]:
+        """Why an answer is outdated; empty: it is not, as far as can be told."""
+        found = [*self._scenes_that_changed(record), *self._newer_scenes(record)]
+        answered = record["lineage"]["fingerprint"]
+        if self.fingerprint is not None and self.fingerprint != answered:
+            name = record["lineage"].get("encoder") or answered[:16]
+            found.append(Reason("encoder-retired", f"Questions are no longer answered with the encoder {name}"))
+        return found
+
+    def _scenes_that_changed(self, record: dict[str, Any]) -> Iterator[Reason]:
+        for key, etag in record["lineage"]["scenes"].items():
+            now = self.scenes.get(key)
+            if now is None:
+                yield Reason("scene-removed", "The scene is no longer stored", key)
+            elif key in self.removed:
+                yield Reason("scene-removed", "The scene's item is no longer in its source", key)
+            elif now.scene.etag != etag:
+                yield Reason("scene-changed", f"The scene's etag was {etag[:16]} and is {now.scene.etag[:16]}", key)
+
+    def _newer_scenes(self, record: dict[str, Any]) -> Iterator[Reason]:
+        """Scenes over the answer's area that were acquired after those it used, and could not be searched by it."""
+        asked, used = _moment(record.get("asked_at")), record["lineage"]["scenes"]
+        area = self._area(record)
+        times = [_moment(text) for text in (record["lineage"].get("acquired") or {}).values()]
+        latest = max((time for time in times if time is not None), default=None)
+        if area is None or asked is None:
+            return
+        for index in sorted(self._tree.query(area, predicate="intersects").tolist()):
+            scene = self._dated[index].scene
+            since = self._since.get(scene.scene_key)
+            later = scene.acquired_at is not None and (latest is None or scene.acquired_at > latest)
+            if scene.scene_key in used or scene.scene_key in self.removed or not later:
+                continue
+            if since is not None and since > asked:
+                day = scene.acquired_at.date().isoformat() if scene.acquired_at else ""
+                yield Reason("newer-acquisition", f"A scene acquired on {day} covers its area", scene.scene_key)
+
+    def _area(self, record: dict[str, Any]) -> shapely.Geometry | None:
+        """Where the cues are; without cues the area that was asked about, else the scenes that were looked at."""
+        boxes = [cue["bbox"] for cue in record["cues"] if cue.get("bbox")]
+        if not boxes and (record.get("options") or {}).get("bbox"):
+            boxes = [record["options"]["bbox"]]
+        if not boxes:
+            looked_at = (self.scenes.get(key) for key in record["lineage"]["scenes"])
+            boxes = [place for each in looked_at if each is not None and (place := footprint(each)) is not None]
+        return shapely.union_all(box_geometries(np.array(boxes, float))) if boxes else None
+
+
+def answers(
+    platform: Platform, *, limit: int | None = None, only_outdated: bool = False, only_failed: bool = False
+) -> Iterator[tuple[dict[str, Any], list[Reason]]]:
+    """Answer records, the newest first, each with the reasons why it is outdated; illegible records are passed over.
+
+    Args:
+        platform: The installation.
+        limit: Stop after so many.
+        only_outdated: Leave the others out.
+        only_failed: Leave out what has an answer.
+
+    Raises:
+        StoreError: the object store cannot be read.
+    """
+    ids = list_answers(platform)[::-1]
+    present, given = Present(platform), 0
+    for start in range(0, len(ids), _AT_ONCE):
+        for record in read_all(lambda answer_id: find_answer(platform, answer_id), ids[start : start + _AT_ONCE]):
+            if record is None or (only_failed and "error" not in record):
+                continue
+            reasons = present.reasons(record)
+            if reasons or not only_outdated:
+                if limit is not None and given >= limit:
+                    return
+                given += 1
+                yield record, reasons
+
+
+def _record(platform: Platform, key: str) -> SceneRecord | None:
+    try:
+        return find_record(platform, key)
+    except ImageRAGError:  # of another version, or gone meanwhile
+        return None
+
+
+def _serving_fingerprint(platform: Platform) -> str | None:
+    """The fingerprint that questions are answered with; None: nothing was ingested, or Milvus cannot be asked now."""
+    if not platform.has_vectors:
+        return None
+    try:
+        target = platform.vectors.alias_target(ALIAS)
+        return None if target is None else platform.vectors.meta(target).fingerprint
+    except StoreError:
+        return None
+
+
+def _searchable_since(platform: Platform, scenes: dict[str, SceneRecord]) -> dict[str, datetime]:
+    """When the oldest shard of each scene as it is was stored, which is shortly before it could be searched."""
+    since: dict[str, datetime] = {}
+    for path, time in platform.store.modified(PREFIX).items():
+        parts = path.removesuffix(".parquet").split("/")
+        record = scenes.get(parts[1]) if len(parts) == 5 else None
+        if record is not None and parts[4] == etag16(record.scene.etag):
+            since[parts[1]] = min(time, since.get(parts[1], time))
+    return since
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,149 @@
+"""The lineage of an answer in W3C PROV-JSON: entities, activities, agents, and how they hang together.
+
+Pure: from a record, and the items of its scenes, to a document; the tree for people is in `trace`.  Ids are qualified
+names with the prefix ``imagerag`` (``urn:imagerag:``), percent-encoded where PROV's grammar asks for it.  A scene,
+shard or encoder has the same id in every document, so that those of several answers can be merged.
+See https://www.w3.org/submissions/prov-json/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from imagerag_assets import __version__
+
+PREFIX, NAMESPACE = "imagerag", "urn:imagerag:"
+_PLAIN = "-_~"  # kept beside letters and digits; a dot may not end a name, and a colon or slash separates
+_LINKS = {
+    "used": ("activity", "entity"),
+    "wasGeneratedBy": ("entity", "activity"),
+    "wasDerivedFrom": ("generatedEntity", "usedEntity"),
+    "wasAssociatedWith": ("activity", "agent"),
+}
+
+
+def prov_document(record: Mapping[str, Any], items: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What made an answer.
+
+    Args:
+        record: The answer's record.
+        items: ``item_href`` and ``source`` of the scenes that are still stored, by scene key.
+
+    Returns:
+        A PROV-JSON document; each id that a relation names is declared in it.
+    """
+    answer_id, lineage = record["answer_id"], record["lineage"]
+    doc = _Document(str(lineage.get("version") or __version__))
+    question = doc.entity("question", answer_id, text=record["question"])
+    if lineage.get("after"):  # a follow-up question
+        doc.link("wasDerivedFrom", question, doc.entity("answer", lineage["after"]))
+    encoder = doc.entity("encoder", lineage["fingerprint"], name=lineage.get("encoder"))
+    retrieval = doc.activity("retrieval", answer_id, uses=[question, encoder])
+    answering = doc.activity("answering", answer_id, uses=[question], ended=record.get("asked_at"))
+    scenes = {key: _scene(doc, key, record, items.get(key, {}), encoder, retrieval) for key in lineage["scenes"]}
+    for scene in scenes.values():
+        doc.link("used", answering, scene)
+    _versions(doc, lineage, retrieval)
+
+    answer = doc.entity(
+        "answer", answer_id, text=record.get("answer"), choice=record.get("choice"), path=record["path"]
+    )
+    doc.link("wasGeneratedBy", answer, answering)
+    doc.link("wasDerivedFrom", answer, question)
+    for cue in record["cues"]:
+        patch = doc.entity("patch", cue["patch_id"], level=cue["level"])
+        about = {name: cue.get(name) for name in ("phrase", "score", "confidence", "rank")}
+        seen = doc.entity("cue", answer_id, cue["rank"], window=str(cue["window"]), **about)
+        doc.link("wasGeneratedBy", seen, retrieval)
+        doc.link("wasDerivedFrom", seen, patch)
+        if cue["scene"] in scenes:
+            doc.link("wasDerivedFrom", patch, scenes[cue["scene"]])
+        doc.link("used", answering, seen)
+        doc.link("wasDerivedFrom", answer, seen)
+    if lineage.get("prompt_sha256"):
+        prompt = doc.entity("prompt", lineage["prompt_sha256"])
+        doc.link("wasDerivedFrom", prompt, question)
+        doc.link("used", answering, prompt)
+    if model := lineage.get("mllm"):
+        doc.link("wasAssociatedWith", answering, doc.agent("model", model["name"], model["revision"]))
+    return doc.content
+
+
+def _scene(
+    doc: _Document,
+    key: str,
+    record: Mapping[str, Any],
+    item: Mapping[str, Any],
+    encoder: str,
+    retrieval: str,
+) -> str:
+    """The scene as it was asked, the item it came from, and the shard that its patches were found by."""
+    lineage = record["lineage"]
+    etag = lineage["scenes"][key]
+    origin = doc.entity("item", key, etag, href=item.get("item_href"), source=item.get("source"))
+    scene = doc.entity("scene", key, etag, acquired=(lineage.get("acquired") or {}).get(key))
+    doc.link("wasGeneratedBy", scene, doc.activity("registering", key, etag, uses=[origin]))
+    doc.link("wasDerivedFrom", scene, origin)
+    path = (lineage.get("shards") or {}).get(key)
+    if path:
+        shard = doc.entity("shard", path)
+        doc.link("wasGeneratedBy", shard, doc.activity("embedding", path, uses=[scene, encoder]))
+        doc.link("wasDerivedFrom", shard, scene)
+        doc.link("used", retrieval, shard)
+    return scene
+
+
+def _versions(doc: _Document, lineage: Mapping[str, Any], retrieval: str) -> None:
+    """What else the cues depend on: the collection, the calibration, and the knowledge bases."""
+    if lineage.get("collection"):
+        doc.link("used", retrieval, doc.entity("collection", lineage["collection"]))
+    if lineage.get("calibration"):
+        doc.link("used", retrieval, doc.entity("calibration", lineage["fingerprint"], lineage["calibration"]))
+    for kind, version in (lineage.get("knowledge") or {}).items():
+        doc.link("used", retrieval, doc.entity(kind, version))
+
+
+class _Document:
+    """A PROV-JSON document as it grows; saying the same thing twice is harmless."""
+
+    def __init__(self, version: str) -> None:
+        prefix = {PREFIX: NAMESPACE, "prov": "http://www.w3.org/ns/prov#"}
+        self.content: dict[str, Any] = {"prefix": prefix, "entity": {}, "activity": {}, "agent": {}}
+        self.content |= {relation: {} for relation in _LINKS}
+        self._software = self.agent("software", "imagerag-assets", version)
+
+    def entity(self, kind: str, *parts: object, **about: object) -> str:
+        """Declare an entity with what is known of it."""
+        return self._declare("entity", kind, parts, {f"{PREFIX}:{name}": value for name, value in about.items()})
+
+    def activity(self, kind: str, *parts: object, uses: list[str], ended: str | None = None) -> str:
+        """Declare something that this software did, and what it used."""
+        name = self._declare("activity", kind, parts, {"prov:endTime": ended})
+        for entity in uses:
+            self.link("used", name, entity)
+        self.link("wasAssociatedWith", name, self._software)
+        return name
+
+    def agent(self, kind: str, *parts: object) -> str:
+        """Declare a piece of software."""
+        return self._declare(
+            "agent", kind, parts, {"prov:type": {"$": "prov:SoftwareAgent", "type": "prov:QUALIFIED_NAME"}}
+        )
+
+    def link(self, relation: str, first: str, second: str) -> None:
+        """Relate two ids."""
+        ends = {f"prov:{role}": name for role, name in zip(_LINKS[relation], (first, second), strict=True)}
+        relations = self.content[relation]
+        if ends not in relations.values():
+            relations[f"_:{relation}{len(relations) + 1}"] = ends
+
+    def _declare(self, category: str, kind: str, parts: tuple[object, ...], about: dict[str, object]) -> str:
+        local = "/".join(quote(str(part), safe=_PLAIN).replace(".", "%2E") for part in (kind, *parts))
+        name = f"{PREFIX}:{local}"
+        typed: dict[str, object] = {"prov:type": {"$": f"{PREFIX}:{kind}", "type": "prov:QUALIFIED_NAME"}}
+        self.content[category].setdefault(name, {}).update(
+            {key: value for key, value in (typed | about).items() if value is not None}
+        )
+        return name

@@ -1,0 +1,242 @@
+"""`imagerag replay`: a question asked again from the versions its answer was made of, and what differs.
+
+What is still there is used as it was, also where something else is in use by now; what is gone is said, and the present
+stands in for it.  The record is read and never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from imagerag_assets import __version__
+from imagerag_assets.errors import FingerprintError, ModelError, QuestionError
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import ALIAS, Serving, find_serving, serving_from
+from imagerag_assets.knowledge.types import read_current
+from imagerag_assets.questions.answer_records import load_answer
+from imagerag_assets.questions.ask import draft
+from imagerag_assets.questions.evidence import Viewer
+from imagerag_assets.questions.provenance import DECIDING_SETTINGS, MODEL_SETTINGS, PAPER
+from imagerag_assets.questions.question import Question
+from imagerag_assets.retrieval.calibration import Calibration, find_calibration, load_calibration
+from imagerag_assets.scenes.records import find_record
+
+TOLERANCE = 1e-6
+"""Confidences may differ by this much: sums in another order give other last digits."""
+Used = Literal["recorded", "present"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that is not as it was."""
+
+    what: str
+    """``scene``, ``encoder``, ``collection``, ``calibration``, ``knowledge``, ``model``, ``setting``, ``software``;
+    of the outcome ``cue-added``, ``cue-removed``, ``cue-moved``, ``confidence``, ``path``, ``answer``, ``choice``."""
+    recorded: Any
+    now: Any
+    detail: str
+    """One line."""
+    used: Used | None = None
+    """Which of the two the replay used; None of an outcome."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A replay and what differs from the record."""
+
+    answer_id: str
+    record: dict[str, Any]
+    """As the answer's record would be, without an id: it is not stored."""
+    same_cues: bool
+    """The same patches at the same places, for the same phrases, in the same order."""
+    same_answer: bool
+    """The same text and the same choice."""
+    differences: tuple[Difference, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result of ``imagerag replay``; ``versions``: whether all, or only some, were those recorded."""
+        present = any(each.used == "present" for each in self.differences)
+        return {
+            "answer_id": self.answer_id,
+            "versions": "present where recorded ones are gone" if present else "recorded",
+            "same_cues": self.same_cues,
+            "same_answer": self.same_answer,
+            "differences": [asdict(each) for each in self.differences],
+            "replay": self.record,
+        }
+
+
+def replay(platform: Platform, answer_id: str) -> Replay:
+    """Ask the question of an answer again.
+
+    Raises:
+        UnknownAnswerError: there is no such answer.
+        InputError: the question cannot be asked any more, e.g. none of its scenes is left.
+        FingerprintError, EncoderError, ModelError, StoreError: as `ask`.
+    """
+    recorded = load_answer(platform, answer_id)
+    versions = _Versions(platform, recorded)
+    question = versions.question()
+    serving = versions.searched(question)
+    calibration = versions.calibration(serving)
+    versions.compare_knowledge(serving)
+    with Viewer(serving.platform) as viewer:
+        drafted = draft(serving, question, viewer, calibration=calibration)
+    if drafted.error is not None:
+        raise drafted.error
+    made = drafted.record
+    made.pop("answer_id")
+    versions.compare_software(made)
+    outcome = [*compare_cues(recorded["cues"], made["cues"]), *_compare_answers(recorded, made)]
+    kinds = {each.what for each in outcome}
+    return Replay(
+        answer_id=answer_id,
+        record=made,
+        same_cues=not kinds & {"cue-added", "cue-removed", "cue-moved"},
+        same_answer=not kinds & {"answer", "choice"},
+        differences=(*versions.differences, *outcome),
+    )
+
+
+class _Versions:
+    """What an answer was made of, found again where it still is; `differences` grows with every part looked at."""
+
+    def __init__(self, platform: Platform, record: Mapping[str, Any]) -> None:
+        self._platform, self._record, self._lineage = platform, record, record["lineage"]
+        self.differences: list[Difference] = []
+
+    def question(self) -> Question:
+        """The question as it was asked, but for scenes that are gone while others are left."""
+        gone = set()
+        for key, etag in self._lineage["scenes"].items():
+            now = find_record(self._platform, key)
+            if now is None:
+                gone.add(key)
+                self._differs("scene", _short(etag), None, f"{key} is no longer stored", "present")
+            elif now.scene.etag != etag:
+                self._differs("scene", _short(etag), _short(now.scene.etag), f"{key} changed", "present")
+        question = Question.from_record(self._record)
+        left = tuple(key for key in question.scenes if key not in gone)
+        return replace(question, scenes=left) if left else question
+
+    def searched(self, question: Question) -> Serving:
+        """The recorded collection with its encoder, models and settings; where it is gone, what serves now."""
+        platform, lineage = self._platform.using(**self._settings(question)), self._lineage
+        collection, fingerprint, vectors = lineage["collection"], lineage["fingerprint"], self._platform.vectors
+        found: Serving | None = None
+        why = "The collection is no longer there"
+        if vectors.exists(collection) and vectors.meta(collection).fingerprint == fingerprint:
+            try:
+                found = serving_from(platform, collection)
+            except FingerprintError as error:
+                why = error.message
+        present = vectors.alias_target(ALIAS)
+        used: Used = "present" if found is None else "recorded"
+        if present != collection or found is None:
+            detail = why if found is None else "Questions are answered from another collection by now"
+            self._differs("collection", collection, present, detail, used)
+        now = None if present is None else vectors.meta(present).fingerprint
+        if now != fingerprint:
+            detail = f"{lineage.get('encoder')} no longer answers questions"
+            self._differs("encoder", _short(fingerprint), now and _short(now), detail, used)
+        found = found or find_serving(platform)
+        if found is None:
+            raise QuestionError("No scene is indexed any more", fix="Run: imagerag ingest SOURCE")
+        return found
+
+    def calibration(self, serving: Serving) -> Calibration | None:
+        """The recorded thresholds; None: those in use, or none are needed."""
+        recorded, fingerprint, division = (
+            self._lineage["calibration"],
+            serving.target.fingerprint,
+            serving.target.division,
+        )
+        if recorded == PAPER:
+            return None
+        now = load_calibration(self._platform.store, fingerprint, division.name).version
+        if fingerprint != self._lineage["fingerprint"]:
+            self._differs("calibration", recorded, now, "Thresholds belong to their encoder", "present")
+            return None
+        found = find_calibration(self._platform.store, fingerprint, division.name, recorded)
+        if found is None:
+            self._differs("calibration", recorded, now, "The recorded thresholds are no longer kept", "present")
+        elif now != recorded:
+            self._differs("calibration", recorded, now, "Other thresholds are in use by now", "recorded")
+        return found
+
+    def compare_knowledge(self, serving: Serving) -> None:
+        """Only the knowledge that is live can be searched."""
+        for kind, version in (self._lineage.get("knowledge") or {}).items():
+            current = read_current(self._platform.store, kind, serving.target.fingerprint)
+            now = current.version if current is not None else None
+            if now != version:
+                self._differs("knowledge", _short(version), now and _short(now), f"{kind} changed", "present")
+
+    def compare_software(self, made: Mapping[str, Any]) -> None:
+        """The multimodal LLM and this program, which is the only one that can be run."""
+        before, now = self._lineage.get("mllm"), made["lineage"]["mllm"]
+        if before is not None and before != now:  # None: a question that failed
+            self._differs("model", _model(before), _model(now), "The multimodal LLM is another one", "present")
+        if self._lineage.get("version") != __version__:
+            detail = "imagerag-assets is of another version"
+            self._differs("software", self._lineage.get("version"), __version__, detail, "present")
+
+    def _settings(self, question: Question) -> dict[str, Any]:
+        """The recorded settings, but for a multimodal LLM that cannot be loaded any more."""
+        recorded = self._lineage.get("settings") or {}
+        wanted = {name: value for name, value in recorded.items() if name in DECIDING_SETTINGS}
+        if question.answer and "mllm" in wanted:
+            try:
+                _ = self._platform.using(**wanted).mllm
+            except ModelError as error:
+                now = self._platform.settings.mllm
+                self._differs("setting", wanted.get("mllm"), now, error.message, "present")
+                wanted = {name: value for name, value in wanted.items() if name not in MODEL_SETTINGS}
+        for name, value in wanted.items():
+            now = getattr(self._platform.settings, name)
+            if now != value:
+                self._differs("setting", value, now, f"IMAGERAG_{name.upper()} is another one by now", "recorded")
+        return wanted
+
+    def _differs(self, what: str, recorded: Any, now: Any, detail: str, used: Used) -> None:
+        self.differences.append(Difference(what, recorded, now, detail, used))
+
+
+def compare_cues(recorded: Sequence[Mapping[str, Any]], made: Sequence[Mapping[str, Any]]) -> list[Difference]:
+    """What became of each cue: gone, new, elsewhere or in another place of the order, or of another confidence."""
+    before = {(cue["patch_id"], cue["phrase"]): cue for cue in recorded}
+    after = {(cue["patch_id"], cue["phrase"]): cue for cue in made}
+    differences: list[Difference] = []
+    for key in dict.fromkeys([*before, *after]):
+        old, new, name = before.get(key), after.get(key), f"{key[1]} in {key[0]}"
+        if new is None or old is None:
+            what = "cue-removed" if new is None else "cue-added"
+            rank, now = old and old["rank"], new and new["rank"]
+            differences.append(Difference(what, rank, now, name))
+            continue
+        places = [(cue["rank"], list(cue["window"])) for cue in (old, new)]
+        if places[0] != places[1]:
+            differences.append(Difference("cue-moved", list(places[0]), list(places[1]), name))
+        if abs(old["confidence"] - new["confidence"]) > TOLERANCE:
+            differences.append(Difference("confidence", old["confidence"], new["confidence"], name))
+    return differences
+
+
+def _compare_answers(recorded: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[Difference]:
+    for what in ("path", "choice", "answer"):
+        if recorded[what] != made[what]:
+            yield Difference(what, recorded[what], made[what], f"The {what} is another one")
+    before, now = (each["lineage"].get("prompt_sha256") for each in (recorded, made))
+    if before != now:
+        yield Difference("prompt", before, now, "The model was given another prompt")
+
+
+def _model(mllm: Mapping[str, Any] | None) -> str | None:
+    return f"{mllm['name']} {mllm['revision']}" if mllm else None
+
+
+def _short(version: str) -> str:
+    return version[:16]

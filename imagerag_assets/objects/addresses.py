@@ -1,0 +1,115 @@
+"""Where bytes are: local paths, s3:// and http(s):// addresses, for fsspec and for GDAL.
+
+Only addresses, credentials, connection options and the wording of connection failures live here.  What the bytes mean
+(STAC, rasters, shards) does not.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from functools import lru_cache
+from urllib.parse import unquote, urljoin, urlsplit
+
+import fsspec
+import fsspec.core
+
+from imagerag_assets.settings import Settings
+
+
+def is_s3(url: str) -> bool:
+    """True of an ``s3://`` address."""
+    return url.startswith(("s3://", "s3a://"))
+
+
+def is_http(url: str) -> bool:
+    """True of an ``http://`` or ``https://`` address."""
+    return url.lower().startswith(("http://", "https://"))
+
+
+def is_remote(url: str) -> bool:
+    """True of every address that is not a path of this machine."""
+    return "://" in url and not url.startswith("file://")
+
+
+def local_path(url: str) -> str:
+    """The absolute path that a local path or ``file://`` address means."""
+    if url.startswith("file://"):
+        url = unquote(urlsplit(url).path)
+    return os.path.abspath(os.path.expanduser(url))
+
+
+def absolute_href(href: str, base: str | None) -> str:
+    """Resolve `href` against the document at `base` (a path or an address); absolute ones come back as they are.
+
+    Local results are normalised absolute paths; an ``s3://`` result never climbs above its bucket.
+    """
+    if is_remote(href):
+        return href.replace("s3a://", "s3://", 1)
+    if href.startswith("file://") or os.path.isabs(href) or base is None:
+        return (
+            local_path(href) if base is None or not is_remote(base) or href.startswith("file://") else _on(base, href)
+        )
+    if is_remote(base):
+        return _on(base, href)
+    return os.path.normpath(os.path.join(os.path.dirname(local_path(base)), href))
+
+
+def _on(base: str, href: str) -> str:
+    if is_http(base):
+        return urljoin(base, href)
+    scheme, rest = base.split("://", 1)
+    bucket, _, key = rest.partition("/")
+    folder = "" if href.startswith("/") else posixpath.dirname(key)
+    joined = posixpath.normpath(posixpath.join("/", folder, href.lstrip("/")))
+    return f"{scheme}://{bucket}{joined}"
+
+
+def join_href(folder: str, *names: str) -> str:
+    """The address of something inside a folder or prefix."""
+    if is_remote(folder):
+        return "/".join([folder.rstrip("/"), *names])
+    return os.path.join(local_path(folder), *names)
+
+
+def filesystem(url: str, settings: Settings) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system that holds `url`, and the path of `url` in it.
+
+    Nothing is contacted.  Listings are not cached, so a new object is seen at once.  S3 uses `s3_endpoint_url`,
+    `s3_anonymous`, and the AWS_* variables or ~/.aws; file systems are shared by threads but not by forked processes.
+    """
+    if is_s3(url):
+        fs = _s3_filesystem(os.getpid(), settings.s3_endpoint_url, settings.s3_anonymous, _aws_environment())
+        return fs, url.split("://", 1)[1].rstrip("/")
+    if is_http(url):
+        return fsspec.filesystem("http", use_listings_cache=False), url
+    if is_remote(url):
+        fs, path = fsspec.core.url_to_fs(url)
+        return fs, path
+    return fsspec.filesystem("file"), local_path(url)
+
+
+def _aws_environment() -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
+
+
+@lru_cache(maxsize=8)
+def _s3_filesystem(
+    pid: int, endpoint: str | None, anonymous: bool, environment: tuple[tuple[str, str], ...]
+) -> fsspec.AbstractFileSystem:
+    # fsspec's own cache does not see AWS_* variables change, hence this one, whose arguments do.
+    return fsspec.filesystem(
+        "s3",
+        anon=anonymous,
+        endpoint_url=endpoint,
+        use_listings_cache=False,
+        skip_instance_cache=True,
+        config_kwargs={
+            "connect_timeout": 10,
+            "read_timeout": 60,
+            "retries": {"max_attempts": 3, "mode": "standard"},
+            # Some S3-compatible stores answer a range request with the whole object's checksum.
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+        },
+    )

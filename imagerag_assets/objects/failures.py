@@ -1,0 +1,110 @@
+"""What went wrong when an address was read or written: in words, and whether trying again may help.
+
+Understands what fsspec, s3fs, botocore, aiohttp, GDAL and the operating system raise, which share no base class.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from imagerag_assets.objects.addresses import is_remote, is_s3
+from imagerag_assets.settings import Settings
+
+
+def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple[str, str]:
+    """What went wrong while reading or writing `url`, and what to do: two short lines without the address.
+
+    Understands what fsspec, s3fs, botocore, aiohttp and the operating system raise.
+    """
+    where = settings.s3_endpoint_url or "AWS"
+    names = {type(each).__name__ for each in _chain(error)}
+    codes = _error_codes(error)
+    if names & {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}:
+        return "No S3 credentials", "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or IMAGERAG_S3_ANONYMOUS=true"
+    if "ProfileNotFound" in names:
+        return "The AWS profile does not exist", "Correct AWS_PROFILE or ~/.aws/config"
+    bucket_only = is_s3(url) and "/" not in url.split("://", 1)[1].rstrip("/")
+    if "NoSuchBucket" in codes or (bucket_only and isinstance(error, FileNotFoundError)):
+        return f"The bucket does not exist at {where}", "Check the bucket name and IMAGERAG_S3_ENDPOINT_URL"
+    if names & {"EndpointConnectionError", "ConnectTimeoutError", "ClientConnectorError", "ConnectionRefusedError"}:
+        at = where if is_s3(url) else urlsplit(url).netloc
+        return f"Cannot connect to {at}", "Check the address, the network, and that the server runs"
+    if names & {"PermissionError"} or codes & {"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
+        if is_s3(url):
+            return f"Access denied by {where}", "Check the AWS_* keys and what they may read"
+        return "Permission denied", "Make it readable for this user"
+    if isinstance(error, FileNotFoundError):
+        return "Not found", "Check the path" if not is_remote(url) else "Check the address"
+    detail = str(error).strip().split("\n")[0] or type(error).__name__
+    return f"Cannot be read ({detail[:200]})", "Check that it can be opened from this machine"
+
+
+_TRANSIENT_NAMES = {
+    "BrokenPipeError",
+    "ClientConnectorError",
+    "ClientOSError",
+    "ClientPayloadError",
+    "ConnectTimeout",
+    "ConnectTimeoutError",
+    "ConnectionAbortedError",
+    "ConnectionClosedError",
+    "ConnectionError",
+    "ConnectionRefusedError",
+    "ConnectionResetError",
+    "ConnectionTimeoutError",
+    "EndpointConnectionError",
+    "FSTimeoutError",
+    "HTTPClientError",
+    "IncompleteRead",
+    "ReadTimeout",
+    "ReadTimeoutError",
+    "ResponseStreamingError",
+    "ServerDisconnectedError",
+    "ServerTimeoutError",
+    "SocketTimeoutError",
+    "TimeoutError",
+}
+_TRANSIENT_CODES = {"429", "500", "502", "503", "504"} | {
+    "InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException",
+}  # fmt: skip
+# GDAL has no classes for these: what libcurl and /vsicurl/ say of a network or a server in trouble.
+_TRANSIENT_TEXT = re.compile(
+    r"HTTP (?:response|error) code ?: ?(?:429|5\d\d)|SlowDown|could not (?:resolve|connect)|failed to connect"
+    r"|connection (?:refused|reset|timed out)|timed? ?out|operation too slow",
+    re.IGNORECASE,
+)
+
+
+def is_transient(error: BaseException, url: str) -> bool:
+    """Whether reading or writing `url` again may succeed: the network or the server failed, not the request.
+
+    Of a local file nothing is transient.
+    """
+    if not is_remote(url):
+        return False
+    if {type(each).__name__ for each in _chain(error)} & _TRANSIENT_NAMES or _error_codes(error) & _TRANSIENT_CODES:
+        return True
+    return any(_TRANSIENT_TEXT.search(str(each)) for each in _chain(error))
+
+
+def _chain(error: BaseException | None) -> Iterable[BaseException]:
+    seen: list[BaseException] = []
+    while error is not None and all(error is not each for each in seen):
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    return seen
+
+
+def _error_codes(error: BaseException) -> set[str]:
+    codes: set[str] = set()
+    for each in _chain(error):
+        response = getattr(each, "response", None)
+        if isinstance(response, dict):
+            codes.add(str(response.get("Error", {}).get("Code", "")))
+            codes.add(str(response.get("ResponseMetadata", {}).get("HTTPStatusCode", "")))
+        status = getattr(each, "status", None)
+        if isinstance(status, int):
+            codes.add(str(status))
+    return codes - {""}

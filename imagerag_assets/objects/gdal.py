@@ -1,0 +1,170 @@
+"""GDAL's way to objects: paths, options, S3 sessions, and keeping its cache true to the store."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import botocore.session
+import rasterio
+from rasterio.errors import RasterioError
+from rasterio.session import Session as RasterioSession
+
+from imagerag_assets.objects.addresses import _aws_environment, is_http, is_remote, is_s3, local_path
+from imagerag_assets.settings import Settings
+
+#: Bytes of GDAL's block cache. Absolute, since GDAL's 5 % of the memory is too much where runs share a machine.
+BLOCK_CACHE_BYTES = 256 * 2**20
+_LOCAL_OPTIONS: dict[str, Any] = {"GDAL_CACHEMAX": BLOCK_CACHE_BYTES, "GTIFF_IMPLICIT_JPEG_OVR": False}
+_REMOTE_OPTIONS: dict[str, Any] = {
+    "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+    "GDAL_HTTP_MULTIPLEX": "YES",
+    "GDAL_HTTP_MAX_RETRY": 3,
+    "GDAL_HTTP_RETRY_DELAY": 0.5,
+    "GDAL_HTTP_CONNECTTIMEOUT": 10,
+    "GDAL_HTTP_LOW_SPEED_TIME": 30,
+    "GDAL_HTTP_LOW_SPEED_LIMIT": 1000,
+    "VSI_CACHE": True,
+    "VSI_CACHE_SIZE": 16 * 2**20,
+    "CPL_VSIL_CURL_CACHE_SIZE": 64 * 2**20,
+}
+
+
+def gdal_path(href: str) -> str:
+    """The name under which GDAL opens `href` in place: ``/vsis3/``, ``/vsicurl/``, or the local path."""
+    if is_s3(href):
+        return "/vsis3/" + href.split("://", 1)[1]
+    if is_http(href):
+        return "/vsicurl/" + href
+    return href if href.startswith("/vsi") else local_path(href)
+
+
+def gdal_environment(settings: Settings, hrefs: Iterable[str] | None = None) -> dict[str, Any]:
+    """GDAL options (without credentials) for reading `hrefs`; None means that they are not known.
+
+    Remote rasters are opened without looking for files beside them where that is possible.  Local ones keep the masks,
+    overviews and georeferencing in files beside them.
+    """
+    known = None if hrefs is None else list(hrefs)
+    options = dict(_LOCAL_OPTIONS)
+    if known is not None and not any(is_remote(href) for href in known):
+        return options
+    options |= _REMOTE_OPTIONS
+    if known and all(is_http(href) or (is_s3(href) and not settings.s3_endpoint_url) for href in known):
+        options["GDAL_DISABLE_READDIR_ON_OPEN"] = "EMPTY_DIR"
+    else:
+        # Some S3 servers answer a range request with status 200, not 206; GDAL then takes the piece for the whole
+        # object, unless a listing of its folder has told it the size.
+        options["GDAL_DISABLE_READDIR_ON_OPEN"] = "FALSE"
+    return options
+
+
+def rasterio_env(settings: Settings, hrefs: Iterable[str] | None = None) -> rasterio.Env:
+    """The rasterio environment in which `hrefs` (see :func:`gdal_environment`) can be opened by :func:`gdal_path`.
+
+    Use as a context manager, in each thread that opens or reads, and give `hrefs` where you can: only then may several
+    threads open one S3 object at the same time, and is an object that was written anew (see :func:`note_version`) not
+    read from GDAL's cache.  Credentials are looked up only if S3 may be needed.
+    """
+    known = None if hrefs is None else list(hrefs)
+    in_s3 = [href for href in known or () if is_s3(href)]
+    session = S3Session(settings) if known is None or in_s3 else None
+    return _PrimedEnv(in_s3, settings.s3_endpoint_url, session=session, **gdal_environment(settings, known))
+
+
+_Object = tuple[str | None, str]
+_priming = threading.Lock()
+_latest_version: dict[_Object, str] = {}
+_primed_version: dict[_Object, str] = {}
+
+
+def note_version(href: str, settings: Settings, version: str) -> None:
+    """Say which version of an S3 object is there now, so that no older one is read from GDAL's cache."""
+    _latest_version[settings.s3_endpoint_url, href] = version
+
+
+class _PrimedEnv(rasterio.Env):
+    """Opens each S3 object once, alone, before it is opened for use.
+
+    GDAL keeps sizes and bytes of remote files for the life of the process, closed or not.  Opening a file outside that
+    cache empties it, and the open after that fills in the size; were several threads to do that at once, they could
+    see the size of a piece instead (see :func:`gdal_environment`).
+    """
+
+    def __init__(self, hrefs: list[str], endpoint: str | None, **options: Any) -> None:
+        super().__init__(**options)
+        self._objects: list[_Object] = [(endpoint, href) for href in hrefs]
+
+    def __enter__(self) -> _PrimedEnv:
+        super().__enter__()
+        for each in self._objects:
+            if not _is_primed(each):
+                with _priming:
+                    if not _is_primed(each):
+                        _prime(each)
+        return self
+
+
+def _is_primed(each: _Object) -> bool:
+    return each in _primed_version and _primed_version[each] == _latest_version.get(each, _primed_version[each])
+
+
+def _prime(each: _Object) -> None:
+    version, path = _latest_version.get(each, ""), gdal_path(each[1])
+    try:
+        with rasterio.Env(CPL_VSIL_CURL_NON_CACHED=path), rasterio.open(path):
+            pass
+        with rasterio.open(path):
+            pass
+    except (RasterioError, OSError):
+        return  # who opens it for use gets the error, and the next one may find it repaired
+    _primed_version[each] = version
+
+
+class S3Session(RasterioSession):
+    """GDAL's S3 options from the settings and botocore's credential chain.
+
+    `rasterio.session.AWSSession` does the same with boto3, which nothing else here needs, but passes the scheme and
+    the addressing style of an endpoint on to nobody.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @classmethod
+    def hascreds(cls, config: dict[str, Any]) -> bool:
+        """True of GDAL options that can already read S3."""
+        return "AWS_ACCESS_KEY_ID" in config or "AWS_NO_SIGN_REQUEST" in config
+
+    def get_credential_options(self) -> dict[str, str]:
+        """Credentials, region and endpoint as GDAL options, renewed at every call."""
+        options: dict[str, str] = {}
+        credentials, region = (None, None) if self._settings.s3_anonymous else _aws_credentials(_aws_environment())
+        if self._settings.s3_anonymous:
+            options["AWS_NO_SIGN_REQUEST"] = "YES"
+        elif credentials is not None:
+            frozen = credentials.get_frozen_credentials()
+            options |= {"AWS_ACCESS_KEY_ID": frozen.access_key, "AWS_SECRET_ACCESS_KEY": frozen.secret_key}
+            if frozen.token:
+                options["AWS_SESSION_TOKEN"] = frozen.token
+        if region:
+            options["AWS_REGION"] = region
+        if self._settings.s3_endpoint_url:
+            endpoint = urlsplit(self._settings.s3_endpoint_url)
+            options |= {
+                "AWS_S3_ENDPOINT": endpoint.netloc + endpoint.path.rstrip("/"),
+                "AWS_HTTPS": "NO" if endpoint.scheme == "http" else "YES",
+                "AWS_VIRTUAL_HOSTING": "FALSE",
+            }
+        return options
+
+
+@lru_cache(maxsize=8)
+def _aws_credentials(environment: tuple[tuple[str, str], ...]) -> tuple[Any, str | None]:
+    # Kept because a machine without credentials is asked for them over the network, which takes a second.
+    session = botocore.session.Session()
+    return session.get_credentials(), session.get_config_variable("region")

@@ -1,0 +1,162 @@
+"""Asset checks: what `ingestion.checks` finds out about a scene, named for Dagster.
+
+Checks of a scene are partitioned as the scene is, and those of one asset are one step, which reads the shard once.  A
+failed blocking check fails its step with the reason in one line, so that only what follows in the same partition is
+left out.  No `from __future__ import annotations` here: Dagster reads the annotation of `context` as an object.
+See https://docs.dagster.io/guides/test/asset-checks
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+
+from imagerag_assets.evaluation.benchmarks import check_benchmark
+from imagerag_assets.ingestion.checks import CheckOutcome, check_rows, check_scene, require
+from imagerag_assets.ingestion.shard_checks import check_shard
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.lineage import outdated
+from imagerag_assets.orchestration.assets.answers import answer
+from imagerag_assets.orchestration.assets.benchmark import retrieval_benchmark
+from imagerag_assets.orchestration.assets.scenes import (
+    MILVUS_POOL,
+    patch_collection,
+    patch_embeddings,
+    scene,
+)
+from imagerag_assets.orchestration.failures import failures
+from imagerag_assets.orchestration.partitions import SCENES
+from imagerag_assets.orchestration.previews import markdown_table
+
+warnings.filterwarnings("ignore", message=r".*partitions_def on an AssetCheckSpec", category=dg.PreviewWarning)
+
+_ANSWERS_SHOWN, _QUESTION_SHOWN = 50, 120
+
+BLOCKING = {
+    "item_valid": "The record of the item is complete, and its overview is a picture.",
+    "fingerprint_equal": "The shard is of this scene as it is, of this division, and of the encoder in use.",
+    "rows_equal_patches": "A row for each patch of the table but those dropped for lack of data, and no other.",
+    "no_nan": "No vector holds NaN or infinity.",
+    "unit_norms": "All vectors have length 1.",
+    "collection_fingerprint_equal": "The collection holds vectors of the shard's encoder.",
+    "rows_equal_shard": "The collection has the rows of the shard.",
+}
+REPORTING = {
+    "item_place": "The item's bbox meets the place that its raster's georeference gives.",
+    "nodata_share": "The share of patches that have too few valid pixels.",
+    "duplicate_patches": "The share of patches that have the vector of another one.",
+    "retrieval_probe": "Patches find themselves first when they are looked for by their own vectors.",
+}
+
+
+def _scene_checks(
+    asset: dg.AssetsDefinition,
+    names: tuple[str, ...],
+    look: Callable[[Platform, str], list[CheckOutcome]],
+    pool: str | None = None,
+) -> dg.AssetChecksDefinition:
+    """The checks `names` of an asset, all found by one call of `look`."""
+    specs = [
+        dg.AssetCheckSpec(
+            name,
+            asset=asset,
+            description=(BLOCKING | REPORTING)[name],
+            blocking=name in BLOCKING,
+            partitions_def=SCENES,
+        )
+        for name in names
+    ]
+
+    @dg.multi_asset_check(name=f"{asset.key.to_python_identifier()}_checks", specs=specs, pool=pool)
+    def checks(
+        context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> Iterator[dg.AssetCheckResult]:
+        key = context.partition_key
+        with failures(platform, scene_key=key):
+            outcomes = look(platform, key)
+            for outcome in outcomes:
+                yield check_result(outcome, asset.key)
+            require(outcomes, key)
+
+    return checks
+
+
+def check_result(outcome: CheckOutcome, asset: dg.AssetKey) -> dg.AssetCheckResult:
+    """An outcome as Dagster shows it."""
+    metadata: dict[str, Any] = dict(outcome.counts)
+    if outcome.fix and not outcome.passed:
+        metadata["fix"] = outcome.fix
+    severity = dg.AssetCheckSeverity.ERROR if outcome.severity == "error" else dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckResult(
+        passed=outcome.passed,
+        asset_key=asset,
+        check_name=outcome.name,
+        description=outcome.description,
+        severity=severity,
+        metadata=metadata,
+    )
+
+
+SCENE_CHECKS = [
+    _scene_checks(scene, ("item_valid", "item_place"), check_scene),
+    _scene_checks(
+        patch_embeddings,
+        ("fingerprint_equal", "rows_equal_patches", "no_nan", "unit_norms", "nodata_share", "duplicate_patches"),
+        check_shard,
+    ),
+    _scene_checks(
+        patch_collection,
+        ("collection_fingerprint_equal", "rows_equal_shard", "retrieval_probe"),
+        check_rows,
+        MILVUS_POOL,
+    ),
+]
+
+
+@dg.asset_check(
+    asset=answer,
+    name="answers_up_to_date",
+    description="Answers that time has passed by: a newer acquisition covers their area, a scene changed or went, or"
+    " their encoder is retired. Not part of a question's run; start it here or by the job check_answers.",
+    pool=MILVUS_POOL,
+)
+def answers_up_to_date(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+    """Compare all answers with the present, in one pass."""
+    with failures(platform):
+        looked_at, rows = 0, []
+        for record, reasons in outdated.answers(platform):
+            looked_at += 1
+            if reasons:
+                rows.append(
+                    {
+                        "answer": record["answer_id"],
+                        "question": str(record["question"])[:_QUESTION_SHOWN],
+                        "why": "; ".join(reason.detail for reason in reasons),
+                        "scenes": ", ".join(reason.scene for reason in reasons if reason.scene),
+                    }
+                )
+    return dg.AssetCheckResult(
+        passed=not rows,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{len(rows):,} of {looked_at:,} answers are outdated",
+        metadata={
+            "answers": looked_at,
+            "outdated": len(rows),
+            "newest": dg.MetadataValue.md(markdown_table(rows[:_ANSWERS_SHOWN])),
+        },
+    )
+
+
+@dg.asset_check(
+    asset=retrieval_benchmark,
+    name="benchmark",
+    description="The latest figures of the encoder in use, and a warning where there are none.",
+)
+def benchmark(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+    """Read them; nothing is measured here."""
+    with failures(platform):
+        return check_result(check_benchmark(platform), retrieval_benchmark.key)
+
+
+CHECKS: list[dg.AssetChecksDefinition] = [*SCENE_CHECKS, answers_up_to_date, benchmark]

@@ -1,0 +1,94 @@
+"""Standing questions: a series of answers a partition, the jobs that ask and add them, and the sensor that asks again.
+
+When a question is due, and what counts as a change, is decided in `standing_questions.asking`.
+No `from __future__ import annotations` here: Dagster reads the annotations of `context` and `config` as objects.
+See https://docs.dagster.io/guides/automate/asset-sensors
+"""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.orchestration.assets.answers import OWNERS, answer_metadata
+from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
+from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
+from imagerag_assets.orchestration.failures import failures
+from imagerag_assets.orchestration.partitions import WATCHES
+from imagerag_assets.orchestration.previews import markdown_table, plain
+from imagerag_assets.questions.answer_records import load_answer
+from imagerag_assets.standing_questions.asking import ask_watch
+from imagerag_assets.standing_questions.store import WatchAnswer, load_watch
+
+warnings.filterwarnings("ignore", message=r".*partitions_def on an AssetCheckSpec", category=dg.PreviewWarning)
+
+CHECK = "answer_unchanged"
+_EVERY_S = 30
+
+
+@dg.asset(
+    partitions_def=WATCHES,
+    deps=[
+        dg.AssetDep(patch_collection, partition_mapping=dg.AllPartitionMapping()),
+        knowledge_labels,
+        knowledge_captions,
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            CHECK,
+            asset="standing_answers",
+            partitions_def=WATCHES,
+            description="The answer is the one that was given before: choice or text, found or not, and the number"
+            " where that was asked.",
+        )
+    ],
+    code_version=CODE_VERSION,
+    group_name="questions",
+    owners=OWNERS,
+    kinds={"huggingface", "milvus"},
+    tags={"domain": "question"},
+    description="Standing questions: a partition a question, a materialisation an answer of its series. Asked again"
+    " when a new acquisition covers its area. Added by `imagerag watch add` and by the job `add_watch`.",
+)
+def standing_answers(
+    context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Ask the standing question that the partition key stands for."""
+    from imagerag_assets.questions.ask import ask  # retrieval and answering load when they are needed
+
+    with failures(platform):
+        watch = load_watch(platform, context.partition_key)
+        # What failed stays due, and is asked again by the next run.
+        answer = ask_watch(platform, watch, lambda question: ask(platform, question, keep_failed=False).to_dict())
+        record = load_answer(platform, answer.answer_id)
+    changes = [{name: plain(change[name]) for name in ("what", "before", "after")} for change in answer.changed]
+    check = dg.AssetCheckResult(
+        check_name=CHECK,
+        passed=not answer.changed,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"changes": dg.MetadataValue.md(markdown_table(changes)), "previous": answer.previous or "none"},
+    )
+    yield dg.MaterializeResult(  # Dagster takes a returned one for the only output, and the check is another
+        metadata=answer_metadata(platform, record) | _series_metadata(watch.name, answer, changes),
+        check_results=[check],
+    )
+
+
+def _series_metadata(name: str, answer: WatchAnswer, changes: list[dict[str, str]]) -> dict[str, Any]:
+    """What is new beside the metadata of any answer; numbers become plots over the series."""
+    return {
+        "watch": name,
+        "changed": int(bool(answer.changed)),
+        "changes": dg.MetadataValue.md(markdown_table(changes)),
+        "found": int(answer.found),
+        "count": answer.count,
+        "confidence": float(answer.confidence or 0.0),
+        "previous": answer.previous or "none",
+        "last_change": answer.changed_at or "never",
+        "new_scenes": dg.MetadataValue.json(answer.triggered_by),
+    }
+
+
+STANDING_ASSETS: list[dg.AssetsDefinition] = [standing_answers]

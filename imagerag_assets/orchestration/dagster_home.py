@@ -1,0 +1,70 @@
+"""Dagster's home below `IMAGERAG_HOME`: its settings file and the instance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+
+from imagerag_assets.errors import StoreError
+
+if TYPE_CHECKING:
+    from imagerag_assets.settings import Settings
+
+
+# Limits are enforced for whole runs by the daemon's queue, never step by step: a slot that a killed process still holds
+# would otherwise block every later run.
+DAGSTER_YAML = """\
+# Written once by imagerag; edit it freely. Storage is SQLite in this folder.
+telemetry:
+  enabled: false
+concurrency:
+  runs:
+    max_concurrent_runs: 2
+  pools:
+    granularity: run
+    default_limit: 1
+freshness:
+  enabled: true
+"""
+# Steps of runs in our own process write to the terminal, as any command does.
+_NO_CAPTURE = {
+    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+}
+
+
+def prepare_dagster_home(settings: Settings) -> Path:
+    """Create HOME/dagster with its `dagster.yaml` where it is missing; returns the folder, absolute.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    home = settings.dagster_home.expanduser().absolute()
+    config = home / "dagster.yaml"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not config.exists():
+            aside = config.with_suffix(".aside")
+            aside.write_text(DAGSTER_YAML, encoding="utf-8")
+            aside.replace(config)
+    except OSError as error:
+        raise StoreError(f"Dagster's folder {home} cannot be written: {error}", fix="Correct IMAGERAG_HOME") from None
+    return home
+
+
+def dagster_instance(settings: Settings) -> dg.DagsterInstance:
+    """Open the instance in HOME/dagster, whatever DAGSTER_HOME says.  A context manager; steps' output is not captured.
+
+    Raises:
+        StoreError: the folder cannot be written, or its `dagster.yaml` is not valid.
+    """
+    home = prepare_dagster_home(settings)
+    try:
+        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
+    except (dg.DagsterError, OSError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise StoreError(
+            f"Dagster cannot use {home}: {first}", fix="Correct or delete the dagster.yaml in it"
+        ) from error

@@ -1,0 +1,55 @@
+"""Imported embeddings as Dagster sees them: a partition a scene, and materialisations that no run made.
+
+The import itself is in `exchange.importing`.
+See https://docs.dagster.io/guides/build/assets/external-assets
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+from dagster._core.definitions.data_version import DATA_VERSION_TAG  # the tag that MaterializeResult sets
+
+from imagerag_assets.exchange.importing import SceneImport, import_scenes, open_export
+from imagerag_assets.orchestration.partitions import announce
+from imagerag_assets.orchestration.runner import Runner
+
+
+def import_source(runner: Runner, source: str) -> Iterator[SceneImport]:
+    """Import the scenes of an export one by one; what was imported stands in the asset catalog.
+
+    Args:
+        runner: The installation.
+        source: What `imagerag export` wrote.
+
+    Raises:
+        As `open_export` and `import_scenes`.
+    """
+    export = open_export(runner.platform, source)
+    product = export.product
+    for result in import_scenes(runner.platform, export, progress=runner.progress):
+        if result.record is not None:
+            scene = result.record.scene
+            announce(runner.platform, runner.instance, scene)
+            if result.status == "imported":
+                collection = result.collection or ""
+                versions = {
+                    "scene": scene.etag,
+                    "patch_table": f"{product.division}:{scene.etag}",
+                    "patch_embeddings": f"{product.fingerprint}:{scene.etag}",
+                    "patch_collection": f"{collection}:{scene.etag}",
+                }
+                for asset, version in versions.items():
+                    runner.instance.report_runless_asset_event(_made(asset, version, result, export.store.url()))
+        yield result
+
+
+def _made(asset: str, version: str, result: SceneImport, source: str) -> dg.AssetMaterialization:
+    metadata: dict[str, dg.MetadataValue] = {"imported_from": dg.MetadataValue.path(source)}
+    if asset in ("patch_embeddings", "patch_collection"):
+        metadata["dagster/row_count"] = dg.MetadataValue.int(result.patches)
+    return dg.AssetMaterialization(
+        asset_key=asset, partition=result.scene, metadata=metadata, tags={DATA_VERSION_TAG: version},
+        description="Imported, not embedded here",
+    )  # fmt: skip

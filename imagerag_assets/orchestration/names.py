@@ -1,0 +1,17 @@
+"""Names of jobs, partitions and tags, which people see in the UI and the command line asks for.
+
+Nothing else belongs here, so that a name can be used without importing Dagster.
+"""
+
+from __future__ import annotations
+
+INGEST, SCAN, KNOWLEDGE = "ingest_scenes", "scan_source", "build_knowledge"
+ASK, ASK_BATCH, CHECK_ANSWERS = "ask_question", "ask_batch", "check_answers"
+BENCHMARK = "benchmark"
+
+WATCHES_NAME = "watches"
+STANDING, ADD = "ask_standing", "add_watch"
+
+RESCAN, PURGE = "rescan_source", "purge_removed"
+
+SCENE_TAG, SOURCE_TAG, ETAG_TAG = "imagerag/scene", "imagerag/source", "imagerag/etag"

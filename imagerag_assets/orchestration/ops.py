@@ -1,0 +1,195 @@
+"""The ops of the jobs that are no assets: scan a source, save a watch, rescan, purge.
+
+No `from __future__ import annotations` here: Dagster reads the annotations of ops as objects.
+See https://docs.dagster.io/guides/build/ops
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from imagerag_assets.errors import InputError
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.orchestration.assets.answers import AskConfig
+from imagerag_assets.orchestration.assets.scenes import MILVUS_POOL
+from imagerag_assets.orchestration.failures import failures
+from imagerag_assets.orchestration.partitions import SCENES_NAME
+from imagerag_assets.orchestration.previews import markdown_table
+from imagerag_assets.orchestration.resources import OpenRunner, Reporter
+from imagerag_assets.orchestration.watches import add_watch as add
+from imagerag_assets.scenes.removed import list_removed
+from imagerag_assets.watched_sources.full_scan import full_scan
+from imagerag_assets.watched_sources.purge import purge
+from imagerag_assets.watched_sources.sources import find_source, parse_duration
+
+_SHOWN = 200  # rows of a table in the event log
+
+
+class ScanConfig(dg.Config):
+    """What to look for, and where."""
+
+    source: str = Field(description="STAC catalog, collection, item, folder, s3:// prefix, or STAC API")
+    collections: list[str] = Field(default=[], description="Only items of these collections; empty: all")
+    scenes: list[str] = Field(default=[], description="Only these scene keys or item ids; empty: all")
+    limit: int | None = Field(default=None, description="Stop after so many scenes")
+    ingest: bool = Field(default=True, description="Off: only add the partitions")
+
+
+@dg.op(description="Find the scenes of a source, add them as partitions, and ingest the new and changed ones.")
+def scan(
+    context: dg.OpExecutionContext,
+    config: ScanConfig,
+    platform: dg.ResourceParam[Platform],
+    reporter: dg.ResourceParam[Reporter],
+    open_runner: dg.ResourceParam[OpenRunner],
+) -> None:
+    """Each scene is ingested by a run of `ingest_scenes` of its own, one after the other in this process: that works
+    with and without a daemon, loads the models once, and a scene that fails leaves the others alone.
+    """
+    runner = open_runner(platform.settings, platform=platform, instance=context.instance, progress=reporter.progress)
+    rows: list[dict[str, object]] = []
+    with failures(platform):
+        for result in runner.ingest_source(
+            config.source,
+            collections=config.collections,
+            scenes=config.scenes,
+            limit=config.limit,
+            announce_only=not config.ingest,
+        ):
+            rows.append({name: value for name, value in result.to_dict().items() if value is not None})
+            context.log.info(f"{result.scene}: {result.status}{f' ({result.error})' if result.error else ''}")
+    failed = [row for row in rows if row["status"] == "failed"]
+    columns = ("scene", "status", "patches", "seconds", "error")
+    table = [{column: row.get(column, "") for column in columns} for row in [*failed, *rows][:_SHOWN]]
+    metadata: dict[str, Any] = {
+        "found": len(rows),
+        "failed": len(failed),
+        "scenes": dg.MetadataValue.md(markdown_table(table)),
+    }
+    if failed:
+        raise dg.Failure(
+            f"{len(failed)} of {len(rows)} scenes failed; the others are done. First: {failed[0].get('error')}",
+            metadata=metadata,
+            allow_retries=False,
+        )
+    context.add_output_metadata(metadata)
+
+
+class WatchConfig(AskConfig):
+    """A question to be asked again whenever a new acquisition covers its area."""
+
+    name: str = Field(default="", description="For people, and for the partition key; empty: the question")
+    ask_now: bool = Field(default=True, description="Off: ask for the first time when the next acquisition comes")
+
+
+@dg.op(name="save", description="Save a standing question as a partition of `standing_answers`, and ask it.")
+def save_watch(
+    context: dg.OpExecutionContext,
+    config: WatchConfig,
+    platform: dg.ResourceParam[Platform],
+    open_runner: dg.ResourceParam[OpenRunner],
+) -> None:
+    """The first answer is a run of `ask_standing`, in this process."""
+    runner = open_runner(platform.settings, platform=platform, instance=context.instance)
+    with failures(platform):
+        added = add(runner, config.to_question(), name=config.name, ask_now=config.ask_now)
+    metadata: dict[str, Any] = {"watch": added["watch"]["watch_id"], "note": added["note"] or "none"}
+    if added["answer"]:
+        metadata |= {name: str(added["answer"][name]) for name in ("answer", "choice", "path", "answer_id")}
+    context.add_output_metadata(metadata)
+
+
+class RescanConfig(dg.Config):
+    """Which source."""
+
+    source: str = Field(description="Name of a watched source (imagerag sources)")
+
+
+@dg.op(description="Read every item of a watched source: what changed goes to its sensor, what is gone is marked.")
+def rescan(
+    context: dg.OpExecutionContext,
+    config: RescanConfig,
+    platform: dg.ResourceParam[Platform],
+    reporter: dg.ResourceParam[Reporter],
+) -> None:
+    """Runs are requested by the sensor, so that its limits hold; it has to be running."""
+    with failures(platform):
+        found = full_scan(platform, find_source(config.source, platform.settings), reporter.progress)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    for key in found.removed:
+        context.log_event(
+            dg.AssetObservation("scene", partition=key, metadata={"removed_from_source": config.source, "noticed": now})
+        )
+    context.add_output_metadata(
+        {
+            "documents": found.listed,
+            "scenes": found.scenes,
+            "to_request": len(found.changed),
+            "removed": len(found.removed),
+            "cannot_be_used": found.failed,
+            "removed_scenes": dg.MetadataValue.md("\n".join(f"- {key}" for key in found.removed[:200]) or "none"),
+            "problems": dg.MetadataValue.md("\n".join(f"- {line}" for line in found.problems[:50]) or "none"),
+        }
+    )
+
+
+class PurgeConfig(dg.Config):
+    """Which of the marked scenes."""
+
+    scenes: list[str] = Field(default=[], description="Only these scene keys; empty: all that are marked")
+    older_than: str = Field(default="7d", description="Only ones marked at least so long ago, e.g. 0s, 12h, 7d")
+    dry_run: bool = Field(default=False, description="Say what would be purged, and purge nothing")
+
+
+@dg.op(
+    description="Delete scenes whose item is gone: rows, shards, tables, records, partitions. Answers are kept.",
+    pool=MILVUS_POOL,
+)
+def purge_scenes(context: dg.OpExecutionContext, config: PurgeConfig, platform: dg.ResourceParam[Platform]) -> None:
+    """Marked scenes only: see `imagerag status`."""
+    with failures(platform):
+        done = purge_marked(
+            platform, context.instance, scenes=config.scenes, older_than=config.older_than, dry_run=config.dry_run
+        )
+    context.add_output_metadata(
+        {"purged": 0 if config.dry_run else len(done), "scenes": dg.MetadataValue.md(markdown_table(done[:200]))}
+    )
+
+
+def purge_marked(
+    platform: Platform,
+    instance: dg.DagsterInstance,
+    *,
+    scenes: Sequence[str] = (),
+    older_than: str = "7d",
+    dry_run: bool = False,
+) -> list[dict[str, Any]]:
+    """Purge marked scenes and their partitions; ``scene``, ``rows`` and ``objects`` of each.
+
+    Args:
+        platform: The installation.
+        instance: Where the partitions are.
+        scenes: Only these, whenever they were marked; empty: all.
+        older_than: Only ones that were marked so long ago.
+        dry_run: Delete nothing.
+
+    Raises:
+        InputError: `older_than` is no duration.
+        UnknownSceneError: a named scene is not marked.
+        StoreError: Milvus or the store fails.
+    """
+    try:
+        before = (datetime.now(UTC) - parse_duration(older_than)).isoformat()
+    except ValueError as error:
+        raise InputError(str(error), fix="Write e.g. 7d") from None
+    chosen = scenes or [mark.scene for mark in list_removed(platform) if mark.at <= before]
+    if dry_run:
+        return [{"scene": key, "rows": None, "objects": None} for key in chosen]
+
+    def forget(key: str) -> None:
+        instance.delete_dynamic_partition(SCENES_NAME, key)
+
+    return [each.to_dict() for each in purge(platform, chosen, forget=forget)]

@@ -1,0 +1,304 @@
+"""Running the jobs from a process of our own, so that the command line records the same events as the UI.
+
+The instance is always the one in HOME/dagster: `imagerag dev` shows it, and so does `dagster dev` with DAGSTER_HOME set
+to that folder.  What the jobs do is in the assets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import dagster as dg
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
+from dagster._core.utils import make_new_run_id
+
+from imagerag_assets.errors import CheckError, GateError, SettingsError, StoreError, UnknownEncoderError, describe
+from imagerag_assets.ingestion.embedding import Progress
+from imagerag_assets.ingestion.ingest import SceneResult, is_current, shard_key
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
+from imagerag_assets.orchestration.assets.encoder_switch import report_key
+from imagerag_assets.orchestration.assets.scenes import ENCODER
+from imagerag_assets.orchestration.dagster_home import dagster_instance
+from imagerag_assets.orchestration.names import ASK, ASK_BATCH, INGEST, KNOWLEDGE, STANDING
+from imagerag_assets.orchestration.partitions import announce
+from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter_resource, shared_platform
+from imagerag_assets.scenes.failures import clear_failure, find_failure, record_failure
+from imagerag_assets.scenes.records import load_record
+from imagerag_assets.stac.source import find_scenes
+from imagerag_assets.stac.types import FailedItem, Scene
+from imagerag_assets.stores.shards import shard_info
+
+if TYPE_CHECKING:
+    from imagerag_assets.questions.ask import Question
+    from imagerag_assets.settings import Settings
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class Runner:
+    """Run jobs in this process, with one platform and one instance for all.  Use as a context manager.
+
+    `build.open_runner` makes one.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        build: Callable[..., dg.Definitions],
+        *,
+        platform: Platform | None = None,
+        instance: dg.DagsterInstance | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            settings: The installation.
+            build: Make the definitions whose jobs are run (`build.build_defs`).
+            platform: Used, and not closed, if given.
+            instance: Used, and not closed, if given; default: the one in HOME/dagster.
+            progress: Called with done, total, and what is being done, during long steps.
+        """
+        self.settings = settings
+        self._build = build
+        self._own_platform = platform is None
+        self.platform = platform or Platform(settings)
+        self.progress = progress
+        self._given_instance = instance
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened here."""
+        if self._own_platform:
+            self.platform.close()
+        opened = self.__dict__.pop("instance", None)
+        if opened is not None and self._given_instance is None:
+            opened.dispose()
+
+    @cached_property
+    def instance(self) -> dg.DagsterInstance:
+        """Where runs, events and partitions are recorded."""
+        return self._given_instance or dagster_instance(self.settings)
+
+    @cached_property
+    def _definitions(self) -> dg.Definitions:
+        def report(done: int, total: int, what: str) -> None:
+            if self.progress is not None:  # it may be exchanged between runs
+                self.progress(done, total, what)
+
+        return self._build(
+            settings=self.settings,
+            sources=(),  # nothing is watched from here
+            resource_overrides={PLATFORM: shared_platform(self.platform), REPORTER: reporter_resource(report)},
+        )
+
+    def ingest_source(
+        self,
+        source: str,
+        *,
+        collections: Sequence[str] = (),
+        scenes: Sequence[str] = (),
+        limit: int | None = None,
+        announce_only: bool = False,
+    ) -> Iterator[SceneResult]:
+        """Find the scenes of a source and ingest them one by one; what fails is in its result and in the store.
+
+        Args:
+            source: Catalog, collection, item, folder, bucket prefix or API.
+            collections: Take only items of these collections.
+            scenes: Take only these scene keys or item ids.
+            limit: Stop after so many results.
+            announce_only: Add the partitions and ingest nothing; status is then ``skipped``.
+
+        Raises:
+            SourceError: the source cannot be reached or understood.
+            UnknownSceneError: at the end, if a named scene was not in it.
+            SettingsError, UnknownEncoderError: no scene can be ingested with these settings.
+        """
+        for found in find_scenes(source, self.settings, collections=collections, scenes=scenes, limit=limit):
+            if isinstance(found, FailedItem):
+                record_failure(self.platform, found.scene_key, found.error, item_href=found.item_href)
+                yield SceneResult(found.scene_key, "failed", 0, 0.0, describe(found.error))
+            elif announce_only:
+                announce(self.platform, self.instance, found)
+                yield SceneResult(found.scene_key, "skipped", 0, 0.0)
+            else:
+                yield self.ingest(found)
+
+    def ingest(self, scene: Scene) -> SceneResult:
+        """Ingest one scene by a run of `ingest_scenes`; no run is started for one that is current.
+
+        Raises:
+            SettingsError, UnknownEncoderError: no scene can be ingested with these settings.
+        """
+        started = time.perf_counter()
+        key = scene.scene_key
+
+        def result(status: Literal["ingested", "skipped", "failed"], patches: int, error: str | None) -> SceneResult:
+            return SceneResult(key, status, patches, time.perf_counter() - started, error)
+
+        try:
+            announce(self.platform, self.instance, scene)
+            if is_current(self.platform, scene) and not _failed_a_check(self.platform, key):
+                clear_failure(self.platform, key)
+                current = shard_key(self.platform, load_record(self.platform, key))
+                return result("skipped", shard_info(self.platform.store, current).rows, None)
+            run = self._execute(INGEST, {}, partition_key=key)
+            rows = _metadata(run, "patch_collection")["dagster/row_count"]
+            clear_failure(self.platform, key)
+        except (SettingsError, UnknownEncoderError):
+            raise
+        except Exception as error:  # one scene must not stop the others; the run has the traceback
+            return result("failed", 0, describe(error))
+        return result("ingested", rows, None)
+
+    def ask(self, question: Question) -> dict[str, Any]:
+        """Ask one question by a run of `ask_question`; the answer as stored.
+
+        Raises:
+            ImageRAGError: it cannot be answered.
+        """
+        from imagerag_assets.questions.ask import load_answer
+
+        run = self._execute(ASK, {"answer": AskConfig.from_question(question)})
+        return load_answer(self.platform, _metadata(run, "answer")["answer_id"])
+
+    def ask_batch(self, source: Path, output: Path, **options: Any) -> dict[str, Any]:
+        """Answer a JSONL file of questions by one run of `ask_batch`.
+
+        Args:
+            source: The questions.
+            output: Where the answers go.
+            options: Fields of a `Question`, for every line that does not say otherwise.
+
+        Returns:
+            ``{"questions": n, "failed": n, "seconds": s}``.
+
+        Raises:
+            ImageRAGError: a file cannot be read or written, or no question can be answered.
+        """
+        config = AskBatchConfig.from_options(source, output, options)
+        run = self._execute(ASK_BATCH, {"answer_batch": config})
+        found = _metadata(run, "answer_batch")
+        return {name: found[name] for name in ("questions", "failed", "seconds")}
+
+    def ask_standing(self, watch_id: str) -> str:
+        """Ask a standing question by a run of `ask_standing`; its partition must be there.  The id of the answer.
+
+        Raises:
+            ImageRAGError: it cannot be answered.
+        """
+        run = self._execute(STANDING, {}, partition_key=watch_id)
+        return str(_metadata(run, "standing_answers")["answer_id"])
+
+    def backfill(self, encoder: str | None = None, *, force: bool = False) -> dict[str, Any]:
+        """Move to another encoder by a run of `backfill_embeddings`; what came of it, also where nothing was switched.
+
+        Raises:
+            LockedError: another backfill is at work.
+            ImageRAGError: the encoder cannot be had, or a store fails.
+        """
+        return self._switch("backfill_embeddings", {"encoder": encoder or "", "force": force})
+
+    def rollback(self) -> dict[str, Any]:
+        """Go back to the former encoder by a run of `rollback_encoder`: ``encoder``, ``alias``, and the whole switch.
+
+        Raises:
+            GateError: there is nothing to go back to, or it is not complete.
+            ImageRAGError: a store fails.
+        """
+        done = self._switch("rollback_encoder", {"rollback": True})
+        alias = {"before": done["before"]["patches"], "after": done["after"]["patches"]}
+        return {"encoder": done["after"]["encoder"], "alias": alias, "switch": done}
+
+    def _switch(self, job: str, config: dict[str, Any]) -> dict[str, Any]:
+        run_id = make_new_run_id()
+        try:
+            self._execute(job, {"encoder_switch": {"config": config}}, run_id=run_id)
+        except (GateError, CheckError):
+            if not self.platform.store.exists(report_key(run_id)):
+                raise
+        done: dict[str, Any] = self.platform.store.read_json(report_key(run_id))
+        return done
+
+    def observe_encoder(self) -> None:
+        """Tell Dagster which encoder is wanted now, so that what it has not embedded shows as stale at once.
+
+        Raises:
+            UnknownEncoderError, EncoderError: it cannot be had.
+        """
+        fingerprint = self.platform.fingerprint
+        self.instance.report_runless_asset_event(
+            dg.AssetObservation(
+                ENCODER,
+                metadata={"name": self.settings.active_encoder, "fingerprint": fingerprint},
+                tags={DATA_VERSION_TAG: fingerprint},
+            )
+        )
+
+    def build_knowledge(self, kind: Literal["labels", "captions"], source: str = "") -> dict[str, Any]:
+        """Build one knowledge base by a run of `build_knowledge`; returns the metadata of its asset.
+
+        Raises:
+            ImageRAGError: the source cannot be used.
+        """
+        name = f"knowledge_{kind}"
+        run = self._execute(KNOWLEDGE, {name: {"config": {"source": source}}}, assets=[name])
+        return _metadata(run, name)
+
+    def _execute(
+        self,
+        job: str,
+        ops: dict[str, Any],
+        *,
+        partition_key: str | None = None,
+        assets: Sequence[str] | None = None,
+        run_id: str | None = None,
+    ) -> dg.ExecuteInProcessResult:
+        configured = {
+            name: {"config": _plain(value)} if isinstance(value, dg.Config) else value for name, value in ops.items()
+        }
+        try:
+            return self._definitions.resolve_job_def(job).execute_in_process(
+                run_config={**_QUIET, "ops": configured},
+                instance=self.instance,
+                partition_key=partition_key,
+                run_id=run_id,
+                asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
+            )
+        except dg.Failure as failure:
+            if isinstance(failure.__cause__, Exception):
+                raise failure.__cause__ from None
+            raise
+
+
+def _failed_a_check(platform: Platform, scene_key: str) -> bool:
+    """Whether the scene failed a check when it was last run: that all parts are there does not make them right."""
+    failure = find_failure(platform, scene_key)
+    return failure is not None and failure.type == CheckError.__name__
+
+
+def _plain(config: dg.Config) -> dict[str, Any]:
+    return {name: value for name, value in config.model_dump().items() if value is not None}
+
+
+def _metadata(run: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
+    """The metadata values of the one materialisation of an asset in a run."""
+    for made in run.get_asset_materialization_events():
+        if made.asset_key == dg.AssetKey(asset):
+            found = made.step_materialization_data.materialization.metadata
+            return {name: value.value for name, value in found.items()}
+    raise StoreError(f"The run materialised no {asset}", run=run.run_id)

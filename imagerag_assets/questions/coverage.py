@@ -1,0 +1,107 @@
+"""Which scenes a question's area and time cover, which of them show a place as it was last seen, and which
+two show it first and last.
+
+Only geometry and dates of scene records; nothing is read or asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import combinations
+
+import numpy as np
+import shapely
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from imagerag_assets.errors import QuestionError
+from imagerag_assets.questions.question import Question, interval
+from imagerag_assets.raster.geo import box_geometries, window_geometry
+from imagerag_assets.scenes.records import SceneRecord
+
+_SLIVER = 0.01
+"""Share of what a scene shows of an area that must be its own for the scene to count."""
+
+
+def covers(question: Question, record: SceneRecord) -> bool:
+    """Whether a scene is one of those that a question is about, by key, area and time; undated ones never match a time.
+
+    Raises:
+        QuestionError: the question's time range has no meaning.
+    """
+    scene = record.scene
+    if question.scenes and scene.scene_key not in question.scenes:
+        return False
+    start, end = interval(question.datetime)
+    if start is not None or end is not None:
+        if scene.acquired_at is None:
+            return False
+        moment = scene.acquired_at.timestamp() * 1000
+        if (start is not None and moment < start) or (end is not None and moment > end):
+            return False
+    if question.bbox is None:
+        return True
+    footprint = footprint_of(record)
+    return footprint is not None and bool(footprint.intersects(area_of(question.bbox)))
+
+
+def newest(records: Iterable[SceneRecord], bbox: tuple[float, float, float, float]) -> list[SceneRecord]:
+    """The scenes that show an area as it was last seen: those that newer ones do not hide, newest first.
+
+    A scene whose part of the area is hidden to 99 % is left out; undated ones count as oldest.
+
+    Args:
+        records: Scenes; those without a place on the ground are left out.
+        bbox: West, south, east, north in degrees; west > east across the antimeridian.
+    """
+    area, hidden = area_of(bbox), shapely.Polygon()
+    kept: list[SceneRecord] = []
+    for record in sorted(records, key=_age):
+        footprint = footprint_of(record)
+        if footprint is None or not footprint.intersects(area):
+            continue
+        seen = footprint.intersection(area)
+        own = seen.difference(hidden)
+        if own.area > _SLIVER * seen.area or (seen.area == 0 and not hidden.intersects(seen)):
+            kept.append(record)
+            hidden = hidden.union(seen)
+    return kept
+
+
+def first_and_last(records: Iterable[SceneRecord]) -> tuple[SceneRecord, SceneRecord]:
+    """Of scenes that show the same place at different times the two that are furthest apart, the earlier one first.
+
+    Raises:
+        QuestionError: there are no two such scenes.
+    """
+    given = list(records)
+    fix = "Give two scenes of one place: --scene A --scene B, or --bbox W,S,E,N with --datetime START/END"
+    if len(given) < 2:
+        raise QuestionError(f"A change needs two scenes, and {len(given)} is in scope", fix=fix)
+    dated = sorted((record for record in given if record.scene.acquired_at), key=_age, reverse=True)
+    pairs = [pair for pair in combinations(dated, 2) if _age(pair[0])[0] > _age(pair[1])[0]]
+    if not pairs:
+        raise QuestionError("The scenes in scope were acquired at the same time, or nobody says when", fix=fix)
+    footprints = {record.scene.scene_key: footprint_of(record) for record in dated}
+    for before, after in sorted(pairs, key=lambda pair: _age(pair[1])[0] - _age(pair[0])[0]):
+        one, other = footprints[before.scene.scene_key], footprints[after.scene.scene_key]
+        if one is not None and other is not None and one.intersection(other).area > 0:
+            return before, after
+    raise QuestionError("No two scenes in scope show the same place at different times", fix=fix)
+
+
+def footprint_of(record: SceneRecord) -> BaseGeometry | None:
+    """The outline of a scene's pixel grid in lon/lat; None where it has no place on the ground."""
+    geometry = window_geometry(record.grid, record.grid.window)
+    return None if geometry is None else shape(geometry)
+
+
+def area_of(bbox: tuple[float, float, float, float]) -> BaseGeometry:
+    """The geometry of an area, west > east across the antimeridian."""
+    area: BaseGeometry = box_geometries(np.array([bbox], np.float64))[0]
+    return area if area.area else area.envelope  # a point or a line, which is not empty as a polygon of no width is
+
+
+def _age(record: SceneRecord) -> tuple[float, str]:
+    acquired = record.scene.acquired_at
+    return -(acquired.timestamp() if acquired else float("-inf")), record.scene.scene_key

@@ -1,0 +1,81 @@
+"""The searching step of a question: from what it looks for to its cues, by the retrieval that it asks for.
+
+Retrieval itself is in `retrieval/` (the paper's with shards in `paper.py`); what is done with the cues is `ask.py`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from imagerag_assets.installation.serving import Serving
+from imagerag_assets.questions.evidence import Viewer
+from imagerag_assets.questions.examples import Example
+from imagerag_assets.questions.paper_retrieval import retrieve_paper
+from imagerag_assets.questions.question import Question
+from imagerag_assets.questions.scope import scope_of
+from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
+from imagerag_assets.retrieval.calibration import Calibration
+from imagerag_assets.retrieval.like import retrieve_like
+from imagerag_assets.retrieval.phrases import Analysis
+from imagerag_assets.retrieval.retrieve import retrieve
+from imagerag_assets.retrieval.types import Cue, Retrieval
+
+
+def find_cues(
+    serving: Serving,
+    question: Question,
+    analysis: Analysis,
+    viewer: Viewer,
+    calibration: Calibration,
+    example: Example | None = None,
+) -> Retrieval:
+    """The cues of a question in the part of the scenes that it is about.
+
+    The paper's retrieval knows no parts; modes `global` and `oracle` look for nothing.
+
+    Raises:
+        FingerprintError: vectors of another encoder would be compared.
+        InputError: the area is not on the globe.
+        StoreError: a store failed.
+    """
+    platform, collection = serving.platform, serving.collection
+    if question.mode != "imagerag":
+        cues = _given(question, analysis, viewer) if question.mode == "oracle" else ()
+        return Retrieval(cues, "none", abstained=False, notes=(f"Mode {question.mode}: nothing was looked for",))
+    if question.retrieval == "paper":
+        return retrieve_paper(platform, analysis, question, collection=collection)
+    scope = scope_of(platform, question, analysis.part, viewer)
+    if example is not None:
+        found = retrieve_like(
+            platform, example.embedding, example.label, scope.where, collection=collection, calibration=calibration,
+            top_k=question.top_k or platform.settings.top_k, look=viewer, leave_out=example.patch_id, keep=scope.keep,
+        )  # fmt: skip
+    else:
+        found = retrieve(
+            platform, analysis, scope.where, path=question.path, top_k=question.top_k, collection=collection,
+            calibration=calibration, look=viewer, keep=scope.keep,
+        )  # fmt: skip
+    return replace(found, notes=(*scope.notes, *found.notes))
+
+
+def _given(question: Question, analysis: Analysis, viewer: Viewer) -> tuple[Cue, ...]:
+    """The regions of mode `oracle` as cues."""
+    scene = question.scenes[0]
+    grid = viewer.record(scene).grid
+    # Of several phrases nobody said which one the region shows.
+    phrase = analysis.phrases[0] if len(analysis.phrases) == 1 else "region"
+    return tuple(
+        Cue(
+            patch_id=f"{scene}:roi:0:{number}:0",
+            scene=scene,
+            window=window,
+            bbox=pixel_window_to_lonlat_bbox(grid, window),
+            level=0,
+            phrase=phrase,
+            score=1.0,
+            confidence=1.0,
+            rank=number,
+            path="none",
+        )
+        for number, window in enumerate(question.roi or (), 1)
+    )

@@ -1,0 +1,203 @@
+"""Evidence: the pictures a model and a person look at for one answer, and the cues as GeoJSON.
+
+Scenes are opened here for their patches; what is asked and answered is in `ask.py`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from imagerag_assets.errors import RasterError, StoreError
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox, window_feature
+from imagerag_assets.raster.reader import SceneReader
+from imagerag_assets.retrieval.types import Cue
+from imagerag_assets.scenes.reading import open_reader
+from imagerag_assets.scenes.records import SceneRecord, load_record, overview_key
+
+Window = tuple[int, int, int, int]
+_OPEN_SCENES = 4
+_CUE_PX = 512  # longest side of a cue's picture, px
+_COLOURS = ("#ffd21f", "#ff5a5f", "#3ddc97", "#4cc9f0", "#f78c6b", "#c77dff")
+
+
+class Viewer:
+    """Opens scenes once for many questions, and closes them.  Not for several threads."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._records: dict[str, SceneRecord] = {}
+        self._overviews: OrderedDict[str, Image.Image] = OrderedDict()
+        self._readers: OrderedDict[str, SceneReader] = OrderedDict()
+
+    def __enter__(self) -> Viewer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for reader in self._readers.values():
+            reader.close()
+        self._readers.clear()
+
+    def record(self, scene_key: str) -> SceneRecord:
+        """The scene's record.
+
+        Raises:
+            UnknownSceneError: there is none.
+        """
+        if scene_key not in self._records:
+            self._records[scene_key] = load_record(self._platform, scene_key)
+        return self._records[scene_key]
+
+    def overview(self, scene_key: str) -> Image.Image:
+        """The whole scene, RGB, at most IMAGERAG_OVERVIEW_PX a side."""
+        if scene_key not in self._overviews:
+            data = self._platform.store.read_bytes(overview_key(scene_key))
+            self._overviews[scene_key] = Image.open(io.BytesIO(data)).convert("RGB")
+            if len(self._overviews) > _OPEN_SCENES:
+                self._overviews.popitem(last=False)
+        return self._overviews[scene_key]
+
+    def patch(self, scene_key: str, window: Window) -> Image.Image:
+        """A native pixel window as a model sees it; see :func:`cue_picture`."""
+        return cue_picture(self._reader(scene_key), window)
+
+    def patch_of_overview(self, scene_key: str, window: Window) -> Image.Image:
+        """The same window cut from the stored overview: coarse, but there without the scene's files."""
+        grid, overview = self.record(scene_key).grid, self.overview(scene_key)
+        across, down = overview.width / grid.width, overview.height / grid.height
+        left, top = int(window[0] * across), int(window[1] * down)
+        right, bottom = math.ceil(window[2] * across), math.ceil(window[3] * down)
+        picture = overview.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+        scale = _CUE_PX / 2 / max(picture.size)
+        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+        return picture.resize(size, Image.Resampling.BICUBIC) if scale > 1 else picture
+
+    def size(self, scene_key: str) -> tuple[int, int]:
+        """(width, height) of the scene in native pixels."""
+        grid = self.record(scene_key).grid
+        return grid.width, grid.height
+
+    def read(self, scene_key: str, window: Window, level: int) -> NDArray[np.uint8]:
+        """A native pixel window at a level, uint8 (h, w, 3), as `patch_embeddings` saw it.
+
+        Raises:
+            RasterError: the scene's file cannot be read any more.
+        """
+        return self._reader(scene_key).read(window, level)[0]
+
+    def bbox(self, scene_key: str, window: Window) -> tuple[float, float, float, float] | None:
+        """(west, south, east, north) in degrees of a native pixel window; None without a place."""
+        return pixel_window_to_lonlat_bbox(self.record(scene_key).grid, window)
+
+    def _reader(self, scene_key: str) -> SceneReader:
+        if scene_key not in self._readers:
+            self._readers[scene_key] = open_reader(self._platform.settings, self.record(scene_key))
+            if len(self._readers) > _OPEN_SCENES:
+                self._readers.popitem(last=False)[1].close()
+        self._readers.move_to_end(scene_key)
+        return self._readers[scene_key]
+
+
+def cue_picture(reader: SceneReader, window: Window) -> Image.Image:
+    """A native pixel window, RGB, read at the coarsest level that still gives `_CUE_PX`.
+
+    Raises:
+        RasterError: the scene's file cannot be read any more.
+    """
+    side, level = max(window[2] - window[0], window[3] - window[1]), 0
+    while side >> (level + 1) >= _CUE_PX // 2:
+        level += 1
+    return Image.fromarray(reader.read(window, level)[0])
+
+
+def outlined(overview: Image.Image, windows: Sequence[Window], size: tuple[int, int]) -> Image.Image:
+    """The overview with each window outlined and numbered.
+
+    Args:
+        overview: RGB.
+        windows: Native pixels, best first.
+        size: (width, height) of the scene in native pixels.
+    """
+    picture = overview.copy()
+    draw = ImageDraw.Draw(picture)
+    scale_x, scale_y = picture.width / size[0], picture.height / size[1]
+    font = ImageFont.load_default(size=max(12, picture.width // 50))
+    for number, (x0, y0, x1, y1) in enumerate(windows, 1):
+        colour = _COLOURS[(number - 1) % len(_COLOURS)]
+        box = (x0 * scale_x, y0 * scale_y, max(x1 * scale_x, x0 * scale_x + 4), max(y1 * scale_y, y0 * scale_y + 4))
+        draw.rectangle(box, outline="black", width=5)
+        draw.rectangle(box, outline=colour, width=3)
+        draw.text((box[0] + 4, box[1] + 2), str(number), fill=colour, font=font, stroke_width=2, stroke_fill="black")
+    return picture
+
+
+def geojson(viewer: Viewer, cues: Sequence[Cue]) -> dict[str, Any]:
+    """The cues as a GeoJSON FeatureCollection in lon/lat; a cue of a scene without a place has no geometry."""
+    features = [window_feature(viewer.record(cue.scene).grid, cue.window, cue.to_dict()) for cue in cues]
+    return {"type": "FeatureCollection", "features": features}
+
+
+def store_evidence(
+    platform: Platform,
+    viewer: Viewer,
+    folder: str,
+    scene_key: str | None,
+    cues: Sequence[Cue],
+    pictures: dict[int, Image.Image],
+) -> None:
+    """Write `evidence/overview.jpg`, `evidence/cue-N.jpg` and `cues.geojson` under an answer's folder.
+
+    Args:
+        scene_key: The scene whose overview is shown; None: there is none.
+        pictures: The cues' pictures by rank.
+    """
+    if scene_key is not None:
+        grid = viewer.record(scene_key).grid
+        own = [cue.window for cue in cues if cue.scene == scene_key]
+        shown = outlined(viewer.overview(scene_key), own, (grid.width, grid.height))
+        platform.store.write_bytes(f"{folder}/evidence/overview.jpg", _jpeg(shown))
+    for rank, picture in pictures.items():
+        platform.store.write_bytes(f"{folder}/evidence/cue-{rank}.jpg", _jpeg(picture))
+    platform.store.write_bytes(f"{folder}/cues.geojson", json.dumps(geojson(viewer, cues)).encode())
+
+
+def cue_pictures(viewer: Viewer, cues: Sequence[Cue]) -> tuple[dict[int, Image.Image], tuple[str, ...]]:
+    """The cues' pictures by rank, and a note for each whose scene can no longer be read."""
+    pictures, notes = {}, []
+    for cue in cues:
+        pictures[cue.rank], note = picture_of(viewer, cue.scene, cue.window)
+        if note:
+            notes.append(f"Cue {cue.rank} is shown as the overview has it: {note}")
+    return pictures, tuple(notes)
+
+
+def picture_of(viewer: Viewer, scene_key: str, window: Window) -> tuple[Image.Image, str | None]:
+    """A window of a scene; where that can no longer be read, of its overview, and why."""
+    try:
+        return viewer.patch(scene_key, window), None
+    except (RasterError, StoreError) as error:
+        return viewer.patch_of_overview(scene_key, window), str(error)
+
+
+def side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
+    """Two pictures in one, the left one scaled to the size of the right one, with a white line between them."""
+    gap = max(4, right.width // 64)
+    picture = Image.new("RGB", (2 * right.width + gap, right.height), "white")
+    picture.paste(left.resize(right.size, Image.Resampling.BICUBIC), (0, 0))
+    picture.paste(right, (right.width + gap, 0))
+    return picture
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()

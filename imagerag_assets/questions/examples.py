@@ -1,0 +1,62 @@
+"""The example of a question by example: a picture file, or a patch of a scene that was ingested.
+
+What is like it is found by `retrieval.like`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from imagerag_assets.errors import QuestionError
+from imagerag_assets.installation.platform import Platform
+
+_LONGEST_PX = 2048  # far more than an encoder sees
+
+
+@dataclass(frozen=True)
+class Example:
+    """What patches are to look like."""
+
+    embedding: NDArray[np.float32]
+    """float32 (dim,), of length 1."""
+    label: str
+    """For a person, e.g. ``like pier.jpg``."""
+    digest: str
+    """sha256 of the embedding: whether a later question by the same name had the same example."""
+    patch_id: str | None = None
+    """The patch, if it is one."""
+
+
+def load_example(platform: Platform, like: str, collection: str) -> Example:
+    """The example called `like`: a patch id of the collection, else a picture file.
+
+    Raises:
+        QuestionError: there is no such patch, or the file is no picture that can be read.
+        StoreError: Milvus fails.
+    """
+    if like.count(":") == 4:
+        rows = platform.vectors.get_rows(collection, [like], embedding=True)
+        if not rows:
+            raise QuestionError("There is no such patch", fix="Take the patch_id of a cue", patch=like[:200])
+        return _example(rows[0]["embedding"], f"like patch {like}", like)
+    try:
+        with Image.open(Path(like)) as opened:
+            opened.thumbnail((_LONGEST_PX, _LONGEST_PX))
+            picture = np.asarray(opened.convert("RGB"))
+    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else f"{type(error).__name__}: {error}"
+        raise QuestionError(
+            f"The example cannot be read ({reason})", fix="Give a JPEG, PNG or TIFF picture, or a patch_id", file=like
+        ) from None
+    return _example(platform.encoder.encode_images(picture[None])[0], f"like {Path(like).name}", None)
+
+
+def _example(embedding: NDArray[np.float32], label: str, patch_id: str | None) -> Example:
+    vector = np.ascontiguousarray(embedding, dtype=np.float32)
+    return Example(vector, label, hashlib.sha256(vector.tobytes()).hexdigest(), patch_id)

@@ -1,0 +1,104 @@
+"""What an answer was made from: the lineage that its record keeps.  `lineage/` reads it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import imagerag_assets
+from imagerag_assets.errors import StoreError
+from imagerag_assets.ingestion.ingest import shard_key
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import Serving
+from imagerag_assets.knowledge.search import open_knowledge
+from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS
+from imagerag_assets.questions.evidence import Viewer
+from imagerag_assets.questions.question import Question
+from imagerag_assets.retrieval.calibration import Calibration
+from imagerag_assets.retrieval.types import Retrieval
+
+PAPER = "paper"
+"""In place of a calibration's version: the paper's thresholds are part of the program."""
+_SCENES_IN_LINEAGE = 200
+MODEL_SETTINGS = ("mllm", "mllm_revision", "mllm_adapter", "mllm_name", "mllm_family", "mllm_choices", "mllm_dtype")
+"""Settings that say which multimodal LLM answers and how it is talked to."""
+DECIDING_SETTINGS = (
+    "top_k",
+    "min_confidence",
+    "max_phrases",
+    "second_look",
+    *MODEL_SETTINGS,
+    "mllm_context",
+    "mllm_max_new_tokens",
+    "chain_of_thought",
+    "reasoning_max_tokens",
+    "ask_without_cues",
+    "confirm_cues",
+)
+"""Settings that the same question may be answered differently by; what the encoder and the scenes carry is not here."""
+
+
+def lineage_of(
+    serving: Serving,
+    question: Question,
+    phrases: Sequence[str],
+    found: Retrieval,
+    main: str | None,
+    viewer: Viewer,
+    calibration: Calibration,
+) -> dict[str, Any]:
+    """What an answer is made from: the versions of everything that has a part in it; JSON-able.
+
+    Args:
+        serving: Where the cues were looked for, and with which encoder.
+        question: What was asked.
+        phrases: What was looked for.
+        found: The cues.
+        main: The scene whose overview is shown.
+        viewer: Knows the scenes.
+        calibration: The thresholds used.
+    """
+    keys: Iterable[str] = [*question.scenes, *(cue.scene for cue in found.cues), *([main] if main else [])]
+    scenes = {key: viewer.record(key) for key in list(dict.fromkeys(keys))[:_SCENES_IN_LINEAGE]}
+    platform, target = serving.platform, serving.target
+    division = question.division or target.division.name
+    return {
+        "fingerprint": target.fingerprint,
+        "encoder": target.encoder,
+        "collection": serving.collection,
+        "scenes": {key: record.scene.etag for key, record in scenes.items()},
+        "acquired": {key: _time(record.scene.acquired_at) for key, record in scenes.items()},
+        "shards": {key: shard_key(platform, record, division=division).path for key, record in scenes.items()},
+        "calibration": calibration.version if question.retrieval == "default" else PAPER,
+        "retrieval": question.retrieval,
+        "division": question.division,
+        "knowledge": _knowledge(platform) if _used_knowledge(question, phrases, found) else {},
+        "settings": {name: getattr(platform.settings, name) for name in DECIDING_SETTINGS},
+        "prompt_sha256": None,
+        "mllm": None,
+        "version": imagerag_assets.__version__,
+    }
+
+
+def _used_knowledge(question: Question, phrases: Sequence[str], found: Retrieval) -> bool:
+    """Whether the knowledge bases had a part in what was found, or in that nothing was."""
+    if question.mode != "imagerag" or question.path not in ("auto", "slow"):
+        return False
+    return bool(found.words) or not set(phrases) <= {cue.phrase for cue in found.cues if cue.path == "fast"}
+
+
+def _knowledge(platform: Platform) -> dict[str, str]:
+    versions: dict[str, str] = {}
+    for kind in KNOWLEDGE_KINDS.values():
+        try:
+            current = open_knowledge(platform, kind)
+        except StoreError:
+            continue
+        if current is not None:
+            versions[kind] = str(current.version)
+    return versions
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -1,0 +1,160 @@
+"""Scene records and failures in the object store: what is known of each scene, and what went wrong with it last.
+
+``scenes/{scene_key}/record.json`` beside ``overview.jpg``, and ``failures/{scene_key}.json``.  Only keeping and finding
+them belongs here; how a scene comes to be registered is `ingest`'s.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from imagerag_assets.errors import StoreError, UnknownSceneError
+from imagerag_assets.objects.store import HasStore
+from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
+from imagerag_assets.raster.types import Grid, RenderSpec
+from imagerag_assets.stac.keys import is_scene_key
+from imagerag_assets.stac.types import Scene
+
+SCENES, SOURCES = "scenes", "sources"
+"""Folder of what partition keys stand for: a validated item each."""
+_JPEG_QUALITY = 88
+
+
+@dataclass(frozen=True)
+class SceneRecord:
+    """A registered scene: validated, opened, with its grid and the display limits all its patches share."""
+
+    scene: Scene
+    grid: Grid
+    render: RenderSpec
+    notes: tuple[str, ...] = ()
+    """What a person should know, from the item and from the raster."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form; :meth:`from_dict` reads it back to an equal record."""
+        return {
+            "scene": self.scene.to_dict(),
+            "grid": self.grid.to_dict(),
+            "render": self.render.to_dict(),
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> SceneRecord:
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not such a record.
+        """
+        return cls(
+            scene=Scene.from_dict(record["scene"]),
+            grid=Grid.from_dict(record["grid"]),
+            render=RenderSpec.from_dict(record["render"]),
+            notes=tuple(record["notes"]),
+        )
+
+
+def record_key(scene_key: str) -> str:
+    """Object key of a scene's record."""
+    return f"{SCENES}/{scene_key}/record.json"
+
+
+def overview_key(scene_key: str) -> str:
+    """Object key of a scene's overview picture, a JPEG."""
+    return f"{SCENES}/{scene_key}/overview.jpg"
+
+
+def save_record(platform: HasStore, record: SceneRecord, overview: NDArray[np.uint8]) -> None:
+    """Store a record and its overview; the record last, so that where there is one there is the other.
+
+    Args:
+        platform: Whose store.
+        record: What to store.
+        overview: uint8 (h, w, 3).
+
+    Raises:
+        StoreError: the store does not take it.
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(overview).save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    platform.store.write_bytes(overview_key(record.scene.scene_key), buffer.getvalue())
+    platform.store.write_json(record_key(record.scene.scene_key), record.to_dict())
+
+
+def find_record(platform: HasStore, scene_key: str) -> SceneRecord | None:
+    """The record of a scene, or None where there is none.
+
+    Raises:
+        StoreError: the store cannot be read, or the record is damaged.
+    """
+    if not is_scene_key(scene_key):
+        return None
+    key = record_key(scene_key)
+    try:
+        stored = platform.store.read_json(key)
+    except StoreError:
+        if platform.store.exists(key):
+            raise
+        return None
+    try:
+        return SceneRecord.from_dict(stored)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StoreError(
+            f"The scene's record is damaged ({type(error).__name__}: {error})",
+            fix="Ingest the scene again",
+            scene=scene_key,
+            object=platform.store.url(key),
+        ) from None
+
+
+def load_record(platform: HasStore, scene_key: str) -> SceneRecord:
+    """The record of a scene.
+
+    Raises:
+        UnknownSceneError: no such scene was registered; the message names similar ones.
+        StoreError: the store cannot be read, or the record is damaged.
+    """
+    record = find_record(platform, scene_key)
+    if record is not None:
+        return record
+    known = list_records(platform)
+    close = difflib.get_close_matches(scene_key, known, n=3, cutoff=0.5)
+    if close:
+        fix = f"Did you mean {' or '.join(close)}?"
+    elif known:
+        fix = f"Known scenes: {', '.join(known[:5])}{', ...' if len(known) > 5 else ''}"
+    else:
+        fix = "No scene was ingested yet; run: imagerag ingest SOURCE"
+    raise UnknownSceneError("There is no such scene", fix=fix, scene=scene_key[:200])
+
+
+def list_records(platform: HasStore) -> list[str]:
+    """Keys of all registered scenes, sorted.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    parts = (key.split("/") for key in platform.store.list(SCENES))
+    return sorted(part[1] for part in parts if len(part) == 3 and part[2] == "record.json")
+
+
+def footprint(record: SceneRecord) -> tuple[float, float, float, float] | None:
+    """west, south, east, north of a scene in degrees, of its raster's grid, else of its item; None: it has no place."""
+    grid = record.grid
+    return pixel_window_to_lonlat_bbox(grid, (0, 0, grid.width, grid.height)) or record.scene.bbox
+
+
+def stored_scene(platform: HasStore, scene_key: str) -> dict[str, Any] | None:
+    """What is stored of a scene now, as JSON (`stac.types.Scene`); None where there is nothing legible."""
+    try:
+        stored: dict[str, Any] = platform.store.read_json(f"scenes/{scene_key}/record.json")["scene"]
+    except (StoreError, KeyError, TypeError):
+        return None
+    return stored

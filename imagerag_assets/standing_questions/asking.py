@@ -1,0 +1,231 @@
+"""Standing questions: asked again when a new acquisition covers their area, each answer compared with the one before.
+
+How a question is answered is `ask`'s, which scenes an area covers `coverage`'s, where all is kept `watch_store`'s.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from imagerag_assets.errors import ImageRAGError, StoreError, UnknownSceneError
+from imagerag_assets.ingestion.ingest import indexed_rows
+from imagerag_assets.installation.notify import notify
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import find_serving
+from imagerag_assets.objects.store import read_all
+from imagerag_assets.questions.coverage import covers, newest
+from imagerag_assets.questions.question import Question
+from imagerag_assets.retrieval.phrases import asks_for_change, asks_for_count
+from imagerag_assets.scenes.records import SceneRecord, find_record, list_records
+from imagerag_assets.standing_questions.store import (
+    Watch,
+    WatchAnswer,
+    answer_keys,
+    last_answer,
+    list_watches,
+    load_watch,
+    read_answer,
+    save_answer,
+    seen_scenes,
+)
+
+Ask = Callable[[Question], dict[str, Any]]
+"""Answers a question; returns the answer's record."""
+_MAX_SCENES = 500  # in one filter
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Due:
+    """A watch that is to be asked, and why."""
+
+    watch: Watch
+    scenes: dict[str, str]
+    """New or changed scenes that it covers, with their etags."""
+
+
+def describe_watches(platform: Platform) -> list[dict[str, Any]]:
+    """Every watch with its last answer, the number of its answers, when it changed, and what is wrong with it."""
+
+    def about(watch_id: str) -> dict[str, Any]:
+        try:
+            watch = load_watch(platform, watch_id)
+            keys = answer_keys(platform, watch_id)
+            last = read_answer(platform, keys[-1]) if keys else None
+        except StoreError as error:
+            return {"watch_id": watch_id, "problem": str(error)}
+        gone = _gone(platform, watch)
+        return {
+            **watch.to_dict(),
+            "answers": len(keys),
+            "last": last.to_dict() if last else None,
+            "changed_at": last.changed_at if last else None,
+            "problem": str(gone) if gone else None,
+        }
+
+    return read_all(about, list_watches(platform))
+
+
+def due(platform: Platform, scenes: Iterable[str] | None = None) -> list[Due]:
+    """The watches that must be asked: a scene that they cover is new, or changed, since they were asked last.
+
+    Args:
+        platform: The installation.
+        scenes: Look at these scenes only, and take them to be indexed; default: all that are indexed as they are.
+
+    Raises:
+        StoreError: the store or Milvus cannot be read.
+    """
+    watches = list(_watches(platform))
+    if not watches:
+        return []
+    records = _records(platform, scenes)
+    searchable = _Searchable(platform) if scenes is None else None
+    found = [Due(watch, _unseen(platform, watch, records, searchable)) for watch in watches]
+    return [each for each in found if each.scenes]
+
+
+def ask_due(platform: Platform, ask: Ask) -> Iterator[WatchAnswer | tuple[Watch, ImageRAGError]]:
+    """Ask every watch that is due, one by one; one that cannot be answered comes with its error, the others go on."""
+    for each in due(platform):
+        try:
+            yield ask_watch(platform, each.watch, ask)
+        except ImageRAGError as error:
+            yield each.watch, error
+
+
+def ask_watch(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
+    """Ask a standing question now, put the answer into its series, and tell the webhook when it changed.
+
+    A question about an area is asked of what shows each place as it was last seen: in older acquisitions, what has
+    gone since would still be found.  What changed is asked of all of them.
+
+    Raises:
+        UnknownSceneError: it names a scene that was removed.
+        ImageRAGError: it cannot be answered.
+    """
+    gone = _gone(platform, watch)
+    if gone:
+        raise gone
+    records = _records(platform, watch.question.scenes or None)
+    searchable = _Searchable(platform)
+    fresh = _unseen(platform, watch, records, searchable)
+    question = watch.question
+    if question.bbox is not None and not asks_for_change(question.question):
+        there = [record for record in records if covers(question, record) and searchable(record)]
+        keys = tuple(record.scene.scene_key for record in newest(there, question.bbox))
+        if 0 < len(keys) <= _MAX_SCENES:
+            question = replace(question, scenes=keys)
+    record = ask(question)
+    answer = _compared(watch, record, fresh, last_answer(platform, watch.watch_id))
+    save_answer(platform, answer)
+    if answer.changed:
+        about = {"watch": watch.watch_id, "name": watch.name, "question": question.question, "area": question.bbox}
+        notify(platform.settings, "answer_changed", about | answer.to_dict())
+    return answer
+
+
+def _watches(platform: Platform) -> Iterator[Watch]:
+    for watch_id in list_watches(platform):
+        try:
+            yield load_watch(platform, watch_id)
+        except StoreError as error:  # `imagerag watch list` shows it; the others are asked
+            _log.warning("%s", error)
+
+
+def something_to_ask(platform: Platform, watch: Watch) -> bool:
+    """Whether any scene that was ingested is within a watch's scope."""
+    searchable = _Searchable(platform)
+    records = _records(platform, watch.question.scenes or None)
+    return any(covers(watch.question, record) and searchable(record) for record in records)
+
+
+class _Searchable:
+    """Whether questions meet a scene as it is now; looked up once a scene."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform, self._known = platform, dict[str, bool]()
+        self._serving = find_serving(platform)
+
+    def __call__(self, record: SceneRecord) -> bool:
+        key = record.scene.scene_key
+        if key not in self._known:
+            serving = self._serving
+            self._known[key] = serving is not None and indexed_rows(self._platform, serving.target, record) is not None
+        return self._known[key]
+
+
+def _unseen(
+    platform: Platform, watch: Watch, records: Iterable[SceneRecord], searchable: _Searchable | None
+) -> dict[str, str]:
+    seen = seen_scenes(platform, watch.watch_id)
+    return {
+        record.scene.scene_key: record.scene.etag
+        for record in records
+        if seen.get(record.scene.scene_key) != record.scene.etag
+        and covers(watch.question, record)
+        and (searchable is None or searchable(record))
+    }
+
+
+def _records(platform: Platform, scenes: Iterable[str] | None) -> list[SceneRecord]:
+    keys = list_records(platform) if scenes is None else list(dict.fromkeys(scenes))
+    found = read_all(lambda key: find_record(platform, key), keys)
+    return [record for record in found if record is not None]
+
+
+def _gone(platform: Platform, watch: Watch) -> UnknownSceneError | None:
+    missing = [key for key in watch.question.scenes if find_record(platform, key) is None]
+    if not missing:
+        return None
+    return UnknownSceneError(
+        f"Watch {watch.watch_id} asks about a scene that is no longer there",
+        fix=f"Ingest it again, or run: imagerag watch remove {watch.watch_id}",
+        scene=", ".join(missing)[:300],
+    )
+
+
+def _compared(
+    watch: Watch, record: Mapping[str, Any], fresh: dict[str, str], before: WatchAnswer | None
+) -> WatchAnswer:
+    cues = record["cues"]
+    confidence = record.get("confidence")
+    if confidence is None and cues:
+        confidence = max(cue["confidence"] for cue in cues)
+    answer = WatchAnswer(
+        watch_id=watch.watch_id,
+        answer_id=record["answer_id"],
+        asked_at=record["asked_at"],
+        answer=record["answer"],
+        choice=record["choice"],
+        confidence=confidence,
+        path=record["path"],
+        found=bool(cues),
+        count=len(cues),
+        scenes=tuple(dict.fromkeys(cue["scene"] for cue in cues)),
+        triggered_by=fresh,
+        previous=before.answer_id if before else None,
+        changed=(),
+        changed_at=before.changed_at if before else None,
+    )
+    changed = tuple(_changes(watch.question, before, answer)) if before else ()
+    return replace(answer, changed=changed, changed_at=answer.asked_at) if changed else answer
+
+
+def _changes(question: Question, before: WatchAnswer, after: WatchAnswer) -> Iterator[dict[str, Any]]:
+    """What differs: the choice or else the text, whether there are cues, and their number where that was asked."""
+    names = ["choice" if question.choices else "answer", "found"]
+    if asks_for_count(question.question):
+        names.append("count")
+    for name in names:
+        old, new = getattr(before, name), getattr(after, name)
+        if _plain(old) != _plain(new):
+            yield {"what": name, "before": old, "after": new}
+
+
+def _plain(value: object) -> object:
+    return re.sub(r"[\W_]+", " ", value).strip().casefold() if isinstance(value, str) else value

@@ -1,0 +1,249 @@
+"""Standing questions in the object store: the question itself, its series of answers, and what they have seen.
+
+``watches/{watch_id}.json`` is the question, ``watches/{watch_id}/answers/{number}-{answer_id}.json`` an answer, and
+``watches/{watch_id}/seen.json`` the scenes, with their etags, that its answers know of.  When a question is asked
+again is `watch`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from imagerag_assets.errors import QuestionError, StoreError, UnknownWatchError
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.objects.store import read_all
+from imagerag_assets.questions.question import Question
+from imagerag_assets.scenes.records import load_record
+
+WATCHES = "watches"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+_MAX_NAME = 120
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A standing question."""
+
+    watch_id: str
+    """``[A-Za-z0-9_.-]``, from the name; the Dagster partition key."""
+    name: str
+    question: Question
+    created_at: str
+    """ISO 8601, UTC."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form; :meth:`from_dict` reads it back to an equal watch."""
+        asked = asdict(self.question)
+        return {
+            "watch_id": self.watch_id,
+            "name": self.name,
+            "created_at": self.created_at,
+            **{name: list(value) if isinstance(value := asked[name], tuple) else value for name in _ASKED},
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Watch:
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError, QuestionError: it is not such a record.
+        """
+        asked = {name: stored[name] for name in _ASKED}
+        asked["scenes"] = tuple(asked["scenes"])
+        asked["bbox"] = tuple(asked["bbox"]) if asked["bbox"] else None
+        return cls(stored["watch_id"], stored["name"], Question(**asked), stored["created_at"])
+
+
+_ASKED = ("question", "choices", "scenes", "bbox", "datetime", "path", "top_k", "answer")
+"""What is kept of a question."""
+
+
+@dataclass(frozen=True)
+class WatchAnswer:
+    """One answer of a watch's series."""
+
+    watch_id: str
+    answer_id: str
+    """Its full record is kept as that of any answer."""
+    asked_at: str
+    """ISO 8601, UTC."""
+    answer: str | None
+    choice: str | None
+    confidence: float | None
+    """Of the answer where the model gave one, else of the best cue."""
+    path: str
+    found: bool
+    """Whether there was any cue."""
+    count: int
+    """Number of cues."""
+    scenes: tuple[str, ...]
+    """Scenes that cues are in, best first."""
+    triggered_by: dict[str, str]
+    """Scenes, with their etags, that no earlier answer of the watch knew of."""
+    previous: str | None
+    """Id of the answer before."""
+    changed: tuple[dict[str, Any], ...]
+    """What differs from the answer before: ``what``, ``before``, ``after``; empty for the first one."""
+    changed_at: str | None
+    """When an answer last differed from the one before it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return asdict(self) | {"scenes": list(self.scenes), "changed": list(self.changed)}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> WatchAnswer:
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            KeyError, TypeError: it is not such a record.
+        """
+        values = {field.name: stored[field.name] for field in fields(cls)}
+        return cls(**values | {"scenes": tuple(values["scenes"]), "changed": tuple(values["changed"])})
+
+
+def add_watch(platform: Platform, question: Question, *, name: str = "") -> Watch:
+    """Save a question; :func:`ask_watch` asks it.
+
+    Args:
+        platform: The installation.
+        question: What to ask, and where and when to look.
+        name: For people, and for the id; default: the question.
+
+    Raises:
+        QuestionError: the name is taken or unusable, or the question cannot stand.
+        InputError: the area is not on the globe.
+        UnknownSceneError: it names a scene that is not there.
+    """
+    _ = question.scope  # says what is wrong with the area
+    if question.mode != "imagerag":
+        raise QuestionError(f"Mode {question.mode} cannot stand", fix="Leave the mode out")
+    for key in question.scenes:
+        load_record(platform, key)
+    name = " ".join(name.split())
+    if len(name) > _MAX_NAME:
+        raise QuestionError(f"The name has {len(name)} characters", fix=f"Use at most {_MAX_NAME}")
+    watch = Watch(_watch_id(name, question), name or question.question, question, _now())
+    if platform.store.exists(_key(watch.watch_id)):
+        raise QuestionError(
+            f"There is a watch {watch.watch_id} already",
+            fix=f"Give another name, or first run: imagerag watch remove {watch.watch_id}",
+        )
+    platform.store.write_json(_key(watch.watch_id), watch.to_dict())
+    return watch
+
+
+def load_watch(platform: Platform, watch_id: str) -> Watch:
+    """Raises UnknownWatchError when there is none, StoreError when it is damaged."""
+    if not _ID.fullmatch(watch_id) or not platform.store.exists(_key(watch_id)):
+        known = list_watches(platform)
+        fix = f"Known: {', '.join(known[:10])}" if known else 'Add one: imagerag watch add "QUESTION"'
+        raise UnknownWatchError(f"There is no watch {watch_id[:80]!r}", fix=fix)
+    try:
+        return Watch.from_dict(platform.store.read_json(_key(watch_id)))
+    except (KeyError, TypeError, ValueError, QuestionError) as error:
+        raise StoreError(
+            f"The watch is damaged ({type(error).__name__}: {error})",
+            fix=f"Run: imagerag watch remove {watch_id}",
+            object=platform.store.url(_key(watch_id)),
+        ) from None
+
+
+def list_watches(platform: Platform) -> list[str]:
+    """Ids of all watches, sorted."""
+    keys = (key.split("/") for key in platform.store.list(WATCHES))
+    return sorted(key[1].removesuffix(".json") for key in keys if len(key) == 2)
+
+
+def remove_watch(platform: Platform, watch_id: str) -> int:
+    """Forget a watch and its series; the records of its answers stay.  Returns the number of its answers.
+
+    Raises:
+        UnknownWatchError: there is none.
+    """
+    if not _ID.fullmatch(watch_id) or watch_id not in list_watches(platform):
+        load_watch(platform, watch_id)
+    series = platform.store.list(f"{WATCHES}/{watch_id}")
+    for key in [*series, _key(watch_id)]:  # the question last: until then it can be removed again
+        platform.store.delete(key)
+    return sum("/answers/" in key for key in series)
+
+
+def series(platform: Platform, watch_id: str) -> list[WatchAnswer]:
+    """All answers of a watch, oldest first."""
+    return read_all(lambda key: read_answer(platform, key), answer_keys(platform, watch_id))
+
+
+def last_answer(platform: Platform, watch_id: str) -> WatchAnswer | None:
+    """The newest answer of a watch; None where it was not asked yet."""
+    keys = answer_keys(platform, watch_id)
+    return read_answer(platform, keys[-1]) if keys else None
+
+
+def _watch_id(name: str, question: Question) -> str:
+    """From the name; without one, from the question, with a digest of all that is asked."""
+    slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", name or question.question).strip("-.").lower()[:60].rstrip("-.")
+    if name and slug and re.fullmatch(r"[A-Za-z0-9_. -]+", name):
+        return slug if _ID.fullmatch(slug) else f"w{slug}"
+    asked = asdict(question) | {"name": name}
+    digest = hashlib.sha256(repr([asked[each] for each in (*_ASKED, "name")]).encode()).hexdigest()[:8]
+    return f"{slug[:40].strip('-._') or 'watch'}-{digest}"
+
+
+def save_answer(platform: Platform, answer: WatchAnswer) -> None:
+    """Put an answer at the end of its series, and then note what it has seen.
+
+    A process killed between the two asks once more.
+
+    Raises:
+        StoreError: the store does not take it.
+    """
+    number = len(answer_keys(platform, answer.watch_id)) + 1
+    platform.store.write_json(_answer_key(answer.watch_id, number, answer.answer_id), answer.to_dict())
+    seen = seen_scenes(platform, answer.watch_id) | answer.triggered_by
+    platform.store.write_json(_seen_key(answer.watch_id), seen)
+
+
+def _key(watch_id: str) -> str:
+    return f"{WATCHES}/{watch_id}.json"
+
+
+def _seen_key(watch_id: str) -> str:
+    return f"{WATCHES}/{watch_id}/seen.json"
+
+
+def _answer_key(watch_id: str, number: int, answer_id: str) -> str:
+    return f"{WATCHES}/{watch_id}/answers/{number:06d}-{answer_id}.json"
+
+
+def answer_keys(platform: Platform, watch_id: str) -> list[str]:
+    """Keys of a watch's answers, oldest first."""
+    return platform.store.list(f"{WATCHES}/{watch_id}/answers")
+
+
+def read_answer(platform: Platform, key: str) -> WatchAnswer:
+    try:
+        return WatchAnswer.from_dict(platform.store.read_json(key))
+    except (KeyError, TypeError) as error:
+        raise StoreError(
+            f"An answer of a watch is damaged ({type(error).__name__}: {error})",
+            fix="Delete it",
+            object=platform.store.url(key),
+        ) from None
+
+
+def seen_scenes(platform: Platform, watch_id: str) -> dict[str, str]:
+    """Scenes and etags that the answers so far know of; where that is missing or damaged, none: then it asks again."""
+    with suppress(StoreError, TypeError, ValueError):
+        return {str(key): str(etag) for key, etag in platform.store.read_json(_seen_key(watch_id)).items()}
+    return {}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,84 @@
+"""Delete scenes that were marked as removed from their source: rows, shards, tables, records."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from imagerag_assets.errors import UnknownSceneError
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.scenes.failures import FAILURES
+from imagerag_assets.scenes.records import SCENES, SOURCES, overview_key, record_key
+from imagerag_assets.scenes.removed import clear_removed, is_removed
+from imagerag_assets.stores.milvus_filter import Filter
+from imagerag_assets.stores.shards import PREFIX
+
+
+@dataclass(frozen=True)
+class Purged:
+    """What purging one scene deleted."""
+
+    scene: str
+    rows: int
+    """Rows, of all collections."""
+    objects: int
+    """Shards, tables, records."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return asdict(self)
+
+
+def purge(
+    platform: Platform, scene_keys: Sequence[str], *, forget: Callable[[str], None] | None = None
+) -> list[Purged]:
+    """Delete marked scenes: rows of every collection, shards, tables, records, failures and what a key stood for.
+
+    The mark goes last, so that a killed purge is finished by the next one.  Answers are kept.
+
+    Args:
+        platform: The installation.
+        scene_keys: Marked scenes.
+        forget: Called with each key before its mark goes, e.g. to delete a partition.
+
+    Raises:
+        UnknownSceneError: a scene is not marked; nothing was purged then.
+        StoreError: Milvus or the store fails.
+    """
+    for key in scene_keys:
+        if not is_removed(platform, key):
+            raise UnknownSceneError(
+                "This scene is not marked as removed from its source", fix="See: imagerag status", scene=key[:200]
+            )
+    collections = _collections(platform)
+    return [_purge(platform, key, collections, forget) for key in dict.fromkeys(scene_keys)]
+
+
+def _purge(platform: Platform, key: str, collections: Sequence[str], forget: Callable[[str], None] | None) -> Purged:
+    rows = 0
+    for collection in collections:
+        there = platform.vectors.count(collection, Filter().scene_in([key]))
+        if there:
+            platform.vectors.delete_scene(collection, key)
+        rows += there
+    store = platform.store
+    objects = [path for kind in (PREFIX, "patches", SCENES) for path in store.list(f"{kind}/{key}")]
+    objects = [path for path in objects if path not in (record_key(key), overview_key(key))]
+    singles = (overview_key(key), record_key(key), f"{FAILURES}/{key}.json", f"{SOURCES}/{key}.json")
+    objects += [path for path in singles if store.exists(path)]
+    for path in objects:
+        store.delete(path)
+    for kind in ("embed", "overviews"):
+        shutil.rmtree(platform.settings.home / "scratch" / kind / key, ignore_errors=True)
+    if forget is not None:
+        forget(key)
+    clear_removed(platform, key)
+    return Purged(key, rows, len(objects))
+
+
+def _collections(platform: Platform) -> list[str]:
+    if not platform.has_vectors:
+        return []
+    return [each.name for each in platform.vectors.list_collections() if each.kind == "patches"]

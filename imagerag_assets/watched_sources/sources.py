@@ -1,0 +1,218 @@
+"""The sources that are watched: a TOML file with one `[sources.NAME]` table each, read and edited here.
+
+What is done with a source is `acquisitions`' part; looking at one once, by hand, needs no entry (`imagerag ingest`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+
+from imagerag_assets.errors import SettingsError, StoreError
+from imagerag_assets.objects.addresses import is_remote, join_href, local_path
+from imagerag_assets.settings import Settings
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(rf"(\d{{1,6}})\s*([{''.join(_UNITS)}])")
+
+
+def parse_duration(text: object) -> timedelta:
+    """``90s``, ``15m``, ``6h``, ``3d`` or ``2w``.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if isinstance(text, timedelta):
+        return text
+    match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration such as 90s, 15m, 6h, 3d or 2w")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True)
+class WatchedSource:
+    """One entry of the file."""
+
+    name: str
+    """Part of the names of its sensor, schedule and asset: lower case letters, digits and underscores."""
+    source: str
+    """Catalog, folder, bucket prefix or API; absolute."""
+    collections: tuple[str, ...] = ()
+    """Only items of these; empty: all."""
+    max_new: Annotated[int, Field(ge=1, le=10_000)] = 50
+    """New and changed scenes requested by one tick at most."""
+    look_back: Duration = timedelta(days=3)
+    """How late an item may come: an API is asked again for what was updated so long before the newest update seen,
+    and an item that could not be used is tried again for so long."""
+    every: Annotated[int, Field(ge=5, le=86_400)] = 60
+    """Seconds between ticks, at least."""
+    fresh_within: Duration | None = None
+    """A scene is expected at least so often; None: no expectation."""
+    enabled: bool = True
+    """Whether its sensor and schedule run from the start; either can be switched in the UI."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form; durations in seconds."""
+        fresh = self.fresh_within
+        return {
+            "name": self.name,
+            "source": self.source,
+            "collections": list(self.collections),
+            "max_new": self.max_new,
+            "look_back_s": self.look_back.total_seconds(),
+            "every_s": self.every,
+            "fresh_within_s": None if fresh is None else fresh.total_seconds(),
+            "enabled": self.enabled,
+        }
+
+
+_ENTRY: TypeAdapter[WatchedSource] = TypeAdapter(WatchedSource)
+
+
+def list_sources(settings: Settings) -> tuple[WatchedSource, ...]:
+    """All watched sources, in the order of the file; none where there is no file.
+
+    Raises:
+        SettingsError: the file cannot be read or an entry is not valid; the message names it.
+    """
+    path = settings.watched_sources_file
+    if not path.is_file():
+        if settings.sources_file is not None:
+            raise SettingsError(
+                f"IMAGERAG_SOURCES_FILE={path} is not a file", fix="Correct or unset it, or: imagerag sources add"
+            )
+        return ()
+    return _parse(_read(path), path)
+
+
+def find_source(name: str, settings: Settings) -> WatchedSource:
+    """The source called `name`.
+
+    Raises:
+        SettingsError: there is none, or the file is not valid.
+    """
+    entries = {entry.name: entry for entry in list_sources(settings)}
+    if name not in entries:
+        raise SettingsError(
+            f"There is no watched source {name!r}",
+            fix=f"Known: {', '.join(entries) or 'none'}; add one with: imagerag sources add NAME SOURCE",
+        )
+    return entries[name]
+
+
+def add_source(settings: Settings, name: str, source: str, **options: Any) -> WatchedSource:
+    """Append an entry to the file, which is made if there is none; what else is in it stays as it is.
+
+    Args:
+        settings: The installation.
+        name: Of the entry.
+        source: A relative path is taken from the current folder.
+        options: Further fields, as in the file; None leaves one out.
+
+    Raises:
+        SettingsError: the name is taken, or a value is not valid; the file is then unchanged.
+        StoreError: the file cannot be written.
+    """
+    path = settings.watched_sources_file
+    before = _read(path) if path.is_file() else ""
+    if name in {entry.name for entry in _parse(before, path)}:
+        raise SettingsError(f"There is a source {name!r} already", fix="Remove it first, or choose another name")
+    values = {"source": source if is_remote(source) else local_path(source)}
+    values |= {field: value for field, value in options.items() if value is not None}
+    entry = _entry(name, values, path)
+    lines = [f"[sources.{name}]", *(f"{field} = {_toml(value)}" for field, value in values.items())]
+    text = "\n".join([*([before.rstrip("\n"), ""] if before.strip() else []), *lines, ""])
+    _parse(text, path)
+    _write(path, text)
+    return entry
+
+
+def remove_source(settings: Settings, name: str) -> WatchedSource:
+    """Take an entry out of the file; scenes that came from it stay.
+
+    Raises:
+        SettingsError: there is none, or the file is not valid.
+        StoreError: the file cannot be written.
+    """
+    entry, path = find_source(name, settings), settings.watched_sources_file
+    kept: list[str] = []
+    inside = False
+    for line in _read(path).splitlines():
+        header = line.split("#", 1)[0].replace(" ", "")
+        if header.startswith("["):
+            inside = header in (f"[sources.{name}]", f'[sources."{name}"]', f"[sources.'{name}']")
+        if not inside:
+            kept.append(line)
+    text = "\n".join([*kept, ""])
+    if name in {other.name for other in _parse(text, path)}:
+        raise SettingsError(f"Source {name!r} is not a table of its own in {path}", fix="Take it out by hand")
+    _write(path, text)
+    return entry
+
+
+def _parse(text: str, path: Path) -> tuple[WatchedSource, ...]:
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"The sources file {path} cannot be read: {error}", fix="Correct the file") from None
+    tables = content.get("sources", {})
+    if not isinstance(tables, dict) or content.keys() - {"sources"}:
+        raise SettingsError(f"The sources file {path} must hold [sources.NAME] tables only", fix="Correct the file")
+    return tuple(_entry(name, table, path) for name, table in tables.items())
+
+
+def _entry(name: str, table: Any, path: Path) -> WatchedSource:
+    if not _NAME.fullmatch(name):
+        raise SettingsError(
+            f"{name!r} in {path} cannot name a source", fix="Use lower case letters, digits and _, at most 50"
+        )
+    if not isinstance(table, dict):
+        raise SettingsError(f"Source {name!r} in {path} is not a table", fix=f"Write [sources.{name}]")
+    try:
+        entry = _ENTRY.validate_python({**table, "name": name})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"Source {name!r} in {path}: {field}: {message}", fix="Correct the entry") from None
+    if not entry.source.strip():
+        raise SettingsError(f"Source {name!r} in {path}: source is empty", fix="Correct the entry")
+    if is_remote(entry.source) or os.path.isabs(os.path.expanduser(entry.source)):
+        return entry
+    return _ENTRY.validate_python({**table, "name": name, "source": join_href(str(path.parent), entry.source)})
+
+
+def _toml(value: object) -> str:
+    """Text, numbers, booleans and lists of text are written alike in JSON and TOML."""
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The sources file {path} cannot be read: {error}", fix="Correct the file") from None
+
+
+def _write(path: Path, text: str) -> None:
+    aside = path.with_name(f"{path.name}.{os.getpid()}.aside")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        raise StoreError(f"The sources file {path} cannot be written: {error}", fix="Correct IMAGERAG_HOME") from None

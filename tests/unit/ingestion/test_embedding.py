@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import os
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagerag_assets.errors import EncoderError, RasterError
+from imagerag_assets.ingestion import ingest
+from imagerag_assets.ingestion.embedding import (
+    EmbedJob,
+    embed_parts,
+    embed_tile_on_worker,
+    encode_patches,
+    existing_part,
+    valid_fractions,
+)
+from imagerag_assets.installation.platform import Platform, division_of
+from imagerag_assets.patches.divisions import division
+from imagerag_assets.patches.supertiles import supertiles
+from imagerag_assets.stores.shards import read_part
+from tests.items import scene_at, texture, write_scene
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "height"),
+    [("pyramid", 1000, 700), ("pyramid", 90, 1000), ("pyramid", 30, 20), ("cc", 390, 270), ("grid", 77, 1001)],
+)
+def test_valid_fractions_are_those_of_each_patch_inside_the_scene(name: str, width: int, height: int) -> None:
+    rng = np.random.default_rng(width)
+    divided = division(name, patch_px=128)
+    for tile in supertiles(divided, width, height, 512):
+        rows, cols = tile.shape_px
+        inside = np.zeros((rows, cols), bool)
+        far_row = -(-(min(height, tile.window[3]) - tile.window[1]) >> tile.level)
+        far_col = -(-(min(width, tile.window[2]) - tile.window[0]) >> tile.level)
+        inside[:far_row, :far_col] = True
+        valid = inside & (rng.random((rows, cols)) < 0.7)
+        expected = [valid[tile.cut(patch)].sum() / inside[tile.cut(patch)].sum() for patch in tile.patches]
+
+        np.testing.assert_allclose(valid_fractions(valid, tile, (width, height)), expected)
+        np.testing.assert_array_equal(valid_fractions(inside, tile, (width, height)), 1.0)
+        np.testing.assert_array_equal(valid_fractions(np.zeros_like(valid), tile, (width, height)), 0.0)
+
+
+def test_patches_of_several_sizes_are_encoded_in_their_order(platform: Platform) -> None:
+    picture = np.moveaxis(texture(333, 501), 0, 2).copy()
+    (tile,) = [tile for tile in supertiles(division("grid"), 501, 333) if len(tile.patches) == 49]
+    kept = np.arange(48, 0, -3)
+    assert len({picture[tile.cut(tile.patches[position])].shape for position in kept}) > 1
+
+    together = encode_patches(picture, tile, kept, platform.encoder)
+    singly = [platform.encoder.encode_images(picture[tile.cut(tile.patches[position])][None])[0] for position in kept]
+
+    np.testing.assert_allclose(together, singly, atol=1e-5)
+    assert encode_patches(picture, tile, kept[:0], platform.encoder).shape == (0, platform.encoder.dim)
+
+
+@pytest.fixture
+def job(tmp_path: Path, platform: Platform) -> EmbedJob:
+    scene = scene_at(write_scene(tmp_path, "town", texture(700, 1200)), platform.settings)
+    return EmbedJob(
+        settings=platform.settings,
+        record=ingest.register(platform, scene),
+        division=division_of(platform.settings),
+        encoder="tiny",
+        fingerprint=platform.fingerprint,
+        folder=tmp_path / "parts",
+    )
+
+
+def test_every_patch_is_in_one_part_and_a_second_run_makes_none(job: EmbedJob) -> None:
+    seen: list[tuple[int, int, str]] = []
+    counts = embed_parts(job, lambda *step: seen.append(step))
+    tables = [read_part(job.part(count.index)) for count in counts]
+    ids = [patch_id for table in tables for patch_id in table.column("patch_id").to_pylist()]
+    times = {path: path.stat().st_mtime_ns for path in job.folder.iterdir()}
+
+    assert [count.index for count in counts] == list(range(job.tile_count))
+    assert [step[:2] for step in seen] == [(done, job.tile_count) for done in range(1, job.tile_count + 1)]
+    assert len(ids) == len(set(ids)) == job.division.count(1200, 700)
+    assert all(count.found for count in embed_parts(job))
+    assert {path: path.stat().st_mtime_ns for path in job.folder.iterdir()} == times
+
+
+def test_only_whole_parts_of_the_same_plan_count(job: EmbedJob) -> None:
+    embed_parts(job)
+    whole = job.part(0).read_bytes()
+    other = replace(job, settings=job.settings.model_copy(update={"min_valid_fraction": 0.9}))
+
+    assert existing_part(job, 0) is not None
+    assert existing_part(other, 0) is None
+    assert existing_part(job, 999) is None
+    for damaged in (b"", whole[: len(whole) // 2], whole[:-1], os.urandom(2000)):
+        job.part(0).write_bytes(damaged)
+        assert existing_part(job, 0) is None
+    again = embed_parts(job)
+    assert [count.index for count in again if not count.found] == [0]
+    assert job.part(0).read_bytes() == whole
+
+
+def test_a_task_survives_pickling_and_opens_what_it_needs(job: EmbedJob) -> None:
+    tile = next(iter(job.tiles))
+    travelled, tile_there = pickle.loads(pickle.dumps((job, tile)))
+
+    count = embed_tile_on_worker(travelled, tile_there)
+    assert (count.patches, count.found) == (len(tile.patches), False)
+    assert embed_tile_on_worker(travelled, tile_there).found
+
+
+def test_an_unreadable_file_stops_the_scene_with_one_line(job: EmbedJob) -> None:
+    raster = Path(job.record.scene.imagery.hrefs[0])
+    raster.write_bytes(raster.read_bytes()[:-60_000])
+
+    with pytest.raises(RasterError) as raised:
+        embed_parts(job)
+    assert "\n" not in str(raised.value)
+    assert "town.tif" in str(raised.value)
+
+
+def test_another_encoder_under_the_same_name_is_refused(job: EmbedJob) -> None:
+    with pytest.raises(EncoderError, match=f"required={'0' * 16}"):
+        embed_parts(replace(job, fingerprint="0" * 64))
