@@ -9,8 +9,6 @@ import typer
 from imagerag_assets.cli import _command as cli_run
 from imagerag_assets.cli._command import Debug, Json, command_of, plain, remember
 from imagerag_assets.cli._render import Document, duration, facts_of, size, stacked, table_of
-from imagerag_assets.encoders.registry import describe_encoders
-from imagerag_assets.orchestration.choose_encoder import use_encoder
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -121,6 +119,8 @@ def encoders(ctx: typer.Context, as_json: Json = False, debug: Debug = False) ->
     if ctx.invoked_subcommand is not None:
         return
     with command.working():
+        from imagerag_assets.encoders.registry import describe_encoders
+
         found = describe_encoders(command.settings)
     command.finish(found, listed)
 
@@ -135,6 +135,8 @@ def use(
     """Choose the encoder in use; what it has not embedded yet becomes stale, and `imagerag backfill` moves to it."""
     command = command_of(ctx, as_json, debug)
     with command.working():
+        from imagerag_assets.orchestration.choose_encoder import use_encoder
+
         found = use_encoder(name, command.settings)
     command.finish(found, chosen)
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from imagerag_assets.cli._command import plain
+from imagerag_assets.cli import _command as cli_run
+from imagerag_assets.cli import _render as render
+from imagerag_assets.cli._command import Collections, Debug, Json, Limit, Scenes, Source, command_of, plain
 from imagerag_assets.cli._render import Document, duration, size, stacked, table_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-
-import time
-from typing import Any
-
-from imagerag_assets.cli import _command as cli_run
-from imagerag_assets.cli import _render as render
-from imagerag_assets.cli._command import Collections, Debug, Json, Limit, Scenes, Source, command_of
 
 
 def register(app: typer.Typer) -> None:

@@ -191,8 +191,6 @@ def describe_encoders(settings: Settings) -> dict[str, Any]:
     Raises:
         SettingsError: the user's registry file is not valid.
     """
-    from imagerag_assets.encoders.registry import list_encoders
-
     active = settings.active_encoder
     return {
         "active": active,

@@ -5,7 +5,7 @@ builds on STAC 1.0.0.  Collection: ``emb:type`` (chip), ``emb:dimensions``, ``da
 ``emb:temporal_resolution``, ``emb:fit_for_use``, links ``emb:model`` and ``emb:source-data``.  Item:
 ``emb:runtime_parameters``, ``emb:preprocessing``, ``emb:postprocessing``, a link ``emb:source-data`` and the asset
 ``embeddings``.  Sizes and checksums are those of the file extension.  The extension allows no other ``emb:`` field, so
-what else a reader needs is named ``imagerag:``: encoder, fingerprint, division, normalisation, etag, rows.
+what else a reader needs is named ``imagerag:``: encoder, fingerprint, division, normalisation, version, rows.
 
 Only documents live here: no file is read or written, and nothing is known of stores or encoders.
 """
@@ -115,7 +115,7 @@ def item_document(
             "imagerag:division": product.division,
             "imagerag:normalisation": NORMALISATION,
             "imagerag:source": source,
-            "imagerag:etag": scene.etag,
+            "imagerag:etag": scene.version,
             "imagerag:rows": rows,
         },
         "links": [

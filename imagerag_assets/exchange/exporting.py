@@ -1,7 +1,7 @@
 """Exporting embeddings: GeoParquet files with a STAC collection, in a folder or a bucket.
 
-``OUT/collection.json``, ``OUT/model.json``, and for each scene ``OUT/items/{scene_key}/{etag16}/`` with its item, its
-shard as it is, its patch table, overview and record.  `documents` says what they hold; `importing` reads
+``OUT/collection.json``, ``OUT/model.json``, and for each scene ``OUT/items/{scene_key}/{version16}/`` with its
+item, its shard as it is, its patch table, overview and record.  `documents` says what they hold; `importing` reads
 them back.
 """
 

@@ -227,7 +227,7 @@ def _check_picture(path: Path) -> None:
 def _check_shard(scratch: ObjectStore, name: str, record: SceneRecord, product: Product, dim: int) -> ShardInfo:
     """What a shard says of itself, once that and its rows are what the collection and the record promise."""
     scene = record.scene
-    wanted = ShardKey(scene.scene_key, product.division, product.fingerprint, scene.etag)
+    wanted = ShardKey(scene.scene_key, product.division, product.fingerprint, scene.version)
     try:
         info = shard_info(scratch, name)
         problem = _mismatch(info, wanted, dim) or _wrong_rows(scratch, name, scene.scene_key, dim)

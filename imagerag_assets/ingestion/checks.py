@@ -90,8 +90,8 @@ def _problems(record: SceneRecord, scene_key: str, overview: bytes) -> Iterator[
     scene, grid = record.scene, record.grid
     if scene.scene_key != scene_key:
         yield f"the record is of {scene.scene_key}"
-    if not scene.item_id or not scene.etag:
-        yield "it has no id or no etag"
+    if not scene.item_id or not scene.version:
+        yield "it has no id or no version"
     if len(scene.imagery.bands) != 3:
         yield f"{len(scene.imagery.bands)} bands are shown and not 3"
     if grid.width < 1 or grid.height < 1:

@@ -83,7 +83,7 @@ class EmbedJob:
 
     @cached_property
     def plan(self) -> str:
-        """Digest of what decides a part's rows besides scene, etag, division and encoder, which are in its path."""
+        """Digest of what decides a part's rows besides scene, version, division and encoder, which are in its path."""
         decides = {
             "grid": self.record.grid.to_dict(),
             "render": self.record.render.to_dict(),

@@ -133,7 +133,7 @@ def _state(platform: Platform, scene: Scene) -> State:
     record = find_record(platform, scene.scene_key)
     if record is None:
         return "new"
-    if record.scene.etag != scene.etag or record.scene.imagery != scene.imagery:
+    if record.scene.version != scene.version or record.scene.imagery != scene.imagery:
         return "changed"
     return "current" if platform.has_vectors and is_current(platform, scene) else "incomplete"
 
@@ -141,7 +141,7 @@ def _state(platform: Platform, scene: Scene) -> State:
 def _size(platform: Platform, scene: Scene) -> tuple[int, int]:
     """Native (width, height); of the record, where the scene is as it was when it was registered."""
     record = find_record(platform, scene.scene_key)
-    if record is not None and record.scene.etag == scene.etag:
+    if record is not None and record.scene.version == scene.version:
         return record.grid.width, record.grid.height
     with SceneReader(scene, platform.settings) as reader:
         return reader.grid.width, reader.grid.height

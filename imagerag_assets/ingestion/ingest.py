@@ -173,20 +173,20 @@ def _find_shard(platform: Platform, key: ShardKey) -> ShardInfo | None:
 
 
 def scratch(platform: Platform, key: ShardKey) -> Path:
-    """Folder of an unfinished shard's parts: HOME/scratch/embed/{scene_key}/{etag16}/{division}/{fp16}."""
-    etag16 = Path(key.path).stem
+    """Folder of an unfinished shard's parts: HOME/scratch/embed/{scene_key}/{version16}/{division}/{fp16}."""
+    version16 = Path(key.path).stem
     root = platform.settings.home / "scratch" / "embed"
-    return root / key.scene_key / etag16 / key.division_key / key.fingerprint[:16]
+    return root / key.scene_key / version16 / key.division_key / key.fingerprint[:16]
 
 
 def _clear_scratch(platform: Platform, key: ShardKey) -> None:
     """Remove a shard's parts, those of the scene as it was before, and overviews that had to be built."""
     parts = scratch(platform, key)
-    of_etag, of_scene = parts.parents[1], parts.parents[2]
-    obsolete = [folder for folder in of_scene.iterdir() if folder != of_etag] if of_scene.is_dir() else []
+    of_version, of_scene = parts.parents[1], parts.parents[2]
+    obsolete = [folder for folder in of_scene.iterdir() if folder != of_version] if of_scene.is_dir() else []
     for folder in (parts, *obsolete, overview_scratch(platform.settings, key.scene_key)):
         shutil.rmtree(folder, ignore_errors=True)
-    for folder in (parts.parent, of_etag, of_scene):
+    for folder in (parts.parent, of_version, of_scene):
         try:
             folder.rmdir()
         except OSError:  # another shard's parts are in it, or it is gone
@@ -285,7 +285,7 @@ def _beside(platform: Platform, step: Callable[[Target], T]) -> T | str | None:
 
 
 def _outdated_shards(platform: Platform, key: ShardKey) -> list[str]:
-    """Shards of the scene with other etags.  As long as there is one, the rows in Milvus may be its."""
+    """Shards of the scene with other versions.  As long as there is one, the rows in Milvus may be its."""
     refs: Iterable[Any] = list_shards(
         platform.store, scene_key=key.scene_key, division_key=key.division_key, fingerprint=key.fingerprint
     )
@@ -293,7 +293,7 @@ def _outdated_shards(platform: Platform, key: ShardKey) -> list[str]:
 
 
 def is_current(platform: Platform, scene: Scene) -> bool:
-    """Whether ingesting a scene would change nothing: its record, shard and rows are there and of its etag.
+    """Whether ingesting a scene would change nothing: its record, shard and rows are there and of its version.
 
     Loads no encoder whose fingerprint is known.
 
@@ -306,7 +306,7 @@ def is_current(platform: Platform, scene: Scene) -> bool:
 def _current_rows(platform: Platform, scene: Scene) -> int | None:
     """Number of patches of a scene that is current, else None."""
     record = find_record(platform, scene.scene_key)
-    if record is None or record.scene.etag != scene.etag or record.scene.imagery != scene.imagery:
+    if record is None or record.scene.version != scene.version or record.scene.imagery != scene.imagery:
         return None
     if platform.vectors.alias_target(ALIAS) is None:
         return None

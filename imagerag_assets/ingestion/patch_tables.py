@@ -76,7 +76,7 @@ def patch_table(platform: Platform, scene_key: str, *, division: Division | None
     key = table_key(scene_key, division)
     stored = _stored(platform, key)
     least = platform.settings.min_valid_fraction
-    wanted = {"version": _VERSION, "etag": record.scene.etag, "min_valid_fraction": least}
+    wanted = {"version": _VERSION, "etag": record.scene.version, "min_valid_fraction": least}
     if stored is not None and stored.items() >= wanted.items():
         levels = {int(level): count for level, count in stored["levels"].items()}
         return _info(record, division, key, levels, stored["to_embed"], started, skipped=True)
@@ -109,7 +109,7 @@ def count_patches(platform: Platform, record: SceneRecord, division: Division) -
         StoreError: the store cannot be read.
     """
     stored = _stored(platform, table_key(record.scene.scene_key, division))
-    if stored is None or stored.get("etag") != record.scene.etag:
+    if stored is None or stored.get("etag") != record.scene.version:
         return division.count(record.grid.width, record.grid.height)
     return sum(int(count) for count in stored["levels"].values())
 

@@ -139,7 +139,7 @@ def _fingerprint(info: ShardInfo, key: ShardKey, fix: str) -> CheckOutcome:
         f"{what} stored={stored[:16]}, required={wanted[:16]}"
         for what, stored, wanted in (
             ("fingerprint", info.key.fingerprint, key.fingerprint),
-            ("etag", info.key.etag, key.etag),
+            ("etag", info.key.version, key.version),
             ("scene", info.key.scene_key, key.scene_key),
             ("division", info.key.division_key, key.division_key),
         )

@@ -43,7 +43,7 @@ class Target:
 
     def key(self, record: SceneRecord) -> ShardKey:
         """The shard of a scene as it is."""
-        return ShardKey(record.scene.scene_key, self.division.key, self.fingerprint, record.scene.etag)
+        return ShardKey(record.scene.scene_key, self.division.key, self.fingerprint, record.scene.version)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def stale_scenes(platform: Platform, scenes: list[str], fingerprint: str, proble
         except ImageRAGError as error:
             problems.append(str(error))
             return True
-        return record is None or ShardKey(scene, division, fingerprint, record.scene.etag).path not in there
+        return record is None or ShardKey(scene, division, fingerprint, record.scene.version).path not in there
 
     flags = read_all(is_stale, scenes)
     return [scene for scene, stale in zip(scenes, flags, strict=True) if stale]

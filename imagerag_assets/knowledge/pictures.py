@@ -61,7 +61,7 @@ class Pictures:
 def picture_version(entry: Entry, settings: Settings) -> str:
     """What changes when the picture does; of a scene's window no pixel is read."""
     if entry.cut is not None:
-        return f"{entry.cut.scene.etag}:{entry.cut.window}:{entry.cut.level}"
+        return f"{entry.cut.scene.version}:{entry.cut.window}:{entry.cut.level}"
     try:
         return hashlib.sha256(read_bytes(entry.href, settings)).hexdigest()
     except KnowledgeError:

@@ -28,7 +28,7 @@ from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.raster.types import Grid, Window
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.documents import Document, Kind, read_document
-from imagerag_assets.stac.found import Found
+from imagerag_assets.stac.item_refs import ItemRef
 from imagerag_assets.stac.items import scene_from_item
 from imagerag_assets.stac.source import ROOT_DOCUMENTS, find_items
 from imagerag_assets.stac.types import FailedItem, Scene
@@ -117,7 +117,7 @@ def read_stac_labels(source: str, settings: Settings) -> Source:
     return Source(tuple(entries), tuple(failed))
 
 
-def _read_item(found: Found, sources: _Sources, entries: list[Entry], failed: list[Failure]) -> None:
+def _read_item(found: ItemRef, sources: _Sources, entries: list[Entry], failed: list[Failure]) -> None:
     """Add the exemplars of one label item, and what is wrong with its features and sources.
 
     Raises:

@@ -22,7 +22,7 @@ from imagerag_assets.questions.answer_records import find_answer, list_answers
 from imagerag_assets.raster.geo import box_geometries
 from imagerag_assets.scenes.records import SceneRecord, find_record, footprint, list_records
 from imagerag_assets.scenes.removed import list_removed
-from imagerag_assets.stores.shards import PREFIX, etag16
+from imagerag_assets.stores.shards import PREFIX, version16
 
 Why = Literal["newer-acquisition", "scene-changed", "scene-removed", "encoder-retired"]
 _AT_ONCE = 256  # answers read together
@@ -75,14 +75,16 @@ class Present:
         return found
 
     def _scenes_that_changed(self, record: dict[str, Any]) -> Iterator[Reason]:
-        for key, etag in record["lineage"]["scenes"].items():
+        for key, version in record["lineage"]["scenes"].items():
             now = self.scenes.get(key)
             if now is None:
                 yield Reason("scene-removed", "The scene is no longer stored", key)
             elif key in self.removed:
                 yield Reason("scene-removed", "The scene's item is no longer in its source", key)
-            elif now.scene.etag != etag:
-                yield Reason("scene-changed", f"The scene's etag was {etag[:16]} and is {now.scene.etag[:16]}", key)
+            elif now.scene.version != version:
+                yield Reason(
+                    "scene-changed", f"The scene's version was {version[:16]} and is {now.scene.version[:16]}", key
+                )
 
     def _newer_scenes(self, record: dict[str, Any]) -> Iterator[Reason]:
         """Scenes over the answer's area that were acquired after those it used, and could not be searched by it."""
@@ -165,7 +167,7 @@ def _searchable_since(platform: Platform, scenes: dict[str, SceneRecord]) -> dic
     for path, time in platform.store.modified(PREFIX).items():
         parts = path.removesuffix(".parquet").split("/")
         record = scenes.get(parts[1]) if len(parts) == 5 else None
-        if record is not None and parts[4] == etag16(record.scene.etag):
+        if record is not None and parts[4] == version16(record.scene.version):
             since[parts[1]] = min(time, since.get(parts[1], time))
     return since
 

@@ -81,10 +81,10 @@ def _scene(
 ) -> str:
     """The scene as it was asked, the item it came from, and the shard that its patches were found by."""
     lineage = record["lineage"]
-    etag = lineage["scenes"][key]
-    origin = doc.entity("item", key, etag, href=item.get("item_href"), source=item.get("source"))
-    scene = doc.entity("scene", key, etag, acquired=(lineage.get("acquired") or {}).get(key))
-    doc.link("wasGeneratedBy", scene, doc.activity("registering", key, etag, uses=[origin]))
+    version = lineage["scenes"][key]
+    origin = doc.entity("item", key, version, href=item.get("item_href"), source=item.get("source"))
+    scene = doc.entity("scene", key, version, acquired=(lineage.get("acquired") or {}).get(key))
+    doc.link("wasGeneratedBy", scene, doc.activity("registering", key, version, uses=[origin]))
     doc.link("wasDerivedFrom", scene, origin)
     path = (lineage.get("shards") or {}).get(key)
     if path:

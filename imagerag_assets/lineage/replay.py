@@ -111,13 +111,13 @@ class _Versions:
     def question(self) -> Question:
         """The question as it was asked, but for scenes that are gone while others are left."""
         gone = set()
-        for key, etag in self._lineage["scenes"].items():
+        for key, version in self._lineage["scenes"].items():
             now = find_record(self._platform, key)
             if now is None:
                 gone.add(key)
-                self._differs("scene", _short(etag), None, f"{key} is no longer stored", "present")
-            elif now.scene.etag != etag:
-                self._differs("scene", _short(etag), _short(now.scene.etag), f"{key} changed", "present")
+                self._differs("scene", _short(version), None, f"{key} is no longer stored", "present")
+            elif now.scene.version != version:
+                self._differs("scene", _short(version), _short(now.scene.version), f"{key} changed", "present")
         question = Question.from_record(self._record)
         left = tuple(key for key in question.scenes if key not in gone)
         return replace(question, scenes=left) if left else question

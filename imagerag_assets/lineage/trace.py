@@ -84,7 +84,7 @@ def _scene_node(platform: HasStore, scene_key: str, lineage: dict[str, Any]) -> 
         return _node("scene", scene_key, {"etag": asked, "now": "no longer stored"})
     detail = {"etag": asked, "acquired_at": stored.get("acquired_at"), "source": stored.get("source")}
     if stored.get("etag") != asked:
-        detail["now"] = f"changed since: etag {stored.get('etag')}"
+        detail["now"] = f"changed since: version {stored.get('etag')}"
     shard = (lineage.get("shards") or {}).get(scene_key)
     item = _node("item", stored.get("item_id") or scene_key, {"href": stored.get("item_href"), "etag": asked})
     return _node("scene", scene_key, detail, ([_node("shard", shard)] if shard else []) + [item])

@@ -154,7 +154,7 @@ class ObjectStore:
             except FileNotFoundError:
                 return
 
-    def etag(self, key: str) -> str:
+    def version(self, key: str) -> str:
         """A value that changes when the object does: S3's ETag, or size and time of a local file."""
         with self._failures("read", key):
             info = self._fs.info(self._path(key))

@@ -12,7 +12,7 @@ import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG  # the tag that MaterializeResult sets
 
 from imagerag_assets.exchange.importing import SceneImport, import_scenes, open_export
-from imagerag_assets.orchestration.partitions import announce
+from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.orchestration.runner import Runner
 
 
@@ -31,14 +31,14 @@ def import_source(runner: Runner, source: str) -> Iterator[SceneImport]:
     for result in import_scenes(runner.platform, export, progress=runner.progress):
         if result.record is not None:
             scene = result.record.scene
-            announce(runner.platform, runner.instance, scene)
+            add_partition(runner.platform, runner.instance, scene)
             if result.status == "imported":
                 collection = result.collection or ""
                 versions = {
-                    "scene": scene.etag,
-                    "patch_table": f"{product.division}:{scene.etag}",
-                    "patch_embeddings": f"{product.fingerprint}:{scene.etag}",
-                    "patch_collection": f"{collection}:{scene.etag}",
+                    "scene": scene.version,
+                    "patch_table": f"{product.division}:{scene.version}",
+                    "patch_embeddings": f"{product.fingerprint}:{scene.version}",
+                    "patch_collection": f"{collection}:{scene.version}",
                 }
                 for asset, version in versions.items():
                     runner.instance.report_runless_asset_event(_made(asset, version, result, export.store.url()))

@@ -57,7 +57,7 @@ def scan(
             collections=config.collections,
             scenes=config.scenes,
             limit=config.limit,
-            announce_only=not config.ingest,
+            partitions_only=not config.ingest,
         ):
             rows.append({name: value for name, value in result.to_dict().items() if value is not None})
             context.log.info(f"{result.scene}: {result.status}{f' ({result.error})' if result.error else ''}")

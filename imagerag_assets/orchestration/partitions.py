@@ -26,18 +26,18 @@ SCENES_NAME = "scenes"
 SCENES = dg.DynamicPartitionsDefinition(name=SCENES_NAME)
 
 
-def announce(platform: Platform, instance: dg.DagsterInstance, scene: Scene) -> None:
+def add_partition(platform: Platform, instance: dg.DagsterInstance, scene: Scene) -> None:
     """Make a scene known to Dagster, or replace what was known of it.  The entry first: a key always has one.
 
     Raises:
         StoreError: the store does not take the entry, or the scene's key is no scene key (Dagster takes any text).
         ItemError: the key differs from another partition's only by case.
     """
-    announce_all(platform, instance, [scene])
+    add_partitions(platform, instance, [scene])
 
 
-def announce_all(platform: Platform, instance: dg.DagsterInstance, scenes: Sequence[Scene]) -> None:
-    """As :func:`announce`, for many: Dagster's keys are listed once at most."""
+def add_partitions(platform: Platform, instance: dg.DagsterInstance, scenes: Sequence[Scene]) -> None:
+    """As :func:`add_partition`, for many: Dagster's keys are listed once at most."""
     new: list[str] = []
     for scene in scenes:
         if not is_scene_key(scene.scene_key):
@@ -50,21 +50,21 @@ def announce_all(platform: Platform, instance: dg.DagsterInstance, scenes: Seque
             if taken[folded(key)] != key:
                 raise clash(key, taken[folded(key)])
     for scene in scenes:
-        if find_announced(platform, scene.scene_key) != scene:
+        if find_partition_scene(platform, scene.scene_key) != scene:
             platform.store.write_json(_entry(scene.scene_key), scene.to_dict())
         clear_removed(platform, scene.scene_key)
     if new:
         instance.add_dynamic_partitions(SCENES_NAME, new)
 
 
-def announced(platform: Platform, scene_key: str) -> Scene:
+def partition_scene(platform: Platform, scene_key: str) -> Scene:
     """The scene that a partition key stands for.
 
     Raises:
         UnknownSceneError: it was never announced, e.g. the key was typed into the UI.
         StoreError: the entry cannot be read.
     """
-    scene = find_announced(platform, scene_key)
+    scene = find_partition_scene(platform, scene_key)
     if scene is None:
         raise UnknownSceneError(
             "This partition stands for no scene of a source",
@@ -74,8 +74,8 @@ def announced(platform: Platform, scene_key: str) -> Scene:
     return scene
 
 
-def find_announced(platform: Platform, scene_key: str) -> Scene | None:
-    """As :func:`announced`, None where there is no entry."""
+def find_partition_scene(platform: Platform, scene_key: str) -> Scene | None:
+    """As :func:`partition_scene`, None where there is no entry."""
     if not is_scene_key(scene_key) or not platform.store.exists(_entry(scene_key)):
         return None
     stored = platform.store.read_json(_entry(scene_key))

@@ -26,7 +26,7 @@ from imagerag_assets.orchestration.assets.encoder_switch import report_key
 from imagerag_assets.orchestration.assets.scenes import ENCODER
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.orchestration.names import ASK, ASK_BATCH, INGEST, KNOWLEDGE, STANDING
-from imagerag_assets.orchestration.partitions import announce
+from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter_resource, shared_platform
 from imagerag_assets.scenes.failures import clear_failure, find_failure, record_failure
 from imagerag_assets.scenes.records import load_record
@@ -112,7 +112,7 @@ class Runner:
         collections: Sequence[str] = (),
         scenes: Sequence[str] = (),
         limit: int | None = None,
-        announce_only: bool = False,
+        partitions_only: bool = False,
     ) -> Iterator[SceneResult]:
         """Find the scenes of a source and ingest them one by one; what fails is in its result and in the store.
 
@@ -121,7 +121,7 @@ class Runner:
             collections: Take only items of these collections.
             scenes: Take only these scene keys or item ids.
             limit: Stop after so many results.
-            announce_only: Add the partitions and ingest nothing; status is then ``skipped``.
+            partitions_only: Add the partitions and ingest nothing; status is then ``skipped``.
 
         Raises:
             SourceError: the source cannot be reached or understood.
@@ -132,8 +132,8 @@ class Runner:
             if isinstance(found, FailedItem):
                 record_failure(self.platform, found.scene_key, found.error, item_href=found.item_href)
                 yield SceneResult(found.scene_key, "failed", 0, 0.0, describe(found.error))
-            elif announce_only:
-                announce(self.platform, self.instance, found)
+            elif partitions_only:
+                add_partition(self.platform, self.instance, found)
                 yield SceneResult(found.scene_key, "skipped", 0, 0.0)
             else:
                 yield self.ingest(found)
@@ -151,7 +151,7 @@ class Runner:
             return SceneResult(key, status, patches, time.perf_counter() - started, error)
 
         try:
-            announce(self.platform, self.instance, scene)
+            add_partition(self.platform, self.instance, scene)
             if is_current(self.platform, scene) and not _failed_a_check(self.platform, key):
                 clear_failure(self.platform, key)
                 current = shard_key(self.platform, load_record(self.platform, key))

@@ -16,8 +16,8 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.scenes import patch_collection
 from imagerag_assets.orchestration.assets.sources import source_asset_key
 from imagerag_assets.orchestration.assets.standing_answers import _EVERY_S
-from imagerag_assets.orchestration.names import ETAG_TAG, INGEST, SCENE_TAG, SOURCE_TAG, STANDING, WATCHES_NAME
-from imagerag_assets.orchestration.partitions import SCENES_NAME, announce_all
+from imagerag_assets.orchestration.names import INGEST, SCENE_TAG, SOURCE_TAG, STANDING, VERSION_TAG, WATCHES_NAME
+from imagerag_assets.orchestration.partitions import SCENES_NAME, add_partitions
 from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.standing_questions.asking import due
 from imagerag_assets.watched_sources.sources import WatchedSource
@@ -46,7 +46,7 @@ def source_sensor(source: WatchedSource, settings: Settings | None = None) -> dg
                 )
             except SourceError as error:
                 return dg.SkipReason(f"{error} The cursor stays where it is.")
-            announce_all(platform, context.instance, [request.scene for request in plan.requests])
+            add_partitions(platform, context.instance, [request.scene for request in plan.requests])
         context.log.info(plan.reason)
         return _result(source, plan)
 
@@ -64,7 +64,7 @@ def _result(source: WatchedSource, plan: TickPlan) -> dg.SensorResult:
                 tags={
                     SCENE_TAG: request.scene.scene_key,
                     SOURCE_TAG: source.name,
-                    ETAG_TAG: request.scene.etag[:16],
+                    VERSION_TAG: request.scene.version[:16],
                 },
             )
             for request in plan.requests

@@ -67,7 +67,7 @@ def lineage_of(
         "fingerprint": target.fingerprint,
         "encoder": target.encoder,
         "collection": serving.collection,
-        "scenes": {key: record.scene.etag for key, record in scenes.items()},
+        "scenes": {key: record.scene.version for key, record in scenes.items()},
         "acquired": {key: _time(record.scene.acquired_at) for key, record in scenes.items()},
         "shards": {key: shard_key(platform, record, division=division).path for key, record in scenes.items()},
         "calibration": calibration.version if question.retrieval == "default" else PAPER,

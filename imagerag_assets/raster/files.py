@@ -195,7 +195,7 @@ def warped(file: RasterFile, onto: Grid) -> RasterFile:
     return replace(file, onto=onto)
 
 
-def with_overviews(file: RasterFile, folder: Path, etag: str) -> RasterFile:
+def with_overviews(file: RasterFile, folder: Path, version: str) -> RasterFile:
     """The file with overviews beside a virtual raster of it, built on the first call and found on later ones.
 
     Averages in one pass over the file, with memory bounded by GDAL's block cache. Written aside, then renamed.
@@ -203,12 +203,12 @@ def with_overviews(file: RasterFile, folder: Path, etag: str) -> RasterFile:
     Args:
         file: A file without overviews.
         folder: Where to keep them; a third of the file's size is written.
-        etag: Changes when the file does.
+        version: Changes when the file does.
 
     Raises:
         RasterError: the file cannot be read to its end.
     """
-    name = hashlib.sha256(f"{file.href}\n{etag}\n{file.indexes}".encode()).hexdigest()[:24]
+    name = hashlib.sha256(f"{file.href}\n{version}\n{file.indexes}".encode()).hexdigest()[:24]
     final = folder / name
     if not final.is_dir():
         folder.mkdir(parents=True, exist_ok=True)

@@ -252,7 +252,7 @@ class SceneReader:
                 folder = self._scratch if self._temporary is None else Path(self._temporary.name)
                 assert folder is not None
                 with self._environment(local=True):
-                    self._built[index] = with_overviews(file, folder, self.scene.etag)
+                    self._built[index] = with_overviews(file, folder, self.scene.version)
                 self._notes.append(f"no usable overviews in {Path(file.href).name}: built once")
             return self._built[index]
 

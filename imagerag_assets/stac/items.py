@@ -1,6 +1,6 @@
 """From the JSON of one item to a validated :class:`Scene`.
 
-Migration, the checks that an item is usable, its time and place, and its etag live here.  Finding items does not.
+Migration, the checks that an item is usable, its time and place, and its version live here.  Finding items does not.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def scene_from_item(
         collection=collection or None,
         source=source,
         item_href=item_href,
-        etag=_etag(content, imagery, versions),
+        version=_item_version(content, imagery, versions),
         acquired_at=acquired_at,
         bbox=_bbox(content, notes),
         geometry=content["geometry"] if isinstance(content.get("geometry"), dict) else None,
@@ -221,7 +221,7 @@ def _remote_version(href: str, settings: Settings) -> tuple[str, int, bool]:
     return version, int(about.get("size") or 0), about["type"] == "file"
 
 
-def _etag(content: dict[str, Any], imagery: Imagery, versions: dict[str, str]) -> str:
+def _item_version(content: dict[str, Any], imagery: Imagery, versions: dict[str, str]) -> str:
     """sha256 over the item without its links, the bands chosen, and the versions of their files.
 
     Where a file is does not count, and neither does the signature of a signed address, which is new at every search.

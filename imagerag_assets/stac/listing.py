@@ -27,7 +27,7 @@ from imagerag_assets.stac.documents import (
     read_document,
     read_documents,
 )
-from imagerag_assets.stac.found import Found, found_in, items_of, stem
+from imagerag_assets.stac.item_refs import ItemRef, found_in, items_of, stem
 from imagerag_assets.stac.items import scene_from_item
 from imagerag_assets.stac.keys import safe_key
 from imagerag_assets.stac.source import ROOT_DOCUMENTS
@@ -38,7 +38,7 @@ _CHUNK = 64
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedItem:
     """A document (or an item of an API) that a source holds."""
 
     ref: str
@@ -57,7 +57,7 @@ class Listed:
 class Listing:
     """The documents of a source; iterate once."""
 
-    listed: Iterator[Listed]
+    listed: Iterator[ListedItem]
     whole: bool
     """All that is known of the source is listed before the first item is given, the oldest first."""
     ordered: bool = True
@@ -104,7 +104,7 @@ def _catalog(root: Document, versions: dict[str, Version] | None, settings: Sett
     """Read catalogs and collections, level by level, and list the items that they link to."""
     if versions is None and not is_http(root.href):
         versions = list_versions(root.href.rpartition("/")[0], settings)
-    listed: list[Listed] = []
+    listed: list[ListedItem] = []
     problems: list[ImageRAGError] = []
     seen = {root.href}
     level: list[tuple[Document | SourceError, str | None]] = [(root, None)]
@@ -136,7 +136,7 @@ def _catalog(root: Document, versions: dict[str, Version] | None, settings: Sett
     return Listing(iter(_sorted(listed)), whole=True, problems=problems)
 
 
-def _search(url: str, collections: frozenset[str], since: Since | None, listing: Listing) -> Iterator[Listed]:
+def _search(url: str, collections: frozenset[str], since: Since | None, listing: Listing) -> Iterator[ListedItem]:
     latest: datetime | None = None
     try:
         for content in search_api(url, collections, since=since, everything=True):
@@ -145,21 +145,21 @@ def _search(url: str, collections: frozenset[str], since: Since | None, listing:
             listing.ordered &= not (latest and updated and updated < latest)
             latest = updated or latest
             ref = f"{content.get('collection') or ''}/{content.get('id')}"
-            yield Listed(ref, _digest(content), updated, document=item)
+            yield ListedItem(ref, _digest(content), updated, document=item)
     except RepeatedPagesError as error:
         listing.problems.append(error)
 
 
 def _listed(
     href: str, version: Version | None, collection: str | None = None, document: Document | None = None
-) -> Listed:
+) -> ListedItem:
     if version is None:
-        return Listed(href, _digest(document.content) if document else "", None, collection, document)
+        return ListedItem(href, _digest(document.content) if document else "", None, collection, document)
     now = datetime.now(UTC)
-    return Listed(href, version.token, min(version.updated, now) if version.updated else None, collection, document)
+    return ListedItem(href, version.token, min(version.updated, now) if version.updated else None, collection, document)
 
 
-def _sorted(listed: Iterator[Listed] | list[Listed]) -> list[Listed]:
+def _sorted(listed: Iterator[ListedItem] | list[ListedItem]) -> list[ListedItem]:
     beginning = datetime.min.replace(tzinfo=UTC)
     return sorted(listed, key=lambda each: (each.updated or beginning, each.ref))
 
@@ -187,15 +187,15 @@ def _moment(text: object) -> datetime | None:
 
 
 def read_listed(
-    listed: Sequence[Listed], source: str, settings: Settings, *, collections: Sequence[str] = ()
-) -> Iterator[tuple[Listed, list[Scene | FailedItem]]]:
+    listed: Sequence[ListedItem], source: str, settings: Settings, *, collections: Sequence[str] = ()
+) -> Iterator[tuple[ListedItem, list[Scene | FailedItem]]]:
     """Read and validate documents, several at once, in order: each with its scenes and with what cannot be used.
 
     JSON that is not STAC has neither; so has what is in none of `collections`, where these are given.
     """
     wanted = frozenset(collections)
 
-    def validated(found: Found) -> Scene | FailedItem:
+    def validated(found: ItemRef) -> Scene | FailedItem:
         try:
             return scene_from_item(
                 found.content, item_href=found.href, base=found.base, source=source, settings=settings
@@ -217,7 +217,7 @@ def read_listed(
                 yield each, list(pool.map(validated, found))
 
 
-def _items(listed: Listed, document: Document) -> list[Found]:
+def _items(listed: ListedItem, document: Document) -> list[ItemRef]:
     if listed.ref != document.href:  # of an API
         return [found_in(document.content, base=document.href)]
     return list(items_of(document, listed.collection)) if document.kind in (Kind.ITEM, Kind.ITEMS) else []

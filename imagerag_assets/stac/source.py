@@ -21,7 +21,7 @@ from imagerag_assets.stac.documents import (
     read_document,
     read_documents,
 )
-from imagerag_assets.stac.found import Found, found_in, items_of, stem
+from imagerag_assets.stac.item_refs import ItemRef, found_in, items_of, stem
 from imagerag_assets.stac.items import scene_from_item
 from imagerag_assets.stac.keys import clash, folded, safe_key
 from imagerag_assets.stac.types import FailedItem, Scene
@@ -40,7 +40,7 @@ class _Choice:
     chosen: int = 0
     failures: list[FailedItem] = field(default_factory=list)
 
-    def takes(self, found: Found) -> bool:
+    def takes(self, found: ItemRef) -> bool:
         self.seen_collections |= found.collections
         if self.collections and not self.collections & found.collections:
             return False
@@ -121,7 +121,7 @@ def find_scenes(
     choice.check_all_found(source)
 
 
-def find_items(source: str, settings: Settings) -> Iterator[Found | FailedItem]:
+def find_items(source: str, settings: Settings) -> Iterator[ItemRef | FailedItem]:
     """The items of a source as they are, without any check of what is in them; documents that cannot be read instead.
 
     Args:
@@ -135,7 +135,7 @@ def find_items(source: str, settings: Settings) -> Iterator[Found | FailedItem]:
 
 
 def _validated(
-    found: Found, source: str, settings: Settings, first_seen: dict[str, tuple[str, str]]
+    found: ItemRef, source: str, settings: Settings, first_seen: dict[str, tuple[str, str]]
 ) -> Scene | FailedItem:
     here = found.href or found.base
     try:
@@ -150,7 +150,7 @@ def _validated(
     return scene
 
 
-def _listed(source: str, settings: Settings, choice: _Choice, limit: int | None) -> Iterator[Found | FailedItem]:
+def _listed(source: str, settings: Settings, choice: _Choice, limit: int | None) -> Iterator[ItemRef | FailedItem]:
     if not source:
         raise SourceError("No source was given", fix="Give a path, an s3:// address or the URL of a STAC API")
     href = source if is_remote(source) else local_path(source)
@@ -174,7 +174,7 @@ def _listed(source: str, settings: Settings, choice: _Choice, limit: int | None)
     yield from _walk(document, settings)
 
 
-def _in_folder(folder: str, documents: Sequence[str], settings: Settings) -> Iterator[Found | FailedItem]:
+def _in_folder(folder: str, documents: Sequence[str], settings: Settings) -> Iterator[ItemRef | FailedItem]:
     """The items below a folder; JSON that is not STAC is passed over, a document that is no JSON at all is reported."""
     found_any = False
     for href, document in read_documents(documents, settings):
@@ -188,7 +188,7 @@ def _in_folder(folder: str, documents: Sequence[str], settings: Settings) -> Ite
         raise SourceError("There are no STAC items in this folder", fix="Check the path", href=folder)
 
 
-def _walk(root: Document, settings: Settings) -> Iterator[Found | FailedItem]:
+def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:
     """Every item below a document, depth first, in the order of the links; each document is read once."""
     visited = {root.href}
     waiting: list[tuple[Document | str, str | None]] = [(root, None)]

@@ -57,7 +57,7 @@ class Scene:
     """What the person gave: a path, an s3:// address, the URL of an API."""
     item_href: str | None
     """Absolute path or address of the item's JSON, if it has one."""
-    etag: str
+    version: str
     """Lower-case hex; changes when the item or one of its imagery files changes."""
     acquired_at: datetime | None
     """Aware, UTC."""
@@ -75,7 +75,8 @@ class Scene:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form; :meth:`from_dict` reads it back to an equal scene."""
-        record = asdict(self)
+        # In JSON the version has kept its first name, `etag`.
+        record = {"etag" if name == "version" else name: value for name, value in asdict(self).items()}
         record["acquired_at"] = None if self.acquired_at is None else self.acquired_at.isoformat()
         record["bbox"] = None if self.bbox is None else list(self.bbox)
         record["notes"] = list(self.notes)
@@ -94,6 +95,7 @@ class Scene:
             KeyError, TypeError, ValueError: it is not such a record.
         """
         values = dict(record)
+        values["version"] = values.pop("etag")
         imagery = values["imagery"]
         values["imagery"] = Imagery(
             bands=tuple(Band(**band) for band in imagery["bands"]),

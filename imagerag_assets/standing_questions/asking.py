@@ -45,7 +45,7 @@ class Due:
 
     watch: Watch
     scenes: dict[str, str]
-    """New or changed scenes that it covers, with their etags."""
+    """New or changed scenes that it covers, with their versions."""
 
 
 def describe_watches(platform: Platform) -> list[dict[str, Any]]:
@@ -164,9 +164,9 @@ def _unseen(
 ) -> dict[str, str]:
     seen = seen_scenes(platform, watch.watch_id)
     return {
-        record.scene.scene_key: record.scene.etag
+        record.scene.scene_key: record.scene.version
         for record in records
-        if seen.get(record.scene.scene_key) != record.scene.etag
+        if seen.get(record.scene.scene_key) != record.scene.version
         and covers(watch.question, record)
         and (searchable is None or searchable(record))
     }

@@ -1,7 +1,7 @@
 """Standing questions in the object store: the question itself, its series of answers, and what they have seen.
 
 ``watches/{watch_id}.json`` is the question, ``watches/{watch_id}/answers/{number}-{answer_id}.json`` an answer, and
-``watches/{watch_id}/seen.json`` the scenes, with their etags, that its answers know of.  When a question is asked
+``watches/{watch_id}/seen.json`` the scenes, with their versions, that its answers know of.  When a question is asked
 again is `watch`'s.
 """
 
@@ -85,7 +85,7 @@ class WatchAnswer:
     scenes: tuple[str, ...]
     """Scenes that cues are in, best first."""
     triggered_by: dict[str, str]
-    """Scenes, with their etags, that no earlier answer of the watch knew of."""
+    """Scenes, with their versions, that no earlier answer of the watch knew of."""
     previous: str | None
     """Id of the answer before."""
     changed: tuple[dict[str, Any], ...]
@@ -239,9 +239,9 @@ def read_answer(platform: Platform, key: str) -> WatchAnswer:
 
 
 def seen_scenes(platform: Platform, watch_id: str) -> dict[str, str]:
-    """Scenes and etags that the answers so far know of; where that is missing or damaged, none: then it asks again."""
+    """Scenes and versions that the answers so far know of; none where that is missing or damaged, and it asks again."""
     with suppress(StoreError, TypeError, ValueError):
-        return {str(key): str(etag) for key, etag in platform.store.read_json(_seen_key(watch_id)).items()}
+        return {str(key): str(version) for key, version in platform.store.read_json(_seen_key(watch_id)).items()}
     return {}
 
 

@@ -45,7 +45,7 @@ class ShardKey:
     """The division and its parameters, e.g. ``pyramid-256-0.5``."""
     fingerprint: str
     """The encoder's, 64 hexadecimal digits."""
-    etag: str
+    version: str
     """The scene's: changes when the scene does."""
 
     def __post_init__(self) -> None:
@@ -54,20 +54,22 @@ class ShardKey:
                 raise StoreError(f"{value!r} is not a valid {what}", fix="Use 1 to 200 of A-Z a-z 0-9 _ . -")
         if not _FINGERPRINT.fullmatch(self.fingerprint):
             raise StoreError(f"{self.fingerprint!r} is not a fingerprint", fix="Use 64 hexadecimal digits")
-        if not self.etag:
-            raise StoreError("A shard needs its scene's etag", scene=self.scene_key)
+        if not self.version:
+            raise StoreError("A shard needs its scene's version", scene=self.scene_key)
 
     @property
     def path(self) -> str:
         """Key of the shard in the object store."""
-        return f"{PREFIX}/{self.scene_key}/{self.division_key}/{self.fingerprint[:16]}/{etag16(self.etag)}.parquet"
+        return (
+            f"{PREFIX}/{self.scene_key}/{self.division_key}/{self.fingerprint[:16]}/{version16(self.version)}.parquet"
+        )
 
 
-def etag16(etag: str) -> str:
-    """An etag in the name of a shard: 16 letters and digits."""
-    short = etag[:16]
-    if not re.fullmatch(r"[A-Za-z0-9]{16}", short):  # an etag of another kind may be short, quoted or hold slashes
-        short = hashlib.sha256(etag.encode()).hexdigest()[:16]
+def version16(version: str) -> str:
+    """A version in the name of a shard: 16 letters and digits."""
+    short = version[:16]
+    if not re.fullmatch(r"[A-Za-z0-9]{16}", short):  # a version of another kind may be short, quoted or hold slashes
+        short = hashlib.sha256(version.encode()).hexdigest()[:16]
     return short
 
 
@@ -92,7 +94,7 @@ class ShardRef:
     scene_key: str
     division_key: str
     fingerprint16: str
-    etag16: str
+    version16: str
 
 
 class ShardWriter:
@@ -194,7 +196,7 @@ def _info_json(info: ShardInfo) -> str:
             "scene_key": info.key.scene_key,
             "division_key": info.key.division_key,
             "fingerprint": info.key.fingerprint,
-            "etag": info.key.etag,
+            "etag": info.key.version,
             "encoder": info.encoder,
             "dim": info.dim,
             "rows": info.rows,

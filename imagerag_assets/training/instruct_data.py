@@ -220,7 +220,7 @@ def _about(
         "cues": {"true": sum(cue.shows for cue in cues), "false": sum(not cue.shows for cue in cues)},
         "classes": dict(plurals),
         "labels_sha256": _digest(scenes),
-        "scenes": {scene.key: scene.etag for scene in scenes},
+        "scenes": {scene.key: scene.version for scene in scenes},
     }
 
 

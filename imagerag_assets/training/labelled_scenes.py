@@ -27,7 +27,7 @@ class LabelledScene:
     """A scene whose objects are known."""
 
     key: str
-    etag: str
+    version: str
     grid: Grid
     labels: tuple[Label, ...]
     """At least one."""
@@ -46,7 +46,9 @@ def installed_scenes(platform: Platform, labels: Labels, file: Path) -> list[Lab
     records = {key: load_record(platform, key) for key in sorted(keys)}
     placed = place_labels(labels, {key: record.grid for key, record in records.items()}, file)
     return [
-        LabelledScene(key, record.scene.etag, record.grid, placed[key], partial(open_reader, platform.settings, record))
+        LabelledScene(
+            key, record.scene.version, record.grid, placed[key], partial(open_reader, platform.settings, record)
+        )
         for key, record in records.items()
         if key in placed
     ]
@@ -76,7 +78,7 @@ def source_scenes(
         found[scene.scene_key] = scene
     placed = place_labels(labels, grids, file)
     scenes = [
-        LabelledScene(key, found[key].etag, grids[key], placed[key], partial(SceneReader, found[key], settings))
+        LabelledScene(key, found[key].version, grids[key], placed[key], partial(SceneReader, found[key], settings))
         for key in sorted(placed)
     ]
     return scenes, tuple(notes)

@@ -69,7 +69,7 @@ def full_scan(
         keys.update(result.scene_key for result in results)
         failed += len(results) - len(scenes)
         usable_now = entry.failed and len(scenes) == len(results)
-        if usable_now or any(not entry.is_at(scene.scene_key, scene.etag) for scene in scenes):
+        if usable_now or any(not entry.is_at(scene.scene_key, scene.version) for scene in scenes):
             changed.append(each.ref)
         if progress is not None and number % 100 == 0:
             progress(number, len(listed), f"reading items of {source.name}")

@@ -20,7 +20,7 @@ from imagerag_assets.objects.store import HasStore
 from imagerag_assets.stac.keys import folded
 
 FOLDER = "acquisitions"
-_ETAG_DIGITS = 16
+_VERSION_DIGITS = 16
 _NUMBER = re.compile(r"ledger-(\d{8})\.json\.gz")
 
 
@@ -31,8 +31,8 @@ class Entry:
     version: str | None = None
     """None: to be read again."""
     scenes: dict[str, list[str]] = field(default_factory=dict)
-    """Scene keys, each with the etags requested so far, shortened; the last one is the present one, empty if its item
-    was found gone."""
+    """Scene keys, each with the versions requested so far, cut short; the last one is the present one, empty if the
+    item was found gone."""
     first: str = ""
     """When it was read first, ISO 8601."""
     tried: str = ""
@@ -44,20 +44,20 @@ class Entry:
         """Whether the scene was requested and its item is there."""
         return bool(self.scenes.get(key, [""])[-1])
 
-    def is_at(self, key: str, etag: str) -> bool:
+    def is_at(self, key: str, version: str) -> bool:
         """Whether the scene was requested as it is."""
-        return self.has(key) and self.scenes[key][-1] == etag[:_ETAG_DIGITS]
+        return self.has(key) and self.scenes[key][-1] == version[:_VERSION_DIGITS]
 
-    def request(self, key: str, etag: str) -> str:
+    def request(self, key: str, version: str) -> str:
         """Note that a scene is requested; returns the key of its run.
 
-        ``{scene_key}:{etag}``, and with a number behind it where the scene was requested with that etag before: Dagster
-        runs a run key once for ever, but an item may change back, or leave, be purged and return.
+        ``{scene_key}:{version}``, with a number behind it where the scene was requested with that version before:
+        Dagster runs a run key once for ever, but an item may change back, or leave, be purged and return.
         """
         requested = self.scenes.setdefault(key, [])
-        times = requested.count(etag[:_ETAG_DIGITS])
-        requested.append(etag[:_ETAG_DIGITS])
-        return f"{key}:{etag}" + (f":{times}" if times else "")
+        times = requested.count(version[:_VERSION_DIGITS])
+        requested.append(version[:_VERSION_DIGITS])
+        return f"{key}:{version}" + (f":{times}" if times else "")
 
 
 @dataclass

@@ -17,7 +17,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.scenes.failures import record_failure
 from imagerag_assets.stac.api import Since
 from imagerag_assets.stac.keys import clash, folded
-from imagerag_assets.stac.listing import Listed, list_source, read_listed
+from imagerag_assets.stac.listing import ListedItem, list_source, read_listed
 from imagerag_assets.stac.types import FailedItem, Scene
 from imagerag_assets.watched_sources.full_scan import take_up_scan
 from imagerag_assets.watched_sources.ledger import Entry, Ledger, load_ledger, save_ledger
@@ -119,14 +119,14 @@ class _Tick:
             self._owners = {folded(key): (key, "") for key in self.taken()} | self.ledger.owners()
         return self._owners
 
-    def wants(self, each: Listed) -> bool:
+    def wants(self, each: ListedItem) -> bool:
         """Whether a document has to be read: it is new, changed, or to be read again."""
         entry = self.ledger.entries.get(each.ref)
         if entry is None or entry.version is None:
             return True
         return bool(each.version) and each.version != entry.version
 
-    def may_retry(self, each: Listed) -> bool:
+    def may_retry(self, each: ListedItem) -> bool:
         """Whether a document failed, so lately that its files may still be on their way; ever less often."""
         entry = self.ledger.entries.get(each.ref)
         if entry is None or not entry.failed:
@@ -135,7 +135,7 @@ class _Tick:
         since_change = self.now - max(first, each.updated or first)
         return since_change < self.source.look_back and self.now - tried >= (tried - first) / 2
 
-    def take(self, each: Listed, results: list[Scene | FailedItem]) -> bool:
+    def take(self, each: ListedItem, results: list[Scene | FailedItem]) -> bool:
         """Request what a document holds; False if not all fitted into the tick."""
         entry = self.ledger.entries.setdefault(each.ref, Entry(first=self.now.isoformat()))
         entry.failed, entry.version, entry.tried = False, each.version, self.now.isoformat()
@@ -145,15 +145,15 @@ class _Tick:
                 entry.failed = True
                 self.failed.append(scene)
                 record_failure(self.platform, scene.scene_key, scene.error, item_href=scene.item_href)
-            elif not entry.is_at(scene.scene_key, scene.etag):
+            elif not entry.is_at(scene.scene_key, scene.version):
                 if len(self.requests) >= self.source.max_new:
                     entry.version = None
                     return False
                 why = "changed" if entry.has(scene.scene_key) else "new"
-                self.requests.append(Request(scene, entry.request(scene.scene_key, scene.etag), why))
+                self.requests.append(Request(scene, entry.request(scene.scene_key, scene.version), why))
         return True
 
-    def _checked(self, each: Listed, scene: Scene) -> Scene | FailedItem:
+    def _checked(self, each: ListedItem, scene: Scene) -> Scene | FailedItem:
         """The scene, unless another one has its key: of this source, or but for case of any."""
         key, owner = self.owners.setdefault(folded(scene.scene_key), (scene.scene_key, each.ref))
         moved = key == scene.scene_key and owner != each.ref and owner not in self.listed
@@ -201,8 +201,8 @@ def plan_tick(
         collections=source.collections,
         since=None if scan != before.scan else _since(before, source),
     )
-    fresh: list[Listed] = []
-    again: list[Listed] = []
+    fresh: list[ListedItem] = []
+    again: list[ListedItem] = []
     exhausted = True
     for each in listing.listed:
         tick.listed[each.ref] = each.updated
@@ -236,9 +236,9 @@ def plan_tick(
     )
 
 
-def _read(tick: _Tick, documents: list[Listed], deadline: float) -> list[Listed]:
+def _read(tick: _Tick, documents: list[ListedItem], deadline: float) -> list[ListedItem]:
     """Read documents until the tick is full or its time is over; returns those that were read."""
-    done: list[Listed] = []
+    done: list[ListedItem] = []
     source = tick.source
     while len(done) < len(documents) and time.monotonic() < deadline:
         room = source.max_new - len(tick.requests)

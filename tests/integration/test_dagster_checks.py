@@ -16,7 +16,7 @@ from imagerag_assets.ingestion.ingest import shard_key
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.dagster_home import dagster_instance
-from imagerag_assets.orchestration.partitions import announce
+from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.scenes.records import load_record
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.source import find_scenes
@@ -69,7 +69,7 @@ def test_a_broken_scene_stops_only_itself(
     with Platform(installed) as platform, dagster_instance(installed) as instance:
         (scene,) = find_scenes(str(catalog), installed, scenes=["spoilt"])
         assert isinstance(scene, Scene)
-        announce(platform, instance, scene)
+        add_partition(platform, instance, scene)
         embeddings_only = (
             build_defs()
             .resolve_job_def("ingest_scenes")

@@ -128,8 +128,8 @@ def log_embedded(
     context: dg.AssetExecutionContext, platform: Platform, target: Target, scene: str, patches: int, collection: str
 ) -> None:
     """One scene's embeddings and rows, as if its own assets had made them."""
-    etag = load_record(platform, scene).scene.etag
-    versions = {patch_embeddings: f"{target.fingerprint}:{etag}", patch_collection: f"{collection}:{etag}"}
+    version = load_record(platform, scene).scene.version
+    versions = {patch_embeddings: f"{target.fingerprint}:{version}", patch_collection: f"{collection}:{version}"}
     for asset, version in versions.items():
         context.log_event(
             dg.AssetMaterialization(

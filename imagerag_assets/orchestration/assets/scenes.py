@@ -14,7 +14,7 @@ import dagster as dg
 from imagerag_assets.ingestion import ingest
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.failures import RETRY, failures
-from imagerag_assets.orchestration.partitions import SCENES, announced
+from imagerag_assets.orchestration.partitions import SCENES, partition_scene
 from imagerag_assets.orchestration.previews import inline_image, plain
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.scenes.failures import clear_failure
@@ -86,12 +86,12 @@ def scene(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform
     """Register the scene that the partition key stands for."""
     key = context.partition_key
     with failures(platform):
-        item = announced(platform, key)
+        item = partition_scene(platform, key)
     with failures(platform, scene_key=key, item_href=item.item_href):
         record = ingest.register(platform, item)
         overview = platform.store.read_bytes(overview_key(key))
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(record.scene.etag), metadata=_scene_metadata(record, overview)
+        data_version=dg.DataVersion(record.scene.version), metadata=_scene_metadata(record, overview)
     )
 
 
@@ -113,9 +113,9 @@ def patch_table(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pl
     key = context.partition_key
     with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
         info = ingest.patch_table(platform, key)
-        etag = load_record(platform, key).scene.etag
+        version = load_record(platform, key).scene.version
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(f"{info.division}:{etag}"),
+        data_version=dg.DataVersion(f"{info.division}:{version}"),
         metadata={
             "dagster/row_count": info.patches,
             "patches_to_embed": info.to_embed,
@@ -150,7 +150,7 @@ def patch_embeddings(
     with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
         result = ingest.embed(platform, key, progress=reporter.progress)
         beside = ingest.embed_beside(platform, key, reporter.progress)
-        etag = load_record(platform, key).scene.etag
+        version = load_record(platform, key).scene.version
         with platform.store.open(result.shard) as file:
             size = file.seek(0, 2)
     metadata: dict[str, Any] = {
@@ -171,8 +171,8 @@ def patch_embeddings(
             "patches_per_second": round(result.patches / max(result.seconds, 1e-6), 1),
         }
     metadata |= _beside(beside)
-    version = dg.DataVersion(f"{result.fingerprint}:{etag}")
-    return dg.MaterializeResult(data_version=version, metadata=metadata)
+    data_version = dg.DataVersion(f"{result.fingerprint}:{version}")
+    return dg.MaterializeResult(data_version=data_version, metadata=metadata)
 
 
 @dg.asset(
@@ -197,10 +197,10 @@ def patch_collection(
     with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
         result = ingest.index(platform, key)
         beside = ingest.index_beside(platform, key)
-        etag = load_record(platform, key).scene.etag
+        version = load_record(platform, key).scene.version
         clear_failure(platform, key)
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(f"{result.collection}:{etag}"),
+        data_version=dg.DataVersion(f"{result.collection}:{version}"),
         metadata={
             "dagster/row_count": result.rows,
             "collection": result.collection,
@@ -238,7 +238,7 @@ def _scene_metadata(record: SceneRecord, overview: bytes) -> dict[str, Any]:
         "crs": name,
         "overviews_in_file": grid.has_overviews,
         "acquired": item.acquired_at.isoformat() if item.acquired_at else "unknown",
-        "etag": item.etag,
+        "etag": item.version,
         "item": item.item_href or "inline",
         "imagery": dg.MetadataValue.md("\n".join(f"- {plain(href)}" for href in item.imagery.hrefs)),
     }

@@ -119,7 +119,7 @@ def test_an_unexpected_error_is_one_line_and_code_1(
     def broken(*_: object) -> None:
         raise RuntimeError("two\nlines")
 
-    monkeypatch.setattr("imagerag_assets.cli_encoders.describe_encoders", broken)
+    monkeypatch.setattr("imagerag_assets.encoders.registry.describe_encoders", broken)
     ran = Ran(capsys, "encoders", "--json")
     assert ran.code == 1
     assert ran.err == "error: unexpected RuntimeError: two lines. Run it again with --debug for the traceback\n"
@@ -131,7 +131,7 @@ def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatc
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("imagerag_assets.cli_encoders.describe_encoders", interrupted)
+    monkeypatch.setattr("imagerag_assets.encoders.registry.describe_encoders", interrupted)
     ran = Ran(capsys, "encoders")
     assert (ran.code, ran.out, ran.err) == (130, "", "error: interrupted\n")
 

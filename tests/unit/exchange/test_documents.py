@@ -32,7 +32,7 @@ SCENE = Scene(
     collection=None,
     source="/data/catalog.json",
     item_href="/data/one.json",
-    etag="0" * 64,
+    version="0" * 64,
     acquired_at=datetime(2024, 5, 6, tzinfo=UTC),
     bbox=(9.0, 48.0, 9.1, 48.1),
     geometry=None,

@@ -115,7 +115,9 @@ def test_rows_of_no_patch_and_rows_twice(embedded: Platform) -> None:
 
 
 def test_a_shard_at_anothers_place(embedded: Platform) -> None:
-    rewrite(embedded, lambda columns, vectors: None, key=lambda key: replace(key, fingerprint="0" * 64, etag="f" * 64))
+    rewrite(
+        embedded, lambda columns, vectors: None, key=lambda key: replace(key, fingerprint="0" * 64, version="f" * 64)
+    )
     found = wrong(check_shard(embedded, SCENE))
     assert found.keys() == {"fingerprint_equal"}
     assert "stored=0000000000000000, required=" in found["fingerprint_equal"]

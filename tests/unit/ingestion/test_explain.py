@@ -20,7 +20,7 @@ def test_each_scene_is_told_apart_and_nothing_is_written(tmp_path: Path, platfor
     register(platform, scene_at(items["waiting"], settings))
     write_scene(folder, "changed", texture(300, 800, seed=1))
     write_item(folder / "gone.json", "./gone.tif")
-    state = {key: platform.store.etag(key) for key in platform.store.list()}
+    state = {key: platform.store.version(key) for key in platform.store.list()}
     found = explain(platform, str(folder)).to_dict()
 
     scenes = {each["scene"]: each for each in found["scenes"]}
@@ -35,7 +35,7 @@ def test_each_scene_is_told_apart_and_nothing_is_written(tmp_path: Path, platfor
     totals = found["totals"]
     assert (totals["new"], totals["failed"], totals["patches"]) == (1, 1, 2 * small + wide)
     assert 0 < totals["seconds"] < 3600
-    assert {key: platform.store.etag(key) for key in platform.store.list()} == state
+    assert {key: platform.store.version(key) for key in platform.store.list()} == state
 
 
 def test_while_another_encoder_serves_both_are_counted(tmp_path: Path, platform: Platform) -> None:

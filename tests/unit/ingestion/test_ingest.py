@@ -19,7 +19,7 @@ from tests.items import ACQUIRED, scene_at, texture, write_scene
 
 def state(platform: Platform) -> dict[str, str]:
     """Every object and when it was written."""
-    return {key: platform.store.etag(key) for key in platform.store.list()}
+    return {key: platform.store.version(key) for key in platform.store.list()}
 
 
 def rows_of(platform: Platform, scene: str) -> list[str]:

@@ -73,7 +73,7 @@ def test_a_scene_that_comes_between_choice_and_switch_is_found_with_both(
     ingest_scene(wanted, changed)
     shards = list_shards(platform.store, scene_key="new")
     assert len(shards) == 2
-    assert len({shard.etag16 for shard in shards}) == 1
+    assert len({shard.version16 for shard in shards}) == 1
     # Rows of the serving encoder that are missing make a scene not current: a question would miss it.
     serving = find_serving(platform)
     assert serving is not None

@@ -42,19 +42,19 @@ def put_scene(
     *,
     corner: tuple[float, float] = AT_HOME,
     stored: datetime | None = ASKED - timedelta(days=1),
-    etag: str = "e" * 64,
+    version: str = "e" * 64,
 ) -> SceneRecord:
     """A registered scene of a degree a side; `stored`: when its shard was, None: it is not embedded."""
     imagery = Imagery((Band("visual", "x.tif", 1),) * 3, "optical", ("visual",))
     scene = Scene(
-        key, key, None, "catalog.json", f"/{key}.json", etag, acquired, bbox=None, geometry=None, imagery=imagery,
+        key, key, None, "catalog.json", f"/{key}.json", version, acquired, bbox=None, geometry=None, imagery=imagery,
         cloud_cover=None,
     )  # fmt: skip
     grid = Grid(100, 100, LONLAT, (0.01, 0.0, corner[0], 0.0, -0.01, corner[1]), has_overviews=True)
     record = SceneRecord(scene, grid, RenderSpec(((0.0, 255.0),) * 3, "uint8", "optical"))
     save_record(platform, record, np.zeros((4, 4, 3), np.uint8))
     if stored is not None:
-        path = ShardKey(key, "pyramid", FINGERPRINT, etag).path
+        path = ShardKey(key, "pyramid", FINGERPRINT, version).path
         platform.store.write_bytes(path, b"only listed")
         os.utime(platform.store.url(path), (stored.timestamp(), stored.timestamp()))
     return record
@@ -70,7 +70,7 @@ def put_answer(
         "asked_at": ASKED.isoformat(timespec="milliseconds"),
         "lineage": {
             "fingerprint": FINGERPRINT,
-            "scenes": {key: each.scene.etag for key, each in scenes.items()},
+            "scenes": {key: each.scene.version for key, each in scenes.items()},
             "acquired": {key: each.scene.acquired_at and each.scene.acquired_at.isoformat() for key, each in
                          scenes.items()},
         },
@@ -124,7 +124,7 @@ def test_an_area_across_the_antimeridian(platform: Platform) -> None:
 def test_scenes_that_changed_or_went(platform: Platform) -> None:
     used = {key: put_scene(platform, key, MAY) for key in ("changed", "gone", "marked")}
     record = put_answer(platform, used, cues=(CUE,))
-    put_scene(platform, "changed", MAY, etag="f" * 64)
+    put_scene(platform, "changed", MAY, version="f" * 64)
     platform.store.delete(record_key("gone"))
     mark_removed(platform, "marked")
     assert reasons(platform, record) == [
@@ -149,7 +149,7 @@ def test_no_milvus_file_is_made_to_ask_it(platform: Platform) -> None:
 def test_many_answers_the_newest_first(platform: Platform) -> None:
     one = put_scene(platform, "one", MAY)
     for number in range(300):
-        scene = replace(one, scene=replace(one.scene, etag="0" * 64)) if number % 3 == 0 else one
+        scene = replace(one, scene=replace(one.scene, version="0" * 64)) if number % 3 == 0 else one
         put_answer(platform, {"one": scene}, answer_id=f"20260601T120000-{number:08x}")
     broken = answer_folder("20260601T130000-00000000")
     platform.store.write_bytes(f"{broken}/answer.json", b"{")

@@ -51,9 +51,9 @@ def test_bytes_json_and_files(store: ObjectStore, tmp_path: Path) -> None:
     assert store.list("a") == store.list("a/") == ["a/b/two.json", "a/one.bin"]
     assert store.exists("a/one.bin")
     assert not store.exists("a")
-    before = store.etag("a/one.bin")
+    before = store.version("a/one.bin")
     store.write_bytes("a/one.bin", b"33")
-    assert store.etag("a/one.bin") != before
+    assert store.version("a/one.bin") != before
     with store.open("ab/big") as file:
         file.seek(-5, os.SEEK_END)
         assert file.read() == big.read_bytes()[-5:]

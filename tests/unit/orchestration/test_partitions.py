@@ -10,7 +10,7 @@ import pytest
 
 from imagerag_assets.errors import ItemError, StoreError, UnknownSceneError
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.orchestration.partitions import SCENES_NAME, announce, announced, find_announced
+from imagerag_assets.orchestration.partitions import SCENES_NAME, add_partition, find_partition_scene, partition_scene
 from imagerag_assets.scenes.removed import is_removed, mark_removed
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.types import Band, Imagery, Scene
@@ -37,7 +37,7 @@ def scene() -> Scene:
         collection="C",
         source="/data",
         item_href="/data/one.json",
-        etag="0a",
+        version="0a",
         acquired_at=None,
         bbox=None,
         geometry=None,
@@ -49,45 +49,45 @@ def scene() -> Scene:
 def test_an_announced_scene_is_a_partition_that_stands_for_it(
     platform: Platform, instance: dg.DagsterInstance, scene: Scene
 ) -> None:
-    announce(platform, instance, scene)
-    announce(platform, instance, scene)
+    add_partition(platform, instance, scene)
+    add_partition(platform, instance, scene)
     assert instance.get_dynamic_partitions(SCENES_NAME) == ["C.one"]
-    assert announced(platform, "C.one") == scene
+    assert partition_scene(platform, "C.one") == scene
 
 
 def test_a_changed_item_replaces_what_was_known(platform: Platform, instance: dg.DagsterInstance, scene: Scene) -> None:
-    announce(platform, instance, scene)
-    changed = replace(scene, etag="0b")
-    announce(platform, instance, changed)
-    assert announced(platform, "C.one") == changed
+    add_partition(platform, instance, scene)
+    changed = replace(scene, version="0b")
+    add_partition(platform, instance, changed)
+    assert partition_scene(platform, "C.one") == changed
     assert instance.get_dynamic_partitions(SCENES_NAME) == ["C.one"]
 
 
 @pytest.mark.parametrize("key", ["", "unknown", "../../etc/passwd", "a\nb", ".hidden", "x" * 300])
 def test_a_key_typed_by_hand_stands_for_nothing(platform: Platform, key: str) -> None:
     with pytest.raises(UnknownSceneError, match="stands for no scene"):
-        announced(platform, key)
+        partition_scene(platform, key)
 
 
 def test_a_key_that_is_no_scene_key_is_refused(platform: Platform, instance: dg.DagsterInstance, scene: Scene) -> None:
     with pytest.raises(StoreError, match="not a scene key"):
-        announce(platform, instance, replace(scene, scene_key="a/b"))
+        add_partition(platform, instance, replace(scene, scene_key="a/b"))
     assert instance.get_dynamic_partitions(SCENES_NAME) == []
 
 
 def test_a_key_that_differs_only_by_case_is_refused(
     platform: Platform, instance: dg.DagsterInstance, scene: Scene
 ) -> None:
-    announce(platform, instance, scene)
+    add_partition(platform, instance, scene)
     with pytest.raises(ItemError, match=r"only by upper and lower case \[scene=c.ONE\] \[other=C.one\]"):
-        announce(platform, instance, replace(scene, scene_key="c.ONE"))
+        add_partition(platform, instance, replace(scene, scene_key="c.ONE"))
     assert instance.get_dynamic_partitions(SCENES_NAME) == ["C.one"]
-    assert find_announced(platform, "c.ONE") is None
+    assert find_partition_scene(platform, "c.ONE") is None
 
 
 def test_an_announced_scene_is_there_again(platform: Platform, instance: dg.DagsterInstance, scene: Scene) -> None:
     mark_removed(platform, scene.scene_key)
-    announce(platform, instance, scene)
+    add_partition(platform, instance, scene)
     assert not is_removed(platform, scene.scene_key)
 
 
@@ -95,6 +95,6 @@ def test_an_entry_of_another_version_is_replaced(
     platform: Platform, instance: dg.DagsterInstance, scene: Scene
 ) -> None:
     platform.store.write_json("sources/C.one.json", {"scene_key": "C.one", "version": 0})
-    assert find_announced(platform, "C.one") is None
-    announce(platform, instance, scene)
-    assert announced(platform, "C.one") == scene
+    assert find_partition_scene(platform, "C.one") is None
+    add_partition(platform, instance, scene)
+    assert partition_scene(platform, "C.one") == scene

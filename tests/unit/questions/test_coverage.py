@@ -21,7 +21,7 @@ BAND = Band("visual", "/data/x.tif", 1)
 def record(key: str, west: float, east: float, day: int | None = 1, *, placed: bool = True) -> SceneRecord:
     """A scene from `west` to `east` and 0 to 1 degree north, of a day of May 2024."""
     scene = Scene(
-        scene_key=key, item_id=key, collection=None, source="s", item_href=None, etag=key,
+        scene_key=key, item_id=key, collection=None, source="s", item_href=None, version=key,
         acquired_at=None if day is None else datetime(2024, 5, day, tzinfo=UTC), bbox=None, geometry=None,
         imagery=Imagery((BAND, BAND, BAND), "optical", ("visual",)), cloud_cover=None,
     )  # fmt: skip

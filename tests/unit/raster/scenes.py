@@ -29,7 +29,7 @@ def scene_of(
         collection=None,
         source="test",
         item_href=None,
-        etag="0f",
+        version="0f",
         acquired_at=None,
         bbox=None,
         geometry=None,

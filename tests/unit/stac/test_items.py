@@ -41,8 +41,8 @@ def test_a_plain_item(scene: Callable[[dict[str, Any]], Scene], item: Build, tmp
     assert result.bbox == (10.0, 50.0, 10.01, 50.01)
     assert result.cloud_cover == 12.5
     assert result.imagery.hrefs == (str(tmp_path / "image.tif"),)
-    assert len(result.etag) == 64
-    assert int(result.etag, 16) >= 0
+    assert len(result.version) == 64
+    assert int(result.version, 16) >= 0
     assert "IMAGERAG_BAND_NAMES" in result.notes[0]
 
 
@@ -95,27 +95,27 @@ def test_an_item_without_any_place_is_usable(scene: Callable[[dict[str, Any]], S
     assert (result.bbox, result.geometry) == (None, None)
 
 
-def test_the_etag_follows_item_and_file_but_not_place_or_links(
+def test_the_version_follows_item_and_file_but_not_place_or_links(
     scene: Callable[[dict[str, Any]], Scene], item: Build, tmp_path: Path
 ) -> None:
-    first = scene(item()).etag
-    assert scene(item()).etag == first
-    assert scene(item(links=[{"rel": "self", "href": "/elsewhere"}])).etag == first
-    assert scene(item(properties={"datetime": "2024-05-02T10:00:00Z"})).etag != first
+    first = scene(item()).version
+    assert scene(item()).version == first
+    assert scene(item(links=[{"rel": "self", "href": "/elsewhere"}])).version == first
+    assert scene(item(properties={"datetime": "2024-05-02T10:00:00Z"})).version != first
     image = tmp_path / "image.tif"
     times = image.stat()
     os.utime(image, ns=(times.st_atime_ns, times.st_mtime_ns + 1_000_000))
-    assert scene(item()).etag != first
+    assert scene(item()).version != first
 
 
-def test_the_etag_ignores_signatures_of_addresses(item: Build, settings: Settings) -> None:
-    def etag(href: str) -> str:
+def test_the_version_ignores_signatures_of_addresses(item: Build, settings: Settings) -> None:
+    def version(href: str) -> str:
         return scene_from_item(
             item(href=href), item_href=None, base="https://h/i.json", source="s", settings=settings
-        ).etag
+        ).version
 
-    assert etag("https://h/a.tif?sv=1&sig=AAA") == etag("https://h/a.tif?sv=1&sig=BBB")
-    assert etag("https://h/a.tif?version=1") != etag("https://h/a.tif?version=2")
+    assert version("https://h/a.tif?sv=1&sig=AAA") == version("https://h/a.tif?sv=1&sig=BBB")
+    assert version("https://h/a.tif?version=1") != version("https://h/a.tif?version=2")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from imagerag_assets.stac.types import Band, Imagery, Scene
 def test_a_scene_survives_json() -> None:
     band = Band("image", "s3://b/a.tif", 1, "B04", "red")
     scene = Scene(
-        scene_key="c.a", item_id="a", collection="c", source="s3://b", item_href=None, etag="ab" * 32,
+        scene_key="c.a", item_id="a", collection="c", source="s3://b", item_href=None, version="ab" * 32,
         acquired_at=datetime(2024, 5, 1, 10, 0, 0, 24000, tzinfo=UTC), bbox=(179.5, -1.0, -179.5, 1.0),
         geometry={"type": "Point", "coordinates": [180.0, 0.0]}, imagery=Imagery((band,) * 3, "sar", ("image",)),
         cloud_cover=3.5, properties={"x": [1, {"y": None}]}, notes=("The item has no time",),

@@ -173,7 +173,7 @@ def test_a_scene_counts_when_its_rows_are_in(tmp_path: Path, platform: Platform,
     embed(platform, "port")
     assert due(platform) == []  # the old rows are still there
     ingest_scene(platform, changed)
-    assert [each.scenes for each in due(platform)] == [{"port": changed.etag}]
+    assert [each.scenes for each in due(platform)] == [{"port": changed.version}]
 
 
 def test_an_area_is_asked_as_it_was_last_seen(platform: Platform, tmp_path: Path, add: Callable[..., object]) -> None:

@@ -154,8 +154,10 @@ def test_keys_that_are_not_valid(fields: tuple[str, str, str, str]) -> None:
         ShardKey(*fields)
 
 
-def test_etags_of_any_kind_give_plain_names() -> None:
-    names = {ShardKey("s", "d", "f" * 64, etag).path.rsplit("/", 1)[1] for etag in ('"abc-2"', "../../x", "é", "W/")}
+def test_versions_of_any_kind_give_plain_names() -> None:
+    names = {
+        ShardKey("s", "d", "f" * 64, version).path.rsplit("/", 1)[1] for version in ('"abc-2"', "../../x", "é", "W/")
+    }
     assert len(names) == 4
     assert all(len(name) == len("0123456789abcdef.parquet") and name.isascii() for name in names)
 

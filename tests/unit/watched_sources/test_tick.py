@@ -47,7 +47,7 @@ class Watch:
     def tick(self, *, now: datetime = NOW, taken: tuple[str, ...] = ()) -> TickPlan:
         plan = plan_tick(self.platform, self.source, self.cursor, taken=lambda: taken, now=now)
         self.cursor = plan.cursor
-        for request in plan.requests:  # as `announce` does
+        for request in plan.requests:  # as `add_partition` does
             self.platform.store.write_json(f"sources/{request.scene.scene_key}.json", request.scene.to_dict())
         return plan
 
@@ -92,7 +92,7 @@ def test_each_version_of_an_item_is_requested_once(platform: Platform, folder: P
     watch = Watch(platform, folder)
     first = watch.tick()
     assert [request.scene.scene_key for request in first.requests] == ["a", "b", "c"]  # the oldest first
-    assert all(request.run_key == f"{request.scene.scene_key}:{request.scene.etag}" for request in first.requests)
+    assert all(request.run_key == f"{request.scene.scene_key}:{request.scene.version}" for request in first.requests)
     assert first.reason == "3 new and 0 changed scenes among 3 documents"
     cursor = Cursor.parse(first.cursor)
     assert (cursor.updated, cursor.id) == ("2023-11-14T22:13:22+00:00", str(folder / "c.json"))
@@ -107,7 +107,7 @@ def test_each_version_of_an_item_is_requested_once(platform: Platform, folder: P
     assert (changed.scene.scene_key, changed.why) == ("b", "changed")
     (folder / "b.json").write_bytes(before)
     (back,) = watch.tick().requests  # as it was: Dagster would not run the first key again
-    assert back.run_key == f"b:{back.scene.etag}:1"
+    assert back.run_key == f"b:{back.scene.version}:1"
     os.utime(folder / "b.json", (1, 1))
     assert watch.tick().requests == ()  # another time, the same item
 

@@ -16,7 +16,7 @@ from imagerag_assets.stac.keys import safe_key, scene_key
 
 
 @dataclass(frozen=True)
-class Found:
+class ItemRef:
     """An item's JSON before validation."""
 
     content: dict[str, Any]
@@ -41,21 +41,21 @@ class Found:
             return safe_key(self.content.get("id"))
 
 
-def items_of(document: Document, collection: str | None) -> Iterator[Found]:
+def items_of(document: Document, collection: str | None) -> Iterator[ItemRef]:
     """The item that a document is, or the items of an item collection."""
     if document.kind is Kind.ITEM:
-        yield Found(document.content, document.href, document.href, collection)
+        yield ItemRef(document.content, document.href, document.href, collection)
         return
     for content in document.content["features"]:
         if isinstance(content, dict) and kind_of(content) is Kind.ITEM:
             yield found_in(content, base=document.href, collection=collection)
 
 
-def found_in(content: dict[str, Any], *, base: str, collection: str | None = None) -> Found:
+def found_in(content: dict[str, Any], *, base: str, collection: str | None = None) -> ItemRef:
     """An item that is part of a larger document: relative hrefs are resolved against its self link if it has one."""
     own = Document(base, content).links("self")
     href = absolute_href(own[0], base) if own else None
-    return Found(content, href, href or base, collection)
+    return ItemRef(content, href, href or base, collection)
 
 
 def stem(href: str) -> str:

@@ -1,0 +1,55 @@
+"""Ingest a whole source in this process, without Dagster: find its scenes and ingest them one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from imagerag_assets.errors import describe
+from imagerag_assets.ingestion.ingest import ingest_scene
+from imagerag_assets.ingestion.results import SceneResult
+from imagerag_assets.scenes.failures import record_failure
+from imagerag_assets.stac.source import find_scenes
+from imagerag_assets.stac.types import FailedItem
+
+if TYPE_CHECKING:
+    from imagerag_assets.ingestion.embedding import Progress
+    from imagerag_assets.installation.platform import Platform
+
+
+def ingest(
+    platform: Platform,
+    source: str,
+    *,
+    collections: Sequence[str] = (),
+    scenes: Sequence[str] = (),
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[SceneResult]:
+    """Ingest the scenes of a source, each when its result is asked for.
+
+    A scene that fails is recorded as failed and stops no other scene.  Dagster records nothing of this; use
+    ``imagerag ingest`` where its history matters.
+
+    Args:
+        platform: The installation.
+        source: Catalog, collection, item, folder, bucket prefix or API.
+        collections: Take only items of these collections.
+        scenes: Take only these scene keys or item ids.
+        limit: Stop after so many results.
+        progress: Called with done, total, and what is being done, after every super-tile.
+
+    Yields:
+        One result a scene: ``ingested``, ``skipped`` (nothing to do) or ``failed``.
+
+    Raises:
+        SourceError: The source cannot be reached or is not STAC.
+        UnknownSceneError: At the end, if a named scene was not in the source.
+        SettingsError, UnknownEncoderError: No scene can be ingested with these settings.
+    """
+    for found in find_scenes(source, platform.settings, collections=collections, scenes=scenes, limit=limit):
+        if isinstance(found, FailedItem):
+            record_failure(platform, found.scene_key, found.error, item_href=found.item_href)
+            yield SceneResult(found.scene_key, "failed", 0, 0.0, describe(found.error))
+        else:
+            yield ingest_scene(platform, found, progress=progress)
