@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from imagerag_assets.encoders.registry import encoder_fingerprint, load_encoder
 from imagerag_assets.objects.store import ObjectStore, open_store
 from imagerag_assets.patches.divisions import division as make_division
+from imagerag_assets.scenes.ground import GroundDistances
 
 if TYPE_CHECKING:
     from imagerag_assets.encoders.sentence import SentenceEncoder
@@ -58,6 +59,11 @@ class Platform:
     def store(self) -> ObjectStore:
         """The object store at `settings.store_url`."""
         return self._once("store", lambda: open_store(self.settings))
+
+    @property
+    def ground_distances(self) -> GroundDistances:
+        """Metres that a native pixel covers, of each scene."""
+        return self._once("ground_distances", lambda: GroundDistances(self))
 
     @property
     def vectors(self) -> VectorStore:

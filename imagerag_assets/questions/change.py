@@ -210,7 +210,10 @@ def _looked_for(asked: _Comparison, records: Sequence[SceneRecord]) -> Retrieval
     timings: dict[str, float] = {}
     for record, other in zip(records, reversed(records), strict=True):
         scene = record.scene.scene_key
-        scope = scope_of(serving.platform, replace(question, scenes=(scene,)), analysis.part, asked.viewer)
+        scope = scope_of(
+            serving.platform, replace(question, scenes=(scene,)), analysis.part, asked.viewer,
+            coarsest_m=asked.calibration.coarsest_m,
+        )  # fmt: skip
         found = retrieve(
             serving.platform, analysis, scope.where, path=question.path, top_k=question.top_k,
             collection=serving.collection, calibration=asked.calibration, look=asked.viewer,

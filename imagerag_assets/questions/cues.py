@@ -44,7 +44,7 @@ def find_cues(
         return Retrieval(cues, "none", abstained=False, notes=(f"Mode {question.mode}: nothing was looked for",))
     if question.retrieval == "paper":
         return retrieve_paper(platform, analysis, question, collection=collection)
-    scope = scope_of(platform, question, analysis.part, viewer)
+    scope = scope_of(platform, question, analysis.part, viewer, coarsest_m=calibration.coarsest_m)
     if example is not None:
         found = retrieve_like(
             platform, example.embedding, example.label, scope.where, collection=collection, calibration=calibration,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.question import Question
+from imagerag_assets.retrieval.coarseness import fine_enough
 from imagerag_assets.retrieval.places import Part
 from imagerag_assets.retrieval.types import Keep
 from imagerag_assets.scenes.records import list_records
@@ -33,16 +34,28 @@ class Scope:
     notes: tuple[str, ...] = ()
 
 
-def scope_of(platform: Platform, question: Question, part: Part | None, viewer: Viewer) -> Scope:
-    """The patches of a question about a part of the scene; None: about all of it.
+def scope_of(
+    platform: Platform, question: Question, part: Part | None, viewer: Viewer, *, coarsest_m: float | None = None
+) -> Scope:
+    """The patches that a question looks at.
+
+    Args:
+        platform: The installation.
+        question: Its scenes, area and time.
+        part: The part of the scene that it names; None: all of it.
+        viewer: Knows the scenes.
+        coarsest_m: Metres a pixel beyond which patches are left out; None: none are.
 
     Raises:
         InputError: the question's area is not on the globe.
         StoreError: the store cannot be read.
     """
+    where = question.scope
+    if coarsest_m is not None:
+        where = fine_enough(where, platform.ground_distances.of(question.scenes), coarsest_m)
     if part is None:
-        return Scope(question.scope)
-    where, notes = question.scope, [f"Only the {part.name} of the scene is looked at, as the question says"]
+        return Scope(where)
+    notes = [f"Only the {part.name} of the scene is looked at, as the question says"]
     scenes = question.scenes or tuple(list_records(platform))
     if 0 < len(scenes) <= MAX_SCENES:
         where = where.any_of(_filter(viewer, scene, part) for scene in scenes)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from imagerag_assets.installation.platform import Deps
 from imagerag_assets.retrieval.background import applies, background_vectors
 from imagerag_assets.retrieval.calibration import Calibration
+from imagerag_assets.retrieval.coarseness import too_coarse
 from imagerag_assets.retrieval.scoring import Floats, Head, features
 from imagerag_assets.retrieval.second_look import Scorer
 from imagerag_assets.retrieval.suppress import suppress
@@ -28,11 +29,6 @@ CANDIDATES = 128
 """Nearest patches scored for a phrase.  A target is seen by up to nine overlapping patches of a level."""
 CANDIDATES_ALL = 512
 """The same where every occurrence matters."""
-
-_ALWAYS_SEARCHED = 2
-"""Finest levels of a scene that no limit of the ground sampling distance concerns."""
-_DEGREE_M = 111_320.0
-"""A degree of latitude in metres."""
 
 _FIELDS = ("patch_id", "scene_key", "level", "x0", "y0", "x1", "y1", "west", "south", "east", "north", "embedding")
 
@@ -78,12 +74,12 @@ def neighbours(
 ) -> list[Neighbours]:
     """The patches nearest to each query vector, (n, dim); of those that the filter lets through, those to keep.
 
-    With `coarsest_m` those of a larger ground sampling distance are left out, except a scene's two finest levels: these
-    are the best there is of it.
+    With `coarsest_m` those of a larger ground distance are left out (`coarseness.too_coarse`); the filter should have
+    left out most of them already (`coarseness.fine_enough`).
     """
     found: list[Neighbours] = []
     for near in vectors.search(collection, queries, condition=where, limit=limit, fields=_FIELDS):
-        hits = [hit for hit in near if coarsest_m is None or not _too_coarse(hit.fields, coarsest_m)]
+        hits = [hit for hit in near if coarsest_m is None or not too_coarse(hit.fields, coarsest_m)]
         hits = [hit for hit in hits if keep is None or keep(hit.fields["scene_key"], _window(hit.fields))]
         stored = [hit.fields["embedding"] for hit in hits]
         embeddings = np.stack(stored) if stored else np.zeros((0, queries.shape[1]), dtype=np.float32)
@@ -91,13 +87,6 @@ def neighbours(
         scores = (embeddings @ queries[len(found)]).astype(np.float64)
         found.append(Neighbours(tuple(hit.fields for hit in hits), embeddings, scores))
     return found
-
-
-def _too_coarse(row: Mapping[str, Any], coarsest_m: float) -> bool:
-    if row["level"] < _ALWAYS_SEARCHED or row.get("south") is None:
-        return False
-    pixels = (row["y1"] - row["y0"]) / (1 << row["level"])
-    return bool((row["north"] - row["south"]) * _DEGREE_M / pixels > coarsest_m)
 
 
 def phrase_scorers(

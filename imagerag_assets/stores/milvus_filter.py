@@ -72,6 +72,10 @@ class Filter:
         """Patches of these levels."""
         return self.one_of("level", levels)
 
+    def level_at_most(self, level: int) -> Self:
+        """Patches of this level and finer ones."""
+        return self._and(f"level <= {literal(int(level))}")
+
     def bbox_intersects(self, west: float, south: float, east: float, north: float) -> Self:
         """Patches that meet an area, edges included.
 

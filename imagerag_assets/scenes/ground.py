@@ -1,0 +1,62 @@
+"""The ground distance of scenes: how many metres a native pixel covers, kept for as long as an installation is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from threading import Lock
+
+from imagerag_assets.errors import StoreError
+from imagerag_assets.objects.store import HasStore, read_all
+from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
+from imagerag_assets.raster.types import Grid
+from imagerag_assets.scenes.records import SCENES, find_record
+
+DEGREE_M = 111_320.0
+"""A degree of latitude in metres."""
+_MIDDLE_PX = 1024
+
+
+def pixel_m(grid: Grid) -> float | None:
+    """Return the metres from north to south of a pixel in the middle of a scene; None without a place on the ground."""
+    side = min(grid.width, grid.height, _MIDDLE_PX)
+    x0, y0 = (grid.width - side) // 2, (grid.height - side) // 2
+    bbox = pixel_window_to_lonlat_bbox(grid, (x0, y0, x0 + side, y0 + side))
+    return None if bbox is None else (bbox[3] - bbox[1]) * DEGREE_M / side
+
+
+class GroundDistances:
+    """Look up the ground distance of scenes; a record is read once, and again when it was written anew."""
+
+    def __init__(self, platform: HasStore) -> None:
+        self._platform = platform
+        self._known: dict[str, tuple[datetime | None, float | None]] = {}
+        self._lock = Lock()
+
+    def of(self, scene_keys: Iterable[str] = ()) -> dict[str, float | None]:
+        """Return metres a native pixel by scene key; None: no place on the ground.
+
+        Args:
+            scene_keys: The scenes; none given: all registered ones, which takes one listing of the store.
+
+        Raises:
+            StoreError: the store cannot be listed.
+        """
+        named = list(dict.fromkeys(scene_keys))
+        times = dict.fromkeys(named) if named else self._written()
+        with self._lock:
+            missing = [key for key, time in times.items() if key not in self._known or time != self._known[key][0]]
+            for key, metres in zip(missing, read_all(self._read, missing), strict=True):
+                self._known[key] = (times[key], metres)
+            return {key: self._known[key][1] for key in times}
+
+    def _written(self) -> dict[str, datetime | None]:
+        parts = ((key.split("/"), time) for key, time in self._platform.store.modified(SCENES).items())
+        return {part[1]: time for part, time in parts if len(part) == 3 and part[2] == "record.json"}
+
+    def _read(self, scene_key: str) -> float | None:
+        try:
+            record = find_record(self._platform, scene_key)
+        except StoreError:  # a damaged record is the concern of whoever needs the scene
+            return None
+        return None if record is None else pixel_m(record.grid)

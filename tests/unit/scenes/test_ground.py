@@ -1,0 +1,40 @@
+"""The ground distance of scenes: measured from their grid, and read again only when a record changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rasterio.transform import Affine, from_origin
+
+from imagerag_assets.ingestion.ingest import register
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.scenes.records import load_record
+from tests.items import scene_at, texture, write_scene
+
+PLACES = {
+    "fine": {"transform": from_origin(500_000, 5_300_000, 0.5, 0.5)},
+    "coarse": {"transform": from_origin(500_000, 5_300_000, 10, 10)},
+    "turned": {"transform": Affine(-0.5, 0, 500_416, 0, 0.5, 5_299_584)},
+    "nowhere": {"crs": None, "transform": None},
+}
+
+
+def put(platform: Platform, folder: Path, name: str, profile: dict[str, object]) -> None:
+    register(platform, scene_at(write_scene(folder, name, texture(300, 300), profile=profile), platform.settings))
+
+
+def test_distances_follow_the_records(platform: Platform, tmp_path: Path) -> None:
+    for name, profile in PLACES.items():
+        put(platform, tmp_path, name, profile)
+    found = platform.ground_distances.of()
+    assert found == {
+        "coarse": pytest.approx(10, rel=0.01), "fine": pytest.approx(0.5, rel=0.01), "nowhere": None,
+        "turned": pytest.approx(0.5, rel=0.01),
+    }  # fmt: skip
+    assert platform.ground_distances.of(["fine", "unknown"]) == {"fine": found["fine"], "unknown": None}
+    put(platform, tmp_path / "again", "fine", {"transform": from_origin(500_000, 5_300_000, 2, 2)})
+    assert load_record(platform, "fine").grid.transform[0] == 2
+    assert platform.ground_distances.of()["fine"] == pytest.approx(2, rel=0.01)
+    platform.store.write_bytes("scenes/coarse/record.json", b"{")  # damaged: unknown, not an error of every question
+    assert platform.ground_distances.of()["coarse"] is None
