@@ -1,0 +1,131 @@
+"""The documents: made pages are current, links lead somewhere, every table of results names its commit."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "infra").rglob("*.md"),
+        *(ROOT / "imagerag_assets").rglob("*.md"),
+    ]
+)
+LINK = re.compile(r"\]\(([^()\s]+)\)")
+
+
+@pytest.fixture(scope="module")
+def maker() -> dict[str, Any]:
+    return runpy.run_path(str(ROOT / "docs" / "make.py"))
+
+
+def without_code(text: str) -> str:
+    """Markdown without its blocks of code and code spans."""
+    return re.sub(r"`[^`\n]*`", "", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_made_pages_are_current(maker: dict[str, Any]) -> None:
+    for path, text in maker["pages"]().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} is not current. Run: make docs"
+
+
+def test_made_pages_do_not_depend_on_the_environment(tmp_path: Path) -> None:
+    """Another working directory with a `.env`, a narrow terminal, settings in the environment."""
+    (tmp_path / ".env").write_text("IMAGERAG_TOP_K=7\n", encoding="utf-8")
+    environment = {
+        "COLUMNS": "40",
+        "IMAGERAG_HOME": str(tmp_path),
+        "IMAGERAG_PATCH_PX": "no number",
+        "FORCE_COLOR": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "make.py"), "--check"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_commands_page_names_what_can_be_typed() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    ask = page.partition("## imagerag ask\n")[2].partition("\n## ")[0]
+    assert "imagerag ask [OPTIONS] [QUESTION]" in ask
+    assert "| `--path auto\\|fast\\|slow\\|none` | `auto` |" in ask
+    assert "| `--top-k N` (1 to 50) |" in ask
+    assert "## imagerag encoders use" in page
+    assert "## imagerag knowledge build labels" in page
+    assert "Exits with 3" in page.partition("## imagerag ingest\n")[2].partition("\n## ")[0]
+
+
+def test_settings_page_lists_each_setting_once() -> None:
+    from imagerag_assets.settings import Settings
+
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `IMAGERAG_(\w+)` \|", page, flags=re.M)
+    assert sorted(listed) == sorted(name.upper() for name in Settings.model_fields)
+    assert "| `IMAGERAG_TOP_K` | `3` | integer from 1 to 50 |" in page
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_relative_links_resolve(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    broken = []
+    for target in LINK.findall(without_code(text)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (document.parent / name).resolve() if name else document
+        if not path.exists() or (anchor and anchor not in anchors(path.read_text(encoding="utf-8"))):
+            broken.append(target)
+    assert not broken
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "ARCHITECTURE.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
+def test_named_files_of_the_package_exist(name: str) -> None:
+    """Paths such as `imagerag_assets/settings.py` in the documents follow the files."""
+    named = re.findall(
+        r"`((?:imagerag_assets|tests|benchmarks|infra|docs|notebooks)/[\w./-]*\w/?)`", (ROOT / name).read_text("utf-8")
+    )
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+def test_each_table_of_results_names_its_commit() -> None:
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## ", page, flags=re.M)[1:]
+    with_tables = [section for section in sections if re.search(r"^\|", section, flags=re.M)]
+    assert with_tables
+    for section in with_tables:
+        assert re.search(r"^- \*\*Commit\*\*: `[0-9a-f]{7,40}`", section, flags=re.M), section.splitlines()[0]
+
+
+def test_the_index_of_decisions_lists_each_once() -> None:
+    folder = ROOT / "docs" / "decisions"
+    files = sorted(path.name for path in folder.glob("[0-9]*.md"))
+    assert files
+    assert sorted(LINK.findall((folder / "README.md").read_text(encoding="utf-8"))) == files
+    assert [name[:4] for name in files] == [f"{number:04}" for number in range(1, len(files) + 1)]
+    for name in files:
+        text = (folder / name).read_text(encoding="utf-8")
+        assert text.startswith("# "), name
+        assert "**Decision.**" in text, name
+        assert "**Why.**" in text, name
