@@ -30,12 +30,14 @@ def maker() -> dict[str, Any]:
 
 def without_code(text: str) -> str:
     """Markdown without its blocks of code and code spans."""
-    return re.sub(r"`[^`\n]*`", "", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
+    return re.sub(r"`[^`\n]*`", "", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
 
 
 def anchors(text: str) -> set[str]:
     """The anchors of a document's headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), flags=re.M)
+    headings = re.findall(
+        r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), flags=re.MULTILINE
+    )
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
@@ -79,7 +81,7 @@ def test_settings_page_lists_each_setting_once() -> None:
     from imagerag_assets.settings import Settings
 
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| `IMAGERAG_(\w+)` \|", page, flags=re.M)
+    listed = re.findall(r"^\| `IMAGERAG_(\w+)` \|", page, flags=re.MULTILINE)
     assert sorted(listed) == sorted(name.upper() for name in Settings.model_fields)
     assert "| `IMAGERAG_TOP_K` | `3` | integer from 1 to 50 |" in page
 
@@ -111,11 +113,11 @@ def test_named_files_of_the_package_exist(name: str) -> None:
 
 def test_each_table_of_results_names_its_commit() -> None:
     page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    sections = re.split(r"^## ", page, flags=re.M)[1:]
-    with_tables = [section for section in sections if re.search(r"^\|", section, flags=re.M)]
+    sections = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
+    with_tables = [section for section in sections if re.search(r"^\|", section, flags=re.MULTILINE)]
     assert with_tables
     for section in with_tables:
-        assert re.search(r"^- \*\*Commit\*\*: `[0-9a-f]{7,40}`", section, flags=re.M), section.splitlines()[0]
+        assert re.search(r"^- \*\*Commit\*\*: `[0-9a-f]{7,40}`", section, flags=re.MULTILINE), section.splitlines()[0]
 
 
 def test_the_index_of_decisions_lists_each_once() -> None:
