@@ -35,9 +35,8 @@ def without_code(text: str) -> str:
 
 def anchors(text: str) -> set[str]:
     """The anchors of a document's headings, as GitHub makes them."""
-    headings = re.findall(
-        r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), flags=re.MULTILINE
-    )
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", prose, flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
@@ -100,15 +99,20 @@ def test_relative_links_resolve(document: Path) -> None:
     assert not broken
 
 
-@pytest.mark.parametrize(
-    "name", ["README.md", "ARCHITECTURE.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
-)
-def test_named_files_of_the_package_exist(name: str) -> None:
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_named_files_exist(document: Path) -> None:
     """Paths such as `imagerag_assets/settings.py` in the documents follow the files."""
-    named = re.findall(
-        r"`((?:imagerag_assets|tests|benchmarks|infra|docs|notebooks)/[\w./-]*\w/?)`", (ROOT / name).read_text("utf-8")
-    )
+    roots = "imagerag_assets|tests|benchmarks|infra|docs|notebooks"
+    named = re.findall(rf"`((?:{roots})/[\w./-]*\w/?)`", document.read_text(encoding="utf-8"))
     assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+def test_architecture_names_each_room_of_the_package_once() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    table = page.partition("## Rooms")[2].partition("\n## ")[0]
+    rooms = [path.parent.name for path in (ROOT / "imagerag_assets").glob("*/__init__.py")]
+    named = re.findall(r"^\| `(\w+)/` \|", table, flags=re.MULTILINE)
+    assert sorted({*rooms, "weights"}) == sorted(named)
 
 
 def test_each_table_of_results_names_its_commit() -> None:
