@@ -37,7 +37,7 @@ def pages() -> dict[Path, str]:
 
 def commands_page() -> str:
     """Return docs/commands.md."""
-    from imagerag_assets.cli import app
+    from imagerag_assets.cli.app import app
 
     commands = list(_walk(typer.main.get_command(app), "imagerag"))
     lines = [
@@ -165,7 +165,7 @@ def _names_used(command: Any) -> tuple[str, ...]:
 
 
 def _exit_codes() -> list[tuple[str, str]]:
-    from imagerag_assets import cli_run as codes
+    from imagerag_assets.cli import _command as codes
 
     return [
         (str(codes.DONE), "Done."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import runpy
 import subprocess
@@ -85,26 +86,37 @@ def test_settings_page_lists_each_setting_once() -> None:
     assert "| `IMAGERAG_TOP_K` | `3` | integer from 1 to 50 |" in page
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_relative_links_resolve(document: Path) -> None:
-    text = document.read_text(encoding="utf-8")
-    broken = []
-    for target in LINK.findall(without_code(text)):
-        if re.match(r"[a-z]+:", target):
-            continue
+def test_relative_links_resolve() -> None:
+    """Files, folders and headings that the documents link to."""
+
+    def resolves(document: Path, target: str) -> bool:
         name, _, anchor = target.partition("#")
         path = (document.parent / name).resolve() if name else document
-        if not path.exists() or (anchor and anchor not in anchors(path.read_text(encoding="utf-8"))):
-            broken.append(target)
-    assert not broken
+        return path.exists() and (not anchor or anchor in anchors(path.read_text(encoding="utf-8")))
+
+    broken = [
+        (document.relative_to(ROOT).as_posix(), target)
+        for document in DOCUMENTS
+        for target in LINK.findall(without_code(document.read_text(encoding="utf-8")))
+        if not re.match(r"[a-z]+:", target) and not resolves(document, target)
+    ]
+    assert broken == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_named_files_exist(document: Path) -> None:
+def test_named_files_exist() -> None:
     """Paths such as `imagerag_assets/settings.py` in the documents follow the files."""
-    roots = "imagerag_assets|tests|benchmarks|infra|docs|notebooks"
-    named = re.findall(rf"`((?:{roots})/[\w./-]*\w/?)`", document.read_text(encoding="utf-8"))
-    assert [each for each in named if not (ROOT / each).exists()] == []
+    pattern = re.compile(r"`((?:imagerag_assets|tests|benchmarks|infra|docs|notebooks)/[\w./-]*\w/?)`")
+    named = [(document.name, path) for document in DOCUMENTS for path in pattern.findall(document.read_text("utf-8"))]
+    assert named
+    assert [(document, path) for document, path in named if not (ROOT / path).exists()] == []
+
+
+def test_named_modules_exist() -> None:
+    """Modules that the documents tell people to run."""
+    pattern = re.compile(r"python -m ((?:imagerag_assets|benchmarks)[\w.]*\w)")
+    named = [(document.name, each) for document in DOCUMENTS for each in pattern.findall(document.read_text("utf-8"))]
+    assert named
+    assert [(document, each) for document, each in named if importlib.util.find_spec(each) is None] == []
 
 
 def test_architecture_names_each_room_of_the_package_once() -> None:
