@@ -29,6 +29,44 @@ MADE = "<!-- Made by `make docs`. Do not edit: change the code and run it again.
 COMMON = ("--json", "--debug")
 PLURALS = {str: "names", float: "numbers", int: "integers", Path: "paths"}
 
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "imagerag answers": ("imagerag answers --outdated",),
+    "imagerag ask": (
+        'imagerag ask "How many storage tanks are there?" --scene SCENE',
+        'imagerag ask "Where is the stadium?" --choice A="left" --choice B="right" --bbox 9.1,48.3,9.2,48.4',
+        'imagerag ask "How many ships are in the north-east?"   # looks at that part of the scene only',
+        'imagerag ask "What changed here?" --scene A --scene B  # two dates of one place; or --bbox with --datetime',
+        'imagerag ask "How many are there?" --after ANSWER_ID   # with the phrases, scenes and area of that answer',
+        "imagerag ask --like pier.jpg --top-k 10                # what looks like a picture, or like a patch id",
+        'imagerag ask "Where is the stadium?" --retrieval paper # the published algorithm, to compare with',
+        "imagerag ask --batch questions.jsonl --out answers.jsonl",
+    ),
+    "imagerag backfill": ("imagerag backfill --dry-run", "imagerag backfill"),
+    "imagerag encoders use": ("imagerag encoders use georsclip",),
+    "imagerag evaluate": (
+        "imagerag evaluate questions.jsonl --no-answer --compare OTHER_RUN",
+        "imagerag evaluate MME_RealWorld.json --images path/to/pictures",
+    ),
+    "imagerag explain": ("imagerag explain path/to/catalog.json",),
+    "imagerag export": ("imagerag export s3://bucket/embeddings",),
+    "imagerag import": ("imagerag import s3://bucket/embeddings",),
+    "imagerag ingest": (
+        "imagerag ingest path/to/catalog.json    # a static catalog, collection or item",
+        "imagerag ingest s3://bucket/prefix      # items in a bucket; keys come from AWS_* variables or ~/.aws",
+        "imagerag ingest https://host/stac --collection sentinel-2-l2a --limit 5",
+    ),
+    "imagerag knowledge build captions": ("imagerag knowledge build captions captions.jsonl",),
+    "imagerag knowledge build labels": ("imagerag knowledge build labels path/to/chips",),
+    "imagerag knowledge coverage": ("imagerag knowledge coverage --questions questions.jsonl",),
+    "imagerag retry": ("imagerag retry              # all failed questions", "imagerag retry ANSWER_ID"),
+    "imagerag sources add": ("imagerag sources add port s3://bucket/prefix --every 60",),
+    "imagerag trace": ("imagerag trace ANSWER_ID", "imagerag trace ANSWER_ID --format prov > answer.prov.json"),
+    "imagerag train data": ("imagerag train data labels.jsonl --out data",),
+    "imagerag train lora": ("imagerag train lora data --out run --config infra/recipes/qwen3-vl-8b.toml",),
+    "imagerag watch add": ('imagerag watch add "Is there a ship at the pier?" --bbox 9.1,48.3,9.2,48.4',),
+}
+"""Examples by command, shown in its section."""
+
 
 def pages() -> dict[Path, str]:
     """Return the text of each made page by its path."""
@@ -40,6 +78,8 @@ def commands_page() -> str:
     from imagerag_assets.cli.app import app
 
     commands = list(_walk(typer.main.get_command(app), "imagerag"))
+    if unknown := set(EXAMPLES) - {name for name, _ in commands}:
+        raise ValueError(f"examples of commands that do not exist: {', '.join(sorted(unknown))}")
     lines = [
         "# Commands",
         MADE,
@@ -79,8 +119,8 @@ def settings_page() -> str:
         rows = []
         for name in names:
             field = Settings.model_fields[name]
-            description = _cell(field.description)
-            rows.append((f"`{prefix}{name.upper()}`", _default(field), _values(field), description))
+            default, meaning = _default_and_meaning(_default(field), field.description)
+            rows.append((f"`{prefix}{name.upper()}`", default, _values(field), meaning))
         lines += [f"## {title}", _table(("variable", "default", "values", "meaning"), rows)]
     return _joined(lines)
 
@@ -188,10 +228,26 @@ def _command(name: str, command: Any) -> Iterator[str]:
     if arguments:
         yield _table(("argument", "meaning"), [(f"`{_metavar(each)}`", _cell(each.info.help)) for each in arguments])
     if options:
-        rows = [(_spelled(each), _option_default(each), _cell(each.info.help)) for each in options]
+        rows = [(_spelled(each), *_default_and_meaning(_option_default(each), each.info.help)) for each in options]
         yield _table(("option", "default", "meaning"), rows)
+    if name in EXAMPLES:
+        yield "\n".join(["```sh", *_examples(name, parameters), "```"])
     if "SOME_FAILED" in _names_used(command):
         yield "Exits with 3 if a part fails and the rest is done."
+
+
+def _examples(name: str, parameters: Sequence[Parameter]) -> tuple[str, ...]:
+    """Return the examples of a command.
+
+    Raises:
+        ValueError: an example uses an option that the command does not have.
+    """
+    known = {spelling for each in parameters for spelling in each.spellings}
+    for example in EXAMPLES[name]:
+        used = set(re.findall(r"--[a-z][a-z-]*", example.partition(" #")[0]))
+        if not example.startswith(name) or not used <= known:
+            raise ValueError(f"not a use of {name}: {example}")
+    return EXAMPLES[name]
 
 
 def _common(commands: Sequence[tuple[str, Any]]) -> list[Parameter]:
@@ -302,6 +358,14 @@ def _bounds(metadata: Iterable[Any]) -> str:
 
 
 # Markdown
+
+
+def _default_and_meaning(default: str, text: str | None) -> tuple[str, str]:
+    """Move a default that the text says in words, as in ``...; default: the setting``, to the column of defaults."""
+    meaning = _cell(text)
+    if default or (said := re.fullmatch(r"(.+?)[;,] default:? (.+?)(\.?)", meaning)) is None:
+        return default, meaning
+    return said[2], said[1] + said[3]
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -136,6 +136,21 @@ def test_each_table_of_results_names_its_commit() -> None:
         assert re.search(r"^- \*\*Commit\*\*: `[0-9a-f]{7,40}`", section, flags=re.MULTILINE), section.splitlines()[0]
 
 
+def test_dagster_page_names_each_job_sensor_and_check(tmp_path: Path) -> None:
+    from imagerag_assets.orchestration.build import build_defs
+    from imagerag_assets.settings import load_settings
+
+    page = (ROOT / "docs" / "dagster.md").read_text(encoding="utf-8")
+    listed = {
+        title: re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)
+        for title, _, section in (part.partition("\n") for part in page.split("\n## ")[1:])
+    }
+    defs = build_defs(settings=load_settings(home=tmp_path), sources=()).get_repository_def()
+    assert sorted(listed["Jobs"]) == sorted(name for name in defs.job_names if not name.startswith("__"))
+    assert sorted(listed["Sensors"]) == sorted(sensor.name for sensor in defs.sensor_defs)
+    assert sorted(listed["Checks"]) == sorted(key.name for key in defs.asset_graph.asset_check_keys)
+
+
 def test_the_index_of_decisions_lists_each_once() -> None:
     folder = ROOT / "docs" / "decisions"
     files = sorted(path.name for path in folder.glob("[0-9]*.md"))
