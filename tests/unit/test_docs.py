@@ -21,7 +21,7 @@ DOCUMENTS = sorted(
         *(ROOT / "imagerag_assets").rglob("*.md"),
     ]
 )
-LINK = re.compile(r"\]\(([^()\s]+)\)")
+LINK = re.compile(r"(?:\]\(|<img src=\")([^()\s\"]+)[)\"]")
 
 
 @pytest.fixture(scope="module")
