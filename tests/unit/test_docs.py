@@ -156,7 +156,7 @@ def test_the_index_of_decisions_lists_each_once() -> None:
     files = sorted(path.name for path in folder.glob("[0-9]*.md"))
     assert files
     assert sorted(LINK.findall((folder / "README.md").read_text(encoding="utf-8"))) == files
-    assert [name[:4] for name in files] == [f"{number:04}" for number in range(1, len(files) + 1)]
+    assert len({name[:4] for name in files}) == len(files), "two decisions have one number"
     for name in files:
         text = (folder / name).read_text(encoding="utf-8")
         assert text.startswith("# "), name
