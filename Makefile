@@ -2,13 +2,14 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3.11
 BIN := .venv/bin
-.PHONY: .venv help demo test dev lint bench clean
+.PHONY: .venv help demo test dev lint bench docs clean
 
 help:
 	@echo "make demo   draw scenes, ingest them, ask questions, write demo-report/index.html"
 	@echo "make test   all tests"
 	@echo "make dev    Dagster UI, daemon and a local Milvus, until Ctrl-C"
 	@echo "make lint   ruff, mypy and the import contract"
+	@echo "make docs   docs/commands.md and docs/settings.md, from the code"
 	@echo "make bench  ingest of a 30,000 x 30,000 px scene: memory, patches a second, overhead"
 
 # The mark is made last, so an interrupted install is not taken for one; it is older than pyproject.toml after a change.
@@ -36,6 +37,9 @@ lint: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/ingest_large.py
+
+docs: .venv/installed
+	$(BIN)/python docs/make.py
 
 clean:
 	rm -rf .imagerag demo-report .pytest_cache .mypy_cache .ruff_cache

@@ -2,7 +2,8 @@
 
     python -m benchmarks.answers --tool make_mosaic.py --images CHIPS --split dev --work DIR
 
-Prints the table of the README and writes `answers.json`.  Further runs tell whether the questions give themselves away
+Prints the table of `docs/results.md` and writes `answers.json`.
+Further runs tell whether the questions give themselves away
 (blind: question and choices only), how many answers change when cues and choices come in another order, and what the
 size of the overview does.
 """

@@ -2,7 +2,8 @@
 
     python -m benchmarks.retrieval --tool make_mosaic.py --images CHIPS --split dev --work DIR
 
-Prints the table of the README and writes `retrieval.json`.  The last figure puts the pixels of one small scene into a
+Prints the table of `docs/results.md` and writes `retrieval.json`.
+The last figure puts the pixels of one small scene into a
 very large one, and compares the confidence of its targets in both: at a place where patches are cut alike, so that only
 the size differs, and at any place.
 """

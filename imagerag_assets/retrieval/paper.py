@@ -1,8 +1,9 @@
 """The retrieval of the ImageRAG paper (arXiv 2411.07688), formula by formula, on numpy arrays.
 
 The baseline that ours is compared with, so its numbers stay as published: ImageNet's text templates, a softmax over
-all patches of one scene, top-2 pooling, fixed thresholds.  What was wrong in the published code and what stands here
-instead is listed in `ARCHITECTURE.md`.  No I/O; scenes, shards and knowledge bases are `questions.paper_retrieval`'s.
+all patches of one scene, top-2 pooling, fixed thresholds.  `docs/paper-baseline.md` lists what was wrong in
+the published code, and what is done here instead.  No I/O: scenes, shards and knowledge bases belong to
+`questions.paper_retrieval`.
 """
 
 from __future__ import annotations
