@@ -177,9 +177,7 @@ class _Versions:
 
     def compare_software(self, made: Mapping[str, Any]) -> None:
         """The multimodal LLM and this program, which is the only one that can be run."""
-        before, now = self._lineage.get("mllm"), made["lineage"]["mllm"]
-        if before is not None and before != now:  # None: a question that failed
-            self._differs("model", _model(before), _model(now), "The multimodal LLM is another one", "present")
+        self.differences.extend(compare_models(self._lineage.get("mllm"), made["lineage"]["mllm"]))
         if self._lineage.get("version") != __version__:
             detail = "imagerag-assets is of another version"
             self._differs("software", self._lineage.get("version"), __version__, detail, "present")
@@ -225,6 +223,19 @@ def compare_cues(recorded: Sequence[Mapping[str, Any]], made: Sequence[Mapping[s
     return differences
 
 
+def compare_models(recorded: Mapping[str, Any] | None, made: Mapping[str, Any] | None) -> list[Difference]:
+    """Return what differs between the multimodal LLM of an answer and that of its replay: at most one difference.
+
+    Args:
+        recorded: Its `name` and `revision`; None for a question that failed.
+        made: The same of the replay; None if it asked no model.
+    """
+    before, now = _model(recorded), _model(made)
+    if before is None or before == now:
+        return []
+    return [Difference("model", before, now, "The multimodal LLM is another one", "present")]
+
+
 def _compare_answers(recorded: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[Difference]:
     for what in ("path", "choice", "answer"):
         if recorded[what] != made[what]:
@@ -235,7 +246,8 @@ def _compare_answers(recorded: Mapping[str, Any], made: Mapping[str, Any]) -> It
 
 
 def _model(mllm: Mapping[str, Any] | None) -> str | None:
-    return f"{mllm['name']} {mllm['revision']}" if mllm else None
+    """Return name and revision. Some model servers add the default revision, `@main`, and some leave it out."""
+    return f"{mllm['name']} {mllm['revision']}".removesuffix("@main") if mllm else None
 
 
 def _short(version: str) -> str:

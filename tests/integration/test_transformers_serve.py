@@ -28,7 +28,8 @@ def test_a_served_model_chooses_from_several_pictures(served_demo: str) -> None:
     assert reply.prompt.count("[picture") == 3
     # It knows neither `response_format` nor probabilities, and passes over both.
     assert (reply.confidence, dict(reply.scores)) == (None, {})
-    assert mllm.revision == f"{DEMO_FOLDER}@main"
+    # Releases of transformers differ in whether they name the default revision of a folder.
+    assert mllm.revision.removesuffix("@main") == str(DEMO_FOLDER)
     counted = reply.tokens["counted"]
     assert isinstance(counted, int) and counted > 30
     assert mllm.answer(PROMPT).choice == reply.choice
