@@ -236,7 +236,8 @@ def test_the_image_gets_what_the_package_needs() -> None:
         if name == "COPY" and "--from=" not in argument:
             words = [word for word in shlex.split(argument) if not word.startswith("--")]
             copied |= set(words[:-1])
-    needed = {"pyproject.toml", pyproject["project"]["readme"], "imagerag_assets", "definitions.py"}
+    needed = {"pyproject.toml", "constraints.txt", pyproject["project"]["readme"], "LICENSE"}
+    needed |= {"imagerag_assets", "definitions.py"}
     assert copied == needed | {"infra/dagster.yaml", "infra/workspace.yaml"}
     allowed = (INFRA / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
     assert {line[1:] for line in allowed if line.startswith("!")} == copied

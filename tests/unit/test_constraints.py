@@ -1,0 +1,101 @@
+"""constraints.txt is current with pyproject.toml, holds versions only, and is what `make` and the image install."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from collections import Counter
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tests.conftest import PROJECT
+
+METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYTHONS = ("3.11", "3.12")
+LINES = [
+    line
+    for line in (PROJECT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+]
+
+
+def environment(python: str) -> dict[str, str]:
+    """Return the markers of CPython on a 64-bit Linux machine."""
+    return {
+        "python_version": python,
+        "python_full_version": f"{python}.7",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "platform_machine": "x86_64",
+        "platform_system": "Linux",
+        "sys_platform": "linux",
+        "os_name": "posix",
+        "extra": "",
+    }
+
+
+def pins(python: str) -> dict[str, Version]:
+    """Return the version of each package that applies to this Python."""
+    applying = [
+        each for each in map(Requirement, LINES) if each.marker is None or each.marker.evaluate(environment(python))
+    ]
+    twice = [name for name, count in Counter(canonicalize_name(each.name) for each in applying).items() if count > 1]
+    assert twice == []
+    return {canonicalize_name(each.name): Version(str(each.specifier).removeprefix("==")) for each in applying}
+
+
+def declared(python: str) -> list[Requirement]:
+    """Return what pyproject.toml asks for with all extras."""
+    groups = [METADATA["dependencies"], *METADATA["optional-dependencies"].values()]
+    found = [Requirement(text) for group in groups for text in group]
+    ours = [each for each in found if each.name == METADATA["name"]]
+    assert all(each.extras <= set(METADATA["optional-dependencies"]) for each in ours)
+    return [
+        each
+        for each in found
+        if each not in ours and (each.marker is None or each.marker.evaluate(environment(python)))
+    ]
+
+
+def test_the_pythons_looked_at_are_those_that_the_package_supports() -> None:
+    supported = SpecifierSet(METADATA["requires-python"])
+    assert tuple(version for version in (f"3.{minor}" for minor in range(8, 30)) if version in supported) == PYTHONS
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_each_dependency_is_pinned_within_its_range(python: str) -> None:
+    pinned = pins(python)
+    wrong = {
+        str(each): str(pinned.get(canonicalize_name(each.name), "no version"))
+        for each in declared(python)
+        if canonicalize_name(each.name) not in pinned or pinned[canonicalize_name(each.name)] not in each.specifier
+    }
+    assert wrong == {}, "run `make lock`, or `make lock KEEP=1` to change no other version"
+
+
+def test_there_are_only_exact_versions() -> None:
+    # No address, path, option or extra; and no CUDA library, which each build of torch pins for itself.
+    odd = [line for line in LINES if not re.fullmatch(r"[a-z0-9.-]+==[A-Za-z0-9.!]+( ; [a-zA-Z0-9_ .'=<>!()]+)?", line)]
+    assert odd == []
+    assert [line for line in LINES if line.startswith(("nvidia-", "cuda-", "triton"))] == []
+
+
+def test_make_installs_with_them_and_again_after_they_change() -> None:
+    command = ["make", "--dry-run", "--what-if=constraints.txt", ".venv/installed"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    installs = [line for line in done.stdout.splitlines() if "pip install" in line]
+    torch, package = installs
+    assert all("--constraint constraints.txt" in line for line in installs)
+    assert f"torch=={pins('3.11')['torch']} torchvision=={pins('3.11')['torchvision']}" in torch
+    assert package.endswith("-e '.[dev]'")
+
+
+def test_the_image_installs_with_them() -> None:
+    dockerfile = (PROJECT / "infra" / "Dockerfile").read_text(encoding="utf-8")
+    (install,) = [line for line in dockerfile.splitlines() if "'.[deploy]'" in line]
+    assert "--constraint constraints.txt" in install
