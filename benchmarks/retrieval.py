@@ -1,6 +1,6 @@
 """Whether cues show the target: ours and the published retrieval with the same encoder, on mosaics of two sizes.
 
-    python -m benchmarks.retrieval --tool make_mosaic.py --images CHIPS --split dev --work DIR
+    python -m benchmarks.retrieval --images CHIPS --split dev --work DIR
 
 Prints the table of the README and writes `retrieval.json`.  The last figure puts the pixels of one small scene into a
 very large one, and compares the confidence of its targets in both: at a place where patches are cut alike, so that only
