@@ -1,6 +1,6 @@
 """What cues are worth to the multimodal LLM: the same questions without cues, with ours, and with the true regions.
 
-    python -m benchmarks.answers --tool make_mosaic.py --images CHIPS --split dev --work DIR
+    python -m benchmarks.answers --images CHIPS --split dev --work DIR
 
 Prints the table of `docs/results.md` and writes `answers.json`.
 Further runs tell whether the questions give themselves away

@@ -4,7 +4,7 @@
 
 The installation has the questions' scenes and a label knowledge base of their classes, e.g.
 
-    make_mosaic.py --images CHIPS --split dev --rows 20 --cols 20 --out MOSAICS
+    python -m benchmarks.make_mosaic --images CHIPS --split dev --rows 20 --cols 20 --out MOSAICS
     imagerag ingest MOSAICS/catalog.json && imagerag knowledge build labels OTHER_CHIPS
 
 where the exemplars are other chips than those that the mosaics are made of: a picture would find itself.

@@ -1,4 +1,4 @@
-"""Mosaics of real chips with known truth, made by a script that is given, and ingested into a folder of their own.
+"""Mosaics of real chips with known truth, made by `make_mosaic.py` and ingested into a folder of their own.
 
 What is measured on them is in `retrieval.py` and `answers.py`.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
+from benchmarks.make_mosaic import make_mosaics
 from imagerag_assets.errors import ImageRAGError
 from imagerag_assets.evaluation.evaluate import evaluate
 from imagerag_assets.evaluation.loaders import Loaded, load_cases
@@ -43,7 +43,6 @@ class Mosaics:
 def arguments(about: str | None) -> argparse.ArgumentParser:
     """What every benchmark on mosaics is told."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tool", type=Path, required=True, help="script that stitches mosaics: make_mosaic.py")
     parser.add_argument("--images", type=Path, required=True, help="folder with one sub-folder of chips a class")
     parser.add_argument("--split", default="dev")
     parser.add_argument("--index", type=Path, help="index.csv with a split column; default: beside the chips")
@@ -61,14 +60,8 @@ def make(given: argparse.Namespace, name: str, scenes: int, cells: int, seed: in
     made = Mosaics(given.work / name, cells)
     if not (made.folder / "catalog.json").exists():
         console.print(f"stitching {scenes} mosaics of {cells} x {cells} cells")
-        index = ["--index", str(given.index)] if given.index else []
-        options = {"rows": cells, "cols": cells, "scenes": scenes, "seed": seed, "split": given.split}
-        told = [part for option, value in options.items() for part in (f"--{option}", str(value))]
-        subprocess.run(
-            [sys.executable, given.tool, "--images", given.images, "--out", made.folder, *index, *told],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        options = {"rows": cells, "cols": cells, "scenes": scenes, "seed": seed}
+        make_mosaics(given.images, made.folder, split=given.split, index=given.index, **options)
     return made
 
 

@@ -1,6 +1,6 @@
 """Whether cues show the target: ours and the published retrieval with the same encoder, on mosaics of two sizes.
 
-    python -m benchmarks.retrieval --tool make_mosaic.py --images CHIPS --split dev --work DIR
+    python -m benchmarks.retrieval --images CHIPS --split dev --work DIR
 
 Prints the table of `docs/results.md` and writes `retrieval.json`.
 The last figure puts the pixels of one small scene into a

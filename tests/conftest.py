@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: the real sample data, and settings that keep all state in a temporary folder."""
+"""Fixtures of all tests: the samples of real imagery, and settings that keep all state in a temporary folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imagerag_assets.settings import Settings, load_settings
 from tests.s3 import s3_endpoint  # noqa: F401
 
 PROJECT = Path(__file__).resolve().parents[1]
-SHARED = PROJECT.parent / "shared"
+SAMPLES = Path(__file__).resolve().parent / "data"
 
 
 @pytest.fixture(autouse=True)
@@ -22,23 +22,10 @@ def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
-def _sample(path: Path, what: str) -> Path:
-    """Sample data that is no part of the project: without it a test is skipped, or fails where CI is set."""
-    if not path.exists():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{what} not found at {path}")
-    return path
-
-
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real sample imagery."""
-    return _sample(SHARED / "data", "sample data")
-
-
-@pytest.fixture(scope="session")
-def make_mosaic_script() -> Path:
-    """The script that stitches chips into large scenes with exact truth."""
-    return _sample(SHARED / "tools" / "make_mosaic.py", "mosaic script")
+def samples() -> Path:
+    """Return the folder of small samples of real imagery, which its README describes."""
+    return SAMPLES
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ FIELDS = ["patch_id", "level", "x0", "y0", "x1", "y1", "west", "south", "east", 
 
 @pytest.fixture
 def in_s3(
-    shared_data: Path,
+    samples: Path,
     s3_endpoint: S3Endpoint,
     tiny_settings: Settings,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
@@ -41,7 +41,7 @@ def in_s3(
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
     bucket = s3_endpoint.root / tmp_path.name.replace("_", "-")
-    source = shared_data / "stactools_sentinel2"
+    source = samples / "stactools_sentinel2"
     (safe,) = (source / "tests" / "data-files").glob("*.SAFE")
     folder = bucket / "incoming" / safe.name
     # Their permissions do not matter here, and a read-only copy could not be changed.
@@ -129,16 +129,16 @@ def test_sentinel_2_reflectances_are_stretched_alike_in_all_patches(in_s3: tuple
 
 @pytest.mark.parametrize(
     "pattern",
-    ["stactools_naip/**/m_3211605_*.tif", "deepforest/**/5b90f92da0d7280005fab355_4310.tif"],
+    ["stactools_naip/**/m_4208701_*.tif", "deepforest/**/5b90f92da0d7280005fab355_4310.tif"],
     ids=["naip", "openaerialmap"],
 )
 def test_aerial_files_given_items(
-    shared_data: Path,
+    samples: Path,
     tiny_settings: Settings,  # noqa: F811
     tmp_path: Path,
     pattern: str,
 ) -> None:
-    (raster,) = shared_data.glob(pattern)
+    (raster,) = samples.glob(pattern)
     item = write_item(tmp_path / "aerial.json", str(raster), raster=raster)
     scene = scene_at(item, tiny_settings)
     with Platform(tiny_settings) as platform, rasterio.open(raster) as file:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.make_mosaic import make_mosaics
+
 
 def command(home: Path, *arguments: str) -> dict[str, Any]:
     done = subprocess.run(
@@ -27,31 +29,9 @@ def command(home: Path, *arguments: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def mosaics(shared_data: Path, make_mosaic_script: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mosaics(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("mosaics")
-    chips = shared_data / "ucmerced" / "images_jpg"
-    subprocess.run(
-        [
-            sys.executable,
-            str(make_mosaic_script),
-            "--images",
-            str(chips),
-            "--split",
-            "dev",
-            "--rows",
-            "20",
-            "--cols",
-            "20",
-            "--scenes",
-            "4",
-            "--seed",
-            "301",
-            "--out",
-            str(out),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    make_mosaics(samples / "ucmerced" / "images_jpg", out, split="dev", rows=20, cols=20, scenes=4, seed=301)
     return out
 
 

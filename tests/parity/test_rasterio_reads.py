@@ -112,8 +112,8 @@ def test_cuts_at_native_resolution_are_exact(cog: Path, small: Settings, name: s
     ["rio_tiler/tests/fixtures/cog_rgb.tif", "rio_tiler/tests/fixtures/cog_hirise_mars.tif",
      "deepforest/data/5b90f92da0d7280005fab355_4310.tif", "opengeos_data/naip/m_4709963_se_14_1_20200831.tif"],
 )  # fmt: skip
-def test_real_files_equal_rasterio(shared_data: Path, settings: Settings, name: str) -> None:
-    with rasterio.open(shared_data / name) as dataset, SceneReader(scene_of(shared_data / name), settings) as reader:
+def test_real_files_equal_rasterio(samples: Path, settings: Settings, name: str) -> None:
+    with rasterio.open(samples / name) as dataset, SceneReader(scene_of(samples / name), settings) as reader:
         x1, y1 = dataset.width, dataset.height
         for window in [(0, 0, x1, y1), (x1 // 3, y1 // 4, x1 // 3 + 101, y1 // 4 + 57)]:
             expected = dataset.read(

@@ -193,13 +193,11 @@ def test_real_pairs(
     files: tuple[str, str],
     dates: tuple[tuple[int, int, int], ...],
     platform: Platform,
-    shared_data: Path,
+    samples: Path,
     tmp_path: Path,
 ) -> None:
     for name, file, date in zip(("then", "now"), files, dates, strict=True):
-        ingest_file(
-            platform, tmp_path, name, shared_data / "opengeos_data" / folder / file, datetime(*date, tzinfo=UTC)
-        )
+        ingest_file(platform, tmp_path, name, samples / "opengeos_data" / folder / file, datetime(*date, tzinfo=UTC))
     prompt, change = prompt_of(platform.using(min_confidence=0.01), Question(ASKED, scenes=("then", "now")))
     assert change["pairs"] > 50
     assert 0 < len(change["places"]) <= 8

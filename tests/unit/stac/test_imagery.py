@@ -47,16 +47,16 @@ def chosen(imagery: Imagery) -> list[tuple[str, int]]:
         ("rio_tiler/tests/fixtures/stac-proj*.json", "other", [("data", 1)] * 3),
     ],
 )  # fmt: skip
-def test_items_of_many_providers(shared_data: Path, path: str, modality: str, bands: list[tuple[str, int]]) -> None:
-    (file,) = shared_data.glob(path)
+def test_items_of_many_providers(samples: Path, path: str, modality: str, bands: list[tuple[str, int]]) -> None:
+    (file,) = samples.glob(path)
     imagery = choose(json.loads(file.read_text()))
     assert chosen(imagery) == bands
     assert imagery.modality == modality
     assert imagery.asset_keys == tuple(dict.fromkeys(key for key, _ in bands))
 
 
-def test_the_finest_true_colour_asset_is_taken(shared_data: Path) -> None:
-    (file,) = shared_data.glob("stactools_sentinel2/items_expected/*T07HFE*.json")
+def test_the_finest_true_colour_asset_is_taken(samples: Path) -> None:
+    (file,) = samples.glob("stactools_sentinel2/items_expected/*T07HFE*.json")
     content = json.loads(file.read_text())
     content["assets"] = dict(reversed(content["assets"].items()))
     assert choose(content).bands[0].href.endswith("TCI_10m.tif")

@@ -162,9 +162,9 @@ def test_settings_reach_the_choice_of_bands(item: Build, tmp_path: Path, write_t
     assert result.imagery.hrefs == (str(tmp_path / "other.tif"),)
 
 
-def test_sentinel_2_with_its_local_assets(shared_data: Path, settings: Settings) -> None:
-    (file,) = shared_data.glob("stactools_sentinel2/items_expected/*T07HFE*.json")
-    (product,) = shared_data.glob("stactools_sentinel2/tests/data-files/*T07HFE*.SAFE")
+def test_sentinel_2_with_its_local_assets(samples: Path, settings: Settings) -> None:
+    (file,) = samples.glob("stactools_sentinel2/items_expected/*T07HFE*.json")
+    (product,) = samples.glob("stactools_sentinel2/tests/data-files/*T07HFE*.SAFE")
     content = json.loads(file.read_text())
     base = str(product / "item.json")
     result = scene_from_item(content, item_href=None, base=base, source=str(file), settings=settings)
@@ -174,8 +174,8 @@ def test_sentinel_2_with_its_local_assets(shared_data: Path, settings: Settings)
     assert result.acquired_at == datetime(2019, 2, 12, 19, 26, 51, 24000, tzinfo=UTC)
 
 
-def test_a_very_old_item_is_migrated(shared_data: Path, settings: Settings) -> None:
-    (file,) = shared_data.glob("stactools_landsat/tests/data-files/*/*SR_stac.json")
+def test_a_very_old_item_is_migrated(samples: Path, settings: Settings) -> None:
+    (file,) = samples.glob("stactools_landsat/tests/data-files/*/*SR_stac.json")
     content = json.loads(file.read_text())
     for asset in content["assets"].values():
         asset["href"] = "./" + asset["href"].rsplit("/", 1)[-1]

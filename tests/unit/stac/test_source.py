@@ -104,16 +104,16 @@ def test_thousands_of_levels_are_no_trouble(
     assert keys(list(find_scenes(str(tmp_path / "c0.json"), settings))) == ["scene-1"]
 
 
-def test_real_sentinel_2_catalog(shared_data: Path, settings: Settings) -> None:
-    results = list(find_scenes(str(shared_data / "stactools_sentinel2" / "examples" / "catalog.json"), settings))
+def test_real_sentinel_2_catalog(samples: Path, settings: Settings) -> None:
+    results = list(find_scenes(str(samples / "stactools_sentinel2" / "examples" / "catalog.json"), settings))
     # The sample has the files of the L2A item, none of the L1C item's.
     assert keys(results) == ["sentinel2-l2a-example.S2A_T07HFE_20190212T192646_L2A"]
     (said,) = failures(results).values()
     assert "does not exist" in said and "asset=visual" in said and "S2A_T01LAC_20200717T221944_L1C" in said
 
 
-def test_real_items_in_a_folder(shared_data: Path, settings: Settings) -> None:
-    results = list(find_scenes(str(shared_data / "odc_stac"), settings))
+def test_real_items_in_a_folder(samples: Path, settings: Settings) -> None:
+    results = list(find_scenes(str(samples / "odc_stac"), settings))
     assert keys(results) == [
         "landsat-c2l2-sr.LC08_L2SP_028030_20200114_20200824_02_T1_SR",
         "sentinel-s2-l2a-cogs.S2A_28QCH_20200714_0_L2A",
@@ -264,9 +264,9 @@ def test_a_folder_without_items_and_no_source(tmp_path: Path, settings: Settings
 # S3
 
 
-def test_sentinel_2_from_a_bucket(shared_data: Path, bucket: Path) -> None:
-    (product,) = shared_data.glob("stactools_sentinel2/tests/data-files/*T07HFE*.SAFE")
-    (file,) = shared_data.glob("stactools_sentinel2/items_expected/*T07HFE*.json")
+def test_sentinel_2_from_a_bucket(samples: Path, bucket: Path) -> None:
+    (product,) = samples.glob("stactools_sentinel2/tests/data-files/*T07HFE*.SAFE")
+    (file,) = samples.glob("stactools_sentinel2/items_expected/*T07HFE*.json")
     for image in product.glob("**/R10m/*TCI*.tif"):
         target = bucket / "s2" / image.relative_to(product)
         target.parent.mkdir(parents=True)
