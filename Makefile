@@ -1,6 +1,8 @@
 # Each target works on a fresh clone: the first thing it does is make .venv.
 .DEFAULT_GOAL := help
 PYTHON ?= python3.11
+# Test processes side by side; each needs about 4 GiB.
+WORKERS ?= 2
 PY = $(if $(shell command -v $(PYTHON)),$(PYTHON),python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -28,7 +30,7 @@ demo: .venv/installed
 	$(BIN)/imagerag demo --out demo-report
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 dev: .venv/installed
 	$(BIN)/imagerag dev

@@ -10,8 +10,22 @@ import pytest
 from imagerag_assets.settings import Settings, load_settings
 from tests.s3 import s3_endpoint  # noqa: F401
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported: workers side by side must not each take every core
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 PROJECT = Path(__file__).resolve().parents[1]
 SAMPLES = Path(__file__).resolve().parent / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each file in one process, so that its fixtures are made once, and let the long ones begin first.
+
+    Everything that asks the Milvus server shares one process: two servers cannot run beside each other.
+    """
+    for item in items:
+        asks_server = "milvus_server" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("milvus-server" if asks_server else str(item.path)))
+    items.sort(key=lambda item: "unit" in item.path.parts)  # stable: the order within a folder stays
 
 
 @pytest.fixture(autouse=True)
