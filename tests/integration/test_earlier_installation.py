@@ -1,0 +1,252 @@
+"""An installation made by release 0.1 goes on working: nothing is embedded again, and answers stay what they were."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow.parquet as pq
+import pytest
+
+from imagerag_assets.cli import main
+from imagerag_assets.encoders.open_clip_encoder import OpenClipEncoder
+from imagerag_assets.pipelines.scenes import SceneRecord
+from imagerag_assets.pipelines.watch_store import Watch, WatchAnswer
+from imagerag_assets.settings import load_settings
+from imagerag_assets.stores.milvus_lite_share import LiteShare
+from imagerag_assets.stores.objects import ObjectStore
+from tests.conftest import PROJECT
+from tests.earlier_installation import EarlierInstallation, missing_from, unpack
+
+RELEASE = "installation_0.1"
+TEXTS = frozenset({"detail", "error", "message", "fix", "notes", "note", "problem", "problems", "label", "seconds"})
+"""Values that are worded anew from release to release, or that the machine decides."""
+GONE = "fairground"
+"""The scene whose item has left its source."""
+SCENES = ("fairground", "lakeside", "quay_june", "quay_may", "valley")
+RECORDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "answers/*/answer.json": dict,  # the record's model goes here
+    "scenes/*/record.json": lambda stored: SceneRecord.from_dict(stored).to_dict(),
+    "watches/*.json": lambda stored: Watch.from_dict(stored).to_dict(),
+    "watches/*/answers/*.json": lambda stored: WatchAnswer.from_dict(stored).to_dict(),
+}
+"""Records, each with how it is read and written."""
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EarlierInstallation]:
+    """The installation, for tests that only read it."""
+    installation = unpack(RELEASE, tmp_path_factory.mktemp(RELEASE))
+    with closing(LiteShare(str(installation.home / "milvus.db"))):  # or each command would start a server
+        yield installation
+
+
+@pytest.fixture
+def read(unpacked: EarlierInstallation, monkeypatch: pytest.MonkeyPatch) -> EarlierInstallation:
+    """The installation that is only read, as the one of this process."""
+    return use(unpacked, monkeypatch)
+
+
+@pytest.fixture
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EarlierInstallation:
+    """An installation of the test's own."""
+    return use(unpack(RELEASE, tmp_path / "imagerag"), monkeypatch)
+
+
+@pytest.fixture
+def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of pictures that the encoder is given."""
+    counts: list[int] = []
+    encode = OpenClipEncoder.encode_images
+
+    def counted(self: OpenClipEncoder, images: Any) -> Any:
+        counts.append(len(images))
+        return encode(self, images)
+
+    monkeypatch.setattr(OpenClipEncoder, "encode_images", counted)
+    return counts
+
+
+def use(installation: EarlierInstallation, monkeypatch: pytest.MonkeyPatch) -> EarlierInstallation:
+    monkeypatch.chdir(installation.root)
+    monkeypatch.setenv("IMAGERAG_HOME", str(installation.home))
+    return installation
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and JSON document of a command in this process."""
+    capsys.readouterr()
+    code = main([*arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def done(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    """The document of a command that succeeds."""
+    code, document = run(capsys, *arguments)
+    assert code == 0, document
+    return document
+
+
+def cues(answer: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """What makes two cues the same."""
+    return [(cue["rank"], cue["patch_id"], cue["phrase"], cue["window"]) for cue in answer["cues"]]
+
+
+def rows_of(installation: EarlierInstallation, scene: str) -> int:
+    """How many patches of a scene are embedded."""
+    (shard,) = (installation.objects / "embeddings" / scene / "pyramid").rglob("*.parquet")
+    return int(pq.read_metadata(shard).num_rows)
+
+
+def test_commands_print_what_they_printed(capsys: pytest.CaptureFixture[str], read: EarlierInstallation) -> None:
+    assert len(read.documents) > 12
+    for command, then in read.documents.items():
+        document = done(capsys, *command.split())
+        assert missing_from(document, then, ignoring=TEXTS, where=f"imagerag {command}: ") == []
+    status = read.documents["status"]
+    assert (status["scenes"], status["stale"]) == (len(SCENES), 0)
+    assert [each["scene"] for each in status["failures"]] == ["torn"]
+    assert [each["scene"] for each in status["removed"]] == [GONE]
+    outdated = read.documents["answers --limit 100 --outdated"]["answers"]
+    reasons = {reason["reason"] for each in outdated for reason in each["outdated"]}
+    assert reasons == {"newer-acquisition", "scene-removed"}
+
+
+@pytest.mark.parametrize("pattern", RECORDS)
+def test_records_are_written_back_as_they_were(pattern: str, read: EarlierInstallation, tmp_path: Path) -> None:
+    settings = load_settings()
+    stored, written = ObjectStore(str(read.objects), settings), ObjectStore(str(tmp_path / "written"), settings)
+    keys = [path.relative_to(read.objects).as_posix() for path in read.objects.glob(pattern)]
+    assert keys
+    for key in keys:
+        written.write_json(key, RECORDS[pattern](stored.read_json(key)))
+        assert written.read_bytes(key) == stored.read_bytes(key), key
+
+
+def test_nothing_is_embedded_again(
+    capsys: pytest.CaptureFixture[str], installation: EarlierInstallation, embedded: list[int]
+) -> None:
+    before = installation.embeddings()
+    code, found = run(capsys, "ingest", str(installation.root / "source" / "catalog.json"))
+    assert code == 3
+    assert {each["scene"]: each["status"] for each in found["scenes"]} == {
+        "lakeside": "skipped", "valley": "skipped", "torn": "failed",
+    }, found  # fmt: skip
+    found = done(capsys, "ingest", str(installation.root / "incoming"))
+    assert {each["scene"]: each["status"] for each in found["scenes"]} == {
+        "quay_may": "skipped",
+        "quay_june": "skipped",
+    }
+    assert all(each["patches"] for each in found["scenes"])
+    assert embedded == []
+    assert installation.embeddings() == before
+    assert len(before) == len(SCENES) + 1  # and one for the published retrieval
+
+
+def test_answers_are_replayed(capsys: pytest.CaptureFixture[str], read: EarlierInstallation) -> None:
+    before = read.embeddings()
+    for question in (
+        "Where is the ship?",  # an area and a time
+        "How many are there?",  # after another answer
+        "Where is the storage tank?",  # the published retrieval
+    ):
+        answer = read.answer_to(question)
+        replayed = done(capsys, "replay", answer["answer_id"])
+        assert replayed["same_cues"], (question, replayed["differences"])
+        assert cues(replayed["replay"]) == cues(answer)
+    assert read.embeddings() == before
+
+
+def test_questions_find_the_same(capsys: pytest.CaptureFixture[str], installation: EarlierInstallation) -> None:
+    before = installation.embeddings()
+    court = installation.answer_to("Where is the tennis court?")
+    choices = [f"--choice={letter}={text}" for letter, text in court["choices"].items()]
+    again = done(capsys, "ask", court["question"], *choices, "--scene", "lakeside")
+    assert cues(again) == cues(court)
+    assert again["cues"][0]["confidence"] == pytest.approx(court["cues"][0]["confidence"], abs=0.02)
+    assert (again["path"], again["choice"]) == (court["path"], court["choice"])
+    more = done(capsys, "ask", "How many are there?", "--after", court["answer_id"], "--no-answer")
+    assert [cue["patch_id"] for cue in more["cues"]] == [cue["patch_id"] for cue in court["cues"]]
+
+    failed = installation.answer_to(court["question"], failed=True)
+    retried = done(capsys, "retry")
+    assert [each["answer_id"] for each in retried["answers"]] == [failed["answer_id"]]
+    assert cues(retried["answers"][0]["answer"]) == cues(court)
+    assert done(capsys, "answers", "--failed")["answers"] == []
+    assert installation.embeddings() == before
+
+
+def test_standing_questions_go_on(capsys: pytest.CaptureFixture[str], installation: EarlierInstallation) -> None:
+    series = installation.documents["watch show quay"]["answers"]
+    assert [each["scenes"] for each in series] == [["quay_may"], ["quay_june"]]
+    ran = done(capsys, "watch", "run")
+    asked = [each["watch_id"] for each in ran["asked"]]
+    assert len(asked) == 1 and asked != ["quay"]  # only the question that was never asked is due
+    assert done(capsys, "watch", "run")["asked"] == []
+    (answer,) = done(capsys, "watch", "run", "quay")["asked"]
+    assert (answer["previous"], answer["choice"], answer["changed"]) == (
+        series[-1]["answer_id"], series[-1]["choice"], [],
+    )  # fmt: skip
+    shown = done(capsys, "watch", "show", "quay")["answers"]
+    assert [each["answer_id"] for each in shown] == [*(each["answer_id"] for each in series), answer["answer_id"]]
+
+
+def test_a_watched_source_goes_on(installation: EarlierInstallation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(installation.home / "dagster"))
+    defs: dg.Definitions = runpy.run_path(str(PROJECT / "definitions.py"))["defs"]
+    with dg.DagsterInstance.get() as instance:
+        assert set(instance.get_dynamic_partitions("scenes")) == {*SCENES, "torn"}
+        states = {state.instigator_name: state for state in instance.all_instigator_state()}
+        cursor = states["source_incoming"].instigator_data.cursor  # type: ignore[union-attr]
+        context = dg.build_sensor_context(instance, cursor=cursor, definitions=defs)
+        tick = defs.resolve_sensor_def("source_incoming").evaluate_tick(context)
+        assert not tick.run_requests, tick
+        assert "among 2 documents" in (tick.skip_message or "")
+
+
+def test_the_index_is_made_anew_from_the_shards(
+    capsys: pytest.CaptureFixture[str], installation: EarlierInstallation, embedded: list[int]
+) -> None:
+    before = installation.embeddings()
+    shutil.rmtree(installation.home / "milvus.db")
+    rebuilt = done(capsys, "backfill")
+    assert not rebuilt["failed"], rebuilt
+    assert embedded == []
+    (patches,) = (each for each in done(capsys, "status")["collections"] if each["kind"] == "patches")
+    (then,) = (each for each in installation.documents["status"]["collections"] if each["kind"] == "patches")
+    removed = rows_of(installation, GONE)  # a scene that has left its source is not taken along
+    assert patches == then | {"rows": then["rows"] - removed}
+    court = installation.answer_to("Where is the tennis court?")
+    assert (
+        cues(done(capsys, "ask", court["question"], "--scene", "lakeside", "--no-answer"))[0][1:] == cues(court)[0][1:]
+    )
+    assert installation.embeddings() == before
+
+
+def test_exports_pass_between_releases(
+    capsys: pytest.CaptureFixture[str],
+    installation: EarlierInstallation,
+    embedded: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    old, new = installation.root / "export", tmp_path / "export"
+    exported = done(capsys, "export", str(new))
+    assert {each["scene"]: each["status"] for each in exported["scenes"]} == dict.fromkeys(SCENES, "exported")
+    shards = sorted(path.relative_to(old) for path in old.rglob("embeddings.parquet"))
+    assert shards == sorted(path.relative_to(new) for path in new.rglob("embeddings.parquet"))
+    assert all((old / each).read_bytes() == (new / each).read_bytes() for each in shards)
+
+    monkeypatch.setenv("IMAGERAG_HOME", str(tmp_path / "second"))
+    imported = done(capsys, "import", str(old))
+    assert {each["scene"]: each["status"] for each in imported["scenes"]} == dict.fromkeys(SCENES, "imported")
+    assert embedded == []
+    court = installation.answer_to("Where is the tennis court?")
+    found = done(capsys, "ask", court["question"], "--scene", "lakeside", "--no-answer")
+    assert [cue["scene"] for cue in found["cues"]] == ["lakeside"]
