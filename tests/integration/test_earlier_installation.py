@@ -16,11 +16,11 @@ import pytest
 
 from imagerag_assets.cli import main
 from imagerag_assets.encoders.open_clip_encoder import OpenClipEncoder
-from imagerag_assets.pipelines.scenes import SceneRecord
-from imagerag_assets.pipelines.watch_store import Watch, WatchAnswer
+from imagerag_assets.objects.store import ObjectStore
+from imagerag_assets.scenes.records import SceneRecord
 from imagerag_assets.settings import load_settings
+from imagerag_assets.standing_questions.store import Watch, WatchAnswer
 from imagerag_assets.stores.milvus_lite_share import LiteShare
-from imagerag_assets.stores.objects import ObjectStore
 from tests.conftest import PROJECT
 from tests.earlier_installation import EarlierInstallation, missing_from, unpack
 
