@@ -15,3 +15,4 @@ STANDING, ADD = "ask_standing", "add_watch"
 RESCAN, PURGE = "rescan_source", "purge_removed"
 
 SCENE_TAG, SOURCE_TAG, VERSION_TAG = "imagerag/scene", "imagerag/source", "imagerag/etag"
+WATCH_TAG = "imagerag/watch"

@@ -5,7 +5,8 @@ No `from __future__ import annotations` here: Dagster reads the annotation of `c
 See https://docs.dagster.io/guides/automate/sensors
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -15,11 +16,18 @@ from imagerag_assets.installation.notify import notify
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.scenes import patch_collection
 from imagerag_assets.orchestration.assets.sources import source_asset_key
-from imagerag_assets.orchestration.assets.standing_answers import _EVERY_S
-from imagerag_assets.orchestration.names import INGEST, SCENE_TAG, SOURCE_TAG, STANDING, VERSION_TAG, WATCHES_NAME
+from imagerag_assets.orchestration.names import (
+    INGEST,
+    SCENE_TAG,
+    SOURCE_TAG,
+    STANDING,
+    VERSION_TAG,
+    WATCH_TAG,
+    WATCHES_NAME,
+)
 from imagerag_assets.orchestration.partitions import SCENES_NAME, add_partitions
 from imagerag_assets.settings import Settings, load_settings
-from imagerag_assets.standing_questions.asking import due
+from imagerag_assets.standing_questions.tries import MAX_TRIES, Cursor, plan_asking
 from imagerag_assets.watched_sources.sources import WatchedSource
 from imagerag_assets.watched_sources.tick import TickPlan, plan_tick
 
@@ -138,47 +146,65 @@ def build_sensors(sources: Sequence[WatchedSource], settings: Settings | None = 
 
 
 _EVENTS = 1000  # looked at in one tick
+_EVERY_S = 30
+_UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
-def standing_sensor(settings: Settings | None = None) -> dg.SensorDefinition:
-    """The sensor that asks standing questions again."""
+def standing_sensor(
+    settings: Settings | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> dg.SensorDefinition:
+    """Return the sensor that asks standing questions again; `now` is its clock."""
 
     @dg.sensor(
         name="standing_questions",
         job_name=STANDING,
         minimum_interval_seconds=_EVERY_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Asks a standing question again when a scene that it covers was indexed, new or changed.",
+        description="Asks a standing question again when a scene that it covers was indexed, new or changed. A question"
+        f" whose run failed is asked again after 1, 4, 16 and 64 minutes, {MAX_TRIES} times in all.",
     )
     def asked_again(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        return _tick(context, settings or load_settings())
+        return _ask_again(context, settings or load_settings(), now())
 
     return asked_again
 
 
-def _tick(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorResult:
-    after = int(context.cursor) if context.cursor else None
+def _ask_again(context: dg.SensorEvaluationContext, settings: Settings, now: datetime) -> dg.SensorResult:
+    before = Cursor.parse(context.cursor)
     events = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(patch_collection.key, after_storage_id=after), limit=_EVENTS, ascending=True
+        dg.AssetRecordsFilter(patch_collection.key, after_storage_id=before.after), limit=_EVENTS, ascending=True
     ).records
-    if not events:
+    if not events and not before.waiting:
         return dg.SensorResult(skip_reason="No scene was indexed since the last look.")
-    cursor = str(events[-1].storage_id)
+    after = events[-1].storage_id if events else before.after
     scenes = {event.partition_key for event in events if event.partition_key}
+
+    def running(watch_id: str) -> bool:
+        tags = {"dagster/partition": watch_id}
+        runs = dg.RunsFilter(job_name=STANDING, tags=tags, statuses=_UNDER_WAY)
+        return bool(context.instance.get_runs(runs, limit=1))
+
     with Platform(settings) as platform:
-        waiting = due(platform, scenes)
-    if not waiting:
-        reason = f"{len(scenes)} scenes were indexed; no standing question has to be asked again for them."
-        return dg.SensorResult(skip_reason=reason, cursor=cursor)
-    context.instance.add_dynamic_partitions(WATCHES_NAME, [each.watch.watch_id for each in waiting])
+        plan = plan_asking(platform, before, scenes, after, running=running, now=now)
+    for note in plan.notes:
+        context.log.warning(note)
+    cursor = plan.cursor.dumps()
+    if not plan.requests:
+        reason = f"{len(scenes)} scenes were indexed; no standing question has to be asked for them."
+        if plan.cursor.waiting:
+            reason += f" {len(plan.cursor.waiting)} requested before are not answered yet."
+        return dg.SensorResult(skip_reason=" ".join([reason, *plan.notes]), cursor=cursor)
+    context.instance.add_dynamic_partitions(WATCHES_NAME, [request.watch_id for request in plan.requests])
     return dg.SensorResult(
         run_requests=[
-            dg.RunRequest(
-                run_key=f"{each.watch.watch_id}:{cursor}",
-                partition_key=each.watch.watch_id,
-                tags={"imagerag/watch": each.watch.watch_id},
-            )
-            for each in waiting
+            dg.RunRequest(run_key=request.run_key, partition_key=request.watch_id, tags={WATCH_TAG: request.watch_id})
+            for request in plan.requests
         ],
         cursor=cursor,
     )

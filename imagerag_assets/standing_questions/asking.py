@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from imagerag_assets.errors import ImageRAGError, StoreError, UnknownSceneError
+from imagerag_assets.errors import StoreError, UnknownSceneError, UnknownWatchError
 from imagerag_assets.ingestion.ingest import indexed_rows
 from imagerag_assets.installation.notify import notify
 from imagerag_assets.installation.platform import Platform
@@ -24,11 +25,14 @@ from imagerag_assets.scenes.records import SceneRecord, find_record, list_record
 from imagerag_assets.standing_questions.store import (
     Watch,
     WatchAnswer,
+    WatchFailure,
     answer_keys,
+    find_failure,
     last_answer,
     list_watches,
     load_watch,
     read_answer,
+    record_failure,
     save_answer,
     seen_scenes,
 )
@@ -56,46 +60,47 @@ def describe_watches(platform: Platform) -> list[dict[str, Any]]:
             watch = load_watch(platform, watch_id)
             keys = answer_keys(platform, watch_id)
             last = read_answer(platform, keys[-1]) if keys else None
-        except StoreError as error:
+            problem: object = _gone(platform, watch) or find_failure(platform, watch_id)
+        except (StoreError, UnknownWatchError) as error:
             return {"watch_id": watch_id, "problem": str(error)}
-        gone = _gone(platform, watch)
+        if isinstance(problem, WatchFailure):
+            problem = problem.problem(watch_id)
         return {
             **watch.to_dict(),
             "answers": len(keys),
             "last": last.to_dict() if last else None,
             "changed_at": last.changed_at if last else None,
-            "problem": str(gone) if gone else None,
+            "problem": str(problem) if problem else None,
         }
 
     return read_all(about, list_watches(platform))
 
 
-def due(platform: Platform, scenes: Iterable[str] | None = None) -> list[Due]:
-    """The watches that must be asked: a scene that they cover is new, or changed, since they were asked last.
+def due(
+    platform: Platform,
+    scenes: Iterable[str] | None = None,
+    *,
+    only: Container[str] | None = None,
+    problem: Callable[[str], None] = _log.warning,
+) -> list[Due]:
+    """Return the watches to ask: a scene that they cover is new, or changed, since they were asked last.
 
     Args:
         platform: The installation.
         scenes: Look at these scenes only, and take them to be indexed; default: all that are indexed as they are.
+        only: Ids of the watches to look at; default: all.
+        problem: Called with a line for each watch that is skipped because it cannot be read.
 
     Raises:
         StoreError: the store or Milvus cannot be read.
     """
-    watches = list(_watches(platform))
+    watches = [watch for watch in _watches(platform, problem) if only is None or watch.watch_id in only]
     if not watches:
         return []
     records = _records(platform, scenes)
     searchable = _Searchable(platform) if scenes is None else None
     found = [Due(watch, _unseen(platform, watch, records, searchable)) for watch in watches]
     return [each for each in found if each.scenes]
-
-
-def ask_due(platform: Platform, ask: Ask) -> Iterator[WatchAnswer | tuple[Watch, ImageRAGError]]:
-    """Ask every watch that is due, one by one; one that cannot be answered comes with its error, the others go on."""
-    for each in due(platform):
-        try:
-            yield ask_watch(platform, each.watch, ask)
-        except ImageRAGError as error:
-            yield each.watch, error
 
 
 def ask_watch(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
@@ -106,8 +111,23 @@ def ask_watch(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
 
     Raises:
         UnknownSceneError: it names a scene that was removed.
-        ImageRAGError: it cannot be answered.
+        ImageRAGError: it cannot be answered; the failure is kept beside the watch.
     """
+    try:
+        answer = _ask(platform, watch, ask)
+    except Exception as error:
+        with suppress(StoreError):  # the store may be what failed
+            record_failure(platform, watch.watch_id, error)
+        raise
+    if answer.changed:
+        question = watch.question
+        about = {"watch": watch.watch_id, "name": watch.name, "question": question.question, "area": question.bbox}
+        notify(platform.settings, "answer_changed", about | answer.to_dict())
+    return answer
+
+
+def _ask(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
+    """Ask, compare with the answer before, and save."""
     gone = _gone(platform, watch)
     if gone:
         raise gone
@@ -123,18 +143,15 @@ def ask_watch(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
     record = ask(question)
     answer = _compared(watch, record, fresh, last_answer(platform, watch.watch_id))
     save_answer(platform, answer)
-    if answer.changed:
-        about = {"watch": watch.watch_id, "name": watch.name, "question": question.question, "area": question.bbox}
-        notify(platform.settings, "answer_changed", about | answer.to_dict())
     return answer
 
 
-def _watches(platform: Platform) -> Iterator[Watch]:
+def _watches(platform: Platform, problem: Callable[[str], None]) -> Iterator[Watch]:
     for watch_id in list_watches(platform):
         try:
             yield load_watch(platform, watch_id)
-        except StoreError as error:  # `imagerag watch list` shows it; the others are asked
-            _log.warning("%s", error)
+        except (StoreError, UnknownWatchError) as error:  # `imagerag watch list` shows it; the others are asked
+            problem(f"Watch {watch_id} is skipped: {error}")
 
 
 def something_to_ask(platform: Platform, watch: Watch) -> bool:

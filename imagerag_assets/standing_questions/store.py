@@ -1,8 +1,9 @@
 """Standing questions in the object store: the question itself, its series of answers, and what they have seen.
 
 ``watches/{watch_id}.json`` is the question, ``watches/{watch_id}/answers/{number}-{answer_id}.json`` an answer, and
-``watches/{watch_id}/seen.json`` the scenes, with their versions, that its answers know of.  When a question is asked
-again is `watch`'s.
+``watches/{watch_id}/seen.json`` the scenes, with their versions, that its answers know of, and
+``watches/{watch_id}/failure.json`` the tries that failed since the last answer.  Asking belongs to `asking`, and when
+to ask again to `tries`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import hashlib
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from imagerag_assets.errors import QuestionError, StoreError, UnknownWatchError
+from imagerag_assets.errors import InputError, QuestionError, StoreError, UnknownWatchError, describe
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.store import read_all
 from imagerag_assets.questions.question import Question
@@ -23,6 +24,7 @@ from imagerag_assets.scenes.records import load_record
 
 WATCHES = "watches"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+_NUMBER = re.compile(r"/answers/(\d+)-[^/]*$")
 _MAX_NAME = 120
 
 
@@ -108,6 +110,28 @@ class WatchAnswer:
         return cls(**values | {"scenes": tuple(values["scenes"]), "changed": tuple(values["changed"])})
 
 
+@dataclass(frozen=True)
+class WatchFailure:
+    """The tries to ask a watch that failed since its last answer."""
+
+    error: str
+    """Of the last one, in one line."""
+    at: str
+    """When that was, ISO 8601, UTC."""
+    tries: int
+    given_up: bool = False
+    """Whether the sensor tries no more until the next acquisition."""
+
+    def problem(self, watch_id: str) -> str:
+        """Return what a person should know, in one line."""
+        tries = "1 try" if self.tries == 1 else f"{self.tries} tries"
+        if self.given_up:
+            after = f"It waits for the next acquisition; to ask it now, run: imagerag watch run {watch_id}"
+        else:
+            after = "The sensor standing_questions asks it again"
+        return f"Not answered after {tries}: {self.error} {after}"
+
+
 def add_watch(platform: Platform, question: Question, *, name: str = "") -> Watch:
     """Save a question; :func:`ask_watch` asks it.
 
@@ -143,11 +167,17 @@ def load_watch(platform: Platform, watch_id: str) -> Watch:
     """Raises UnknownWatchError when there is none, StoreError when it is damaged."""
     if not _ID.fullmatch(watch_id) or not platform.store.exists(_key(watch_id)):
         known = list_watches(platform)
+        if watch_id in known:
+            raise StoreError(
+                f"The name {watch_id[:80]!r} cannot be that of a watch",
+                fix=f"Run: imagerag watch remove {watch_id!r}",
+                object=platform.store.url(_key(watch_id)),
+            )
         fix = f"Known: {', '.join(known[:10])}" if known else 'Add one: imagerag watch add "QUESTION"'
         raise UnknownWatchError(f"There is no watch {watch_id[:80]!r}", fix=fix)
     try:
         return Watch.from_dict(platform.store.read_json(_key(watch_id)))
-    except (KeyError, TypeError, ValueError, QuestionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, InputError) as error:
         raise StoreError(
             f"The watch is damaged ({type(error).__name__}: {error})",
             fix=f"Run: imagerag watch remove {watch_id}",
@@ -167,7 +197,7 @@ def remove_watch(platform: Platform, watch_id: str) -> int:
     Raises:
         UnknownWatchError: there is none.
     """
-    if not _ID.fullmatch(watch_id) or watch_id not in list_watches(platform):
+    if watch_id not in list_watches(platform):
         load_watch(platform, watch_id)
     series = platform.store.list(f"{WATCHES}/{watch_id}")
     for key in [*series, _key(watch_id)]:  # the question last: until then it can be removed again
@@ -204,10 +234,44 @@ def save_answer(platform: Platform, answer: WatchAnswer) -> None:
     Raises:
         StoreError: the store does not take it.
     """
-    number = len(answer_keys(platform, answer.watch_id)) + 1
+    numbers = [int(match[1]) for key in answer_keys(platform, answer.watch_id) if (match := _NUMBER.search(key))]
+    number = max(numbers, default=0) + 1  # not their count: an answer may have been deleted
     platform.store.write_json(_answer_key(answer.watch_id, number, answer.answer_id), answer.to_dict())
     seen = seen_scenes(platform, answer.watch_id) | answer.triggered_by
     platform.store.write_json(_seen_key(answer.watch_id), seen)
+    platform.store.delete(_failure_key(answer.watch_id))
+
+
+def record_failure(platform: Platform, watch_id: str, error: BaseException) -> None:
+    """Keep the error of a try that failed, beside the number of such tries since the last answer.
+
+    Raises:
+        StoreError: the store does not take it.
+    """
+    before = find_failure(platform, watch_id)
+    failure = WatchFailure(describe(error), _now(), before.tries + 1 if before else 1)
+    platform.store.write_json(_failure_key(watch_id), asdict(failure))
+
+
+def give_up(platform: Platform, watch_id: str, tries: int) -> None:
+    """Note that the sensor asks a watch no more until the next acquisition.
+
+    Raises:
+        StoreError: the store does not take it.
+    """
+    before = find_failure(platform, watch_id) or WatchFailure("The runs ended without an error.", _now(), tries)
+    platform.store.write_json(_failure_key(watch_id), asdict(replace(before, given_up=True)))
+
+
+def find_failure(platform: Platform, watch_id: str) -> WatchFailure | None:
+    """Return the failed tries since the last answer; None where there are none, or their note is damaged."""
+    with suppress(StoreError, TypeError):
+        return WatchFailure(**platform.store.read_json(_failure_key(watch_id)))
+    return None
+
+
+def _failure_key(watch_id: str) -> str:
+    return f"{WATCHES}/{watch_id}/failure.json"
 
 
 def _key(watch_id: str) -> str:
@@ -240,7 +304,7 @@ def read_answer(platform: Platform, key: str) -> WatchAnswer:
 
 def seen_scenes(platform: Platform, watch_id: str) -> dict[str, str]:
     """Scenes and versions that the answers so far know of; none where that is missing or damaged, and it asks again."""
-    with suppress(StoreError, TypeError, ValueError):
+    with suppress(AttributeError, StoreError, TypeError, ValueError):
         return {str(key): str(version) for key, version in platform.store.read_json(_seen_key(watch_id)).items()}
     return {}
 

@@ -103,7 +103,10 @@ def load_ledger(platform: HasStore, source: str, number: int) -> Ledger:
 
 
 def save_ledger(platform: HasStore, source: str, number: int, ledger: Ledger) -> None:
-    """Store a ledger under its number, and drop the one before the last.
+    """Store a ledger under its number, and drop all others but the one before it.
+
+    After a reset of the cursor numbers begin again at 1: the higher ones, from before it, have to go, or the full scan
+    would take them for the latest.
 
     Raises:
         StoreError: the store does not take it.
@@ -111,8 +114,9 @@ def save_ledger(platform: HasStore, source: str, number: int, ledger: Ledger) ->
     content = {ref: _sparse(entry) for ref, entry in ledger.entries.items()}
     data = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
     platform.store.write_bytes(_key(source, number), gzip.compress(data, compresslevel=1, mtime=0))
-    if number > 2:
-        platform.store.delete(_key(source, number - 2))
+    for other in _numbers(platform, source):
+        if other not in (number - 1, number):
+            platform.store.delete(_key(source, other))
 
 
 def latest_ledger(platform: HasStore, source: str) -> Ledger:
@@ -121,9 +125,12 @@ def latest_ledger(platform: HasStore, source: str) -> Ledger:
     Raises:
         StoreError: the store cannot be read, or the ledger is damaged.
     """
+    return load_ledger(platform, source, max(_numbers(platform, source), default=0))
+
+
+def _numbers(platform: HasStore, source: str) -> list[int]:
     names = (key.rpartition("/")[2] for key in platform.store.list(f"{FOLDER}/{source}"))
-    numbers = [int(match[1]) for name in names if (match := _NUMBER.fullmatch(name))]
-    return load_ledger(platform, source, max(numbers, default=0))
+    return [int(match[1]) for name in names if (match := _NUMBER.fullmatch(name))]
 
 
 def _sparse(entry: Entry) -> dict[str, Any]:

@@ -5,7 +5,6 @@ What is done with a source is `acquisitions`' part; looking at one once, by hand
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tomllib
@@ -14,11 +13,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
+import tomlkit
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from imagerag_assets.errors import SettingsError, StoreError
 from imagerag_assets.objects.addresses import is_remote, join_href, local_path
 from imagerag_assets.settings import Settings
+from imagerag_assets.watched_sources.toml_tables import without_table
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -130,35 +131,29 @@ def add_source(settings: Settings, name: str, source: str, **options: Any) -> Wa
     path = settings.watched_sources_file
     before = _read(path) if path.is_file() else ""
     if name in {entry.name for entry in _parse(before, path)}:
-        raise SettingsError(f"There is a source {name!r} already", fix="Remove it first, or choose another name")
+        raise SettingsError(f"A source named {name!r} already exists", fix="Remove it first, or choose another name")
     values = {"source": source if is_remote(source) else local_path(source)}
     values |= {field: value for field, value in options.items() if value is not None}
     entry = _entry(name, values, path)
-    lines = [f"[sources.{name}]", *(f"{field} = {_toml(value)}" for field, value in values.items())]
-    text = "\n".join([*([before.rstrip("\n"), ""] if before.strip() else []), *lines, ""])
+    text = before.rstrip("\n") + "\n\n" if before.strip() else ""
+    text += tomlkit.dumps({"sources": {name: values}})
     _parse(text, path)
     _write(path, text)
     return entry
 
 
 def remove_source(settings: Settings, name: str) -> WatchedSource:
-    """Take an entry out of the file; scenes that came from it stay.
+    """Take an entry out of the file with the comment above it; all else in the file, and its scenes, stay.
 
     Raises:
         SettingsError: there is none, or the file is not valid.
         StoreError: the file cannot be written.
     """
     entry, path = find_source(name, settings), settings.watched_sources_file
-    kept: list[str] = []
-    inside = False
-    for line in _read(path).splitlines():
-        header = line.split("#", 1)[0].replace(" ", "")
-        if header.startswith("["):
-            inside = header in (f"[sources.{name}]", f'[sources."{name}"]', f"[sources.'{name}']")
-        if not inside:
-            kept.append(line)
-    text = "\n".join([*kept, ""])
-    if name in {other.name for other in _parse(text, path)}:
+    before = _read(path)
+    others = tuple(other for other in _parse(before, path) if other.name != name)
+    text = without_table(before, "sources", name)
+    if text is None or _parse(text, path) != others:
         raise SettingsError(f"Source {name!r} is not a table of its own in {path}", fix="Take it out by hand")
     _write(path, text)
     return entry
@@ -194,11 +189,6 @@ def _entry(name: str, table: Any, path: Path) -> WatchedSource:
     if is_remote(entry.source) or os.path.isabs(os.path.expanduser(entry.source)):
         return entry
     return _ENTRY.validate_python({**table, "name": name, "source": join_href(str(path.parent), entry.source)})
-
-
-def _toml(value: object) -> str:
-    """Text, numbers, booleans and lists of text are written alike in JSON and TOML."""
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
 
 
 def _read(path: Path) -> str:

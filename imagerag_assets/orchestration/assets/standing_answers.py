@@ -25,7 +25,6 @@ from imagerag_assets.standing_questions.store import WatchAnswer, load_watch
 warnings.filterwarnings("ignore", message=r".*partitions_def on an AssetCheckSpec", category=dg.PreviewWarning)
 
 CHECK = "answer_unchanged"
-_EVERY_S = 30
 
 
 @dg.asset(

@@ -15,11 +15,11 @@ from imagerag_assets.objects.store import ObjectStore
 from imagerag_assets.questions.question import Question
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
 from imagerag_assets.scenes.records import load_record, record_key
-from imagerag_assets.standing_questions.asking import ask_due, ask_watch, describe_watches, due
+from imagerag_assets.standing_questions.asking import ask_watch, describe_watches, due
 from imagerag_assets.standing_questions.store import (
     Watch,
-    WatchAnswer,
     add_watch,
+    answer_keys,
     last_answer,
     list_watches,
     load_watch,
@@ -148,7 +148,7 @@ def test_due_when_a_covered_scene_is_new_or_changed(platform: Platform, add: Cal
         return {each.watch.watch_id: sorted(each.scenes) for each in due(platform)}
 
     assert due_now() == {"area": ["port"], "named": ["port"], "anywhere": ["port"]}
-    answers = [each for each in ask_due(platform, ask) if isinstance(each, WatchAnswer)]
+    answers = [ask_watch(platform, each.watch, ask) for each in due(platform)]
     assert [sorted(each.triggered_by) for each in answers] == [["port"]] * 3
     assert due_now() == {}
 
@@ -255,16 +255,32 @@ def test_killed_between_answer_and_what_it_saw_it_is_asked_once_more(
     assert len(series(platform, "w")) == 2
 
 
-def test_one_that_cannot_be_answered_leaves_the_others_alone(platform: Platform, add: Callable[..., object]) -> None:
+def test_an_answer_has_the_next_number_though_one_was_deleted(platform: Platform, add: Callable[..., object]) -> None:
     add("port")
-    for name in ("bad", "good"):
-        add_watch(platform, Question(f"Where is the {name}?"), name=name)
+    watch = add_watch(platform, Question("Where?"), name="w")
+    ask = Answers()
+    for _ in range(3):
+        ask_watch(platform, watch, ask)
+    platform.store.delete(answer_keys(platform, "w")[0])
+    ask_watch(platform, watch, ask)
+    numbers = [key.rpartition("/")[2].split("-")[0] for key in answer_keys(platform, "w")]
+    assert numbers == ["000002", "000003", "000004"]
+    assert [each.answer_id for each in series(platform, "w")] == ["id-2", "id-3", "id-4"]
+
+
+def test_a_failed_try_is_kept_until_the_next_answer(platform: Platform, add: Callable[..., object]) -> None:
+    add("port")
+    watch = add_watch(platform, Question("Where is it?"), name="w")
 
     def ask(question: Question) -> dict[str, Any]:
-        if "bad" in question.question:
-            raise StoreError("no")
-        return Answers()(question)
+        raise StoreError("It is full", fix="Empty it")
 
-    results = list(ask_due(platform, ask))
-    assert [isinstance(each, WatchAnswer) for each in results] == [False, True]
-    assert [each.watch.watch_id for each in due(platform)] == ["bad"]
+    for tries in ("1 try", "2 tries"):
+        with pytest.raises(StoreError):
+            ask_watch(platform, watch, ask)
+        (about,) = describe_watches(platform)
+        assert about["problem"].startswith(f"Not answered after {tries}: It is full")
+    assert [each.watch.watch_id for each in due(platform)] == ["w"]
+    ask_watch(platform, watch, Answers())
+    assert describe_watches(platform)[0]["problem"] is None
+    assert remove_watch(platform, "w") == 1

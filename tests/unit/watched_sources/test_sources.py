@@ -78,7 +78,7 @@ def test_added_and_removed_beside_what_is_there(
     added = add_source(settings, "second", 'odd "name"', collections=["é"], look_back="1d", max_new=None)
     assert added.source == str(tmp_path / 'odd "name"')
     assert list_sources(settings)[1] == added
-    with pytest.raises(SettingsError, match="There is a source 'second' already"):
+    with pytest.raises(SettingsError, match="A source named 'second' already exists"):
         add_source(settings, "second", "x")
     with pytest.raises(SettingsError, match="every: Input should be greater"):
         add_source(settings, "third", "x", every=1)
@@ -86,6 +86,56 @@ def test_added_and_removed_beside_what_is_there(
     assert path.read_text(encoding="utf-8").strip() == '# ours\n[sources.first]\nsource = "s3://b/first"  # a comment'
     with pytest.raises(SettingsError, match="no watched source 'second'"):
         remove_source(settings, "second")
+
+
+WRITTEN = """\
+# Our sources; ask before you change them.
+
+# the harbour
+[sources.first]
+source = "s3://b/first"  # north
+every = 30
+
+# the airport
+[sources.second]
+source   =   "s3://b/second"
+
+# not in use yet
+enabled = false
+
+
+# the river
+#   both banks
+[sources."third"]
+source = "s3://b/third"
+# the end
+"""
+
+
+def test_a_table_goes_with_its_own_comment_only(settings: Settings) -> None:
+    first = WRITTEN[WRITTEN.index("# the harbour") : WRITTEN.index("# the airport")]
+    second = WRITTEN[WRITTEN.index("# the airport") : WRITTEN.index("# the river")]
+    third = WRITTEN[WRITTEN.index("# the river") : WRITTEN.index("# the end")]
+    for name, own in (("first", first), ("second", second), ("third", third)):
+        path = write(settings, WRITTEN)
+        remove_source(settings, name)
+        left = path.read_text(encoding="utf-8")
+        assert [line for line in left.splitlines() if line] == [
+            line for line in WRITTEN.replace(own, "").splitlines() if line
+        ]
+        assert "\n\n" in left and not left.endswith("\n\n")
+    for name in ("first", "second"):
+        remove_source(settings, name)
+    assert path.read_text(encoding="utf-8") == "# Our sources; ask before you change them.\n\n# the end\n"
+    assert list_sources(settings) == ()
+
+
+def test_what_is_written_otherwise_is_taken_out_by_hand(settings: Settings) -> None:
+    for text in ('sources.a = {source = "x"}\n', '[sources]\na = {source = "x"}\n'):
+        path = write(settings, text)
+        with pytest.raises(SettingsError, match="not a table of its own"):
+            remove_source(settings, "a")
+        assert path.read_text(encoding="utf-8") == text
 
 
 def test_durations() -> None:

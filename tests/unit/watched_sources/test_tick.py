@@ -333,3 +333,20 @@ def test_versions_come_without_reading(folder: Path, settings: Settings) -> None
     after = next(each for each in list_source(str(catalog), settings).listed if each.ref.endswith("a.json"))
     assert before.version != after.version
     assert replace(before, version=after.version, updated=after.updated) == after
+
+
+def test_after_a_reset_of_the_cursor_the_full_scan_knows_what_was_requested_since(
+    platform: Platform, folder: Path
+) -> None:
+    watch = Watch(platform, folder, max_new=1)
+    for _ in range(4):
+        watch.tick()
+    watch.cursor, watch.source = None, replace(watch.source, max_new=50)  # by the button of the UI
+    put(folder, "b", file=False, eo_cloud_cover=70)
+    assert watch.names() == ["a", "b", "c"]
+    assert full_scan(platform, watch.source).changed == ()
+    put(folder, "d")
+    assert watch.names() == ["d"]
+    (folder / "d.json").unlink()
+    assert full_scan(platform, watch.source).removed == ("d",)
+    assert len(platform.store.list("acquisitions/here")) == 3  # two ledgers and the report of the scan
