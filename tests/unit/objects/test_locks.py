@@ -84,7 +84,7 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
 
 def owner_here(pid: int, **values: str) -> Owner:
     now = datetime.now(UTC).isoformat()
-    return replace(Owner("t", socket.gethostname(), pid, _birth(pid), now, now()), **values)
+    return replace(Owner("t", socket.gethostname(), pid, _birth(pid), now, now, _machine()), **values)
 
 
 def test_a_process_id_that_another_live_process_has_now_does_not_keep_a_lock(
