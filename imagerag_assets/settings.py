@@ -1,141 +1,192 @@
-"""Every setting, each an IMAGERAG_* environment variable (or a line of `.env`).
+"""Every setting, each an IMAGERAG_* environment variable or a line of `.env`.
 
-Only values and their derivation live here; nothing is opened, created or contacted.
+Only values and what follows from them live here; nothing is opened, created or contacted.  Each field's docstring is
+its line in docs/settings.md.
 """
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from imagerag_assets.errors import SettingsError
 
+PREFIX = "IMAGERAG_"
+NOT_SETTINGS: frozenset[str] = frozenset()
+"""Names that begin like a setting's and belong to something else: they are no typing errors."""
+_CLOSE = 0.8  # the common prefix makes any two names rather alike
 DivisionName = Literal["pyramid", "vit", "cc", "grid"]
 
 
 class Settings(BaseSettings):
-    """Settings of one installation. Construct with :func:`load_settings` to get one-line errors."""
+    """Settings of one installation.  Load them with :func:`load_settings`, whose errors are one line."""
 
     model_config = SettingsConfigDict(
-        env_prefix="IMAGERAG_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        use_attribute_docstrings=True,
     )
 
     # Where state lives
-    home: Path = Field(Path(".imagerag"), description="Folder of all local state")
-    store: str | None = Field(None, description="Object store: a path or s3://bucket/prefix; default HOME/objects")
-    milvus_uri: str | None = Field(
-        None, description="Milvus: a .db path (Lite) or a server URL; default HOME/milvus.db"
-    )
-    milvus_token: str | None = Field(None, description="Token (user:password) of the Milvus server", repr=False)
-    s3_endpoint_url: str | None = Field(
-        None, description="S3 endpoint if it is not AWS; keys come from AWS_* variables or ~/.aws"
-    )
-    s3_anonymous: bool = Field(False, description="Read public buckets without credentials")
+    home: Path = Path(".imagerag")
+    """Folder of everything this installation keeps on this machine."""
+    store: str | None = None
+    """Where scenes' records, embeddings and answers are stored: a path or s3://bucket/prefix; default: HOME/objects."""
+    milvus_uri: str | None = None
+    """Vector index: the path of a Milvus Lite file (.db) or the URL of a Milvus server; default: HOME/milvus.db."""
+    milvus_token: str | None = Field(None, repr=False)
+    """Token of the Milvus server, often user:password."""
+    s3_endpoint_url: str | None = None
+    """Address of an S3 server other than AWS. Keys come from the AWS_* variables or ~/.aws."""
+    s3_anonymous: bool = False
+    """Read public buckets without credentials."""
 
     # Sources and imagery
-    sources_file: Path | None = Field(None, description="TOML file of watched sources; default HOME/sources.toml")
-    asset_keys: tuple[str, ...] = Field((), description="Asset keys to take imagery from, in order; default: found")
-    band_names: tuple[str, ...] = Field((), description="Three band or common names shown as red, green, blue")
-    stretch_percentiles: tuple[float, float] = Field((2.0, 98.0), description="Display limits of non-uint8 imagery")
+    sources_file: Path | None = None
+    """TOML file that lists the watched sources; default: HOME/sources.toml."""
+    asset_keys: tuple[str, ...] = ()
+    """Keys of the assets to take imagery from, in order; default: chosen from each item's description."""
+    band_names: tuple[str, ...] = ()
+    """Names or common names of the three bands to show as red, green and blue; one name shows that band in grey."""
+    stretch_percentiles: tuple[float, float] = (2.0, 98.0)
+    """Percentiles of a scene's values that are shown as black and white. Imagery of 8 bits is shown as it is."""
 
     # Operation
-    webhook_url: str | None = Field(None, description="Where events (failed runs, ...) are POSTed as JSON", repr=False)
+    webhook_url: str | None = Field(None, repr=False)
+    """Address that receives events, such as a failed run, as JSON by POST."""
 
     # Division
-    division: DivisionName = Field("pyramid", description="How scenes are cut into patches")
-    patch_px: int = Field(256, ge=32, le=4096, description="Side of a pyramid patch, in pixels of its level")
-    patch_overlap: float = Field(0.5, ge=0.0, lt=0.95, description="Overlap of neighbouring pyramid patches")
-    min_valid_fraction: float = Field(0.5, ge=0.0, le=1.0, description="Patches with less valid area are not embedded")
-    supertile_px: int = Field(3584, ge=512, le=16384, description="Side of one read, in pixels of its level")
+    division: DivisionName = "pyramid"
+    """How scenes are cut into patches. The others are the divisions of the ImageRAG paper."""
+    patch_px: int = Field(256, ge=32, le=4096)
+    """Side of a pyramid patch, in pixels of its level."""
+    patch_overlap: float = Field(0.5, ge=0.0, lt=0.95)
+    """Share of its side by which a pyramid patch overlaps the next one."""
+    min_valid_fraction: float = Field(0.5, ge=0.0, le=1.0)
+    """Smallest share of valid pixels that a patch needs to be embedded."""
+    supertile_px: int = Field(3584, ge=512, le=16384)
+    """Side of the area that is read at once and cut into patches, in pixels of its level."""
 
     # Encoder
-    encoder: str | None = Field(None, description="Registry name of the encoder; default: the one in use, else 'demo'")
-    encoders_file: Path | None = Field(None, description="TOML file with further encoders; default HOME/encoders.toml")
-    device: str = Field("auto", description="Torch device: auto, cpu, cuda, cuda:1, mps")
-    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 where it is fast")
-    batch_size: int = Field(64, ge=1, le=4096, description="Patches an encoder sees at once")
-    dask_workers: int = Field(2, ge=1, le=256, description="Threads that read super-tiles")
-    dask_scheduler: str | None = Field(None, description="Address of a dask.distributed scheduler; default: threads")
+    encoder: str | None = None
+    """Registry name of the encoder; default: the one chosen with `imagerag encoders use`, else demo."""
+    encoders_file: Path | None = None
+    """TOML file with further encoders; default: HOME/encoders.toml."""
+    device: str = "auto"
+    """Device that models run on: auto, cpu, cuda, cuda:1 or mps."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Number format the encoder computes in; auto picks bfloat16 on devices where that is fast."""
+    batch_size: int = Field(64, ge=1, le=4096)
+    """Number of patches that are encoded at once."""
+    dask_workers: int = Field(2, ge=1, le=256)
+    """Number of threads that read super-tiles."""
+    dask_scheduler: str | None = None
+    """Address of a dask.distributed scheduler that shares the work; default: threads of this process."""
 
-    benchmark: Path | None = Field(
-        None, description="Question file with regions (JSONL) that a new encoder is measured by before it takes over"
-    )
+    benchmark: Path | None = None
+    """Question file with regions (JSONL) on which a new encoder must do well enough before it takes over."""
 
     # Knowledge
-    knowledge_labels: str | None = Field(None, description="Folder of labelled chips (one sub-folder a label)")
-    knowledge_captions: str | None = Field(None, description="JSONL with image and caption (or captions) fields")
+    knowledge_labels: str | None = None
+    """Folder of labelled chips, with one sub-folder per label."""
+    knowledge_captions: str | None = None
+    """JSONL file whose lines have the fields image and caption (or captions)."""
 
     # Questions
-    top_k: int = Field(3, ge=1, le=50, description="Cues given for a question about one thing")
-    min_confidence: float | None = Field(None, ge=0, le=1, description="Cue threshold; default: the calibration's")
-    second_look: int = Field(
-        432, ge=0, le=10_000, description="Patches encoded anew per question to check the best candidates; 0: none"
-    )
-    max_phrases: int = Field(5, ge=1, le=16, description="Phrases looked for at most")
-    mllm: str = Field("demo", description="Multimodal LLM: 'demo', a folder, a hub id, or a server: http://HOST/v1")
-    mllm_revision: str | None = Field(None, description="Pinned revision of a hub id")
-    mllm_adapter: str | None = Field(None, description="Folder of a LoRA adapter, by `imagerag train lora`")
-    mllm_name: str | None = Field(None, description="Model asked for at a server; default: the only one it lists")
-    mllm_family: Literal["auto", "internvl", "qwen", "generic"] = Field(
-        "auto", description="How the model writes boxes; auto: from its type, or from its name at a server"
-    )
-    mllm_choices: Literal["auto", "letters", "words"] = Field(
-        "auto", description="How the model names a choice; auto: as its folder says, otherwise by letter"
-    )
-    mllm_dtype: Literal["auto", "float32", "bfloat16", "float16", "4bit"] = Field(
-        "auto", description="Weights; auto: as stored (float32 on a CPU); 4bit: needs bitsandbytes and a CUDA device"
-    )
-    mllm_context: int | None = Field(None, ge=128, description="Most tokens of prompt and reply; default: the model's")
-    mllm_max_new_tokens: int = Field(64, ge=1, le=4096, description="Longest generated answer")
-    mllm_timeout_s: float = Field(120.0, gt=0, le=3600, description="Longest wait for a server's reply, each try")
-    mllm_retries: int = Field(3, ge=0, le=10, description="Further tries at a server that is down, slow or overloaded")
-    chain_of_thought: bool = Field(False, description="The model reasons in words before it answers")
-    reasoning_max_tokens: int = Field(256, ge=16, le=8192, description="Longest chain of thought")
-    ask_without_cues: bool = Field(
-        False, description="The model is asked a free question although nothing that it names was found"
-    )
-    confirm_cues: bool = Field(True, description="The model confirms each cue of a count, comparison or presence")
-    overview_px: int = Field(1024, ge=64, le=8192, description="Longest side of the overview picture")
+    top_k: int = Field(3, ge=1, le=50)
+    """Number of cues for a question about one thing."""
+    min_confidence: float | None = Field(None, ge=0, le=1)
+    """Lowest confidence of a cue; default: the threshold of the encoder's calibration."""
+    second_look: int = Field(432, ge=0, le=10_000)
+    """Number of patches that are read and encoded again per question to check the best candidates; 0 checks none."""
+    max_phrases: int = Field(5, ge=1, le=16)
+    """Largest number of phrases to look for per question."""
+    mllm: str = "demo"
+    """Multimodal LLM that answers: demo, a folder, a Hugging Face Hub id, or the URL of a server (http://HOST/v1)."""
+    mllm_revision: str | None = None
+    """Revision of a Hub id to stay at."""
+    mllm_adapter: str | None = None
+    """Folder of a LoRA adapter made by `imagerag train lora`."""
+    mllm_name: str | None = None
+    """Name of the model at a server; default: the only one that the server lists."""
+    mllm_family: Literal["auto", "internvl", "qwen", "generic"] = "auto"
+    """How the model writes boxes; auto goes by its type, or by its name at a server."""
+    mllm_choices: Literal["auto", "letters", "words"] = "auto"
+    """How the model names a choice; auto does what its folder says, otherwise letters."""
+    mllm_dtype: Literal["auto", "float32", "bfloat16", "float16", "4bit"] = "auto"
+    """Number format of the weights; auto: as stored (float32 on a CPU); 4bit needs bitsandbytes and a CUDA device."""
+    mllm_context: int | None = Field(None, ge=128)
+    """Largest number of tokens of prompt and reply together; default: the model's own limit."""
+    mllm_max_new_tokens: int = Field(64, ge=1, le=4096)
+    """Largest number of tokens in an answer."""
+    mllm_timeout_s: float = Field(120.0, gt=0, le=3600)
+    """Seconds to wait for a server's reply, each time."""
+    mllm_retries: int = Field(3, ge=0, le=10)
+    """Number of further tries at a server that is down, slow or overloaded."""
+    chain_of_thought: bool = False
+    """Let the model reason in words before it answers."""
+    reasoning_max_tokens: int = Field(256, ge=16, le=8192)
+    """Largest number of tokens of such reasoning."""
+    ask_without_cues: bool = False
+    """Ask the model a free question even if nothing that the question names was found."""
+    confirm_cues: bool = True
+    """Let the model confirm each cue of a question about number, comparison or presence."""
+    overview_px: int = Field(1024, ge=64, le=8192)
+    """Longest side of the overview picture that the model sees, in pixels."""
 
     @field_validator("mllm")
     @classmethod
     def _no_key_in_address(cls, value: str) -> str:
-        """Answers record the model's address; a key or password in it would be kept with each of them."""
+        """Refuse a name or password in the model's address, which every answer records."""
         if is_server(value) and "@" in urlsplit(value).netloc:
             raise ValueError("the address has a name or password in it; put the key into OPENAI_API_KEY")
         return value
 
     @cached_property
     def store_url(self) -> str:
+        """Path or address of the object store."""
         return self.store or str(self.home / "objects")
 
     @cached_property
     def milvus(self) -> str:
+        """Path of the Milvus Lite file, or URL of the server."""
         return self.milvus_uri or str(self.home / "milvus.db")
 
     @property
     def milvus_is_lite(self) -> bool:
+        """Whether Milvus is a file of this machine."""
         return "://" not in self.milvus
 
     @property
     def dagster_home(self) -> Path:
+        """Dagster's folder."""
         return self.home / "dagster"
 
     @property
     def registry_file(self) -> Path:
+        """TOML file with further encoders."""
         return self.encoders_file or self.home / "encoders.toml"
 
     @property
     def watched_sources_file(self) -> Path:
+        """TOML file of the watched sources."""
         return self.sources_file or self.home / "sources.toml"
 
     @property
     def active_encoder_file(self) -> Path:
+        """File that holds the name chosen with `imagerag encoders use`."""
         return self.home / "encoder.txt"
 
     @property
@@ -155,14 +206,37 @@ def is_server(mllm: str) -> bool:
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the settings, turning pydantic's report into one line.
+    """Read the settings from the environment and `.env`.
+
+    Args:
+        overrides: Values that win over both, by field.
 
     Raises:
-        SettingsError: a variable has no valid value; the message names the variable.
+        SettingsError: a variable has no valid value; the message names it.
     """
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
-        name = "IMAGERAG_" + "_".join(str(part) for part in first["loc"][:1]).upper()
+        name = PREFIX + "_".join(str(part) for part in first["loc"][:1]).upper()
         raise SettingsError(f"{name} is not valid: {first['msg']}", fix=f"Set or unset {name}") from None
+
+
+def unknown_names() -> dict[str, str | None]:
+    """Find variables that look like settings and are none, in the environment and in `.env`.
+
+    Returns:
+        Each such name with the setting that was probably meant, None where no name is close.
+    """
+    files = Settings.model_config.get("env_file") or ()
+    found = dict(os.environ)
+    for file in [files] if isinstance(files, str | Path) else files:
+        with suppress(OSError, UnicodeDecodeError):
+            found |= {name: value or "" for name, value in dotenv_values(file).items()}
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(
+        name
+        for name, value in found.items()
+        if value and name.upper().startswith(PREFIX) and name.upper() not in known | NOT_SETTINGS
+    )
+    return {name: next(iter(get_close_matches(name.upper(), known, n=1, cutoff=_CLOSE)), None) for name in unknown}

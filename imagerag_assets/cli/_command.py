@@ -57,14 +57,18 @@ class Command:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings.
+        """The settings; a misspelt name of one is pointed out once, on standard error.
 
         Raises:
             SettingsError: a variable has no valid value.
         """
-        from imagerag_assets.settings import load_settings
+        from imagerag_assets.settings import load_settings, unknown_names
 
-        return load_settings()
+        settings = load_settings()
+        if unknown := unknown_names():
+            told = (f"{name} (did you mean {close}?)" if close else name for name, close in unknown.items())
+            print(f"warning: no such setting: {', '.join(told)}", file=sys.stderr)
+        return settings
 
     @contextmanager
     def working(self) -> Iterator[None]:

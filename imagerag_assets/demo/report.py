@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import platform as machine
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from imagerag_assets.ingestion.ingest import SceneResult
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.status import status
 from imagerag_assets.lineage.trace import trace_tree
+from imagerag_assets.objects.aside import replace_text
 from imagerag_assets.questions.answer_records import answer_folder
 
 
@@ -47,11 +47,10 @@ def write_report(
         known=len(known),
         answers=[_view(platform, answer) for answer in answers],
     )
-    target, aside = out / "index.html", out / ".index.html"
+    target = out / "index.html"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        aside.write_text(page, encoding="utf-8")
-        os.replace(aside, target)
+        replace_text(target, page)
     except OSError as error:
         raise StoreError(
             f"The report cannot be written: {error}", fix="Give another folder with --out", path=out

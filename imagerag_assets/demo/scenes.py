@@ -6,7 +6,6 @@ Everything is drawn from a seed; nothing is downloaded.  Drawing itself is in `t
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from shapely.geometry import box, mapping
 
 from imagerag_assets.demo.sprites import OBJECT_CLASSES, sprite
 from imagerag_assets.demo.terrain import GSD_M, Terrain, draw_terrain, finish
+from imagerag_assets.objects.aside import written_aside
 from imagerag_assets.training.question_maker import KINDS, DemoQuestion, Placed, QuestionMaker
 
 CRS_CODE = 32632
@@ -130,14 +130,14 @@ def write_cog(picture: Image.Image, path: Path, origin: tuple[float, float], *, 
         "tiled": True,
         "nodata": 0 if sixteen_bit else None,
     }
-    raw, aside = path.with_suffix(".raw.tif"), path.with_suffix(".tmp.tif")
+    raw = path.with_suffix(".raw.tif")
     with rasterio.open(raw, "w", **profile) as target:
         target.write(bands)
         target.colorinterp = [ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.undefined][: len(bands)]
     options = {"compress": "DEFLATE", "predictor": "YES"} if sixteen_bit else {"compress": "JPEG", "quality": 90}
-    raster_copy(raw, aside, driver="COG", blocksize=512, overview_resampling="average", **options)
+    with written_aside(path) as aside:
+        raster_copy(raw, aside, driver="COG", blocksize=512, overview_resampling="average", **options)
     raw.unlink()
-    os.replace(aside, path)
 
 
 def scene_item(plan: ScenePlan, number: int, origin: tuple[float, float], path: Path) -> pystac.Item:

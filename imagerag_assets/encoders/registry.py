@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import os
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from imagerag_assets.encoders.templates import valid_template
 from imagerag_assets.encoders.types import Encoder, EncoderSpec
 from imagerag_assets.errors import SettingsError, StoreError, UnknownEncoderError
+from imagerag_assets.objects.aside import replace_text
 from imagerag_assets.settings import Settings
 
 BUILT_IN = Path(__file__).with_name("registry.toml")
@@ -103,15 +103,11 @@ def choose_encoder(name: str, settings: Settings) -> None:
     """
     encoder_spec(name, settings)
     path = settings.active_encoder_file
-    aside = path.with_name(f"{path.name}.{os.getpid()}.aside")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(name + "\n", encoding="utf-8")
-        aside.replace(path)
+        replace_text(path, name + "\n", sync=True)
     except OSError as error:
         raise StoreError(f"The choice cannot be written to {path}: {error}", fix="Correct IMAGERAG_HOME") from None
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def unload_encoders() -> None:
@@ -146,9 +142,7 @@ def _remember_fingerprint(identity: object, fingerprint: str, settings: Settings
     if path.is_file():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    aside.write_text(fingerprint, encoding="ascii")
-    aside.replace(path)
+    replace_text(path, fingerprint)
 
 
 _Strict = with_config(ConfigDict(extra="forbid"))

@@ -28,6 +28,7 @@ from imagerag_assets.errors import ImageRAGError, InputError
 from imagerag_assets.evaluation.cases import compare_windows
 from imagerag_assets.installation.platform import Deps
 from imagerag_assets.knowledge.search import open_knowledge
+from imagerag_assets.objects.aside import replace_bytes
 from imagerag_assets.retrieval.calibration import (
     DEFAULT_SCALE,
     GENERIC,
@@ -294,9 +295,7 @@ def _lines(paths: Sequence[Path]) -> Iterator[str]:
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.aside")
-    aside.write_bytes(data)
-    aside.replace(path)
+    replace_bytes(path, data)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any
 
 from imagerag_assets.errors import InputError
 from imagerag_assets.evaluation.cases import Case
+from imagerag_assets.objects.aside import replace_text
 
 
 def find_images(cases: Iterable[Case], folder: Path) -> dict[str, Path]:
@@ -69,6 +70,4 @@ def _link(rel: str, href: str) -> dict[str, str]:
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
-    aside = path.with_name(f".{path.name}.aside")
-    aside.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
-    aside.replace(path)
+    replace_text(path, json.dumps(document, ensure_ascii=False, indent=1))

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from imagerag_assets.errors import InputError
 from imagerag_assets.evaluation.cases import Case, Window
+from imagerag_assets.objects.aside import replace_bytes
 from imagerag_assets.stac.keys import scene_key
 
 Format = Literal["imagerag", "mme-realworld", "lrs-vqa", "xlrs-bench"]
@@ -258,9 +259,7 @@ def _base64(text: object) -> bytes | None:
 def _write(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.aside")
-        aside.write_bytes(data)
-        aside.replace(path)
+        replace_bytes(path, data)
     except OSError as error:
         raise InputError(f"A picture cannot be written: {error}", fix="Give another folder", file=path) from None
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from imagerag_assets.errors import InputError
 from imagerag_assets.evaluation.svg import drawing, line, text
+from imagerag_assets.objects.aside import replace_text
 
 Figures = Mapping[str, Any]
 METRICS, TABLE, PLOT = "metrics.json", "report.md", "report.svg"
@@ -79,9 +80,7 @@ def write_report(folder: Path, document: Mapping[str, Any]) -> dict[str, str]:
     }
     try:
         for name, content in texts.items():
-            aside = folder / f".{name}"
-            aside.write_text(content, encoding="utf-8")
-            aside.replace(folder / name)
+            replace_text(folder / name, content)
     except OSError as error:
         raise InputError(f"The report cannot be written: {error}", fix="Give another folder", folder=folder) from None
     return {"metrics": str(folder / METRICS), "table": str(folder / TABLE), "plot": str(folder / PLOT)}

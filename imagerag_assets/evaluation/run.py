@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError
 from imagerag_assets.evaluation.cases import Case, Judged, judge
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import find_serving, target_of
+from imagerag_assets.objects.aside import replace_text
 from imagerag_assets.questions.ask import Question, ask
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.provenance import DECIDING_SETTINGS
@@ -102,7 +102,7 @@ def run_cases(
                     _append(part, done[case.id])
                 if progress:
                     progress(number, len(asked), case.question[:60])
-        _write(folder / ANSWERS, "".join(_line(done[case.id]) for case in asked))
+        replace_text(folder / ANSWERS, "".join(_line(done[case.id]) for case in asked))
         (folder / _PART).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"The run cannot be kept: {error}", fix="Give another folder with --out") from None
@@ -190,7 +190,7 @@ def _claim(folder: Path, about: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / ABOUT
     if not file.exists():
-        _write(file, json.dumps(about, ensure_ascii=False, indent=1))
+        replace_text(file, json.dumps(about, ensure_ascii=False, indent=1))
         return
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
@@ -219,7 +219,7 @@ def _parse(text: str) -> dict[str, Answer]:
 
 
 def _reopened(part: Path, answers: Iterable[Answer]) -> IO[str]:
-    _write(part, "".join(map(_line, answers)))
+    replace_text(part, "".join(map(_line, answers)))
     return part.open("a", encoding="utf-8")
 
 
@@ -230,9 +230,3 @@ def _append(part: IO[str], answer: Answer) -> None:
 
 def _line(answer: Answer) -> str:
     return json.dumps(answer, ensure_ascii=False) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)

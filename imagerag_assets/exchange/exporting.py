@@ -23,6 +23,7 @@ from imagerag_assets.ingestion.ingest import shard_key
 from imagerag_assets.ingestion.patch_tables import table_key
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.addresses import is_http
+from imagerag_assets.objects.aside import reporting_full_disk
 from imagerag_assets.objects.store import ObjectStore
 from imagerag_assets.scenes.records import SceneRecord, list_records, load_record, overview_key, record_key
 from imagerag_assets.stores.shards import ShardInfo, ShardKey, verify_shard
@@ -223,7 +224,7 @@ def copy_out(store: ObjectStore, key: str, path: Path) -> ExportedFile:
         StoreError: it is missing or cannot be read.
     """
     digest, size = hashlib.sha256(), 0
-    with store.open(key) as source, path.open("wb") as file:
+    with store.open(key) as source, reporting_full_disk(path), path.open("wb") as file:
         while chunk := source.read(_CHUNK):
             digest.update(chunk)
             size += file.write(chunk)

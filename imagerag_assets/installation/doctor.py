@@ -20,7 +20,7 @@ from imagerag_assets.encoders.registry import encoder_spec, load_encoder
 from imagerag_assets.errors import ImageRAGError, ModelError, StoreError
 from imagerag_assets.objects.addresses import is_remote
 from imagerag_assets.objects.store import ObjectStore
-from imagerag_assets.settings import Settings, is_server
+from imagerag_assets.settings import Settings, is_server, unknown_names
 
 Status = Literal["ok", "warn", "fail"]
 _PACKAGES = (
@@ -58,6 +58,7 @@ def examine(settings: Settings) -> list[Check]:
         ("python", _python),
         ("packages", _packages),
         ("torchvision", _torchvision),
+        ("settings", _settings),
         ("disk", _disk),
         ("store", _store),
         ("s3", _s3),
@@ -107,6 +108,15 @@ def _torchvision(_: Settings) -> Check:
     if declared:
         return Check("torchvision", "ok", "compiled ops do not load with this torch; declared, and not needed")
     return Check("torchvision", "ok", "compiled ops load")
+
+
+def _settings(_: Settings) -> Check:
+    unknown = unknown_names()
+    if not unknown:
+        return Check("settings", "ok", "every IMAGERAG_* variable is a setting")
+    close = " or ".join(dict.fromkeys(name for name in unknown.values() if name))
+    fix = f"Did you mean {close}? If not, unset it" if close else "Correct or unset it; docs/settings.md lists all"
+    return Check("settings", "warn", f"no such setting: {', '.join(unknown)}", fix)
 
 
 def _disk(settings: Settings) -> Check:

@@ -1,8 +1,12 @@
-"""Locks in the object store, so that of several processes, on any machine, one does a piece of work.
+"""Locks in the object store: of several processes, on any machine, one does a piece of work.
 
-``locks/{name}.json`` says who.  A lock whose owner has died is taken over: at once if it was a process of this machine,
-else when its sign of life is old.  Work under a lock must still be safe to do twice: a process that was asleep for long
-may find its lock taken, which :meth:`Lock.require` says before anything that counts.
+``locks/{name}.json`` says who holds a lock.  A lock whose owner has died is taken over: at once if the owner was a
+process that this one can see, else when its last sign of life is old.  A process id alone identifies nobody: containers
+share host names and count from 1, and ids are used again.  So an owner is a random token; it also names the machine
+since its last start, the container (its process namespace), and when its process started.  Only the owner releases it.
+
+Work under a lock must still be safe to do twice: a process that was asleep for long may find its lock taken, which
+:meth:`Lock.require` says before anything that counts.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -29,19 +33,23 @@ class Owner:
     """Who holds a lock."""
 
     token: str
+    """Random; what tells one owner from another."""
     host: str
+    """Name of the machine, for people."""
     pid: int
     born: str
-    """What tells the process from a later one with its number; empty where the system does not say."""
+    """When the process started, in the system's own count; empty where the system does not say."""
     since: str
     """ISO 8601, UTC."""
     beat: str
-    """Its last sign of life, likewise."""
+    """Its last sign of life, ISO 8601, UTC."""
+    machine: str = ""
+    """The machine since its last start and the process namespace in which `pid` counts; empty if that is unknown."""
 
     @property
     def alive(self) -> bool:
         """Whether it may still be at work."""
-        if self.host == socket.gethostname() and self.born:
+        if self.born and self.machine and self.machine == _machine():
             return _birth(self.pid) == self.born
         try:
             age = datetime.now(UTC) - datetime.fromisoformat(self.beat)
@@ -62,7 +70,7 @@ class Lock:
         Raises:
             LockedError: another process took it, as this one gave no sign of life for long.
         """
-        found = _owner(self._store, self._name)
+        found = _owner(self._store, _key(self._name))
         if found is None or found.token != self._owner.token:
             raise _locked(self._name, found)
 
@@ -76,50 +84,84 @@ def held(store: ObjectStore, name: str) -> Iterator[Lock]:
         StoreError: the store cannot be read or written.
     """
     now, pid = _now(), os.getpid()
-    owner = Owner(uuid4().hex, socket.gethostname(), pid, _birth(pid), now, now)
-    if not store.create_json(_key(name), asdict(owner)):
-        other = _owner(store, name)
-        if other is not None and other.alive:
-            raise _locked(name, other)
-        store.delete(_key(name))
-        if not store.create_json(_key(name), asdict(owner)):
-            raise _locked(name, _owner(store, name))
-    lock, stop = Lock(store, name, owner), Event()
+    owner = Owner(uuid4().hex, socket.gethostname(), pid, _birth(pid), now, now, _machine())
+    if not _taken(store, _key(name), owner):
+        raise _locked(name, _owner(store, _key(name)))
+    stop = Event()
     beating = Thread(target=_beat, args=(store, name, owner, stop), name=f"lock-{name}", daemon=True)
     beating.start()
     try:
-        yield lock
+        yield Lock(store, name, owner)
     finally:
         stop.set()
         beating.join()
-        with suppress(StoreError):  # it goes stale by itself
-            found = _owner(store, name)
-            if found is not None and found.token == owner.token:
-                store.delete(_key(name))
+        with suppress(StoreError):  # without a sign of life it is taken over later
+            _release(store, _key(name), owner)
+
+
+def _taken(store: ObjectStore, key: str, owner: Owner) -> bool:
+    """Take a lock that is free or whose owner is dead; returns whether that worked."""
+    if store.create_json(key, asdict(owner)):
+        return True
+    other = _owner(store, key)
+    if other is not None and other.alive:
+        return False
+    with _succession(store, key, other, owner) as chosen:
+        if chosen and store.exists(key):
+            store.delete(key)
+        return chosen and store.create_json(key, asdict(owner))
+
+
+def _release(store: ObjectStore, key: str, owner: Owner) -> None:
+    with _succession(store, key, owner, owner) as chosen:
+        if chosen:
+            store.delete(key)
+
+
+@contextmanager
+def _succession(store: ObjectStore, key: str, before: Owner | None, owner: Owner) -> Iterator[bool]:
+    """Whether `owner` alone may replace or remove the lock that `before` holds, while the context lasts.
+
+    Several processes may find the same dead owner, and one that was asleep may release what is no longer its own.  Each
+    first takes a lock of its own on that one change, then looks again.
+    """
+    turn = f"{key.removesuffix('.json')}.after-{before.token if before else 'unreadable'}.json"
+    if not _taken(store, turn, owner):
+        yield False
+        return
+    try:
+        found = _owner(store, key)
+        yield (found and found.token) == (before and before.token)
+    finally:
+        store.delete(turn)
 
 
 def _beat(store: ObjectStore, name: str, owner: Owner, stop: Event) -> None:
     while not stop.wait(BEAT_SECONDS):
         with suppress(StoreError):  # the next one may get through; until then the lock only looks older
-            found = _owner(store, name)
+            found = _owner(store, _key(name))
             if found is None or found.token != owner.token:
                 return
             store.write_json(_key(name), asdict(owner) | {"beat": _now()})
 
 
-def _owner(store: ObjectStore, name: str) -> Owner | None:
-    """Who holds a lock; None if nobody, or if that cannot be understood."""
-    if not store.exists(_key(name)):
+def _owner(store: ObjectStore, key: str) -> Owner | None:
+    """Who holds a lock; None if nobody does, or if the record is unreadable."""
+    try:
+        found = store.read_json(key)
+    except StoreError:
+        if store.exists(key):
+            raise
         return None
     try:
-        return Owner(**store.read_json(_key(name)))
+        return Owner(**{each.name: found[each.name] for each in fields(Owner) if each.name in found})
     except TypeError:
         return None
 
 
 def _locked(name: str, owner: Owner | None) -> LockedError:
     who = f"process {owner.pid} on {owner.host} since {owner.since}" if owner else "another process"
-    return LockedError(f"A {name} is at work already: {who}", fix="Wait for it, or end it", lock=_key(name))
+    return LockedError(f"A {name} is already running: {who}", fix="Wait for it, or end it", lock=_key(name))
 
 
 def _key(name: str) -> str:
@@ -130,10 +172,18 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _birth(pid: int) -> str:
-    """When a process of this machine started, in the system's own count; empty if there is none, or none is told."""
+def _machine() -> str:
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return ""
-    return "" if fields[0] == "Z" else fields[19]
+
+
+def _birth(pid: int) -> str:
+    """When a process in our namespace started, in the system's own count; empty if there is none, or none is told."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if stat[0] == "Z" else stat[19]

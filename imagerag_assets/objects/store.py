@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,10 +19,9 @@ from fsspec.implementations.local import LocalFileSystem
 
 from imagerag_assets.errors import StoreError
 from imagerag_assets.objects.addresses import filesystem
+from imagerag_assets.objects.aside import ASIDE, written_aside
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.settings import Settings
-
-_ASIDE = ".aside-"
 
 
 def validate_key(key: str) -> str:
@@ -66,8 +63,8 @@ class ObjectStore:
         """Replace the object as a whole.  Raises StoreError when it cannot be written."""
         with self._failures("write", key):
             if self._local:
-                with self._aside(key) as file:
-                    file.write(data)
+                with written_aside(self._target(key), sync=True) as path:
+                    path.write_bytes(data)
             else:
                 self._fs.pipe_file(self._path(key), data)
 
@@ -80,8 +77,8 @@ class ObjectStore:
         with self._failures("write", key):
             if self._local:
                 try:
-                    with self._aside(key, replace=False) as file:
-                        file.write(data)
+                    with written_aside(self._target(key), sync=True, replace=False) as path:
+                        path.write_bytes(data)
                 except FileExistsError:
                     return False
                 return True
@@ -99,8 +96,8 @@ class ObjectStore:
         """Copy a local file to `key`, replacing it as a whole.  Raises StoreError when that fails."""
         with self._failures("write", key):
             if self._local:
-                with self._aside(key) as file, path.open("rb") as source:
-                    shutil.copyfileobj(source, file, 1 << 20)
+                with written_aside(self._target(key), sync=True) as aside:
+                    shutil.copyfile(path, aside)
             else:
                 self._fs.put_file(str(path), self._path(key))
 
@@ -130,7 +127,7 @@ class ObjectStore:
                 found = self._fs.find(path)
             except FileNotFoundError:
                 return []
-        return sorted(key for key in map(self._key, found) if not key.rsplit("/", 1)[-1].startswith(_ASIDE))
+        return sorted(key for key in map(self._key, found) if not key.rsplit("/", 1)[-1].startswith(ASIDE))
 
     def modified(self, prefix: str) -> dict[str, datetime]:
         """When each object under a prefix was written last, UTC, by key; one listing, nothing is opened."""
@@ -172,26 +169,11 @@ class ObjectStore:
     def _path(self, key: str) -> str:
         return f"{self._root.rstrip('/')}/{validate_key(key)}"
 
-    @contextmanager
-    def _aside(self, key: str, *, replace: bool = True) -> Iterator[BinaryIO]:
-        """A local file that becomes the object when the context ends; raises FileExistsError unless it may replace."""
+    def _target(self, key: str) -> Path:
+        """The local file of a key, in a folder that is there."""
         target = Path(self._path(key))
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=_ASIDE, dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o666 & ~_umask())  # mkstemp's files are for their owner only
-            if replace:
-                Path(name).replace(target)
-            else:
-                os.link(name, target)
-                Path(name).unlink()
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        return target
 
     @contextmanager
     def _failures(self, verb: str, key: str) -> Iterator[None]:
@@ -211,15 +193,6 @@ class ObjectStore:
 
 def _is_io(error: Exception) -> bool:
     return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in {"botocore", "aiohttp", "s3fs"}
-
-
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it; Linux tells without."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-        return int(status.partition("Umask:")[2].split()[0], 8)
-    except (OSError, IndexError, ValueError):
-        return 0o022
 
 
 def open_store(settings: Settings) -> ObjectStore:

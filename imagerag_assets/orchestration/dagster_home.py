@@ -9,6 +9,7 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from imagerag_assets.errors import StoreError
+from imagerag_assets.objects.aside import replace_text
 
 if TYPE_CHECKING:
     from imagerag_assets.settings import Settings
@@ -46,9 +47,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
     try:
         home.mkdir(parents=True, exist_ok=True)
         if not config.exists():
-            aside = config.with_suffix(".aside")
-            aside.write_text(DAGSTER_YAML, encoding="utf-8")
-            aside.replace(config)
+            replace_text(config, DAGSTER_YAML)
     except OSError as error:
         raise StoreError(f"Dagster's folder {home} cannot be written: {error}", fix="Correct IMAGERAG_HOME") from None
     return home

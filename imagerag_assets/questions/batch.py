@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.objects.aside import written_aside
 from imagerag_assets.questions.ask import ask
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.question import Mode, Question, parse_line, read_lines
@@ -43,23 +43,19 @@ def ask_batch(
     mode: Mode = options.pop("mode", "imagerag")
     # Mode oracle is checked a line at a time: its scene and region stand there.
     common = Question("?", **options)
-    aside = output.with_name(f".{output.name}.{os.getpid()}")
     failed = 0
     try:
-        with Viewer(platform) as viewer, aside.open("w", encoding="utf-8") as out:
+        with written_aside(output) as aside, Viewer(platform) as viewer, aside.open("w", encoding="utf-8") as out:
             for number, line in enumerate(lines, 1):
                 answer = _ask_line(platform, line, number, common, mode, viewer)
                 failed += "error" in answer
                 out.write(json.dumps(answer, ensure_ascii=False) + "\n")
                 if progress:
                     progress(number, len(lines), str(answer.get("question") or "")[:60])
-        os.replace(aside, output)
     except OSError as error:
         raise InputError(
             f"The answers cannot be written: {error}", fix="Give a file that can be written", file=output
         ) from None
-    finally:
-        aside.unlink(missing_ok=True)
     return {"questions": len(lines), "failed": failed, "seconds": time.perf_counter() - started}
 
 

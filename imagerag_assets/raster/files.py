@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +27,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from imagerag_assets.errors import RasterError
 from imagerag_assets.objects.addresses import is_remote
+from imagerag_assets.objects.aside import folder_aside
 from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.objects.gdal import gdal_path
 from imagerag_assets.raster.types import Grid
@@ -212,17 +211,8 @@ def with_overviews(file: RasterFile, folder: Path, version: str) -> RasterFile:
     final = folder / name
     if not final.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder))
-        try:
+        with folder_aside(final) as aside:  # another process may be first; its overviews are the same
             _build(file, aside / "image.vrt")
-            try:
-                aside.rename(final)
-            except OSError:
-                # Another process was first; its overviews are the same.
-                if not final.is_dir():
-                    raise
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
     bands = len(file.indexes)
     return replace(
         file,

@@ -23,6 +23,7 @@ import shapely
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import FingerprintError, StoreError
+from imagerag_assets.objects.aside import reporting_full_disk, written_aside
 from imagerag_assets.objects.store import ObjectStore
 from imagerag_assets.raster.geo import box_geometries
 from imagerag_assets.stores.shard_columns import part_schema
@@ -157,7 +158,8 @@ class ShardWriter:
         self._flush()
         info = ShardInfo(self._key, self._encoder, self._dim, self.rows, VERSION, dropped)
         self._writer.add_key_value_metadata({_META.decode(): _info_json(info), "geo": self._geo_json()})
-        self._writer.close()
+        with reporting_full_disk(self._file):
+            self._writer.close()
         self._store.put_file(self._file, self._key.path)
         return info
 
@@ -174,7 +176,8 @@ class ShardWriter:
         if any(each is not None for each in geometry):
             self._bounds.append(shapely.total_bounds(geometry))
         table = table.append_column(self._schema.field("geometry"), pa.array(shapely.to_wkb(geometry), pa.binary()))
-        self._writer.write_table(table, row_group_size=_ROW_GROUP)
+        with reporting_full_disk(self._file):
+            self._writer.write_table(table, row_group_size=_ROW_GROUP)
 
     def _geo_json(self) -> str:
         # No crs: longitude, latitude.
@@ -219,15 +222,8 @@ def assemble(writer: ShardWriter, parts: Iterable[Path], *, dropped: int | None 
 def write_part(path: Path, table: pa.Table) -> None:
     """Write a part of a shard, embedded but not yet assembled, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = tempfile.NamedTemporaryFile(dir=path.parent, prefix=".aside-", delete=False)  # noqa: SIM115
-    aside = Path(handle.name)
-    try:
-        with handle:
-            pq.write_table(table, handle, compression="none", use_dictionary=False)
-        aside.replace(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+    with written_aside(path) as aside:
+        pq.write_table(table, aside, compression="none", use_dictionary=False)
 
 
 def read_part(path: Path) -> pa.Table:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from imagerag_assets.evaluation.svg import drawing, line, polyline, text
+from imagerag_assets.objects.aside import replace_text
 
 CSV, PLOT = "curve.csv", "curve.svg"
 COLUMNS = ("step", "loss", "accuracy", "validation_loss", "validation_accuracy")
@@ -61,9 +62,7 @@ class Curve:
         writer.writeheader()
         writer.writerows(self.rows)
         for name, content in ((CSV, table.getvalue()), (PLOT, self.plot())):
-            aside = folder / f".{name}"
-            aside.write_text(content, encoding="utf-8")
-            aside.replace(folder / name)
+            replace_text(folder / name, content)
 
     def plot(self) -> str:
         """Two panels over the steps: loss, and share of right tokens; training and validation."""

@@ -24,6 +24,7 @@ from imagerag_assets.answering.adapters import CONFIG, NOTES, WEIGHTS, adapter_d
 from imagerag_assets.answering.transformers_backend import TransformersMllm
 from imagerag_assets.answering.transformers_loading import out_of_memory
 from imagerag_assets.errors import InputError, ModelError
+from imagerag_assets.objects.aside import folder_aside, replace_text
 from imagerag_assets.settings import is_server
 from imagerag_assets.training.curve import CSV, PLOT, Curve
 from imagerag_assets.training.instruct_set import TRAIN, VALIDATION, Example, digest_of, read_examples
@@ -265,9 +266,7 @@ def _claim(out: Path, run: Mapping[str, Any]) -> None:
         try:
             before = json.loads((out / RUN).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            aside = out / f".{RUN}"
-            aside.write_text(json.dumps(run, ensure_ascii=False, indent=1), encoding="utf-8")
-            aside.replace(out / RUN)
+            replace_text(out / RUN, json.dumps(run, ensure_ascii=False, indent=1))
             return
     except (OSError, ValueError) as error:
         raise InputError(f"The folder of the run cannot be used: {error}", fix="Give another one", folder=out) from None
@@ -286,17 +285,15 @@ def _spread(examples: Sequence[Example], most: int) -> list[Example]:
 
 def _keep(out: Path, notes: Mapping[str, Any]) -> None:
     """Make the adapter of the last checkpoint, with what has to be known of it; it appears when it is complete."""
-    checkpoint, aside = last_checkpoint(out), out / f".{ADAPTER}"
+    checkpoint = last_checkpoint(out)
     assert checkpoint is not None  # the last step writes one
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
-    shutil.copyfile(checkpoint / WEIGHTS, aside / WEIGHTS)
     # Where the model lay on this machine is of no use elsewhere.
     config = _read(checkpoint / CONFIG) | {"base_model_name_or_path": notes["recipe"]["model"]}
     history = _read(checkpoint / "trainer_state.json")["log_history"]
-    for name, content in ((CONFIG, config), (NOTES, dict(notes) | {"history": history})):
-        (aside / name).write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
-    aside.rename(out / ADAPTER)
+    with folder_aside(out / ADAPTER) as aside:
+        shutil.copyfile(checkpoint / WEIGHTS, aside / WEIGHTS)
+        for name, content in ((CONFIG, config), (NOTES, dict(notes) | {"history": history})):
+            (aside / name).write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 def _read(file: Path) -> dict[str, Any]:

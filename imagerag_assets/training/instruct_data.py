@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -24,6 +23,7 @@ from imagerag_assets import __version__
 from imagerag_assets.answering.findings import NO, YES, confirmation
 from imagerag_assets.answering.types import CueView, box_of
 from imagerag_assets.errors import InputError
+from imagerag_assets.objects.aside import folder_aside
 from imagerag_assets.questions.evidence import cue_picture
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.raster.types import Window
@@ -79,34 +79,30 @@ def build_dataset(
     rates = rates or Rates()
     if out.exists():
         raise InputError("The folder is there already", fix="Give a new one", folder=out)
-    aside = out.with_name(f".{out.name}.aside")
-    shutil.rmtree(aside, ignore_errors=True)  # of a run that was killed
     held_out = _held_out(scenes, rates.validation, seed)
     made: dict[str, list[Example]] = {TRAIN: [], VALIDATION: []}
     try:
-        aside.mkdir(parents=True)
-        for number, scene in enumerate(scenes):
-            share = questions * (number + 1) // len(scenes) - questions * number // len(scenes)
-            with scene.open() as reader:
-                maker = _SceneMaker(scene, reader, plurals, rates, aside, overview_px, patch_px)
-                for index in range(share):
-                    if progress is not None:
-                        progress(sum(map(len, made.values())), questions, scene.key)
-                    example = maker.make(np.random.default_rng((seed, number, index)), index)
-                    kept = index >= share * (1 - rates.validation) if len(scenes) == 1 else scene.key in held_out
-                    if example is not None:
-                        made[VALIDATION if kept else TRAIN].append(example)
-        if not made[TRAIN]:
-            raise InputError("No question could be made", fix="Give more scenes, classes, labels or questions")
-        for name, examples in made.items():
-            write_examples(aside / name, examples)
-        about = _about(scenes, plurals, made, rates, seed=seed, overview_px=overview_px, patch_px=patch_px)
-        (aside / ABOUT).write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
-        aside.rename(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with folder_aside(out) as aside:
+            for number, scene in enumerate(scenes):
+                share = questions * (number + 1) // len(scenes) - questions * number // len(scenes)
+                with scene.open() as reader:
+                    maker = _SceneMaker(scene, reader, plurals, rates, aside, overview_px, patch_px)
+                    for index in range(share):
+                        if progress is not None:
+                            progress(sum(map(len, made.values())), questions, scene.key)
+                        example = maker.make(np.random.default_rng((seed, number, index)), index)
+                        kept = index >= share * (1 - rates.validation) if len(scenes) == 1 else scene.key in held_out
+                        if example is not None:
+                            made[VALIDATION if kept else TRAIN].append(example)
+            if not made[TRAIN]:
+                raise InputError("No question could be made", fix="Give more scenes, classes, labels or questions")
+            for name, examples in made.items():
+                write_examples(aside / name, examples)
+            about = _about(scenes, plurals, made, rates, seed=seed, overview_px=overview_px, patch_px=patch_px)
+            (aside / ABOUT).write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
     except OSError as error:
         raise InputError(f"The data cannot be written: {error}", fix="Give another folder", folder=out) from None
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return about
 
 

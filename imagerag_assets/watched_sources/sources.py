@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 
 from imagerag_assets.errors import SettingsError, StoreError
 from imagerag_assets.objects.addresses import is_remote, join_href, local_path
+from imagerag_assets.objects.aside import replace_text
 from imagerag_assets.settings import Settings
 from imagerag_assets.watched_sources.toml_tables import without_table
 
@@ -199,10 +200,8 @@ def _read(path: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    aside = path.with_name(f"{path.name}.{os.getpid()}.aside")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
+        replace_text(path, text, sync=True)
     except OSError as error:
         raise StoreError(f"The sources file {path} cannot be written: {error}", fix="Correct IMAGERAG_HOME") from None

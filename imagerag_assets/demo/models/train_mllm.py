@@ -44,6 +44,7 @@ from imagerag_assets.demo.models.mllm_folder import (
     write_folder,
 )
 from imagerag_assets.demo.models.train_encoder import read_tower
+from imagerag_assets.objects.aside import written_aside
 
 
 @dataclass(frozen=True)
@@ -287,8 +288,8 @@ def main() -> None:
             train_language(
                 model, tokenizer, worlds, pictures, args.picture_steps, args.batch, 1e-3, args.seed + 1, args.located
             )
-        torch.save(model.state_dict(), kept.with_suffix(".tmp"))
-        kept.with_suffix(".tmp").replace(kept)
+        with written_aside(kept) as aside:
+            torch.save(model.state_dict(), aside)
     write_folder(model, processor, args.out / "model")
 
 

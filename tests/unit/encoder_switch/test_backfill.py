@@ -201,7 +201,7 @@ def test_incomplete_coverage_and_unusable_vectors_cannot_be_forced(
 
 def test_one_backfill_at_a_time_and_encoders_that_cannot_be(tmp_path: Path, platform: Platform, add: Add) -> None:
     add("a")
-    with held(platform.store, LOCK), pytest.raises(LockedError, match="A backfill is at work already: process"):
+    with held(platform.store, LOCK), pytest.raises(LockedError, match="A backfill is already running: process"):
         backfill(platform, "tiny-twin")
     with pytest.raises(UnknownEncoderError, match="tiny-twin"):
         backfill(platform, "tiny-twn")

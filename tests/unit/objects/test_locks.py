@@ -1,15 +1,22 @@
+"""Locks: one owner at a time, whatever machine, container or process id it has."""
+
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import pytest
 
 from imagerag_assets.errors import LockedError
-from imagerag_assets.objects.locks import STALE_SECONDS, Owner, held
+from imagerag_assets.objects.locks import STALE_SECONDS, Owner, _birth, _machine, held
 from imagerag_assets.objects.store import open_store
 from imagerag_assets.settings import Settings
 
@@ -21,7 +28,7 @@ def test_a_lock_is_one_processs_and_gone_afterwards(settings: Settings) -> None:
     store = open_store(settings)
     with held(store, "work") as lock:
         lock.require()
-        with pytest.raises(LockedError, match=f"A work is at work already: process {os.getpid()} on ") as caught:
+        with pytest.raises(LockedError, match=f"A work is already running: process {os.getpid()} on ") as caught:
             held(store, "work").__enter__()
         assert "\n" not in str(caught.value)
         with held(store, "other work"):
@@ -65,3 +72,76 @@ def test_a_lock_of_another_machine_holds_as_long_as_it_gives_signs_of_life(setti
         with pytest.raises(LockedError):
             lock.require()
     assert store.exists(KEY)  # it is not ours to remove
+
+
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen[bytes]]:
+    """A live process that holds no lock."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as running:
+        yield running
+        running.kill()
+
+
+def owner_here(pid: int, **values: str) -> Owner:
+    now = datetime.now(UTC).isoformat()
+    return replace(Owner("t", socket.gethostname(), pid, _birth(pid), now, now, _machine()), **values)
+
+
+def test_a_process_id_that_another_live_process_has_now_does_not_keep_a_lock(
+    settings: Settings, stranger: subprocess.Popen[bytes]
+) -> None:
+    store = open_store(settings)
+    store.write_json(KEY, asdict(owner_here(stranger.pid)))
+    with pytest.raises(LockedError, match=f"process {stranger.pid} "), held(store, "work"):
+        pass
+    store.write_json(KEY, asdict(owner_here(stranger.pid, born="12345")))
+    with held(store, "work") as lock:
+        lock.require()
+    assert store.list("locks") == []
+
+
+def test_a_process_of_another_container_with_our_host_name_is_not_taken_for_dead(settings: Settings) -> None:
+    """Its process id means nothing here: only its sign of life counts."""
+    store, old = open_store(settings), (datetime.now(UTC) - timedelta(seconds=STALE_SECONDS + 5)).isoformat()
+    for machine in (f"{_machine()}0", ""):  # another namespace; a lock of a version that did not note it
+        elsewhere = owner_here(1, born="5", machine=machine)
+        store.write_json(KEY, asdict(elsewhere))
+        with pytest.raises(LockedError, match="process 1 "), held(store, "work"):
+            pass
+        assert store.read_json(KEY)["token"] == "t"
+        # Nor is it taken for alive because a process here has its id and start.
+        store.write_json(KEY, asdict(replace(owner_here(os.getpid()), beat=old, machine=machine)))
+        with held(store, "work"):
+            pass
+    assert store.list("locks") == []
+
+
+def test_a_lock_is_released_by_its_owner_only(settings: Settings) -> None:
+    store = open_store(settings)
+    with held(store, "work"):
+        store.write_json(KEY, asdict(owner_here(os.getpid())))  # taken over by another owner in this very process
+    assert store.read_json(KEY)["token"] == "t"
+    assert store.list("locks") == [KEY]
+
+
+def test_of_several_that_find_a_dead_owner_one_takes_over(settings: Settings) -> None:
+    store = open_store(settings)
+    for _ in range(5):
+        store.write_json(KEY, asdict(owner_here(os.getpid(), born="12345")))
+        start, tried = Barrier(8, timeout=60), Barrier(8, timeout=60)
+
+        def one(_: int, start: Barrier = start, tried: Barrier = tried) -> bool:
+            start.wait()
+            with ExitStack() as stack:
+                try:
+                    lock = stack.enter_context(held(store, "work"))
+                except LockedError:
+                    lock = None
+                tried.wait()
+                if lock is not None:
+                    lock.require()
+                return lock is not None
+
+        with ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(one, range(8))) == 1
+        assert store.list("locks") == []

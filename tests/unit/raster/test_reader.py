@@ -407,7 +407,7 @@ def test_what_a_killed_build_left_is_not_used(tmp_path: Path, settings: Settings
     with SceneReader(scene_of(path), settings, scratch=tmp_path / "one") as reader:
         expected, _ = reader.overview(128)
     (built,) = (tmp_path / "one").iterdir()
-    aside = tmp_path / "two" / f".{built.name}-killed"
+    aside = tmp_path / "two" / f".aside-{built.name}.killed"
     shutil.copytree(built, aside)
     (aside / "image.vrt.ovr").write_bytes((built / "image.vrt.ovr").read_bytes()[:100])
     with SceneReader(scene_of(path), settings, scratch=tmp_path / "two") as reader:

@@ -170,6 +170,6 @@ def test_a_killed_build_leaves_nothing_that_looks_finished(world: World, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         build(world, tmp_path / "data", progress=killed)
     assert not (tmp_path / "data").exists()
-    (tmp_path / ".data.aside").mkdir(exist_ok=True)  # of a kill that nothing could clean up after
+    (tmp_path / ".aside-data.killed").mkdir()  # of a kill that nothing could clean up after
     build(world, tmp_path / "data", questions=6)
-    assert not (tmp_path / ".data.aside").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]

@@ -1,0 +1,166 @@
+"""Write local files and folders beside their target, then rename them into place.
+
+A reader sees the earlier file or the new one, never half of one, also when the writer is killed.  A full disk is
+reported as that.  Every local write that replaces something goes through here; objects on S3 need none of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import glob
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from imagerag_assets.errors import StoreError
+
+ASIDE = ".aside-"
+"""How the names of unfinished files and folders begin."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@contextmanager
+def written_aside(target: Path, *, sync: bool = False, replace: bool = True) -> Iterator[Path]:
+    """Give the path of an empty file beside `target`; it becomes `target` when the context ends without an error.
+
+    After an error the file is removed, and `target` stays as it was.  The path keeps the target's suffix, which some
+    libraries go by.
+
+    Args:
+        target: The file to write.  Its folder must exist.
+        sync: Bring the content and the name to the disk before the context ends, so that they survive a power cut.
+        replace: Replace an earlier file.  If False and there is one, raise FileExistsError and leave it alone; of
+            several writers, one wins.
+
+    Raises:
+        StoreError: the disk is full.
+        OSError: the file cannot be written.
+    """
+    with reporting_full_disk(target):
+        handle, name = tempfile.mkstemp(prefix=ASIDE, suffix=target.suffix, dir=target.parent)
+        os.close(handle)
+        path = Path(name)
+        try:
+            yield path
+            path.chmod(0o666 & ~_umask())  # mkstemp's files can be read by their owner only
+            if sync:
+                _sync(path)
+            if replace:
+                path.replace(target)
+            else:
+                os.link(path, target)
+            if sync:
+                _sync(target.parent)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_aside(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside `target`; it becomes `target` when the context ends without an error.
+
+    After an error the folder is removed.  Where another process made `target` first, that one stays.  What a killed
+    process left of the same target is removed first.
+
+    Args:
+        target: The folder to make.  Its parent must exist.
+
+    Raises:
+        StoreError: the disk is full.
+        OSError: the folder cannot be written.
+    """
+    with reporting_full_disk(target):
+        _remove_left_over(target)
+        path, handle = _claimed_folder(target)
+        try:
+            yield path
+            path.chmod(0o777 & ~_umask())
+            try:
+                path.rename(target)
+            except OSError:
+                if not target.is_dir():
+                    raise
+        finally:
+            os.close(handle)
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def replace_bytes(target: Path, data: bytes, *, sync: bool = False) -> None:
+    """Replace a file as a whole with `data`; see :func:`written_aside`."""
+    with written_aside(target, sync=sync) as path:
+        path.write_bytes(data)
+
+
+def replace_text(target: Path, text: str, *, sync: bool = False) -> None:
+    """Replace a file as a whole with `text` in UTF-8; see :func:`written_aside`."""
+    replace_bytes(target, text.encode(), sync=sync)
+
+
+@contextmanager
+def reporting_full_disk(path: Path) -> Iterator[None]:
+    """Report a full disk, or an exhausted quota, as a StoreError that names `path`.
+
+    Raises:
+        StoreError: the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not is_full_disk(error):
+            raise
+        raise StoreError("The disk is full", fix="Free space, then run it again", path=path) from error
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether an error says that the disk is full or the quota is used up."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def _claimed_folder(target: Path) -> tuple[Path, int]:
+    """Make a folder beside `target` and lock it, so that nobody takes it for one that a killed process left."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=f"{ASIDE}{target.name}.", dir=target.parent))
+        try:
+            handle = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if path.is_dir():
+            return path, handle
+        os.close(handle)
+
+
+def _remove_left_over(target: Path) -> None:
+    for path in target.parent.glob(f"{ASIDE}{glob.escape(target.name)}.*"):
+        with suppress(OSError):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where its maker is still at work
+                shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(handle)
+
+
+def _sync(path: Path) -> None:
+    with suppress(PermissionError):  # a folder that can be written but not read
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # some network file systems cannot sync a folder
+                raise
+        finally:
+            os.close(handle)
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it; Linux tells without."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(status.partition("Umask:")[2].split()[0], 8)
+    except (OSError, IndexError, ValueError):
+        return 0o022

@@ -1,0 +1,104 @@
+"""Files and folders appear whole or not at all; a full disk is reported as that."""
+
+from __future__ import annotations
+
+import errno
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagerag_assets.errors import StoreError
+from imagerag_assets.exchange.exporting import copy_out
+from imagerag_assets.objects.aside import ASIDE, folder_aside, replace_text, written_aside
+from imagerag_assets.objects.store import open_store
+from imagerag_assets.settings import Settings
+
+FULL = Path("/dev/full")  # every write to it fails as on a full disk
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_whole_or_stays_as_it_was(tmp_path: Path) -> None:
+    target, plain = tmp_path / "made.json", tmp_path / "plain"
+    replace_text(target, "é1", sync=True)
+    plain.write_text("")
+    assert target.read_text(encoding="utf-8") == "é1"
+    assert stat.S_IMODE(target.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+    with pytest.raises(KeyboardInterrupt), written_aside(target) as path:
+        assert path.suffix == ".json"
+        path.write_text("half")
+        raise KeyboardInterrupt
+    with pytest.raises(FileExistsError), written_aside(target, replace=False) as path:
+        path.write_text("second")
+    assert target.read_text(encoding="utf-8") == "é1"
+    assert names(tmp_path) == ["made.json", "plain"]
+
+
+def test_a_folder_appears_whole_and_what_a_killed_process_left_goes(tmp_path: Path) -> None:
+    target = tmp_path / "made"
+    program = (
+        "import os, pathlib, signal, sys\n"
+        "from imagerag_assets.objects.aside import folder_aside\n"
+        "with folder_aside(pathlib.Path(sys.argv[1])) as path:\n"
+        "    (path / 'half').write_text('')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(target)], check=False)
+    assert [name.startswith(f"{ASIDE}made.") for name in names(tmp_path)] == [True]
+    with folder_aside(tmp_path / "made") as other:  # at work at the same time: it is left alone
+        with folder_aside(target) as path:
+            (path / "file").write_text("first")
+        (other / "file").write_text("second")
+    assert names(tmp_path) == ["made"]
+    assert (target / "file").read_text() == "first"
+    assert stat.S_IMODE(target.stat().st_mode) & 0o500 == 0o500
+
+
+def test_a_full_disk_is_reported_as_that(tmp_path: Path) -> None:
+    target = tmp_path / "made"
+    message = r"^The disk is full \[path=.*made\]\. Free space"
+    with pytest.raises(StoreError, match=message) as caught, written_aside(target):
+        FULL.write_text("x")
+    assert isinstance(caught.value.__cause__, OSError) and caught.value.__cause__.errno == errno.ENOSPC
+    with pytest.raises(StoreError, match="The disk is full"), folder_aside(target):
+        FULL.write_text("x")
+    assert names(tmp_path) == []
+
+
+def test_a_disk_that_fills_while_copying_is_reported_as_that(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, source = open_store(settings), tmp_path / "source"
+    source.write_bytes(b"x" * 100_000)
+    store.put_file(source, "a/b")
+    (tmp_path / "out").symlink_to(FULL)
+    with pytest.raises(StoreError, match=r"^The disk is full \[path=.*out\]"):
+        copy_out(store, "a/b", tmp_path / "out")
+    make: Callable[..., tuple[int, str]] = tempfile.mkstemp
+
+    def on_a_full_disk(**options: Any) -> tuple[int, str]:
+        handle, name = make(**options)
+        Path(name).unlink()
+        Path(name).symlink_to(FULL)
+        return handle, name
+
+    monkeypatch.setattr(tempfile, "mkstemp", on_a_full_disk)
+    writes: list[Callable[[], object]] = [
+        lambda: store.put_file(source, "a/b"),
+        lambda: store.write_bytes("a/b", b"y"),
+        lambda: store.create_json("a/c", {}),
+    ]
+    for write in writes:
+        with pytest.raises(StoreError, match=r"^The disk is full \[path=.*/objects/a/[bc]\]"):
+            write()
+    monkeypatch.undo()
+    assert store.read_bytes("a/b") == source.read_bytes()
+    assert names(settings.home / "objects" / "a") == ["b"]
