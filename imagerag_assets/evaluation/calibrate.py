@@ -39,12 +39,13 @@ from imagerag_assets.retrieval.calibration import (
     fit,
     save_calibration,
 )
-from imagerag_assets.retrieval.fast import CANDIDATES, Neighbours, neighbours, phrase_scorers, suppressed_cues
+from imagerag_assets.retrieval.fast import Neighbours, neighbours, phrase_scorers, suppressed_cues
 from imagerag_assets.retrieval.phrases import analyse_question
 from imagerag_assets.retrieval.scoring import Head
-from imagerag_assets.retrieval.second_look import WORTH_A_LOOK, Look, crops_per_candidate, look_again
+from imagerag_assets.retrieval.second_look import WORTH_A_LOOK, crops_per_candidate, look_again
 from imagerag_assets.retrieval.slow import phrase_prototypes, prototype_neighbours
 from imagerag_assets.retrieval.suppress import suppress
+from imagerag_assets.retrieval.types import Look, Search
 from imagerag_assets.settings import load_settings
 from imagerag_assets.stores.milvus_filter import Filter
 
@@ -121,10 +122,7 @@ def fast_samples(
     judged = []
     for number, target in enumerate(targets):
         query, scorer = deps.encoder.encode_texts([target.phrase]), scorers[target.phrase]
-        (near,) = neighbours(
-            deps.vectors, collection, query, Filter().scene_in([target.scene]), CANDIDATES,
-            coarsest_m=calibration.coarsest_m,
-        )  # fmt: skip
+        (near,) = neighbours(deps.vectors, query, Search(calibration, _only(target), collection=collection))
         _, values = scorer.score(near.embeddings)
         if look is None:
             judged.append(_judge(near, values, calibration.fast, target, number))
@@ -154,8 +152,8 @@ def slow_samples(deps: Deps, targets: Sequence[Target], *, collection: str, cali
         (sentence,) = deps.sentences.encode([target.phrase])
         prototypes, against = phrase_prototypes(deps, knowledge, target.phrase, sentence)
         if prototypes:
-            where = Filter().scene_in([target.scene])
-            near, values = prototype_neighbours(deps, prototypes, against, where, collection, calibration, CANDIDATES)
+            search = Search(calibration, _only(target), collection=collection)
+            near, values = prototype_neighbours(deps, prototypes, against, search)
             judged.append(_judge(near, values, GENERIC.slow, target, number))
     return _together(judged)
 
@@ -259,6 +257,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _half(goal: Goal | None) -> Goal | None:
     """The slow path is asked where the fast one found nothing: its false cues come on top."""
     return replace(goal, false_cues=goal.false_cues / 2) if goal and goal.false_cues is not None else goal
+
+
+def _only(target: Target) -> Filter:
+    return Filter().scene_in([target.scene])
 
 
 def _judge(near: Neighbours, values: NDArray[np.float64], head: Head, target: Target, number: int) -> Samples:

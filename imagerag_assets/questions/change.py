@@ -31,7 +31,7 @@ from imagerag_assets.retrieval.pairs import UNUSUAL, Pairs, Patches, apart, pair
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.retrieve import retrieve
 from imagerag_assets.retrieval.second_look import encode_pictures
-from imagerag_assets.retrieval.types import Cue, Keep, PathName, Retrieval
+from imagerag_assets.retrieval.types import Cue, Keep, PathName, Retrieval, Search
 from imagerag_assets.scenes.records import SceneRecord, list_records
 from imagerag_assets.stores.shard_columns import embeddings_of
 from imagerag_assets.stores.shards import read_shard
@@ -214,11 +214,16 @@ def _looked_for(asked: _Comparison, records: Sequence[SceneRecord]) -> Retrieval
             serving.platform, replace(question, scenes=(scene,)), analysis.part, asked.viewer,
             coarsest_m=asked.calibration.coarsest_m,
         )  # fmt: skip
-        found = retrieve(
-            serving.platform, analysis, scope.where, path=question.path, top_k=question.top_k,
-            collection=serving.collection, calibration=asked.calibration, look=asked.viewer,
+        search = Search(
+            calibration=asked.calibration,
+            where=scope.where,
             keep=_on_common_ground(record, other, scope.keep),
-        )  # fmt: skip
+            collection=serving.collection,
+            path=question.path,
+            top_k=question.top_k,
+            look=asked.viewer,
+        )
+        found = retrieve(serving.platform, analysis, search)
         cues += found.cues
         notes += [f"{scene}: {note}" for note in found.notes if note not in analysis.notes]
         timings = {name: timings.get(name, 0.0) + taken for name, taken in found.timings_ms.items()}

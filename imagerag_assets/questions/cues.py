@@ -18,7 +18,7 @@ from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.like import retrieve_like
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.retrieve import retrieve
-from imagerag_assets.retrieval.types import Cue, Retrieval
+from imagerag_assets.retrieval.types import Cue, Retrieval, Search
 
 
 def find_cues(
@@ -45,16 +45,19 @@ def find_cues(
     if question.retrieval == "paper":
         return retrieve_paper(platform, analysis, question, collection=collection)
     scope = scope_of(platform, question, analysis.part, viewer, coarsest_m=calibration.coarsest_m)
+    search = Search(
+        calibration=calibration,
+        where=scope.where,
+        keep=scope.keep,
+        collection=collection,
+        path=question.path,
+        top_k=question.top_k,
+        look=viewer,
+    )
     if example is not None:
-        found = retrieve_like(
-            platform, example.embedding, example.label, scope.where, collection=collection, calibration=calibration,
-            top_k=question.top_k or platform.settings.top_k, look=viewer, leave_out=example.patch_id, keep=scope.keep,
-        )  # fmt: skip
+        found = retrieve_like(platform, example.embedding, example.label, search, leave_out=example.patch_id)
     else:
-        found = retrieve(
-            platform, analysis, scope.where, path=question.path, top_k=question.top_k, collection=collection,
-            calibration=calibration, look=viewer, keep=scope.keep,
-        )  # fmt: skip
+        found = retrieve(platform, analysis, search)
     return replace(found, notes=(*scope.notes, *found.notes))
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
 from imagerag_assets.errors import InputError, QuestionError
-from imagerag_assets.retrieval.paper import DEFAULT_DIVISION, DIVISIONS
+from imagerag_assets.patches.divisions import DEFAULT_PAPER_DIVISION, PAPER_DIVISIONS
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 
 Mode = Literal["imagerag", "global", "oracle"]
@@ -73,11 +73,11 @@ class Question:
             if value not in allowed:
                 raise QuestionError(f"{name} {value!r} is not known", fix=f"Use one of: {', '.join(allowed)}")
         if self.retrieval == "paper" and self.division is None:
-            object.__setattr__(self, "division", DEFAULT_DIVISION)
-        if self.division not in ((None,) if self.retrieval == "default" else DIVISIONS):
+            object.__setattr__(self, "division", DEFAULT_PAPER_DIVISION)
+        if self.division not in ((None,) if self.retrieval == "default" else PAPER_DIVISIONS):
             raise QuestionError(
                 f"division {self.division!r} is not one of retrieval {self.retrieval!r}",
-                fix=f"Use one of {', '.join(DIVISIONS)} with retrieval paper; otherwise set IMAGERAG_DIVISION",
+                fix=f"Use one of {', '.join(PAPER_DIVISIONS)} with retrieval paper; otherwise set IMAGERAG_DIVISION",
             )
         if self.top_k is not None and not 1 <= self.top_k <= 50:
             raise QuestionError(f"{self.top_k} cues cannot be given", fix="Use a top-k of 1 to 50")

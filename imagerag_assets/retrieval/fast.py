@@ -21,9 +21,8 @@ from imagerag_assets.retrieval.coarseness import too_coarse
 from imagerag_assets.retrieval.scoring import Floats, Head, features
 from imagerag_assets.retrieval.second_look import Scorer
 from imagerag_assets.retrieval.suppress import suppress
-from imagerag_assets.retrieval.types import Cue, Keep, PathName
+from imagerag_assets.retrieval.types import Cue, PathName, Search, Window
 from imagerag_assets.stores.milvus import VectorStore
-from imagerag_assets.stores.milvus_filter import Filter
 
 CANDIDATES = 128
 """Nearest patches scored for a phrase.  A target is seen by up to nine overlapping patches of a level."""
@@ -63,24 +62,18 @@ class Found:
 
 
 def neighbours(
-    vectors: VectorStore,
-    collection: str,
-    queries: NDArray[np.float32],
-    where: Filter,
-    limit: int,
-    *,
-    coarsest_m: float | None = None,
-    keep: Keep | None = None,
+    vectors: VectorStore, queries: NDArray[np.float32], search: Search, limit: int = CANDIDATES
 ) -> list[Neighbours]:
-    """The patches nearest to each query vector, (n, dim); of those that the filter lets through, those to keep.
+    """Find the patches nearest to each query vector, (n, dim), of those that are searched.
 
-    With `coarsest_m` those of a larger ground distance are left out (`coarseness.too_coarse`); the filter should have
+    Patches too coarse for the calibration's `coarsest_m` are left out (`coarseness.too_coarse`); the filter should have
     left out most of them already (`coarseness.fine_enough`).
     """
     found: list[Neighbours] = []
-    for near in vectors.search(collection, queries, condition=where, limit=limit, fields=_FIELDS):
+    coarsest_m = search.calibration.coarsest_m
+    for near in vectors.search(search.collection, queries, condition=search.where, limit=limit, fields=_FIELDS):
         hits = [hit for hit in near if coarsest_m is None or not too_coarse(hit.fields, coarsest_m)]
-        hits = [hit for hit in hits if keep is None or keep(hit.fields["scene_key"], _window(hit.fields))]
+        hits = [hit for hit in hits if search.keeps(hit.fields["scene_key"], _window(hit.fields))]
         stored = [hit.fields["embedding"] for hit in hits]
         embeddings = np.stack(stored) if stored else np.zeros((0, queries.shape[1]), dtype=np.float32)
         # From the vectors and not Milvus's distance, which quantising indexes only approximate.
@@ -136,24 +129,18 @@ def suppressed_cues(near: Neighbours, values: Floats, head: Head, phrase: str, p
 def search_fast(
     deps: Deps,
     phrases: Sequence[str],
-    where: Filter,
+    search: Search,
     *,
-    collection: str,
-    calibration: Calibration,
     limit: int = CANDIDATES,
-    keep: Keep | None = None,
     words: Mapping[str, str] | None = None,
 ) -> Found:
-    """Look for each phrase among the patches that pass the filter.
+    """Look for each phrase among the patches that are searched.
 
     Args:
         deps: The installation.
         phrases: What to look for.
-        where: Which patches are looked at.
-        collection: Name or alias of a patch collection of the active encoder.
-        calibration: Of this encoder and the collection's division.
+        search: Where to look.
         limit: Neighbours scored for each phrase.
-        keep: Which of them count; default: all.
         words: Other words in which a phrase is put to the encoder; its cues keep the phrase.
 
     Raises:
@@ -163,14 +150,13 @@ def search_fast(
     if not phrases:
         return Found({})
     start = perf_counter()
-    scorers = phrase_scorers(deps, phrases, calibration, words)
+    scorers = phrase_scorers(deps, phrases, search.calibration, words)
     encoded = perf_counter()
     queries = deps.encoder.encode_texts(_put(phrases, words))  # cached since the scorers were made
     found: dict[str, list[Cue]] = {}
-    all_near = neighbours(deps.vectors, collection, queries, where, limit, coarsest_m=calibration.coarsest_m, keep=keep)
-    for phrase, near in zip(phrases, all_near, strict=True):
+    for phrase, near in zip(phrases, neighbours(deps.vectors, queries, search, limit), strict=True):
         _, values = scorers[phrase].score(near.embeddings)
-        found[phrase] = suppressed_cues(near, values, calibration.fast, phrase, "fast")
+        found[phrase] = suppressed_cues(near, values, search.calibration.fast, phrase, "fast")
     return Found(found, 1000 * (encoded - start), 1000 * (perf_counter() - encoded), scorers=scorers)
 
 
@@ -197,5 +183,5 @@ def _cue(row: dict[str, Any], phrase: str, score: float, confidence: float, path
     )
 
 
-def _window(row: dict[str, Any]) -> tuple[int, int, int, int]:
+def _window(row: dict[str, Any]) -> Window:
     return int(row["x0"]), int(row["y0"]), int(row["x1"]), int(row["y1"])

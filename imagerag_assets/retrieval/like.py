@@ -12,26 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagerag_assets.installation.platform import Deps
-from imagerag_assets.retrieval.calibration import Calibration
-from imagerag_assets.retrieval.fast import CANDIDATES, ranked, suppressed_cues
-from imagerag_assets.retrieval.second_look import Look, affordable, passing
+from imagerag_assets.retrieval.fast import ranked, suppressed_cues
+from imagerag_assets.retrieval.second_look import affordable, passing
 from imagerag_assets.retrieval.slow import make_prototype, prototype_neighbours, prototype_scorer
-from imagerag_assets.retrieval.types import Keep, Retrieval
-from imagerag_assets.stores.milvus_filter import Filter
+from imagerag_assets.retrieval.types import Retrieval, Search
 
 
 def retrieve_like(
     deps: Deps,
     example: NDArray[np.float32],
     label: str,
-    where: Filter,
+    search: Search,
     *,
-    collection: str,
-    calibration: Calibration,
-    top_k: int,
-    look: Look | None = None,
     leave_out: str | None = None,
-    keep: Keep | None = None,
 ) -> Retrieval:
     """Find the patches most like an example.
 
@@ -39,13 +32,8 @@ def retrieve_like(
         deps: The installation.
         example: Embedding, float32 (dim,), of length 1.
         label: Stands as the cues' phrase.
-        where: Which patches are looked at.
-        collection: A patch collection of the example's encoder.
-        calibration: Of this encoder and the collection's division.
-        top_k: Cues at most.
-        look: Pixels for a second look at the best candidates; None: there is none.
-        leave_out: A patch that is no answer, for it is the example.
-        keep: Which patches are looked at, of those that the filter lets through.
+        search: Where to look, in a collection of the example's encoder; its path does not matter.
+        leave_out: Id of a patch that is no answer, because it is the example.
 
     Raises:
         FingerprintError: the collection is another encoder's.
@@ -53,22 +41,22 @@ def retrieve_like(
         EncoderError: a crop cannot be embedded.
     """
     start = perf_counter()
-    deps.vectors.verify(collection, deps.encoder.fingerprint)
+    deps.vectors.verify(search.collection, deps.encoder.fingerprint)
     prototypes, nothing = [make_prototype((label,), example[None])], np.zeros((0, len(example)), dtype=np.float32)
-    near, values = prototype_neighbours(deps, prototypes, nothing, where, collection, calibration, CANDIDATES, keep)
-    cues = suppressed_cues(near, values, calibration.slow, label, "fast")
+    near, values = prototype_neighbours(deps, prototypes, nothing, search)
+    cues = suppressed_cues(near, values, search.calibration.slow, label, "fast")
     searched = perf_counter()
     budget, minimum = deps.settings.second_look, deps.settings.min_confidence
     good, notes = passing(
         deps,
-        affordable(look, budget),
+        affordable(search.look, budget),
         [cue for cue in cues if cue.patch_id != leave_out],
-        prototype_scorer(prototypes, nothing, calibration),
-        calibration.slow_threshold if minimum is None else minimum,
+        prototype_scorer(prototypes, nothing, search.calibration),
+        search.calibration.slow_threshold if minimum is None else minimum,
         budget=budget,
     )
-    good = [cue for cue in good if keep is None or keep(cue.scene, cue.window)]  # a second look moves windows
-    passed = ranked(good[:top_k])
+    good = [cue for cue in good if search.keeps(cue.scene, cue.window)]  # the second look has moved windows
+    passed = ranked(good[: search.most(deps.settings.top_k)])
     return Retrieval(
         cues=passed,
         path="fast" if passed else "none",

@@ -20,8 +20,6 @@ from scipy.special import softmax
 Floats = NDArray[np.floating]
 Reducer = Literal["mean", "cluster", "rerank"]
 
-DIVISIONS = ("vit", "cc", "grid")
-DEFAULT_DIVISION = "cc"
 SCALE = 100.0
 """Factor of the cosine in the softmax: exp(logit_scale) of every encoder in the paper, all of them CLIPs, whose
 training stops it there.  The thresholds belong to it: with the scale of an encoder that learned a smaller one (the

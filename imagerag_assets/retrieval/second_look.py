@@ -4,7 +4,7 @@ A patch grid cuts objects at its lines.  Here the surroundings of a candidate ar
 in another orientation, so that the window moves onto the object; two windows that each saw a part of it become one,
 and what only looked like it at one place or in one orientation loses confidence.  What still looks like it is read
 twice more at shifts of an eighth, from where its window then is: so its confidence hardly depends on where the grid
-happened to cut.  Reading is the caller's (:class:`Look`); which candidates pass is decided in `retrieve.py`.
+happened to cut.  Reading is the caller's (`types.Look`); which candidates pass is decided in `retrieve.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,8 @@ from imagerag_assets.errors import RasterError, StoreError
 from imagerag_assets.installation.platform import Deps
 from imagerag_assets.retrieval.scoring import Head
 from imagerag_assets.retrieval.suppress import suppress
-from imagerag_assets.retrieval.types import Cue
+from imagerag_assets.retrieval.types import Cue, Look, Window
 
-Window = tuple[int, int, int, int]
 Score = Callable[[NDArray[np.float32]], tuple[NDArray[np.float64], NDArray[np.float64]]]
 """Embeddings, float32 (n, dim), to similarities (n,) and features (n, 2)."""
 
@@ -37,19 +35,6 @@ WORTH_A_LOOK = 0.03
 """Least confidence of a candidate that is looked at again: below it, moving its window does not make it pass."""
 WORTH_FINE_LOOKS = 0.15
 """Least confidence, after its window has moved, of a candidate that gets the fine looks."""
-
-
-class Look(Protocol):
-    """Pixels of scenes."""
-
-    def size(self, scene_key: str) -> tuple[int, int]:
-        """(width, height) in native pixels."""
-
-    def read(self, scene_key: str, window: Window, level: int) -> NDArray[np.uint8]:
-        """A native window, half-open, at a level: uint8 (h, w, 3)."""
-
-    def bbox(self, scene_key: str, window: Window) -> tuple[float, float, float, float] | None:
-        """(west, south, east, north) in degrees of a native window; None without a place."""
 
 
 @dataclass(frozen=True)

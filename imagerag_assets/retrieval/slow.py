@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +21,7 @@ from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.fast import CANDIDATES, Found, Neighbours, neighbours, suppressed_cues
 from imagerag_assets.retrieval.scoring import Floats, features
 from imagerag_assets.retrieval.second_look import Scorer
-from imagerag_assets.retrieval.types import Cue, Keep, PathName
-from imagerag_assets.stores.milvus_filter import Filter
-
-Reducer = Literal["mean", "cluster", "rerank"]
+from imagerag_assets.retrieval.types import Cue, PathName, Reducer, Search
 
 LABELS_MATCHED = 3
 TEXTS_PER_LABEL = 12
@@ -81,28 +77,19 @@ class Prototype:
 def search_slow(
     deps: Deps,
     phrases: Sequence[str],
-    where: Filter,
+    search: Search,
     *,
     knowledge: Current,
-    collection: str,
-    calibration: Calibration,
-    reducer: Reducer = "mean",
     limit: int = CANDIDATES,
-    keep: Keep | None = None,
 ) -> Found:
     """Look for each phrase through a knowledge base.
 
     Args:
         deps: The installation.
         phrases: What to look for.
-        where: Which patches are looked at.
+        search: Where to look, and how exemplars become a prototype.
         knowledge: From :func:`open_knowledge`.
-        collection: Name or alias of a patch collection of the active encoder.
-        calibration: Of this encoder and the collection's division.
-        reducer: How exemplars become a prototype: their mean, the mean of the largest DBSCAN cluster, or of the three
-            that the phrase's text embedding is most similar to.
         limit: Neighbours scored for each prototype.
-        keep: Which of them count; default: all.
 
     Raises:
         StoreError: Milvus fails.
@@ -117,13 +104,13 @@ def search_slow(
     scorers: dict[str, Scorer] = {}
     notes = []
     for phrase, sentence in zip(phrases, sentences, strict=True):
-        prototypes, against = phrase_prototypes(deps, knowledge, phrase, sentence, reducer)
+        prototypes, against = phrase_prototypes(deps, knowledge, phrase, sentence, search.reducer)
         if not prototypes:
             notes.append(f"No {name} of the knowledge base match {phrase!r}")
             continue
-        near, values = prototype_neighbours(deps, prototypes, against, where, collection, calibration, limit, keep)
-        scorers[phrase] = prototype_scorer(prototypes, against, calibration)
-        cues[phrase] = suppressed_cues(near, values, calibration.slow, phrase, _KINDS[knowledge.kind].path)
+        near, values = prototype_neighbours(deps, prototypes, against, search, limit)
+        scorers[phrase] = prototype_scorer(prototypes, against, search.calibration)
+        cues[phrase] = suppressed_cues(near, values, search.calibration.slow, phrase, _KINDS[knowledge.kind].path)
     return Found(cues, 1000 * (encoded - start), 1000 * (perf_counter() - encoded), tuple(notes), scorers)
 
 
@@ -137,7 +124,7 @@ def phrase_prototypes(
         knowledge: From :func:`open_knowledge`.
         phrase: What is looked for.
         sentence: Its sentence vector, float32 (384,).
-        reducer: See :func:`search_slow`.
+        reducer: How exemplars become a prototype.
 
     Returns:
         A prototype for each matching label, or one for all matching captions; none if nothing matches.  And the
@@ -160,7 +147,7 @@ def reduce_exemplars(
 
     Args:
         vectors: float32, each row of length 1.
-        reducer: See :func:`search_slow`.
+        reducer: How exemplars become a prototype.
         phrase: Text embedding, (dim,), needed by ``rerank``.
     """
     if reducer == "rerank" and phrase is not None:
@@ -224,15 +211,13 @@ def prototype_neighbours(
     deps: Deps,
     prototypes: Sequence[Prototype],
     against: NDArray[np.float32],
-    where: Filter,
-    collection: str,
-    calibration: Calibration,
-    limit: int,
-    keep: Keep | None = None,
+    search: Search,
+    limit: int = CANDIDATES,
 ) -> tuple[Neighbours, NDArray[np.float64]]:
-    """Patches near any of the prototypes, each once, with the features (n, 2) of the prototype it fits best."""
+    """Find patches near any of the prototypes, each once, with the features (n, 2) of the prototype it fits best."""
     queries = np.stack([prototype.vector for prototype in prototypes])
-    found = neighbours(deps.vectors, collection, queries, where, limit, coarsest_m=calibration.coarsest_m, keep=keep)
+    found = neighbours(deps.vectors, queries, search, limit)
+    calibration = search.calibration
     values = [
         slow_features(near.embeddings, near.scores, prototype, against, calibration.scale)
         for prototype, near in zip(prototypes, found, strict=True)

@@ -1,4 +1,4 @@
-"""What retrieval takes and gives: the parts of an installation it needs, cues, and the result of one retrieval.
+"""What retrieval takes and gives: how and where patches are searched, cues, and the result of one retrieval.
 
 No logic beyond turning a cue into the contract's JSON.
 """
@@ -7,16 +7,67 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
-if TYPE_CHECKING:
-    pass
+import numpy as np
+from numpy.typing import NDArray
 
+from imagerag_assets.retrieval.calibration import Calibration
+from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
+
+Window = tuple[int, int, int, int]
 PathName = Literal["fast", "slow-labels", "slow-captions", "change", "none"]
 PathChoice = Literal["auto", "fast", "slow", "none"]
+Reducer = Literal["mean", "cluster", "rerank"]
+"""How exemplars become a prototype: the mean of all, of their largest DBSCAN cluster, or of the three most similar to
+the phrase's text embedding."""
 
-Keep = Callable[[str, tuple[int, int, int, int]], bool]
-"""Whether a patch, by its scene key and native window, is looked at; for what a filter of Milvus cannot say."""
+Keep = Callable[[str, Window], bool]
+"""Whether a patch counts, given its scene key and native window; for conditions that a Milvus filter cannot state."""
+
+
+class Look(Protocol):
+    """Pixels of scenes."""
+
+    def size(self, scene_key: str) -> tuple[int, int]:
+        """Return (width, height) in native pixels."""
+
+    def read(self, scene_key: str, window: Window, level: int) -> NDArray[np.uint8]:
+        """Read a native window, half-open, at a level: uint8 (h, w, 3)."""
+
+    def bbox(self, scene_key: str, window: Window) -> tuple[float, float, float, float] | None:
+        """Return (west, south, east, north) in degrees of a native window; None without a place."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """How and where patches are searched."""
+
+    calibration: Calibration
+    """Of the encoder in use and the collection's division (`calibration.load_calibration`)."""
+    where: Filter = EVERYTHING
+    """Which patches are searched."""
+    keep: Keep | None = None
+    """Which patches count, of those that `where` lets through, and which cues, once their windows have moved; None:
+    all."""
+    collection: str = "patches"
+    """Name or alias of a patch collection of the encoder in use."""
+    path: PathChoice = "auto"
+    """Which paths may be used."""
+    top_k: int | None = None
+    """Cues at most; None: IMAGERAG_TOP_K."""
+    look: Look | None = None
+    """Pixels for a second look at the best candidates; None: there is none, as with IMAGERAG_SECOND_LOOK=0."""
+    reducer: Reducer = "mean"
+    """How the slow path makes prototypes."""
+
+    def keeps(self, scene: str, window: Window) -> bool:
+        """Return whether a patch, or a cue, of this scene and native window counts."""
+        return self.keep is None or self.keep(scene, window)
+
+    def most(self, default: int) -> int:
+        """Return how many cues may be given, where `default` is the installation's number."""
+        return default if self.top_k is None else self.top_k
 
 
 @dataclass(frozen=True)
@@ -25,7 +76,7 @@ class Cue:
 
     patch_id: str
     scene: str
-    window: tuple[int, int, int, int]
+    window: Window
     """(x0, y0, x1, y1) in native pixels, half-open."""
     bbox: tuple[float, float, float, float] | None
     """(west, south, east, north) in degrees; None: the scene has no known place."""

@@ -12,6 +12,7 @@ from imagerag_assets.errors import InputError
 from imagerag_assets.evaluation.calibrate import calibrate, covers, read_targets
 from imagerag_assets.retrieval.phrases import analyse_question
 from imagerag_assets.retrieval.retrieve import retrieve
+from imagerag_assets.retrieval.types import Search
 from tests.unit.retrieval.world import AxisEncoder, unit, worlds
 
 ASKED = {"In which part of the image is the ship?": "ship", "How many tennis courts are there?": "tennis court"}
@@ -68,5 +69,5 @@ def test_a_fitted_calibration_lets_hits_pass_and_misses_not(tmp_path: Path) -> N
         assert "precision 1.000, recall 1.000" in told[0]
         assert "not fitted" in told[1]
         analysis = analyse_question("Where is the ship?", {}, max_phrases=5, sentences=None)
-        found = retrieve(world, analysis, path="fast", calibration=made)
+        found = retrieve(world, analysis, Search(made, path="fast"))
         assert {cue.patch_id for cue in found.cues} == {"s0:pyramid:0:0:3", "s1:pyramid:0:0:3"}

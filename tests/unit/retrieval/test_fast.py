@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from imagerag_assets.retrieval.calibration import GENERIC
 from imagerag_assets.retrieval.coarseness import coarsest_level, fine_enough
 from imagerag_assets.retrieval.fast import neighbours
+from imagerag_assets.retrieval.types import Search
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 from imagerag_assets.stores.shard_columns import patch_table
-from tests.unit.retrieval.world import DIM, World, unit
+from tests.unit.retrieval.world import DIM, World, search, unit
 
 METRE = 1 / 111_320
 
@@ -48,6 +51,11 @@ def add_levels(world: World, gsd_m: float | None, levels: int) -> None:
     world.vectors.point_alias("patches", name)
 
 
+def judged_to(coarsest_m: float | None, where: Filter = EVERYTHING) -> Search:
+    """A search with an encoder that recognises something up to this ground sampling distance."""
+    return search(calibration=replace(GENERIC, coarsest_m=coarsest_m), where=where)
+
+
 @pytest.mark.parametrize(
     ("gsd_m", "coarsest_m", "left"),
     [
@@ -63,7 +71,7 @@ def test_patches_coarser_than_the_encoder_can_judge_are_left_out(
     world = make_world()
     add_levels(world, gsd_m, 5)
     query = unit((0, 1.0))[None]
-    (near,) = neighbours(world.vectors, "patches", query, EVERYTHING, 16, coarsest_m=coarsest_m)
+    (near,) = neighbours(world.vectors, query, judged_to(coarsest_m), 16)
     assert sorted(row["level"] for row in near.rows) == left
     assert len(near.embeddings) == len(near.scores) == len(left)
 
@@ -72,10 +80,10 @@ def test_coarse_patches_take_no_place_among_the_candidates(make_world: Callable[
     world = make_world()
     add_levels(world, 0.3, 6)
     query = unit((0, 1.0))[None]
-    (crowded,) = neighbours(world.vectors, "patches", query, EVERYTHING, 3, coarsest_m=1.3)
+    (crowded,) = neighbours(world.vectors, query, judged_to(1.3), 3)
     assert [row["level"] for row in crowded.rows] == []  # the three nearest are all too coarse
     where = fine_enough(EVERYTHING, {"scene": 0.3}, 1.3)
-    (near,) = neighbours(world.vectors, "patches", query, where, 3, coarsest_m=1.3)
+    (near,) = neighbours(world.vectors, query, judged_to(1.3, where), 3)
     assert [row["level"] for row in near.rows] == [2, 1, 0]
 
 

@@ -7,10 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from imagerag_assets.errors import FingerprintError
-from imagerag_assets.retrieval.calibration import GENERIC
 from imagerag_assets.retrieval.like import retrieve_like
-from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
-from tests.unit.retrieval.world import AxisEncoder, World, unit
+from imagerag_assets.stores.milvus_filter import Filter
+from tests.unit.retrieval.world import AxisEncoder, World, search, unit
 
 MakeWorld = Callable[..., World]
 PIER = unit((0, 1.0), (40, 0.3))
@@ -29,9 +28,8 @@ def world(make_world: MakeWorld) -> World:
     return made
 
 
-def found(world: World, where: Filter = EVERYTHING, **options: object) -> list[str]:
-    given = {"collection": "patches", "calibration": GENERIC, "top_k": 5} | options
-    result = retrieve_like(world, PIER, "like pier.jpg", where, **given)  # type: ignore[arg-type]
+def found(world: World, *, leave_out: str | None = None, **options: object) -> list[str]:
+    result = retrieve_like(world, PIER, "like pier.jpg", search(**{"top_k": 5, **options}), leave_out=leave_out)
     assert result.abstained == (not result.cues)
     assert all(cue.phrase == "like pier.jpg" for cue in result.cues)
     return [cue.patch_id for cue in result.cues]
@@ -40,7 +38,7 @@ def found(world: World, where: Filter = EVERYTHING, **options: object) -> list[s
 def test_the_best_of_each_place_comes_first(world: World) -> None:
     assert found(world) == ["a:pyramid:0:0:0", "b:pyramid:0:0:0"]
     assert found(world, top_k=1) == ["a:pyramid:0:0:0"]
-    assert found(world, Filter().scene_in(["b"])) == ["b:pyramid:0:0:0"]
+    assert found(world, where=Filter().scene_in(["b"])) == ["b:pyramid:0:0:0"]
 
 
 def test_the_example_itself_is_no_answer(world: World) -> None:
@@ -48,9 +46,7 @@ def test_the_example_itself_is_no_answer(world: World) -> None:
 
 
 def test_nothing_alike(world: World) -> None:
-    result = retrieve_like(
-        world, unit((17, 1.0)), "like ship.png", EVERYTHING, collection="patches", calibration=GENERIC, top_k=3
-    )
+    result = retrieve_like(world, unit((17, 1.0)), "like ship.png", search(top_k=3))
     assert (result.cues, result.path, result.abstained) == ((), "none", True)
     assert result.notes == ("Nothing looks enough like ship.png",)
 

@@ -15,7 +15,7 @@ from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.retrieve import MAX_CUES_ALL, retrieve, select
 from imagerag_assets.retrieval.types import Cue
 from imagerag_assets.stores.milvus_filter import Filter
-from tests.unit.retrieval.world import AxisEncoder, World, unit
+from tests.unit.retrieval.world import AxisEncoder, World, search, unit
 
 MakeWorld = Callable[..., World]
 AXES = {"tennis court": 0, "ship": 1, "helipad": 2}
@@ -48,7 +48,7 @@ def world(make_world: MakeWorld) -> World:
 
 
 def test_fast_path_ranks_and_suppresses(world: World) -> None:
-    found = retrieve(world, asked("tennis court"), Filter().scene_in(["a"]))
+    found = retrieve(world, asked("tennis court"), search(where=Filter().scene_in(["a"])))
     assert [cue.patch_id for cue in found.cues] == ["a:pyramid:0:0:0", "a:pyramid:0:0:2"]
     assert [cue.rank for cue in found.cues] == [1, 2]
     assert found.path == "fast"
@@ -57,7 +57,7 @@ def test_fast_path_ranks_and_suppresses(world: World) -> None:
 
 
 def test_a_cue_as_json_of_the_contract(world: World) -> None:
-    cue = retrieve(world, asked("ship")).cues[0].to_dict()
+    cue = retrieve(world, asked("ship"), search()).cues[0].to_dict()
     assert json.loads(json.dumps(cue)) == cue
     assert cue["window"] == [512, 0, 768, 256]
     assert cue["bbox"] is None
@@ -67,71 +67,71 @@ def test_a_cue_as_json_of_the_contract(world: World) -> None:
 
 
 def test_nothing_below_the_threshold_is_given(world: World) -> None:
-    found = retrieve(world, asked("helipad"))
+    found = retrieve(world, asked("helipad"), search())
     assert (found.cues, found.path, found.abstained) == ((), "none", True)
     assert any("helipad" in note for note in found.notes)
     assert any("no knowledge base of labels" in note for note in found.notes)
 
 
 def test_forced_fast_does_not_try_the_slow_path(world: World) -> None:
-    found = retrieve(world, asked("helipad"), path="fast")
+    found = retrieve(world, asked("helipad"), search(path="fast"))
     assert found.cues == ()
     assert not any("slow" in note for note in found.notes)
 
 
 def test_forced_slow_without_knowledge_says_so(world: World) -> None:
-    found = retrieve(world, asked("tennis court"), path="slow")
+    found = retrieve(world, asked("tennis court"), search(path="slow"))
     assert found.abstained
     assert any("captions" in note for note in found.notes)
 
 
 def test_path_none_and_no_phrase_touch_nothing(make_world: MakeWorld) -> None:
     empty = make_world()  # there is no collection to search
-    assert not retrieve(empty, asked("ship"), path="none").abstained
-    assert retrieve(empty, asked()).notes == ("The question names nothing to look for",)
+    assert not retrieve(empty, asked("ship"), search(path="none")).abstained
+    assert retrieve(empty, asked(), search()).notes == ("The question names nothing to look for",)
 
 
 def test_top_k_holds_for_one_thing_and_not_for_all(world: World) -> None:
-    assert len(retrieve(world, asked("tennis court"), top_k=1).cues) == 1
-    everything = retrieve(world, asked("tennis court", wants_all=True), top_k=1).cues
+    assert len(retrieve(world, asked("tennis court"), search(top_k=1)).cues) == 1
+    everything = retrieve(world, asked("tennis court", wants_all=True), search(top_k=1)).cues
     assert len(everything) == 3
     assert [cue.confidence for cue in everything] == sorted((cue.confidence for cue in everything), reverse=True)
 
 
 def test_each_phrase_is_represented_before_seconds(world: World) -> None:
-    cues = retrieve(world, asked("tennis court", "ship", "helipad"), top_k=2).cues
+    cues = retrieve(world, asked("tennis court", "ship", "helipad"), search(top_k=2)).cues
     assert {cue.phrase for cue in cues} == {"tennis court", "ship"}
 
 
 def test_min_confidence_overrides_the_calibration(make_world: MakeWorld, world: World) -> None:
-    confidence = retrieve(world, asked("ship")).cues[0].confidence
+    confidence = retrieve(world, asked("ship"), search()).cues[0].confidence
     assert confidence < 1
     strict = make_world(world.encoder, min_confidence=min(1.0, confidence + 1e-9))
-    assert retrieve(strict, asked("ship"), path="fast").abstained
+    assert retrieve(strict, asked("ship"), search(path="fast")).abstained
     lax = make_world(world.encoder, min_confidence=0.0)
-    assert retrieve(lax, asked("helipad"), path="fast").cues
+    assert retrieve(lax, asked("helipad"), search(path="fast")).cues
 
 
 def test_a_given_calibration_is_used(world: World) -> None:
-    assert retrieve(world, asked("ship"), path="fast", calibration=replace(GENERIC, threshold=1.0)).abstained
+    assert retrieve(world, asked("ship"), search(path="fast", calibration=replace(GENERIC, threshold=1.0))).abstained
 
 
 def test_another_encoders_collection_is_refused(make_world: MakeWorld, world: World) -> None:
     other = make_world(AxisEncoder(dict(AXES), fingerprint="b" * 64))
     with pytest.raises(FingerprintError, match=r"stored=a+, required=b+"):
-        retrieve(other, asked("ship"))
+        retrieve(other, asked("ship"), search())
 
 
 def test_a_scene_without_patches_abstains(world: World) -> None:
-    assert retrieve(world, asked("ship"), Filter().scene_in(["nowhere"])).abstained
+    assert retrieve(world, asked("ship"), search(where=Filter().scene_in(["nowhere"]))).abstained
 
 
 def test_a_patch_in_an_identical_scene_of_thousands_has_the_same_confidence(world: World) -> None:
-    before = retrieve(world, asked("ship")).cues[0].confidence
+    before = retrieve(world, asked("ship"), search()).cues[0].confidence
     rng = np.random.default_rng(0)
     vectors = [unit(*((int(axis), 1.0) for axis in rng.integers(20, 30, 3))) for _ in range(2000)]
     world.add("crowd", [square(300 * index) for index in range(2000)], vectors)
-    assert retrieve(world, asked("ship")).cues[0].confidence == pytest.approx(before, abs=1e-6)
+    assert retrieve(world, asked("ship"), search()).cues[0].confidence == pytest.approx(before, abs=1e-6)
 
 
 def cue(patch: str, phrase: str, confidence: float) -> Cue:

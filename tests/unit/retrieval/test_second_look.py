@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from imagerag_assets.errors import RasterError
 from imagerag_assets.retrieval.scoring import Head, features
-from imagerag_assets.retrieval.second_look import Scorer, Window, affordable, crops_per_candidate, look_again
-from imagerag_assets.retrieval.types import Cue
+from imagerag_assets.retrieval.second_look import Scorer, affordable, crops_per_candidate, look_again
+from imagerag_assets.retrieval.types import Cue, Window
 
 SIZE = 2048
 BACKGROUND = np.array([[0.0, 1.0]], dtype=np.float32)

@@ -14,8 +14,9 @@ from imagerag_assets.errors import FingerprintError
 from imagerag_assets.knowledge.build import build_captions, build_labels
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.retrieve import retrieve
-from imagerag_assets.retrieval.slow import Reducer, make_prototype, reduce_exemplars
-from tests.unit.retrieval.world import DIM, AxisEncoder, World, unit
+from imagerag_assets.retrieval.slow import make_prototype, reduce_exemplars
+from imagerag_assets.retrieval.types import Reducer
+from tests.unit.retrieval.world import DIM, AxisEncoder, World, search, unit
 
 MakeWorld = Callable[..., World]
 COLOURS = {"aquaculture ponds": 3, "wind turbine": 4, "open-pit mine": 5}
@@ -53,7 +54,7 @@ def chips(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("reducer", ["mean", "cluster", "rerank"])
 def test_through_labels(world: World, chips: Path, reducer: Reducer) -> None:
     build_labels(world, str(chips))
-    found = retrieve(world, asked("a pond for fish farming", "wind power plant"), reducer=reducer)
+    found = retrieve(world, asked("a pond for fish farming", "wind power plant"), search(reducer=reducer))
     assert found.path == "slow-labels"
     assert not found.abstained
     assert {cue.phrase: cue.patch_id for cue in found.cues} == {
@@ -71,14 +72,14 @@ def test_through_captions_when_no_label_matches(world: World, chips: Path, tmp_p
     ]
     (tmp_path / "captions.jsonl").write_text("\n".join(lines), encoding="utf-8")
     build_captions(world, str(tmp_path / "captions.jsonl"))
-    found = retrieve(world, asked("marble quarry"))
+    found = retrieve(world, asked("marble quarry"), search())
     assert found.path == "slow-captions"
     assert found.cues[0].patch_id == "a:pyramid:0:0:2"
 
 
 def test_a_phrase_that_matches_nothing_abstains(world: World, chips: Path) -> None:
     build_labels(world, str(chips))
-    found = retrieve(world, asked("medieval castle"), path="slow")
+    found = retrieve(world, asked("medieval castle"), search(path="slow"))
     assert found.abstained
     assert any("No labels of the knowledge base match" in note for note in found.notes)
 
@@ -93,7 +94,7 @@ def glossed(chips: Path) -> Path:
 def test_a_label_is_found_by_what_is_said_of_it(world: World, glossed: Path) -> None:
     build_labels(world, str(glossed))
     for phrase in ("basin where carp are bred", "stew farms"):
-        found = retrieve(world, asked(phrase), path="slow")
+        found = retrieve(world, asked(phrase), search(path="slow"))
         assert [(cue.patch_id, cue.phrase) for cue in found.cues] == [("a:pyramid:0:0:0", phrase)]
 
 
@@ -103,41 +104,43 @@ def test_the_fast_path_takes_another_name_as_its_label(make_world: MakeWorld, gl
     world = make_world(AxisEncoder(axes))
     vectors = [unit((red, 1.0), (40, 0.4)) for red in (3, 4)]
     world.add("a", [(300 * index, 0, 300 * index + 256, 256) for index in range(2)], vectors)
-    assert retrieve(world, asked("stew farm")).cues[0].patch_id == "a:pyramid:0:0:1"
+    assert retrieve(world, asked("stew farm"), search()).cues[0].patch_id == "a:pyramid:0:0:1"
     build_labels(world, str(glossed))
-    found = retrieve(world, asked("stew farm"))
+    found = retrieve(world, asked("stew farm"), search())
     assert [(cue.patch_id, cue.phrase, cue.path) for cue in found.cues] == [("a:pyramid:0:0:0", "stew farm", "fast")]
     assert found.words == {"stew farm": "aquaculture ponds"}
     assert any("'stew farm' is looked for as 'aquaculture ponds'" in note for note in found.notes)
-    assert retrieve(world, asked("stew farm"), path="fast").cues[0].patch_id == "a:pyramid:0:0:1"
-    assert not retrieve(world, asked("aquaculture ponds")).words
+    assert retrieve(world, asked("stew farm"), search(path="fast")).cues[0].patch_id == "a:pyramid:0:0:1"
+    assert not retrieve(world, asked("aquaculture ponds"), search()).words
 
 
 def test_other_names_take_nothing_from_the_background(world: World, chips: Path) -> None:
     """A label that is like the phrase by one of many names still counts as something else."""
     build_labels(world, str(chips))
-    plain = retrieve(world, asked("wind turbine"), path="slow").cues[0]
+    plain = retrieve(world, asked("wind turbine"), search(path="slow")).cues[0]
     (chips / "labels.json").write_text(json.dumps({"open-pit_mine": {"also": ["wind turbines of a mine"]}}))
     build_labels(world, str(chips))
-    assert retrieve(world, asked("wind turbine"), path="slow").cues[0].confidence == pytest.approx(plain.confidence)
+    assert retrieve(world, asked("wind turbine"), search(path="slow")).cues[0].confidence == pytest.approx(
+        plain.confidence
+    )
 
 
 def test_a_patch_unlike_every_exemplar_is_no_cue(make_world: MakeWorld, chips: Path) -> None:
     lonely = make_world(AxisEncoder())
     lonely.add("far", [(0, 0, 256, 256)], [unit((50, 1.0), (3, 0.4))])  # nearest to the ponds, and far from them
     build_labels(lonely, str(chips))
-    assert retrieve(lonely, asked("aquaculture pond")).abstained
+    assert retrieve(lonely, asked("aquaculture pond"), search()).abstained
 
 
 def test_another_encoders_knowledge(make_world: MakeWorld, world: World, chips: Path) -> None:
     build_labels(world, str(chips))
     other = make_world(AxisEncoder(fingerprint="c" * 64))
     other.add("a", [(0, 0, 256, 256)], [unit((3, 1.0))])
-    found = retrieve(other, asked("aquaculture pond"))
+    found = retrieve(other, asked("aquaculture pond"), search())
     assert found.abstained
     assert any("labels was left out: The vectors are another encoder's" in n for n in found.notes)
     with pytest.raises(FingerprintError):
-        retrieve(other, asked("aquaculture pond"), path="slow")
+        retrieve(other, asked("aquaculture pond"), search(path="slow"))
 
 
 def test_prototypes_are_of_length_one_and_expect_less_of_mixed_labels() -> None:

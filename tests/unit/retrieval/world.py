@@ -13,12 +13,19 @@ from numpy.typing import NDArray
 
 from imagerag_assets.encoders.sentence import SentenceEncoder, sentence_encoder
 from imagerag_assets.objects.store import ObjectStore, open_store
+from imagerag_assets.retrieval.calibration import GENERIC
+from imagerag_assets.retrieval.types import Search
 from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.stores.milvus import VectorStore
 from imagerag_assets.stores.shard_columns import patch_table
 
 DIM = 64
 FINGERPRINT = "a" * 64
+
+
+def search(**options: Any) -> Search:
+    """A search with thresholds that belong to no encoder."""
+    return Search(**{"calibration": GENERIC, **options})
 
 
 def unit(*parts: tuple[int, float]) -> NDArray[np.float32]:
