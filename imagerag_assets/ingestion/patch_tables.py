@@ -156,7 +156,7 @@ def _tables(record: SceneRecord, division: Division, valid: NDArray[np.bool_]) -
     sums[1:, 1:] = valid.cumsum(axis=0).cumsum(axis=1)
     while chunk := list(islice(patches, _ROWS)):
         fractions = _valid_fractions(sums, chunk, grid.width, grid.height)
-        frame = table_of(record.scene.scene_key, division.name, chunk, grid, fractions)
+        frame = table_of(record.scene.scene_key, division.key, chunk, grid, fractions)
         table = pa.Table.from_pandas(frame.drop(columns="geometry"), preserve_index=False).replace_schema_metadata(None)
         yield table.append_column("geometry", pa.array(frame.geometry.to_wkb(), pa.binary()))
 

@@ -5,6 +5,7 @@ Understands what fsspec, s3fs, botocore, aiohttp, GDAL and the operating system 
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -39,6 +40,11 @@ def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple
         return "Not found", "Check the path" if not is_remote(url) else "Check the address"
     detail = str(error).strip().split("\n")[0] or type(error).__name__
     return f"Cannot be read ({detail[:200]})", "Check that it can be opened from this machine"
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether a file could not be written because the disk, or the user's share of it, is full."""
+    return any(isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT) for each in _chain(error))
 
 
 _TRANSIENT_NAMES = {

@@ -12,19 +12,12 @@ from typing import Any, Self, cast
 from pymilvus import MilvusClient
 
 from imagerag_assets.errors import FingerprintError, StoreError
+from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.settings import Settings
+from imagerag_assets.stores.collection_meta import META_PROPERTY, CollectionMeta, Kind
 from imagerag_assets.stores.milvus_connection import MilvusConnection
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
-from imagerag_assets.stores.milvus_schema import (
-    DEFAULT_DIVISION,
-    META_PROPERTY,
-    BackEnd,
-    CollectionMeta,
-    Kind,
-    collection_schema,
-    index_params,
-    primary_key,
-)
+from imagerag_assets.stores.milvus_schema import BackEnd, collection_schema, index_params, primary_key
 
 
 @dataclass(frozen=True)
@@ -81,18 +74,19 @@ class MilvusCollections:
 
     # Collections
 
-    def ensure_patches(self, fingerprint: str, dim: int, division: str = DEFAULT_DIVISION) -> str:
-        """Name of the patch collection of an encoder and division, created if it is not there.
+    def ensure_patches(self, fingerprint: str, dim: int, recipe: Recipe | None = None) -> str:
+        """Return the name of the patch collection of an encoder and a recipe, and create it if it is not there.
+
+        Args:
+            fingerprint: The encoder's.
+            dim: Length of a vector.
+            recipe: How patches are made; default: the first recipe.
 
         Raises:
-            FingerprintError: a collection of that name belongs to another encoder or has another vector length.
+            FingerprintError: a collection of that name belongs to another encoder or recipe, or has another vector
+                length.
         """
-        return self._ensure(CollectionMeta("patches", fingerprint, dim, division))
-
-    @staticmethod
-    def patches_name(fingerprint: str, division: str = DEFAULT_DIVISION) -> str:
-        """Name that the patch collection of an encoder and division has, or would have."""
-        return CollectionMeta("patches", fingerprint, 0, division).name
+        return self._ensure(CollectionMeta("patches", fingerprint, dim, recipe or Recipe()))
 
     def ensure_knowledge(self, kind: Kind, fingerprint: str, dim: int) -> str:
         """Name of the collection of ``knowledge_labels`` or ``knowledge_captions``; otherwise as `ensure_patches`."""
@@ -174,9 +168,9 @@ class MilvusCollections:
                 if not self.exists(meta.name):  # another process may have been faster
                     raise
         stored = self.verify(meta.name, meta.fingerprint)
-        if (stored.dim, stored.kind, stored.division) != (meta.dim, meta.kind, meta.division):
+        if (stored.dim, stored.kind, _key(stored)) != (meta.dim, meta.kind, _key(meta)):
             raise FingerprintError(
-                f"The collection differs: stored={stored}, required={meta}",
+                f"The collection differs: stored={_said(stored)}, required={_said(meta)}",
                 fix=f"Drop {meta.name} by hand and run: imagerag ingest",
             )
         return meta.name
@@ -298,3 +292,11 @@ class MilvusCollections:
         if not self._back_end.lite:
             self._ready[collection] = index_type
         return index_type
+
+
+def _key(meta: CollectionMeta) -> str:
+    return "" if meta.recipe is None else meta.recipe.key
+
+
+def _said(meta: CollectionMeta) -> str:
+    return f"{meta.kind} of dim={meta.dim} {_key(meta)}".rstrip()
