@@ -18,7 +18,6 @@ from imagerag_assets.ingestion.embedding import EmbedJob, Progress, embed_parts
 from imagerag_assets.ingestion.results import EmbedResult
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target, target_of
-from imagerag_assets.objects.failures import is_disk_full
 from imagerag_assets.raster.types import Limits
 from imagerag_assets.scenes.reading import clear_overviews, open_reader
 from imagerag_assets.scenes.records import SceneRecord, load_record
@@ -101,7 +100,8 @@ def embed(
         if made is None:
             if isinstance(error, StoreError):
                 raise
-            raise _unfinished(error, scene_key) from error
+            message = f"A part of a shard cannot be read: {error}"
+            raise StoreError(message, fix="Ingest the scene again", scene=scene_key) from error
     _clear_parts(platform, job.folder)
     if not keep_overviews:
         clear_overviews(platform.settings, scene_key)
@@ -128,13 +128,6 @@ def _job(platform: Platform, target: Target, record: SceneRecord) -> EmbedJob:
         fingerprint=target.fingerprint,
         folder=scratch(platform, target.key(record)),
     )
-
-
-def _unfinished(error: OSError | pa.ArrowException, scene_key: str) -> StoreError:
-    if is_disk_full(error):
-        return StoreError("The disk is full: the shard cannot be written", fix="Free some space", scene=scene_key)
-    message = f"A part of a shard cannot be read: {error}"
-    return StoreError(message, fix="Ingest the scene again", scene=scene_key)
 
 
 def _result(

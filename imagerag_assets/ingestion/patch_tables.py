@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from imagerag_assets.errors import StoreError
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.objects.failures import disk_errors
 from imagerag_assets.patches.table import patch_table as table_of
 from imagerag_assets.patches.types import Division, Patch
 from imagerag_assets.scenes.reading import open_reader
@@ -83,7 +84,7 @@ def patch_table(platform: Platform, scene_key: str, *, division: Division | None
     with open_reader(platform.settings, record) as reader:
         _, valid = reader.overview(_VALIDITY_PX)
     levels, to_embed = {}, 0
-    with tempfile.TemporaryDirectory(prefix="imagerag-patches-") as folder:
+    with disk_errors("a patch table", scene=scene_key), tempfile.TemporaryDirectory(prefix="imagerag-") as folder:
         file = Path(folder) / "patches.parquet"
         writer: pq.ParquetWriter | None = None
         for table in _tables(record, division, valid):

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from imagerag_assets.errors import StoreError
 from imagerag_assets.objects.addresses import is_remote, is_s3
 from imagerag_assets.settings import Settings
 
@@ -45,6 +47,20 @@ def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple
 def is_disk_full(error: BaseException) -> bool:
     """Whether a file could not be written because the disk, or the user's share of it, is full."""
     return any(isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT) for each in _chain(error))
+
+
+FREE_SPACE = "Free some space, or move IMAGERAG_HOME and IMAGERAG_STORE to a larger disk, and run it again"
+
+
+@contextmanager
+def disk_errors(what: str, **ids: object) -> Iterator[None]:
+    """Turn the error of a full disk into a StoreError: `what` cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        if is_disk_full(error):
+            raise StoreError(f"The disk is full: {what} cannot be written", fix=FREE_SPACE, **ids) from error
+        raise
 
 
 _TRANSIENT_NAMES = {

@@ -21,11 +21,10 @@ from fsspec.implementations.local import LocalFileSystem
 
 from imagerag_assets.errors import StoreError
 from imagerag_assets.objects.addresses import filesystem
-from imagerag_assets.objects.failures import explain_failure, is_disk_full, is_transient
+from imagerag_assets.objects.failures import FREE_SPACE, explain_failure, is_disk_full, is_transient
 from imagerag_assets.settings import Settings
 
 _ASIDE = ".aside-"
-_FREE_SPACE = "Free some space, or move IMAGERAG_HOME and IMAGERAG_STORE to a larger disk, and run it again"
 
 
 def validate_key(key: str) -> str:
@@ -204,8 +203,9 @@ class ObjectStore:
             if not _is_io(error):
                 raise
             if is_disk_full(error):  # of the store, or of the folder that an object is copied to
+                done = "copied" if verb == "read" else "written"
                 raise StoreError(
-                    f"The disk is full: cannot {verb} an object", fix=_FREE_SPACE, object=self.url(key)
+                    f"The disk is full: an object cannot be {done}", fix=FREE_SPACE, object=self.url(key)
                 ) from error
             what, fix = explain_failure(error, self._url, self._settings)
             again = is_transient(error, self._url)

@@ -5,11 +5,14 @@ Their rows are `milvus`' part; which collection to use, and when to switch an al
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, cast
 
 from pymilvus import MilvusClient
+from pymilvus.client.types import LoadState
 
 from imagerag_assets.errors import FingerprintError, StoreError
 from imagerag_assets.patches.recipe import Recipe
@@ -30,6 +33,8 @@ class CollectionInfo:
     fingerprint: str
     dim: int
     rows: int
+    """Exact where the collection is loaded; otherwise what the server keeps of it, which may count rows that an update
+    replaced."""
     aliases: tuple[str, ...]
 
 
@@ -128,7 +133,7 @@ class MilvusCollections:
         return meta
 
     def list_collections(self) -> list[CollectionInfo]:
-        """Our collections, by name."""
+        """Return our collections, by name; load none into a server's memory."""
         targets: dict[str, list[str]] = {}
         for alias, target in self.aliases().items():
             targets.setdefault(target, []).append(alias)
@@ -138,7 +143,7 @@ class MilvusCollections:
                 meta = CollectionMeta.from_description(self.client.describe_collection(name))
                 if meta is not None:
                     aliases = tuple(sorted(targets.get(name, ())))
-                    rows = self.count(name)
+                    rows = self.count(name) if self._is_loaded(name) else self._kept_rows(name)
                     infos.append(
                         CollectionInfo(name, meta.kind, meta.division, meta.fingerprint, meta.dim, rows, aliases)
                     )
@@ -159,6 +164,28 @@ class MilvusCollections:
         with self._connection.writing("drop", collection):
             self.client.drop_collection(collection)
         self._ready.pop(collection, None)
+
+    @contextmanager
+    def borrowed(self, collection: str) -> Iterator[None]:
+        """Use a collection for a while: release it from a server's memory afterwards if it was not loaded before."""
+        loaded = self._is_loaded(collection)
+        try:
+            yield
+        finally:
+            if not loaded:
+                with self._connection.reading("release", collection):
+                    self.client.release_collection(collection)
+                self._ready.pop(collection, None)
+
+    def _is_loaded(self, collection: str) -> bool:
+        """Whether a server has a collection in memory; Lite reads its file as it needs to."""
+        if self._back_end.lite:
+            return True
+        with self._connection.reading("ask about", collection):
+            return bool(self.client.get_load_state(collection)["state"] == LoadState.Loaded)
+
+    def _kept_rows(self, collection: str) -> int:
+        return int(self.client.get_collection_stats(collection)["row_count"])
 
     def _ensure(self, meta: CollectionMeta) -> str:
         if not self.exists(meta.name):

@@ -6,6 +6,7 @@ Keys, columns, streaming writes and verification live here.  Milvus collections 
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ import shapely
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import FingerprintError, StoreError
+from imagerag_assets.objects.failures import disk_errors
 from imagerag_assets.objects.store import ObjectStore
 from imagerag_assets.raster.geo import box_geometries
 from imagerag_assets.stores.shard_columns import part_schema
@@ -64,7 +66,14 @@ class ShardWriter:
         self._folder = tempfile.TemporaryDirectory(prefix="shard-", dir=scratch)
         self._file = Path(self._folder.name) / "shard.parquet"
         self._schema = part_schema(dim).append(pa.field("geometry", pa.binary()))
-        self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd", use_dictionary=_FEW_VALUES)
+        try:
+            with disk_errors("a shard", **self._about):
+                self._writer = pq.ParquetWriter(
+                    self._file, self._schema, compression="zstd", use_dictionary=_FEW_VALUES
+                )
+        except BaseException:
+            self._folder.cleanup()
+            raise
         self._waiting: list[pa.Table] = []
         self._bounds: list[NDArray[np.float64]] = []
         self.rows = 0
@@ -76,8 +85,14 @@ class ShardWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.close()
-        self._folder.cleanup()
+        try:
+            with disk_errors("a shard", **self._about):
+                self._writer.close()
+        except (StoreError, OSError):
+            if error is None:  # the first error says more
+                raise
+        finally:
+            self._folder.cleanup()
 
     def append(self, table: pa.Table) -> None:
         """Add rows (:func:`patch_table`).
@@ -108,8 +123,9 @@ class ShardWriter:
         self._flush()
         made = made or Made(stored_at=now())
         info = ShardInfo(self._key, self._encoder, self._dim, self.rows, VERSION, dropped, made)
-        self._writer.add_key_value_metadata({_META.decode(): info.to_json(), "geo": self._geo_json()})
-        self._writer.close()
+        with disk_errors("a shard", **self._about):
+            self._writer.add_key_value_metadata({_META.decode(): info.to_json(), "geo": self._geo_json()})
+            self._writer.close()
         self._store.put_file(self._file, self._key.path)
         return info
 
@@ -126,7 +142,8 @@ class ShardWriter:
         if any(each is not None for each in geometry):
             self._bounds.append(shapely.total_bounds(geometry))
         table = table.append_column(self._schema.field("geometry"), pa.array(shapely.to_wkb(geometry), pa.binary()))
-        self._writer.write_table(table, row_group_size=_ROW_GROUP)
+        with disk_errors("a shard", **self._about):
+            self._writer.write_table(table, row_group_size=_ROW_GROUP)
 
     def _geo_json(self) -> str:
         # No crs: longitude, latitude.
@@ -157,11 +174,11 @@ def assemble(
 def write_part(path: Path, table: pa.Table) -> None:
     """Write a part of a shard, embedded but not yet assembled, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = tempfile.NamedTemporaryFile(dir=path.parent, prefix=".aside-", delete=False)  # noqa: SIM115
-    aside = Path(handle.name)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".aside-")
+    aside = Path(name)
     try:
-        with handle:
-            pq.write_table(table, handle, compression="none", use_dictionary=False)
+        with disk_errors("a part of a shard", part=path), os.fdopen(handle, "wb") as file:
+            pq.write_table(table, file, compression="none", use_dictionary=False)
         aside.replace(path)
     except BaseException:
         aside.unlink(missing_ok=True)
@@ -269,7 +286,7 @@ def restamp(source: Path, target: Path) -> ShardInfo:
         StoreError: `source` is damaged or not a shard, or the copy cannot be written.
     """
     try:
-        with pq.ParquetFile(source) as file:
+        with disk_errors("a shard", shard=target), pq.ParquetFile(source) as file:
             info = _info(file, str(source))
             info = replace(info, made=replace(info.made, stored_at=now()))
             with pq.ParquetWriter(target, file.schema_arrow, compression="zstd", use_dictionary=_FEW_VALUES) as writer:

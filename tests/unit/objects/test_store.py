@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,24 @@ def test_an_object_is_created_once(store: ObjectStore) -> None:
     assert store.list("locks") == ["locks/a.json"]
     store.delete("locks/a.json")
     assert store.create_json("locks/a.json", {"third": 3})
+
+
+def test_a_full_disk_is_called_that(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ObjectStore(str(tmp_path / "objects"), settings)
+    source = tmp_path / "large"
+    source.write_bytes(b"x" * 10_000_000)
+    store.put_file(source, "there")
+    monkeypatch.setattr(tempfile, "mkstemp", lambda **_: (os.open("/dev/full", os.O_WRONLY), str(tmp_path / "aside")))
+    for write in (lambda: store.put_file(source, "a/b"), lambda: store.write_bytes("a/b", b"x" * 100_000)):
+        with pytest.raises(StoreError, match=r"^The disk is full: an object cannot be written .*a/b.*Free some space"):
+            write()
+    with (
+        pytest.raises(StoreError, match=r"^The disk is full: an object cannot be copied .*there"),
+        store.open("there") as file,
+        Path("/dev/full").open("wb") as copy,
+    ):
+        shutil.copyfileobj(file, copy)
+    assert store.list() == ["there"]
 
 
 def test_bytes_json_and_files(store: ObjectStore, tmp_path: Path) -> None:
