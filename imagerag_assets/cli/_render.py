@@ -66,7 +66,8 @@ def ingest(document: Document) -> RenderableType:
     names = ("ingested", "skipped", "failed", "patches", "seconds")
     line = ", ".join(f"{_number(totals[name])} {name}" for name in names)
     failed = [f"[red]{plain(each['scene'])}[/]: {plain(each['error'])}" for each in scenes if each["error"]]
-    return stacked(table_of(("scene", "status", "patches", "seconds"), rows), f"[bold]{line}[/]", *failed)
+    notes = [f"[yellow]{plain(each['scene'])}[/]: {plain(each['note'])}" for each in scenes if each["note"]]
+    return stacked(table_of(("scene", "status", "patches", "seconds"), rows), f"[bold]{line}[/]", *failed, *notes)
 
 
 def answer(document: Document) -> RenderableType:

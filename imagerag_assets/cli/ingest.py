@@ -43,7 +43,8 @@ def ingest(
     counts = {status: sum(r["status"] == status for r in results) for status in ("ingested", "skipped", "failed")}
     patches = sum(result["patches"] for result in results)
     totals = {**counts, "patches": patches, "seconds": round(time.perf_counter() - started, 3)}
-    code = cli_run.SOME_FAILED if counts["failed"] else cli_run.DONE
+    missed = counts["failed"] or any(result["note"] for result in results)
+    code = cli_run.SOME_FAILED if missed else cli_run.DONE
     command.finish({"scenes": results, "totals": totals}, render.ingest, code=code)
 
 

@@ -16,10 +16,12 @@ from imagerag_assets.encoder_switch.switching import LOCK, Switch, in_use, switc
 from imagerag_assets.encoders.registry import load_encoder
 from imagerag_assets.errors import ImageRAGError, KnowledgeError, describe
 from imagerag_assets.ingestion.costs import Cost, cost_of, total
+from imagerag_assets.ingestion.embed_scene import embed, find_shard, scratch
 from imagerag_assets.ingestion.embedding import Progress
-from imagerag_assets.ingestion.ingest import EmbedResult, IndexResult, embed, index, indexed_rows, scratch
-from imagerag_assets.ingestion.patch_tables import count_patches
+from imagerag_assets.ingestion.index_scene import index, indexed_rows
+from imagerag_assets.ingestion.patch_tables import count_patches, patch_table
 from imagerag_assets.ingestion.rates import patches_per_second
+from imagerag_assets.ingestion.results import EmbedResult, IndexResult
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Serving, Target, find_serving, target_of
 from imagerag_assets.knowledge.build import build
@@ -68,7 +70,7 @@ class Plan:
         return {
             "encoder": self.target.encoder,
             "fingerprint": self.target.fingerprint,
-            "division": self.target.division.key,
+            "division": self.target.recipe.key,
             "collection": self.collection,
             "scenes": len(states),
             "states": {state: states.count(state) for state in ("done", "partial", "missing")},
@@ -122,9 +124,9 @@ def make_plan(platform: Platform, encoder: str | None = None) -> Plan:
     """
     target = target_of(platform, encoder)
     dim = load_encoder(target.encoder, platform.settings).dim
-    collection = platform.vectors.patches_name(target.fingerprint, target.division.name)
+    collection = target.collection
     if platform.vectors.exists(collection):
-        platform.vectors.ensure_patches(target.fingerprint, dim, target.division.name)
+        platform.vectors.ensure_patches(target.fingerprint, dim, target.recipe)
     rate = patches_per_second(platform, target)
     scenes = tuple(read_all(lambda key: _plan_scene(platform, target, dim, rate, key), scenes_to_cover(platform)))
     removed = len(list_removed(platform))
@@ -144,7 +146,7 @@ def _plan_scene(platform: Platform, target: Target, dim: int, rate: float, key: 
     settings = platform.settings
     if indexed_rows(platform, target, record) is not None:
         return ScenePlan(key, "done", cost_of(0, dim, (), settings, rate))
-    if platform.store.exists(shard.path):
+    if find_shard(platform, target, record) is not None:
         return ScenePlan(key, "partial", cost_of(0, dim, (), settings, rate))
     patches = count_patches(platform, record, target.division)
     cost = cost_of(patches, dim, record.scene.imagery.hrefs, settings, rate)
@@ -230,8 +232,9 @@ class _Filling:
         for key in keys:
             self._lock.require()
             try:
-                embedded = embed(self._platform, key, progress=self._report(before, count), **self._target.options)
-                indexed = index(self._platform, key, build_index=False, **self._target.options)
+                patch_table(self._platform, key)
+                embedded = embed(self._platform, key, target=self._target, progress=self._report(before, count))
+                indexed = index(self._platform, key, target=self._target, build_index=False)
             except ImageRAGError as error:
                 self.failed[key] = describe(error)
             else:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imagerag_assets.encoders.registry import load_encoder
 from imagerag_assets.errors import EncoderError, FingerprintError, UnknownEncoderError
-from imagerag_assets.ingestion.ingest import indexed_rows
+from imagerag_assets.ingestion.index_scene import indexed_rows
 from imagerag_assets.ingestion.shard_checks import NORM_TOLERANCE
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import UNKNOWN, Serving, Target
@@ -102,7 +102,7 @@ def examine(platform: Platform, serving: Serving, target: Target, measure: Measu
     missing = uncovered(platform, target)
     if missing:  # the other checks would be of a part
         return Gate((_coverage(missing, platform),))
-    collection = platform.vectors.patches_name(target.fingerprint, target.division.name)
+    collection = target.collection
     checks = [_coverage(missing, platform), _vectors(platform, target, collection), _calibration(platform, target)]
     checks += _agreement(platform, serving, target, collection)
     return Gate((*checks, _benchmark(platform, serving, target, collection, measure)))
@@ -157,7 +157,7 @@ def _vectors(platform: Platform, target: Target, collection: str) -> GateCheck:
 def _calibration(platform: Platform, target: Target) -> GateCheck:
     """Without one, generic thresholds apply, and answers say so: a person should know, and may go on."""
     try:
-        found = load_calibration(platform.store, target.fingerprint, target.division.name)
+        found = load_calibration(platform.store, target.fingerprint, target.division.key)
     except FingerprintError as error:
         return GateCheck("calibration", False, False, error.message)
     version = found.version

@@ -110,14 +110,6 @@ def choose_encoder(name: str, settings: Settings) -> None:
         raise StoreError(f"The choice cannot be written to {path}: {error}", fix="Correct IMAGERAG_HOME") from None
 
 
-def unload_encoders() -> None:
-    """Close every loaded encoder of this process."""
-    with _loading:
-        for encoder in _loaded.values():
-            encoder.close()
-        _loaded.clear()
-
-
 def _identity(spec: EncoderSpec, settings: Settings) -> str:
     """What a fingerprint is remembered under: entry, configuration, weight files and library versions as of now."""
     from imagerag_assets.encoders.weights import find_checkpoint, read_architecture

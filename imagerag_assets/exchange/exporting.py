@@ -175,7 +175,7 @@ def _product(platform: Platform, encoder: str, info: ShardInfo) -> Product:
     patch_px = stride_px = None
     if division.name == "pyramid":
         patch_px, stride_px = settings.patch_px, max(1, round(settings.patch_px * (1 - settings.patch_overlap)))
-    return Product(encoder, info.key.fingerprint, info.dim, division.key, patch_px, stride_px)
+    return Product(encoder, info.key.fingerprint, info.dim, platform.recipe.key, patch_px, stride_px)
 
 
 def _folder(key: ShardKey) -> str:

@@ -33,7 +33,7 @@ from imagerag_assets.scenes.records import SceneRecord, overview_key, record_key
 from imagerag_assets.stac.documents import is_folder
 from imagerag_assets.stac.keys import safe_key
 from imagerag_assets.stores.shard_columns import embeddings_of, part_schema
-from imagerag_assets.stores.shards import ShardInfo, ShardKey, iter_batches, shard_info
+from imagerag_assets.stores.shards import ShardInfo, ShardKey, iter_batches, restamp, shard_info
 
 Progress = Callable[[int, int, str], None]
 
@@ -141,9 +141,9 @@ def _check_usable(platform: Platform, product: Product, href: str) -> None:
             fix=_fix(platform, product),
             href=href,
         )
-    if product.division != platform.division.key:
+    if product.division != platform.recipe.key:
         raise SettingsError(
-            f"The scenes were divided otherwise: stored={product.division}, required={platform.division.key}",
+            f"The scenes were divided otherwise: stored={product.division}, required={platform.recipe.key}",
             fix="Set IMAGERAG_DIVISION, IMAGERAG_PATCH_PX and IMAGERAG_PATCH_OVERLAP to what was exported with",
             href=href,
         )
@@ -173,7 +173,8 @@ def _import_scene(platform: Platform, export: Export, key: str, folder: Path, di
     if is_current(platform, record.scene):
         return SceneImport(scene_key, "skipped", info.rows, time.perf_counter() - started, record=record)
     store = platform.store
-    store.put_file(local["embeddings"], info.key.path)
+    restamp(local["embeddings"], restamped := folder / "restamped.parquet")
+    store.put_file(restamped, info.key.path)
     if "patches" in local:
         store.put_file(local["patches"], table_key(scene_key, platform.division))
     store.put_file(local["overview"], overview_key(scene_key))

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from imagerag_assets.errors import CheckError
-from imagerag_assets.ingestion.ingest import shard_key
+from imagerag_assets.ingestion.embed_scene import shard_key
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.raster.geo import box_geometries
 from imagerag_assets.scenes.records import SceneRecord, footprint, load_record, overview_key
@@ -133,7 +133,7 @@ def check_rows(platform: Platform, scene_key: str) -> list[CheckOutcome]:
     key = shard_key(platform, load_record(platform, scene_key))
     info = shard_info(platform.store, key)
     vectors = platform.vectors
-    collection = vectors.ensure_patches(key.fingerprint, info.dim, platform.division.name)
+    collection = vectors.ensure_patches(key.fingerprint, info.dim, platform.recipe)
     stored = vectors.meta(collection).fingerprint
     rows = vectors.count(collection, Filter().scene_in([scene_key]))
     again = f"Run: imagerag ingest SOURCE --scene {scene_key}"

@@ -25,7 +25,7 @@ class Cost:
     vector_bytes: int
     """Of float32 vectors, before compression."""
     seconds: float
-    """By the rate of this encoder and division here (`rates`)."""
+    """By the rate of this encoder and recipe here (`rates`)."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""

@@ -86,7 +86,7 @@ class EmbedJob:
         """Digest of what decides a part's rows besides scene, version, division and encoder, which are in its path."""
         decides = {
             "grid": self.record.grid.to_dict(),
-            "render": self.record.render.to_dict(),
+            "render": {name: value for name, value in self.record.render.to_dict().items() if name != "percentiles"},
             "supertile_px": self.settings.supertile_px,
             "min_valid_fraction": self.settings.min_valid_fraction,
         }
@@ -325,7 +325,7 @@ def _columns(job: EmbedJob, tile: SuperTile, kept: NDArray[np.intp], fractions: 
     acquired = None if scene.acquired_at is None else int(scene.acquired_at.timestamp() * 1000)
     cloud = None if scene.cloud_cover is None else scene.cloud_cover / 100
     columns: dict[str, Any] = {
-        "patch_id": [patch_id(scene.scene_key, job.division.name, patch) for patch in patches],
+        "patch_id": [patch_id(scene.scene_key, job.division.key, patch) for patch in patches],
         "scene_key": [scene.scene_key] * len(patches),
         "acquired_at": [acquired] * len(patches),
         "valid_fraction": fractions[kept],

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from imagerag_assets.encoders.registry import load_encoder
-from imagerag_assets.errors import FingerprintError, ImageRAGError, describe
+from imagerag_assets.errors import ImageRAGError, describe
+from imagerag_assets.ingestion.beside import can_make
 from imagerag_assets.ingestion.costs import Cost, cost_of, total
+from imagerag_assets.ingestion.embed_scene import find_shard
 from imagerag_assets.ingestion.embedding import Progress
 from imagerag_assets.ingestion.ingest import is_current
 from imagerag_assets.ingestion.rates import patches_per_second
@@ -56,7 +58,7 @@ class Explanation:
         states = [each.state for each in self.scenes]
         return {
             "encoders": [{"name": each.encoder, "fingerprint": each.fingerprint} for each in self.targets],
-            "division": self.targets[0].division.key,
+            "division": self.targets[0].recipe.key,
             "scenes": [each.to_dict() for each in self.scenes],
             "totals": {
                 **{state: states.count(state) for state in ("new", "changed", "incomplete", "current", "failed")},
@@ -96,11 +98,8 @@ def explain(
 
 
 def _targets(platform: Platform) -> tuple[Target, ...]:
-    try:
-        beside = serving_beside(platform) if platform.has_vectors else None
-    except FingerprintError:  # it cannot be had: ingest leaves it out
-        beside = None
-    return (target_of(platform), *([beside] if beside else []))
+    beside = serving_beside(platform, orphaned=True) if platform.has_vectors else None
+    return (target_of(platform), *([beside] if beside and can_make(beside) else []))
 
 
 def _costs(
@@ -148,6 +147,6 @@ def _size(platform: Platform, scene: Scene) -> tuple[int, int]:
 
 
 def _embedded(platform: Platform, target: Target, scene: Scene) -> bool:
-    """Whether the shard is there: it only had to be indexed."""
+    """Whether the shard is there: it only has to be indexed."""
     record = find_record(platform, scene.scene_key)
-    return record is not None and platform.store.exists(target.key(replace(record, scene=scene)).path)
+    return record is not None and find_shard(platform, target, replace(record, scene=scene)) is not None

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from imagerag_assets.errors import StoreError
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.objects.aside import reporting_full_disk
 from imagerag_assets.patches.table import patch_table as table_of
 from imagerag_assets.patches.types import Division, Patch
 from imagerag_assets.scenes.reading import open_reader
@@ -83,8 +84,10 @@ def patch_table(platform: Platform, scene_key: str, *, division: Division | None
     with open_reader(platform.settings, record) as reader:
         _, valid = reader.overview(_VALIDITY_PX)
     levels, to_embed = {}, 0
-    with tempfile.TemporaryDirectory(prefix="imagerag-patches-") as folder:
-        file = Path(folder) / "patches.parquet"
+    with (
+        tempfile.TemporaryDirectory(prefix="imagerag-") as folder,
+        reporting_full_disk(file := Path(folder) / "patches.parquet", scene=scene_key),
+    ):
         writer: pq.ParquetWriter | None = None
         for table in _tables(record, division, valid):
             writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
@@ -156,7 +159,7 @@ def _tables(record: SceneRecord, division: Division, valid: NDArray[np.bool_]) -
     sums[1:, 1:] = valid.cumsum(axis=0).cumsum(axis=1)
     while chunk := list(islice(patches, _ROWS)):
         fractions = _valid_fractions(sums, chunk, grid.width, grid.height)
-        frame = table_of(record.scene.scene_key, division.name, chunk, grid, fractions)
+        frame = table_of(record.scene.scene_key, division.key, chunk, grid, fractions)
         table = pa.Table.from_pandas(frame.drop(columns="geometry"), preserve_index=False).replace_schema_metadata(None)
         yield table.append_column("geometry", pa.array(frame.geometry.to_wkb(), pa.binary()))
 

@@ -66,6 +66,8 @@ class SceneResult:
     seconds: float
     error: str | None = None
     """One line."""
+    note: str | None = None
+    """One line about a scene that is embedded, but that questions cannot find yet."""
 
     def to_dict(self) -> dict[str, Any]:
         """One element of ``scenes`` in the result of ``imagerag ingest``."""

@@ -12,9 +12,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from imagerag_assets.ingestion.checks import CheckOutcome
-from imagerag_assets.ingestion.ingest import shard_key
+from imagerag_assets.ingestion.embed_scene import shard_key
 from imagerag_assets.ingestion.patch_tables import count_patches
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.patches.types import Division
 from imagerag_assets.scenes.records import SceneRecord, load_record
 from imagerag_assets.stores.shard_columns import embeddings_of
@@ -52,7 +53,7 @@ def check_shard(platform: Platform, scene_key: str) -> list[CheckOutcome]:
     again = f"Delete {platform.store.url(key.path)} and run: imagerag ingest SOURCE --scene {scene_key}"
     vectors = f"of {tally.rows:,} vectors"
     return [
-        _fingerprint(info, key, again),
+        _fingerprint(info, key, platform.recipe, record, again),
         _rows(info, tally, patches, again),
         CheckOutcome(
             "no_nan",
@@ -134,7 +135,8 @@ class _Tally:
         return mixed
 
 
-def _fingerprint(info: ShardInfo, key: ShardKey, fix: str) -> CheckOutcome:
+def _fingerprint(info: ShardInfo, key: ShardKey, recipe: Recipe, record: SceneRecord, fix: str) -> CheckOutcome:
+    """Whether encoder, scene, division and the rest of the recipe are the wanted ones."""
     differing = [
         f"{what} stored={stored[:16]}, required={wanted[:16]}"
         for what, stored, wanted in (
@@ -145,6 +147,9 @@ def _fingerprint(info: ShardInfo, key: ShardKey, fix: str) -> CheckOutcome:
         )
         if stored != wanted
     ]
+    limits = record.render.limits if record.render.is_of(recipe.stretch_percentiles) else None
+    if not info.made.follows(recipe, limits):
+        differing.append("it was made with other settings or another version of the code")
     text = f"The shard is another's: {'; '.join(differing)}" if differing else f"The shard is of {info.encoder}"
     return CheckOutcome("fingerprint_equal", not differing, "error", text, fix=fix)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from imagerag_assets.encoders.registry import encoder_fingerprint, load_encoder
 from imagerag_assets.objects.store import ObjectStore, open_store
-from imagerag_assets.patches.divisions import division as make_division
+from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.scenes.ground import GroundDistances
 
 if TYPE_CHECKING:
@@ -107,9 +107,14 @@ class Platform:
         return sentence_encoder()
 
     @property
+    def recipe(self) -> Recipe:
+        """How the settings make the patches of a scene."""
+        return Recipe.of(self.settings)
+
+    @property
     def division(self) -> Division:
         """How the settings cut scenes into patches."""
-        return division_of(self.settings)
+        return self.recipe.division
 
     @property
     def mllm(self) -> Any:
@@ -150,15 +155,6 @@ class Platform:
         from imagerag_assets.stores.milvus import VectorStore  # pymilvus takes a second to import
 
         return VectorStore(self.settings)
-
-
-def division_of(settings: Settings, name: str | None = None) -> Division:
-    """The division called `name` (default: the settings') with the settings' patch size and overlap.
-
-    Raises:
-        SettingsError: no such division.
-    """
-    return make_division(name or settings.division, patch_px=settings.patch_px, patch_overlap=settings.patch_overlap)
 
 
 class Deps(Protocol):

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from imagerag_assets.encoders.registry import encoder_fingerprint, encoder_spec, list_encoders
 from imagerag_assets.encoders.weights import LOCAL
 from imagerag_assets.errors import EncoderError, FingerprintError, StoreError, UnknownEncoderError
-from imagerag_assets.installation.platform import Platform, division_of
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.patches import recipe as recipes
+from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.patches.types import Division
 from imagerag_assets.scenes.records import SceneRecord
-from imagerag_assets.stores.shards import ShardKey
+from imagerag_assets.stores.collection_meta import CollectionMeta, collection_name
+from imagerag_assets.stores.milvus_filter import EVERYTHING
+from imagerag_assets.stores.shards import ShardKey, list_shards
 
 ALIAS = "patches"
 ENCODERS = "encoders"
@@ -24,26 +28,37 @@ UNKNOWN = ""
 
 @dataclass(frozen=True)
 class Target:
-    """What patches are embedded with and how scenes are cut: one shard a scene, one collection."""
+    """What makes vectors: an encoder and a recipe.  It decides one shard a scene and one collection."""
 
     encoder: str
-    """Registry name."""
+    """Registry name; :data:`UNKNOWN` where no encoder of the registry has the fingerprint."""
     fingerprint: str
-    division: Division
+    recipe: Recipe
+    named: str | None = None
+    """The collection, where it was named by an older version that knew of no recipes."""
 
     @property
-    def identity(self) -> tuple[str, str]:
-        """What two targets with the same shards have in common."""
-        return self.fingerprint, self.division.key
+    def collection(self) -> str:
+        """Name of the collection, whether it exists or not."""
+        return self.named or collection_name("patches", self.fingerprint, self.recipe)
 
     @property
-    def options(self) -> dict[str, str]:
-        """As options of `ingest.embed` and `ingest.index`."""
-        return {"encoder": self.encoder, "division": self.division.name}
+    def division(self) -> Division:
+        """How scenes are cut."""
+        return self.recipe.division
+
+    @property
+    def outdated_code(self) -> bool:
+        """Whether this version of the code can make no such vectors any more."""
+        return self.recipe.code_version != recipes.CODE_VERSION
 
     def key(self, record: SceneRecord) -> ShardKey:
-        """The shard of a scene as it is."""
-        return ShardKey(record.scene.scene_key, self.division.key, self.fingerprint, record.scene.version)
+        """Return the key of the shard of a scene as it is."""
+        return ShardKey(record.scene.scene_key, self.recipe.key, self.fingerprint, record.scene.version)
+
+    def platform(self, platform: Platform) -> Platform:
+        """Return the installation with the settings that this target needs."""
+        return platform.using(self.encoder, **self.recipe.settings)
 
 
 @dataclass(frozen=True)
@@ -65,7 +80,7 @@ def target_of(platform: Platform, encoder: str | None = None, division: str | No
     """
     name = encoder or platform.settings.active_encoder
     fingerprint = encoder_fingerprint(name, platform.settings)
-    return Target(name, fingerprint, division_of(platform.settings, division))
+    return Target(name, fingerprint, Recipe.of(platform.settings, division))
 
 
 def find_serving(platform: Platform, *, orphaned: bool = False) -> Serving | None:
@@ -98,18 +113,42 @@ def serving_from(platform: Platform, collection: str, *, orphaned: bool = False)
         if not orphaned:
             raise
         name = UNKNOWN
-    target = Target(name, meta.fingerprint, division_of(platform.settings, meta.division))
-    return Serving(platform.using(name, collection=collection), collection, target)
+    target = Target(name, meta.fingerprint, _recipe_of(platform, collection, meta), collection)
+    return Serving(platform.using(name, collection=collection, **target.recipe.settings), collection, target)
 
 
-def serving_beside(platform: Platform) -> Target | None:
-    """The serving target, where it is not the wanted one: it is kept complete until the alias moves.
+def serving_beside(platform: Platform, *, orphaned: bool = False) -> Target | None:
+    """Return the serving target where it is not the wanted one: it is kept complete until the alias moves.
+
+    Args:
+        platform: The installation.
+        orphaned: As in :func:`find_serving`.
 
     Raises:
         As :func:`find_serving` and :func:`target_of`.
     """
-    serving = find_serving(platform)
-    return None if serving is None or serving.target.identity == target_of(platform).identity else serving.target
+    serving = find_serving(platform, orphaned=orphaned)
+    return None if serving is None or serving.collection == target_of(platform).collection else serving.target
+
+
+def _recipe_of(platform: Platform, collection: str, meta: CollectionMeta) -> Recipe:
+    """Return the recipe of a collection's patches.
+
+    A collection that does not say is of the first recipe, unless its shards were cut as the settings say: the division
+    in its name had no size and overlap then.
+    """
+    if meta.recipe is None:
+        raise StoreError("The collection holds no patches", fix="See: imagerag status", collection=collection)
+    wanted = Recipe.of(platform.settings, meta.recipe.division_name)
+    if not meta.assumed or wanted.division.key == meta.recipe.division.key:
+        return meta.recipe
+    rows = platform.vectors.query(collection, EVERYTHING, ["scene_key"], limit=1)
+    scene = str(rows[0]["scene_key"]) if rows else ""
+    shards = list_shards(platform.store, scene_key=scene, fingerprint=meta.fingerprint) if scene else []
+    cut = {shard.division_key for shard in shards}
+    if wanted.division.key not in cut or meta.recipe.division.key in cut:
+        return meta.recipe
+    return Recipe(meta.recipe.division_name, wanted.patch_px, wanted.patch_overlap)
 
 
 def remember_encoder(platform: Platform, target: Target) -> None:

@@ -78,7 +78,7 @@ def stale_scenes(platform: Platform, scenes: list[str], fingerprint: str, proble
     Raises:
         StoreError: the store cannot be listed.
     """
-    division = platform.division.key
+    division = platform.recipe.key
     there = {ref.path for ref in list_shards(platform.store, division_key=division, fingerprint=fingerprint)}
 
     def is_stale(scene: str) -> bool:

@@ -6,7 +6,7 @@ compared with it without any further reading.  Nothing is changed, and nothing i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from imagerag_assets.questions.answer_records import find_answer, list_answers
 from imagerag_assets.raster.geo import box_geometries
 from imagerag_assets.scenes.records import SceneRecord, find_record, footprint, list_records
 from imagerag_assets.scenes.removed import list_removed
-from imagerag_assets.stores.shards import PREFIX, version16
+from imagerag_assets.stores.shards import PREFIX, shard_info, version16
 
 Why = Literal["newer-acquisition", "scene-changed", "scene-removed", "encoder-retired"]
 _AT_ONCE = 256  # answers read together
@@ -56,7 +56,7 @@ class Present:
         self.scenes = {record.scene.scene_key: record for record in found if record is not None}
         self.removed = {each.scene for each in list_removed(platform)}
         self.fingerprint = _serving_fingerprint(platform)
-        self._since = _searchable_since(platform, self.scenes)
+        self._searchable = _SearchableSince(platform, self.scenes)
         dated = [
             (record, place)
             for record in self.scenes.values()
@@ -96,10 +96,10 @@ class Present:
             return
         for index in sorted(self._tree.query(area, predicate="intersects").tolist()):
             scene = self._dated[index].scene
-            since = self._since.get(scene.scene_key)
             later = scene.acquired_at is not None and (latest is None or scene.acquired_at > latest)
             if scene.scene_key in used or scene.scene_key in self.removed or not later:
                 continue
+            since = self._searchable.since(scene.scene_key)
             if since is not None and since > asked:
                 day = scene.acquired_at.date().isoformat() if scene.acquired_at else ""
                 yield Reason("newer-acquisition", f"A scene acquired on {day} covers its area", scene.scene_key)
@@ -161,15 +161,35 @@ def _serving_fingerprint(platform: Platform) -> str | None:
         return None
 
 
-def _searchable_since(platform: Platform, scenes: dict[str, SceneRecord]) -> dict[str, datetime]:
-    """When the oldest shard of each scene as it is was stored, which is shortly before it could be searched."""
-    since: dict[str, datetime] = {}
-    for path, time in platform.store.modified(PREFIX).items():
-        parts = path.removesuffix(".parquet").split("/")
-        record = scenes.get(parts[1]) if len(parts) == 5 else None
-        if record is not None and parts[4] == version16(record.scene.version):
-            since[parts[1]] = min(time, since.get(parts[1], time))
-    return since
+class _SearchableSince:
+    """When scenes could first be searched as they are: their oldest shard was stored shortly before.
+
+    One listing serves all scenes.  Footers are read only of the scenes that are asked about, and once each.
+    """
+
+    def __init__(self, platform: Platform, scenes: Mapping[str, SceneRecord]) -> None:
+        self._platform = platform
+        self._shards: dict[str, list[tuple[str, datetime]]] = {}
+        self._known: dict[str, datetime | None] = {}
+        for path, written in platform.store.modified(PREFIX).items():
+            parts = path.removesuffix(".parquet").split("/")
+            record = scenes.get(parts[1]) if len(parts) == 5 else None
+            if record is not None and parts[4] == version16(record.scene.version):
+                self._shards.setdefault(parts[1], []).append((path, written))
+
+    def since(self, scene_key: str) -> datetime | None:
+        """Return the time, None where no shard holds the scene as it is."""
+        if scene_key not in self._known:
+            times = [self._stored_at(path, written) for path, written in self._shards.get(scene_key, ())]
+            self._known[scene_key] = min(times, default=None)
+        return self._known[scene_key]
+
+    def _stored_at(self, path: str, written: datetime) -> datetime:
+        """Return what the footer says; the file's date where a shard is older than the field, or damaged."""
+        try:
+            return shard_info(self._platform.store, path).made.stored_at or written
+        except StoreError:
+            return written
 
 
 def _moment(text: str | None) -> datetime | None:

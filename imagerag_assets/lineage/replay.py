@@ -156,11 +156,11 @@ class _Versions:
         )
         if recorded == PAPER:
             return None
-        now = load_calibration(self._platform.store, fingerprint, division.name).version
+        now = load_calibration(self._platform.store, fingerprint, division.key).version
         if fingerprint != self._lineage["fingerprint"]:
             self._differs("calibration", recorded, now, "Thresholds belong to their encoder", "present")
             return None
-        found = find_calibration(self._platform.store, fingerprint, division.name, recorded)
+        found = find_calibration(self._platform.store, fingerprint, division.key, recorded)
         if found is None:
             self._differs("calibration", recorded, now, "The recorded thresholds are no longer kept", "present")
         elif now != recorded:

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from imagerag_assets.errors import StoreError
 
@@ -101,8 +102,8 @@ def replace_text(target: Path, text: str, *, sync: bool = False) -> None:
 
 
 @contextmanager
-def reporting_full_disk(path: Path) -> Iterator[None]:
-    """Report a full disk, or an exhausted quota, as a StoreError that names `path`.
+def reporting_full_disk(path: Path, **ids: Any) -> Iterator[None]:
+    """Report a full disk, or an exhausted quota, as a StoreError that names `path`, and what else `ids` says.
 
     Raises:
         StoreError: the disk is full.
@@ -112,7 +113,7 @@ def reporting_full_disk(path: Path) -> Iterator[None]:
     except OSError as error:
         if not is_full_disk(error):
             raise
-        raise StoreError("The disk is full", fix="Free space, then run it again", path=path) from error
+        raise StoreError("The disk is full", fix="Free space, then run it again", **ids, path=path) from error
 
 
 def is_full_disk(error: BaseException) -> bool:

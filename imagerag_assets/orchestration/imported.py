@@ -12,6 +12,7 @@ import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG  # the tag that MaterializeResult sets
 
 from imagerag_assets.exchange.importing import SceneImport, import_scenes, open_export
+from imagerag_assets.orchestration.assets.scenes import embeddings_version
 from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.orchestration.runner import Runner
 
@@ -37,7 +38,7 @@ def import_source(runner: Runner, source: str) -> Iterator[SceneImport]:
                 versions = {
                     "scene": scene.version,
                     "patch_table": f"{product.division}:{scene.version}",
-                    "patch_embeddings": f"{product.fingerprint}:{scene.version}",
+                    "patch_embeddings": embeddings_version(product.fingerprint, product.division, scene.version),
                     "patch_collection": f"{collection}:{scene.version}",
                 }
                 for asset, version in versions.items():

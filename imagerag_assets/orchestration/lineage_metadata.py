@@ -72,7 +72,7 @@ def _patches(record: Mapping[str, Any]) -> str:
 
 def _thresholds(platform: Platform, lineage: Mapping[str, Any]) -> str:
     """The version of the calibration, and its object where one was stored for this installation."""
-    division = str(lineage.get("division") or platform.division.name)
+    division = str(lineage.get("division") or platform.division.key)
     key = calibration_key(lineage["fingerprint"], division)
     stored = platform.store.url(key) if platform.store.exists(key) else "packaged, or generic"
     return f"calibration {lineage['calibration']} ({stored})"

@@ -19,20 +19,18 @@ from dagster._core.utils import make_new_run_id
 
 from imagerag_assets.errors import CheckError, GateError, SettingsError, StoreError, UnknownEncoderError, describe
 from imagerag_assets.ingestion.embedding import Progress
-from imagerag_assets.ingestion.ingest import SceneResult, is_current, shard_key
+from imagerag_assets.ingestion.ingest import SceneResult, find_current
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
 from imagerag_assets.orchestration.assets.encoder_switch import report_key
-from imagerag_assets.orchestration.assets.scenes import ENCODER
+from imagerag_assets.orchestration.assets.scenes import ENCODER, FOR_SERVING, encoder_version
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.orchestration.names import ASK, ASK_BATCH, INGEST, KNOWLEDGE, STANDING
 from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter_resource, shared_platform
 from imagerag_assets.scenes.failures import clear_failure, find_failure, record_failure
-from imagerag_assets.scenes.records import load_record
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem, Scene
-from imagerag_assets.stores.shards import shard_info
 
 if TYPE_CHECKING:
     from imagerag_assets.questions.ask import Question
@@ -147,23 +145,29 @@ class Runner:
         started = time.perf_counter()
         key = scene.scene_key
 
-        def result(status: Literal["ingested", "skipped", "failed"], patches: int, error: str | None) -> SceneResult:
-            return SceneResult(key, status, patches, time.perf_counter() - started, error)
+        def result(
+            status: Literal["ingested", "skipped", "failed"],
+            patches: int,
+            error: str | None = None,
+            note: str | None = None,
+        ) -> SceneResult:
+            return SceneResult(key, status, patches, time.perf_counter() - started, error, note)
 
         try:
             add_partition(self.platform, self.instance, scene)
-            if is_current(self.platform, scene) and not _failed_a_check(self.platform, key):
+            current = find_current(self.platform, scene)
+            if current is not None and not _failed_a_check(self.platform, key):
                 clear_failure(self.platform, key)
-                current = shard_key(self.platform, load_record(self.platform, key))
-                return result("skipped", shard_info(self.platform.store, current).rows, None)
+                return result("skipped", current.rows, note=current.note)
             run = self._execute(INGEST, {}, partition_key=key)
             rows = _metadata(run, "patch_collection")["dagster/row_count"]
+            said = _metadata(run, "patch_embeddings").get(FOR_SERVING)
             clear_failure(self.platform, key)
         except (SettingsError, UnknownEncoderError):
             raise
         except Exception as error:  # one scene must not stop the others; the run has the traceback
             return result("failed", 0, describe(error))
-        return result("ingested", rows, None)
+        return result("ingested", rows, note=said if isinstance(said, str) else None)
 
     def ask(self, question: Question) -> dict[str, Any]:
         """Ask one question by a run of `ask_question`; the answer as stored.
@@ -245,7 +249,7 @@ class Runner:
             dg.AssetObservation(
                 ENCODER,
                 metadata={"name": self.settings.active_encoder, "fingerprint": fingerprint},
-                tags={DATA_VERSION_TAG: fingerprint},
+                tags={DATA_VERSION_TAG: encoder_version(fingerprint, self.platform.recipe.key)},
             )
         )
 

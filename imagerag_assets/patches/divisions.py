@@ -58,7 +58,7 @@ def division(name: str, *, patch_px: int = DEFAULT_PATCH_PX, patch_overlap: floa
 
 def _pyramid(patch_px: int, overlap: float) -> Division:
     default = (patch_px, overlap) == (DEFAULT_PATCH_PX, DEFAULT_OVERLAP)
-    key = "pyramid" if default else f"pyramid-p{patch_px}-o{overlap:g}"
+    key = "pyramid" if default else f"pyramid-p{patch_px}-o{number(overlap)}"
     return Division("pyramid", key, partial(pyramid_grids, patch_px=patch_px, overlap=overlap))
 
 
@@ -132,6 +132,12 @@ DIVISIONS: dict[str, Callable[[int, float], Division]] = {
     "cc": lambda _patch_px, _overlap: Division("cc", "cc", cc_grids),
     "grid": lambda _patch_px, _overlap: Division("grid", "grid", grid_grids),
 }
+
+
+def number(value: float) -> str:
+    """Write a number of a key briefly, and in full where six digits are not enough to read it back."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def _check(width: int, height: int) -> None:

@@ -28,7 +28,7 @@ def patch_table(
 
     Args:
         scene_key: The scene.
-        division: :attr:`Division.name`.
+        division: :attr:`Division.key`.
         patches: The patches, in the order of the rows.
         grid: The scene's grid.
         valid_fraction: Share of each patch that holds data, 0-1.

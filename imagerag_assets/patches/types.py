@@ -69,9 +69,9 @@ class Division:
     """A named way to cut a scene of any size into patches. Picklable; holds no scene."""
 
     name: str
-    """Name in the registry, part of every patch id."""
+    """Name in the registry."""
     key: str
-    """Name plus a tag of the parameters that are not the default; part of shard paths."""
+    """Name, and a tag with the parameters where they are not the default; part of patch ids and shard paths."""
     grids: Callable[[int, int], tuple[LevelGrid, ...]]
     """From (width, height) in native pixels to the levels, ascending."""
 
@@ -103,5 +103,5 @@ class Division:
 
 
 def patch_id(scene_key: str, division: str, patch: Patch) -> str:
-    """The id of a patch: ``{scene_key}:{division}:{level}:{row}:{col}``; `division` is a :attr:`Division.name`."""
+    """Return a patch's id, ``{scene_key}:{division}:{level}:{row}:{col}``; `division` is a :attr:`Division.key`."""
     return f"{scene_key}:{division}:{patch.level}:{patch.row}:{patch.col}"

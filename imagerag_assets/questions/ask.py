@@ -146,7 +146,7 @@ def draft(
     analysis = about_the_same(analysis, former, platform.settings.max_phrases)
     phrases_ms = _since(before)
     target = serving.target
-    used = calibration or load_calibration(platform.store, target.fingerprint, target.division.name)
+    used = calibration or load_calibration(platform.store, target.fingerprint, target.division.key)
     compared: Compared | None = None
     main: str | None
     if is_comparison(question, analysis):

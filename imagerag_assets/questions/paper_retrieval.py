@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from imagerag_assets.errors import FingerprintError
 from imagerag_assets.ingestion.ingest import embed
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import target_of
 from imagerag_assets.knowledge.search import exemplars, open_knowledge, search_texts
 from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS
 from imagerag_assets.questions.question import Question
@@ -197,7 +198,7 @@ def _scenes(platform: Platform, question: Question, collection: str) -> list[str
 
 def _patches(platform: Platform, scene: str, question: Question, notes: list[str]) -> _Patches:
     """The patches of a scene in the paper's division, embedded if they are not yet."""
-    made = embed(platform, scene, division=question.division)
+    made = embed(platform, scene, target=target_of(platform, division=question.division))
     if not made.skipped:
         notes.append(f"{scene} was cut into {made.patches} patches of division {made.division} and embedded")
         for shard in list_shards(

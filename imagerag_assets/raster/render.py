@@ -59,7 +59,11 @@ def compute_render(
     limits: Limits = (found[red], found[green], found[blue])
     what = "magnitude in decibels" if decibels else "values"
     return RenderSpec(
-        limits, source_dtype, modality, f"{what} from percentile {percentiles[0]:g} to {percentiles[1]:g}"
+        limits,
+        source_dtype,
+        modality,
+        f"{what} from percentile {percentiles[0]:g} to {percentiles[1]:g}",
+        percentiles,
     )
 
 

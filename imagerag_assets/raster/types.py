@@ -5,6 +5,7 @@ Only data and its JSON form live here: no reading, no statistics, no coordinate 
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -63,15 +64,22 @@ class RenderSpec:
     modality: str
     note: str = ""
     """How the limits came about, for a person."""
+    percentiles: tuple[float, float] | None = None
+    """Percentiles of each band that the limits are; None where bytes are shown as they are."""
 
     @property
     def identity(self) -> bool:
         """True where the file's bytes are shown as they are."""
         return self.source_dtype == "uint8" and self.limits == IDENTITY
 
+    def is_of(self, percentiles: tuple[float, float]) -> bool:
+        """Whether these are the limits that some percentiles give; bytes that are shown as they are have none."""
+        return self.percentiles in (None, percentiles)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form; :meth:`from_dict` reads it back to an equal render."""
-        return asdict(self) | {"limits": [list(pair) for pair in self.limits]}
+        percentiles = None if self.percentiles is None else list(self.percentiles)
+        return asdict(self) | {"limits": [list(pair) for pair in self.limits], "percentiles": percentiles}
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> RenderSpec:
@@ -81,4 +89,12 @@ class RenderSpec:
             KeyError, TypeError, ValueError: it is not such a record.
         """
         red, green, blue = ((float(low), float(high)) for low, high in record["limits"])
-        return cls(**record | {"limits": (red, green, blue)})
+        said = record["percentiles"] if "percentiles" in record else _percentiles_of(record.get("note", ""))
+        percentiles = None if said is None else (float(said[0]), float(said[1]))
+        return cls(**record | {"limits": (red, green, blue), "percentiles": percentiles})
+
+
+def _percentiles_of(note: str) -> tuple[str, ...] | None:
+    """Read the percentiles from the note of a record that was written before they had a field of their own."""
+    found = re.search(r"from percentile (\S+) to (\S+)$", note)
+    return None if found is None else found.groups()

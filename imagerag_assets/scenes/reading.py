@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from imagerag_assets.raster.reader import SceneReader
@@ -10,14 +11,23 @@ from imagerag_assets.settings import Settings
 
 
 def open_reader(settings: Settings, record: SceneRecord) -> SceneReader:
-    """A reader of a registered scene, which keeps overviews it has to build for the next reader.
+    """Open a registered scene with the display limits that the settings ask for.
+
+    The limits in the record are used where they are of the settings' percentiles, and computed anew otherwise.
+    Overviews that have to be built are kept for the next reader.
 
     Raises:
         RasterError: a file cannot be opened.
     """
-    return SceneReader(record.scene, settings, record.render, overview_scratch(settings, record.scene.scene_key))
+    render = record.render if record.render.is_of(settings.stretch_percentiles) else None
+    return SceneReader(record.scene, settings, render, overview_scratch(settings, record.scene.scene_key))
 
 
 def overview_scratch(settings: Settings, scene_key: str) -> Path:
-    """Folder of the overviews built for a scene that has none."""
+    """Return the folder of the overviews that were built for a scene without any."""
     return settings.home / "scratch" / "overviews" / scene_key
+
+
+def clear_overviews(settings: Settings, scene_key: str) -> None:
+    """Delete the overviews that were built for a scene: no step needs them any more."""
+    shutil.rmtree(overview_scratch(settings, scene_key), ignore_errors=True)

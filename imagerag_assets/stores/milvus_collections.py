@@ -5,26 +5,22 @@ Their rows are `milvus`' part; which collection to use, and when to switch an al
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, cast
 
 from pymilvus import MilvusClient
+from pymilvus.client.types import LoadState
 
 from imagerag_assets.errors import FingerprintError, StoreError
+from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.settings import Settings
+from imagerag_assets.stores.collection_meta import META_PROPERTY, CollectionMeta, Kind
 from imagerag_assets.stores.milvus_connection import MilvusConnection
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
-from imagerag_assets.stores.milvus_schema import (
-    DEFAULT_DIVISION,
-    META_PROPERTY,
-    BackEnd,
-    CollectionMeta,
-    Kind,
-    collection_schema,
-    index_params,
-    primary_key,
-)
+from imagerag_assets.stores.milvus_schema import BackEnd, collection_schema, index_params, primary_key
 
 
 @dataclass(frozen=True)
@@ -37,6 +33,8 @@ class CollectionInfo:
     fingerprint: str
     dim: int
     rows: int
+    """Exact where the collection is loaded; otherwise what the server keeps of it, which may count rows that an update
+    replaced."""
     aliases: tuple[str, ...]
 
 
@@ -81,18 +79,19 @@ class MilvusCollections:
 
     # Collections
 
-    def ensure_patches(self, fingerprint: str, dim: int, division: str = DEFAULT_DIVISION) -> str:
-        """Name of the patch collection of an encoder and division, created if it is not there.
+    def ensure_patches(self, fingerprint: str, dim: int, recipe: Recipe | None = None) -> str:
+        """Return the name of the patch collection of an encoder and a recipe, and create it if it is not there.
+
+        Args:
+            fingerprint: The encoder's.
+            dim: Length of a vector.
+            recipe: How patches are made; default: the first recipe.
 
         Raises:
-            FingerprintError: a collection of that name belongs to another encoder or has another vector length.
+            FingerprintError: a collection of that name belongs to another encoder or recipe, or has another vector
+                length.
         """
-        return self._ensure(CollectionMeta("patches", fingerprint, dim, division))
-
-    @staticmethod
-    def patches_name(fingerprint: str, division: str = DEFAULT_DIVISION) -> str:
-        """Name that the patch collection of an encoder and division has, or would have."""
-        return CollectionMeta("patches", fingerprint, 0, division).name
+        return self._ensure(CollectionMeta("patches", fingerprint, dim, recipe or Recipe()))
 
     def ensure_knowledge(self, kind: Kind, fingerprint: str, dim: int) -> str:
         """Name of the collection of ``knowledge_labels`` or ``knowledge_captions``; otherwise as `ensure_patches`."""
@@ -134,7 +133,7 @@ class MilvusCollections:
         return meta
 
     def list_collections(self) -> list[CollectionInfo]:
-        """Our collections, by name."""
+        """Return our collections, by name; load none into a server's memory."""
         targets: dict[str, list[str]] = {}
         for alias, target in self.aliases().items():
             targets.setdefault(target, []).append(alias)
@@ -144,7 +143,7 @@ class MilvusCollections:
                 meta = CollectionMeta.from_description(self.client.describe_collection(name))
                 if meta is not None:
                     aliases = tuple(sorted(targets.get(name, ())))
-                    rows = self.count(name)
+                    rows = self.count(name) if self._is_loaded(name) else self._kept_rows(name)
                     infos.append(
                         CollectionInfo(name, meta.kind, meta.division, meta.fingerprint, meta.dim, rows, aliases)
                     )
@@ -166,6 +165,28 @@ class MilvusCollections:
             self.client.drop_collection(collection)
         self._ready.pop(collection, None)
 
+    @contextmanager
+    def borrowed(self, collection: str) -> Iterator[None]:
+        """Use a collection for a while: release it from a server's memory afterwards if it was not loaded before."""
+        loaded = self._is_loaded(collection)
+        try:
+            yield
+        finally:
+            if not loaded:
+                with self._connection.reading("release", collection):
+                    self.client.release_collection(collection)
+                self._ready.pop(collection, None)
+
+    def _is_loaded(self, collection: str) -> bool:
+        """Whether a server has a collection in memory; Lite reads its file as it needs to."""
+        if self._back_end.lite:
+            return True
+        with self._connection.reading("ask about", collection):
+            return bool(self.client.get_load_state(collection)["state"] == LoadState.Loaded)
+
+    def _kept_rows(self, collection: str) -> int:
+        return int(self.client.get_collection_stats(collection)["row_count"])
+
     def _ensure(self, meta: CollectionMeta) -> str:
         if not self.exists(meta.name):
             try:
@@ -174,9 +195,9 @@ class MilvusCollections:
                 if not self.exists(meta.name):  # another process may have been faster
                     raise
         stored = self.verify(meta.name, meta.fingerprint)
-        if (stored.dim, stored.kind, stored.division) != (meta.dim, meta.kind, meta.division):
+        if (stored.dim, stored.kind, _key(stored)) != (meta.dim, meta.kind, _key(meta)):
             raise FingerprintError(
-                f"The collection differs: stored={stored}, required={meta}",
+                f"The collection differs: stored={_said(stored)}, required={_said(meta)}",
                 fix=f"Drop {meta.name} by hand and run: imagerag ingest",
             )
         return meta.name
@@ -298,3 +319,11 @@ class MilvusCollections:
         if not self._back_end.lite:
             self._ready[collection] = index_type
         return index_type
+
+
+def _key(meta: CollectionMeta) -> str:
+    return "" if meta.recipe is None else meta.recipe.key
+
+
+def _said(meta: CollectionMeta) -> str:
+    return f"{meta.kind} of dim={meta.dim} {_key(meta)}".rstrip()

@@ -5,26 +5,19 @@ Nothing is contacted here.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pymilvus import CollectionSchema, DataType, FieldSchema
 
 from imagerag_assets.errors import StoreError
+from imagerag_assets.stores.collection_meta import CollectionMeta, Kind
 from imagerag_assets.stores.milvus_filter import NOWHERE, UNKNOWN_CLOUD, UNKNOWN_TIME
 from imagerag_assets.stores.shard_columns import embeddings_of
-
-Kind = Literal["patches", "knowledge_labels", "knowledge_captions"]
-KINDS: tuple[Kind, ...] = ("patches", "knowledge_labels", "knowledge_captions")
-"""Each is also the name of the alias of the collection in use."""
-DEFAULT_DIVISION = "pyramid"
-META_PROPERTY = "imagerag.meta"
-VERSION = 1
 
 PATCH_OUTPUT = (
     *("patch_id", "scene_key", "acquired_at", "level", "x0", "y0", "x1", "y1", "west", "south", "east", "north"),
@@ -95,53 +88,6 @@ def search_params(index_type: str, rows: int, limit: int) -> dict[str, int]:
 
 def _lists(rows: int) -> int:
     return int(min(1024, max(16, round(rows**0.5))))
-
-
-@dataclass(frozen=True)
-class CollectionMeta:
-    """What a collection carries about itself."""
-
-    kind: Kind
-    fingerprint: str
-    dim: int
-    division: str = ""
-    version: int = VERSION
-
-    @property
-    def name(self) -> str:
-        """Name of the collection."""
-        base = f"{self.kind}_{self.fingerprint[:16]}"
-        return base if self.division in ("", DEFAULT_DIVISION) else f"{base}_{self.division}"
-
-    def dumps(self) -> str:
-        """As stored: in the description, which Lite forgets, and in a property, which it keeps."""
-        return json.dumps(
-            {
-                "kind": self.kind,
-                "fingerprint": self.fingerprint,
-                "dim": self.dim,
-                "division": self.division,
-                "version": self.version,
-            }
-        )
-
-    @classmethod
-    def from_description(cls, described: Mapping[str, Any]) -> CollectionMeta | None:
-        """Read it back from a collection's description; None for a collection that is not ours."""
-        for text in (described.get("properties", {}).get(META_PROPERTY), described.get("description")):
-            try:
-                stored = json.loads(text or "")
-                if stored["kind"] in KINDS:
-                    return cls(
-                        stored["kind"],
-                        str(stored["fingerprint"]),
-                        int(stored["dim"]),
-                        str(stored["division"]),
-                        int(stored["version"]),
-                    )
-            except (ValueError, TypeError, KeyError):
-                continue
-        return None
 
 
 def collection_schema(meta: CollectionMeta, back_end: BackEnd) -> CollectionSchema:

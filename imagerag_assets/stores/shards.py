@@ -5,13 +5,11 @@ Keys, columns, streaming writes and verification live here.  Milvus collections 
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,64 +25,16 @@ from imagerag_assets.objects.aside import reporting_full_disk, written_aside
 from imagerag_assets.objects.store import ObjectStore
 from imagerag_assets.raster.geo import box_geometries
 from imagerag_assets.stores.shard_columns import part_schema
+from imagerag_assets.stores.shard_info import PREFIX, VERSION, Made, ShardInfo, ShardKey, now, version16
 
-VERSION = 1
-PREFIX = "embeddings"
+__all__ = [
+    "PREFIX", "Made", "ShardInfo", "ShardKey", "ShardRef", "ShardWriter", "assemble", "iter_batches", "list_shards",
+    "read_part", "read_shard", "restamp", "sample_rows", "shard_info", "verify_shard", "version16", "write_part",
+]  # fmt: skip
+
 _META = b"imagerag"
 _ROW_GROUP = 8192
 _FEW_VALUES = ["scene_key", "modality", "level"]  # vectors and ids only grow with a dictionary
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
-_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True)
-class ShardKey:
-    """What a shard holds: patches of one scene as it was, cut one way, seen by one encoder."""
-
-    scene_key: str
-    division_key: str
-    """The division and its parameters, e.g. ``pyramid-256-0.5``."""
-    fingerprint: str
-    """The encoder's, 64 hexadecimal digits."""
-    version: str
-    """The scene's: changes when the scene does."""
-
-    def __post_init__(self) -> None:
-        for what, value in (("scene key", self.scene_key), ("division key", self.division_key)):
-            if not _NAME.fullmatch(value) or value in (".", ".."):
-                raise StoreError(f"{value!r} is not a valid {what}", fix="Use 1 to 200 of A-Z a-z 0-9 _ . -")
-        if not _FINGERPRINT.fullmatch(self.fingerprint):
-            raise StoreError(f"{self.fingerprint!r} is not a fingerprint", fix="Use 64 hexadecimal digits")
-        if not self.version:
-            raise StoreError("A shard needs its scene's version", scene=self.scene_key)
-
-    @property
-    def path(self) -> str:
-        """Key of the shard in the object store."""
-        return (
-            f"{PREFIX}/{self.scene_key}/{self.division_key}/{self.fingerprint[:16]}/{version16(self.version)}.parquet"
-        )
-
-
-def version16(version: str) -> str:
-    """A version in the name of a shard: 16 letters and digits."""
-    short = version[:16]
-    if not re.fullmatch(r"[A-Za-z0-9]{16}", short):  # a version of another kind may be short, quoted or hold slashes
-        short = hashlib.sha256(version.encode()).hexdigest()[:16]
-    return short
-
-
-@dataclass(frozen=True)
-class ShardInfo:
-    """What a shard says of itself."""
-
-    key: ShardKey
-    encoder: str
-    dim: int
-    rows: int
-    version: int
-    dropped: int | None = None
-    """Patches left out for lack of valid pixels; None: whoever wrote it did not say."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +65,14 @@ class ShardWriter:
         self._folder = tempfile.TemporaryDirectory(prefix="shard-", dir=scratch)
         self._file = Path(self._folder.name) / "shard.parquet"
         self._schema = part_schema(dim).append(pa.field("geometry", pa.binary()))
-        self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd", use_dictionary=_FEW_VALUES)
+        try:
+            with reporting_full_disk(self._file, **self._about):
+                self._writer = pq.ParquetWriter(
+                    self._file, self._schema, compression="zstd", use_dictionary=_FEW_VALUES
+                )
+        except BaseException:
+            self._folder.cleanup()
+            raise
         self._waiting: list[pa.Table] = []
         self._bounds: list[NDArray[np.float64]] = []
         self.rows = 0
@@ -127,8 +84,14 @@ class ShardWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.close()
-        self._folder.cleanup()
+        try:
+            with reporting_full_disk(self._file, **self._about):
+                self._writer.close()
+        except (StoreError, OSError):
+            if error is None:  # the first error says more
+                raise
+        finally:
+            self._folder.cleanup()
 
     def append(self, table: pa.Table) -> None:
         """Add rows (:func:`patch_table`).
@@ -146,19 +109,21 @@ class ShardWriter:
         if sum(each.num_rows for each in self._waiting) >= _ROW_GROUP:
             self._flush()
 
-    def commit(self, *, dropped: int | None = None) -> ShardInfo:
+    def commit(self, *, dropped: int | None = None, made: Made | None = None) -> ShardInfo:
         """Finish the file and put it into the store, replacing a shard of the same key.
 
         Args:
             dropped: Patches of the scene that have no row, for lack of valid pixels.
+            made: How the rows were made; default: by the first recipe.
 
         Raises:
             StoreError: the store does not take it.
         """
         self._flush()
-        info = ShardInfo(self._key, self._encoder, self._dim, self.rows, VERSION, dropped)
-        self._writer.add_key_value_metadata({_META.decode(): _info_json(info), "geo": self._geo_json()})
-        with reporting_full_disk(self._file):
+        made = made or Made(stored_at=now())
+        info = ShardInfo(self._key, self._encoder, self._dim, self.rows, VERSION, dropped, made)
+        with reporting_full_disk(self._file, **self._about):
+            self._writer.add_key_value_metadata({_META.decode(): info.to_json(), "geo": self._geo_json()})
             self._writer.close()
         self._store.put_file(self._file, self._key.path)
         return info
@@ -176,7 +141,7 @@ class ShardWriter:
         if any(each is not None for each in geometry):
             self._bounds.append(shapely.total_bounds(geometry))
         table = table.append_column(self._schema.field("geometry"), pa.array(shapely.to_wkb(geometry), pa.binary()))
-        with reporting_full_disk(self._file):
+        with reporting_full_disk(self._file, **self._about):
             self._writer.write_table(table, row_group_size=_ROW_GROUP)
 
     def _geo_json(self) -> str:
@@ -192,31 +157,17 @@ def _floats(table: pa.Table, name: str) -> NDArray[np.float64]:
     return np.asarray(table.column(name).to_numpy(), dtype=np.float64)
 
 
-def _info_json(info: ShardInfo) -> str:
-    return json.dumps(
-        {
-            "version": info.version,
-            "scene_key": info.key.scene_key,
-            "division_key": info.key.division_key,
-            "fingerprint": info.key.fingerprint,
-            "etag": info.key.version,
-            "encoder": info.encoder,
-            "dim": info.dim,
-            "rows": info.rows,
-            "dropped": info.dropped,
-        }
-    )
-
-
-def assemble(writer: ShardWriter, parts: Iterable[Path], *, dropped: int | None = None) -> ShardInfo:
-    """Stream parts, in the order given, into a shard and commit it; `dropped` as in :meth:`ShardWriter.commit`.
+def assemble(
+    writer: ShardWriter, parts: Iterable[Path], *, dropped: int | None = None, made: Made | None = None
+) -> ShardInfo:
+    """Stream parts, in the order given, into a shard and commit it; the options are :meth:`ShardWriter.commit`'s.
 
     Raises:
         StoreError: a part cannot be read or does not fit; nothing was committed.
     """
     for part in parts:
         writer.append(read_part(part))
-    return writer.commit(dropped=dropped)
+    return writer.commit(dropped=dropped, made=made)
 
 
 def write_part(path: Path, table: pa.Table) -> None:
@@ -314,6 +265,35 @@ def list_shards(
     return refs
 
 
+def restamp(source: Path, target: Path) -> ShardInfo:
+    """Copy a shard's file row group by row group, with the present as the time when it was stored.
+
+    A shard that comes from another installation can be searched here from now on, not since it was embedded there.
+
+    Args:
+        source: A shard's file.
+        target: Where the copy goes; replaced.
+
+    Raises:
+        StoreError: `source` is damaged or not a shard, or the copy cannot be written.
+    """
+    try:
+        with reporting_full_disk(target), pq.ParquetFile(source) as file:
+            info = _info(file, str(source))
+            info = replace(info, made=replace(info.made, stored_at=now()))
+            with pq.ParquetWriter(target, file.schema_arrow, compression="zstd", use_dictionary=_FEW_VALUES) as writer:
+                for index in range(file.num_row_groups):
+                    writer.write_table(file.read_row_group(index), row_group_size=_ROW_GROUP)
+                stored = file.metadata.metadata
+                geo = {b"geo": stored[b"geo"]} if b"geo" in stored else {}
+                writer.add_key_value_metadata({**geo, _META: info.to_json().encode()})
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, StoreError):
+            raise
+        raise StoreError(f"A shard cannot be copied: {error}", shard=source) from None
+    return info
+
+
 def _path(key: ShardKey | str) -> str:
     return key if isinstance(key, str) else key.path
 
@@ -334,16 +314,7 @@ def _opened(store: ObjectStore, key: ShardKey | str) -> Iterator[pq.ParquetFile]
 
 def _info(file: pq.ParquetFile, path: str) -> ShardInfo:
     try:
-        stored = json.loads(file.metadata.metadata[_META])
-        key = ShardKey(stored["scene_key"], stored["division_key"], stored["fingerprint"], stored["etag"])
-        info = ShardInfo(
-            key,
-            stored["encoder"],
-            int(stored["dim"]),
-            int(stored["rows"]),
-            int(stored["version"]),
-            stored.get("dropped"),
-        )
+        info = ShardInfo.from_json(file.metadata.metadata[_META])
     except (KeyError, TypeError, ValueError):
         raise StoreError("Not a shard of this system", fix="Delete it and run: imagerag ingest", shard=path) from None
     if info.version != VERSION or info.rows != file.metadata.num_rows:

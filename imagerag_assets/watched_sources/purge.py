@@ -52,17 +52,20 @@ def purge(
             raise UnknownSceneError(
                 "This scene is not marked as removed from its source", fix="See: imagerag status", scene=key[:200]
             )
-    collections = _collections(platform)
-    return [_purge(platform, key, collections, forget) for key in dict.fromkeys(scene_keys)]
+    keys = list(dict.fromkeys(scene_keys))
+    rows = dict.fromkeys(keys, 0)
+    for collection in _collections(platform):
+        with platform.vectors.borrowed(collection):  # most are retired, and not in a server's memory
+            for key in keys:
+                there = platform.vectors.count(collection, Filter().scene_in([key]))
+                if there:
+                    platform.vectors.delete_scene(collection, key)
+                rows[key] += there
+    return [_purge(platform, key, rows[key], forget) for key in keys]
 
 
-def _purge(platform: Platform, key: str, collections: Sequence[str], forget: Callable[[str], None] | None) -> Purged:
-    rows = 0
-    for collection in collections:
-        there = platform.vectors.count(collection, Filter().scene_in([key]))
-        if there:
-            platform.vectors.delete_scene(collection, key)
-        rows += there
+def _purge(platform: Platform, key: str, rows: int, forget: Callable[[str], None] | None) -> Purged:
+    """Delete everything of a scene but its rows, which are gone already."""
     store = platform.store
     objects = [path for kind in (PREFIX, "patches", SCENES) for path in store.list(f"{kind}/{key}")]
     objects = [path for path in objects if path not in (record_key(key), overview_key(key))]

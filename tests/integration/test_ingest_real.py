@@ -95,7 +95,7 @@ def test_sentinel_2_from_s3_to_s3(in_s3: tuple[Settings, Path, str]) -> None:
         assert record.scene.imagery.hrefs[0].startswith(address)
         assert platform.store.exists(overview_key(ITEM))
         stored = {key.split("/")[0] for key in platform.store.list()}
-        assert stored == {"scenes", "patches", "embeddings", "encoders", "rates"}
+        assert stored == {"scenes", "patches", "embeddings", "encoders"}
 
         before = objects(platform)
         assert ingest_scene(platform, the_scene(address, settings)).status == "skipped"

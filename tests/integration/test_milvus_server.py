@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pymilvus.client.types import LoadState
 
 from imagerag_assets.errors import StoreError
-from imagerag_assets.settings import load_settings
+from imagerag_assets.installation.doctor import examine
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.status import status
+from imagerag_assets.scenes.removed import mark_removed
+from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.stores.milvus import VectorStore
-from tests.unit.stores.vector_store_contract import VectorStoreContract
+from imagerag_assets.watched_sources.purge import purge
+from tests.tiny_encoder import tiny_registry, tiny_settings  # noqa: F401
+from tests.unit.stores.vector_store_contract import DIM, VectorStoreContract, fingerprint_for, patches
 
 
 class TestServer(VectorStoreContract):
@@ -22,6 +29,39 @@ class TestServer(VectorStoreContract):
     def test_an_old_server_gets_no_partition_key(self, store: VectorStore) -> None:
         assert not store.back_end.lite
         assert store.back_end.partition_keys == (store.back_end.version >= (2, 4))
+
+
+def state(vectors: VectorStore, collection: str) -> LoadState:
+    return vectors.client.get_load_state(collection)["state"]
+
+
+def test_status_doctor_and_purge_leave_retired_collections_out_of_memory(
+    milvus_server: str,
+    tiny_settings: Settings,  # noqa: F811
+) -> None:
+    settings = tiny_settings.model_copy(update={"milvus_uri": milvus_server})
+    with Platform(settings) as platform:
+        vectors = platform.vectors
+        live, retired = (vectors.ensure_patches(fingerprint_for(name), DIM) for name in ("live one", "retired one"))
+        for name in (live, retired):
+            vectors.upsert(name, [patches("gone", 30), patches("kept", 20)])
+            vectors.build_index(name)
+    with Platform(settings) as platform:
+        vectors = platform.vectors
+        vectors.client.release_collection(retired)
+        rows = {each["name"]: each["rows"] for each in status(platform)["collections"]}
+        assert (rows[live], rows[retired]) == (50, 50)
+        (milvus,) = (check for check in examine(settings) if check.name == "milvus")
+        assert milvus.status == "ok"
+        assert (state(vectors, live), state(vectors, retired)) == (LoadState.Loaded, LoadState.NotLoad)
+
+        mark_removed(platform, "gone")
+        (purged,) = purge(platform, ["gone"])
+        assert purged.rows == 60
+        assert (state(vectors, live), state(vectors, retired)) == (LoadState.Loaded, LoadState.NotLoad)
+        assert [vectors.count(name) for name in (live, retired)] == [20, 20]
+        for name in (live, retired):  # the server is shared with other tests
+            vectors.drop(name)
 
 
 def test_no_server_there(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from imagerag_assets.orchestration.assets.scenes import (
     ENCODER,
     ENCODER_POOL,
     OWNERS,
+    embeddings_version,
+    encoder_version,
     patch_collection,
     patch_embeddings,
 )
@@ -79,6 +81,7 @@ def encoder_switch(
             made=lambda embedded, indexed: events.add(embedded.scene, embedded.patches, indexed.collection),
         )
         platform.store.write_json(report, done.to_dict())
+        events.add_earlier(done)
         events.finish(chosen=done.switched is not None)
         if done.failed:
             raise CheckError(
@@ -103,7 +106,7 @@ class _Events:
     def __init__(self, context: dg.AssetExecutionContext, platform: Platform, target: Target) -> None:
         self._context, self._platform, self._target = context, platform, target
         self._known = set(context.instance.get_dynamic_partitions(SCENES_NAME))
-        self._wanted = target.identity == target_of(platform).identity
+        self._wanted = target.collection == target_of(platform).collection
         self._waiting: list[Callable[[], None]] = []
 
     def add(self, scene: str, patches: int, collection: str) -> None:
@@ -115,6 +118,23 @@ class _Events:
             log_embedded(self._context, self._platform, self._target, scene, patches, collection)
 
         show() if self._wanted else self._waiting.append(show)
+
+    def add_earlier(self, done: Backfill) -> None:
+        """Note the scenes that an earlier run embedded and, because it was killed, did not tell Dagster about."""
+        for each in done.plan.scenes:
+            if each.state == "done" and each.scene in self._known and not self._told(each.scene):
+                rows = self._platform.vectors.count(done.plan.collection, Filter().scene_in([each.scene]))
+                self.add(each.scene, rows, done.plan.collection)
+
+    def _told(self, scene: str) -> bool:
+        """Whether the scene's last embeddings that Dagster knows of are the target's."""
+        version = load_record(self._platform, scene).scene.version
+        made = dg.AssetRecordsFilter(asset_key=patch_embeddings.key, asset_partitions=[scene])
+        for record in self._context.instance.fetch_materializations(made, limit=1).records:
+            event = record.asset_materialization
+            expected = embeddings_version(self._target.fingerprint, self._target.recipe.key, version)
+            return event is not None and (event.tags or {}).get(DATA_VERSION_TAG) == expected
+        return False
 
     def finish(self, *, chosen: bool) -> None:
         """Tell the rest, if the encoder is the chosen one now."""
@@ -129,7 +149,10 @@ def log_embedded(
 ) -> None:
     """One scene's embeddings and rows, as if its own assets had made them."""
     version = load_record(platform, scene).scene.version
-    versions = {patch_embeddings: f"{target.fingerprint}:{version}", patch_collection: f"{collection}:{version}"}
+    versions = {
+        patch_embeddings: embeddings_version(target.fingerprint, target.recipe.key, version),
+        patch_collection: f"{collection}:{version}",
+    }
     for asset, version in versions.items():
         context.log_event(
             dg.AssetMaterialization(
@@ -147,7 +170,7 @@ def observe(context: dg.AssetExecutionContext, target: Target) -> None:
         dg.AssetObservation(
             ENCODER,
             metadata={"name": target.encoder, "fingerprint": target.fingerprint},
-            tags={DATA_VERSION_TAG: target.fingerprint},
+            tags={DATA_VERSION_TAG: encoder_version(target.fingerprint, target.recipe.key)},
         )
     )
 

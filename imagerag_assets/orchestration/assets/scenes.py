@@ -17,6 +17,8 @@ from imagerag_assets.orchestration.failures import RETRY, failures
 from imagerag_assets.orchestration.partitions import SCENES, partition_scene
 from imagerag_assets.orchestration.previews import inline_image, plain
 from imagerag_assets.orchestration.resources import Reporter
+from imagerag_assets.patches.recipe import CODE_VERSION as CODE_VERSION
+from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.scenes.failures import clear_failure
 from imagerag_assets.scenes.records import SceneRecord, load_record, overview_key
 
@@ -25,8 +27,8 @@ for _beta in ("multi_observable_source_asset", "Parameter `backfill_policy`"):
 
 OWNERS = ["team:imagery"]
 ENCODER = "encoder"
-CODE_VERSION = "1"
-"""Raise it when the same input would give other rows."""
+FOR_SERVING = "for_serving_encoder"
+"""Metadata of what was done for the collection that questions use, where another is wanted; a text says why nothing."""
 ENCODER_POOL, MILVUS_POOL = "encoder", "milvus"
 ONE_SCENE = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 """A scene that fails must not fail others.  To load the encoder once for all scenes, there is `backfill_embeddings`."""
@@ -65,7 +67,7 @@ def encoder(platform: dg.ResourceParam[Platform]) -> Iterator[dg.ObserveResult]:
         fingerprint = platform.fingerprint
     yield dg.ObserveResult(
         asset_key=ENCODER,
-        data_version=dg.DataVersion(fingerprint),
+        data_version=dg.DataVersion(encoder_version(fingerprint, platform.recipe.key)),
         metadata={"name": platform.settings.active_encoder, "fingerprint": fingerprint},
     )
 
@@ -148,8 +150,10 @@ def patch_embeddings(
     """Embed the scene's patches, or keep the shard that is there for this item, division and encoder."""
     key = context.partition_key
     with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
-        result = ingest.embed(platform, key, progress=reporter.progress)
+        result = ingest.embed(platform, key, progress=reporter.progress, keep_overviews=True)
         beside = ingest.embed_beside(platform, key, reporter.progress)
+        if isinstance(beside, str):
+            context.log.warning(beside)
         version = load_record(platform, key).scene.version
         with platform.store.open(result.shard) as file:
             size = file.seek(0, 2)
@@ -171,7 +175,7 @@ def patch_embeddings(
             "patches_per_second": round(result.patches / max(result.seconds, 1e-6), 1),
         }
     metadata |= _beside(beside)
-    data_version = dg.DataVersion(f"{result.fingerprint}:{version}")
+    data_version = dg.DataVersion(embeddings_version(result.fingerprint, result.division, version))
     return dg.MaterializeResult(data_version=data_version, metadata=metadata)
 
 
@@ -213,11 +217,24 @@ def patch_collection(
     )
 
 
+def encoder_version(fingerprint: str, recipe_key: str) -> str:
+    """Return the data version of an encoder with a recipe; the first recipe is not named.
+
+    What depends on the encoder becomes stale when the settings of patches change, too.
+    """
+    return fingerprint if recipe_key == Recipe().key else f"{fingerprint}:{recipe_key}"
+
+
+def embeddings_version(fingerprint: str, recipe_key: str, scene_version: str) -> str:
+    """Return the data version of a scene's embeddings."""
+    return f"{encoder_version(fingerprint, recipe_key)}:{scene_version}"
+
+
 def _beside(result: ingest.EmbedResult | ingest.IndexResult | str | None) -> dict[str, Any]:
-    """What was done for the encoder that questions still use, or why it was not."""
+    """Return what was done for the encoder that questions still use, or why it was not."""
     if result is None:
         return {}
-    return {"for_serving_encoder": result if isinstance(result, str) else dg.MetadataValue.json(result.to_dict())}
+    return {FOR_SERVING: result if isinstance(result, str) else dg.MetadataValue.json(result.to_dict())}
 
 
 def _item_href(platform: Platform, scene_key: str) -> str | None:

@@ -58,7 +58,7 @@ def outcome(checks: list[dict[str, object]]) -> dict[object, object]:
 
 def test_a_plan_says_what_is_left_and_changes_nothing(platform: Platform, add: Add) -> None:
     add("a", "b", "c")
-    embed(platform, "b", encoder="tiny-twin")
+    embed(platform, "b", target=target_of(platform, "tiny-twin"))
     before = platform.store.list()
     plan = make_plan(platform, "tiny-twin").to_dict()
 

@@ -18,7 +18,7 @@ from imagerag_assets.ingestion.embedding import (
     existing_part,
     valid_fractions,
 )
-from imagerag_assets.installation.platform import Platform, division_of
+from imagerag_assets.installation.platform import Platform
 from imagerag_assets.patches.divisions import division
 from imagerag_assets.patches.supertiles import supertiles
 from imagerag_assets.stores.shards import read_part
@@ -65,7 +65,7 @@ def job(tmp_path: Path, platform: Platform) -> EmbedJob:
     return EmbedJob(
         settings=platform.settings,
         record=ingest.register(platform, scene),
-        division=division_of(platform.settings),
+        division=platform.division,
         encoder="tiny",
         fingerprint=platform.fingerprint,
         folder=tmp_path / "parts",

@@ -10,6 +10,7 @@ from imagerag_assets.errors import SettingsError, StoreError, UnknownEncoderErro
 from imagerag_assets.ingestion import ingest
 from imagerag_assets.ingestion.ingest import embed, index, ingest_scene, is_current, register
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import target_of
 from imagerag_assets.scenes.failures import list_failures
 from imagerag_assets.scenes.records import load_record
 from imagerag_assets.stores.milvus_filter import Filter
@@ -48,7 +49,7 @@ def test_ingesting_makes_record_shard_and_rows_and_again_changes_nothing(
     patches = platform.division.count(900, 600)
 
     assert (result.status, result.patches, result.error) == ("ingested", patches, None)
-    assert set(result.to_dict()) == {"scene", "status", "patches", "seconds", "error"}
+    assert set(result.to_dict()) == {"scene", "status", "patches", "seconds", "error", "note"}
     assert steps[-1] == (len(steps), len(steps), "embedding port")
     shard = read_shard(platform.store, list_shards(platform.store)[0].path)
     assert sorted(shard.column("patch_id").to_pylist()) == rows_of(platform, "port")
@@ -161,12 +162,12 @@ def test_another_encoder_and_division_stand_beside_and_do_not_take_the_alias(
 ) -> None:
     add("quay")
     active = platform.vectors.alias_target("patches")
-    for options in ({"encoder": "tiny-other"}, {"division": "grid"}):
-        assert not embed(platform, "quay", **options).skipped
-        result = index(platform, "quay", **options)
+    for target in (target_of(platform, "tiny-other"), target_of(platform, division="grid")):
+        assert not embed(platform, "quay", target=target).skipped
+        result = index(platform, "quay", target=target)
         assert result.alias is None
         assert result.collection != active
-        assert index(platform, "quay", **options).skipped
+        assert index(platform, "quay", target=target).skipped
 
     assert platform.vectors.alias_target("patches") == active
     assert len(list_shards(platform.store)) == len(platform.vectors.list_collections()) == 3
@@ -181,9 +182,9 @@ def test_what_is_missing_is_said_in_one_line(platform: Platform, tmp_path: Path)
     with pytest.raises(StoreError, match="imagerag ingest"):
         index(platform, "new")
     with pytest.raises(UnknownEncoderError):
-        embed(platform, "new", encoder="nonsuch")
+        embed(platform, "new", target=target_of(platform, "nonsuch"))
     with pytest.raises(SettingsError, match="spiral"):
-        embed(platform, "new", division="spiral")
+        embed(platform, "new", target=target_of(platform, division="spiral"))
 
 
 def test_settings_that_no_scene_can_be_ingested_with_are_raised(tmp_path: Path, platform: Platform) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from imagerag_assets.ingestion.ingest import register
 from imagerag_assets.ingestion.patch_tables import patch_table
-from imagerag_assets.installation.platform import Platform, division_of
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.patches.divisions import division
 from imagerag_assets.settings import Settings
 from tests.items import scene_at, texture, write_scene
 
@@ -44,7 +45,7 @@ def test_it_is_written_once_for_a_scene_as_it_is(tmp_path: Path, settings: Setti
     assert (first.skipped, again.skipped) == (False, True)
     assert (again.levels, again.to_embed, again.patches) == (first.levels, first.to_embed, first.patches)
     assert platform.store.version(first.path) == written
-    other = patch_table(platform, "a", division=division_of(settings, "cc"))
+    other = patch_table(platform, "a", division=division("cc"))
     assert other.path != first.path
 
     register(platform, scene_at(write_scene(tmp_path, "a", texture(600, 300)), settings))

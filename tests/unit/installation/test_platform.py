@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from imagerag_assets.errors import StoreError, UnknownEncoderError
-from imagerag_assets.installation.platform import Platform, division_of
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.settings import Settings
 
 
@@ -61,8 +62,8 @@ def test_switching_the_encoder_is_seen_without_a_restart(tiny_settings: Settings
 def test_division_takes_the_settings_parameters(settings: Settings) -> None:
     chosen = settings.model_copy(update={"division": "cc", "patch_px": 512})
 
-    assert division_of(chosen).key == "cc"
-    assert division_of(chosen, "pyramid").key == "pyramid-p512-o0.5"
+    assert Recipe.of(chosen).division.key == "cc"
+    assert Recipe.of(chosen, "pyramid").division.key == "pyramid-p512-o0.5"
 
 
 def test_another_encoder_shares_what_is_open_and_stays_whatever_is_chosen(tiny_settings: Settings) -> None:

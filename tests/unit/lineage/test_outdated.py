@@ -21,7 +21,7 @@ from imagerag_assets.scenes.records import SceneRecord, record_key, save_record
 from imagerag_assets.scenes.removed import mark_removed
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.types import Band, Imagery, Scene
-from imagerag_assets.stores.shards import ShardKey
+from imagerag_assets.stores.shards import Made, ShardKey, ShardWriter
 
 FINGERPRINT, OTHER = "a" * 64, "b" * 64
 ASKED = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -101,6 +101,18 @@ def test_a_newer_acquisition_over_the_cues(platform: Platform) -> None:
     put_scene(platform, "searched", JUNE, stored=ASKED - timedelta(minutes=1))  # the answer had it to choose from
     put_scene(platform, "unembedded", JUNE, stored=None)
     put_scene(platform, "undated", None, stored=LATER)
+    assert reasons(platform, record) == [("newer-acquisition", "newer")]
+
+
+def test_the_footer_says_since_when_a_scene_can_be_searched_and_not_the_date_of_a_copied_file(
+    platform: Platform,
+) -> None:
+    record = put_answer(platform, {"one": put_scene(platform, "one", MAY)}, cues=(CUE,))
+    for key, stored_at in {"searched": ASKED - timedelta(days=1), "newer": LATER}.items():
+        scene = put_scene(platform, key, JUNE).scene
+        shard = ShardKey(key, "pyramid", FINGERPRINT, scene.version)
+        with ShardWriter(platform.store, shard, dim=8, encoder="e") as writer:
+            writer.commit(made=Made(stored_at=stored_at))
     assert reasons(platform, record) == [("newer-acquisition", "newer")]
 
 

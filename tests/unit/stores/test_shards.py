@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import geopandas
 import numpy as np
@@ -12,10 +16,11 @@ import shapely
 
 from imagerag_assets.errors import FingerprintError, StoreError
 from imagerag_assets.objects.store import ObjectStore, open_store
+from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.stores import shards
 from imagerag_assets.stores.shard_columns import embeddings_of, patch_table
-from imagerag_assets.stores.shards import ShardKey, ShardWriter
+from imagerag_assets.stores.shards import Made, ShardInfo, ShardKey, ShardWriter
 from tests.s3 import S3Endpoint
 from tests.unit.stores.vector_store_contract import DIM, fingerprint_for, patches, unit_vectors
 
@@ -193,3 +198,60 @@ def test_in_a_bucket(s3_endpoint: S3Endpoint, tmp_path: Path, monkeypatch: pytes
     store.write_bytes(KEY.path, b"PAR1")
     with pytest.raises(StoreError, match="damaged"):
         shards.read_shard(store, KEY)
+
+
+def test_a_footer_says_how_rows_were_made_and_an_older_one_means_the_first_recipe(store: ObjectStore) -> None:
+    recipe = Recipe(min_valid_fraction=0.2, stretch_percentiles=(1.5, 99.0), code_version="7")
+    limits = ((0.0, 10.5), (1.0, 2.0), (-3.0, 4.0))
+    made = Made.by(recipe, limits, seconds=1.25)
+    with ShardWriter(store, KEY, dim=DIM, encoder="tiny") as writer:
+        writer.append(scene(3))
+        written = writer.commit(dropped=2, made=made)
+    assert shards.shard_info(store, KEY) == written
+    assert (written.dropped, written.made) == (2, made)
+    assert made.follows(recipe, limits)
+    assert made.follows(recipe)
+    assert not made.follows(recipe, ((0.0, 10.0), *limits[1:]))
+    assert not any(made.follows(other) for other in (Recipe(), Recipe(min_valid_fraction=0.2)))
+
+    # As versions before this one wrote it.
+    fields = ("version", "scene_key", "division_key", "fingerprint", "etag", "encoder", "dim", "rows", "dropped")
+    older = {name: json.loads(written.to_json())[name] for name in fields}
+    found = ShardInfo.from_json(json.dumps(older))
+    assert (found.made, found.key, found.rows) == (Made(), KEY, 3)
+    assert found.made.follows(Recipe(), limits)
+    assert not found.made.follows(recipe)
+
+
+def test_a_copy_of_another_installations_shard_says_when_it_came_here(store: ObjectStore, tmp_path: Path) -> None:
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    with ShardWriter(store, KEY, dim=DIM, encoder="tiny") as writer:
+        writer.append(scene(9000))
+        writer.commit(dropped=1, made=Made(stored_at=long_ago, code_version="7"))
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    info = shards.restamp(Path(store.url(KEY.path)), tmp_path / "copy.parquet")
+    store.put_file(tmp_path / "copy.parquet", "copy.parquet")
+    assert shards.shard_info(store, "copy.parquet") == info
+    assert (info.rows, info.dropped, info.made.code_version) == (9000, 1, "7")
+    assert info.made.stored_at is not None
+    assert info.made.stored_at > before
+    assert shards.read_shard(store, "copy.parquet").equals(shards.read_shard(store, KEY))
+    assert len(geopandas.read_parquet(store.url("copy.parquet"))) == 9000
+
+
+def test_a_full_disk_is_called_that(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class FullFolder(tempfile.TemporaryDirectory[str]):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            (Path(self.name) / "shard.parquet").symlink_to("/dev/full")
+
+    monkeypatch.setattr(shards.tempfile, "TemporaryDirectory", FullFolder)
+    message = r"^The disk is full \[scene=T07HFE_2024.a-b\] \[path=.*shard.parquet\]. Free space"
+    with (
+        pytest.raises(StoreError, match=message),
+        ShardWriter(store, KEY, dim=DIM, encoder="tiny", scratch=tmp_path / "scratch") as writer,
+    ):
+        writer.append(scene(20_000))
+        writer.commit()
+    assert not list((tmp_path / "scratch").iterdir())
+    assert store.list() == []

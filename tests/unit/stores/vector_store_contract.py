@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import FingerprintError, InputError, StoreError
+from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.stores.milvus import VectorStore
 from imagerag_assets.stores.milvus_filter import Filter
 from imagerag_assets.stores.shard_columns import patch_table
@@ -218,4 +219,4 @@ class VectorStoreContract:
         with pytest.raises(StoreError, match="no collection or alias 'nope'") as caught:
             store.count("nope")
         assert "\n" not in str(caught.value)
-        assert store.ensure_patches(fingerprint, DIM, "vit") == f"{name}_vit"
+        assert store.ensure_patches(fingerprint, DIM, Recipe("vit")) == f"{name}_vit"

@@ -1,0 +1,174 @@
+"""Embed a registered scene: its parts become a shard, the source of truth of its vectors.
+
+Where shards are, whether the one that is there is right, and what is cleaned up afterwards belong here.  Reading and
+encoding super-tiles is in `embedding`, the format in `stores.shards`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from imagerag_assets.errors import FingerprintError, StoreError
+from imagerag_assets.ingestion.embedding import EmbedJob, Progress, embed_parts
+from imagerag_assets.ingestion.results import EmbedResult
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import Target, target_of
+from imagerag_assets.raster.types import Limits
+from imagerag_assets.scenes.reading import clear_overviews, open_reader
+from imagerag_assets.scenes.records import SceneRecord, load_record
+from imagerag_assets.stores.shards import Made, ShardInfo, ShardKey, ShardWriter, assemble, verify_shard
+
+
+def shard_key(
+    platform: Platform, record: SceneRecord, *, encoder: str | None = None, division: str | None = None
+) -> ShardKey:
+    """Return the key of the shard of a scene as it is; default: of the wanted encoder and the settings' division.
+
+    Raises:
+        UnknownEncoderError, EncoderError, SettingsError: the encoder or division is not available.
+    """
+    return target_of(platform, encoder, division).key(record)
+
+
+def find_shard(platform: Platform, target: Target, record: SceneRecord) -> ShardInfo | None:
+    """Return the shard of a scene as it is, if it is there and was made as the target would make it.
+
+    Raises:
+        FingerprintError: another encoder made the shard.
+        StoreError: the shard is damaged, or the store cannot be read.
+    """
+    key = target.key(record)
+    if not platform.store.exists(key.path):
+        return None
+    found = verify_shard(platform.store, key, key.fingerprint)
+    return found if found.made.follows(target.recipe, _limits(record, target)) else None
+
+
+def _limits(record: SceneRecord, target: Target) -> Limits | None:
+    """Display limits that a target uses, as far as the record knows them without reading the imagery."""
+    return record.render.limits if record.render.is_of(target.recipe.stretch_percentiles) else None
+
+
+def embed(
+    platform: Platform,
+    scene_key: str,
+    *,
+    target: Target | None = None,
+    progress: Progress | None = None,
+    keep_overviews: bool = False,
+) -> EmbedResult:
+    """Embed the patches of a registered scene into its shard; continue where a killed run stopped.
+
+    Args:
+        platform: The installation.
+        scene_key: A registered scene.
+        target: Encoder and recipe; default: the wanted ones.
+        progress: Called after every super-tile.
+        keep_overviews: Leave overviews that had to be built for another encoder; whoever asks for that deletes them.
+
+    Raises:
+        UnknownSceneError: no such scene was registered.
+        RasterError: the pixels cannot be read.
+        EncoderError, UnknownEncoderError: the encoder is not available, or gave unusable vectors.
+        FingerprintError: another version of the code made the target's collection.
+        StoreError: the store cannot be read or written, or the disk is full.
+    """
+    started = time.perf_counter()
+    record = load_record(platform, scene_key)
+    target = target or target_of(platform)
+    made = find_shard(platform, target, record)
+    if made is not None:
+        return _result(made, started, skipped=True)
+    job = _job(platform, target, record)
+    counts = embed_parts(job, progress)
+    dropped, reused = sum(count.dropped for count in counts), sum(count.found for count in counts)
+    parts = [job.part(count.index) for count in counts]
+    # What an earlier run did would make this one look faster than it is.
+    seconds = None if reused else time.perf_counter() - started
+    how = Made.by(target.recipe, job.record.render.limits, seconds=seconds)
+    try:
+        dim = pq.read_schema(parts[0]).field("embedding").type.list_size
+        with ShardWriter(platform.store, target.key(record), dim=dim, encoder=target.encoder, scratch=job.folder) as to:
+            made = assemble(to, parts, dropped=dropped, made=how)
+    except (StoreError, OSError, pa.ArrowException) as error:
+        made = find_shard(platform, target, record)  # another process may have finished the scene and cleared its parts
+        if made is None:
+            if isinstance(error, StoreError):
+                raise
+            message = f"A part of a shard cannot be read: {error}"
+            raise StoreError(message, fix="Ingest the scene again", scene=scene_key) from error
+    _clear_parts(platform, job.folder)
+    if not keep_overviews:
+        clear_overviews(platform.settings, scene_key)
+    return _result(made, started, dropped=dropped, supertiles=len(counts), reused=reused)
+
+
+def _job(platform: Platform, target: Target, record: SceneRecord) -> EmbedJob:
+    """Settle what all tasks of a scene have in common, the display limits among it."""
+    if target.outdated_code:
+        raise FingerprintError(
+            f"Version {target.recipe.code_version} of the code made the collection; this one makes other vectors",
+            fix="Run: imagerag backfill",
+            collection=target.collection,
+        )
+    settings = target.platform(platform).settings
+    if _limits(record, target) is None:
+        with open_reader(settings, record) as reader:
+            record = SceneRecord(record.scene, record.grid, reader.render, record.notes)
+    return EmbedJob(
+        settings=settings,
+        record=record,
+        division=target.division,
+        encoder=target.encoder,
+        fingerprint=target.fingerprint,
+        folder=scratch(platform, target.key(record)),
+    )
+
+
+def _result(
+    made: ShardInfo,
+    started: float,
+    *,
+    dropped: int | None = None,
+    supertiles: int = 0,
+    reused: int = 0,
+    skipped: bool = False,
+) -> EmbedResult:
+    return EmbedResult(
+        scene=made.key.scene_key,
+        division=made.key.division_key,
+        encoder=made.encoder,
+        fingerprint=made.key.fingerprint,
+        shard=made.key.path,
+        patches=made.rows,
+        dropped=dropped,
+        supertiles=supertiles,
+        reused=reused,
+        seconds=time.perf_counter() - started,
+        skipped=skipped,
+    )
+
+
+def scratch(platform: Platform, key: ShardKey) -> Path:
+    """Return the folder of a shard's parts, HOME/scratch/embed/{scene_key}/{version16}/{division}/{fp16}."""
+    version16 = Path(key.path).stem
+    root = platform.settings.home / "scratch" / "embed"
+    return root / key.scene_key / version16 / key.division_key / key.fingerprint[:16]
+
+
+def _clear_parts(platform: Platform, parts: Path) -> None:
+    """Delete a shard's parts, and those of the scene's earlier versions."""
+    of_version, of_scene = parts.parents[1], parts.parents[2]
+    obsolete = [folder for folder in of_scene.iterdir() if folder != of_version] if of_scene.is_dir() else []
+    for folder in (parts, *obsolete):
+        shutil.rmtree(folder, ignore_errors=True)
+    for folder in (parts.parent, of_version, of_scene):
+        try:
+            folder.rmdir()
+        except OSError:  # another shard's parts are in it, or it is gone
+            return
