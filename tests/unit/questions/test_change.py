@@ -192,13 +192,16 @@ def test_real_pairs(
     folder: str,
     files: tuple[str, str],
     dates: tuple[tuple[int, int, int], ...],
-    platform: Platform,
+    settings: Settings,
     samples: Path,
     tmp_path: Path,
 ) -> None:
-    for name, file, date in zip(("then", "now"), files, dates, strict=True):
-        ingest_file(platform, tmp_path, name, samples / "opengeos_data" / folder / file, datetime(*date, tzinfo=UTC))
-    prompt, change = prompt_of(platform.using(min_confidence=0.01), Question(ASKED, scenes=("then", "now")))
+    # The samples are 160 x 128 px: patches of 32 px make them a scene of many patches.
+    with Platform(settings.model_copy(update={"patch_px": 32})) as platform:
+        for name, file, date in zip(("then", "now"), files, dates, strict=True):
+            raster = samples / "opengeos_data" / folder / file
+            ingest_file(platform, tmp_path, name, raster, datetime(*date, tzinfo=UTC))
+        prompt, change = prompt_of(platform.using(min_confidence=0.01), Question(ASKED, scenes=("then", "now")))
     assert change["pairs"] > 50
     assert 0 < len(change["places"]) <= 8
     assert len(prompt.found[0].places) == len(change["places"])
