@@ -23,6 +23,7 @@ from imagerag_assets.installation.status import status
 from imagerag_assets.patches import recipe
 from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.questions.ask import Question, ask
+from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.raster import files
 from imagerag_assets.scenes.records import load_record
 from imagerag_assets.settings import Settings
@@ -54,7 +55,7 @@ def installed(default_settings: Settings) -> Callable[..., Any]:
 
 def sides(platform: Platform, scene: str, collection: str = "patches") -> set[int]:
     """Sides of the finest patches of a scene, in pixels."""
-    rows = platform.vectors.query(collection, Filter().scene_in([scene]).level_in([0]), ["x0", "x1"])
+    rows = platform.vectors.query(collection, Filter().scene_in([scene]).one_of("level", [0]), ["x0", "x1"])
     return {row["x1"] - row["x0"] for row in rows}
 
 
@@ -185,8 +186,13 @@ def test_the_serving_collections_percentiles_hold_for_scenes_that_come_later(
         expected = shard_vectors(platform)
     with installed() as platform:
         ingest_scene(platform, scene_at(items[0], platform.settings))
+        with Viewer(platform) as viewer:
+            seen = viewer.read("one", (0, 0, 256, 256), 0)
     with installed(stretch_percentiles=(10.0, 90.0)) as platform:
-        ingest_scene(platform, scene_at(items[1], platform.settings))
+        for item in items:
+            ingest_scene(platform, scene_at(item, platform.settings))
+        with Viewer(platform) as viewer:  # a question looks again at what its collection was made of
+            np.testing.assert_array_equal(viewer.read("one", (0, 0, 256, 256), 0), seen)
         assert shard_vectors(platform) == expected
         (other,) = list_shards(platform.store, scene_key="two", division_key="pyramid-s10_90")
         assert embeddings_of(read_shard(platform.store, other.path)).tobytes() not in expected.values()
