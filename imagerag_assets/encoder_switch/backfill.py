@@ -1,7 +1,7 @@
-"""Moving to another encoder: its collection is filled beside the live one, checked, and only then put in its place.
+"""Move to another encoder or other settings: fill their collection beside the live one, check it, then switch.
 
-Scene by scene, through `ingest`'s steps: finished shards and parts are kept, so that a killed run goes on where it was.
-Questions go on all the while with the collection in use.  The checks are in `gate`, the switch itself in `switching`.
+Each scene goes through the steps of an ingest.  Finished shards and parts are kept, so a killed run continues where it
+stopped.  Questions use the live collection until the switch.  The checks are in `gate`, the switch is in `switching`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from imagerag_assets.scenes.removed import list_removed
 
 State = Literal["done", "partial", "missing"]
 Made = Callable[[EmbedResult, IndexResult], None]
-_PASSES = 3  # scenes that are ingested while others are embedded are taken up so many times before the gate looks
+_PASSES = 3  # how often scenes that were ingested meanwhile are added before the gate looks
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class ScenePlan:
 
     scene: str
     state: State
-    """``partial``: its shard waits to be indexed, or some of its super-tiles are done."""
+    """``partial``: its shard is not indexed yet, or some of its super-tiles are done."""
     cost: Cost
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a backfill has to do."""
+    """What a backfill would do."""
 
     target: Target
     collection: str
@@ -83,23 +83,23 @@ class Plan:
 
 @dataclass(frozen=True)
 class Backfill:
-    """What a backfill did."""
+    """What a backfill has done."""
 
     plan: Plan
     patches: int
     """Embedded now."""
     seconds: float
     failed: tuple[tuple[str, str], ...]
-    """Scenes that could not be embedded, and why."""
+    """Scenes that could not be embedded, each with the error."""
     gate: Gate | None
-    """None: nothing was to be switched."""
+    """None where the target was in use already."""
     switched: Switch | None
     after: str | None
     """Collection in use."""
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The result of ``imagerag backfill``: the plan's fields, with what was done in place of what was estimated."""
+        """Return the result of ``imagerag backfill``: the plan's fields, with real figures in place of estimates."""
         return self.plan.to_dict() | {
             "patches": self.patches,
             "seconds": round(self.seconds, 3),
@@ -115,10 +115,10 @@ class Backfill:
 
 
 def make_plan(platform: Platform, encoder: str | None = None) -> Plan:
-    """What a backfill to an encoder (default: the wanted one) would do; changes nothing.
+    """Plan a backfill to an encoder (default: the wanted one); change nothing.
 
     Raises:
-        UnknownEncoderError, EncoderError: the encoder cannot be had.
+        UnknownEncoderError, EncoderError: the encoder is not available.
         FingerprintError: the encoder's collection is of another vector length.
         StoreError: Milvus or the store fails.
     """
@@ -136,7 +136,7 @@ def make_plan(platform: Platform, encoder: str | None = None) -> Plan:
         scenes=scenes,
         cost=total(each.cost for each in scenes),
         before=platform.vectors.alias_target("patches"),
-        notes=(f"{removed} scenes that left their source are not taken along",) if removed else (),
+        notes=(f"{removed} scenes that left their source are not included",) if removed else (),
     )
 
 
@@ -163,23 +163,23 @@ def backfill(
     progress: Progress | None = None,
     made: Made | None = None,
 ) -> Backfill:
-    """Fill an encoder's collection, and switch to it if the gate lets it through.
+    """Fill the collection of an encoder and the settings, and switch to it if the gate opens.
 
-    Nothing is switched while a scene is missing, nor where a check fails: the result says which.
+    Nothing is switched while a scene is missing or a check fails; the result says which.
 
     Args:
         platform: The installation.
         encoder: Registry name; default: the wanted one.  After a switch it is the wanted one.
-        force: Pass over failed checks of quality; never over missing scenes or unusable vectors.
-        measure: The benchmark; None: there is none.
+        force: Overrule failed checks of quality, never missing scenes or unusable vectors.
+        measure: The benchmark; None where there is none.
         progress: Called with super-tiles done, all of them, and what is being done.
         made: Called after each scene.
 
     Raises:
-        LockedError: another backfill is at work.
-        UnknownEncoderError, EncoderError: the encoder cannot be had.
+        LockedError: another backfill is running.
+        UnknownEncoderError, EncoderError: the encoder is not available.
         FingerprintError: the encoder's collection is of another vector length.
-        StoreError: Milvus or the store fails; run it again to go on.
+        StoreError: Milvus or the store fails; run it again to continue.
     """
     started = time.perf_counter()
     with held(platform.store, LOCK) as lock:
@@ -197,7 +197,7 @@ def backfill(
         serving = find_serving(platform, orphaned=True)
         if serving is not None and serving.collection != plan.collection:
             result = _take_over(pinned, result, serving, lock, measure=measure, force=force, progress=progress)
-            if result.switched is not None:  # what an ingest with the old encoder alone added at the last moment
+            if result.switched is not None:  # what an ingest for the old collection alone added at the last moment
                 done.fill(uncovered(platform, target))
                 result = replace(result, notes=_notes(platform, target), failed=tuple(done.failed.items()))
         elif serving is not None:
@@ -213,7 +213,7 @@ def _notes(platform: Platform, target: Target) -> tuple[str, ...]:
 
 
 class _Filling:
-    """Embeds and indexes scenes one after the other, and keeps account."""
+    """Embed and index scenes one after the other, and count what was done."""
 
     def __init__(
         self, platform: Platform, target: Target, lock: Lock, progress: Progress | None, made: Made | None
@@ -224,7 +224,7 @@ class _Filling:
         self.failed: dict[str, str] = {}
 
     def fill(self, keys: Sequence[str]) -> None:
-        """One that fails does not stop the others.  Raises LockedError when the lock was lost."""
+        """Embed and index scenes; a failing one does not stop the others.  Raise LockedError if the lock is lost."""
         if not keys:
             return
         tiles = {key: self._tiles(key) for key in keys}
@@ -268,7 +268,7 @@ def _take_over(
     force: bool,
     progress: Progress | None,
 ) -> Backfill:
-    """Ask the gate, and switch if it opens.  `platform` is pinned to the new encoder."""
+    """Ask the gate, and switch if it opens; `platform` is pinned to the new encoder."""
     target, collection = result.plan.target, result.plan.collection
     gate = Gate(()) if result.failed else Gate((_knowledge(platform, serving, progress),))
     gate = Gate((*examine(platform, serving, target, measure).checks, *gate.checks))
@@ -284,7 +284,7 @@ def _take_over(
 
 
 def _knowledge(platform: Platform, serving: Serving, progress: Progress | None) -> GateCheck:
-    """Embed the exemplars of the knowledge bases in use with the new encoder, beside the old ones."""
+    """Embed the exemplars of the live knowledge bases with the new encoder, beside the old ones."""
     built = []
     for name, kind in KNOWLEDGE_KINDS.items():
         live = read_current(platform.store, kind, serving.target.fingerprint)
@@ -295,4 +295,4 @@ def _knowledge(platform: Platform, serving: Serving, progress: Progress | None) 
         except KnowledgeError as error:
             return GateCheck("knowledge", False, False, f"The {name} cannot be embedded again: {error}")
         built.append(f"{report.exemplars} exemplars of {name}")
-    return GateCheck("knowledge", True, False, ", ".join(built) or "there is none")
+    return GateCheck("knowledge", True, False, ", ".join(built) or "there is no knowledge base")

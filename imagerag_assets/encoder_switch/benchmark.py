@@ -10,7 +10,7 @@ from imagerag_assets.installation.serving import find_serving
 
 
 def benchmark_measure(platform: Platform, run_id: str) -> Measure | None:
-    """Measures an encoder by IMAGERAG_BENCHMARK and keeps the figures; None where that is not set.
+    """Return a function that measures an encoder by IMAGERAG_BENCHMARK and keeps the figures; None if that is not set.
 
     Raises:
         InputError: the questions cannot be read.

@@ -1,6 +1,7 @@
-"""Whether an encoder's collection may take over: what must hold in any case, and how alike and how good it has to be.
+"""Decide whether a collection may take over from the one in use.
 
-Each check looks and reports; who asks, and what follows, is `backfill`'s.
+Some checks must pass in any case; others measure agreement and quality, and may be overruled.  Each check looks and
+reports; `backfill` asks for them and acts on the result.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ from imagerag_assets.stores.shard_columns import embeddings_of
 from imagerag_assets.stores.shards import iter_batches, sample_rows, shard_info
 
 PROBES = 512
-"""Patches that two encoders are compared on, spread over the scenes."""
+"""Patches on which two collections are compared, spread over the scenes."""
 FEWEST_PROBES = 60
 NEAREST = 10
 NEIGHBOUR_FLOOR = 0.15
-"""Least agreement on which patches are alike: 0 is chance, 1 the same nearest ten of every patch."""
+"""Least agreement on which patches are alike: 0 is chance, 1 means the same nearest ten for every patch."""
 PHRASE_FLOOR = 0.10
 """Least agreement on which patches show what a phrase says, on the same scale."""
 BENCHMARK_MARGIN = 0.05
-"""How much worse the recall of the benchmark may become."""
+"""How much the recall of the benchmark may drop."""
 _NAMED = 5
 
 Vectors = NDArray[np.float32]
@@ -43,13 +44,13 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class GateCheck:
-    """What one check found."""
+    """Result of one check."""
 
     name: str
     passed: bool | None
-    """None: it could not be made, which holds nothing up."""
+    """None: it could not be made, which does not prevent the switch."""
     required: bool
-    """It holds the switch up even if that is forced."""
+    """Whether a failure prevents the switch even if it is forced."""
     detail: str
     """One line."""
     value: float | None = None
@@ -62,7 +63,7 @@ class GateCheck:
 
 @dataclass(frozen=True)
 class Gate:
-    """All checks of one switch."""
+    """The checks of one switch."""
 
     checks: tuple[GateCheck, ...]
 
@@ -72,7 +73,7 @@ class Gate:
         return tuple(check for check in self.checks if check.passed is False)
 
     def opens(self, *, force: bool) -> bool:
-        """Whether the switch may be made; `force` passes over checks of quality, never over required ones."""
+        """Whether the switch may be made; `force` overrules checks of quality, never required ones."""
         return not any(check.required or not force for check in self.failed)
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,7 +83,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a benchmark says of one encoder."""
+    """Result of a benchmark of one encoder."""
 
     recall: float
     """Share of targets half covered by a cue."""
@@ -90,17 +91,17 @@ class Measured:
 
 
 Measure = Callable[[Platform], Measured | None]
-"""Asks the questions of a benchmark of an installation; None: none of them can be asked."""
+"""Ask an installation the questions of a benchmark; None where none of them can be asked."""
 
 
 def examine(platform: Platform, serving: Serving, target: Target, measure: Measure | None) -> Gate:
-    """Make all checks of a target that is to take over from what serves now.
+    """Make all checks of a target that is to replace the serving one.
 
     Raises:
         StoreError: Milvus or the object store fails.
     """
     missing = uncovered(platform, target)
-    if missing:  # the other checks would be of a part
+    if missing:  # the other checks would only see a part
         return Gate((_coverage(missing, platform),))
     collection = target.collection
     checks = [_coverage(missing, platform), _vectors(platform, target, collection), _calibration(platform, target)]
@@ -109,13 +110,13 @@ def examine(platform: Platform, serving: Serving, target: Target, measure: Measu
 
 
 def scenes_to_cover(platform: Platform) -> list[str]:
-    """Keys of the registered scenes that are not marked as removed from their source."""
+    """Return the keys of registered scenes that are not marked as removed from their source."""
     removed = {mark.scene for mark in list_removed(platform)}
     return [key for key in list_records(platform) if key not in removed]
 
 
 def uncovered(platform: Platform, target: Target) -> list[str]:
-    """Keys of scenes whose present state a target has not embedded and indexed in full.
+    """Return the keys of scenes whose current version the target has not embedded and indexed in full.
 
     Raises:
         StoreError: Milvus or the object store fails.
@@ -135,12 +136,12 @@ def _coverage(missing: Sequence[str], platform: Platform) -> GateCheck:
         named = ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
         detail = f"{len(missing)} of {total} scenes are not complete: {named}"
     else:
-        detail = f"all {total} scenes, as they are now, have their shard and all of its rows"
+        detail = f"all {total} scenes have the shard of their current version, and all of its rows"
     return GateCheck("coverage", not missing, True, detail, 1 - len(missing) / max(1, total), 1.0)
 
 
 def _vectors(platform: Platform, target: Target, collection: str) -> GateCheck:
-    """Finite, of length 1, and of the collection's dimension: of every vector of every shard."""
+    """Whether every vector of every shard is finite, of length 1 and of the collection's dimension."""
     dim, rows, bad = platform.vectors.meta(collection).dim, 0, 0
     for key in scenes_to_cover(platform):
         shard = target.key(load_record(platform, key))
@@ -155,7 +156,7 @@ def _vectors(platform: Platform, target: Target, collection: str) -> GateCheck:
 
 
 def _calibration(platform: Platform, target: Target) -> GateCheck:
-    """Without one, generic thresholds apply, and answers say so: a person should know, and may go on."""
+    """Whether there is a calibration.  Without one, generic thresholds apply and answers say so."""
     try:
         found = load_calibration(platform.store, target.fingerprint, target.division.key)
     except FingerprintError as error:
@@ -175,7 +176,7 @@ def _agreement(platform: Platform, serving: Serving, target: Target, collection:
     try:
         before = load_encoder(serving.target.encoder, platform.settings).encode_texts(PROMPTS)
     except (EncoderError, UnknownEncoderError) as error:
-        return [*checks, GateCheck("phrases", None, False, f"the serving encoder cannot be asked: {error.message}")]
+        return [*checks, GateCheck("phrases", None, False, f"the serving encoder is not available: {error.message}")]
     after = load_encoder(target.encoder, platform.settings).encode_texts(PROMPTS)
     shown = _overlap(before @ old.T, after @ new.T, len(old))
     what = f"nearest {NEAREST} of {len(old)} patches to {len(PROMPTS)} phrases"
@@ -188,7 +189,7 @@ def _agreed(name: str, value: float, floor: float, what: str) -> GateCheck:
 
 
 def _probes(platform: Platform, serving: Serving, target: Target, collection: str) -> tuple[Vectors, Vectors]:
-    """The same patches as both see them, float32 (n, dim) each, spread over at most `PROBES` scenes."""
+    """Return the vectors of the same patches in both collections, float32 (n, dim), over at most `PROBES` scenes."""
     keys = scenes_to_cover(platform)
     keys = keys[:: -(-len(keys) // PROBES)] if keys else []
     ids: list[str] = []
@@ -213,12 +214,12 @@ def _without_self(similarity: Vectors) -> Vectors:
 
 
 def _overlap(first: Vectors, second: Vectors, candidates: int) -> float:
-    """Mean share of each row's `NEAREST` that both have, on a scale where chance is 0.
+    """Return the mean share of each row's `NEAREST` that both have in common, on a scale where chance is 0.
 
     Args:
         first: (rows, n) similarities.
         second: Likewise.
-        candidates: How many of the n may be drawn.
+        candidates: How many of the n can be among the nearest.
     """
     nearest = [np.argpartition(-each, NEAREST, axis=1)[:, :NEAREST] for each in (first, second)]
     shared = [len(np.intersect1d(one, other)) for one, other in zip(*nearest, strict=True)]
@@ -232,7 +233,7 @@ def _benchmark(
     if measure is None:
         return GateCheck("benchmark", None, False, "no benchmark is configured (IMAGERAG_BENCHMARK)")
     if serving.target.encoder == UNKNOWN:
-        return GateCheck("benchmark", None, False, "the serving encoder cannot be asked")
+        return GateCheck("benchmark", None, False, "the serving encoder is not available")
     before = measure(serving.platform)
     after = measure(platform.using(target.encoder, collection=collection))
     if before is None or after is None:

@@ -1,8 +1,8 @@
-"""Moving the aliases from one encoder's collections to another's, and back; each switch leaves a record.
+"""Move the aliases from one encoder's collections to another's, and back; record each switch.
 
-``switches/{time}-{random}.json`` is written before anything moves: after a kill there may be a record of a switch that
-did not happen, which is seen by what the alias points to, but never a switch without one.  The alias `patches`, which
-decides what questions use, moves last.  Whether a switch may be made is decided by `backfill`.
+``switches/{time}-{random}.json`` is written before anything moves.  After a kill there may be a record of a switch that
+did not happen, which shows in what the alias points to, but never a switch without a record.  The alias `patches`
+decides what questions use, and moves last.  `backfill` decides whether a switch may be made.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SWITCHES, LOCK = "switches", "backfill"
 
 @dataclass(frozen=True)
 class Switch:
-    """One switch of what questions are answered with."""
+    """One switch of the collections that questions are answered from."""
 
     id: str
     at: str
@@ -38,12 +38,12 @@ class Switch:
     kind: str
     """``backfill`` or ``rollback``."""
     before: dict[str, str | None]
-    """What each alias pointed to, and ``encoder``, a registry name."""
+    """The collection of each alias, and ``encoder``, a registry name."""
     after: dict[str, str | None]
     gate: dict[str, Any] | None
     """As `gate.Gate.to_dict` gives it; None for a rollback."""
     forced: bool
-    """A check of quality failed, and was passed over."""
+    """Whether a check of quality failed and was overruled."""
     who: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class Switch:
 
 
 def in_use(platform: Platform, serving: Serving) -> dict[str, str | None]:
-    """What each alias points to, and the serving encoder's name."""
+    """Return the collection of each alias, and the serving encoder's name."""
     aliases = platform.vectors.aliases()
     kinds: dict[str, str | None] = {kind: aliases.get(kind) for kind in KNOWLEDGE_KINDS.values()}
     return {ALIAS: serving.collection, **kinds, "encoder": serving.target.encoder or None}
@@ -67,10 +67,10 @@ def switch(
     gate: dict[str, Any] | None = None,
     forced: bool = False,
 ) -> Switch:
-    """Record a switch, move the aliases and choose the encoder, so that ingest goes on with it.
+    """Record a switch, move the aliases and choose the encoder for later ingests.
 
     Raises:
-        StoreError: Milvus or the store fails; `rollback`, or the same switch again, puts a half-made one right.
+        StoreError: Milvus or the store fails; `rollback`, or the same switch again, repairs one that stopped halfway.
     """
     now = datetime.now(UTC)
     made = Switch(
@@ -95,7 +95,7 @@ def switch(
 
 
 def list_switches(platform: Platform) -> list[Switch]:
-    """All recorded switches, oldest first.
+    """Return all recorded switches, oldest first.
 
     Raises:
         StoreError: the store cannot be read, or a record is damaged.
@@ -106,17 +106,17 @@ def list_switches(platform: Platform) -> list[Switch]:
             found.append(Switch(**platform.store.read_json(key)))
         except TypeError:
             raise StoreError(
-                "The record of a switch is damaged", fix="Delete it", object=platform.store.url(key)
+                "The record of an encoder switch is damaged", fix="Delete it", object=platform.store.url(key)
             ) from None
     return sorted(found, key=lambda each: (each.at, each.id))
 
 
 def rollback(platform: Platform) -> Switch:
-    """Go back to the collections and the encoder that were in use before the last switch.
+    """Return to the collections and the encoder that were in use before the last switch.
 
     Raises:
-        GateError: there was no switch, or what was in use before is gone or no longer covers every scene.
-        LockedError: a backfill is at work.
+        GateError: there was no switch, or the earlier collection is gone or no longer covers every scene.
+        LockedError: a backfill is running.
         EncoderError: the encoder that was in use before cannot be loaded.
         StoreError: Milvus or the store fails.
     """
@@ -143,7 +143,7 @@ def rollback(platform: Platform) -> Switch:
 
 
 def _last_to(platform: Platform, serving: Serving | None) -> Switch | None:
-    """The last switch that led to what is in use; records of switches that did not happen are passed over."""
+    """Return the last switch that led to what is in use; skip records of switches that did not happen."""
     if serving is None:
         return None
     led = [each for each in list_switches(platform) if each.after.get(ALIAS) == serving.collection]

@@ -1,7 +1,7 @@
-"""Checks of a scene after each step: what must hold (errors, which stop what follows) and what a person should know.
+"""Check a scene after each step: errors stop the next step, warnings tell a person.
 
-What a check gives, and those of the item and the collection, are here, those of a shard in `shard_checks`; naming them
-for Dagster and stopping a run is `orchestration`'s.
+The result of a check, and the checks of the item and of the collection, are here; those of a shard are in
+`shard_checks`.  `orchestration` names them for Dagster and stops runs.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ from imagerag_assets.stores.shards import ShardKey, sample_rows, shard_info
 Severity = Literal["error", "warn"]
 
 PROBES = 8
-"""Patches looked for in the collection by their own vectors."""
+"""Patches that are searched for with their own vectors."""
 _PROBE_HITS = 10
 _SAME_SCORE = 1e-3
-"""Patches that look the same may come in any order."""
+"""Patches that look the same may come in any order: scores this close are equal."""
 
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """What one check found."""
+    """Result of one check."""
 
     name: str
     passed: bool
     severity: Severity
-    """``error``: nothing may go on from this; ``warn``: a person should know."""
+    """``error`` stops the next step; ``warn`` tells a person."""
     description: str
     """One line, without a full stop."""
     counts: Mapping[str, int | float] = field(default_factory=dict)
     """The numbers behind it."""
     fix: str = ""
-    """What to do if it did not pass."""
+    """What to do when it does not pass."""
 
 
 def require(outcomes: Iterable[CheckOutcome], scene_key: str) -> None:
-    """Raise for what did not pass and is an error.
+    """Raise one error for all failed checks that are errors.
 
     Raises:
-        CheckError: with one line for all of them.
+        CheckError: a check of severity ``error`` did not pass.
     """
     failed = [each for each in outcomes if each.severity == "error" and not each.passed]
     if failed:
@@ -65,7 +65,7 @@ def require(outcomes: Iterable[CheckOutcome], scene_key: str) -> None:
 
 
 def check_scene(platform: Platform, scene_key: str) -> list[CheckOutcome]:
-    """``item_valid`` (error) and ``item_place`` (warn) of a registered scene.
+    """Check a registered scene: ``item_valid`` (error) and ``item_place`` (warn).
 
     Raises:
         UnknownSceneError: no such scene was registered.
@@ -110,7 +110,7 @@ def _problems(record: SceneRecord, scene_key: str, overview: bytes) -> Iterator[
 
 
 def _item_place(record: SceneRecord) -> CheckOutcome:
-    """Whether the item says what the raster's georeference says; areas of questions go by the latter."""
+    """Whether the item's bbox meets the raster's georeference, which the areas of questions are compared with."""
     said, found = record.scene.bbox, footprint(record)
     if said is None or found is None:
         return CheckOutcome("item_place", True, "warn", "The item or its raster has no place to compare")
@@ -122,7 +122,7 @@ def _item_place(record: SceneRecord) -> CheckOutcome:
 
 
 def check_rows(platform: Platform, scene_key: str) -> list[CheckOutcome]:
-    """Checks of a scene's rows in the collection of the wanted encoder and division.
+    """Check a scene's rows in the collection of the wanted encoder and settings.
 
     Errors: ``collection_fingerprint_equal``, ``rows_equal_shard``.  Warning: ``retrieval_probe``.
 
@@ -158,7 +158,7 @@ def check_rows(platform: Platform, scene_key: str) -> list[CheckOutcome]:
 
 
 def _probe(platform: Platform, key: ShardKey, collection: str) -> CheckOutcome:
-    """Whether patches find themselves, among all scenes, by their own vectors."""
+    """Whether a search for a patch's own vector finds the patch, among all scenes."""
     sample = sample_rows(platform.store, key, PROBES, columns=["patch_id", "embedding"])
     ids = sample.column("patch_id").to_pylist()
     found = 0

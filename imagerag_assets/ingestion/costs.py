@@ -1,7 +1,4 @@
-"""What embedding scenes costs before it is done: patches, bytes read, bytes of vectors, seconds.
-
-Estimates only; doing it is `ingest`'s and `backfill`'s.
-"""
+"""Estimate what embedding scenes costs: patches, bytes read, bytes of vectors, seconds."""
 
 from __future__ import annotations
 
@@ -17,11 +14,11 @@ _FLOAT32 = 4
 
 @dataclass(frozen=True)
 class Cost:
-    """What is to be embedded, and what it takes."""
+    """What embedding takes."""
 
     patches: int
     bytes_read: int | None
-    """Size of the files: nearly all of each is read, once.  None: a size cannot be found out."""
+    """Size of the files, as nearly all of each is read, once; None where a size is not known."""
     vector_bytes: int
     """Of float32 vectors, before compression."""
     seconds: float
@@ -33,7 +30,7 @@ class Cost:
 
 
 def cost_of(patches: int, dim: int, hrefs: Iterable[str], settings: Settings, rate: float) -> Cost:
-    """The cost of embedding a scene.
+    """Estimate the cost of embedding a scene.
 
     Args:
         patches: How many are embedded.
@@ -53,7 +50,7 @@ def cost_of(patches: int, dim: int, hrefs: Iterable[str], settings: Settings, ra
 
 
 def total(costs: Iterable[Cost]) -> Cost:
-    """The sum; a number that is not known of one is not known of all."""
+    """Add costs up; a number that is unknown for one is unknown for the sum."""
     every = list(costs)
     read = [each.bytes_read for each in every]
     return Cost(
@@ -65,10 +62,10 @@ def total(costs: Iterable[Cost]) -> Cost:
 
 
 def file_size(href: str, settings: Settings) -> int | None:
-    """Bytes of a file, None where that cannot be found out without reading it."""
+    """Return the size of a file in bytes; None where that cannot be found out without reading it."""
     try:
         fs, path = filesystem(href, settings)
         size = fs.size(path)
-    except Exception:  # fsspec's, botocore's, aiohttp's and the operating system's: an estimate does without
+    except Exception:  # fsspec's, botocore's, aiohttp's and the operating system's: an estimate can do without
         return None
     return None if size is None else int(size)

@@ -1,7 +1,7 @@
-"""Embedding one scene with dask: super-tiles become parts, small files of patches and vectors.
+"""Embed one scene with dask: super-tiles become parts, which are small files of patches and vectors.
 
-A task reads one super-tile, cuts its patches, encodes them and writes one part; only counts come back.  A part that is
-there already is not made again, so a run that was killed goes on where it was.  Putting parts together is `ingest`'s.
+A task reads one super-tile, cuts its patches, encodes them and writes one part; only counts come back.  A part that
+exists is not made again, so a run that was killed continues where it stopped.  `embed_scene` puts the parts together.
 
 Tasks run in threads of this process, or on the workers of `dask_scheduler`, which must see the same HOME folder.
 """
@@ -58,7 +58,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class EmbedJob:
-    """Everything the tasks of one scene have in common. Picklable."""
+    """What the tasks of one scene have in common. Picklable."""
 
     settings: Settings
     record: SceneRecord
@@ -71,7 +71,7 @@ class EmbedJob:
 
     @property
     def tiles(self) -> Iterator[SuperTile]:
-        """The super-tiles of the scene, in order."""
+        """Super-tiles of the scene, in order."""
         grid = self.record.grid
         return supertiles(self.division, grid.width, grid.height, self.settings.supertile_px)
 
@@ -93,7 +93,7 @@ class EmbedJob:
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
     def part(self, index: int) -> Path:
-        """The file of one super-tile's patches."""
+        """Return the file of one super-tile's patches."""
         return self.folder / f"{index:06d}.parquet"
 
 
@@ -107,11 +107,11 @@ class PartCount:
     dropped: int
     """Patches without enough valid pixels."""
     found: bool
-    """The part was there already."""
+    """Whether the part existed before."""
 
 
 def embed_parts(job: EmbedJob, progress: Progress | None = None) -> list[PartCount]:
-    """Make every part of a scene that is not there yet.
+    """Make the parts of a scene that do not exist yet.
 
     Args:
         job: The scene, the division and the encoder.
@@ -201,7 +201,7 @@ def _chunks(tiles: Iterable[SuperTile]) -> Iterator[list[SuperTile]]:
 
 
 def embed_tile_on_worker(job: EmbedJob, tile: SuperTile) -> PartCount:
-    """:func:`embed_tile` in a process that may not have opened the scene or loaded the encoder yet."""
+    """Run :func:`embed_tile` in a process that may not have opened the scene or loaded the encoder yet."""
     if (rows := existing_part(job, tile.index)) is not None:
         return PartCount(tile.index, *rows, found=True)
     reader = _reader_of(json.dumps(job.record.to_dict(), sort_keys=True), job.settings)
@@ -217,7 +217,7 @@ def _encoder(job: EmbedJob) -> Encoder:
     encoder = load_encoder(job.encoder, job.settings)
     if encoder.fingerprint != job.fingerprint:
         raise EncoderError(
-            f"The encoder changed or is another one here: stored={encoder.fingerprint[:16]}, "
+            f"The encoder has changed, or is another one on this machine: stored={encoder.fingerprint[:16]}, "
             f"required={job.fingerprint[:16]}",
             fix="Use the same registry and weights everywhere, then run again",
             encoder=job.encoder,
@@ -246,7 +246,7 @@ def embed_tile(job: EmbedJob, tile: SuperTile, reader: SceneReader, encoder: Enc
 
 
 def existing_part(job: EmbedJob, index: int) -> tuple[int, int] | None:
-    """(rows, dropped patches) of a part that is there, whole, and made as this job would; None otherwise."""
+    """Return (rows, dropped patches) of a part that is complete and made as this job would make it; else None."""
     try:
         footer = pq.read_metadata(job.part(index))
         plan, _, dropped = footer.metadata[_PLAN].decode().partition(":")
@@ -256,7 +256,7 @@ def existing_part(job: EmbedJob, index: int) -> tuple[int, int] | None:
 
 
 def valid_fractions(valid: NDArray[np.bool_], tile: SuperTile, scene_px: tuple[int, int]) -> NDArray[np.float64]:
-    """Share of each patch, as far as it is inside the scene, that holds data: padding is no fault of a small scene.
+    """Measure the share of each patch that holds data; padding outside the scene does not count.
 
     Args:
         valid: bool, of the super-tile's `shape_px`.
@@ -317,7 +317,7 @@ def encode_patches(picture: NDArray[np.uint8], tile: SuperTile, kept: NDArray[np
 
 
 def _columns(job: EmbedJob, tile: SuperTile, kept: NDArray[np.intp], fractions: NDArray[np.float64]) -> dict[str, Any]:
-    """The columns of a part, except the vectors; see `stores.shards.PATCH_FIELDS`."""
+    """Return the columns of a part without the vectors; see `stores.shard_columns.PATCH_FIELDS`."""
     scene = job.record.scene
     patches = [tile.patches[position] for position in kept]
     numbers = np.array([(p.level, p.row, p.col, *p.window) for p in patches], np.int64).reshape(-1, 7)

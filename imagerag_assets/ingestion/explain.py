@@ -1,6 +1,7 @@
-"""What an ingest of a source would read, embed and store, without doing it.
+"""Say what an ingest of a source would read, embed and store, without doing it.
 
-Items are looked at, and rasters only opened for their size; nothing is written, and no encoder is asked for a vector.
+Items are read, and rasters are opened only for their size.  Nothing is written, and nothing is embedded beyond the few
+patches of a trial where no rate is known.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class SceneCost:
 
     scene: str
     state: State
-    """``incomplete``: registered as it is, but some of its embeddings or rows are not there."""
+    """``incomplete``: the current version is registered, but embeddings or rows are missing."""
     width_px: int
     height_px: int
     cost: Cost
@@ -50,7 +51,7 @@ class Explanation:
     """What ingesting a source would take."""
 
     targets: tuple[Target, ...]
-    """What scenes would be embedded with: the wanted encoder, and while another one serves, that one too."""
+    """What scenes would be embedded with: the wanted encoder and settings and, while others serve, those too."""
     scenes: tuple[SceneCost, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def explain(
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> Explanation:
-    """Look at a source as an ingest would.
+    """Examine a source as an ingest would.
 
     Args:
         platform: The installation.
@@ -89,7 +90,7 @@ def explain(
     Raises:
         SourceError: the source cannot be reached or understood.
         UnknownSceneError: a named scene was not in it.
-        UnknownEncoderError, EncoderError: the wanted encoder cannot be had.
+        UnknownEncoderError, EncoderError: the wanted encoder is not available.
         StoreError: Milvus or the store fails.
     """
     targets = _targets(platform)
@@ -138,7 +139,7 @@ def _state(platform: Platform, scene: Scene) -> State:
 
 
 def _size(platform: Platform, scene: Scene) -> tuple[int, int]:
-    """Native (width, height); of the record, where the scene is as it was when it was registered."""
+    """Return native (width, height), from the record where it is of the scene's current version."""
     record = find_record(platform, scene.scene_key)
     if record is not None and record.scene.version == scene.version:
         return record.grid.width, record.grid.height

@@ -91,9 +91,7 @@ def is_current(platform: Platform, scene: Scene) -> bool:
     return find_current(platform, scene) is not None
 
 
-def ingest_scene(
-    platform: Platform, scene: Scene, progress: Progress | None = None, *, build_index: bool = True
-) -> SceneResult:
+def ingest_scene(platform: Platform, scene: Scene, progress: Progress | None = None) -> SceneResult:
     """Register, divide, embed and index one scene; skip a scene that is current.
 
     An error of one scene is not raised: it stands in the result and among the failures in the store, and rows that the
@@ -103,7 +101,6 @@ def ingest_scene(
         platform: The installation.
         scene: A validated scene.
         progress: Called with super-tiles done, their number, and what is being done.
-        build_index: As in :func:`index`.
 
     Raises:
         UnknownEncoderError, SettingsError: no scene can be ingested with these settings.
@@ -120,9 +117,9 @@ def ingest_scene(
             patch_table(platform, key)
             steps = [
                 embed(platform, key, progress=progress, keep_overviews=True),
-                indexed := index(platform, key, build_index=build_index),
+                indexed := index(platform, key),
                 beside := embed_beside(platform, key, progress),
-                None if isinstance(beside, str) else index_beside(platform, key, build_index=build_index),
+                None if isinstance(beside, str) else index_beside(platform, key),
             ]
             note = next((step for step in steps if isinstance(step, str)), None)
             rows, skipped = indexed.rows, all(getattr(step, "skipped", True) for step in steps)

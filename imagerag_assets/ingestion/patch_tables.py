@@ -1,4 +1,4 @@
-"""The patch table of a scene in the object store: which patches there are, before any is embedded.
+"""Keep the patch table of a scene in the object store: the patches, before any is embedded.
 
 ``patches/{scene_key}/{division_key}.parquet``, GeoParquet, written in chunks.  Columns: those of `patches.table`.
 """
@@ -49,7 +49,7 @@ class PatchTableInfo:
     """Patches with enough valid area, estimated on an overview."""
     seconds: float
     skipped: bool = False
-    """The table was there already."""
+    """Whether a current table existed before."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -57,12 +57,12 @@ class PatchTableInfo:
 
 
 def table_key(scene_key: str, division: Division) -> str:
-    """Object key of a patch table."""
+    """Return the object key of a patch table."""
     return f"patches/{scene_key}/{division.key}.parquet"
 
 
 def patch_table(platform: Platform, scene_key: str, *, division: Division | None = None) -> PatchTableInfo:
-    """Write the patch table of a registered scene, unless it is there for the scene as it is.
+    """Write the patch table of a registered scene, unless a current one exists.
 
     `valid_fraction` is estimated on an overview of 1024 px; embedding measures it on the pixels of each patch.
 
@@ -106,7 +106,7 @@ def patch_table(platform: Platform, scene_key: str, *, division: Division | None
 
 
 def count_patches(platform: Platform, record: SceneRecord, division: Division) -> int:
-    """Patches of a scene by its patch table, or by the division itself where there is no table of it.
+    """Count the patches of a scene by its patch table, or by the division where there is no current table.
 
     Raises:
         StoreError: the store cannot be read.
@@ -142,7 +142,7 @@ def _info(
 
 
 def _stored(platform: Platform, key: str) -> dict[str, Any] | None:
-    """What a table says about itself; None where there is none or it cannot be understood."""
+    """Return what a table says about itself; None where it is missing or unreadable."""
     try:
         with platform.store.open(key) as file:
             metadata = pq.read_metadata(file).metadata or {}
@@ -152,7 +152,7 @@ def _stored(platform: Platform, key: str) -> dict[str, Any] | None:
 
 
 def _tables(record: SceneRecord, division: Division, valid: NDArray[np.bool_]) -> Iterator[pa.Table]:
-    """The patch table in chunks; every chunk has the same columns and types."""
+    """Yield the patch table in chunks with the same columns and types."""
     grid = record.grid
     patches = division.patches(grid.width, grid.height)
     sums = np.zeros((valid.shape[0] + 1, valid.shape[1] + 1), np.int64)
@@ -165,7 +165,7 @@ def _tables(record: SceneRecord, division: Division, valid: NDArray[np.bool_]) -
 
 
 def _valid_fractions(sums: NDArray[np.int64], patches: list[Patch], width: int, height: int) -> NDArray[np.float64]:
-    """Share of each patch's area inside the scene that holds data, from summed validity of an overview."""
+    """Estimate the share of each patch, inside the scene, that holds data, from summed validity of an overview."""
     rows, cols = sums.shape[0] - 1, sums.shape[1] - 1
     windows = np.array([patch.window for patch in patches], np.int64)
     left, right = _span(windows[:, 0], windows[:, 2], width, cols)
@@ -177,6 +177,6 @@ def _valid_fractions(sums: NDArray[np.int64], patches: list[Patch], width: int, 
 def _span(
     first: NDArray[np.int64], last: NDArray[np.int64], native: int, pixels: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Overview pixels that an interval of native pixels touches: at least one."""
+    """Return the overview pixels that an interval of native pixels touches: at least one."""
     start = np.minimum(first * pixels // native, pixels - 1)
     return start, np.clip(-(-last * pixels // native), start + 1, pixels)

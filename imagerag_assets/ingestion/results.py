@@ -1,4 +1,4 @@
-"""What the steps of an ingest did: data only."""
+"""Results of the steps of an ingest: plain values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class EmbedResult:
-    """What embedding a scene did."""
+    """Result of embedding a scene."""
 
     scene: str
     division: str
@@ -22,12 +22,12 @@ class EmbedResult:
     dropped: int | None
     """Patches without enough valid pixels; None when skipped."""
     supertiles: int
-    """Super-tiles read, or found done by an earlier run."""
+    """Super-tiles read now or by an earlier run."""
     reused: int
-    """Of these, found done."""
+    """Super-tiles read by an earlier run."""
     seconds: float
     skipped: bool
-    """The shard was there already."""
+    """Whether the shard existed before."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -36,19 +36,19 @@ class EmbedResult:
 
 @dataclass(frozen=True)
 class IndexResult:
-    """What indexing a scene did."""
+    """Result of indexing a scene."""
 
     scene: str
     collection: str
     alias: str | None
-    """The alias, if it points to the collection."""
+    """The alias, where it points to the collection."""
     rows: int
     """Rows of the scene in the collection."""
     removed_shards: int
-    """Shards of the scene as it was before."""
+    """Shards of earlier versions of the scene that were deleted."""
     seconds: float
     skipped: bool
-    """The rows were there already."""
+    """Whether the rows existed before."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -57,7 +57,7 @@ class IndexResult:
 
 @dataclass(frozen=True)
 class SceneResult:
-    """What ingesting a scene came to."""
+    """Result of ingesting a scene."""
 
     scene: str
     status: Literal["ingested", "skipped", "failed"]

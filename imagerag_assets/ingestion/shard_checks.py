@@ -1,6 +1,6 @@
-"""Checks of a scene's embeddings: the shard is read once, batch by batch, and nine bytes a patch are kept.
+"""Check a scene's embeddings; read the shard once, batch by batch, and keep nine bytes a patch.
 
-What a check gives, and the other checks of a scene, are in `checks`.
+The result of a check, and the other checks of a scene, are in `checks`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _PROJECTIONS, _CELL = 8, 0.02
 
 
 def check_shard(platform: Platform, scene_key: str) -> list[CheckOutcome]:
-    """Checks of a scene's shard of the wanted encoder and division.
+    """Check a scene's shard of the wanted encoder and settings.
 
     Errors: ``fingerprint_equal``, ``rows_equal_patches``, ``no_nan``, ``unit_norms``.  Warnings: ``nodata_share``,
     ``duplicate_patches``.
@@ -76,7 +76,7 @@ def check_shard(platform: Platform, scene_key: str) -> list[CheckOutcome]:
 
 
 class _Tally:
-    """What is counted of the rows of one shard."""
+    """Counts over the rows of one shard."""
 
     def __init__(self, division: Division, record: SceneRecord) -> None:
         grids = division.grids(record.grid.width, record.grid.height)
@@ -106,12 +106,12 @@ class _Tally:
 
     @property
     def duplicates(self) -> int:
-        """Vectors that are, but for rounding errors, those of an earlier row."""
+        """Vectors that equal an earlier row's, except for rounding."""
         cells = np.concatenate(self._cells) if self._cells else np.zeros(0, np.uint64)
         return len(cells) - len(np.unique(cells))
 
     def _place(self, level: int, row: NDArray[np.int64], col: NDArray[np.int64]) -> None:
-        """Tick off patches of the division; those it does not have are strangers."""
+        """Tick off patches of the division; count rows of patches it does not have as strangers."""
         start, grid = self._levels.get(level, (0, None))
         if grid is None:
             self.strangers += len(row)
@@ -124,7 +124,7 @@ class _Tally:
         self._seen[fresh] = True
 
     def _cell(self, vectors: NDArray[np.float32]) -> NDArray[np.uint64]:
-        """A number for each vector (n, dim), equal for those that fall into the same cells."""
+        """Return a number for each vector (n, dim), equal for vectors that fall into the same cells."""
         if self._directions is None:
             shape = (vectors.shape[1], _PROJECTIONS)
             self._directions = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
@@ -150,12 +150,14 @@ def _fingerprint(info: ShardInfo, key: ShardKey, recipe: Recipe, record: SceneRe
     limits = record.render.limits if record.render.is_of(recipe.stretch_percentiles) else None
     if not info.made.follows(recipe, limits):
         differing.append("it was made with other settings or another version of the code")
-    text = f"The shard is another's: {'; '.join(differing)}" if differing else f"The shard is of {info.encoder}"
+    text = f"The shard is of {info.encoder}"
+    if differing:
+        text = f"The shard is not the wanted one: {'; '.join(differing)}"
     return CheckOutcome("fingerprint_equal", not differing, "error", text, fix=fix)
 
 
 def _rows(info: ShardInfo, tally: _Tally, patches: int, fix: str) -> CheckOutcome:
-    """Rows and dropped patches make the patch table; shards that do not say what was dropped have at most its rows."""
+    """Rows and dropped patches must add up to the patch table; without a count of dropped ones, rows may be fewer."""
     odd = tally.strangers or tally.repeated
     unaccounted = patches - tally.rows - (info.dropped or 0)
     passed = not odd and (unaccounted == 0 if info.dropped is not None else unaccounted >= 0)

@@ -28,8 +28,8 @@ def ingest(
 ) -> Iterator[SceneResult]:
     """Ingest the scenes of a source, each when its result is asked for.
 
-    A scene that fails is recorded as failed and stops no other scene.  Dagster records nothing of this; use
-    ``imagerag ingest`` where its history matters.
+    A scene that fails is recorded as failed; the others are still ingested.  Dagster records nothing of this; use
+    ``imagerag ingest`` where the history matters.
 
     Args:
         platform: The installation.
@@ -40,7 +40,8 @@ def ingest(
         progress: Called with done, total, and what is being done, after every super-tile.
 
     Yields:
-        One result a scene: ``ingested``, ``skipped`` (nothing to do) or ``failed``.
+        One result a scene: ``ingested``, ``skipped`` (nothing to do) or ``failed``, with a note where questions cannot
+        find the scene yet.
 
     Raises:
         SourceError: The source cannot be reached or is not STAC.

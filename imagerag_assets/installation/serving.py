@@ -1,7 +1,7 @@
-"""Which encoder questions are answered with: the one whose vectors the alias `patches` leads to.
+"""Find what questions are answered with: the encoder and recipe of the collection behind the alias `patches`.
 
-The *wanted* encoder is the settings'.  Until a backfill has moved the alias, the *serving* one is another.  Everything
-that must not mix the two gets its encoder, collection and division here, once; moving the alias is `backfill`'s.
+The *wanted* encoder and recipe are those of the settings.  Until a backfill moves the alias, the *serving* ones may
+differ.  Everything that must not mix the two gets its encoder, recipe and collection from here, once.
 """
 
 from __future__ import annotations
@@ -66,17 +66,17 @@ class Serving:
     """What one question is answered from, whatever is switched meanwhile."""
 
     platform: Platform
-    """The installation with the serving encoder as its encoder."""
+    """The installation with the serving encoder and the settings of its recipe."""
     collection: str
     """The collection itself, not its alias."""
     target: Target
 
 
 def target_of(platform: Platform, encoder: str | None = None, division: str | None = None) -> Target:
-    """The target of an encoder and a division; default: the wanted ones.
+    """Return the target of an encoder and the settings, with another division if one is named.
 
     Raises:
-        UnknownEncoderError, EncoderError, SettingsError: the encoder or division cannot be had.
+        UnknownEncoderError, EncoderError, SettingsError: the encoder or division is not available.
     """
     name = encoder or platform.settings.active_encoder
     fingerprint = encoder_fingerprint(name, platform.settings)
@@ -84,7 +84,7 @@ def target_of(platform: Platform, encoder: str | None = None, division: str | No
 
 
 def find_serving(platform: Platform, *, orphaned: bool = False) -> Serving | None:
-    """What the alias leads to now (or `platform.collection`) and its encoder; None where nothing was ingested.
+    """Return the collection behind the alias (or `platform.collection`) with its encoder; None before the first ingest.
 
     Args:
         platform: The installation.

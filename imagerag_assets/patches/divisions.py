@@ -38,7 +38,7 @@ PAPER_READ_PX = 448
 
 
 def division(name: str, *, patch_px: int = DEFAULT_PATCH_PX, patch_overlap: float = DEFAULT_OVERLAP) -> Division:
-    """The division of this name.
+    """Return the division of this name.
 
     Args:
         name: A key of :data:`DIVISIONS`.
@@ -63,7 +63,7 @@ def _pyramid(patch_px: int, overlap: float) -> Division:
 
 
 def pyramid_grids(width: int, height: int, *, patch_px: int, overlap: float) -> tuple[LevelGrid, ...]:
-    """Windows of ``patch_px * 2**level`` native pixels, ``round(patch_px * (1 - overlap)) * 2**level`` apart.
+    """Cut windows of ``patch_px * 2**level`` native pixels, ``round(patch_px * (1 - overlap)) * 2**level`` apart.
 
     The last row and column are moved back so that they end at the scene's border. A level above 0 exists while its
     longer side exceeds a patch and its shorter side half a patch, so the top level has few windows and none is mostly
@@ -86,7 +86,7 @@ def pyramid_grids(width: int, height: int, *, patch_px: int, overlap: float) -> 
 
 
 def vit_grids(width: int, height: int) -> tuple[LevelGrid, ...]:
-    """The paper's ``vit``: one level (0) of tiles of the image enlarged to multiples of 448.
+    """Cut the paper's ``vit``: one level (0) of tiles of the image enlarged to multiples of 448.
 
     Raises:
         InputError: a side is not positive.
@@ -97,9 +97,9 @@ def vit_grids(width: int, height: int) -> tuple[LevelGrid, ...]:
 
 
 def cc_grids(width: int, height: int) -> tuple[LevelGrid, ...]:
-    """The paper's ``cc`` (complete cover): level n = 1..20 has windows of ``(21 - n) / 20`` of each side.
+    """Cut the paper's ``cc`` (complete cover): level n = 1..20 has windows of ``(21 - n) / 20`` of each side.
 
-    Of levels with the same number of windows only the last is kept, so of any large image levels 1, 10 and 14 to 20.
+    Of levels with the same number of windows only the last is kept: for large images levels 1, 10 and 14 to 20.
 
     Raises:
         InputError: a side is not positive.
@@ -113,7 +113,7 @@ def cc_grids(width: int, height: int) -> tuple[LevelGrid, ...]:
 
 
 def grid_grids(width: int, height: int) -> tuple[LevelGrid, ...]:
-    """The paper's ``grid`` (cascade): level n = 1..10 has n x n cells of the image enlarged to multiples of n.
+    """Cut the paper's ``grid`` (cascade): level n = 1..10 has n x n cells of the image enlarged to multiples of n.
 
     Raises:
         InputError: a side is not positive.
@@ -146,20 +146,20 @@ def _check(width: int, height: int) -> None:
 
 
 def _strided(length: int, side: int, stride: int) -> Intervals:
-    """Intervals of `side`, `stride` apart, the last moved back to end at `length`; one from 0 if `side` is longer."""
+    """Return intervals of `side`, `stride` apart; the last is moved back to end at `length`, if it is not shorter."""
     last = max(0, length - side)
     starts = np.minimum(np.arange(-(-last // stride) + 1, dtype=np.int64) * stride, last)
     return np.stack([starts, starts + side], axis=1)
 
 
 def _cells(length: int, cells: int) -> Intervals:
-    """`length` native pixels, enlarged to a multiple of `cells`, in that many equal intervals."""
+    """Divide `length` native pixels, enlarged to a multiple of `cells`, into that many equal intervals."""
     edges = np.arange(cells + 1, dtype=np.int64)
     return _to_native(np.stack([edges[:-1], edges[1:]], axis=1), length, cells)
 
 
 def _covering(length: int, level: int) -> Intervals:
-    """One axis of a ``cc`` level: kernel k of (21 - level) units c, stride ``k - (k - c) / c``."""
+    """Cut one axis of a ``cc`` level: kernel k of (21 - level) units c, stride ``k - (k - c) / c``."""
     unit = -(-length // CC_UNITS)
     enlarged = unit * CC_UNITS
     kernel = (CC_UNITS + 1 - level) * unit
@@ -168,13 +168,13 @@ def _covering(length: int, level: int) -> Intervals:
 
 
 def _to_native(intervals: Intervals, length: int, enlarged: int) -> Intervals:
-    """Intervals of an axis of `enlarged` units as native pixels of an axis of `length` (see the module's docstring)."""
+    """Convert intervals of an axis of `enlarged` units to native pixels of an axis of `length`, as described above."""
     native = intervals * length // enlarged
     native[:, 1] = np.maximum(native[:, 1], native[:, 0] + 1)
     return native
 
 
 def _read_level(x: Intervals, y: Intervals) -> int:
-    """Coarsest level at which the largest window keeps PAPER_READ_PX a side (of the square of the same area)."""
+    """Return the coarsest level at which the largest window keeps PAPER_READ_PX a side (as a square of its area)."""
     width, height = int((x[:, 1] - x[:, 0]).max()), int((y[:, 1] - y[:, 0]).max())
     return max(0, math.floor(math.log2(math.sqrt(width * height) / PAPER_READ_PX)))

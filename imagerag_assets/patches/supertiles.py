@@ -1,6 +1,6 @@
-"""Grouping patches into super-tiles: one aligned read each, from which every patch of the group is cut.
+"""Group patches into super-tiles: one aligned read each, from which every patch of the group is cut.
 
-Which pixels to read together and where a patch lies in them belong here; reading is `raster.reader`'s.
+Which pixels to read together, and where a patch lies in them, belong here; `raster.reader` reads.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SuperTile:
     patches: tuple[Patch, ...]
 
     def cut(self, patch: Patch) -> tuple[slice, slice]:
-        """Rows and columns of `patch` in an array of :attr:`shape_px`.
+        """Return the rows and columns of `patch` in an array of :attr:`shape_px`.
 
         Exact for windows that are multiples of ``2**level``; the windows that were moved back to the scene's border are
         off by at most half a level pixel.
@@ -49,7 +49,7 @@ class SuperTile:
 def supertiles(
     division: Division, width: int, height: int, supertile_px: int = DEFAULT_SUPERTILE_PX
 ) -> Iterator[SuperTile]:
-    """Every super-tile of a scene, lazily; every patch of the division is in exactly one.
+    """Yield the super-tiles of a scene; each patch of the division is in exactly one.
 
     Windows that start in the same cell of `supertile_px` level pixels a side (rounded to whole blocks) are read
     together. A read is larger than a cell by what its last windows reach into the next one, and by at most a quarter of
@@ -71,7 +71,7 @@ def supertiles(
 
 
 def supertile_count(division: Division, width: int, height: int, supertile_px: int = DEFAULT_SUPERTILE_PX) -> int:
-    """Number of super-tiles that :func:`supertiles` gives, without building any."""
+    """Count the super-tiles that :func:`supertiles` yields, without building any."""
     return sum(
         len(_groups(grid.x, grid.read_level, supertile_px)) * len(_groups(grid.y, grid.read_level, supertile_px))
         for grid in division.grids(width, height)
@@ -79,7 +79,7 @@ def supertile_count(division: Division, width: int, height: int, supertile_px: i
 
 
 def _groups(axis: Intervals, level: int, supertile_px: int) -> list[range]:
-    """Consecutive intervals of one axis that are read together, as ranges of their indices."""
+    """Group consecutive intervals of one axis that are read together, as ranges of their indices."""
     cell = max(BLOCK_PX, supertile_px // BLOCK_PX * BLOCK_PX) << level
     cell_of: NDArray[np.int64] = axis[:, 0] // cell
     firsts = np.flatnonzero(np.diff(cell_of, prepend=-1)).tolist()

@@ -1,6 +1,6 @@
 """The patch table of a scene: one row a patch, with its window, its place on the ground and its valid share.
 
-Building the table and the measure of validity belong here; embeddings are joined to it by `stores`.
+Only building the table belongs here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import geopandas as gpd
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from imagerag_assets.patches.types import Patch, patch_id
 from imagerag_assets.raster.geo import box_geometries, lonlat_boxes
@@ -24,7 +24,7 @@ COLUMNS = (
 def patch_table(
     scene_key: str, division: str, patches: Sequence[Patch], grid: Grid, valid_fraction: ArrayLike
 ) -> gpd.GeoDataFrame:
-    """The table of some patches of one scene.
+    """Build the table of some patches of one scene.
 
     Args:
         scene_key: The scene.
@@ -49,8 +49,3 @@ def patch_table(
     named |= {name: bounds[:, index] for index, name in enumerate(("west", "south", "east", "north"))}
     named["valid_fraction"] = np.asarray(valid_fraction, np.float32).reshape(len(patches))
     return gpd.GeoDataFrame(named, geometry=box_geometries(bounds), crs="EPSG:4326")[list(COLUMNS)]
-
-
-def valid_fraction(valid: NDArray[np.bool_]) -> float:
-    """Share of a patch's pixels that hold data, 0-1; padding counts as no data."""
-    return float(np.count_nonzero(valid)) / valid.size if valid.size else 0.0

@@ -59,39 +59,39 @@ class LevelGrid:
         return len(self.x) * len(self.y)
 
     def patch(self, row: int, col: int) -> Patch:
-        """The patch at one row and column of this level."""
+        """Return the patch at one row and column of this level."""
         (x0, x1), (y0, y1) = self.x[col], self.y[row]
         return Patch(self.level, row, col, int(x0), int(y0), int(x1), int(y1))
 
 
 @dataclass(frozen=True)
 class Division:
-    """A named way to cut a scene of any size into patches. Picklable; holds no scene."""
+    """A way to cut a scene of any size into patches. Picklable; holds no scene."""
 
     name: str
     """Name in the registry."""
     key: str
     """Name, and a tag with the parameters where they are not the default; part of patch ids and shard paths."""
     grids: Callable[[int, int], tuple[LevelGrid, ...]]
-    """From (width, height) in native pixels to the levels, ascending."""
+    """Maps (width, height) in native pixels to the levels, ascending."""
 
     def levels(self, width: int, height: int) -> tuple[int, ...]:
-        """Level numbers of a scene of this size, ascending."""
+        """Return the level numbers of a scene of this size, ascending."""
         return tuple(grid.level for grid in self.grids(width, height))
 
     def count(self, width: int, height: int) -> int:
-        """Number of patches of a scene of this size."""
+        """Count the patches of a scene of this size."""
         return sum(len(grid) for grid in self.grids(width, height))
 
     def patches(self, width: int, height: int) -> Iterator[Patch]:
-        """Every patch, by level, then row, then column."""
+        """Yield every patch, by level, then row, then column."""
         for grid in self.grids(width, height):
             for row in range(len(grid.y)):
                 for col in range(len(grid.x)):
                     yield grid.patch(row, col)
 
     def as_arrays(self, width: int, height: int) -> dict[str, NDArray[np.int32]]:
-        """Every patch in the order of :meth:`patches`, as int32 columns level, row, col, x0, y0, x1, y1."""
+        """Return every patch, in the order of :meth:`patches`, as int32 columns level, row, col, x0, y0, x1, y1."""
         parts: list[NDArray[np.int32]] = [np.empty((0, 7), np.int32)]
         for grid in self.grids(width, height):
             row, col = (index.ravel() for index in np.indices((len(grid.y), len(grid.x))))

@@ -10,6 +10,7 @@ import json
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from imagerag_assets.errors import RasterError, StoreError
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import find_serving
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox, window_feature
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.retrieval.types import Cue
 from imagerag_assets.scenes.reading import open_reader
 from imagerag_assets.scenes.records import SceneRecord, load_record, overview_key
+from imagerag_assets.settings import Settings
 
 Window = tuple[int, int, int, int]
 _OPEN_SCENES = 4
@@ -98,9 +101,15 @@ class Viewer:
         """(west, south, east, north) in degrees of a native pixel window; None without a place."""
         return pixel_window_to_lonlat_bbox(self.record(scene_key).grid, window)
 
+    @cached_property
+    def _settings(self) -> Settings:
+        """Settings of the collection in use: its vectors are of pixels that were stretched like that."""
+        serving = find_serving(self._platform, orphaned=True)
+        return self._platform.settings if serving is None else serving.platform.settings
+
     def _reader(self, scene_key: str) -> SceneReader:
         if scene_key not in self._readers:
-            self._readers[scene_key] = open_reader(self._platform.settings, self.record(scene_key))
+            self._readers[scene_key] = open_reader(self._settings, self.record(scene_key))
             if len(self._readers) > _OPEN_SCENES:
                 self._readers.popitem(last=False)[1].close()
         self._readers.move_to_end(scene_key)

@@ -1,7 +1,7 @@
 """The vector store: rows of patch and knowledge embeddings in Milvus, Lite or server.
 
-Never the only copy of anything: every collection can be rebuilt from shards.  Writes are upserts, so that repeating one
-after a kill is harmless.  The collections themselves are `milvus_collections`' part.
+It is never the only copy: every collection can be rebuilt from shards.  Writes are upserts, so repeating one after a
+kill is harmless.  `milvus_collections` manages the collections themselves.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ class Hit:
     score: float
     """Cosine similarity."""
     fields: dict[str, Any]
-    """The output fields asked for; unknown values are None, an ``embedding`` is a float32 array."""
+    """The requested output fields; unknown values are None, an ``embedding`` is a float32 array."""
 
 
 class VectorStore(MilvusCollections):
-    """Milvus through one connection.  Safe to call from several threads."""
+    """Rows in Milvus, through one connection.  Safe to call from several threads."""
 
     def upsert(self, collection: str, batches: Iterable[pa.Table | pa.RecordBatch]) -> int:
-        """Write rows, replacing those with the same key; returns how many.
+        """Write rows, replacing those with the same key; return how many.
 
         Args:
             collection: Name or alias.
-            batches: Tables with the collection's fields and ``embedding``; a shard's batches fit as they are.
+            batches: Tables with the collection's fields and ``embedding``; a shard's batches need no change.
         """
         return sum(len(rows) for rows in self._upserted(collection, batches))
 
@@ -66,10 +66,10 @@ class VectorStore(MilvusCollections):
                 yield rows
 
     def replace_scene(self, collection: str, scene_key: str, batches: Iterable[pa.Table | pa.RecordBatch]) -> int:
-        """Make `batches` the only rows of a scene; returns how many it has then.
+        """Make `batches` the only rows of a scene; return how many it has then.
 
-        New rows are written before old ones go, so readers never miss the scene, and after a kill at any point the same
-        call finishes the work.
+        New rows are written before old ones are deleted, so readers never miss the scene.  After a kill at any
+        point the same call finishes the work.
 
         Raises:
             StoreError: a row is of another scene.
@@ -90,11 +90,11 @@ class VectorStore(MilvusCollections):
             self.client.delete(collection, filter=Filter().scene_in([scene_key]).expression)
 
     def delete(self, collection: str, ids: Iterable[str]) -> None:
-        """Delete rows by primary key; ones that are not there are no error."""
+        """Delete rows by primary key; missing ones are no error."""
         self._delete_ids(collection, primary_key(self.meta(collection).kind), list(ids))
 
     def get_rows(self, collection: str, ids: Iterable[str], *, embedding: bool = False) -> list[dict[str, Any]]:
-        """Rows by primary key, in the order asked for; ones that are not there are left out."""
+        """Return rows by primary key, in the order of `ids`; missing ones are left out."""
         kind = self.meta(collection).kind
         key, wanted = primary_key(kind), list(dict.fromkeys(ids))
         fields = [*output_fields(kind), *(["embedding"] if embedding else [])]
@@ -108,7 +108,7 @@ class VectorStore(MilvusCollections):
     def query(
         self, collection: str, condition: Filter, fields: Sequence[str], *, limit: int = _MAX_LIMIT
     ) -> list[dict[str, Any]]:
-        """At most `limit` (up to 16,384) rows that match, in no particular order."""
+        """Return at most `limit` (up to 16,384) rows that match, in no particular order."""
         return [tidy(row) for row in self._query(collection, condition, list(fields), min(limit, _MAX_LIMIT))]
 
     def search(
@@ -120,14 +120,14 @@ class VectorStore(MilvusCollections):
         limit: int = 10,
         fields: Sequence[str] = (),
     ) -> list[list[Hit]]:
-        """The rows nearest to each vector by cosine similarity, best first.
+        """Find the rows nearest to each vector by cosine similarity, best first.
 
         Args:
             collection: Name or alias.
             vectors: float32, (n, dim).
-            condition: Which rows are looked at.
+            condition: Which rows are searched.
             limit: Results for each vector, up to 16,384.
-            fields: Fields to return, ``embedding`` possibly among them.
+            fields: Fields to return; may include ``embedding``.
 
         Raises:
             StoreError: the vectors do not have the collection's length.
@@ -168,7 +168,7 @@ class VectorStore(MilvusCollections):
         return [dict(row) for row in rows]
 
     def _ids(self, collection: str, condition: Filter) -> Iterator[str]:
-        """Keys of all rows that match.  Lite has no limit, and its iterator takes quadratic time; servers have one."""
+        """Yield the keys of all rows that match.  Servers limit queries; Lite does not, but its iterator is slow."""
         if self._back_end.lite:
             limit = max(1, self.count(collection, condition))
             yield from (row["patch_id"] for row in self._query(collection, condition, ["patch_id"], limit))

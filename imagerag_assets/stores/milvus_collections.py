@@ -1,6 +1,6 @@
-"""Collections, aliases and indexes in Milvus: making, finding, verifying, switching and dropping them.
+"""Create, find, verify, switch and drop collections, aliases and indexes in Milvus.
 
-Their rows are `milvus`' part; which collection to use, and when to switch an alias, is decided by the callers.
+`milvus` reads and writes their rows.  Callers decide which collection to use and when to switch an alias.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from imagerag_assets.stores.milvus_schema import BackEnd, collection_schema, ind
 
 @dataclass(frozen=True)
 class CollectionInfo:
-    """One of our collections."""
+    """A collection of this system."""
 
     name: str
     kind: Kind
@@ -41,7 +41,7 @@ class CollectionInfo:
 class MilvusCollections:
     """A connection to Milvus and the collections there.  Use as a context manager or call :meth:`close`.
 
-    Every method raises StoreError when Milvus cannot be reached or refuses; others are named where they occur.
+    Every method raises StoreError when Milvus cannot be reached or refuses; methods name any other error they raise.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -53,7 +53,7 @@ class MilvusCollections:
         """
         self._connection = MilvusConnection(settings)
         self._back_end = self._connection.back_end
-        self._ready: dict[str, str] = {}  # a server's loaded collections and their index types
+        self._ready: dict[str, str] = {}  # a server's loaded collections with their index types
 
     def __enter__(self) -> Self:
         return self
@@ -64,7 +64,7 @@ class MilvusCollections:
         self.close()
 
     def close(self) -> None:
-        """Close the connection.  May be called again."""
+        """Close the connection; closing it again does nothing."""
         self._connection.close()
 
     @property
@@ -94,9 +94,9 @@ class MilvusCollections:
         return self._ensure(CollectionMeta("patches", fingerprint, dim, recipe or Recipe()))
 
     def ensure_knowledge(self, kind: Kind, fingerprint: str, dim: int) -> str:
-        """Name of the collection of ``knowledge_labels`` or ``knowledge_captions``; otherwise as `ensure_patches`."""
+        """Return the name of the collection of a knowledge base, created as in `ensure_patches`."""
         if kind == "patches":
-            raise ValueError("patches are no knowledge")
+            raise ValueError("patches are not a knowledge base")
         return self._ensure(CollectionMeta(kind, fingerprint, dim))
 
     def exists(self, collection: str) -> bool:
@@ -105,7 +105,7 @@ class MilvusCollections:
             return bool(self.client.has_collection(collection))
 
     def meta(self, collection: str) -> CollectionMeta:
-        """What a collection (or the target of an alias) carries about itself.  Raises StoreError if not ours."""
+        """Return what a collection (or an alias's target) says about itself.  Raise StoreError if it is not ours."""
         if not self.exists(collection):
             raise StoreError(f"Milvus has no collection or alias {collection!r}", fix="Run: imagerag ingest")
         with self._connection.reading("describe", collection):
@@ -150,10 +150,10 @@ class MilvusCollections:
         return infos
 
     def drop(self, collection: str) -> None:
-        """Drop a collection; one that is not there is no error.
+        """Drop a collection; a missing one is no error.
 
         Raises:
-            StoreError: an alias points to it (Lite would drop it without a word).
+            StoreError: an alias points to it (Lite would drop it silently).
         """
         pointing = sorted(alias for alias, target in self.aliases().items() if target == collection)
         if pointing or collection in self.aliases():
@@ -192,7 +192,7 @@ class MilvusCollections:
             try:
                 self._create(meta)
             except StoreError:
-                if not self.exists(meta.name):  # another process may have been faster
+                if not self.exists(meta.name):  # another process may have created it
                     raise
         stored = self.verify(meta.name, meta.fingerprint)
         if (stored.dim, stored.kind, _key(stored)) != (meta.dim, meta.kind, _key(meta)):
@@ -214,23 +214,23 @@ class MilvusCollections:
                 consistency_level="Bounded",
                 **options,
             )
-        if not self._back_end.lite:  # a server reads nothing before it has an index, and extends it with every write
+        if not self._back_end.lite:  # a server reads nothing without an index, and extends it with every write
             self._create_index(meta.name, self._back_end.index_type(0), 0)
 
     # Aliases
 
     def aliases(self) -> dict[str, str]:
-        """Each alias and the collection that it points to."""
+        """Return each alias with the collection that it points to."""
         with self._connection.reading("list", "aliases"):
             names = self.client.list_aliases()["aliases"]
             return {name: str(self.client.describe_alias(name)["collection_name"]) for name in sorted(names)}
 
     def alias_target(self, alias: str) -> str | None:
-        """The collection that an alias points to; None if there is no such alias."""
+        """Return the collection that an alias points to; None if there is no such alias."""
         return self.aliases().get(alias)
 
     def point_alias(self, alias: str, collection: str) -> str | None:
-        """Point an alias to a collection, at once for all readers; returns what it pointed to before."""
+        """Point an alias to a collection, at once for all readers; return what it pointed to before."""
         before = self.alias_target(alias)
         if before == collection:
             return before
@@ -243,9 +243,9 @@ class MilvusCollections:
         return before
 
     def count(self, collection: str, condition: Filter = EVERYTHING) -> int:
-        """Exact number of rows that match, all finished writes included."""
+        """Count the rows that match exactly, including all finished writes."""
         meta = self.meta(collection)
-        # Lite makes whole records of what it counts, vectors too, if there is a filter: 13 kB a row at 384 dimensions.
+        # With a filter Lite builds whole records of what it counts, vectors too: 13 kB a row at 384 dimensions.
         by_keys = self._back_end.lite and bool(condition.expression)
         with self._connection.reading("count", collection):
             self._open(meta.name)
@@ -260,7 +260,7 @@ class MilvusCollections:
     # Indexes
 
     def build_index(self, collection: str, index_type: str | None = None) -> str:
-        """Build or renew the index over the rows that are there; call it after writing.  Returns the index type.
+        """Build or renew the index over the present rows; call it after writing.  Return the index type.
 
         Args:
             collection: Name (not an alias).
@@ -300,9 +300,9 @@ class MilvusCollections:
         return dict(self.client.describe_index(collection, names[0]) or {}) if names else {}
 
     def _open(self, collection: str) -> str:
-        """Load a collection (or an alias's target) if it is not, and return its index type.
+        """Load a collection (or an alias's target) if necessary, and return its index type.
 
-        Only a server's is remembered: another process may give a Lite file another index, or start its server anew.
+        Only a server's type is remembered: another process may give a Lite file another index, or restart its server.
         """
         known = self._ready.get(collection)
         if known is not None:
@@ -313,7 +313,7 @@ class MilvusCollections:
                 self._create_index(collection, self._back_end.index_type(0), 0)
                 index = self._index(collection)
             else:
-                return "FLAT"  # Lite reads what has no index yet by looking at every row
+                return "FLAT"  # without an index Lite looks at every row
         self.client.load_collection(collection)
         index_type = cast(str, index["index_type"])
         if not self._back_end.lite:

@@ -1,6 +1,6 @@
-"""Connecting to Milvus, Lite or a server, and turning what goes wrong into one line.
+"""Connect to Milvus, Lite or a server, and turn failures into one-line errors.
 
-How several processes share a Lite file is `milvus_lite_share`'s part.
+`milvus_lite_share` lets several processes share a Lite file.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _CONNECT_SECONDS = 10.0
 
 
 class MilvusConnection:
-    """One connection; it survives a Lite server that was killed.  Safe to use from several threads."""
+    """A connection that survives the kill of a Lite server.  Safe to use from several threads."""
 
     def __init__(self, settings: Settings) -> None:
-        """Connect, creating a Lite file where there is none.
+        """Connect; create the Lite file if it does not exist.
 
         Raises:
             SettingsError: IMAGERAG_MILVUS_URI is neither a .db path nor a URL.
@@ -45,7 +45,7 @@ class MilvusConnection:
         self.back_end = BackEnd(lite=settings.milvus_is_lite, version=version)
 
     def close(self) -> None:
-        """Close it; a Lite file is closed with its last user.  May be called again."""
+        """Close the connection; its last user closes a Lite file.  Closing again does nothing."""
         with self._lock:
             client, self._client = self._client, None
             share, self._share = self._share, None
@@ -72,13 +72,13 @@ class MilvusConnection:
 
     @contextmanager
     def reading(self, verb: str, what: str) -> Iterator[None]:
-        """Around calls that read: errors say what was tried on what, and no process writes to a Lite file meanwhile."""
+        """Wrap calls that read: errors say what was tried, and no process writes to a Lite file meanwhile."""
         with self._turn(writing=False), milvus_errors(verb, what):
             yield
 
     @contextmanager
     def writing(self, verb: str, what: str) -> Iterator[None]:
-        """As :meth:`reading`, around calls that write."""
+        """Wrap calls that write, as :meth:`reading` does; no process reads a Lite file meanwhile."""
         with self._turn(writing=True), milvus_errors(verb, what):
             yield
 
@@ -97,10 +97,10 @@ class MilvusConnection:
 
 
 def lite_path(settings: Settings) -> str:
-    """The absolute path of the Lite file.
+    """Return the absolute path of the Lite file.
 
     Raises:
-        SettingsError: it is no path ending in .db.
+        SettingsError: it is not a path ending in .db.
     """
     if not settings.milvus.endswith(".db"):
         raise SettingsError(
@@ -112,7 +112,7 @@ def lite_path(settings: Settings) -> str:
 
 @contextmanager
 def milvus_errors(verb: str, what: str) -> Iterator[None]:
-    """Turn the client's errors into a StoreError that says what was tried on what."""
+    """Turn the client's errors into a StoreError that says what was tried."""
     try:
         yield
     except (MilvusException, grpc.RpcError) as error:

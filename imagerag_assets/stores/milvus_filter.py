@@ -1,4 +1,4 @@
-"""The one place where Milvus expressions are written.
+"""Build Milvus filter expressions; no other module writes them.
 
 A filter is a conjunction of positive predicates (`not in` has returned extra rows on servers), with every literal
 encoded: Milvus Lite has no templates, and nothing a person typed may become part of an expression.
@@ -23,7 +23,7 @@ NOWHERE = (999.0, 999.0, -999.0, -999.0)
 
 
 def literal(value: str | float) -> str:
-    """`value` as a literal of a Milvus expression.
+    """Write `value` as a literal of a Milvus expression.
 
     Raises:
         InputError: a string with control characters, or a number that is not finite.
@@ -40,7 +40,7 @@ def literal(value: str | float) -> str:
 
 @dataclass(frozen=True)
 class Filter:
-    """A conjunction of predicates; each method returns a longer one.  The empty filter matches everything."""
+    """A conjunction of predicates.  Each method returns a longer one; the empty filter matches everything."""
 
     clauses: tuple[str, ...] = ()
 
@@ -53,31 +53,19 @@ class Filter:
         return bool(self.clauses)
 
     def one_of(self, field: str, values: Iterable[str | int]) -> Self:
-        """`field` has one of `values`; none of them matches nothing."""
+        """Match rows whose `field` has one of `values`; an empty list matches nothing."""
         return self._and(f"{field} in [{', '.join(literal(value) for value in dict.fromkeys(values))}]")
 
     def scene_in(self, scene_keys: Iterable[str]) -> Self:
-        """Patches of these scenes."""
+        """Match patches of these scenes."""
         return self.one_of("scene_key", scene_keys)
-
-    def patch_in(self, patch_ids: Iterable[str]) -> Self:
-        """These patches."""
-        return self.one_of("patch_id", patch_ids)
-
-    def modality_in(self, modalities: Iterable[str]) -> Self:
-        """Patches of scenes of these modalities."""
-        return self.one_of("modality", modalities)
-
-    def level_in(self, levels: Iterable[int]) -> Self:
-        """Patches of these levels."""
-        return self.one_of("level", levels)
 
     def level_at_most(self, level: int) -> Self:
         """Patches of this level and finer ones."""
         return self._and(f"level <= {literal(int(level))}")
 
     def bbox_intersects(self, west: float, south: float, east: float, north: float) -> Self:
-        """Patches that meet an area, edges included.
+        """Match patches that intersect an area, edges included.
 
         Args:
             west: Degrees; greater than `east` for an area across the antimeridian.
@@ -104,16 +92,16 @@ class Filter:
         return self._and(across)._and(f"south <= {n} and north >= {s}")
 
     def window_intersects(self, x0: int, y0: int, x1: int, y1: int) -> Self:
-        """Patches whose window meets a half-open one, in native pixels of their scene."""
+        """Match patches whose window intersects a half-open one, in native pixels of their scene."""
         left, top, right, bottom = (literal(int(value)) for value in (x0, y0, x1, y1))
         return self._and(f"x0 < {right} and x1 > {left} and y0 < {bottom} and y1 > {top}")
 
     def any_of(self, filters: Iterable[Filter]) -> Self:
-        """Rows that match at least one of some filters, each of which says something."""
+        """Match rows that match at least one of some filters, none of them empty."""
         return self._and(" or ".join(f"({each.expression})" for each in filters))
 
     def acquired_between(self, start: int | None, end: int | None) -> Self:
-        """Patches acquired in a closed interval of epoch milliseconds; None is open.  Undated ones never match.
+        """Match patches acquired in a closed interval of epoch milliseconds; None is open.  Undated ones never match.
 
         Raises:
             InputError: the interval ends before it starts.
@@ -124,12 +112,8 @@ class Filter:
         return self._and(lower if end is None else f"{lower} and acquired_at <= {literal(int(end))}")
 
     def cloud_at_most(self, fraction: float) -> Self:
-        """Patches known to have at most this cloud cover (0-1)."""
+        """Match patches known to have at most this cloud cover (0-1)."""
         return self._and(f"cloud_fraction <= {literal(float(fraction))} and cloud_fraction >= 0.0")
-
-    def valid_at_least(self, fraction: float) -> Self:
-        """Patches with at least this share of valid pixels (0-1)."""
-        return self._and(f"valid_fraction >= {literal(float(fraction))}")
 
     def _and(self, clause: str) -> Self:
         return type(self)((*self.clauses, clause))

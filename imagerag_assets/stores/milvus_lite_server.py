@@ -1,11 +1,11 @@
-"""The process that has a Milvus Lite file open, for all processes of this machine that use it.
+"""The process that keeps a Milvus Lite file open for all processes of this machine that use it.
 
-Started by `milvus_lite_share` as a script, so it imports nothing of this package.  It leaves after its last user.
+`milvus_lite_share` starts it as a script, so it imports nothing of this package.  It ends after its last user.
 
     python -P milvus_lite_server.py PATH FOLDER
 
 FOLDER holds ``users``, which every user has locked (shared) while it uses the file, ``alive``, which this process has
-locked (exclusive) as long as it serves, and ``address``, its URL.  Locks go with their process, however it ends.
+locked (exclusive) as long as it serves, and ``address``, its URL.  A lock ends with its process, however that ends.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PREDECESSOR_LOOKS = 80
 
 
 def try_lock(file: int) -> bool:
-    """Lock a file for this process alone; False if another one has it."""
+    """Lock a file for this process alone; return False if another one holds it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -34,7 +34,7 @@ def try_lock(file: int) -> bool:
 
 
 def report(**facts: object) -> None:
-    """One line for who started us, who may be gone."""
+    """Print one line for the process that started this one, and may be gone."""
     with contextlib.suppress(BrokenPipeError):
         print(json.dumps(facts), flush=True)
 

@@ -1,8 +1,8 @@
-"""One Milvus Lite file for several processes: they share a server, and take turns where one of them writes.
+"""Share one Milvus Lite file between processes: they use one server, and take turns when one of them writes.
 
 Milvus Lite lets one process open a file, and does not promise that writing and reading at the same time is safe.  So
-the first process that needs the file starts `milvus_lite_server`, the others find it, and it leaves with the last one.
-Everything hangs on locks that the operating system takes back from a process that ends, killed or not.
+the first process that needs the file starts `milvus_lite_server`, the others find it, and it ends with the last one.
+All of this relies on locks that the operating system takes back from a process that ends, killed or not.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from imagerag_assets.errors import StoreError
 
 _SERVER = Path(__file__).with_name("milvus_lite_server.py")
-_START_SECONDS = 120.0  # a second or two, but for a machine that is busy
+_START_SECONDS = 120.0  # a second or two, unless the machine is busy
 # Lite holds rows that are not written yet as Python objects, ten times their size, and threads have heaps of their own.
 # With 73,000 rows of 384 dimensions its peak is 0.9 GiB instead of 2.3, and the index takes less than half the time.
 _FRUGAL = {
@@ -34,16 +34,16 @@ _turns = threading.local()
 
 
 class LiteShare:
-    """A share of a process in the server of one file; hold it as long as the file is used."""
+    """A process's share in the server of one file; hold it as long as the file is used."""
 
     def __init__(self, path: str) -> None:
-        """Find the server, or start it.
+        """Find the server or start it.
 
         Args:
             path: The ``.db`` file, absolute.
 
         Raises:
-            StoreError: it cannot be opened, e.g. as another program has it open or it is damaged.
+            StoreError: the file cannot be opened, e.g. because another program has it open or it is damaged.
         """
         self.path = path
         self._folder = Path(f"{path}.server")
@@ -62,18 +62,18 @@ class LiteShare:
             raise
 
     def close(self) -> None:
-        """Give the share back.  May be called again."""
+        """Give the share back; doing so again has no effect."""
         users, self._users = self._users, -1
         if users >= 0:
             os.close(users)
 
     def alive(self) -> bool:
-        """Whether the server that this share found still serves; a killed one does not."""
+        """Whether the server of this share still serves; a killed one does not."""
         return self._address() == self.url
 
     @contextmanager
     def turn(self, *, writing: bool) -> Iterator[None]:
-        """While this lasts, nobody writes; with `writing`, nobody reads either.  Waits for those who do.
+        """Keep others from writing, and with `writing` from reading too; wait for those who do.
 
         Turns of one thread may be nested; the outer one decides.
         """
@@ -90,7 +90,7 @@ class LiteShare:
             os.close(file)
 
     def _address(self) -> str | None:
-        """URL of the running server; None where there is none."""
+        """Return the URL of the running server; None where no server runs."""
         try:
             file = os.open(self._folder / "alive", os.O_RDWR)
         except FileNotFoundError:
@@ -107,7 +107,7 @@ class LiteShare:
             os.close(file)
 
     def _start(self) -> str:
-        """Start a server; the caller has seen to it that nobody else does."""
+        """Start a server; the caller holds the lock that keeps others from starting one."""
         (self._folder / "address").unlink(missing_ok=True)
         with (self._folder / "log").open("wb") as log:
             child = subprocess.Popen(
@@ -124,7 +124,7 @@ class LiteShare:
             line = output.readline() if ready else b""
         said = json.loads(line) if line else {}
         if "url" in said:
-            threading.Thread(target=child.wait, daemon=True).start()  # no zombie, should it leave before us
+            threading.Thread(target=child.wait, daemon=True).start()  # no zombie if it ends before this process
             return str(said["url"])
         child.kill()
         child.wait()
@@ -146,7 +146,7 @@ def _unusable(path: str, detail: str) -> StoreError:
 
 
 def _locked(path: Path, how: int) -> int:
-    """Open and lock a file, waiting for who has it; close the descriptor to unlock it."""
+    """Open and lock a file, waiting for its holder; close the descriptor to unlock it."""
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(file, how)

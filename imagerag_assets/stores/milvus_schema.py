@@ -1,4 +1,4 @@
-"""What Milvus collections look like: names, fields, index types by back end, and rows to and from them.
+"""Fields and index types of Milvus collections, and the conversion of rows.
 
 Nothing is contacted here.
 """
@@ -26,7 +26,7 @@ PATCH_OUTPUT = (
 KNOWLEDGE_OUTPUT = ("id", "text", "image", "label", "kb_version")
 
 _INDEX_TYPES: dict[str, frozenset[str]] = {
-    # Lite takes any name and fails when it flushes.
+    # Lite accepts any name and fails when it flushes.
     "lite": frozenset({"FLAT", "IVF_FLAT", "IVF_SQ8", "HNSW"}),
     "server": frozenset({"FLAT", "IVF_FLAT", "IVF_SQ8", "HNSW", "DISKANN", "AUTOINDEX"}),
 }
@@ -35,7 +35,7 @@ LITE_FLAT_ROWS = 20_000
 
 @dataclass(frozen=True)
 class BackEnd:
-    """What the Milvus that was connected to can do."""
+    """What the connected Milvus can do."""
 
     lite: bool
     version: tuple[int, int]
@@ -46,7 +46,7 @@ class BackEnd:
         return self.lite or self.version >= (2, 4)
 
     def index_type(self, rows: int) -> str:
-        """The index that serves `rows` best."""
+        """Return the best index type for this number of rows."""
         if not self.lite:
             return "HNSW"
         return "FLAT" if rows <= LITE_FLAT_ROWS else "IVF_FLAT"
@@ -67,20 +67,20 @@ class BackEnd:
 
 
 def parse_version(text: str) -> tuple[int, int]:
-    """Major and minor of what a server says; a text without numbers counts as new."""
+    """Return the major and minor version in a server's text; a text without numbers counts as new."""
     found = re.search(r"(\d+)\.(\d+)", text)
     return (int(found[1]), int(found[2])) if found else (99, 0)
 
 
 def index_params(index_type: str, rows: int) -> dict[str, int]:
-    """Parameters of building an index."""
+    """Return the parameters for building an index."""
     if index_type == "HNSW":
         return {"M": 16, "efConstruction": 200}
     return {"nlist": _lists(rows)} if index_type.startswith("IVF") else {}
 
 
 def search_params(index_type: str, rows: int, limit: int) -> dict[str, int]:
-    """Parameters of searching an index: wide enough that few true neighbours are missed."""
+    """Return the parameters for searching an index, wide enough to miss few true neighbours."""
     if index_type == "HNSW":
         return {"ef": min(32768, max(128, 2 * limit))}
     return {"nprobe": max(16, _lists(rows) // 4)} if index_type.startswith("IVF") else {}
@@ -91,7 +91,7 @@ def _lists(rows: int) -> int:
 
 
 def collection_schema(meta: CollectionMeta, back_end: BackEnd) -> CollectionSchema:
-    """The fields of a collection."""
+    """Return the fields of a collection."""
     if meta.kind == "patches":
         fields = [
             FieldSchema("patch_id", DataType.VARCHAR, is_primary=True, max_length=320),
@@ -116,17 +116,17 @@ def collection_schema(meta: CollectionMeta, back_end: BackEnd) -> CollectionSche
 
 
 def output_fields(kind: Kind) -> tuple[str, ...]:
-    """Every field but the vector."""
+    """Return every field except the vector."""
     return PATCH_OUTPUT if kind == "patches" else KNOWLEDGE_OUTPUT
 
 
 def primary_key(kind: Kind) -> str:
-    """Name of the primary key field."""
+    """Return the name of the primary key field."""
     return "patch_id" if kind == "patches" else "id"
 
 
 def rows_of(kind: Kind, batch: pa.Table | pa.RecordBatch) -> list[dict[str, Any]]:
-    """Rows for Milvus from a table with the fields of `kind` and ``embedding``; nulls become the unknown values."""
+    """Convert a table with the fields of `kind` and ``embedding`` to rows; nulls become the unknown values."""
     wanted = output_fields(kind)
     missing = {*wanted, "embedding"} - set(batch.schema.names)
     if missing:
@@ -149,7 +149,7 @@ def _fill_unknown(row: dict[str, Any]) -> None:
 
 
 def tidy(entity: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as Milvus returned it, with unknown values as None and the vector as a float32 array."""
+    """Convert a row from Milvus: unknown values become None, the vector becomes a float32 array."""
     row = dict(entity)
     if row.get("acquired_at") == UNKNOWN_TIME:
         row["acquired_at"] = None

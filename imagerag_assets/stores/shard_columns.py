@@ -1,6 +1,6 @@
-"""The columns of a shard and of its parts: names, types, and making a table of them from arrays.
+"""The columns of a shard and of its parts: names, types, and tables made from arrays.
 
-Files and keys are `shards`' part; the Milvus side of the same columns is `milvus_schema`'s.
+`shards` handles files and keys; `milvus_schema` has the Milvus side of the same columns.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ PATCH_FIELDS: tuple[pa.Field, ...] = (
     pa.field("cloud_fraction", pa.float32()),  # null: unknown
     pa.field("modality", pa.string(), nullable=False),
 )
-"""Columns of a patch without its vector and geometry."""
+"""Columns of a patch, without its vector and geometry."""
 
 
 def part_schema(dim: int) -> pa.Schema:
-    """Columns of a part: those of a patch and ``embedding``, a list of `dim` float32."""
+    """Return the columns of a part: those of a patch and ``embedding``, a list of `dim` float32."""
     return pa.schema([*PATCH_FIELDS, pa.field("embedding", pa.list_(pa.float32(), dim), nullable=False)])
 
 
 def patch_table(columns: Mapping[str, Any], embeddings: NDArray[np.float32]) -> pa.Table:
-    """Patches and their vectors as a table of :func:`part_schema`.
+    """Join patches and their vectors in a table of :func:`part_schema`.
 
     Args:
         columns: An array or sequence of n values for each of :data:`PATCH_FIELDS`; a nullable one may be missing.
@@ -71,7 +71,7 @@ def patch_table(columns: Mapping[str, Any], embeddings: NDArray[np.float32]) -> 
 
 
 def embeddings_of(data: pa.Table | pa.RecordBatch) -> NDArray[np.float32]:
-    """The vectors of a part or shard: float32, (n, dim)."""
+    """Return the vectors of a part or shard: float32, (n, dim)."""
     column = data.column("embedding")
     dim = column.type.list_size
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]

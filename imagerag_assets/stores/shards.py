@@ -1,6 +1,6 @@
-"""Shards: one GeoParquet file of embeddings per scene, division and encoder.  The source of truth of all vectors.
+"""Shards: one GeoParquet file of embeddings per scene, recipe and encoder.  The source of truth of all vectors.
 
-Keys, columns, streaming writes and verification live here.  Milvus collections are rebuilt from these files elsewhere.
+Writing, reading and verifying the files belongs here.  `shard_info` has their keys and footers.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _FEW_VALUES = ["scene_key", "modality", "level"]  # vectors and ids only grow wi
 
 @dataclass(frozen=True)
 class ShardRef:
-    """A shard as its object key tells it, without opening it."""
+    """What the object key of a shard says about it; the shard is not opened."""
 
     path: str
     scene_key: str
@@ -49,10 +49,10 @@ class ShardRef:
 
 
 class ShardWriter:
-    """Writes a shard row group by row group to a local file and puts it into the store when it is complete.
+    """Write a shard row group by row group to a local file, and put it into the store when it is complete.
 
-    Use as a context manager and call :meth:`commit`; leaving without it, or being killed, leaves no shard behind.
-    Rows in memory at once: one row group.
+    Use as a context manager and call :meth:`commit`; without it, or after a kill, there is no shard.  One row group
+    is in memory at a time.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ def write_part(path: Path, table: pa.Table) -> None:
 
 
 def read_part(path: Path) -> pa.Table:
-    """Raises StoreError when the part is missing or damaged."""
+    """Read a part.  Raise StoreError when it is missing or damaged."""
     try:
         return pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
@@ -188,7 +188,7 @@ def read_part(path: Path) -> pa.Table:
 
 
 def shard_info(store: ObjectStore, key: ShardKey | str) -> ShardInfo:
-    """Read a shard's metadata (its footer only).  Raises StoreError when it is missing, damaged or not a shard."""
+    """Read a shard's metadata from its footer.  Raise StoreError when it is missing, damaged or not a shard."""
     with _opened(store, key) as file:
         return _info(file, _path(key))
 
@@ -196,13 +196,13 @@ def shard_info(store: ObjectStore, key: ShardKey | str) -> ShardInfo:
 def iter_batches(
     store: ObjectStore, key: ShardKey | str, *, columns: Sequence[str] | None = None, rows: int = 4096
 ) -> Iterator[pa.RecordBatch]:
-    """Rows of a shard, at most `rows` at once.  Raises StoreError when it is missing or damaged."""
+    """Yield the rows of a shard, at most `rows` at once.  Raise StoreError when it is missing or damaged."""
     with _opened(store, key) as file:
         yield from file.iter_batches(batch_size=rows, columns=list(columns) if columns else None)
 
 
 def read_shard(store: ObjectStore, key: ShardKey | str, *, columns: Sequence[str] | None = None) -> pa.Table:
-    """A whole shard; for one that may be large use :func:`iter_batches`."""
+    """Read a whole shard; use :func:`iter_batches` for one that may be large."""
     with _opened(store, key) as file:
         return file.read(columns=list(columns) if columns else None)
 
@@ -210,7 +210,7 @@ def read_shard(store: ObjectStore, key: ShardKey | str, *, columns: Sequence[str
 def sample_rows(
     store: ObjectStore, key: ShardKey | str, rows: int, *, columns: Sequence[str] | None = None
 ) -> pa.Table:
-    """At most `rows` rows, evenly spread over the row group in the middle, which is all that is read.
+    """Read at most `rows` rows, evenly spread over the middle row group; no other is read.
 
     Raises:
         StoreError: the shard is missing or damaged.
@@ -250,7 +250,7 @@ def list_shards(
     division_key: str | None = None,
     fingerprint: str | None = None,
 ) -> list[ShardRef]:
-    """Shards in the store, by the names of their keys, sorted by key; conditions that are None match all."""
+    """List the shards in the store by their keys, sorted; conditions that are None match all."""
     prefix = PREFIX if scene_key is None else f"{PREFIX}/{scene_key}"
     refs: list[ShardRef] = []
     for path in store.list(prefix):
@@ -305,7 +305,7 @@ def _opened(store: ObjectStore, key: ShardKey | str) -> Iterator[pq.ParquetFile]
         try:
             yield pq.ParquetFile(file)
         except (pa.ArrowException, OSError) as error:
-            if getattr(error, "errno", None) is not None:  # the operating system's or the network's, not Parquet's
+            if getattr(error, "errno", None) is not None:  # an error of the operating system or network, not of Parquet
                 raise
             raise StoreError(
                 f"The shard is damaged: {error}", fix="Delete it and run: imagerag ingest", shard=store.url(path)

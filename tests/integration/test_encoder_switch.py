@@ -66,7 +66,8 @@ def test_from_choice_to_switch_and_back(
     with dagster_instance(chosen) as instance:
         (seen,) = instance.fetch_observations(dg.AssetKey("encoder"), limit=1).records
         assert seen.asset_observation is not None
-        assert (seen.asset_observation.tags or {})["dagster/data_version"] == status["encoder"]["fingerprint"]
+        seen_version = (seen.asset_observation.tags or {})["dagster/data_version"]
+        assert seen_version == f"{status['encoder']['fingerprint']}:pyramid-p64-o0.5"
     code, answer = run(capsys, "ask", "where is a boat?", "--path", "fast", "--no-answer")
     assert (code, answer["lineage"]["encoder"]) == (0, "tiny")
 
@@ -130,6 +131,48 @@ def test_a_gate_that_fails_and_force(capsys: pytest.CaptureFixture[str], chosen:
     assert chosen.active_encoder == "tiny-other"
     code, status = run(capsys, "status")
     assert (status["serving"]["name"], status["stale"]) == ("tiny-other", 0)
+
+
+def test_a_scene_that_questions_cannot_find_is_said_and_ends_with_code_3(
+    capsys: pytest.CaptureFixture[str], chosen: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    assert run(capsys, "ingest", str(write_source(source, ("one",))))[0] == 0
+    # The encoder that serves leaves the registry; another one is chosen.
+    registry, whole = tmp_path / "left.toml", chosen.registry_file
+    text = whole.read_text(encoding="utf-8").replace('"local-dir:', f'"local-dir:{whole.parent}/')
+    registry.write_text("[encoders.tiny-twin]" + text.split("[encoders.tiny-twin]")[1], encoding="utf-8")
+    monkeypatch.setenv("IMAGERAG_ENCODERS_FILE", str(registry))
+    monkeypatch.setenv("IMAGERAG_ENCODER", "tiny-twin")
+    catalog = write_source(source, ("one", "two"))
+    code, found = run(capsys, "ingest", str(catalog))
+    notes = {each["scene"]: each["note"] for each in found["scenes"]}
+    assert (code, found["totals"]["ingested"], found["totals"]["failed"]) == (3, 2, 0)
+    assert notes["one"] is None  # embedded before, and found
+    assert notes["two"].startswith("Questions cannot find the scene yet: No encoder of the registry has")
+
+    code, again = run(capsys, "ingest", str(catalog))
+    assert (code, again["totals"]["skipped"], {each["scene"]: each["note"] for each in again["scenes"]}) == (
+        3,
+        2,
+        notes,
+    )
+    assert main(["ingest", str(catalog)]) == 3
+    assert "two: Questions cannot find the scene yet" in " ".join(capsys.readouterr().out.split())
+    with dagster_instance(chosen) as instance:
+        event = (
+            instance.fetch_materializations(
+                dg.AssetRecordsFilter(asset_key=dg.AssetKey("patch_embeddings"), asset_partitions=["two"]), limit=1
+            )
+            .records[0]
+            .asset_materialization
+        )
+        assert event is not None
+        assert event.metadata["for_serving_encoder"].value == notes["two"]
+
+    assert run(capsys, "backfill", "--force")[0] == 0
+    code, found = run(capsys, "ingest", str(catalog))
+    assert (code, [each["note"] for each in found["scenes"]]) == (0, [None, None])
 
 
 def test_what_is_refused_in_one_line(

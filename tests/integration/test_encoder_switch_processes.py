@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from imagerag_assets.encoder_switch.backfill import backfill
@@ -20,6 +21,8 @@ from imagerag_assets.errors import LockedError
 from imagerag_assets.ingestion.ingest import ingest_scene
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import target_of
+from imagerag_assets.orchestration.build import open_runner
+from imagerag_assets.scenes.records import load_record
 from imagerag_assets.settings import Settings
 from imagerag_assets.stores.shards import list_shards
 from tests.items import scene_at, texture, write_scene
@@ -45,6 +48,14 @@ from imagerag_assets.settings import load_settings
 with Platform(load_settings(_env_file=None)) as platform:
     print("ready", flush=True)
     print(backfill(platform, "tiny-twin").to_dict(), flush=True)
+"""
+
+DAGSTER_BACKFILL = """
+from imagerag_assets.orchestration.build import open_runner
+from imagerag_assets.settings import load_settings
+
+with open_runner(load_settings(_env_file=None)) as runner:
+    print(runner.backfill("tiny-twin"), flush=True)
 """
 
 
@@ -174,6 +185,33 @@ def test_a_killed_backfill_goes_on_where_it_was(tmp_path: Path, fine: Settings) 
     assert left.items() <= shards().items()
     assert kept == left_parts
     assert not (fine.home / "objects" / "locks" / "backfill.json").exists()
+
+
+def test_what_a_killed_backfill_embedded_is_reported_to_dagster_when_it_resumes(tmp_path: Path, fine: Settings) -> None:
+    with open_runner(fine) as runner:
+        for name in ("a", "b"):
+            scene = scene_at(write_scene(tmp_path, name, texture(800, 800, ord(name))), fine)
+            assert runner.ingest(scene).error is None
+        twin = target_of(runner.platform, "tiny-twin")
+    first = fine.home / "objects" / twin.key(load_record(runner.platform, "a")).path
+    parts = fine.home / "scratch" / "embed" / "b"
+    with process(DAGSTER_BACKFILL, fine) as running:
+        while not (first.exists() and list(parts.rglob("[0-9]*.parquet"))):
+            if running.poll() is not None:
+                pytest.fail(f"it ended first: {running.communicate()}")
+        running.send_signal(signal.SIGKILL)
+        assert running.wait() == -signal.SIGKILL
+
+    with open_runner(fine) as runner:
+        done = runner.backfill("tiny-twin")
+        assert done["switched"], done
+        assert done["states"] == {"done": 1, "partial": 1, "missing": 0}
+        for asset in ("patch_embeddings", "patch_collection"):
+            for name in ("a", "b"):
+                made = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[name])
+                (record,) = runner.instance.fetch_materializations(made, limit=1).records
+                assert record.asset_materialization is not None
+                assert record.asset_materialization.metadata["encoder"].value == "tiny-twin", (asset, name)
 
 
 def test_a_second_process_is_told_who_is_at_work(tmp_path: Path, fine: Settings) -> None:

@@ -207,7 +207,7 @@ def test_one_backfill_at_a_time_and_encoders_that_cannot_be(tmp_path: Path, plat
         backfill(platform, "tiny-twn")
     with pytest.raises(GateError, match="nothing to roll back to"):
         rollback(platform)
-    platform.vectors.ensure_patches(platform.using("tiny-twin").fingerprint, 7)
+    platform.vectors.ensure_patches(platform.using("tiny-twin").fingerprint, 7, platform.recipe)
     with pytest.raises(FingerprintError, match="differs.*dim=7"):
         backfill(platform, "tiny-twin")
     assert len(list_shards(platform.store)) == 1  # said before a pixel was read

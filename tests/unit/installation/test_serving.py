@@ -108,5 +108,13 @@ def test_a_serving_encoder_that_is_gone_stops_questions_with_the_fix_but_no_inge
         assert "imagerag backfill" in caught.value.fix
         assert "\n" not in str(caught.value)
         quay = scene("quay")
-        assert ingest_scene(wanted, quay).status == "ingested"
+        result = ingest_scene(wanted, quay)
+        assert result.status == "ingested"
+        assert result.note is not None
+        assert result.note.startswith("Questions cannot find the scene yet: No encoder of the registry has")
+        assert "imagerag backfill" in result.note
         assert is_current(wanted, quay)
+        again = ingest_scene(wanted, quay)
+        assert (again.status, again.note) == ("skipped", result.note)
+        # A scene that was ingested with the serving encoder is found as long as it is as it was.
+        assert ingest_scene(wanted, scene("bay")).note is None

@@ -10,7 +10,7 @@ import pytest
 import rasterio
 
 from imagerag_assets.patches.divisions import division
-from imagerag_assets.patches.table import COLUMNS, patch_table, valid_fraction
+from imagerag_assets.patches.table import COLUMNS, patch_table
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
 from imagerag_assets.raster.types import Grid
 
@@ -59,10 +59,3 @@ def test_an_empty_table_has_the_same_columns() -> None:
     table = patch_table("a", "vit", [], grid, [])
     assert tuple(table.columns) == COLUMNS
     assert len(table) == 0
-
-
-def test_valid_fraction() -> None:
-    valid = np.zeros((4, 4), bool)
-    valid[:1] = True
-    assert valid_fraction(valid) == 0.25
-    assert valid_fraction(np.ones((0, 4), bool)) == 0.0

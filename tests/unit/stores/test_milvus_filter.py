@@ -18,7 +18,7 @@ def test_everything_is_the_empty_expression() -> None:
 
 def test_predicates_are_joined_in_order_and_leave_the_first_filter_alone() -> None:
     scenes = Filter().scene_in(["b", "a", "b"])
-    both = scenes.level_in([0, 2])
+    both = scenes.one_of("level", [0, 2])
     assert scenes.expression == '(scene_key in ["b", "a"])'
     assert both.expression == '(scene_key in ["b", "a"]) and (level in [0, 2])'
 
