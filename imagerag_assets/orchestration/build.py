@@ -13,6 +13,7 @@ from imagerag_assets.orchestration.assets.encoder_switch import SWITCH_ASSETS
 from imagerag_assets.orchestration.assets.sources import source_specs
 from imagerag_assets.orchestration.assets.standing_answers import STANDING_ASSETS
 from imagerag_assets.orchestration.automation import EMBED_STALE
+from imagerag_assets.orchestration.dev import enter_folder
 from imagerag_assets.orchestration.jobs import JOBS, STANDING_JOBS, SWITCH_JOBS, UPKEEP_JOBS
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, RUNNERS, platform_resource, reporter_resource
 from imagerag_assets.orchestration.runner import Runner
@@ -47,6 +48,8 @@ def build_defs(
     Raises:
         SettingsError: the sources file is not valid.
     """
+    if settings is None:
+        enter_folder()
     watched = list_sources(settings or load_settings()) if sources is None else sources
     resources = {
         PLATFORM: platform_resource(settings),
