@@ -26,7 +26,7 @@ _RUN = "query($id:ID!){runOrError(runId:$id){...on Run{status}}}"
 
 @pytest.fixture
 def folder(tmp_path: Path, tiny_registry: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
-    """A user's folder, also the current one. Its `.env` has relative paths and a setting that the environment overrides."""
+    """A user's folder. Its `.env` has relative paths, and a setting that the environment overrides."""
     folder = tmp_path / "mine"
     (folder / "registry").mkdir(parents=True)
     (folder / "registry" / "encoders.toml").symlink_to(tiny_registry)
