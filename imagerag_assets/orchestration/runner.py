@@ -25,7 +25,7 @@ from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConf
 from imagerag_assets.orchestration.assets.encoder_switch import report_key
 from imagerag_assets.orchestration.assets.scenes import ENCODER, FOR_SERVING, encoder_version
 from imagerag_assets.orchestration.dagster_home import dagster_instance
-from imagerag_assets.orchestration.names import ASK, ASK_BATCH, INGEST, KNOWLEDGE, STANDING
+from imagerag_assets.orchestration.names import ASK, ASK_BATCH, ASK_STANDING, INGEST, KNOWLEDGE
 from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter_resource, shared_platform
 from imagerag_assets.scenes.failures import clear_failure, find_failure, record_failure
@@ -205,7 +205,7 @@ class Runner:
         Raises:
             ImageRAGError: it cannot be answered.
         """
-        run = self._execute(STANDING, {}, partition_key=watch_id)
+        run = self._execute(ASK_STANDING, {}, partition_key=watch_id)
         return str(_metadata(run, "standing_answers")["answer_id"])
 
     def backfill(self, encoder: str | None = None, *, force: bool = False) -> dict[str, Any]:

@@ -27,10 +27,10 @@ from imagerag_assets.orchestration.assets.scenes import (
     patch_collection,
     patch_embeddings,
 )
-from imagerag_assets.orchestration.failures import RETRY, failures
 from imagerag_assets.orchestration.partitions import SCENES_NAME
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.resources import Reporter
+from imagerag_assets.orchestration.step_failures import RETRY, failures
 from imagerag_assets.scenes.records import load_record
 from imagerag_assets.stores.milvus_filter import Filter
 
@@ -216,6 +216,3 @@ def _result(platform: Platform, switched: Switch | None, done: Backfill | None) 
 def _row(check: Any) -> dict[str, str]:
     found = "skipped" if check.passed is None else "passed" if check.passed else "failed"
     return {"check": check.name, "result": found, "found": check.detail}
-
-
-SWITCH_ASSETS: list[dg.AssetsDefinition] = [encoder_switch]
