@@ -46,12 +46,12 @@ def wait_for(look: Callable[[], T | None], seconds: float, process: subprocess.P
 
 
 @contextmanager
-def running_dev(port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`imagerag dev`, killed with all its children at the end if it still runs."""
+def running_dev(port: int, log: Path, folder: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """`imagerag dev` in a folder, killed with all its children at the end if it still runs."""
     command = [sys.executable, "-m", "imagerag_assets.cli", "dev", "--port", str(port)]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     with log.open("wb") as file:
-        process = subprocess.Popen(command, env=environment, stdout=file, stderr=file)
+        process = subprocess.Popen(command, env=environment, stdout=file, stderr=file, cwd=folder)
         try:
             yield process
         finally:

@@ -51,7 +51,7 @@ def import_(
     command = command_of(ctx, as_json, debug)
     started = time.perf_counter()
     with command.progress("importing") as progress, command.runner(progress) as runner:
-        from imagerag_assets.orchestration.imported import import_source
+        from imagerag_assets.orchestration.import_events import import_source
 
         results = [result.to_dict() for result in import_source(runner, source)]
     totals: dict[str, Any] = {

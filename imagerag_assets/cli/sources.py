@@ -105,7 +105,7 @@ def purge(
     """Delete scenes whose item has left its source (see status); answers are kept."""
     command = command_of(ctx, as_json, debug)
     with command.runner() as runner:
-        from imagerag_assets.orchestration.ops import purge_marked
+        from imagerag_assets.orchestration.purging import purge_marked
 
         done = purge_marked(
             runner.platform, runner.instance, scenes=scene or (), older_than=older_than, dry_run=dry_run

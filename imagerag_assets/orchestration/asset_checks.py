@@ -18,16 +18,16 @@ from imagerag_assets.ingestion.shard_checks import check_shard
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.lineage import outdated
 from imagerag_assets.orchestration.assets.answers import answer
-from imagerag_assets.orchestration.assets.benchmark import retrieval_benchmark
+from imagerag_assets.orchestration.assets.retrieval_benchmark import retrieval_benchmark
 from imagerag_assets.orchestration.assets.scenes import (
     MILVUS_POOL,
     patch_collection,
     patch_embeddings,
     scene,
 )
-from imagerag_assets.orchestration.failures import failures
 from imagerag_assets.orchestration.partitions import SCENES
 from imagerag_assets.orchestration.previews import markdown_table
+from imagerag_assets.orchestration.step_failures import failures
 
 warnings.filterwarnings("ignore", message=r".*partitions_def on an AssetCheckSpec", category=dg.PreviewWarning)
 

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from imagerag_assets.orchestration.asset_checks import CHECKS
-from imagerag_assets.orchestration.assets import ANSWER_ASSETS, KNOWLEDGE_ASSETS, SCENE_ASSETS
-from imagerag_assets.orchestration.assets.encoder_switch import SWITCH_ASSETS
+from imagerag_assets.orchestration.assets import ENCODER_ASSETS, KNOWLEDGE_ASSETS, QUESTION_ASSETS, SCENE_ASSETS
 from imagerag_assets.orchestration.assets.sources import source_specs
-from imagerag_assets.orchestration.assets.standing_answers import STANDING_ASSETS
 from imagerag_assets.orchestration.automation import EMBED_STALE
-from imagerag_assets.orchestration.jobs import JOBS, STANDING_JOBS, SWITCH_JOBS, UPKEEP_JOBS
+from imagerag_assets.orchestration.dev import enter_folder
+from imagerag_assets.orchestration.jobs import JOBS
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, RUNNERS, platform_resource, reporter_resource
 from imagerag_assets.orchestration.runner import Runner
 from imagerag_assets.orchestration.schedules import rescan_schedules
-from imagerag_assets.orchestration.sensors import build_sensors, standing_sensor
+from imagerag_assets.orchestration.sensors import build_sensors, standing_questions_sensor
 from imagerag_assets.settings import load_settings
 from imagerag_assets.watched_sources.sources import list_sources
 
@@ -47,6 +46,8 @@ def build_defs(
     Raises:
         SettingsError: the sources file is not valid.
     """
+    if settings is None:
+        enter_folder()
     watched = list_sources(settings or load_settings()) if sources is None else sources
     resources = {
         PLATFORM: platform_resource(settings),
@@ -59,14 +60,13 @@ def build_defs(
         assets=[
             *SCENE_ASSETS,
             *KNOWLEDGE_ASSETS,
-            *ANSWER_ASSETS,
-            *STANDING_ASSETS,
-            *SWITCH_ASSETS,
+            *QUESTION_ASSETS,
+            *ENCODER_ASSETS,
             *source_specs(watched),
         ],
         asset_checks=CHECKS,
-        jobs=[*JOBS, *UPKEEP_JOBS, *STANDING_JOBS, *SWITCH_JOBS],
-        sensors=[*build_sensors(watched, settings), standing_sensor(settings), EMBED_STALE],
+        jobs=JOBS,
+        sensors=[*build_sensors(watched, settings), standing_questions_sensor(settings), EMBED_STALE],
         schedules=rescan_schedules(watched),
         resources={**resources, **(resource_overrides or {})},
         executor=dg.in_process_executor,

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.instance.ref import InstanceRef
 
 from imagerag_assets.errors import StoreError
 from imagerag_assets.objects.aside import replace_text
+from imagerag_assets.orchestration._dagster_private import without_captured_output
 
 if TYPE_CHECKING:
     from imagerag_assets.settings import Settings
@@ -30,10 +30,6 @@ concurrency:
 freshness:
   enabled: true
 """
-# Steps of runs in our own process write to the terminal, as any command does.
-_NO_CAPTURE = {
-    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-}
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
@@ -61,7 +57,9 @@ def dagster_instance(settings: Settings) -> dg.DagsterInstance:
     """
     home = prepare_dagster_home(settings)
     try:
-        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
+        # Despite its name it is an instance like any other, in a folder that stays; `get()` would read DAGSTER_HOME and
+        # takes no overrides.
+        return dg.DagsterInstance.local_temp(str(home), overrides=without_captured_output())
     except (dg.DagsterError, OSError) as error:
         first = str(error).strip().splitlines()[0]
         raise StoreError(

@@ -2,6 +2,11 @@
 
 A Milvus Lite file is kept open for whoever uses it meanwhile, the command line included (`stores.milvus_lite_share`).
 A Milvus server that the settings name is used as it is.
+
+`.env` and relative paths mean the same in the code server and its runs as on the command line in the folder where this
+was started.  Dagster's own processes work in Dagster's home instead: in a folder with a `.env`, they would put its
+values over those of the environment, which for everybody else go first.
+See https://docs.dagster.io/deployment/oss/oss-deployment-architecture
 """
 
 from __future__ import annotations
@@ -17,15 +22,18 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from dotenv import dotenv_values
+
 from imagerag_assets.errors import SettingsError
 from imagerag_assets.settings import Settings
 
 WORKSPACE = "workspace.yaml"
+_FOLDER = "_IMAGERAG_FOLDER"
 _STOP_SECONDS, _POLL_SECONDS = 20.0, 0.2
 
 
 def find_workspace() -> Path:
-    """The `workspace.yaml` of the current folder, else of the project this package is in.
+    """Return the path of the current folder's `workspace.yaml`, else of the one beside this package.
 
     Raises:
         SettingsError: there is none.
@@ -36,22 +44,39 @@ def find_workspace() -> Path:
     raise SettingsError(f"There is no {WORKSPACE} here", fix="Run this in the project's folder")
 
 
+def enter_folder() -> None:
+    """Work in the folder where `imagerag dev` was started, in a process that it started; elsewhere, do nothing.
+
+    Raises:
+        SettingsError: the folder is gone.
+    """
+    folder = os.environ.get(_FOLDER)
+    if folder:
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            raise SettingsError(
+                f"The folder {folder}, where imagerag dev was started, cannot be entered: {error.strerror}",
+                fix="Start it again",
+            ) from None
+
+
 def free_port(host: str) -> int:
-    """A port nobody listens on now."""
+    """Return a port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
 def listening(host: str, port: int) -> bool:
-    """Whether somebody accepts connections there."""
+    """Return whether somebody accepts connections there."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((host, port)) == 0
 
 
 def run_dev(settings: Settings, *, host: str = "127.0.0.1", port: int = 3000) -> int:
-    """Start everything and wait; returns 0 after an interrupt, else the exit code of the child that ended first.
+    """Start everything and wait; return 0 after an interrupt, else the exit code of the child that ended first.
 
     Args:
         settings: The installation.
@@ -70,10 +95,13 @@ def run_dev(settings: Settings, *, host: str = "127.0.0.1", port: int = 3000) ->
     port = port or free_port(host)
     if listening(host, port):
         raise SettingsError(f"Port {port} is taken", fix="Give another one with --port, or 0 for a free one")
+    dagster_home = prepare_dagster_home(settings)
     environment = {
+        **_not_ours(),
         **os.environ,
+        _FOLDER: str(Path.cwd()),
         "IMAGERAG_HOME": str(settings.home.expanduser().absolute()),
-        "DAGSTER_HOME": str(prepare_dagster_home(settings)),
+        "DAGSTER_HOME": str(dagster_home),
         # `dagster dev` warns that `dg dev` supersedes it, which needs a project of another layout.
         "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore"),
         "PYTHONPATH": os.pathsep.join(part for part in (str(workspace.parent), os.environ.get("PYTHONPATH")) if part),
@@ -87,7 +115,7 @@ def run_dev(settings: Settings, *, host: str = "127.0.0.1", port: int = 3000) ->
             _say(f"Milvus Lite: {share.path}, shared with the command line")
         if not stop:
             command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-h", host, "-p", str(port)]
-            children.append(_start(command, environment, workspace.parent))
+            children.append(_start(command, environment, dagster_home))
             _say(f"Dagster: http://{host}:{port} (Ctrl-C stops it)")
         while not stop:
             for child in children:
@@ -97,6 +125,11 @@ def run_dev(settings: Settings, *, host: str = "127.0.0.1", port: int = 3000) ->
             time.sleep(_POLL_SECONDS)
     _say("stopped")
     return 0
+
+
+def _not_ours() -> dict[str, str]:
+    """Return what else `.env` sets, e.g. AWS_* keys, which `dagster dev` gives to runs as well."""
+    return {name: value for name, value in dotenv_values(".env").items() if value and not name.startswith("IMAGERAG_")}
 
 
 def _say(line: str) -> None:
@@ -110,7 +143,7 @@ def _start(command: list[str], environment: Mapping[str, str], folder: Path) -> 
 
 @contextmanager
 def _stop_on_signals() -> Iterator[list[int]]:
-    """The signals that asked us to stop, as they come in."""
+    """Give the list that the signals to stop are added to as they arrive."""
     received: list[int] = []
 
     def note(number: int, _: FrameType | None) -> None:
@@ -126,7 +159,7 @@ def _stop_on_signals() -> Iterator[list[int]]:
 
 @contextmanager
 def _reaped(children: list[subprocess.Popen[bytes]]) -> Iterator[None]:
-    """Stop the children, the last one first, and whatever they started."""
+    """Stop the children at the end, the last one first, and whatever they started."""
     try:
         yield
     finally:

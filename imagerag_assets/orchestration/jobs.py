@@ -11,14 +11,15 @@ import dagster as dg
 
 from imagerag_assets.orchestration.assets import SCENE_ASSETS, answer, answer_batch, retrieval_benchmark
 from imagerag_assets.orchestration.assets.answers import EXAMPLE, AskBatchConfig
-from imagerag_assets.orchestration.assets.benchmark import BenchmarkConfig
 from imagerag_assets.orchestration.assets.encoder_switch import SwitchConfig, encoder_switch
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
+from imagerag_assets.orchestration.assets.retrieval_benchmark import BenchmarkConfig
 from imagerag_assets.orchestration.assets.standing_answers import standing_answers
 from imagerag_assets.orchestration.names import (
-    ADD,
+    ADD_WATCH,
     ASK,
     ASK_BATCH,
+    ASK_STANDING,
     BENCHMARK,
     CHECK_ANSWERS,
     INGEST,
@@ -26,7 +27,6 @@ from imagerag_assets.orchestration.names import (
     PURGE,
     RESCAN,
     SCAN,
-    STANDING,
 )
 from imagerag_assets.orchestration.ops import (
     PurgeConfig,
@@ -96,8 +96,6 @@ check_answers = dg.define_asset_job(
     description="List the answers that time has passed by: newer acquisitions, changed scenes, a retired encoder.",
 )
 
-JOBS: list[Any] = [ingest_scenes, scan_source, build_knowledge, ask_question, ask_batch, check_answers, benchmark]
-
 backfill_embeddings = dg.define_asset_job(
     "backfill_embeddings",
     selection=dg.AssetSelection.assets(encoder_switch),
@@ -112,10 +110,9 @@ rollback_encoder = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Go back to the encoder and collections that were in use before the last switch.",
 )
-SWITCH_JOBS: list[Any] = [backfill_embeddings, rollback_encoder]
 
 ask_standing = dg.define_asset_job(
-    STANDING,
+    ASK_STANDING,
     selection=dg.AssetSelection.assets(standing_answers),
     executor_def=dg.in_process_executor,
     description="Ask standing questions now: choose their partitions.",
@@ -123,7 +120,7 @@ ask_standing = dg.define_asset_job(
 
 
 @dg.job(
-    name=ADD,
+    name=ADD_WATCH,
     description="Save a question that is asked again when a new acquisition covers its area: edit the launchpad.",
     config=dg.RunConfig(
         ops={"save": WatchConfig(**EXAMPLE.model_dump() | {"name": "storage tanks", "bbox": [9.1, 48.6, 9.2, 48.7]})}
@@ -133,9 +130,6 @@ ask_standing = dg.define_asset_job(
 def add_watch() -> None:
     """One op: see `save_watch`."""
     save_watch()
-
-
-STANDING_JOBS: list[Any] = [ask_standing, add_watch]
 
 
 @dg.job(
@@ -160,4 +154,23 @@ def purge_removed() -> None:
     purge_scenes()
 
 
-UPKEEP_JOBS: list[Any] = [rescan_source, purge_removed]
+JOBS: list[Any] = [
+    # scenes
+    ingest_scenes,
+    scan_source,
+    build_knowledge,
+    # questions
+    ask_question,
+    ask_batch,
+    check_answers,
+    benchmark,
+    # standing questions
+    ask_standing,
+    add_watch,
+    # the encoder
+    backfill_embeddings,
+    rollback_encoder,
+    # maintenance
+    rescan_source,
+    purge_removed,
+]

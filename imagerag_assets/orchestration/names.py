@@ -10,7 +10,7 @@ ASK, ASK_BATCH, CHECK_ANSWERS = "ask_question", "ask_batch", "check_answers"
 BENCHMARK = "benchmark"
 
 WATCHES_NAME = "watches"
-STANDING, ADD = "ask_standing", "add_watch"
+ASK_STANDING, ADD_WATCH = "ask_standing", "add_watch"
 
 RESCAN, PURGE = "rescan_source", "purge_removed"
 

@@ -4,26 +4,22 @@ No `from __future__ import annotations` here: Dagster reads the annotations of o
 See https://docs.dagster.io/guides/build/ops
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from imagerag_assets.errors import InputError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.answers import AskConfig
 from imagerag_assets.orchestration.assets.scenes import MILVUS_POOL
-from imagerag_assets.orchestration.failures import failures
-from imagerag_assets.orchestration.partitions import SCENES_NAME
 from imagerag_assets.orchestration.previews import markdown_table
+from imagerag_assets.orchestration.purging import purge_marked
 from imagerag_assets.orchestration.resources import OpenRunner, Reporter
+from imagerag_assets.orchestration.step_failures import failures
 from imagerag_assets.orchestration.watches import add_watch as add
-from imagerag_assets.scenes.removed import list_removed
 from imagerag_assets.watched_sources.full_scan import full_scan
-from imagerag_assets.watched_sources.purge import purge
-from imagerag_assets.watched_sources.sources import find_source, parse_duration
+from imagerag_assets.watched_sources.sources import find_source
 
 _SHOWN = 200  # rows of a table in the event log
 
@@ -157,39 +153,3 @@ def purge_scenes(context: dg.OpExecutionContext, config: PurgeConfig, platform: 
     context.add_output_metadata(
         {"purged": 0 if config.dry_run else len(done), "scenes": dg.MetadataValue.md(markdown_table(done[:200]))}
     )
-
-
-def purge_marked(
-    platform: Platform,
-    instance: dg.DagsterInstance,
-    *,
-    scenes: Sequence[str] = (),
-    older_than: str = "7d",
-    dry_run: bool = False,
-) -> list[dict[str, Any]]:
-    """Purge marked scenes and their partitions; ``scene``, ``rows`` and ``objects`` of each.
-
-    Args:
-        platform: The installation.
-        instance: Where the partitions are.
-        scenes: Only these, whenever they were marked; empty: all.
-        older_than: Only ones that were marked so long ago.
-        dry_run: Delete nothing.
-
-    Raises:
-        InputError: `older_than` is no duration.
-        UnknownSceneError: a named scene is not marked.
-        StoreError: Milvus or the store fails.
-    """
-    try:
-        before = (datetime.now(UTC) - parse_duration(older_than)).isoformat()
-    except ValueError as error:
-        raise InputError(str(error), fix="Write e.g. 7d") from None
-    chosen = scenes or [mark.scene for mark in list_removed(platform) if mark.at <= before]
-    if dry_run:
-        return [{"scene": key, "rows": None, "objects": None} for key in chosen]
-
-    def forget(key: str) -> None:
-        instance.delete_dynamic_partition(SCENES_NAME, key)
-
-    return [each.to_dict() for each in purge(platform, chosen, forget=forget)]

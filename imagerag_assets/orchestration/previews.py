@@ -19,8 +19,8 @@ _SIDES = (512, 384, 320, 256, 192, 128, 96, 64)
 _QUALITIES = (80, 60, 40)
 
 
-def thumbnail(picture: bytes | Image.Image, *, max_bytes: int = MAX_BYTES) -> bytes:
-    """A JPEG of a picture (encoded or opened), as large as fits into `max_bytes`.
+def thumbnail(picture: bytes | Image.Image) -> bytes:
+    """A JPEG of a picture (encoded or opened), as large as fits into `MAX_BYTES`.
 
     Raises:
         OSError: it is no picture.
@@ -35,14 +35,14 @@ def thumbnail(picture: bytes | Image.Image, *, max_bytes: int = MAX_BYTES) -> by
             buffer = io.BytesIO()
             small.save(buffer, "JPEG", quality=quality, optimize=True)
             data = buffer.getvalue()
-            if len(data) <= max_bytes:
+            if len(data) <= MAX_BYTES:
                 return data
     return data
 
 
-def inline_image(picture: bytes | Image.Image, alt: str, *, max_bytes: int = MAX_BYTES) -> str:
+def inline_image(picture: bytes | Image.Image, alt: str) -> str:
     """Markdown with the picture inside."""
-    data = base64.b64encode(thumbnail(picture, max_bytes=max_bytes)).decode("ascii")
+    data = base64.b64encode(thumbnail(picture)).decode("ascii")
     return f"![{plain(alt)}](data:image/jpeg;base64,{data})"
 
 

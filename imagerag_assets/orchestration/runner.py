@@ -7,6 +7,7 @@ to that folder.  What the jobs do is in the assets.
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,18 +15,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import dagster as dg
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
-from dagster._core.utils import make_new_run_id
 
 from imagerag_assets.errors import CheckError, GateError, SettingsError, StoreError, UnknownEncoderError, describe
 from imagerag_assets.ingestion.embedding import Progress
 from imagerag_assets.ingestion.ingest import SceneResult, find_current
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.orchestration._dagster_private import data_version_tags
 from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
 from imagerag_assets.orchestration.assets.encoder_switch import report_key
 from imagerag_assets.orchestration.assets.scenes import ENCODER, FOR_SERVING, encoder_version
 from imagerag_assets.orchestration.dagster_home import dagster_instance
-from imagerag_assets.orchestration.names import ASK, ASK_BATCH, INGEST, KNOWLEDGE, STANDING
+from imagerag_assets.orchestration.names import ASK, ASK_BATCH, ASK_STANDING, INGEST, KNOWLEDGE
 from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter_resource, shared_platform
 from imagerag_assets.scenes.failures import clear_failure, find_failure, record_failure
@@ -205,7 +205,7 @@ class Runner:
         Raises:
             ImageRAGError: it cannot be answered.
         """
-        run = self._execute(STANDING, {}, partition_key=watch_id)
+        run = self._execute(ASK_STANDING, {}, partition_key=watch_id)
         return str(_metadata(run, "standing_answers")["answer_id"])
 
     def backfill(self, encoder: str | None = None, *, force: bool = False) -> dict[str, Any]:
@@ -229,7 +229,7 @@ class Runner:
         return {"encoder": done["after"]["encoder"], "alias": alias, "switch": done}
 
     def _switch(self, job: str, config: dict[str, Any]) -> dict[str, Any]:
-        run_id = make_new_run_id()
+        run_id = str(uuid.uuid4())
         try:
             self._execute(job, {"encoder_switch": {"config": config}}, run_id=run_id)
         except (GateError, CheckError):
@@ -249,7 +249,7 @@ class Runner:
             dg.AssetObservation(
                 ENCODER,
                 metadata={"name": self.settings.active_encoder, "fingerprint": fingerprint},
-                tags={DATA_VERSION_TAG: encoder_version(fingerprint, self.platform.recipe.key)},
+                tags=data_version_tags(encoder_version(fingerprint, self.platform.recipe.key)),
             )
         )
 

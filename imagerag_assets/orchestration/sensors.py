@@ -17,10 +17,10 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.scenes import patch_collection
 from imagerag_assets.orchestration.assets.sources import source_asset_key
 from imagerag_assets.orchestration.names import (
+    ASK_STANDING,
     INGEST,
     SCENE_TAG,
     SOURCE_TAG,
-    STANDING,
     VERSION_TAG,
     WATCH_TAG,
     WATCHES_NAME,
@@ -156,14 +156,14 @@ _UNDER_WAY = [
 ]
 
 
-def standing_sensor(
+def standing_questions_sensor(
     settings: Settings | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> dg.SensorDefinition:
     """Return the sensor that asks standing questions again; `now` is its clock."""
 
     @dg.sensor(
         name="standing_questions",
-        job_name=STANDING,
+        job_name=ASK_STANDING,
         minimum_interval_seconds=_EVERY_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks a standing question again when a scene that it covers was indexed, new or changed. A question"
@@ -187,7 +187,7 @@ def _ask_again(context: dg.SensorEvaluationContext, settings: Settings, now: dat
 
     def running(watch_id: str) -> bool:
         tags = {"dagster/partition": watch_id}
-        runs = dg.RunsFilter(job_name=STANDING, tags=tags, statuses=_UNDER_WAY)
+        runs = dg.RunsFilter(job_name=ASK_STANDING, tags=tags, statuses=_UNDER_WAY)
         return bool(context.instance.get_runs(runs, limit=1))
 
     with Platform(settings) as platform:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from imagerag_assets.errors import StoreError
 from imagerag_assets.installation.platform import Platform
@@ -34,17 +33,6 @@ class ScanResult:
     failed: int
     problems: tuple[str, ...]
     """Branches that could not be read: then nothing counts as removed."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-able form."""
-        return {
-            "listed": self.listed,
-            "scenes": self.scenes,
-            "changed": len(self.changed),
-            "removed": list(self.removed),
-            "failed": self.failed,
-            "problems": list(self.problems),
-        }
 
 
 def full_scan(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from imagerag_assets.cli import main
 from imagerag_assets.orchestration.dev import free_port
-from imagerag_assets.settings import Settings
 from tests.dagster_ui import ask, running_dev, wait_for
-from tests.installation import installed, tiny_registry  # noqa: F401
 from tests.small_source import write_source
+from tests.tiny_encoder import tiny_registry  # noqa: F401
 
 _REPOSITORIES = "{repositoriesOrError{...on RepositoryConnection{nodes{name location{name} jobs{name}}}}}"
 _LAUNCH = (
@@ -23,10 +24,28 @@ _LAUNCH = (
 _RUN = "query($id:ID!){runOrError(runId:$id){...on Run{status}}}"
 
 
-def test_dev(installed: Settings, tmp_path: Path) -> None:  # noqa: F811
-    catalog = write_source(tmp_path / "source", ("one",))
+@pytest.fixture
+def folder(tmp_path: Path, tiny_registry: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
+    """A user's folder. Its `.env` has relative paths, and a setting that the environment overrides."""
+    folder = tmp_path / "mine"
+    (folder / "registry").mkdir(parents=True)
+    (folder / "registry" / "encoders.toml").symlink_to(tiny_registry)
+    for name in ("tiny", "tiny-other"):
+        (folder / "registry" / name).symlink_to(tiny_registry.parent / name)
+    (folder / ".env").write_text(
+        "IMAGERAG_HOME=state\nIMAGERAG_STORE=kept/objects\nIMAGERAG_MILVUS_URI=kept/vectors.db\n"
+        "IMAGERAG_ENCODERS_FILE=registry/encoders.toml\nIMAGERAG_ENCODER=tiny-other\n"
+    )
+    monkeypatch.setenv("IMAGERAG_ENCODER", "tiny")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_dev(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Started in a folder of the user, everything is where the command line in that folder looks for it."""
+    write_source(folder / "source", ("one",))
     port = free_port("127.0.0.1")
-    with running_dev(port, tmp_path / "dev.log") as process:
+    with running_dev(port, tmp_path / "dev.log", folder) as process:
 
         def repository() -> dict[str, Any] | None:
             nodes = ask(port, _REPOSITORIES)["repositoriesOrError"].get("nodes")
@@ -40,7 +59,7 @@ def test_dev(installed: Settings, tmp_path: Path) -> None:  # noqa: F811
         selector = {
             "repositoryLocationName": "imagerag", "repositoryName": found["name"], "pipelineName": "scan_source",
         }  # fmt: skip
-        config = {"ops": {"scan": {"config": {"source": str(catalog)}}}}
+        config = {"ops": {"scan": {"config": {"source": "source/catalog.json"}}}}
         launched = ask(port, _LAUNCH, e={"selector": selector, "runConfigData": config, "mode": "default"})["launchRun"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         run_id = launched["run"]["runId"]
@@ -58,4 +77,10 @@ def test_dev(installed: Settings, tmp_path: Path) -> None:  # noqa: F811
         _, alive = psutil.wait_procs(children, timeout=30)
         assert alive == []
     # Milvus closed its file, so that the next process can open it.
+    capsys.readouterr()
     assert main(["status", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["scenes"], found["stale"], found["serving"]["name"]) == (1, 0, "tiny")
+    assert (folder / "kept" / "objects" / "scenes" / "one" / "record.json").is_file()
+    assert (folder / "kept" / "vectors.db").exists()
+    assert sorted(each.name for each in folder.iterdir()) == [".env", "kept", "registry", "source", "state"]

@@ -6,8 +6,9 @@ One module a group.  Each asset is a thin call into the rooms below with metadat
 import dagster as dg
 
 from imagerag_assets.orchestration.assets.answers import answer, answer_batch
-from imagerag_assets.orchestration.assets.benchmark import retrieval_benchmark
+from imagerag_assets.orchestration.assets.encoder_switch import encoder_switch
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
+from imagerag_assets.orchestration.assets.retrieval_benchmark import retrieval_benchmark
 from imagerag_assets.orchestration.assets.scenes import (
     encoder,
     patch_collection,
@@ -15,18 +16,22 @@ from imagerag_assets.orchestration.assets.scenes import (
     patch_table,
     scene,
 )
+from imagerag_assets.orchestration.assets.standing_answers import standing_answers
 
 SCENE_ASSETS: list[dg.AssetsDefinition] = [encoder, scene, patch_table, patch_embeddings, patch_collection]
 KNOWLEDGE_ASSETS: list[dg.AssetsDefinition] = [knowledge_labels, knowledge_captions]
-ANSWER_ASSETS: list[dg.AssetsDefinition] = [answer, answer_batch, retrieval_benchmark]
+QUESTION_ASSETS: list[dg.AssetsDefinition] = [answer, answer_batch, standing_answers, retrieval_benchmark]
+ENCODER_ASSETS: list[dg.AssetsDefinition] = [encoder_switch]
 
 __all__ = [
-    "ANSWER_ASSETS",
+    "ENCODER_ASSETS",
     "KNOWLEDGE_ASSETS",
+    "QUESTION_ASSETS",
     "SCENE_ASSETS",
     "answer",
     "answer_batch",
     "encoder",
+    "encoder_switch",
     "knowledge_captions",
     "knowledge_labels",
     "patch_collection",
@@ -34,4 +39,5 @@ __all__ = [
     "patch_table",
     "retrieval_benchmark",
     "scene",
+    "standing_answers",
 ]

@@ -15,10 +15,10 @@ from imagerag_assets.errors import StoreError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
-from imagerag_assets.orchestration.failures import failures
 from imagerag_assets.orchestration.lineage_metadata import lineage_metadata
 from imagerag_assets.orchestration.previews import inline_image, markdown_table
 from imagerag_assets.orchestration.resources import Reporter
+from imagerag_assets.orchestration.step_failures import failures
 
 if TYPE_CHECKING:
     from imagerag_assets.questions.ask import Question

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from pydantic import Field
 
 from imagerag_assets.encoder_switch.backfill import Backfill, backfill
@@ -17,6 +16,7 @@ from imagerag_assets.encoder_switch.switching import Switch, rollback
 from imagerag_assets.errors import CheckError, GateError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target, find_serving, target_of
+from imagerag_assets.orchestration._dagster_private import data_version_tags
 from imagerag_assets.orchestration.assets.scenes import (
     CODE_VERSION,
     ENCODER,
@@ -27,10 +27,10 @@ from imagerag_assets.orchestration.assets.scenes import (
     patch_collection,
     patch_embeddings,
 )
-from imagerag_assets.orchestration.failures import RETRY, failures
 from imagerag_assets.orchestration.partitions import SCENES_NAME
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.resources import Reporter
+from imagerag_assets.orchestration.step_failures import RETRY, failures
 from imagerag_assets.scenes.records import load_record
 from imagerag_assets.stores.milvus_filter import Filter
 
@@ -133,7 +133,7 @@ class _Events:
         for record in self._context.instance.fetch_materializations(made, limit=1).records:
             event = record.asset_materialization
             expected = embeddings_version(self._target.fingerprint, self._target.recipe.key, version)
-            return event is not None and (event.tags or {}).get(DATA_VERSION_TAG) == expected
+            return event is not None and data_version_tags(expected).items() <= (event.tags or {}).items()
         return False
 
     def finish(self, *, chosen: bool) -> None:
@@ -159,7 +159,7 @@ def log_embedded(
                 asset.key,
                 partition=scene,
                 metadata={"dagster/row_count": patches, "encoder": target.encoder, "collection": collection},
-                tags={DATA_VERSION_TAG: version},
+                tags=data_version_tags(version),
             )
         )
 
@@ -170,7 +170,7 @@ def observe(context: dg.AssetExecutionContext, target: Target) -> None:
         dg.AssetObservation(
             ENCODER,
             metadata={"name": target.encoder, "fingerprint": target.fingerprint},
-            tags={DATA_VERSION_TAG: encoder_version(target.fingerprint, target.recipe.key)},
+            tags=data_version_tags(encoder_version(target.fingerprint, target.recipe.key)),
         )
     )
 
@@ -216,6 +216,3 @@ def _result(platform: Platform, switched: Switch | None, done: Backfill | None) 
 def _row(check: Any) -> dict[str, str]:
     found = "skipped" if check.passed is None else "passed" if check.passed else "failed"
     return {"check": check.name, "result": found, "found": check.detail}
-
-
-SWITCH_ASSETS: list[dg.AssetsDefinition] = [encoder_switch]

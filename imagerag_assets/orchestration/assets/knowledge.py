@@ -11,9 +11,9 @@ from pydantic import Field
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS, KnowledgeReport
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, ENCODER, ENCODER_POOL
-from imagerag_assets.orchestration.failures import failures
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.resources import Reporter
+from imagerag_assets.orchestration.step_failures import failures
 
 OWNERS = ["team:knowledge"]
 _SHOWN = 50

@@ -13,10 +13,10 @@ import dagster as dg
 
 from imagerag_assets.ingestion import ingest
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.orchestration.failures import RETRY, failures
 from imagerag_assets.orchestration.partitions import SCENES, partition_scene
 from imagerag_assets.orchestration.previews import inline_image, plain
 from imagerag_assets.orchestration.resources import Reporter
+from imagerag_assets.orchestration.step_failures import RETRY, failures
 from imagerag_assets.patches.recipe import CODE_VERSION as CODE_VERSION
 from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.scenes.failures import clear_failure

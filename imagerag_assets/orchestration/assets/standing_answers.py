@@ -15,9 +15,9 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.answers import OWNERS, answer_metadata
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
-from imagerag_assets.orchestration.failures import failures
 from imagerag_assets.orchestration.partitions import WATCHES
 from imagerag_assets.orchestration.previews import markdown_table, plain
+from imagerag_assets.orchestration.step_failures import failures
 from imagerag_assets.questions.answer_records import load_answer
 from imagerag_assets.standing_questions.asking import ask_watch
 from imagerag_assets.standing_questions.store import WatchAnswer, load_watch
@@ -88,6 +88,3 @@ def _series_metadata(name: str, answer: WatchAnswer, changes: list[dict[str, str
         "last_change": answer.changed_at or "never",
         "new_scenes": dg.MetadataValue.json(answer.triggered_by),
     }
-
-
-STANDING_ASSETS: list[dg.AssetsDefinition] = [standing_answers]

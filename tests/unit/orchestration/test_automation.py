@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
+from imagerag_assets.orchestration._dagster_private import data_version_tags
 from imagerag_assets.orchestration.assets.scenes import (
     ENCODER,
     patch_collection,
@@ -37,13 +37,13 @@ def ingested(keys: Sequence[str]) -> Iterator[dg.DagsterInstance]:
 
 def observe(instance: dg.DagsterInstance, fingerprint: str) -> None:
     """As `imagerag encoders use` does."""
-    instance.report_runless_asset_event(dg.AssetObservation(ENCODER, tags={DATA_VERSION_TAG: fingerprint}))
+    instance.report_runless_asset_event(dg.AssetObservation(ENCODER, tags=data_version_tags(fingerprint)))
 
 
 def materialise(instance: dg.DagsterInstance, asset: dg.AssetsDefinition, keys: Iterable[str], version: str) -> None:
     for key in keys:
         instance.report_runless_asset_event(
-            dg.AssetMaterialization(asset.key, partition=key, tags={DATA_VERSION_TAG: version})
+            dg.AssetMaterialization(asset.key, partition=key, tags=data_version_tags(version))
         )
 
 

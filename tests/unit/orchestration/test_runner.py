@@ -11,7 +11,7 @@ from imagerag_assets.errors import KnowledgeError, StoreError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.build import open_runner
 from imagerag_assets.orchestration.dagster_home import DAGSTER_YAML, dagster_instance, prepare_dagster_home
-from imagerag_assets.orchestration.failures import failures
+from imagerag_assets.orchestration.step_failures import failures
 from imagerag_assets.scenes.failures import list_failures
 from imagerag_assets.settings import Settings
 

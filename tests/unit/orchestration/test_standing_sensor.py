@@ -13,7 +13,7 @@ from imagerag_assets.ingestion.ingest import ingest_scene
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.dagster_home import dagster_instance
-from imagerag_assets.orchestration.sensors import standing_sensor
+from imagerag_assets.orchestration.sensors import standing_questions_sensor
 from imagerag_assets.questions.question import Question
 from imagerag_assets.settings import Settings
 from imagerag_assets.standing_questions.asking import ask_watch, describe_watches
@@ -45,7 +45,7 @@ class Sensor:
     def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
         self.instance, self.cursor, self.now = instance, None, NOW
         self.definitions = build_defs(settings=settings, sources=())
-        self._sensor = standing_sensor(settings, now=lambda: self.now)
+        self._sensor = standing_questions_sensor(settings, now=lambda: self.now)
         self._repository = self.definitions.get_repository_def()
 
     cursor: str | None

@@ -13,7 +13,7 @@ from imagerag_assets.errors import RasterError, SourceError, StoreError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.orchestration.build import build_defs
-from imagerag_assets.orchestration.failures import RETRY, failures
+from imagerag_assets.orchestration.step_failures import RETRY, failures
 from imagerag_assets.scenes.failures import list_failures
 from imagerag_assets.settings import Settings
 

@@ -15,9 +15,9 @@ from imagerag_assets.evaluation.benchmarks import Benchmark, save_benchmark
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
-from imagerag_assets.orchestration.failures import RETRY, failures
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.resources import Reporter
+from imagerag_assets.orchestration.step_failures import RETRY, failures
 
 FINGERPRINT_TAG = "imagerag/fingerprint"
 _TAG_DIGITS = 16  # a tag's value has at most 63 characters

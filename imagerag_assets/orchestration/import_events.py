@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import dagster as dg
-from dagster._core.definitions.data_version import DATA_VERSION_TAG  # the tag that MaterializeResult sets
 
 from imagerag_assets.exchange.importing import SceneImport, import_scenes, open_export
+from imagerag_assets.orchestration._dagster_private import data_version_tags
 from imagerag_assets.orchestration.assets.scenes import embeddings_version
 from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.orchestration.runner import Runner
@@ -51,6 +51,9 @@ def _made(asset: str, version: str, result: SceneImport, source: str) -> dg.Asse
     if asset in ("patch_embeddings", "patch_collection"):
         metadata["dagster/row_count"] = dg.MetadataValue.int(result.patches)
     return dg.AssetMaterialization(
-        asset_key=asset, partition=result.scene, metadata=metadata, tags={DATA_VERSION_TAG: version},
+        asset_key=asset,
+        partition=result.scene,
+        metadata=metadata,
+        tags=data_version_tags(version),
         description="Imported, not embedded here",
-    )  # fmt: skip
+    )
