@@ -6,15 +6,16 @@ WORKERS ?= 2
 PY = $(if $(shell command -v $(PYTHON)),$(PYTHON),python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-.PHONY: .venv help demo test dev lint bench docs lock clean
+.PHONY: .venv help demo test dev lint bench bench-quality docs lock clean
 
 help:
 	@echo "make demo   draw scenes, ingest them, ask questions, write demo-report/index.html"
 	@echo "make test   all tests"
 	@echo "make dev    Dagster UI, daemon and a local Milvus, until Ctrl-C"
 	@echo "make lint   ruff, mypy and the import contract"
-	@echo "make docs   docs/commands.md and docs/settings.md, from the code"
+	@echo "make docs   docs/commands.md and docs/settings.md, from the code; the tables of docs/results.md"
 	@echo "make bench  ingest of a 30,000 x 30,000 px scene: memory, patches a second, overhead"
+	@echo "make bench-quality  measure the quality tables of docs/results.md again (hours); ARGS='--only retrieval,demo'"
 	@echo "make lock   renew constraints.txt, the versions that are installed; KEEP=1 keeps those that still fit"
 
 # The mark is made last, so an interrupted install is not taken for one; it is older than these files after a change.
@@ -42,6 +43,9 @@ lint: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/ingest_large.py
+
+bench-quality: .venv/installed
+	$(BIN)/python -m benchmarks.quality $(ARGS)
 
 docs: .venv/installed
 	$(BIN)/python docs/make.py

@@ -2,10 +2,9 @@
 
     python -m benchmarks.answers --images CHIPS --split dev --work DIR
 
-Prints the table of `docs/results.md` and writes `answers.json`.
-Further runs tell whether the questions give themselves away
-(blind: question and choices only), how many answers change when cues and choices come in another order, and what the
-size of the overview does.
+Prints the figures and writes `answers.json`; `python -m benchmarks.quality` makes the table of `docs/results.md`.
+Further runs show whether the questions give themselves away (blind: question and choices only), how many answers
+change when cues or choices come in another order, and what the size of the overview does.
 """
 
 from __future__ import annotations
@@ -31,8 +30,10 @@ from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.reply import make_prompt
 from imagerag_assets.retrieval.phrases import analyse_question
 from imagerag_assets.retrieval.types import Cue
+from imagerag_assets.settings import Settings
 
 MODES = ("global", "imagerag", "oracle")
+OVERVIEWS = (0, 96, 256, 512, 1024)
 
 
 def main() -> None:
@@ -41,23 +42,41 @@ def main() -> None:
         "--again",
         type=int,
         default=200,
-        help="questions asked with cues and choices in other orders, and other overviews",
+        help="questions asked again with other orders of cues and choices, and other overviews; default: 200",
     )
-    parser.add_argument("--overviews", default="0,96,256,512,1024", help="longest sides of the overview, px; 0: none")
+    parser.add_argument(
+        "--overviews", default=",".join(map(str, OVERVIEWS)), help="longest sides of the overview, px; 0: none"
+    )
     given = parser.parse_args()
     settings, sets = prepare(given)
+    sizes = [int(size) for size in given.overviews.split(",") if size]
+    figures = measure(settings, sets, given.work / "runs", again=given.again, seed=given.seed, sizes=sizes)
+    finish(figures, given.work / "answers.json", table(figures))
+
+
+def measure(
+    settings: Settings, sets: Sequence[Mosaics], runs: Path, *, again: int, seed: int, sizes: Sequence[int] = OVERVIEWS
+) -> dict[str, Any]:
+    """Return accuracy by kind in each mode, and what other orders and overviews change.
+
+    Args:
+        settings: Of the installation that has the mosaics.
+        sets: Mosaics of each size.
+        runs: Folder of the runs; those that were killed continue.
+        again: How many questions are asked again, each with one thing changed.
+        seed: Of the choice of these questions and of the orders.
+        sizes: Longest sides of the overview that they are asked with, in pixels; 0: without.
+    """
     figures: dict[str, Any] = {}
-    runs = given.work / "runs"
     with Platform(settings) as platform:
         for mode in MODES:
             before = None if mode == "global" else runs / "answers-global"
             done = ask_all(platform, sets, runs / f"answers-{mode}", compare=before, mode=mode)
             figures[mode] = {"accuracy": done["metrics"]["accuracy"], "against_global": done.get("comparison")}
         figures["blind"] = {"accuracy": measure_blind(platform, sets)}
-        sizes = [int(size) for size in given.overviews.split(",") if size]
         asked = runs / "answers-imagerag"
-        figures["shuffled"], figures["overviews"] = ask_again(platform, sets, asked, given.again, given.seed, sizes)
-    finish(figures, given.work / "answers.json", table(figures))
+        figures["shuffled"], figures["overviews"] = ask_again(platform, sets, asked, again, seed, sizes)
+    return figures
 
 
 def _cases(sets: Sequence[Mosaics]) -> list[Case]:
@@ -65,7 +84,7 @@ def _cases(sets: Sequence[Mosaics]) -> list[Case]:
 
 
 def measure_blind(platform: Platform, sets: Sequence[Mosaics]) -> dict[str, Any]:
-    """Accuracy by kind of a model that is shown nothing."""
+    """Return the accuracy by kind of the model when it sees no picture."""
     right: dict[str, list[bool]] = {"all": []}
     for case in track(_cases(sets), "asking blind", console=console):
         ok = platform.mllm.answer(Prompt(case.question, case.choices)).choice == case.answer
@@ -77,7 +96,7 @@ def measure_blind(platform: Platform, sets: Sequence[Mosaics]) -> dict[str, Any]
 def ask_again(
     platform: Platform, sets: Sequence[Mosaics], asked: Path, count: int, seed: int, sizes: Sequence[int]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Some questions again, in which only one thing is different.
+    """Ask some questions again, each time with one thing changed.
 
     Returns:
         The share of answers that change when the cues, and when the choices, come in another order; and the share of
@@ -111,7 +130,7 @@ def _shares(outcomes: dict[str, list[bool]]) -> dict[str, Any]:
 
 
 def _prompt(platform: Platform, viewer: Viewer, case: Case, answer: dict[str, Any]) -> Prompt:
-    """What the model was asked when it gave an answer, pictures included."""
+    """Return what the model was asked when it gave an answer, pictures included."""
     question = Question(case.question, choices=case.choices, scenes=case.scenes)
     analysis = analyse_question(
         case.question, case.choices, max_phrases=platform.settings.max_phrases, sentences=platform.sentences
@@ -125,7 +144,7 @@ def _prompt(platform: Platform, viewer: Viewer, case: Case, answer: dict[str, An
 
 
 def table(figures: dict[str, Any]) -> list[str]:
-    """The table in Markdown, and what follows from it."""
+    """Return the figures in Markdown."""
     modes = ("blind", *MODES)
     lines = [f"| right answers | {' | '.join(modes)} |", "|" + "---|" * (len(modes) + 1)]
     lines += [

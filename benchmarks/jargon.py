@@ -10,11 +10,11 @@ The installation has the questions' scenes and a label knowledge base of their c
 where the exemplars are other chips than those that the mosaics are made of: a picture would find itself.
 
 Every position and count question is asked again with each term of its class below in place of the class's name: with
-`--path fast`, where only the encoder can know the term, with `auto`, and by the published retrieval.  Terms in the
-packaged glossary (`knowledge/glossary.json`) and terms that are in it neither literally nor as a part are told apart.
-No term is among the words that the demo encoders were trained with.  A target is found when one of the first three cues
-shows at least half of it.  The terms of one question are no independent trials: intervals draw whole questions.  A run
-that was killed goes on where it stopped.
+`--path fast`, where only the encoder can know the term, with `auto`, and by the published retrieval. Terms of the
+packaged glossary (`knowledge/glossary.json`) are counted apart from terms that it does not hold, not even in part. The
+demo encoders were trained with none of them. A target is found when one of the first three cues shows at least half of
+it. The terms of one question are not independent trials: intervals draw whole questions. A run that was killed
+continues.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from imagerag_assets.evaluation.metrics import LOCATED, paired, pooled
 from imagerag_assets.evaluation.report import interval, told
 from imagerag_assets.evaluation.run import run_cases
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.settings import load_settings
+from imagerag_assets.settings import Settings, load_settings
 
 
 class Terms(NamedTuple):
@@ -72,7 +72,7 @@ RUNS: dict[str, dict[str, str]] = {
 
 
 def rewritten(cases: Iterable[Case]) -> dict[str, list[Case]]:
-    """Located questions about the classes above, by group; the id of each ends with ``#`` and its term."""
+    """Return position and count questions in jargon, by group; the id of each ends with ``#`` and its term."""
     found: dict[str, list[Case]] = {group: [] for group in GROUPS}
     for case in cases:
         name = next((name for name in JARGON if f" {name} " in f" {case.question.rstrip('?')} "), None)
@@ -85,8 +85,30 @@ def rewritten(cases: Iterable[Case]) -> dict[str, list[Case]]:
     return found
 
 
+def ask_in_jargon(settings: Settings, groups: Mapping[str, Sequence[Case]], runs: Path) -> list[dict[str, Any]]:
+    """Ask the rewritten questions in each way of `RUNS`, and return the rows of `measure`.
+
+    Args:
+        settings: Of the installation with the questions' scenes and a label knowledge base.
+        groups: From `rewritten`.
+        runs: Folder of the runs; those that were killed continue.
+
+    Raises:
+        InputError: there are no such questions.
+    """
+    cases = [case for each in groups.values() for case in each]
+    if not cases:
+        raise InputError("No position or count question names a class with jargon", fix="Give other questions")
+    with Platform(settings) as platform:
+        judged = {
+            name: run_cases(platform, cases, runs / name, options={**how, "top_k": 3, "answer": False}).judged
+            for name, how in RUNS.items()
+        }
+    return measure(groups, judged)
+
+
 def measure(groups: Mapping[str, Sequence[Case]], runs: Mapping[str, Mapping[str, Judged]]) -> list[dict[str, Any]]:
-    """Shares found on each path: a row for each group and for all."""
+    """Return the shares found in each way of asking: a row for each group and one for all."""
     rows = []
     for group, cases in {**groups, "all": [case for each in groups.values() for case in each]}.items():
         row: dict[str, Any] = {"terms": group, "questions": len(cases)}
@@ -101,7 +123,7 @@ def measure(groups: Mapping[str, Sequence[Case]], runs: Mapping[str, Mapping[str
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as Markdown."""
+    """Return the rows as Markdown."""
     lines = ["| terms | n | without (fast) | with (auto) | times | fixed / broken | published |", "|" + "---|" * 7]
     for row in rows:
         without, with_it = row["fast"], row["auto"]
@@ -114,7 +136,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command.  Returns the exit status."""
+    """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("questions", nargs="+", type=Path, help="question files with regions (JSONL)")
     parser.add_argument("--out", required=True, type=Path, help="folder that keeps the answers")
@@ -122,18 +144,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         groups = rewritten(case for loaded in load_cases(given.questions) for case in loaded.cases)
-        cases = [case for each in groups.values() for case in each]
-        if not cases:
-            raise InputError("No position or count question names a class with jargon", fix="Give other questions")
-        with Platform(load_settings()) as platform:
-            runs = {
-                name: run_cases(platform, cases, given.out / name, options={**how, "top_k": 3, "answer": False}).judged
-                for name, how in RUNS.items()
-            }
+        rows = ask_in_jargon(load_settings(), groups, given.out)
     except ImageRAGError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    rows = measure(groups, runs)
     print(json.dumps(rows, indent=1) if given.json else table(rows))
     return 0
 

@@ -1,12 +1,13 @@
 """Mosaics of real chips with known truth, made by `make_mosaic.py` and ingested into a folder of their own.
 
-What is measured on them is in `retrieval.py` and `answers.py`.
+What is measured on them is in `retrieval.py`, `answers.py` and `jargon.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.make_mosaic import make_mosaics
-from imagerag_assets.errors import ImageRAGError
+from benchmarks.make_mosaic import CELL_PX, make_mosaics
+from imagerag_assets.errors import ImageRAGError, InputError
 from imagerag_assets.evaluation.evaluate import evaluate
 from imagerag_assets.evaluation.loaders import Loaded, load_cases
 from imagerag_assets.installation.platform import Platform
@@ -40,33 +41,81 @@ class Mosaics:
         return sorted((self.folder / "truth").glob("*.questions.jsonl"))
 
 
-def arguments(about: str | None) -> argparse.ArgumentParser:
-    """What every benchmark on mosaics is told."""
+SAMPLES = Path(__file__).resolve().parents[1] / "tests" / "data" / "ucmerced" / "images_jpg"
+"""Chips of the repository: 125 of the 210 of split `dev`."""
+
+
+def arguments(about: str | None, *, work: Path | None = None) -> argparse.ArgumentParser:
+    """Return a parser of the options that every benchmark on mosaics has.
+
+    Args:
+        about: Description, as it is.
+        work: Default of --work; None: the option is required.
+    """
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=Path, required=True, help="folder with one sub-folder of chips a class")
-    parser.add_argument("--split", default="dev")
+    parser.add_argument(
+        "--images",
+        type=Path,
+        default=SAMPLES,
+        help="folder with one sub-folder of chips for each class; default: the samples of the tests",
+    )
+    parser.add_argument("--split", default="dev", help="chips of this split of the index only; default: dev")
     parser.add_argument("--index", type=Path, help="index.csv with a split column; default: beside the chips")
-    parser.add_argument("--work", type=Path, required=True, help="folder for scenes, the installation and the runs")
-    parser.add_argument("--scenes", type=int, default=20, help="mosaics of --cells a side")
-    parser.add_argument("--cells", type=int, default=20)
-    parser.add_argument("--large", type=int, default=4, help="mosaics of --large-cells a side")
-    parser.add_argument("--large-cells", type=int, default=40)
-    parser.add_argument("--seed", type=int, default=501)
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=work,
+        required=work is None,
+        help="folder for scenes, installations and runs" + (f"; default: {work}" if work else ""),
+    )
+    parser.add_argument("--scenes", type=int, default=20, help="small mosaics; default: 20")
+    parser.add_argument("--cells", type=int, default=20, help="cells a side of the small ones; default: 20")
+    parser.add_argument("--large", type=int, default=4, help="large mosaics; default: 4")
+    parser.add_argument("--large-cells", type=int, default=40, help="cells a side of the large ones; default: 40")
+    parser.add_argument("--seed", type=int, default=501, help="of the first small mosaic; default: 501")
     return parser
 
 
 def make(given: argparse.Namespace, name: str, scenes: int, cells: int, seed: int) -> Mosaics:
-    """Stitch mosaics into WORK/name, unless they are there."""
+    """Stitch mosaics into WORK/name, unless they are there.
+
+    Raises:
+        InputError: the folder holds other mosaics.
+    """
     made = Mosaics(given.work / name, cells)
-    if not (made.folder / "catalog.json").exists():
-        console.print(f"stitching {scenes} mosaics of {cells} x {cells} cells")
-        options = {"rows": cells, "cols": cells, "scenes": scenes, "seed": seed}
-        make_mosaics(given.images, made.folder, split=given.split, index=given.index, **options)
+    chips = made.folder / "chips.json"
+    wanted = {"cells": cells, "seeds": [seed, seed + scenes - 1], "scenes": scenes}
+    source = {"images": str(given.images.resolve()), "split": given.split}
+    if (made.folder / "catalog.json").exists():
+        found = describe_mosaics(made.folder)
+        if found != wanted or (chips.exists() and json.loads(chips.read_text(encoding="utf-8")) != source):
+            raise InputError(
+                f"The work folder holds {found['scenes']} mosaics of {found['cells']} x {found['cells']} cells, "
+                f"seeds {found['seeds'][0]} to {found['seeds'][1]}, or of other chips",
+                fix="Give another folder with --work, or the options that they were made with",
+                folder=made.folder,
+            )
+        return made
+    console.print(f"stitching {scenes} mosaics of {cells} x {cells} cells")
+    options = {"rows": cells, "cols": cells, "scenes": scenes, "seed": seed}
+    make_mosaics(given.images, made.folder, split=given.split, index=given.index, **options)
+    chips.write_text(json.dumps(source), encoding="utf-8")
     return made
 
 
+def describe_mosaics(folder: Path) -> dict[str, Any]:
+    """Return cells a side, first and last seed, and number of the mosaics in a folder."""
+    truths = [file for file in sorted((folder / "truth").glob("*.json")) if re.fullmatch(r"mosaic-\d+", file.stem)]
+    seeds = sorted(int(file.stem.partition("-")[2]) for file in truths)
+    side = json.loads(truths[0].read_text(encoding="utf-8"))["size"][0]
+    return {"cells": side // CELL_PX, "seeds": [seeds[0], seeds[-1]], "scenes": len(seeds)}
+
+
 def prepare(given: argparse.Namespace) -> tuple[Settings, list[Mosaics]]:
-    """Settings of the installation in WORK, and the mosaics of both sizes, ingested; the large ones' seeds follow."""
+    """Make and ingest the mosaics of both sizes, and return the settings of their installation with them.
+
+    The seeds of the large ones follow those of the small ones.
+    """
     settings = load_settings(home=given.work / "home")
     wanted = [("small", given.scenes, given.cells, given.seed)]
     wanted.append(("large", given.large, given.large_cells, given.seed + given.scenes))
@@ -77,13 +126,13 @@ def prepare(given: argparse.Namespace) -> tuple[Settings, list[Mosaics]]:
 
 
 def finish(figures: dict[str, Any], file: Path, lines: Sequence[str]) -> None:
-    """Keep the figures, and print them as a table."""
+    """Write the figures to a file, and print them as a table."""
     file.write_text(json.dumps(figures, indent=1))
     print("\n".join(lines))
 
 
 def ingest(settings: Settings, catalog: Path) -> None:
-    """Ingest a catalog; what is there already is passed over."""
+    """Ingest a catalog; scenes that are there already are skipped."""
     with Progress(console=console) as bar:
         task = bar.add_task(f"ingesting {catalog.parent.name}", total=None)
 
@@ -99,8 +148,15 @@ def ingest(settings: Settings, catalog: Path) -> None:
 def ask_all(
     platform: Platform, sets: Sequence[Mosaics], folder: Path, *, compare: Path | None = None, **options: Any
 ) -> dict[str, Any]:
-    """Run the questions of mosaics, or go on where a run in `folder` stopped; the document of `evaluate`."""
-    loaded: list[Loaded] = load_cases([file for each in sets for file in each.questions])
+    """Ask the questions about mosaics; see `ask_files`."""
+    return ask_files(platform, [file for each in sets for file in each.questions], folder, compare=compare, **options)
+
+
+def ask_files(
+    platform: Platform, files: Sequence[Path], folder: Path, *, compare: Path | None = None, **options: Any
+) -> dict[str, Any]:
+    """Ask the questions in files, or continue a killed run in `folder`; return the document of `evaluate`."""
+    loaded: list[Loaded] = load_cases(files)
     with Progress(console=console) as bar:
         task = bar.add_task(f"asking {folder.name}", total=None)
 
@@ -111,7 +167,7 @@ def ask_all(
 
 
 def told(figure: dict[str, Any]) -> str:
-    """A figure with its interval and n: `.86 (.79-.91, n 120)`."""
+    """Return a figure with its interval and n: `.86 (.79-.91, n 120)`."""
     if figure["value"] is None:
         return "-"
     value, low, high = (f"{figure[name]:.2f}".removeprefix("0") for name in ("value", "low", "high"))
@@ -119,7 +175,7 @@ def told(figure: dict[str, Any]) -> str:
 
 
 def run(main: Callable[[], None], about: str) -> None:
-    """Call a benchmark after the first paragraph of what it is about; an error of the project is one line."""
+    """Print the first paragraph of `about` and call a benchmark; an error of the package is one line."""
     console.print(about.split("\n\n")[0])
     try:
         main()

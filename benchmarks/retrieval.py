@@ -2,10 +2,9 @@
 
     python -m benchmarks.retrieval --images CHIPS --split dev --work DIR
 
-Prints the table of `docs/results.md` and writes `retrieval.json`.
-The last figure puts the pixels of one small scene into a
-very large one, and compares the confidence of its targets in both: at a place where patches are cut alike, so that only
-the size differs, and at any place.
+Prints the figures and writes `retrieval.json`; `python -m benchmarks.quality` makes the table of `docs/results.md`.
+The last figure puts the pixels of one small scene into a very large one and compares the confidence of its targets in
+both: at a place where patches are cut alike, so that only the size differs, and at any place.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from imagerag_assets.settings import Settings
 
 FIGURES = ("false_cues", "instances_found", "cue_precision", "calibration_error")
 PLACES = {"at any place": 1, "patches cut alike": 1024}
-"""Where the small scene is put: step of its place in pixels, in which the patches of its levels recur."""
+"""Where the small scene is put: its offset is a multiple of so many pixels. Patches of its levels recur every 1024."""
 
 
 def main() -> None:
@@ -42,38 +41,50 @@ def main() -> None:
     parser.add_argument("--grow", type=int, default=80, help="cells a side of the very large scene; 0: none")
     given = parser.parse_args()
     settings, sets = prepare(given)
-    divisions = [division for division in given.paper.split(",") if division]
-    figures: dict[str, Any] = {}
-    with Platform(settings) as platform:
-        for each in sets:
-            systems = {"ours": _measure(platform, each, given.work, "ours")}
-            for division in divisions:
-                paper = _measure(platform, each, given.work, division, retrieval="paper", division=division)
-                systems[f"paper, {division}"] = paper
-            figures[f"{each.cells} x {each.cells} cells"] = systems
-    if len(sets) > 1:
-        figures["together"] = {"ours": _together(sets, given.work, "ours")}
-        figures["together"] |= {f"paper, {division}": _together(sets, given.work, division) for division in divisions}
+    figures = measure(settings, sets, given.work / "runs", [each for each in given.paper.split(",") if each])
     if given.grow:
         figures["growth"] = measure_growth(given, settings)
     finish(figures, given.work / "retrieval.json", table(figures))
 
 
-def _measure(platform: Platform, mosaics: Mosaics, work: Path, name: str, **options: Any) -> dict[str, Any]:
-    return _figures(ask_all(platform, [mosaics], _folder(work, mosaics, name), answer=False, **options)["metrics"])
+def measure(settings: Settings, sets: Sequence[Mosaics], runs: Path, divisions: Sequence[str]) -> dict[str, Any]:
+    """Return the figures of ours and of each published division, by size of the mosaics and together.
+
+    Args:
+        settings: Of the installation that has the mosaics.
+        sets: Mosaics of each size.
+        runs: Folder of the runs; those that were killed continue.
+        divisions: Of the published retrieval.
+    """
+    figures: dict[str, Any] = {}
+    with Platform(settings) as platform:
+        for each in sets:
+            systems = {"ours": _measure(platform, each, runs, "ours")}
+            for division in divisions:
+                paper = _measure(platform, each, runs, division, retrieval="paper", division=division)
+                systems[f"paper, {division}"] = paper
+            figures[f"{each.cells} x {each.cells} cells"] = systems
+    if len(sets) > 1:
+        figures["together"] = {"ours": _together(sets, runs, "ours")}
+        figures["together"] |= {f"paper, {division}": _together(sets, runs, division) for division in divisions}
+    return figures
 
 
-def _together(sets: Sequence[Mosaics], work: Path, name: str) -> dict[str, Any]:
-    """Figures over the runs on mosaics of every size, which few scenes of one size leave uncertain."""
+def _measure(platform: Platform, mosaics: Mosaics, runs: Path, name: str, **options: Any) -> dict[str, Any]:
+    return _figures(ask_all(platform, [mosaics], _folder(runs, mosaics, name), answer=False, **options)["metrics"])
+
+
+def _together(sets: Sequence[Mosaics], runs: Path, name: str) -> dict[str, Any]:
+    """Return figures over the runs on mosaics of every size: those of one size alone are few."""
     judged: list[Judged] = []
     for each in sets:
         cases = [case for loaded in load_cases(each.questions) for case in loaded.cases]
-        judged += load_run(_folder(work, each, name), cases).judged.values()
+        judged += load_run(_folder(runs, each, name), cases).judged.values()
     return _figures(measure_run(judged))
 
 
-def _folder(work: Path, mosaics: Mosaics, name: str) -> Path:
-    return work / "runs" / f"{mosaics.folder.name}-{name}"
+def _folder(runs: Path, mosaics: Mosaics, name: str) -> Path:
+    return runs / f"{mosaics.folder.name}-{name}"
 
 
 def _figures(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +92,7 @@ def _figures(metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure_growth(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Confidence of the cues of an 8 x 8 scene's targets, and of the same targets in a very large scene, by place."""
+    """Compare the confidence of a small scene's targets with that of the same targets in a very large one."""
     small = make(given, "part", 1, 8, given.seed + 1000)
     ingest(settings, small.folder / "catalog.json")
     (part,) = sorted(small.folder.glob("*/*.tif"))
@@ -117,7 +128,7 @@ def _changes(settings: Settings, small: Mosaics, scenes: tuple[str, str], at: tu
 
 
 def _paste(part: Path, whole: Path, at: tuple[int, int]) -> None:
-    """Put the pixels of one raster into another, (left, top) in pixels; lossless, since JPEG would change them."""
+    """Put the pixels of one raster into another at (left, top) in pixels, without loss as JPEG would bring."""
     aside = whole.with_name("aside.tif")
     with rasterio.open(part) as source, rasterio.open(whole) as target:
         profile = {**target.profile, "driver": "GTiff", "compress": "deflate", "photometric": "rgb"}
@@ -133,7 +144,7 @@ def _paste(part: Path, whole: Path, at: tuple[int, int]) -> None:
 def _confidence(
     platform: Platform, viewer: Viewer, question: str, scene: str, window: tuple[int, int, int, int]
 ) -> float:
-    """Of the best cue that covers half of a window, whatever the threshold; 0: there is none."""
+    """Return the confidence of the best cue that covers half of a window, without a threshold; 0: there is none."""
     asked = Question(question, scenes=(scene,), answer=False, top_k=50)
     answer = ask(platform.using(min_confidence=0.0), asked, viewer=viewer).to_dict()
     _, covered = compare_windows([cue["window"] for cue in answer["cues"]], [window])

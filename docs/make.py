@@ -1,10 +1,10 @@
-"""Write docs/commands.md from the command line and docs/settings.md from the settings.
+"""Write docs/commands.md and docs/settings.md from the code, and the tables of docs/results.md from what was measured.
 
     python docs/make.py            # write the pages
     python docs/make.py --check    # exit 1 if a page is not current
 
 The pages depend on the code alone: not on the width of the terminal, on environment variables or on a `.env` file.
-Pages written by hand are not touched.
+Pages written by hand are not touched, nor what is outside the markers of docs/results.md.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pydantic_core import PydanticUndefined
 from typer.models import ArgumentInfo, OptionInfo
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))  # benchmarks/ is in the repository only, not installed
 MADE = "<!-- Made by `make docs`. Do not edit: change the code and run it again. -->"
 COMMON = ("--json", "--debug")
 PLURALS = {str: "names", float: "numbers", int: "integers", Path: "paths"}
@@ -70,7 +71,16 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 
 def pages() -> dict[Path, str]:
     """Return the text of each made page by its path."""
-    return {HERE / "commands.md": commands_page(), HERE / "settings.md": settings_page()}
+    made = {"commands.md": commands_page(), "settings.md": settings_page(), "results.md": results_page()}
+    return {HERE / name: text for name, text in made.items()}
+
+
+def results_page() -> str:
+    """Return docs/results.md with the tables that benchmarks/results gives; the text around them stays as it is."""
+    from benchmarks.record import read_records
+    from benchmarks.tables import fill
+
+    return fill((HERE / "results.md").read_text(encoding="utf-8"), read_records())
 
 
 def commands_page() -> str:
@@ -392,7 +402,7 @@ def _joined(blocks: Iterable[str]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the pages; return the exit code."""
-    parser = argparse.ArgumentParser(description="Write docs/commands.md and docs/settings.md from the code.")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is not current")
     check = parser.parse_args(arguments).check
     old = [path for path, text in pages().items() if not path.is_file() or path.read_text(encoding="utf-8") != text]

@@ -136,6 +136,18 @@ def test_each_table_of_results_names_its_commit() -> None:
         assert re.search(r"^- \*\*Commit\*\*: `[0-9a-f]{7,40}`", section, flags=re.MULTILINE), section.splitlines()[0]
 
 
+def test_each_table_that_was_measured_is_the_one_in_results() -> None:
+    from benchmarks.record import TABLES, read_records
+    from benchmarks.tables import blocks, section
+
+    found = blocks((ROOT / "docs" / "results.md").read_text(encoding="utf-8"))
+    assert sorted(found) == sorted(TABLES)
+    for name, record in read_records().items():
+        assert found[name] == section(record) + "\n", f"{name} is not current. Run: make docs"
+        assert re.fullmatch("[0-9a-f]{40}", record["commit"])
+        assert f"- **Commit**: `{record['commit'][:10]}`" in found[name]
+
+
 def test_dagster_page_names_each_job_sensor_and_check(tmp_path: Path) -> None:
     from imagerag_assets.orchestration.build import build_defs
     from imagerag_assets.settings import load_settings

@@ -1,0 +1,125 @@
+"""What is kept of a measurement: its figures, with the commit, machine, day, command and data that they belong to.
+
+One JSON file a table, in `benchmarks/results`; `tables.py` makes the tables of `docs/results.md` from them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform as machine
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from imagerag_assets.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = Path(__file__).resolve().parent / "results"
+TABLES = ("encoders", "retrieval", "growth", "jargon", "answers", "demo")
+"""The quality tables, in the order they are measured in."""
+_CODE = ("imagerag_assets", "benchmarks", ":!benchmarks/results")
+
+
+def current_commit() -> str:
+    """Return the commit of the code, 40 hex digits.
+
+    Raises:
+        InputError: the code is not in a git repository, or has changes that are not committed.
+    """
+    try:
+        commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", *_CODE)
+    except (OSError, subprocess.CalledProcessError):
+        raise InputError("The commit of the code is not known", fix="Run the benchmark in a git clone") from None
+    if changes:
+        raise InputError(
+            f"The code has changes that are not committed: {changes.splitlines()[0].strip()}",
+            fix="Commit them first: results name the commit they belong to",
+        )
+    return commit
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def known_commit(name: str) -> str:
+    """Return the full hash of a commit of this repository.
+
+    Raises:
+        InputError: there is no such commit.
+    """
+    try:
+        return _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    except (OSError, subprocess.CalledProcessError):
+        raise InputError("There is no such commit", fix="Give a commit of this repository", commit=name) from None
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return the model of the processor, and the number of cores."""
+    model = machine.processor() or machine.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    except OSError:
+        pass
+    return {"cpu": model, "cores": os.cpu_count(), "python": machine.python_version()}
+
+
+def make_record(
+    table: str,
+    figures: Mapping[str, Any],
+    *,
+    commit: str,
+    command: str,
+    data: Mapping[str, Any],
+    seconds: float | None,
+    day: str | None = None,
+) -> dict[str, Any]:
+    """Return the JSON document of one table.
+
+    Args:
+        table: One of `TABLES`.
+        figures: What was measured; a share is ``{"value", "n", "low", "high"}``.
+        commit: The code that was measured.
+        command: How to measure it again.
+        data: What it was measured on.
+        seconds: How long it took; None: not known.
+        day: When, as YYYY-MM-DD; default: today.
+    """
+    return {
+        "table": table,
+        "commit": commit,
+        "date": day or datetime.now(UTC).date().isoformat(),
+        "machine": describe_machine(),
+        "command": command,
+        "data": dict(data),
+        "seconds": None if seconds is None else round(seconds),
+        "figures": _rounded(figures),
+    }
+
+
+def _rounded(value: Any) -> Any:
+    """Keep 6 significant digits of each number."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, Mapping):
+        return {name: _rounded(each) for name, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def write_json(file: Path, document: Mapping[str, Any]) -> None:
+    """Write a document aside and rename it into place."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    aside.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    aside.replace(file)
+
+
+def read_records(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
+    """Return the documents of a folder by table."""
+    records = (json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json")))
+    return {record["table"]: record for record in records}
