@@ -7,7 +7,7 @@ stands in for it.  The record is read and never written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from imagerag_assets import __version__
@@ -120,7 +120,7 @@ class _Versions:
                 self._differs("scene", _short(version), _short(now.scene.version), f"{key} changed", "present")
         question = Question.from_record(self._record)
         left = tuple(key for key in question.scenes if key not in gone)
-        return replace(question, scenes=left) if left else question
+        return question.but(scenes=left) if left else question
 
     def searched(self, question: Question) -> Serving:
         """The recorded collection with its encoder, models and settings; where it is gone, what serves now."""

@@ -171,7 +171,7 @@ def draft(
             failure = error
     answer_ms = _since(before)
 
-    asked = replace(question, scenes=compared.scenes) if compared else question
+    asked = question.but(scenes=compared.scenes) if compared else question
     record: dict[str, Any] = {
         "id": question.id,
         "answer_id": new_answer_id(),
@@ -233,7 +233,7 @@ def _serving(platform: Platform) -> Serving:
 
 def _require_rows(platform: Platform, question: Question, collection: str) -> None:
     """Raise QuestionError when no patch is in scope: an answer about nothing would be wrong in silence."""
-    if not (question.scenes or question.bbox or question.datetime):
+    if not question.scope:
         return
     if platform.vectors.count(collection, question.scope) == 0:
         limits = [
@@ -242,6 +242,7 @@ def _require_rows(platform: Platform, question: Question, collection: str) -> No
                 ("scene", ", ".join(question.scenes)),
                 ("area", question.bbox),
                 ("time", question.datetime),
+                ("cloud cover of at most", None if question.cloud_at_most is None else f"{question.cloud_at_most:g} %"),
             )
             if value
         ]

@@ -39,11 +39,9 @@ def in_scope_of(question: Question, former: Mapping[str, Any] | None) -> Questio
     asked = Question.from_record(former)
     change = former.get("change") or {}
     seen = [change[side]["scene"] for side in ("before", "after") if change] or [cue["scene"] for cue in former["cues"]]
-    return replace(
-        question,
-        scenes=asked.scenes or tuple(dict.fromkeys(seen)),
-        bbox=asked.bbox,
-        datetime=asked.datetime,
+    limit = asked.cloud_at_most if question.cloud_at_most is None else question.cloud_at_most
+    return question.but(
+        scenes=asked.scenes or tuple(dict.fromkeys(seen)), bbox=asked.bbox, datetime=asked.datetime, cloud_at_most=limit
     )
 
 

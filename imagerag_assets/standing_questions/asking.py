@@ -139,7 +139,7 @@ def _ask(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
         there = [record for record in records if covers(question, record) and searchable(record)]
         keys = tuple(record.scene.scene_key for record in newest(there, question.bbox))
         if 0 < len(keys) <= _MAX_SCENES:
-            question = replace(question, scenes=keys)
+            question = question.but(scenes=keys)
     record = ask(question)
     answer = _compared(watch, record, fresh, last_answer(platform, watch.watch_id))
     save_answer(platform, answer)
