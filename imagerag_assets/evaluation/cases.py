@@ -41,7 +41,7 @@ class Case:
     images: tuple[Path, ...] = ()
     """Pictures that a benchmark names, one for each scene; empty for scenes that are ingested from a STAC source."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Further fields of `questions.question.Question` that the line sets, e.g. ``bbox``; they outdo those of the run."""
+    """Further fields of `questions.question.Question` that the line sets, e.g. ``bbox``; before the run's own."""
 
 
 @dataclass(frozen=True)
