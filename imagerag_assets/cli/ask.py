@@ -46,6 +46,6 @@ def ask(
             common = {name: value for name, value in options.items() if name not in NOT_WITH_BATCH}
             done = runner.ask_batch(batch, out, **common)
         else:
-            done = runner.ask(Question(question or "", **options))
+            done = runner.ask(Question(question or "", **options)).to_dict()
     code = cli_run.SOME_FAILED if done.get("failed") else cli_run.DONE
     command.finish(done, render.answer if batch is None else render.batch, code=code)

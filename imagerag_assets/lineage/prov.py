@@ -48,9 +48,7 @@ def prov_document(record: AnswerRecord, items: Mapping[str, Mapping[str, Any]]) 
         doc.link("used", answering, scene)
     _versions(doc, lineage, retrieval)
 
-    answer = doc.entity(
-        "answer", answer_id, text=record.answer, choice=record.choice, path=record.path
-    )
+    answer = doc.entity("answer", answer_id, text=record.answer, choice=record.choice, path=record.path)
     doc.link("wasGeneratedBy", answer, answering)
     doc.link("wasDerivedFrom", answer, question)
     for cue in record.cues:

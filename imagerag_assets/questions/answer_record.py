@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from imagerag_assets.knowledge.types import KnowledgeKind
 from imagerag_assets.questions.question import Question
 
 RECORD_VERSION = 2
@@ -90,7 +91,7 @@ class Lineage(_Kept):
     """Object keys of the scenes' shards."""
     calibration: str | None = None
     division: str | None = None
-    knowledge: dict[str, str] = {}
+    knowledge: dict[KnowledgeKind, str] = {}
     """Versions of the knowledge bases that had a part in it."""
     settings: dict[str, Any] = {}
     prompt_sha256: str | None = None

@@ -108,7 +108,7 @@ def read_answers(
             return error
 
     for start in range(0, len(answer_ids), _AT_ONCE):
-        for found in read_all(find, answer_ids[start : start + _AT_ONCE]):
+        for found in read_all(find, list(answer_ids[start : start + _AT_ONCE])):
             if isinstance(found, AnswerRecord):
                 yield found
             elif found is not None and notes is not None:

@@ -20,6 +20,8 @@ from imagerag_assets.orchestration.failures import failures
 from imagerag_assets.orchestration.lineage_metadata import lineage_metadata
 from imagerag_assets.orchestration.previews import inline_image, markdown_table
 from imagerag_assets.orchestration.resources import Reporter
+from imagerag_assets.questions.answer_record import AnswerRecord
+from imagerag_assets.questions.answer_records import answer_folder, record_key
 from imagerag_assets.questions.question import Question
 
 OWNERS = ["team:analysis"]
@@ -124,8 +126,8 @@ def answer(config: AskConfig, platform: dg.ResourceParam[Platform]) -> dg.Materi
     from imagerag_assets.questions.ask import ask  # retrieval and answering load when they are needed
 
     with failures(platform):
-        result = ask(platform, config.to_question()).to_dict()
-    return dg.MaterializeResult(metadata=answer_metadata(platform, result))
+        record = ask(platform, config.to_question())
+    return dg.MaterializeResult(metadata=answer_metadata(platform, record))
 
 
 @dg.asset(
@@ -157,41 +159,41 @@ def answer_batch(
     )
 
 
-def answer_metadata(platform: Platform, result: dict[str, Any]) -> dict[str, Any]:
-    """What the event log shows of an answer's record, with small pictures of its evidence."""
-    folder = f"answers/{result['answer_id']}"
+def answer_metadata(platform: Platform, record: AnswerRecord) -> dict[str, Any]:
+    """Return what the event log shows of an answer, with small pictures of its evidence."""
+    folder = answer_folder(record.answer_id)
     cues = [
         {
-            "rank": cue["rank"],
-            "scene": cue["scene"],
-            "phrase": cue["phrase"],
-            "confidence": f"{cue['confidence']:.2f}",
-            "window": ", ".join(str(value) for value in cue["window"]),
-            "level": cue["level"],
+            "rank": cue.rank,
+            "scene": cue.scene,
+            "phrase": cue.phrase,
+            "confidence": f"{cue.confidence:.2f}",
+            "window": ", ".join(str(value) for value in cue.window),
+            "level": cue.level,
         }
-        for cue in result["cues"]
+        for cue in record.cues
     ]
     return {
-        "question": result["question"],
-        "answer": result["answer"] or "(none)",
-        "choice": result["choice"] or "(none)",
-        "path": result["path"],
-        "abstained": result["abstained"],
-        "phrases": ", ".join(result["phrases"]),
-        "evidence": dg.MetadataValue.md(_pictures(platform, folder, result)),
+        "question": record.question,
+        "answer": record.answer or "(none)",
+        "choice": record.choice or "(none)",
+        "path": record.path,
+        "abstained": record.abstained,
+        "phrases": ", ".join(record.phrases),
+        "evidence": dg.MetadataValue.md(_pictures(platform, folder, len(record.cues))),
         "cues": dg.MetadataValue.md(markdown_table(cues)),
-        "answer_id": result["answer_id"],
-        "record": dg.MetadataValue.path(platform.store.url(f"{folder}/answer.json")),
+        "answer_id": record.answer_id,
+        "record": dg.MetadataValue.path(platform.store.url(record_key(record.answer_id))),
         "cues_geojson": dg.MetadataValue.path(platform.store.url(f"{folder}/cues.geojson")),
-        **lineage_metadata(platform, result),
-        "timings_ms": dg.MetadataValue.json(result["timings_ms"]),
+        **lineage_metadata(platform, record),
+        "timings_ms": dg.MetadataValue.json(record.timings_ms),
     }
 
 
-def _pictures(platform: Platform, folder: str, result: dict[str, Any]) -> str:
-    names = ["overview"] + [f"cue-{cue['rank']}" for cue in result["cues"]]
+def _pictures(platform: Platform, folder: str, cues: int) -> str:
+    """Return the overview and the first cues' pictures as Markdown."""
     shown: list[str] = []
-    for name in names[: _MAX_PICTURES + 1]:
+    for name in ["overview", *(f"cue-{rank}" for rank in range(1, min(cues, _MAX_PICTURES) + 1))]:
         key = f"{folder}/evidence/{name}.jpg"
         try:
             shown.append(inline_image(platform.store.read_bytes(key), name))
