@@ -1,54 +1,129 @@
-"""From what was typed to what the use cases take: choices, areas, and the options of questions.
+"""From what was typed to what the use cases take: the options of questions, choices and areas.
 
-Only parsing and its errors; whether a scene, division or path exists is decided where it is used.
+The options of a question are made from the fields of `Question`: their names, types, limits and help texts.  Only how
+a list, a mapping or an area is typed is said here.  Whether a scene exists is decided where it is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import StrEnum
-from typing import Any
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import NoneType
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+import typer
+from typer.models import OptionInfo
 
 from imagerag_assets.errors import InputError, QuestionError
+from imagerag_assets.questions.question import Question
+
+Command = TypeVar("Command", bound=Callable[..., None])
+NOT_TYPED = {
+    "question": "it is the command's argument",
+    "id": "a file of questions has many, and one question is found by its answer's id",
+    "roi": "regions are known where questions come from a file, or are given in the launchpad",
+}
+"""Fields of a question that have no option, and why."""
 
 
-class SearchPath(StrEnum):
-    """How cues are looked for."""
+@dataclass(frozen=True)
+class _Typed:
+    """How a field of a question is typed."""
 
-    AUTO = "auto"
-    FAST = "fast"
-    SLOW = "slow"
-    NONE = "none"
-
-
-class Retrieval(StrEnum):
-    """Whose retrieval is used."""
-
-    DEFAULT = "default"
-    PAPER = "paper"
+    option: str
+    """The parameter's name."""
+    annotation: Any
+    default: Any
+    read: Callable[[Any], Any]
+    """From what was typed to the field's value."""
 
 
-class PaperDivision(StrEnum):
-    """Divisions of the paper."""
-
-    VIT = "vit"
-    CC = "cc"
-    GRID = "grid"
+def _same(value: Any) -> Any:
+    return value
 
 
-class Mode(StrEnum):
-    """What a file of questions is answered from."""
+def _typed(name: str) -> _Typed:
+    """Return the option for a field of a question."""
+    field = Question.model_fields[name]
+    text = f"{field.description}."
+    if name == "choices":
+        option = typer.Option(help="A choice, LETTER=TEXT (repeatable).")
+        return _Typed("choice", Annotated[list[str] | None, option], None, lambda given: parse_choices(given or ()))
+    if name == "scenes":
+        option = typer.Option(help=f"{text.removesuffix('.')} (repeatable).")
+        return _Typed("scene", Annotated[list[str] | None, option], None, lambda given: tuple(given or ()))
+    if name == "bbox":
+        return _Typed("bbox", Annotated[str | None, typer.Option(help=text, metavar="W,S,E,N")], None, parse_bbox)
+    if name == "answer":
+        option = typer.Option("--no-answer", help="Only look for cues.")
+        return _Typed("no_answer", Annotated[bool, option], False, lambda given: not given)
+    limits = {key: getattr(limit, at) for limit in field.metadata for key, at in (("min", "ge"), ("max", "le"))
+              if hasattr(limit, at)}  # fmt: skip
+    return _Typed(name, Annotated[_plain(field.annotation), typer.Option(help=text, **limits)], field.default, _same)
 
-    IMAGERAG = "imagerag"
-    GLOBAL = "global"
-    ORACLE = "oracle"
+
+def _plain(annotation: Any) -> Any:
+    """Return a field's type without pydantic's marks."""
+    if get_origin(annotation) is Annotated:
+        return get_args(annotation)[0]
+    inner = [each for each in get_args(annotation) if each is not NoneType]
+    return _plain(inner[0]) | None if NoneType in get_args(annotation) else annotation
+
+
+def question_options(
+    *, only: Collection[str] | None = None, leave_out: Collection[str] = ()
+) -> Callable[[Command], Command]:
+    """Give a command the options of a question; it takes them as ``**options`` and reads them with `read_options`.
+
+    They come before the options that the command has itself.
+
+    Args:
+        only: Fields of a question that have an option; default: all but those of `NOT_TYPED`.
+        leave_out: Fields without an option.
+    """
+    names = [name for name in only or Question.model_fields if name not in {*NOT_TYPED, *leave_out}]
+    made = [
+        inspect.Parameter(each.option, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.annotation)
+        for each in map(_typed, names)
+    ]
+
+    def decorate(command: Command) -> Command:
+        hints = get_type_hints(command, include_extras=True)
+        given = [
+            each.replace(annotation=hints[each.name], kind=inspect.Parameter.KEYWORD_ONLY)
+            for each in inspect.signature(command).parameters.values()
+            if each.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
+        arguments = [each for each in given if not _is_option(each.annotation)]
+        parameters = [*arguments, *made, *(each for each in given if each not in arguments)]
+        # What typer reads of a command is its signature and its annotations.
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {each.name: each.annotation for each in parameters}
+        return command
+
+    return decorate
+
+
+def read_options(typed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were typed as fields of a question.
+
+    Raises:
+        QuestionError: A choice or the area cannot be used.
+    """
+    forms = ((name, _typed(name)) for name in Question.model_fields if name not in NOT_TYPED)
+    return {name: form.read(typed[form.option]) for name, form in forms if form.option in typed}
+
+
+def _is_option(annotation: Any) -> bool:
+    return any(isinstance(each, OptionInfo) for each in getattr(annotation, "__metadata__", ()))
 
 
 def parse_choices(texts: Sequence[str]) -> dict[str, str]:
-    """``A=red`` and so on, in order.
+    """Return ``A=red`` and so on as a mapping, in order.
 
     Raises:
-        QuestionError: no ``=``, an empty letter or text, or a letter given twice.
+        QuestionError: A text has no ``=``, an empty letter or text, or a letter that was given before.
     """
     choices: dict[str, str] = {}
     for text in texts:
@@ -62,10 +137,10 @@ def parse_choices(texts: Sequence[str]) -> dict[str, str]:
 
 
 def parse_bbox(text: str | None) -> tuple[float, float, float, float] | None:
-    """``W,S,E,N`` in degrees; west may be greater than east, across the antimeridian.
+    """Return ``W,S,E,N`` in degrees; west may be greater than east, across the antimeridian.
 
     Raises:
-        QuestionError: not four numbers, or not on the globe.
+        QuestionError: The text is not four numbers, or the area is not on the globe.
     """
     if text is None:
         return None
@@ -82,10 +157,10 @@ def parse_bbox(text: str | None) -> tuple[float, float, float, float] | None:
 
 
 def check_one_of(question: str | None, batch: object | None, out: object | None) -> None:
-    """A question, or a file of questions with a file for the answers.
+    """Check that there is a question, or a file of questions with a file for the answers.
 
     Raises:
-        InputError: neither, both, or half.
+        InputError: There is neither, both, or half.
     """
     if batch is None and out is None and question is None:
         raise InputError("There is no question", fix='Write: imagerag ask "QUESTION", or --batch IN --out OUT')
@@ -93,33 +168,3 @@ def check_one_of(question: str | None, batch: object | None, out: object | None)
         raise InputError("--batch and --out belong together", fix="Give both")
     if batch is not None and question is not None:
         raise InputError("A question and --batch were both given", fix="Give one of them")
-
-
-def ask_options(
-    *,
-    scenes: Sequence[str],
-    bbox: str | None,
-    datetime: str | None,
-    path: str,
-    top_k: int | None,
-    retrieval: str,
-    division: str | None,
-    answer: bool,
-    mode: str,
-) -> dict[str, Any]:
-    """Options as keyword arguments of a `Question`.
-
-    Raises:
-        QuestionError: the area cannot be used.
-    """
-    return {
-        "scenes": tuple(scenes),
-        "bbox": parse_bbox(bbox),
-        "datetime": datetime or None,
-        "path": path,
-        "top_k": top_k,
-        "retrieval": retrieval,
-        "division": division,
-        "answer": answer,
-        "mode": mode,
-    }

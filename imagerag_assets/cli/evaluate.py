@@ -10,7 +10,7 @@ import typer
 
 from imagerag_assets.cli import _command as cli_run
 from imagerag_assets.cli._command import Command, Debug, Json, command_of, plain
-from imagerag_assets.cli._options import Mode, PaperDivision, Retrieval, SearchPath
+from imagerag_assets.cli._options import question_options, read_options
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,35 +23,23 @@ def register(app: typer.Typer) -> None:
     app.command()(evaluate)
 
 
+@question_options(only=("mode", "path", "top_k", "retrieval", "division", "answer"))
 def evaluate(
     ctx: typer.Context,
     files: Annotated[
         list[Path], typer.Argument(help="Question files: ours (JSONL), MME-RealWorld, LRS-VQA, XLRS-Bench.")
     ],
     images: Annotated[Path | None, typer.Option(help="Folder of a benchmark's pictures; they are ingested.")] = None,
-    mode: Annotated[Mode, typer.Option(help="What questions are answered from.")] = Mode.IMAGERAG,
-    path: Annotated[SearchPath, typer.Option(help="How cues are looked for.")] = SearchPath.AUTO,
-    top_k: Annotated[int | None, typer.Option(min=1, max=50, help="Cues given at most; default: the setting.")] = None,
-    retrieval: Annotated[Retrieval, typer.Option(help="Ours, or the published algorithm.")] = Retrieval.DEFAULT,
-    division: Annotated[PaperDivision | None, typer.Option(help="For --retrieval paper.")] = None,
-    no_answer: Annotated[bool, typer.Option("--no-answer", help="Only look for cues.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run, which goes on where it stopped; default: a new one in HOME.")
     ] = None,
     compare: Annotated[Path | None, typer.Option(help="Folder of another run, compared question by question.")] = None,
     as_json: Json = False,
     debug: Debug = False,
+    **typed: Any,
 ) -> None:
     """Ask files of questions with known answers; print figures with their intervals, write a table and a plot."""
     command = command_of(ctx, as_json, debug)
-    options = {
-        "mode": mode.value,
-        "path": path.value,
-        "top_k": top_k,
-        "retrieval": retrieval.value,
-        "division": division.value if division else None,
-        "answer": not no_answer,
-    }
     with command.working(), command.progress("reading questions") as progress:
         from imagerag_assets.evaluation.evaluate import evaluate as run
         from imagerag_assets.evaluation.evaluate import new_folder
@@ -63,7 +51,7 @@ def evaluate(
         if images is not None:
             _ingest(command, loaded, images, folder, progress)
         with Platform(command.settings) as platform:
-            done = run(platform, loaded, folder, options=options, compare=compare, progress=progress)
+            done = run(platform, loaded, folder, options=read_options(typed), compare=compare, progress=progress)
     complete = not done["failed"] and not done["left_out"]
     command.finish(done, render, code=cli_run.DONE if complete else cli_run.SOME_FAILED)
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.tree import Tree
 
-_LISTED = ("answer_id", "asked_at", "question", "answer", "choice", "path", "error")
 AnswerId = Annotated[str, typer.Argument(help="Id of an answer, as `ask` and `answers` print it.")]
 
 
@@ -47,12 +46,14 @@ def answers(
     with command.platform() as platform:
         from imagerag_assets.lineage.outdated import answers as find_answers
 
+        notes: list[str] = []
+        given = find_answers(platform, limit=limit, only_outdated=outdated, only_failed=failed, notes=notes)
         found = [
-            {name: record.get(name) for name in _LISTED}
-            | {"scenes": list(record["lineage"]["scenes"]), "outdated": [reason.to_dict() for reason in reasons]}
-            for record, reasons in find_answers(platform, limit=limit, only_outdated=outdated, only_failed=failed)
+            record.head()
+            | {"scenes": list(record.lineage.scenes), "outdated": [reason.to_dict() for reason in reasons]}
+            for record, reasons in given
         ]
-    command.finish({"answers": found}, answer_list)
+    command.finish({"answers": found, "notes": notes}, answer_list)
 
 
 def trace(
@@ -87,7 +88,8 @@ def answer_list(document: render.Document) -> RenderableType:
         (each["answer_id"], each["question"], _said(each), each["path"], _reasons(each["outdated"]))
         for each in document["answers"]
     ]
-    return render.table_of(("answer", "question", "said", "path", "outdated"), rows) if rows else "no answers"
+    table = render.table_of(("answer", "question", "said", "path", "outdated"), rows) if rows else "no answers"
+    return render.stacked(table, *(f"[yellow]{plain(note)}[/]" for note in document["notes"]))
 
 
 def lineage(document: render.Document) -> RenderableType:
@@ -149,15 +151,18 @@ def retry(
         from imagerag_assets.errors import ImageRAGError
         from imagerag_assets.questions import retry as pipeline
 
-        ids = list(dict.fromkeys(answer_id or pipeline.failed_questions(platform)))
+        notes: list[str] = []
+        ids = list(dict.fromkeys(answer_id or pipeline.failed_questions(platform, notes)))
         for number, (each, made) in enumerate(zip(ids, pipeline.retry(platform, ids), strict=True), 1):
             error = str(made) if isinstance(made, ImageRAGError) else None
-            answer = None if isinstance(made, ImageRAGError) else made
+            answer = None if isinstance(made, ImageRAGError) else made.to_dict()
             found.append({"answer_id": each, "answer": answer, "error": error})
             if progress is not None:
                 progress(number, len(ids), each)
     failed = sum(each["error"] is not None for each in found)
     document = {"answers": found, "answered": len(found) - failed, "failed": failed}
+    if notes:
+        document["notes"] = notes
     command.finish(document, retried, code=cli_run.SOME_FAILED if failed else cli_run.DONE)
 
 
@@ -167,7 +172,8 @@ def retried(document: render.Document) -> RenderableType:
         (each["answer_id"], each["answer"]["question"] if each["answer"] else "", _retried(each))
         for each in document["answers"]
     ]
-    return render.table_of(("question", "", "said"), rows) if rows else "no failed questions"
+    table = render.table_of(("question", "", "said"), rows) if rows else "no failed questions"
+    return render.stacked(table, *(f"[yellow]{plain(note)}[/]" for note in document.get("notes", ())))
 
 
 def _retried(each: render.Document) -> str:

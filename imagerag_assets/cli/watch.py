@@ -13,10 +13,13 @@ from imagerag_assets.cli import _command as cli_run
 from imagerag_assets.cli import _options as cli_options
 from imagerag_assets.cli import _render as render
 from imagerag_assets.cli._command import Debug, Json, command_of, need_subcommand, plain, remember
-from imagerag_assets.cli._options import SearchPath
+from imagerag_assets.questions.question import Question
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+NOT_STANDING = {"mode": "a standing question is asked of the scenes that come, which nobody has looked at yet"}
+"""Fields of a question that `imagerag ask` has an option for and `imagerag watch add` has none, and why."""
 
 watch_app = typer.Typer(help="Standing questions: asked again when a new acquisition covers their area.")
 
@@ -34,38 +37,22 @@ def watch(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> No
 
 
 @watch_app.command()
+@cli_options.question_options(leave_out=NOT_STANDING)
 def add(
     ctx: typer.Context,
-    question: Annotated[str, typer.Argument(help="The question, in plain words.")],
-    choice: Annotated[list[str] | None, typer.Option(help="A choice, LETTER=TEXT; repeatable.")] = None,
-    scene: Annotated[list[str] | None, typer.Option(help="Only this scene; repeatable.")] = None,
-    bbox: Annotated[str | None, typer.Option(help="Only this area: W,S,E,N in degrees.")] = None,
-    datetime: Annotated[str | None, typer.Option(help="Only scenes acquired in START/END (either may be ..).")] = None,
+    question: Annotated[str, typer.Argument(help="The question, in plain words.")] = "",
     name: Annotated[str, typer.Option(help="A name, from which the id is made; default: the question.")] = "",
-    path: Annotated[SearchPath, typer.Option(help="How cues are looked for.")] = SearchPath.AUTO,
-    top_k: Annotated[int | None, typer.Option(min=1, max=50, help="Cues given at most; default: the setting.")] = None,
-    no_answer: Annotated[bool, typer.Option("--no-answer", help="Only look for cues.")] = False,
     later: Annotated[bool, typer.Option("--later", help="Do not ask now.")] = False,
     as_json: Json = False,
     debug: Debug = False,
+    **typed: Any,
 ) -> None:
     """Save a question and ask it for the first time."""
     command = command_of(ctx, as_json, debug)
-    area, choices = cli_options.parse_bbox(bbox), cli_options.parse_choices(choice or ())
+    asked = Question(question, **cli_options.read_options(typed))
     with command.progress("asking") as progress, command.runner(progress) as runner:
         from imagerag_assets.orchestration.watches import add_watch
-        from imagerag_assets.questions.question import Question
 
-        asked = Question(
-            question,
-            choices=choices,
-            scenes=tuple(scene or ()),
-            bbox=area,
-            datetime=datetime or None,
-            path=path.value,
-            top_k=top_k,
-            answer=not no_answer,
-        )
         done = add_watch(runner, asked, name=name, ask_now=not later)
     command.finish(done, added)
 

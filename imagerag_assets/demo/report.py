@@ -18,6 +18,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.status import status
 from imagerag_assets.lineage.trace import trace_tree
 from imagerag_assets.objects.aside import replace_text
+from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.answer_records import answer_folder
 
 
@@ -60,16 +61,18 @@ def write_report(
 
 def _view(platform: Platform, answer: DemoAnswer) -> dict[str, Any]:
     record = answer.answer
-    folder = answer_folder(record["answer_id"])
-    cues = [cue | {"picture": _picture(platform, f"{folder}/evidence/cue-{cue['rank']}.jpg")} for cue in record["cues"]]
+    folder = answer_folder(record.answer_id)
+    cues = [
+        cue.to_dict() | {"picture": _picture(platform, f"{folder}/evidence/cue-{cue.rank}.jpg")} for cue in record.cues
+    ]
     return {
         "kind": answer.kind,
         "expected": answer.expected,
         "right": answer.right,
-        "record": record,
+        "record": record.to_dict(),
         "overview": _picture(platform, f"{folder}/evidence/overview.jpg"),
         "cues": cues,
-        "lineage": trace_tree(platform, record["answer_id"]),
+        "lineage": trace_tree(platform, record.answer_id),
     }
 
 
@@ -86,10 +89,10 @@ class DemoAnswer:
 
     kind: str
     expected: str | None
-    answer: dict[str, Any]
+    answer: AnswerRecord
 
     @property
     def right(self) -> bool | None:
         if self.expected is None:
             return None
-        return bool(self.answer["choice"] and self.answer["choices"][self.answer["choice"]] == self.expected)
+        return bool(self.answer.choice and self.answer.choices[self.answer.choice] == self.expected)

@@ -62,12 +62,12 @@ def run_demo(settings: Settings, out: Path, progress: Progress | None = None) ->
         "answers": [
             {
                 "kind": a.kind,
-                "question": a.answer["question"],
-                "answer": a.answer["answer"],
+                "question": a.answer.question,
+                "answer": a.answer.answer,
                 "expected": a.expected,
                 "right": a.right,
-                "path": a.answer["path"],
-                "answer_id": a.answer["answer_id"],
+                "path": a.answer.path,
+                "answer_id": a.answer.answer_id,
             }
             for a in answers
         ],

@@ -40,6 +40,8 @@ class Case:
     """Targets (x0, y0, x1, y1) in native pixels; empty: what is asked for is absent; None: not known."""
     images: tuple[Path, ...] = ()
     """Pictures that a benchmark names, one for each scene; empty for scenes that are ingested from a STAC source."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of `questions.question.Question` that the line sets, e.g. ``bbox``; before the run's own."""
 
 
 @dataclass(frozen=True)

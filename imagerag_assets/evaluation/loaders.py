@@ -15,9 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from imagerag_assets.errors import InputError
+from imagerag_assets.errors import InputError, QuestionError
 from imagerag_assets.evaluation.cases import Case, Window
 from imagerag_assets.objects.aside import replace_bytes
+from imagerag_assets.questions.question import Question
+from imagerag_assets.questions.question_files import fields_of
 from imagerag_assets.stac.keys import scene_key
 
 Format = Literal["imagerag", "mme-realworld", "lrs-vqa", "xlrs-bench"]
@@ -74,7 +76,7 @@ def load_file(file: Path, *, images: Path | None = None) -> Loaded:
         name = name or _format_of(row, file)
         try:
             case = _PARSERS[name](_with_picture_files(row, images) if name == "xlrs-bench" else row)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, QuestionError) as error:
             raise _malformed(file, number, f"is no {name} question: {_reason(error)}") from None
         if case is None:
             left_out += 1
@@ -154,25 +156,29 @@ def _format_of(row: Row, file: Path) -> Format:
         return "imagerag"
     raise InputError(
         "The file is of no known format",
-        fix="Give JSONL with id, question, scene, kind, choices, answer, roi; or MME-RealWorld, LRS-VQA or XLRS-Bench",
+        fix="Give JSONL with the keys that docs/questions.md lists; or MME-RealWorld, LRS-VQA or XLRS-Bench",
         file=file,
     )
 
 
 def _imagerag(row: Row) -> Case:
-    """A line as `imagerag ask --batch` reads it, with its truth: ``kind``, ``answer`` and ``roi``."""
-    choices = {str(letter): str(text) for letter, text in (row.get("choices") or {}).items()}
+    """Read a line as `imagerag ask --batch` does, with its truth: ``kind``, ``answer`` and ``roi``."""
+    given = fields_of({**row, "question": row["question"]})
+    choices = {str(letter): str(text) for letter, text in given.get("choices", {}).items()}
     answer = None if row.get("answer") is None else str(row["answer"])
     if choices and answer is not None and answer not in choices:
         raise ValueError(f"its answer {answer!r} is none of its choices")
+    Question(**given)  # says what has no meaning
+    roi, _ = given.pop("roi", None), given.pop("choices", None)
     return Case(
-        id=_text(row.get("id")),
-        question=str(row["question"]),
+        id=_text(given.pop("id", None)),
+        question=str(given.pop("question")),
         kind=_text(row.get("kind")) or "other",
-        scenes=(str(row["scene"]),) if row.get("scene") is not None else (),
+        scenes=tuple(str(scene) for scene in given.pop("scenes", ())),
         choices=choices,
         answer=answer,
-        roi=None if row.get("roi") is None else tuple(_window(box) for box in row["roi"]),
+        roi=None if roi is None else tuple(_window(box) for box in roi),
+        options=given,
     )
 
 

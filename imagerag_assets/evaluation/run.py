@@ -165,6 +165,7 @@ def _ask(platform: Platform, case: Case, options: Mapping[str, Any], viewer: Vie
                 "scenes": case.scenes,
                 "id": case.id,
                 **options,
+                **case.options,
                 **changes,
             }
         )
@@ -181,7 +182,9 @@ def _judged(cases: Iterable[Case], answers: Mapping[str, Answer], options: Mappi
 
 
 def _digest(cases: Sequence[Case]) -> str:
-    text = json.dumps([asdict(case) for case in cases], sort_keys=True, ensure_ascii=False, default=str)
+    # Without options a case has the digest that it had before there were any.
+    rows = [{name: value for name, value in asdict(case).items() if name != "options" or value} for case in cases]
+    text = json.dumps(rows, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -6,7 +6,7 @@ compared with it without any further reading.  Nothing is changed, and nothing i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -18,14 +18,14 @@ from imagerag_assets.errors import ImageRAGError, StoreError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import ALIAS
 from imagerag_assets.objects.store import read_all
-from imagerag_assets.questions.answer_records import find_answer, list_answers
+from imagerag_assets.questions.answer_record import AnswerRecord
+from imagerag_assets.questions.answer_records import list_answers, read_answers
 from imagerag_assets.raster.geo import box_geometries
 from imagerag_assets.scenes.records import SceneRecord, find_record, footprint, list_records
 from imagerag_assets.scenes.removed import list_removed
 from imagerag_assets.stores.shards import PREFIX, shard_info, version16
 
 Why = Literal["newer-acquisition", "scene-changed", "scene-removed", "encoder-retired"]
-_AT_ONCE = 256  # answers read together
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,17 @@ class Present:
         self._dated = [record for record, _ in dated]
         self._tree = shapely.STRtree(box_geometries(np.array([place for _, place in dated]).reshape(-1, 4)))
 
-    def reasons(self, record: dict[str, Any]) -> list[Reason]:
+    def reasons(self, record: AnswerRecord) -> list[Reason]:
         """Why an answer is outdated; empty: it is not, as far as can be told."""
         found = [*self._scenes_that_changed(record), *self._newer_scenes(record)]
-        answered = record["lineage"]["fingerprint"]
+        answered = record.lineage.fingerprint
         if self.fingerprint is not None and self.fingerprint != answered:
-            name = record["lineage"].get("encoder") or answered[:16]
+            name = record.lineage.encoder or answered[:16]
             found.append(Reason("encoder-retired", f"Questions are no longer answered with the encoder {name}"))
         return found
 
-    def _scenes_that_changed(self, record: dict[str, Any]) -> Iterator[Reason]:
-        for key, version in record["lineage"]["scenes"].items():
+    def _scenes_that_changed(self, record: AnswerRecord) -> Iterator[Reason]:
+        for key, version in record.lineage.scenes.items():
             now = self.scenes.get(key)
             if now is None:
                 yield Reason("scene-removed", "The scene is no longer stored", key)
@@ -86,11 +86,11 @@ class Present:
                     "scene-changed", f"The scene's version was {version[:16]} and is {now.scene.version[:16]}", key
                 )
 
-    def _newer_scenes(self, record: dict[str, Any]) -> Iterator[Reason]:
+    def _newer_scenes(self, record: AnswerRecord) -> Iterator[Reason]:
         """Scenes over the answer's area that were acquired after those it used, and could not be searched by it."""
-        asked, used = _moment(record.get("asked_at")), record["lineage"]["scenes"]
+        asked, used = _moment(record.asked_at), record.lineage.scenes
         area = self._area(record)
-        times = [_moment(text) for text in (record["lineage"].get("acquired") or {}).values()]
+        times = [_moment(text) for text in record.lineage.acquired.values()]
         latest = max((time for time in times if time is not None), default=None)
         if area is None or asked is None:
             return
@@ -104,43 +104,49 @@ class Present:
                 day = scene.acquired_at.date().isoformat() if scene.acquired_at else ""
                 yield Reason("newer-acquisition", f"A scene acquired on {day} covers its area", scene.scene_key)
 
-    def _area(self, record: dict[str, Any]) -> shapely.Geometry | None:
+    def _area(self, record: AnswerRecord) -> shapely.Geometry | None:
         """Where the cues are; without cues the area that was asked about, else the scenes that were looked at."""
-        boxes = [cue["bbox"] for cue in record["cues"] if cue.get("bbox")]
-        if not boxes and (record.get("options") or {}).get("bbox"):
-            boxes = [record["options"]["bbox"]]
+        boxes: list[Sequence[float]] = [cue.bbox for cue in record.cues if cue.bbox]
+        if not boxes and record.options.get("bbox"):
+            boxes = [record.options["bbox"]]
         if not boxes:
-            looked_at = (self.scenes.get(key) for key in record["lineage"]["scenes"])
+            looked_at = (self.scenes.get(key) for key in record.lineage.scenes)
             boxes = [place for each in looked_at if each is not None and (place := footprint(each)) is not None]
         return shapely.union_all(box_geometries(np.array(boxes, float))) if boxes else None
 
 
 def answers(
-    platform: Platform, *, limit: int | None = None, only_outdated: bool = False, only_failed: bool = False
-) -> Iterator[tuple[dict[str, Any], list[Reason]]]:
-    """Answer records, the newest first, each with the reasons why it is outdated; illegible records are passed over.
+    platform: Platform,
+    *,
+    limit: int | None = None,
+    only_outdated: bool = False,
+    only_failed: bool = False,
+    notes: list[str] | None = None,
+) -> Iterator[tuple[AnswerRecord, list[Reason]]]:
+    """Yield answer records, the newest first, each with the reasons why it is outdated.
+
+    Unreadable records are skipped.
 
     Args:
         platform: The installation.
         limit: Stop after so many.
         only_outdated: Leave the others out.
         only_failed: Leave out what has an answer.
+        notes: Gets a line for each record that was skipped.
 
     Raises:
         StoreError: the object store cannot be read.
     """
-    ids = list_answers(platform)[::-1]
     present, given = Present(platform), 0
-    for start in range(0, len(ids), _AT_ONCE):
-        for record in read_all(lambda answer_id: find_answer(platform, answer_id), ids[start : start + _AT_ONCE]):
-            if record is None or (only_failed and "error" not in record):
-                continue
-            reasons = present.reasons(record)
-            if reasons or not only_outdated:
-                if limit is not None and given >= limit:
-                    return
-                given += 1
-                yield record, reasons
+    for record in read_answers(platform, list_answers(platform)[::-1], notes):
+        if only_failed and record.error is None:
+            continue
+        reasons = present.reasons(record)
+        if reasons or not only_outdated:
+            if limit is not None and given >= limit:
+                return
+            given += 1
+            yield record, reasons
 
 
 def _record(platform: Platform, key: str) -> SceneRecord | None:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from imagerag_assets import __version__
+from imagerag_assets.questions.answer_record import AnswerRecord, Lineage
 
 PREFIX, NAMESPACE = "imagerag", "urn:imagerag:"
 _PLAIN = "-_~"  # kept beside letters and digits; a dot may not end a name, and a colon or slash separates
@@ -24,7 +25,7 @@ _LINKS = {
 }
 
 
-def prov_document(record: Mapping[str, Any], items: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def prov_document(record: AnswerRecord, items: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """What made an answer.
 
     Args:
@@ -34,59 +35,56 @@ def prov_document(record: Mapping[str, Any], items: Mapping[str, Mapping[str, An
     Returns:
         A PROV-JSON document; each id that a relation names is declared in it.
     """
-    answer_id, lineage = record["answer_id"], record["lineage"]
-    doc = _Document(str(lineage.get("version") or __version__))
-    question = doc.entity("question", answer_id, text=record["question"])
-    if lineage.get("after"):  # a follow-up question
-        doc.link("wasDerivedFrom", question, doc.entity("answer", lineage["after"]))
-    encoder = doc.entity("encoder", lineage["fingerprint"], name=lineage.get("encoder"))
+    answer_id, lineage = record.answer_id, record.lineage
+    doc = _Document(lineage.version or __version__)
+    question = doc.entity("question", answer_id, text=record.question)
+    if lineage.after:  # a follow-up question
+        doc.link("wasDerivedFrom", question, doc.entity("answer", lineage.after))
+    encoder = doc.entity("encoder", lineage.fingerprint, name=lineage.encoder)
     retrieval = doc.activity("retrieval", answer_id, uses=[question, encoder])
-    answering = doc.activity("answering", answer_id, uses=[question], ended=record.get("asked_at"))
-    scenes = {key: _scene(doc, key, record, items.get(key, {}), encoder, retrieval) for key in lineage["scenes"]}
+    answering = doc.activity("answering", answer_id, uses=[question], ended=record.asked_at)
+    scenes = {key: _scene(doc, key, lineage, items.get(key, {}), encoder, retrieval) for key in lineage.scenes}
     for scene in scenes.values():
         doc.link("used", answering, scene)
     _versions(doc, lineage, retrieval)
 
-    answer = doc.entity(
-        "answer", answer_id, text=record.get("answer"), choice=record.get("choice"), path=record["path"]
-    )
+    answer = doc.entity("answer", answer_id, text=record.answer, choice=record.choice, path=record.path)
     doc.link("wasGeneratedBy", answer, answering)
     doc.link("wasDerivedFrom", answer, question)
-    for cue in record["cues"]:
-        patch = doc.entity("patch", cue["patch_id"], level=cue["level"])
-        about = {name: cue.get(name) for name in ("phrase", "score", "confidence", "rank")}
-        seen = doc.entity("cue", answer_id, cue["rank"], window=str(cue["window"]), **about)
+    for cue in record.cues:
+        patch = doc.entity("patch", cue.patch_id, level=cue.level)
+        about = {name: getattr(cue, name) for name in ("phrase", "score", "confidence", "rank")}
+        seen = doc.entity("cue", answer_id, cue.rank, window=str(list(cue.window)), **about)
         doc.link("wasGeneratedBy", seen, retrieval)
         doc.link("wasDerivedFrom", seen, patch)
-        if cue["scene"] in scenes:
-            doc.link("wasDerivedFrom", patch, scenes[cue["scene"]])
+        if cue.scene in scenes:
+            doc.link("wasDerivedFrom", patch, scenes[cue.scene])
         doc.link("used", answering, seen)
         doc.link("wasDerivedFrom", answer, seen)
-    if lineage.get("prompt_sha256"):
-        prompt = doc.entity("prompt", lineage["prompt_sha256"])
+    if lineage.prompt_sha256:
+        prompt = doc.entity("prompt", lineage.prompt_sha256)
         doc.link("wasDerivedFrom", prompt, question)
         doc.link("used", answering, prompt)
-    if model := lineage.get("mllm"):
-        doc.link("wasAssociatedWith", answering, doc.agent("model", model["name"], model["revision"]))
+    if model := lineage.mllm:
+        doc.link("wasAssociatedWith", answering, doc.agent("model", model.name, model.revision))
     return doc.content
 
 
 def _scene(
     doc: _Document,
     key: str,
-    record: Mapping[str, Any],
+    lineage: Lineage,
     item: Mapping[str, Any],
     encoder: str,
     retrieval: str,
 ) -> str:
     """The scene as it was asked, the item it came from, and the shard that its patches were found by."""
-    lineage = record["lineage"]
-    version = lineage["scenes"][key]
+    version = lineage.scenes[key]
     origin = doc.entity("item", key, version, href=item.get("item_href"), source=item.get("source"))
-    scene = doc.entity("scene", key, version, acquired=(lineage.get("acquired") or {}).get(key))
+    scene = doc.entity("scene", key, version, acquired=lineage.acquired.get(key))
     doc.link("wasGeneratedBy", scene, doc.activity("registering", key, version, uses=[origin]))
     doc.link("wasDerivedFrom", scene, origin)
-    path = (lineage.get("shards") or {}).get(key)
+    path = lineage.shards.get(key)
     if path:
         shard = doc.entity("shard", path)
         doc.link("wasGeneratedBy", shard, doc.activity("embedding", path, uses=[scene, encoder]))
@@ -95,13 +93,13 @@ def _scene(
     return scene
 
 
-def _versions(doc: _Document, lineage: Mapping[str, Any], retrieval: str) -> None:
+def _versions(doc: _Document, lineage: Lineage, retrieval: str) -> None:
     """What else the cues depend on: the collection, the calibration, and the knowledge bases."""
-    if lineage.get("collection"):
-        doc.link("used", retrieval, doc.entity("collection", lineage["collection"]))
-    if lineage.get("calibration"):
-        doc.link("used", retrieval, doc.entity("calibration", lineage["fingerprint"], lineage["calibration"]))
-    for kind, version in (lineage.get("knowledge") or {}).items():
+    if lineage.collection:
+        doc.link("used", retrieval, doc.entity("collection", lineage.collection))
+    if lineage.calibration:
+        doc.link("used", retrieval, doc.entity("calibration", lineage.fingerprint, lineage.calibration))
+    for kind, version in lineage.knowledge.items():
         doc.link("used", retrieval, doc.entity(kind, version))
 
 

@@ -6,8 +6,8 @@ stands in for it.  The record is read and never written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from imagerag_assets import __version__
@@ -15,8 +15,9 @@ from imagerag_assets.errors import FingerprintError, ModelError, QuestionError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import ALIAS, Serving, find_serving, serving_from
 from imagerag_assets.knowledge.types import read_current
+from imagerag_assets.questions.answer_record import AnswerRecord, RecordedCue, RecordedModel
 from imagerag_assets.questions.answer_records import load_answer
-from imagerag_assets.questions.ask import draft
+from imagerag_assets.questions.ask import record_of, work_out
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.provenance import DECIDING_SETTINGS, MODEL_SETTINGS, PAPER
 from imagerag_assets.questions.question import Question
@@ -84,17 +85,16 @@ def replay(platform: Platform, answer_id: str) -> Replay:
     calibration = versions.calibration(serving)
     versions.compare_knowledge(serving)
     with Viewer(serving.platform) as viewer:
-        drafted = draft(serving, question, viewer, calibration=calibration)
-    if drafted.error is not None:
-        raise drafted.error
-    made = drafted.record
-    made.pop("answer_id")
+        answered = work_out(serving, question, viewer, calibration=calibration)
+        if answered.error is not None:
+            raise answered.error
+        made = record_of(answered, viewer, answer_id)
     versions.compare_software(made)
-    outcome = [*compare_cues(recorded["cues"], made["cues"]), *_compare_answers(recorded, made)]
+    outcome = [*compare_cues(recorded.cues, made.cues), *_compare_answers(recorded, made)]
     kinds = {each.what for each in outcome}
     return Replay(
         answer_id=answer_id,
-        record=made,
+        record={name: value for name, value in made.to_dict().items() if name != "answer_id"},
         same_cues=not kinds & {"cue-added", "cue-removed", "cue-moved"},
         same_answer=not kinds & {"answer", "choice"},
         differences=(*versions.differences, *outcome),
@@ -104,28 +104,28 @@ def replay(platform: Platform, answer_id: str) -> Replay:
 class _Versions:
     """What an answer was made of, found again where it still is; `differences` grows with every part looked at."""
 
-    def __init__(self, platform: Platform, record: Mapping[str, Any]) -> None:
-        self._platform, self._record, self._lineage = platform, record, record["lineage"]
+    def __init__(self, platform: Platform, record: AnswerRecord) -> None:
+        self._platform, self._record, self._lineage = platform, record, record.lineage
         self.differences: list[Difference] = []
 
     def question(self) -> Question:
         """The question as it was asked, but for scenes that are gone while others are left."""
         gone = set()
-        for key, version in self._lineage["scenes"].items():
+        for key, version in self._lineage.scenes.items():
             now = find_record(self._platform, key)
             if now is None:
                 gone.add(key)
                 self._differs("scene", _short(version), None, f"{key} is no longer stored", "present")
             elif now.scene.version != version:
                 self._differs("scene", _short(version), _short(now.scene.version), f"{key} changed", "present")
-        question = Question.from_record(self._record)
+        question = self._record.asked()
         left = tuple(key for key in question.scenes if key not in gone)
-        return replace(question, scenes=left) if left else question
+        return question.but(scenes=left) if left else question
 
     def searched(self, question: Question) -> Serving:
         """The recorded collection with its encoder, models and settings; where it is gone, what serves now."""
         platform, lineage = self._platform.using(**self._settings(question)), self._lineage
-        collection, fingerprint, vectors = lineage["collection"], lineage["fingerprint"], self._platform.vectors
+        collection, fingerprint, vectors = lineage.collection or "", lineage.fingerprint, self._platform.vectors
         found: Serving | None = None
         why = "The collection is no longer there"
         if vectors.exists(collection) and vectors.meta(collection).fingerprint == fingerprint:
@@ -140,7 +140,7 @@ class _Versions:
             self._differs("collection", collection, present, detail, used)
         now = None if present is None else vectors.meta(present).fingerprint
         if now != fingerprint:
-            detail = f"{lineage.get('encoder')} no longer answers questions"
+            detail = f"{lineage.encoder} no longer answers questions"
             self._differs("encoder", _short(fingerprint), now and _short(now), detail, used)
         found = found or find_serving(platform)
         if found is None:
@@ -150,14 +150,14 @@ class _Versions:
     def calibration(self, serving: Serving) -> Calibration | None:
         """The recorded thresholds; None: those in use, or none are needed."""
         recorded, fingerprint, division = (
-            self._lineage["calibration"],
+            self._lineage.calibration or "",
             serving.target.fingerprint,
             serving.target.division,
         )
         if recorded == PAPER:
             return None
         now = load_calibration(self._platform.store, fingerprint, division.key).version
-        if fingerprint != self._lineage["fingerprint"]:
+        if fingerprint != self._lineage.fingerprint:
             self._differs("calibration", recorded, now, "Thresholds belong to their encoder", "present")
             return None
         found = find_calibration(self._platform.store, fingerprint, division.key, recorded)
@@ -169,23 +169,22 @@ class _Versions:
 
     def compare_knowledge(self, serving: Serving) -> None:
         """Only the knowledge that is live can be searched."""
-        for kind, version in (self._lineage.get("knowledge") or {}).items():
+        for kind, version in self._lineage.knowledge.items():
             current = read_current(self._platform.store, kind, serving.target.fingerprint)
             now = current.version if current is not None else None
             if now != version:
                 self._differs("knowledge", _short(version), now and _short(now), f"{kind} changed", "present")
 
-    def compare_software(self, made: Mapping[str, Any]) -> None:
+    def compare_software(self, made: AnswerRecord) -> None:
         """The multimodal LLM and this program, which is the only one that can be run."""
-        self.differences.extend(compare_models(self._lineage.get("mllm"), made["lineage"]["mllm"]))
-        if self._lineage.get("version") != __version__:
+        self.differences.extend(compare_models(self._lineage.mllm, made.lineage.mllm))
+        if self._lineage.version != __version__:
             detail = "imagerag-assets is of another version"
-            self._differs("software", self._lineage.get("version"), __version__, detail, "present")
+            self._differs("software", self._lineage.version, __version__, detail, "present")
 
     def _settings(self, question: Question) -> dict[str, Any]:
         """The recorded settings, but for a multimodal LLM that cannot be loaded any more."""
-        recorded = self._lineage.get("settings") or {}
-        wanted = {name: value for name, value in recorded.items() if name in DECIDING_SETTINGS}
+        wanted = {name: value for name, value in self._lineage.settings.items() if name in DECIDING_SETTINGS}
         if question.answer and "mllm" in wanted:
             try:
                 _ = self._platform.using(**wanted).mllm
@@ -203,27 +202,27 @@ class _Versions:
         self.differences.append(Difference(what, recorded, now, detail, used))
 
 
-def compare_cues(recorded: Sequence[Mapping[str, Any]], made: Sequence[Mapping[str, Any]]) -> list[Difference]:
+def compare_cues(recorded: Sequence[RecordedCue], made: Sequence[RecordedCue]) -> list[Difference]:
     """What became of each cue: gone, new, elsewhere or in another place of the order, or of another confidence."""
-    before = {(cue["patch_id"], cue["phrase"]): cue for cue in recorded}
-    after = {(cue["patch_id"], cue["phrase"]): cue for cue in made}
+    before = {(cue.patch_id, cue.phrase): cue for cue in recorded}
+    after = {(cue.patch_id, cue.phrase): cue for cue in made}
     differences: list[Difference] = []
     for key in dict.fromkeys([*before, *after]):
         old, new, name = before.get(key), after.get(key), f"{key[1]} in {key[0]}"
         if new is None or old is None:
             what = "cue-removed" if new is None else "cue-added"
-            rank, now = old and old["rank"], new and new["rank"]
+            rank, now = old and old.rank, new and new.rank
             differences.append(Difference(what, rank, now, name))
             continue
-        places = [(cue["rank"], list(cue["window"])) for cue in (old, new)]
+        places = [(cue.rank, list(cue.window)) for cue in (old, new)]
         if places[0] != places[1]:
             differences.append(Difference("cue-moved", list(places[0]), list(places[1]), name))
-        if abs(old["confidence"] - new["confidence"]) > TOLERANCE:
-            differences.append(Difference("confidence", old["confidence"], new["confidence"], name))
+        if abs(old.confidence - new.confidence) > TOLERANCE:
+            differences.append(Difference("confidence", old.confidence, new.confidence, name))
     return differences
 
 
-def compare_models(recorded: Mapping[str, Any] | None, made: Mapping[str, Any] | None) -> list[Difference]:
+def compare_models(recorded: RecordedModel | None, made: RecordedModel | None) -> list[Difference]:
     """Return what differs between the multimodal LLM of an answer and that of its replay: at most one difference.
 
     Args:
@@ -236,18 +235,19 @@ def compare_models(recorded: Mapping[str, Any] | None, made: Mapping[str, Any] |
     return [Difference("model", before, now, "The multimodal LLM is another one", "present")]
 
 
-def _compare_answers(recorded: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[Difference]:
+def _compare_answers(recorded: AnswerRecord, made: AnswerRecord) -> Iterator[Difference]:
     for what in ("path", "choice", "answer"):
-        if recorded[what] != made[what]:
-            yield Difference(what, recorded[what], made[what], f"The {what} is another one")
-    before, now = (each["lineage"].get("prompt_sha256") for each in (recorded, made))
+        old, new = getattr(recorded, what), getattr(made, what)
+        if old != new:
+            yield Difference(what, old, new, f"The {what} is another one")
+    before, now = recorded.lineage.prompt_sha256, made.lineage.prompt_sha256
     if before != now:
         yield Difference("prompt", before, now, "The model was given another prompt")
 
 
-def _model(mllm: Mapping[str, Any] | None) -> str | None:
+def _model(mllm: RecordedModel | None) -> str | None:
     """Return name and revision. Some model servers add the default revision, `@main`, and some leave it out."""
-    return f"{mllm['name']} {mllm['revision']}".removesuffix("@main") if mllm else None
+    return f"{mllm.name} {mllm.revision}".removesuffix("@main") if mllm else None
 
 
 def _short(version: str) -> str:

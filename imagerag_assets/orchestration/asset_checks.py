@@ -130,8 +130,8 @@ def answers_up_to_date(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckRes
             if reasons:
                 rows.append(
                     {
-                        "answer": record["answer_id"],
-                        "question": str(record["question"])[:_QUESTION_SHOWN],
+                        "answer": record.answer_id,
+                        "question": record.question[:_QUESTION_SHOWN],
                         "why": "; ".join(reason.detail for reason in reasons),
                         "scenes": ", ".join(reason.scene for reason in reasons if reason.scene),
                     }

@@ -5,8 +5,6 @@ The lineage itself is in the answer's record (`questions.answer_records`).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -14,6 +12,7 @@ import dagster as dg
 from imagerag_assets.errors import StoreError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.previews import markdown_table, plain
+from imagerag_assets.questions.answer_record import AnswerRecord, Lineage
 from imagerag_assets.questions.answer_records import prompt_key
 from imagerag_assets.retrieval.calibration import calibration_key
 from imagerag_assets.scenes.records import stored_scene
@@ -21,58 +20,56 @@ from imagerag_assets.scenes.records import stored_scene
 _PROMPT_SHOWN = 4_000  # characters, in the event log; the object has all
 
 
-def lineage_metadata(platform: Platform, record: Mapping[str, Any]) -> dict[str, Any]:
+def lineage_metadata(platform: Platform, record: AnswerRecord) -> dict[str, Any]:
     """Where the cues, scenes, items, encoder, thresholds, knowledge bases, prompt and model of an answer are.
 
     Args:
         platform: The installation.
         record: The answer's record.
     """
-    lineage, model = record["lineage"], record["lineage"].get("mllm") or {}
+    lineage, model = record.lineage, record.lineage.mllm
     found: dict[str, Any] = {
         "upstream": dg.MetadataValue.md(_upstream(platform, lineage)),
         "patches": dg.MetadataValue.md(_patches(record)),
         "encoder": dg.MetadataValue.asset(dg.AssetKey("encoder")),
-        "encoder_fingerprint": lineage["fingerprint"],
+        "encoder_fingerprint": lineage.fingerprint,
         "collection": dg.MetadataValue.asset(dg.AssetKey("patch_collection")),
         "thresholds": _thresholds(platform, lineage),
-        "lineage": dg.MetadataValue.json(json.loads(json.dumps(lineage))),
+        "lineage": dg.MetadataValue.json(lineage.to_dict()),
     }
-    for kind, version in lineage["knowledge"].items():
+    for kind, version in lineage.knowledge.items():
         found[kind] = dg.MetadataValue.asset(dg.AssetKey(kind))
         found[f"{kind}_version"] = version
     if model:
-        found["model"] = f"{model['name']} ({model['revision']})"
-    if lineage.get("prompt_sha256"):
-        key = prompt_key(record["answer_id"])
+        found["model"] = f"{model.name} ({model.revision})"
+    if lineage.prompt_sha256:
+        key = prompt_key(record.answer_id)
         found["prompt_file"] = dg.MetadataValue.path(platform.store.url(key))
         try:
             found["prompt"] = platform.store.read_bytes(key).decode()[:_PROMPT_SHOWN]
         except StoreError:  # of an earlier version, which kept its digest only
-            found["prompt"] = lineage["prompt_sha256"]
+            found["prompt"] = lineage.prompt_sha256
     return found
 
 
-def _upstream(platform: Platform, lineage: Mapping[str, Any]) -> str:
+def _upstream(platform: Platform, lineage: Lineage) -> str:
     links = []
-    for key in sorted(lineage["scenes"]):  # keys are URL-safe
+    for key in sorted(lineage.scenes):  # keys are URL-safe
         item = (stored_scene(platform, key) or {}).get("item_href") or "no longer stored"
         links.append(f"- scene [{plain(key)}](/assets/scene?partition={key}), item {plain(item)}")
-    assets = ["patch_collection", "encoder", *lineage["knowledge"]]
+    assets = ["patch_collection", "encoder", *lineage.knowledge]
     return "\n".join([*links, *(f"- [{name}](/assets/{name})" for name in assets)])
 
 
-def _patches(record: Mapping[str, Any]) -> str:
-    shards = record["lineage"].get("shards") or {}
-    rows = [
-        {"cue": cue["rank"], "patch": cue["patch_id"], "shard": shards.get(cue["scene"], "")} for cue in record["cues"]
-    ]
+def _patches(record: AnswerRecord) -> str:
+    shards = record.lineage.shards
+    rows = [{"cue": cue.rank, "patch": cue.patch_id, "shard": shards.get(cue.scene, "")} for cue in record.cues]
     return markdown_table(rows)
 
 
-def _thresholds(platform: Platform, lineage: Mapping[str, Any]) -> str:
+def _thresholds(platform: Platform, lineage: Lineage) -> str:
     """The version of the calibration, and its object where one was stored for this installation."""
-    division = str(lineage.get("division") or platform.division.key)
-    key = calibration_key(lineage["fingerprint"], division)
+    division = str(lineage.division or platform.division.key)
+    key = calibration_key(lineage.fingerprint, division)
     stored = platform.store.url(key) if platform.store.exists(key) else "packaged, or generic"
-    return f"calibration {lineage['calibration']} ({stored})"
+    return f"calibration {lineage.calibration} ({stored})"

@@ -28,12 +28,14 @@ from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.orchestration.names import ASK, ASK_BATCH, ASK_STANDING, INGEST, KNOWLEDGE
 from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter_resource, shared_platform
+from imagerag_assets.questions.answer_record import AnswerRecord
+from imagerag_assets.questions.answer_records import load_answer
 from imagerag_assets.scenes.failures import clear_failure, find_failure, record_failure
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem, Scene
 
 if TYPE_CHECKING:
-    from imagerag_assets.questions.ask import Question
+    from imagerag_assets.questions.question import Question
     from imagerag_assets.settings import Settings
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -169,14 +171,12 @@ class Runner:
             return result("failed", 0, describe(error))
         return result("ingested", rows, note=said if isinstance(said, str) else None)
 
-    def ask(self, question: Question) -> dict[str, Any]:
+    def ask(self, question: Question) -> AnswerRecord:
         """Ask one question by a run of `ask_question`; the answer as stored.
 
         Raises:
             ImageRAGError: it cannot be answered.
         """
-        from imagerag_assets.questions.ask import load_answer
-
         run = self._execute(ASK, {"answer": AskConfig.from_question(question)})
         return load_answer(self.platform, _metadata(run, "answer")["answer_id"])
 

@@ -23,11 +23,6 @@ from imagerag_assets.patches.types import Division, Intervals, LevelGrid
 DEFAULT_PATCH_PX = 256
 DEFAULT_OVERLAP = 0.5
 
-PAPER_DIVISIONS = ("vit", "cc", "grid")
-"""Names of the paper's divisions."""
-DEFAULT_PAPER_DIVISION = "cc"
-"""The paper's division used where a question names none: the best of the three on mosaics of chips."""
-
 VIT_PX = 448
 CC_UNITS = 20
 GRID_LEVELS = 10

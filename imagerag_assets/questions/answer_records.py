@@ -1,21 +1,25 @@
-"""Answer records: where they are kept, and the lineage they hold as a tree.
+"""Where answer records are kept: `answers/{answer_id}/answer.json`, with the pictures and the prompt beside it.
 
-A record is the contract's answer with its notes, and stands at `answers/{answer_id}/answer.json`; its pictures and the
-prompt are beside it.  It is written last, so that where there is a record there is its evidence.  A question that the
-multimodal LLM failed at has a record as well, with `error` in place of an answer.
+A record is written after its evidence, so that where there is a record there is its evidence.  A question that the
+multimodal LLM failed at has a record as well, with `error` in place of an answer.  What a record holds is in
+`answer_record`.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+
+from pydantic import ValidationError
 
 from imagerag_assets.errors import StoreError, UnknownAnswerError
-from imagerag_assets.objects.store import HasStore
+from imagerag_assets.objects.store import HasStore, read_all
+from imagerag_assets.questions.answer_record import AnswerRecord, what_is_wrong
 
 ANSWERS = "answers"
+_AT_ONCE = 256  # records read together
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 
 
@@ -37,6 +41,15 @@ def answer_folder(answer_id: str) -> str:
     return f"{ANSWERS}/{answer_id}"
 
 
+def record_key(answer_id: str) -> str:
+    """Object key of an answer's record.
+
+    Raises:
+        UnknownAnswerError: It is no answer id.
+    """
+    return f"{answer_folder(answer_id)}/answer.json"
+
+
 def prompt_key(answer_id: str) -> str:
     """Object key of the prompt that an answer was given to: its text, with a line for each picture.
 
@@ -46,38 +59,60 @@ def prompt_key(answer_id: str) -> str:
     return f"{answer_folder(answer_id)}/prompt.txt"
 
 
-def save_answer(platform: HasStore, record: dict[str, Any]) -> None:
+def save_answer(platform: HasStore, record: AnswerRecord) -> None:
     """Store a record.
 
     Raises:
-        StoreError: the store does not take it.
+        StoreError: The store does not take it.
     """
-    platform.store.write_json(f"{answer_folder(record['answer_id'])}/answer.json", record)
+    platform.store.write_json(record_key(record.answer_id), record.to_dict())
 
 
-def load_answer(platform: HasStore, answer_id: str) -> dict[str, Any]:
-    """The record of an answer, as `imagerag ask --json` printed it.
+def load_answer(platform: HasStore, answer_id: str) -> AnswerRecord:
+    """Load the record of an answer.
 
     Raises:
-        UnknownAnswerError: there is none.
-        StoreError: it cannot be read.
+        UnknownAnswerError: There is none.
+        StoreError: It cannot be read, or is no such record.
     """
-    key = f"{answer_folder(answer_id)}/answer.json"
+    key = record_key(answer_id)
     if not platform.store.exists(key):
         raise UnknownAnswerError(
             "There is no such answer", fix="Check IMAGERAG_HOME and IMAGERAG_STORE", answer=answer_id
         )
-    record: dict[str, Any] = platform.store.read_json(key)
-    return record
-
-
-def find_answer(platform: HasStore, answer_id: str) -> dict[str, Any] | None:
-    """As :func:`load_answer`; None where there is no record, or one that cannot be understood."""
     try:
-        record = load_answer(platform, answer_id)
-    except (StoreError, UnknownAnswerError):
-        return None
-    return record if isinstance(record, dict) and {"lineage", "cues", "question"} <= record.keys() else None
+        return AnswerRecord.model_validate(platform.store.read_json(key))
+    except ValidationError as error:
+        raise StoreError(
+            f"The answer's record cannot be read ({what_is_wrong(error)})",
+            fix="Restore it from a backup, or update imagerag-assets if a later version wrote it",
+            answer=answer_id,
+        ) from None
+
+
+def read_answers(
+    platform: HasStore, answer_ids: Sequence[str], notes: list[str] | None = None
+) -> Iterator[AnswerRecord]:
+    """Load many records, in order.  Unreadable ones are skipped, each with a line in `notes`.
+
+    Raises:
+        StoreError: The object store cannot be read.
+    """
+
+    def find(answer_id: str) -> AnswerRecord | StoreError | None:
+        try:
+            return load_answer(platform, answer_id)
+        except UnknownAnswerError:  # deleted meanwhile
+            return None
+        except StoreError as error:
+            return error
+
+    for start in range(0, len(answer_ids), _AT_ONCE):
+        for found in read_all(find, list(answer_ids[start : start + _AT_ONCE])):
+            if isinstance(found, AnswerRecord):
+                yield found
+            elif found is not None and notes is not None:
+                notes.append(f"An answer was skipped: {found}")
 
 
 def list_answers(platform: HasStore) -> list[str]:

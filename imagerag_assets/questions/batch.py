@@ -13,7 +13,8 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.aside import written_aside
 from imagerag_assets.questions.ask import ask
 from imagerag_assets.questions.evidence import Viewer
-from imagerag_assets.questions.question import Mode, Question, parse_line, read_lines
+from imagerag_assets.questions.question import Mode, Question
+from imagerag_assets.questions.question_files import parse_line, read_lines
 
 Progress = Callable[[int, int, str], None]
 

@@ -24,10 +24,9 @@ _SLIVER = 0.01
 
 
 def covers(question: Question, record: SceneRecord) -> bool:
-    """Whether a scene is one of those that a question is about, by key, area and time; undated ones never match a time.
+    """Whether a question is about a scene, by key, time, cloud cover and area.
 
-    Raises:
-        QuestionError: the question's time range has no meaning.
+    A scene without a date never matches a time, and one of unknown cloud cover never matches a limit of clouds.
     """
     scene = record.scene
     if question.scenes and scene.scene_key not in question.scenes:
@@ -39,6 +38,9 @@ def covers(question: Question, record: SceneRecord) -> bool:
         moment = scene.acquired_at.timestamp() * 1000
         if (start is not None and moment < start) or (end is not None and moment > end):
             return False
+    limit, cover = question.cloud_at_most, scene.cloud_cover
+    if limit is not None and (cover is None or cover > limit):
+        return False
     if question.bbox is None:
         return True
     footprint = footprint_of(record)

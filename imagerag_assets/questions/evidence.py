@@ -9,7 +9,7 @@ import io
 import json
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -161,22 +161,45 @@ def store_evidence(
     folder: str,
     scene_key: str | None,
     cues: Sequence[Cue],
-    pictures: dict[int, Image.Image],
-) -> None:
+    pictures: Mapping[int, Image.Image],
+) -> set[str]:
     """Write `evidence/overview.jpg`, `evidence/cue-N.jpg` and `cues.geojson` under an answer's folder.
 
     Args:
+        platform: The installation.
+        viewer: Opens the scenes.
+        folder: Key prefix of the answer.
         scene_key: The scene whose overview is shown; None: there is none.
-        pictures: The cues' pictures by rank.
+        cues: The cues.
+        pictures: Their pictures by rank.
+
+    Returns:
+        The keys written.
     """
+    written: dict[str, bytes] = {}
     if scene_key is not None:
         grid = viewer.record(scene_key).grid
         own = [cue.window for cue in cues if cue.scene == scene_key]
         shown = outlined(viewer.overview(scene_key), own, (grid.width, grid.height))
-        platform.store.write_bytes(f"{folder}/evidence/overview.jpg", _jpeg(shown))
-    for rank, picture in pictures.items():
-        platform.store.write_bytes(f"{folder}/evidence/cue-{rank}.jpg", _jpeg(picture))
-    platform.store.write_bytes(f"{folder}/cues.geojson", json.dumps(geojson(viewer, cues)).encode())
+        written[f"{folder}/evidence/overview.jpg"] = _jpeg(shown)
+    written |= {f"{folder}/evidence/cue-{rank}.jpg": _jpeg(picture) for rank, picture in pictures.items()}
+    written[f"{folder}/cues.geojson"] = json.dumps(geojson(viewer, cues)).encode()
+    for key, data in written.items():
+        platform.store.write_bytes(key, data)
+    return set(written)
+
+
+def remove_other_evidence(platform: Platform, folder: str, written: Collection[str]) -> None:
+    """Remove pictures and prompt of an earlier try at a question, once the record that replaces it is stored.
+
+    Args:
+        platform: The installation.
+        folder: Key prefix of the answer.
+        written: Keys that belong to the record that stands now.
+    """
+    for key in [*platform.store.list(f"{folder}/evidence"), f"{folder}/prompt.txt"]:
+        if key not in written and platform.store.exists(key):
+            platform.store.delete(key)
 
 
 def cue_pictures(viewer: Viewer, cues: Sequence[Cue]) -> tuple[dict[int, Image.Image], tuple[str, ...]]:

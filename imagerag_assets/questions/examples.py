@@ -45,16 +45,30 @@ def load_example(platform: Platform, like: str, collection: str) -> Example:
         if not rows:
             raise QuestionError("There is no such patch", fix="Take the patch_id of a cue", patch=like[:200])
         return _example(rows[0]["embedding"], f"like patch {like}", like)
+    return _example(platform.encoder.encode_images(_read(like)[None])[0], f"like {Path(like).name}", None)
+
+
+def example_file(like: str) -> Path:
+    """Return the picture file called `like`, once it is known that it can be read.
+
+    Raises:
+        QuestionError: There is no such file, or it is no picture that can be read.
+    """
+    _read(like)
+    return Path(like)
+
+
+def _read(like: str) -> NDArray[np.uint8]:
+    """Return a picture as uint8 (h, w, 3)."""
     try:
         with Image.open(Path(like)) as opened:
             opened.thumbnail((_LONGEST_PX, _LONGEST_PX))
-            picture = np.asarray(opened.convert("RGB"))
+            return np.asarray(opened.convert("RGB"))
     except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else f"{type(error).__name__}: {error}"
         raise QuestionError(
             f"The example cannot be read ({reason})", fix="Give a JPEG, PNG or TIFF picture, or a patch_id", file=like
         ) from None
-    return _example(platform.encoder.encode_images(picture[None])[0], f"like {Path(like).name}", None)
 
 
 def _example(embedding: NDArray[np.float32], label: str, patch_id: str | None) -> Example:

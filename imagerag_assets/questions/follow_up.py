@@ -6,11 +6,10 @@ Only what is taken; the former answer's record is read and stays as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from imagerag_assets.objects.store import HasStore
+from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.answer_records import load_answer
 from imagerag_assets.questions.question import Question
 from imagerag_assets.retrieval.phrases import Analysis
@@ -19,7 +18,7 @@ from imagerag_assets.retrieval.places import parts_of
 _REFERS = re.compile(r"\b(it|its|they|them|their|theirs|those|these)\b")
 
 
-def former_of(platform: HasStore, question: Question) -> Mapping[str, Any] | None:
+def former_of(platform: HasStore, question: Question) -> AnswerRecord | None:
     """The record of the answer that a question comes after; None: of none.
 
     Raises:
@@ -29,25 +28,22 @@ def former_of(platform: HasStore, question: Question) -> Mapping[str, Any] | Non
     return None if question.after is None else load_answer(platform, question.after)
 
 
-def in_scope_of(question: Question, former: Mapping[str, Any] | None) -> Question:
+def in_scope_of(question: Question, former: AnswerRecord | None) -> Question:
     """The question about the scenes, area and time of a former answer, unless it says any of these itself.
 
     Where the former question named no scenes, they are those that its cues are of.
     """
     if former is None or question.scenes or question.bbox or question.datetime:
         return question
-    asked = Question.from_record(former)
-    change = former.get("change") or {}
-    seen = [change[side]["scene"] for side in ("before", "after") if change] or [cue["scene"] for cue in former["cues"]]
-    return replace(
-        question,
-        scenes=asked.scenes or tuple(dict.fromkeys(seen)),
-        bbox=asked.bbox,
-        datetime=asked.datetime,
+    asked, change = former.asked(), former.change
+    seen = [change.before.scene, change.after.scene] if change else [cue.scene for cue in former.cues]
+    limit = asked.cloud_at_most if question.cloud_at_most is None else question.cloud_at_most
+    return question.but(
+        scenes=asked.scenes or tuple(dict.fromkeys(seen)), bbox=asked.bbox, datetime=asked.datetime, cloud_at_most=limit
     )
 
 
-def about_the_same(analysis: Analysis, former: Mapping[str, Any] | None, max_phrases: int) -> Analysis:
+def about_the_same(analysis: Analysis, former: AnswerRecord | None, max_phrases: int) -> Analysis:
     """What a question looks for after a former answer: the same, if it names nothing or refers to it ("are they red?").
 
     So it does in the same part of the scene, unless it asks where.
@@ -60,10 +56,10 @@ def about_the_same(analysis: Analysis, former: Mapping[str, Any] | None, max_phr
     if former is None or (analysis.phrases and not _REFERS.search(analysis.question.lower())):
         return analysis
     # What was looked for by example has a name, but not one that can be looked for.
-    taken = [] if (former.get("options") or {}).get("like") else former["phrases"]
+    taken = () if former.options.get("like") else former.phrases
     phrases = tuple(dict.fromkeys([*taken, *analysis.phrases]))[:max_phrases]
-    parts = parts_of(former["question"].lower()) if analysis.part is None and analysis.kind != "position" else ()
-    note = f"Taken from answer {former['answer_id']}: {', '.join(taken) or 'no phrase'}"
+    parts = parts_of(former.question.lower()) if analysis.part is None and analysis.kind != "position" else ()
+    note = f"Taken from answer {former.answer_id}: {', '.join(taken) or 'no phrase'}"
     return replace(
         analysis,
         phrases=phrases,

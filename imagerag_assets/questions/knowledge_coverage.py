@@ -19,7 +19,8 @@ from imagerag_assets.installation.serving import UNKNOWN, find_serving
 from imagerag_assets.knowledge.files import iter_rows
 from imagerag_assets.knowledge.search import open_knowledge, search_texts
 from imagerag_assets.knowledge.types import PROTOTYPE, Current, images_key, texts_key
-from imagerag_assets.questions.question import Question, parse_line, read_lines
+from imagerag_assets.questions.question import Question
+from imagerag_assets.questions.question_files import parse_line, read_lines
 from imagerag_assets.retrieval.phrases import analyse_question
 from imagerag_assets.retrieval.slow import CAPTION_FLOOR, LABEL_FLOOR, make_prototype
 

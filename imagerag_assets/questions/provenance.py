@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,12 +10,11 @@ import imagerag_assets
 from imagerag_assets.errors import StoreError
 from imagerag_assets.ingestion.ingest import shard_key
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.installation.serving import Serving
 from imagerag_assets.knowledge.search import open_knowledge
 from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS
 from imagerag_assets.questions.evidence import Viewer
+from imagerag_assets.questions.find import Found
 from imagerag_assets.questions.question import Question
-from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.types import Retrieval
 
 PAPER = "paper"
@@ -39,30 +38,15 @@ DECIDING_SETTINGS = (
 """Settings that the same question may be answered differently by; what the encoder and the scenes carry is not here."""
 
 
-def lineage_of(
-    serving: Serving,
-    question: Question,
-    phrases: Sequence[str],
-    found: Retrieval,
-    main: str | None,
-    viewer: Viewer,
-    calibration: Calibration,
-) -> dict[str, Any]:
-    """What an answer is made from: the versions of everything that has a part in it; JSON-able.
-
-    Args:
-        serving: Where the cues were looked for, and with which encoder.
-        question: What was asked.
-        phrases: What was looked for.
-        found: The cues.
-        main: The scene whose overview is shown.
-        viewer: Knows the scenes.
-        calibration: The thresholds used.
-    """
-    keys: Iterable[str] = [*question.scenes, *(cue.scene for cue in found.cues), *([main] if main else [])]
-    scenes = {key: viewer.record(key) for key in list(dict.fromkeys(keys))[:_SCENES_IN_LINEAGE]}
-    platform, target = serving.platform, serving.target
+def lineage_of(found: Found, viewer: Viewer) -> dict[str, Any]:
+    """Return what an answer is made from, as JSON: the versions of everything that has a part in it."""
+    resolved, question = found.resolved, found.question
+    main = [found.scene] if found.scene else []
+    keys = dict.fromkeys([*question.scenes, *(cue.scene for cue in found.cues), *main])
+    scenes = {key: viewer.record(key) for key in list(keys)[:_SCENES_IN_LINEAGE]}
+    serving, platform, target = resolved.serving, resolved.platform, resolved.serving.target
     division = question.division or target.division.name
+    used = _used_knowledge(question, resolved.analysis.phrases, found.retrieval)
     return {
         "fingerprint": target.fingerprint,
         "encoder": target.encoder,
@@ -70,10 +54,10 @@ def lineage_of(
         "scenes": {key: record.scene.version for key, record in scenes.items()},
         "acquired": {key: _time(record.scene.acquired_at) for key, record in scenes.items()},
         "shards": {key: shard_key(platform, record, division=division).path for key, record in scenes.items()},
-        "calibration": calibration.version if question.retrieval == "default" else PAPER,
+        "calibration": resolved.calibration.version if question.retrieval == "default" else PAPER,
         "retrieval": question.retrieval,
         "division": question.division,
-        "knowledge": _knowledge(platform) if _used_knowledge(question, phrases, found) else {},
+        "knowledge": _knowledge(platform) if used else {},
         "settings": {name: getattr(platform.settings, name) for name in DECIDING_SETTINGS},
         "prompt_sha256": None,
         "mllm": None,

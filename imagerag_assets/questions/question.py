@@ -1,159 +1,257 @@
-"""A question as a person or a script asks it: its options, their validation, and reading a file of questions."""
+"""A question as a person or a script asks it.  Its options are spelled out here and nowhere else.
+
+The command line's options, the launchpad's form, a line of a file of questions, a stored watch and an answer record's
+copy are all made from `Question` and read back by it.  What each of them leaves out on purpose is listed where it is
+made.  Nothing heavy is imported: `imagerag --help` reads this module.
+"""
 
 from __future__ import annotations
 
-import json
 import math
-import pathlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, field_validator, model_validator
 
 from imagerag_assets.errors import InputError, QuestionError
-from imagerag_assets.patches.divisions import DEFAULT_PAPER_DIVISION, PAPER_DIVISIONS
+from imagerag_assets.patches.names import PAPER, PAPER_DEFAULT, PaperDivision
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 
 Mode = Literal["imagerag", "global", "oracle"]
 Path = Literal["auto", "fast", "slow", "none"]
 Algorithm = Literal["default", "paper"]
 Window = tuple[int, int, int, int]
+Bbox = tuple[float, float, float, float]
 _LETTER = re.compile(r"[A-Za-z0-9]{1,8}")
+_SHOWN = 80  # characters of a value in an error
+_EXPECTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "tuple_type": "a list",
+    "finite_number": "a finite number",
+}
+"""What pydantic's kinds of error ask for, in words."""
 
 
-@dataclass(frozen=True)
-class Question:
-    """One question with its options; constructing it checks them.
+class _RefusedError(ValueError):
+    """A value without meaning, for pydantic to report with the field it belongs to."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.message, self.fix = message, fix
+
+
+class Question(BaseModel):
+    """One question with its options.
+
+    The text may be given by position: ``Question("Where is the pier?", top_k=5)``.
 
     Raises:
-        QuestionError: an option has no meaning.
+        QuestionError: An option has no meaning.
     """
 
-    question: str
-    choices: Mapping[str, str] = field(default_factory=dict)
-    scenes: tuple[str, ...] = ()
-    """Scene keys looked at; empty: all."""
-    bbox: tuple[float, float, float, float] | None = None
-    """west, south, east, north in degrees."""
-    datetime: str | None = None
-    """START/END, each a date or time of RFC 3339, or '..'; one date alone is that day."""
-    path: Path = "auto"
-    top_k: int | None = None
-    retrieval: Algorithm = "default"
-    """`paper`: the published algorithm."""
-    division: str | None = None
-    """Of `paper`, which fills it in; otherwise patches are those of the collection."""
-    answer: bool = True
-    """False: only look for cues."""
-    mode: Mode = "imagerag"
-    """`global` shows the model no cues, `oracle` those of `roi`: none, if that is empty, since nothing is there."""
-    id: str | None = None
-    roi: Sequence[Window] | None = None
-    like: str | None = None
-    """A picture file or a patch id: cues are what looks like it.  The question may be empty then."""
-    after: str | None = None
-    """Id of an answer that this question follows up: what it leaves open is taken from there."""
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def __post_init__(self) -> None:
-        if self.like is not None:
-            self._check_example()
-        elif not isinstance(self.question, str) or not self.question.strip():
-            raise QuestionError("The question is empty", fix='Ask something, e.g. "Where is the tennis court?"')
-        for letter, text in self.choices.items():
-            if not _LETTER.fullmatch(letter) or not isinstance(text, str) or not text.strip():
-                raise QuestionError(f"Choice {letter!r} is not usable", fix="Give choices as LETTER=TEXT, e.g. A=red")
-        if len(self.choices) == 1:
-            raise QuestionError("One choice is no choice", fix="Give at least two, or none")
-        for name, value, allowed in (
-            ("path", self.path, get_args(Path)),
-            ("mode", self.mode, get_args(Mode)),
-            ("retrieval", self.retrieval, get_args(Algorithm)),
-        ):
-            if value not in allowed:
-                raise QuestionError(f"{name} {value!r} is not known", fix=f"Use one of: {', '.join(allowed)}")
-        if self.retrieval == "paper" and self.division is None:
-            object.__setattr__(self, "division", DEFAULT_PAPER_DIVISION)
-        if self.division not in ((None,) if self.retrieval == "default" else PAPER_DIVISIONS):
-            raise QuestionError(
-                f"division {self.division!r} is not one of retrieval {self.retrieval!r}",
-                fix=f"Use one of {', '.join(PAPER_DIVISIONS)} with retrieval paper; otherwise set IMAGERAG_DIVISION",
-            )
-        if self.top_k is not None and not 1 <= self.top_k <= 50:
-            raise QuestionError(f"{self.top_k} cues cannot be given", fix="Use a top-k of 1 to 50")
-        if self.mode == "oracle" and not (self.roi is not None and len(self.scenes) == 1):
-            raise QuestionError("Mode oracle needs a roi and exactly one scene", fix="Give both, or another mode")
-        for window in self.roi or ():
+    question: str = Field(default="", description="The question, in plain words")
+    choices: dict[str, str] = Field(default={}, description="Choices by letter, e.g. A: red; without any, free text")
+    scenes: tuple[str, ...] = Field(default=(), description="Only these scenes, by key; without any, all scenes")
+    bbox: Bbox | None = Field(default=None, description="Only this area: west, south, east, north in degrees")
+    datetime: str | None = Field(
+        default=None,
+        description="Only scenes acquired in START/END (.. leaves an end open), e.g. 2024-01-01/..",
+    )
+    path: Path = Field(default="auto", description="How to look for cues")
+    top_k: Annotated[int, Strict()] | None = Field(
+        default=None, ge=1, le=50, description="The most cues for a question about one thing; default: the setting"
+    )
+    retrieval: Algorithm = Field(default="default", description="default, or paper for the published algorithm")
+    division: PaperDivision | None = Field(default=None, description="How retrieval paper cuts scenes; default: cc")
+    answer: Annotated[bool, Strict()] = Field(default=True, description="Whether to answer; otherwise only find cues")
+    mode: Mode = Field(
+        default="imagerag",
+        description="What to answer from: cues (imagerag), the overview only (global), or the given regions (oracle)",
+    )
+    id: str | None = Field(default=None, description="An id of your own, kept in the record")
+    roi: tuple[Window, ...] | None = Field(
+        default=None,
+        description="For mode oracle: regions x0, y0, x1, y1 in native pixels; an empty list: it is nowhere",
+    )
+    like: str | None = Field(default=None, description="Find what looks like this picture file or patch id")
+    after: str | None = Field(default=None, description="Id of an answer that this question follows up")
+    cloud_at_most: float | None = Field(
+        default=None, ge=0, le=100, description="Only scenes known to have at most this cloud cover, in percent"
+    )
+
+    ASKED: ClassVar = frozenset({"question", "choices", "id"})
+    """Fields that stand at the top of an answer's record; the rest is its ``options``."""
+    ADDED: ClassVar = frozenset({"cloud_at_most"})
+    """Fields added after version 0.1; a record has them only where they are set, as it had no such key before."""
+
+    def __init__(self, question: str = "", **options: Any) -> None:
+        try:
+            super().__init__(question=question, **options)
+        except ValidationError as error:
+            _, message, fix = explain(error)
+            raise QuestionError(message, fix=fix) from error
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if given.get("retrieval") == "paper" and given.get("division") is None:
+            given = given | {"division": PAPER_DEFAULT}
+        if given.get("like") is not None and not str(given.get("question")).strip():
+            given = given | {"answer": False}  # nothing is asked about what is found
+        return given
+
+    @field_validator("question")
+    @classmethod
+    def _blank(cls, text: str) -> str:
+        return text if text.strip() else ""
+
+    @field_validator("choices", mode="before")
+    @classmethod
+    def _usable(cls, choices: object) -> object:
+        if not isinstance(choices, Mapping):
+            raise _RefusedError(f"The choices {_shown(choices)} are no object", 'Write {"A": "red", "B": "blue"}')
+        for letter, text in choices.items():
+            if not _LETTER.fullmatch(str(letter)) or not isinstance(text, str) or not text.strip():
+                raise _RefusedError(f"Choice {letter!r} is not usable", "Give choices as LETTER=TEXT, e.g. A=red")
+        if len(choices) == 1:
+            raise _RefusedError("A question needs at least two choices (got one)", "Add another, or leave choices out")
+        return dict(choices)
+
+    @field_validator("bbox", mode="before")
+    @classmethod
+    def _on_the_globe(cls, area: object) -> object:
+        if area is None or (isinstance(area, Sequence) and not area):
+            return None
+        if isinstance(area, str) or not isinstance(area, Sequence) or len(area) != 4:
+            raise _RefusedError(f"The area {_shown(area)} does not have four numbers", "Give W,S,E,N in degrees")
+        if any(isinstance(value, str | bool) for value in area):
+            raise _RefusedError(f"The area {_shown(area)} is not numbers", "Give W,S,E,N in degrees")
+        with _refusing():
+            try:
+                EVERYTHING.bbox_intersects(*(float(value) for value in area))
+            except (TypeError, ValueError):
+                raise _RefusedError(f"The area {_shown(area)} is not numbers", "Give W,S,E,N in degrees") from None
+        return tuple(area)
+
+    @field_validator("datetime", mode="before")
+    @classmethod
+    def _a_range(cls, text: object) -> object:
+        if isinstance(text, str):
+            with _refusing():
+                interval(text or None)
+        return text or None
+
+    @field_validator("id", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    @field_validator("roi", mode="before")
+    @classmethod
+    def _windows(cls, regions: object) -> object:
+        if regions is None:
+            return None
+        try:
+            windows = [tuple(int(value) for value in window) for window in regions]  # type: ignore[attr-defined]
+        except (TypeError, ValueError):
+            raise _RefusedError(f"roi {_shown(regions)} is no list of windows", "Write [[x0, y0, x1, y1]]") from None
+        for window in windows:
             if len(window) != 4 or window[0] >= window[2] or window[1] >= window[3]:
-                raise QuestionError(
-                    f"roi {list(window)} is not x0, y0, x1, y1", fix="Give native pixels, x0 < x1, y0 < y1"
+                raise _RefusedError(f"roi {list(window)} is not x0, y0, x1, y1", "Give native pixels, x0 < x1, y0 < y1")
+        return windows
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        """Check what only has a meaning together."""
+        if self.like is not None:
+            if not self.like or self.retrieval != "default" or self.mode != "imagerag" or self.path in ("slow", "none"):
+                raise _RefusedError(
+                    "A question by example needs a picture or patch id, and goes with no other retrieval, mode or path",
+                    "Leave those options out",
                 )
-        if self.bbox is not None and len(self.bbox) != 4:
-            raise QuestionError(f"The area {self.bbox} has not four numbers", fix="Give W,S,E,N in degrees")
-        interval(self.datetime)
+        elif not self.question:
+            raise _RefusedError("The question is empty", 'Ask something, e.g. "Where is the tennis court?"')
+        if self.division not in (PAPER if self.retrieval == "paper" else (None,)):
+            raise _RefusedError(
+                f"division {self.division!r} is not one of retrieval {self.retrieval!r}",
+                f"Use one of {', '.join(PAPER)} with retrieval paper; otherwise set IMAGERAG_DIVISION",
+            )
+        if self.mode == "oracle" and not (self.roi is not None and len(self.scenes) == 1):
+            raise _RefusedError("Mode oracle needs a roi and exactly one scene", "Give both, or another mode")
+        return self
+
+    def but(self, **changes: Any) -> Self:
+        """Return this question with some fields changed.
+
+        Raises:
+            QuestionError: A changed field has no meaning.
+        """
+        return type(self)(**{name: getattr(self, name) for name in type(self).model_fields} | changes)
 
     def options(self) -> dict[str, Any]:
-        """Everything but the question, its choices and its id, JSON-able; :meth:`from_record` takes it back."""
-        return {
-            "scenes": list(self.scenes),
-            "bbox": None if self.bbox is None else list(self.bbox),
-            "datetime": self.datetime,
-            "path": self.path,
-            "top_k": self.top_k,
-            "retrieval": self.retrieval,
-            "division": self.division,
-            "answer": self.answer,
-            "mode": self.mode,
-            "roi": None if self.roi is None else [list(window) for window in self.roi],
-            "like": self.like,
-            "after": self.after,
-        }
+        """Return everything but the text, the choices and the id, as JSON; :meth:`from_record` reads it back."""
+        options = self.model_dump(mode="json", exclude=set(self.ASKED))
+        return {name: value for name, value in options.items() if value is not None or name not in self.ADDED}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Question:
-        """The question that an answer's record answers, as it was asked.
+        """Return the question that an answer's record answers, as it was asked.
+
+        Args:
+            record: JSON of an answer's record.
 
         Raises:
-            QuestionError: it cannot be asked any more.
+            QuestionError: It cannot be asked any more, e.g. as a later version wrote an option unknown to this one.
         """
         given = {"mode": record.get("mode", "imagerag"), **(record.get("options") or {})}
-        tuples = {
-            "scenes": tuple(given.get("scenes") or ()),
-            "bbox": tuple(given["bbox"]) if given.get("bbox") else None,
-            "roi": [tuple(window) for window in given["roi"]] if given.get("roi") else None,
-        }
-        known = {name: value for name, value in given.items() if name in cls.__dataclass_fields__}
-        choices = dict(record.get("choices") or {})
-        return cls(record["question"], **{**known, **tuples, "choices": choices, "id": record.get("id")})
-
-    def _check_example(self) -> None:
-        if not self.like or self.retrieval != "default" or self.mode != "imagerag" or self.path not in ("auto", "fast"):
-            raise QuestionError(
-                "A question by example needs a picture or patch id, and goes with no other retrieval, mode or path",
-                fix="Leave those options out",
-            )
-        if not self.question.strip():
-            object.__setattr__(self, "answer", False)  # nothing was asked about what is found
+        given = {name: value for name, value in given.items() if value is not None}
+        top = {"choices": record.get("choices") or {}, "id": record.get("id")}
+        return cls(record["question"], **{**given, **top})
 
     @property
     def scope(self) -> Filter:
-        """Scenes, area and time as one filter.
-
-        Raises:
-            InputError: the area is not on the globe.
-        """
+        """Scenes, area, time and cloud cover as one filter."""
         where = EVERYTHING.scene_in(self.scenes) if self.scenes else EVERYTHING
         if self.bbox is not None:
             where = where.bbox_intersects(*self.bbox)
         start, end = interval(self.datetime)
-        return where if start is None and end is None else where.acquired_between(start, end)
+        if start is not None or end is not None:
+            where = where.acquired_between(start, end)
+        return where if self.cloud_at_most is None else where.cloud_at_most(self.cloud_at_most / 100)
+
+
+def explain(error: ValidationError) -> tuple[str, str, str]:
+    """Return the first field that pydantic refused, what is wrong with it, and how to mend it."""
+    first = error.errors(include_url=False)[0]
+    name, kind, value = ".".join(str(part) for part in first["loc"][:1]), first["type"], first.get("input")
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, _RefusedError):
+        return name, cause.message, cause.fix
+    if kind == "extra_forbidden":
+        return name, f"A question has no option {name!r}", f"Use one of: {', '.join(Question.model_fields)}"
+    if kind == "literal_error":
+        return name, f"{name} {_shown(value)} is not known", f"Use {first['ctx']['expected']}"
+    if name == "top_k" and kind in ("greater_than_equal", "less_than_equal"):
+        return name, f"{value} cues cannot be given", "Use a top-k of 1 to 50"
+    if name == "cloud_at_most" and kind in ("greater_than_equal", "less_than_equal"):
+        return name, f"cloud_at_most {value} is not a percentage", "Use 0 to 100"
+    return name, f"{name} {_shown(value)} is not {_EXPECTED.get(kind, 'usable')}", "Correct it, or leave it out"
 
 
 def interval(text: str | None) -> tuple[int | None, int | None]:
-    """START/END as epoch milliseconds, None for an open end.
+    """Return START/END as epoch milliseconds, None for an open end.
 
     Raises:
-        QuestionError: it is no such range.
+        QuestionError: The text is no such range.
     """
     if text is None:
         return None, None
@@ -185,54 +283,15 @@ def _moment(value: str, text: str, *, end: bool) -> int | None:
     return math.floor(moment.timestamp() * 1000)
 
 
-def read_lines(file: pathlib.Path) -> list[str]:
-    """The lines of a file of questions; blank ones are left out.
-
-    Raises:
-        InputError: it cannot be read.
-    """
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn an input error into one that pydantic reports with its field."""
     try:
-        # Not `splitlines`: a question may hold U+2028 and other separators that JSON lets stand in a string.
-        return [line for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"The questions cannot be read: {error}", fix="Give a JSONL file in UTF-8", file=file
-        ) from None
+        yield
+    except InputError as error:
+        raise _RefusedError(error.message, error.fix) from None
 
 
-def parse_line(line: str, number: int, options: Question, mode: Mode = "imagerag") -> Question:
-    """One line of a batch file in a mode; what the line does not say comes from `options`.
-
-    Raises:
-        QuestionError: the line is not such a question; the message names its number.
-    """
-    try:
-        given: Any = json.loads(line)
-    except ValueError as error:
-        raise QuestionError(f"Line {number} is not JSON: {error}", fix="Write one JSON object a line") from None
-    if not isinstance(given, dict) or not isinstance(given.get("question"), str):
-        raise QuestionError(f"Line {number} has no question", fix='Write {"id": ..., "question": ...}')
-    changes: dict[str, Any] = {
-        "question": given["question"],
-        "id": None if given.get("id") is None else str(given["id"]),
-    }
-    if given.get("scene") is not None:
-        changes["scenes"] = (str(given["scene"]),)
-    if given.get("choices"):
-        if not isinstance(given["choices"], dict):
-            raise QuestionError(f"Line {number} has choices that are no object", fix='Write {"A": "red", "B": "blue"}')
-        changes["choices"] = {str(letter): text for letter, text in given["choices"].items()}
-    changes["mode"] = mode
-    if mode == "oracle":
-        try:
-            changes["roi"] = [tuple(int(value) for value in window) for window in given.get("roi") or ()]
-        except (TypeError, ValueError):
-            raise QuestionError(
-                f"Line {number} has a roi that is no list of windows", fix="Write [[x0, y0, x1, y1]]"
-            ) from None
-        if given.get("roi") is None:
-            changes |= {"mode": "global", "roi": None}  # nobody said where it is, or that it is nowhere
-    try:
-        return replace(options, **changes)
-    except QuestionError as error:
-        raise QuestionError(f"Line {number}: {error.message}", fix=error.fix) from None
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -1,17 +1,21 @@
-"""The answering step of a question: whether the multimodal LLM is asked, and what.
+"""Third step of a question: its answer, and whether the multimodal LLM is asked for it, and what.
 
-Cues are found in `retrieval/`; prompts and models are in `answering/`; the record of an answer is made in `ask.py`.
+Prompts and models are in `answering/`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from imagerag_assets.errors import ModelError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.questions.evidence import Viewer
+from imagerag_assets.questions.find import Found
 from imagerag_assets.questions.question import Question
+from imagerag_assets.questions.resolve import since
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.types import Cue, Retrieval
 from imagerag_assets.settings import Settings
@@ -19,8 +23,25 @@ from imagerag_assets.settings import Settings
 if TYPE_CHECKING:
     from PIL import Image
 
-    from imagerag_assets.answering import CueView, Finding, Mllm, Prompt
+    from imagerag_assets.answering import CueView, Finding, Mllm, Prompt, Reply
     from imagerag_assets.questions.compared import Compared
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came of a question."""
+
+    found: Found
+    reply: Reply | None
+    """Of the multimodal LLM; None: it was not asked, or gave none."""
+    said: str | None
+    """The answer where the model was not asked."""
+    error: ModelError | None
+    """Why the multimodal LLM gave no answer."""
+    notes: tuple[str, ...]
+    """About the pictures, the prompt and the reply."""
+    answer_ms: float
+
 
 CONFIRMED_KINDS = ("count", "compare", "presence")
 """Kinds of question whose answer hangs on every cue, not just on the best."""
@@ -28,6 +49,23 @@ UNFOUND_KINDS = ("presence", "count", "position", "colour", "describe")
 """Kinds of free question that are about the things they name, and say nothing when there are none."""
 DENIED = 0.8
 """How sure the model must be that a cue does not show its phrase, for the cue to be left out."""
+
+
+def answer(found: Found, viewer: Viewer) -> Answered:
+    """Answer a question from its cues.  That the multimodal LLM failed is not raised but in the result."""
+    before, platform, question = time.perf_counter(), found.resolved.platform, found.resolved.question
+    said = unfound(platform.settings, question, found.analysis, found.retrieval) if question.answer else None
+    reply, error, notes = None, None, found.notes
+    if question.answer and said is None:
+        try:
+            prompt, left_out = make_prompt(
+                platform, question, found.analysis, found.cues, found.scene, viewer, found.pictures, found.compared
+            )
+            reply = platform.mllm.answer(prompt)
+            notes = (*notes, *left_out, *reply.notes)
+        except ModelError as failure:
+            error = failure
+    return Answered(found, reply, said, error, notes, since(before))
 
 
 def unfound(settings: Settings, question: Question, analysis: Analysis, found: Retrieval) -> str | None:

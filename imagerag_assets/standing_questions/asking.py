@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +18,7 @@ from imagerag_assets.installation.notify import notify
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import find_serving
 from imagerag_assets.objects.store import read_all
+from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.coverage import covers, newest
 from imagerag_assets.questions.question import Question
 from imagerag_assets.retrieval.phrases import asks_for_change, asks_for_count
@@ -37,7 +38,7 @@ from imagerag_assets.standing_questions.store import (
     seen_scenes,
 )
 
-Ask = Callable[[Question], dict[str, Any]]
+Ask = Callable[[Question], AnswerRecord]
 """Answers a question; returns the answer's record."""
 _MAX_SCENES = 500  # in one filter
 _log = logging.getLogger(__name__)
@@ -139,7 +140,7 @@ def _ask(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
         there = [record for record in records if covers(question, record) and searchable(record)]
         keys = tuple(record.scene.scene_key for record in newest(there, question.bbox))
         if 0 < len(keys) <= _MAX_SCENES:
-            question = replace(question, scenes=keys)
+            question = question.but(scenes=keys)
     record = ask(question)
     answer = _compared(watch, record, fresh, last_answer(platform, watch.watch_id))
     save_answer(platform, answer)
@@ -206,24 +207,21 @@ def _gone(platform: Platform, watch: Watch) -> UnknownSceneError | None:
     )
 
 
-def _compared(
-    watch: Watch, record: Mapping[str, Any], fresh: dict[str, str], before: WatchAnswer | None
-) -> WatchAnswer:
-    cues = record["cues"]
-    confidence = record.get("confidence")
+def _compared(watch: Watch, record: AnswerRecord, fresh: dict[str, str], before: WatchAnswer | None) -> WatchAnswer:
+    cues, confidence = record.cues, record.confidence
     if confidence is None and cues:
-        confidence = max(cue["confidence"] for cue in cues)
+        confidence = max(cue.confidence for cue in cues)
     answer = WatchAnswer(
         watch_id=watch.watch_id,
-        answer_id=record["answer_id"],
-        asked_at=record["asked_at"],
-        answer=record["answer"],
-        choice=record["choice"],
+        answer_id=record.answer_id,
+        asked_at=record.asked_at or "",
+        answer=record.answer,
+        choice=record.choice,
         confidence=confidence,
-        path=record["path"],
+        path=record.path,
         found=bool(cues),
         count=len(cues),
-        scenes=tuple(dict.fromkeys(cue["scene"] for cue in cues)),
+        scenes=tuple(dict.fromkeys(cue.scene for cue in cues)),
         triggered_by=fresh,
         previous=before.answer_id if before else None,
         changed=(),

@@ -9,16 +9,20 @@ to ask again to `tries`.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from imagerag_assets.errors import InputError, QuestionError, StoreError, UnknownWatchError, describe
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.store import read_all
+from imagerag_assets.questions.answer_records import load_answer
+from imagerag_assets.questions.examples import example_file
 from imagerag_assets.questions.question import Question
 from imagerag_assets.scenes.records import load_record
 
@@ -40,30 +44,19 @@ class Watch:
     """ISO 8601, UTC."""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form; :meth:`from_dict` reads it back to an equal watch."""
-        asked = asdict(self.question)
-        return {
-            "watch_id": self.watch_id,
-            "name": self.name,
-            "created_at": self.created_at,
-            **{name: list(value) if isinstance(value := asked[name], tuple) else value for name in _ASKED},
-        }
+        """Return the watch as JSON, with every field of its question; :meth:`from_dict` reads it back."""
+        about = {"watch_id": self.watch_id, "name": self.name, "created_at": self.created_at}
+        return about | self.question.model_dump(mode="json")
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Watch:
-        """Read what :meth:`to_dict` wrote.
+        """Read what :meth:`to_dict` wrote.  Fields that an earlier version did not keep have their defaults.
 
         Raises:
-            KeyError, TypeError, ValueError, QuestionError: it is not such a record.
+            KeyError, TypeError, QuestionError: It is no such record.
         """
-        asked = {name: stored[name] for name in _ASKED}
-        asked["scenes"] = tuple(asked["scenes"])
-        asked["bbox"] = tuple(asked["bbox"]) if asked["bbox"] else None
+        asked = {name: value for name, value in stored.items() if name not in ("watch_id", "name", "created_at")}
         return cls(stored["watch_id"], stored["name"], Question(**asked), stored["created_at"])
-
-
-_ASKED = ("question", "choices", "scenes", "bbox", "datetime", "path", "top_k", "answer")
-"""What is kept of a question."""
 
 
 @dataclass(frozen=True)
@@ -133,33 +126,41 @@ class WatchFailure:
 
 
 def add_watch(platform: Platform, question: Question, *, name: str = "") -> Watch:
-    """Save a question; :func:`ask_watch` asks it.
+    """Save a question; :func:`ask_watch` asks it.  What is saved has been read back to the same question.
 
     Args:
         platform: The installation.
-        question: What to ask, and where and when to look.
+        question: What to ask, and where and when to look.  An example picture is kept by its absolute path, as the
+            question may be asked from another folder.
         name: For people, and for the id; default: the question.
 
     Raises:
-        QuestionError: the name is taken or unusable, or the question cannot stand.
-        InputError: the area is not on the globe.
-        UnknownSceneError: it names a scene that is not there.
+        QuestionError: The name is taken or unusable, or the question cannot be asked again and again.
+        UnknownSceneError: It names a scene that is not there.
+        UnknownAnswerError: It follows up an answer that is not there.
     """
-    _ = question.scope  # says what is wrong with the area
     if question.mode != "imagerag":
-        raise QuestionError(f"Mode {question.mode} cannot stand", fix="Leave the mode out")
+        raise QuestionError(f"Mode {question.mode} is not for standing questions", fix="Leave the mode out")
     for key in question.scenes:
         load_record(platform, key)
+    if question.after is not None:
+        load_answer(platform, question.after)
+    if question.like is not None and question.like.count(":") != 4:
+        question = question.but(like=str(example_file(question.like).absolute()))
     name = " ".join(name.split())
     if len(name) > _MAX_NAME:
         raise QuestionError(f"The name has {len(name)} characters", fix=f"Use at most {_MAX_NAME}")
-    watch = Watch(_watch_id(name, question), name or question.question, question, _now())
+    title = name or question.question or f"like {Path(question.like or '').name}"
+    watch = Watch(_watch_id(name, question), title, question, _now())
     if platform.store.exists(_key(watch.watch_id)):
         raise QuestionError(
-            f"There is a watch {watch.watch_id} already",
+            f"A watch named {watch.watch_id} already exists",
             fix=f"Give another name, or first run: imagerag watch remove {watch.watch_id}",
         )
-    platform.store.write_json(_key(watch.watch_id), watch.to_dict())
+    stored = watch.to_dict()
+    if Watch.from_dict(json.loads(json.dumps(stored))) != watch:
+        raise QuestionError("The question does not survive being saved", fix="Ask it with `imagerag ask`")
+    platform.store.write_json(_key(watch.watch_id), stored)
     return watch
 
 
@@ -217,13 +218,20 @@ def last_answer(platform: Platform, watch_id: str) -> WatchAnswer | None:
 
 
 def _watch_id(name: str, question: Question) -> str:
-    """From the name; without one, from the question, with a digest of all that is asked."""
+    """Return an id made from the name; without one, from the question, with a digest of all that is asked."""
     slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", name or question.question).strip("-.").lower()[:60].rstrip("-.")
     if name and slug and re.fullmatch(r"[A-Za-z0-9_. -]+", name):
         return slug if _ID.fullmatch(slug) else f"w{slug}"
-    asked = asdict(question) | {"name": name}
-    digest = hashlib.sha256(repr([asked[each] for each in (*_ASKED, "name")]).encode()).hexdigest()[:8]
+    asked: list[Any] = [*(getattr(question, each) for each in _DIGESTED), name]
+    fields = type(question).model_fields
+    more = {each: getattr(question, each) for each in fields if each not in _DIGESTED}
+    asked += [(each, value) for each, value in more.items() if value != fields[each].get_default()]
+    digest = hashlib.sha256(repr(asked).encode()).hexdigest()[:8]
     return f"{slug[:40].strip('-._') or 'watch'}-{digest}"
+
+
+_DIGESTED = ("question", "choices", "scenes", "bbox", "datetime", "path", "top_k", "answer")
+"""Fields that are always in the digest of an id, so that ids stay what they were; others only where they are set."""
 
 
 def save_answer(platform: Platform, answer: WatchAnswer) -> None:

@@ -79,7 +79,7 @@ def test_a_new_acquisition_is_asked_about_and_a_change_is_told(
     code, added = run(capsys, *arguments)
     assert (code, added["answer"]) == (0, None)
     assert "No scene" in added["note"]
-    assert run(capsys, *arguments)[1]["error"]["message"] == "There is a watch boats already"
+    assert run(capsys, *arguments)[1]["error"]["message"] == "A watch named boats already exists"
 
     assert run(capsys, "ingest", str(acquire(tmp_path / "first", "first", 300, "01")))[0] == 0
     repository = build_defs().get_repository_def()

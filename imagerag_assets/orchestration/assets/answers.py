@@ -6,10 +6,11 @@ of `context` and `config` as objects.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from types import NoneType
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, create_model
 
 from imagerag_assets.errors import StoreError
 from imagerag_assets.installation.platform import Platform
@@ -19,104 +20,83 @@ from imagerag_assets.orchestration.lineage_metadata import lineage_metadata
 from imagerag_assets.orchestration.previews import inline_image, markdown_table
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.orchestration.step_failures import failures
-
-if TYPE_CHECKING:
-    from imagerag_assets.questions.ask import Question
+from imagerag_assets.questions.answer_record import AnswerRecord
+from imagerag_assets.questions.answer_records import answer_folder, record_key
+from imagerag_assets.questions.question import Question
 
 OWNERS = ["team:analysis"]
 _MAX_PICTURES = 6  # in the event log; the record has all
 
 
-class AskOptions(dg.Config):
-    """What a question and a file of questions have in common."""
-
-    scenes: list[str] = Field(default=[], description="Only these scene keys; empty: all scenes")
-    bbox: list[float] = Field(default=[], description="Only patches in west, south, east, north (degrees); empty: all")
-    datetime: str = Field(default="", description="Only scenes acquired in START/END, e.g. 2024-01-01/2024-06-30")
-    path: str = Field(default="auto", description="How to look for cues: auto, fast, slow or none")
-    top_k: int | None = Field(default=None, description="Cues for a question about one thing; default: the setting")
-    retrieval: str = Field(default="default", description="default, or paper for the published algorithm")
-    division: str | None = Field(default=None, description="vit, cc or grid (for retrieval: paper)")
-    answer: bool = Field(default=True, description="Off: only look for cues")
-    mode: str = Field(default="imagerag", description="imagerag, global (no cues) or oracle (the given region)")
+def _form(name: str) -> Any:
+    """Return a question's field as Dagster's forms know it: lists for tuples, text for a choice of a few words."""
+    field = Question.model_fields[name]
+    annotation: Any = _plain(field.annotation)
+    default = [] if field.default == () else field.get_default()
+    return annotation, Field(default=default, description=field.description)
 
 
-class AskConfig(AskOptions):
-    """One question."""
+def _plain(annotation: Any) -> Any:
+    inner = [each for each in get_args(annotation) if each not in (NoneType, ...)]
+    if NoneType in get_args(annotation):
+        return _plain(inner[0]) | None
+    if get_origin(annotation) is Annotated:
+        return inner[0]
+    if get_origin(annotation) is Literal:
+        return str
+    return list[_plain(inner[0])] if get_origin(annotation) is tuple else annotation  # type: ignore[misc]
 
-    question: str = Field(description="The question, in plain words")
-    choices: dict[str, str] = Field(default={}, description="Choices by letter, e.g. A: red; empty: a free answer")
-    id: str | None = Field(default=None, description="An id of your own, kept in the record")
-    roi: list[list[int]] = Field(default=[], description="Boxes x0, y0, x1, y1 in native pixels, for mode oracle only")
-    like: str | None = Field(default=None, description="Find what looks like this picture file or patch id")
-    after: str | None = Field(default=None, description="Id of an answer that this question follows up")
+
+NOT_IN_BATCH = {
+    "question": "the lines have it",
+    "choices": "the lines have them",
+    "id": "the lines have it",
+    "roi": "the lines have it",
+    "like": "the lines have it",
+    "after": "the lines have it",
+}
+"""Fields of a question that are no option of a whole file, and why."""
+_COMMON = [name for name in Question.model_fields if name not in NOT_IN_BATCH]
+AskOptions: Any = create_model("AskOptions", __base__=dg.Config, **{name: _form(name) for name in _COMMON})
+"""What a question and a file of questions have in common."""
+_OneQuestion: Any = create_model("_OneQuestion", __base__=AskOptions, **{name: _form(name) for name in NOT_IN_BATCH})
+
+
+class AskConfig(_OneQuestion):
+    """One question: every field of `Question`."""
+
+    question: str = Field(default="", description=Question.model_fields["question"].description)
 
     @classmethod
-    def from_question(cls, question: "Question") -> Self:
-        """The configuration of a run that asks `question`."""
-        return cls(
-            question=question.question,
-            choices=dict(question.choices),
-            scenes=list(question.scenes),
-            bbox=list(question.bbox or ()),
-            datetime=question.datetime or "",
-            path=question.path,
-            top_k=question.top_k,
-            retrieval=question.retrieval,
-            division=question.division,
-            answer=question.answer,
-            mode=question.mode,
-            id=question.id,
-            roi=[list(box) for box in question.roi or ()],
-            like=question.like,
-            after=question.after,
-        )
+    def from_question(cls, question: Question) -> Self:
+        """Return the configuration of a run that asks `question`."""
+        return cls(**question.model_dump(mode="json"))
 
-    def to_question(self) -> "Question":
-        """The question that this configuration asks.
+    def to_question(self) -> Question:
+        """Return the question that this configuration asks.
 
         Raises:
-            QuestionError: it cannot be used.
+            QuestionError: It cannot be used.
         """
-        from imagerag_assets.questions.ask import Question
-
-        return Question(
-            question=self.question,
-            choices=dict(self.choices),
-            roi=[tuple(box) for box in self.roi] or None,  # type: ignore[misc]
-            id=self.id,
-            like=self.like,
-            after=self.after,
-            **ask_options(self),
-        )
+        given = {name: getattr(self, name) for name in Question.model_fields}
+        return Question(**{name: value for name, value in given.items() if value is not None})
 
 
 class AskBatchConfig(AskOptions):
     """A file of questions."""
 
-    input: str = Field(description="JSONL file, one question a line: id, question, scene, choices, roi")
+    input: str = Field(description="JSONL file, one question a line; docs/questions.md has the keys of a line")
     output: str = Field(description="JSONL file to write, one answer a line, in the same order")
 
     @classmethod
     def from_options(cls, source: Path, output: Path, options: Mapping[str, Any]) -> Self:
-        """The configuration of a run over a file; `options` are fields of a `Question`."""
-        given = {name: value for name, value in options.items() if value is not None}
+        """Return the configuration of a run over a file; `options` are fields of a `Question`."""
+        given = {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
         return cls(input=str(source.absolute()), output=str(output.absolute()), **given)
 
-
-def ask_options(config: AskOptions) -> dict[str, Any]:
-    """The options as keyword arguments of a question."""
-    return {
-        "scenes": tuple(config.scenes),
-        "bbox": tuple(config.bbox) or None,
-        "datetime": config.datetime or None,
-        "path": config.path,
-        "top_k": config.top_k,
-        "retrieval": config.retrieval,
-        "division": config.division,
-        "answer": config.answer,
-        "mode": config.mode,
-    }
+    def to_options(self) -> dict[str, Any]:
+        """Return the options for every line as fields of a `Question`."""
+        return {name: getattr(self, name) for name in _COMMON}
 
 
 EXAMPLE = AskConfig(
@@ -146,8 +126,8 @@ def answer(config: AskConfig, platform: dg.ResourceParam[Platform]) -> dg.Materi
     from imagerag_assets.questions.ask import ask  # retrieval and answering load when they are needed
 
     with failures(platform):
-        result = ask(platform, config.to_question()).to_dict()
-    return dg.MaterializeResult(metadata=answer_metadata(platform, result))
+        record = ask(platform, config.to_question())
+    return dg.MaterializeResult(metadata=answer_metadata(platform, record))
 
 
 @dg.asset(
@@ -166,7 +146,7 @@ def answer_batch(
     from imagerag_assets.questions.batch import ask_batch
 
     with failures(platform):
-        done = ask_batch(platform, config.input, config.output, progress=reporter.progress, **ask_options(config))
+        done = ask_batch(platform, config.input, config.output, progress=reporter.progress, **config.to_options())
     return dg.MaterializeResult(
         metadata={
             "questions": int(done["questions"]),
@@ -179,41 +159,41 @@ def answer_batch(
     )
 
 
-def answer_metadata(platform: Platform, result: dict[str, Any]) -> dict[str, Any]:
-    """What the event log shows of an answer's record, with small pictures of its evidence."""
-    folder = f"answers/{result['answer_id']}"
+def answer_metadata(platform: Platform, record: AnswerRecord) -> dict[str, Any]:
+    """Return what the event log shows of an answer, with small pictures of its evidence."""
+    folder = answer_folder(record.answer_id)
     cues = [
         {
-            "rank": cue["rank"],
-            "scene": cue["scene"],
-            "phrase": cue["phrase"],
-            "confidence": f"{cue['confidence']:.2f}",
-            "window": ", ".join(str(value) for value in cue["window"]),
-            "level": cue["level"],
+            "rank": cue.rank,
+            "scene": cue.scene,
+            "phrase": cue.phrase,
+            "confidence": f"{cue.confidence:.2f}",
+            "window": ", ".join(str(value) for value in cue.window),
+            "level": cue.level,
         }
-        for cue in result["cues"]
+        for cue in record.cues
     ]
     return {
-        "question": result["question"],
-        "answer": result["answer"] or "(none)",
-        "choice": result["choice"] or "(none)",
-        "path": result["path"],
-        "abstained": result["abstained"],
-        "phrases": ", ".join(result["phrases"]),
-        "evidence": dg.MetadataValue.md(_pictures(platform, folder, result)),
+        "question": record.question,
+        "answer": record.answer or "(none)",
+        "choice": record.choice or "(none)",
+        "path": record.path,
+        "abstained": record.abstained,
+        "phrases": ", ".join(record.phrases),
+        "evidence": dg.MetadataValue.md(_pictures(platform, folder, len(record.cues))),
         "cues": dg.MetadataValue.md(markdown_table(cues)),
-        "answer_id": result["answer_id"],
-        "record": dg.MetadataValue.path(platform.store.url(f"{folder}/answer.json")),
+        "answer_id": record.answer_id,
+        "record": dg.MetadataValue.path(platform.store.url(record_key(record.answer_id))),
         "cues_geojson": dg.MetadataValue.path(platform.store.url(f"{folder}/cues.geojson")),
-        **lineage_metadata(platform, result),
-        "timings_ms": dg.MetadataValue.json(result["timings_ms"]),
+        **lineage_metadata(platform, record),
+        "timings_ms": dg.MetadataValue.json(record.timings_ms),
     }
 
 
-def _pictures(platform: Platform, folder: str, result: dict[str, Any]) -> str:
-    names = ["overview"] + [f"cue-{cue['rank']}" for cue in result["cues"]]
+def _pictures(platform: Platform, folder: str, cues: int) -> str:
+    """Return the overview and the first cues' pictures as Markdown."""
     shown: list[str] = []
-    for name in names[: _MAX_PICTURES + 1]:
+    for name in ["overview", *(f"cue-{rank}" for rank in range(1, min(cues, _MAX_PICTURES) + 1))]:
         key = f"{folder}/evidence/{name}.jpg"
         try:
             shown.append(inline_image(platform.store.read_bytes(key), name))

@@ -60,7 +60,7 @@ def standing_answers(
     with failures(platform):
         watch = load_watch(platform, context.partition_key)
         # What failed stays due, and is asked again by the next run.
-        answer = ask_watch(platform, watch, lambda question: ask(platform, question, keep_failed=False).to_dict())
+        answer = ask_watch(platform, watch, lambda question: ask(platform, question, keep_failed=False))
         record = load_answer(platform, answer.answer_id)
     changes = [{name: plain(change[name]) for name in ("what", "before", "after")} for change in answer.changed]
     check = dg.AssetCheckResult(

@@ -28,9 +28,9 @@ def test_a_lineage_is_a_tree_of_data_that_is_no_markup(capsys: pytest.CaptureFix
 
 
 def test_answers_in_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "no answers" in show(capsys, cli_lineage.answer_list({"answers": []}))
+    assert "no answers" in show(capsys, cli_lineage.answer_list({"answers": [], "notes": []}))
     one = {"answer_id": "id-1", "question": "Wo[/]?", "answer": None, "path": "fast", "outdated": [NEWER]}
-    text = show(capsys, cli_lineage.answer_list({"answers": [one]}))
+    text = show(capsys, cli_lineage.answer_list({"answers": [one], "notes": []}))
     assert all(part in text for part in ("id-1", "Wo[/]?", "fast", "(june)"))
 
 

@@ -104,7 +104,7 @@ def test_a_backfill_fills_checks_and_switches_and_a_rollback_goes_back(
     assert steps[-1][0] <= steps[-1][1]
     assert platform.vectors.alias_target("knowledge_labels") != old["knowledge_labels"]
     assert platform.settings.active_encoder == "tiny-twin"
-    lineage = ask(platform, LOOK).record["lineage"]
+    lineage = ask(platform, LOOK).to_dict()["lineage"]
     assert (lineage["encoder"], lineage["collection"]) == ("tiny-twin", done["alias"]["after"])
     json.dumps(done)
     with pytest.raises(StoreError, match="in use as patches"):
@@ -115,7 +115,7 @@ def test_a_backfill_fills_checks_and_switches_and_a_rollback_goes_back(
     back = rollback(platform)
     assert {name: platform.vectors.alias_target(name) for name in old} == old
     assert (back.kind, back.after["encoder"], platform.settings.active_encoder) == ("rollback", "tiny", "tiny")
-    assert ask(platform, LOOK).record["lineage"]["encoder"] == "tiny"
+    assert ask(platform, LOOK).to_dict()["lineage"]["encoder"] == "tiny"
 
     again = backfill(platform, "tiny-twin").to_dict()
     assert (again["patches"], again["switched"]) == (0, True)
@@ -229,4 +229,4 @@ def test_an_encoder_that_is_in_no_registry_any_more_can_be_replaced(
         assert done["switched"], done["gate"]
         assert outcome(done["gate"]["checks"])["phrases"] is None
         assert done["alias"]["before"] == served
-        assert ask(left, LOOK).record["lineage"]["encoder"] == "tiny-twin"
+        assert ask(left, LOOK).to_dict()["lineage"]["encoder"] == "tiny-twin"

@@ -158,3 +158,13 @@ def test_an_id_may_not_occur_twice(tmp_path: Path) -> None:
         load_cases(files)
     with pytest.raises(InputError, match="cannot be read"):
         load_cases([tmp_path / "nowhere.jsonl"])
+
+
+def test_a_line_says_what_a_file_of_questions_may_say_and_nothing_else(tmp_path: Path) -> None:
+    asked = {"question": "Where?", "scenes": ["a", "b"], "bbox": [1, 2, 3, 4], "cloud_at_most": 5, "class": "pier"}
+    (case,) = load_file(jsonl(tmp_path / "own.jsonl", asked)).cases
+    assert case.scenes == ("a", "b")
+    assert case.options == {"bbox": [1, 2, 3, 4], "cloud_at_most": 5}
+    for wrong, says in (({"scens": ["a"]}, "'scens'. Did you mean 'scenes'"), ({"top_k": 0}, "0 cues")):
+        with pytest.raises(InputError, match=f"Line 1 of .*{says}"):
+            load_file(jsonl(tmp_path / "wrong.jsonl", asked | wrong))

@@ -36,14 +36,14 @@ def test_questions_stay_with_the_serving_encoder_until_the_alias_moves(
         ask(platform, LOOK)
     ingest_scene(platform, scene("bay"))
     wanted = platform.using("tiny-other")
-    before = ask(wanted, LOOK).record["lineage"]
+    before = ask(wanted, LOOK).to_dict()["lineage"]
     assert (before["encoder"], before["fingerprint"]) == ("tiny", platform.fingerprint)
     assert before["collection"] == platform.vectors.alias_target("patches")
     assert before["shards"]["bay"] == list_shards(platform.store)[0].path
 
     embed(wanted, "bay")
     platform.vectors.point_alias("patches", index(wanted, "bay").collection)
-    after = ask(platform, LOOK).record["lineage"]
+    after = ask(platform, LOOK).to_dict()["lineage"]
     assert (after["encoder"], after["fingerprint"]) == ("tiny-other", wanted.fingerprint)
 
 

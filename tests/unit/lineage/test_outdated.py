@@ -15,6 +15,7 @@ import rasterio
 
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.lineage.outdated import Present, answers
+from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.answer_records import answer_folder, save_answer
 from imagerag_assets.raster.types import Grid, RenderSpec
 from imagerag_assets.scenes.records import SceneRecord, record_key, save_record
@@ -22,6 +23,7 @@ from imagerag_assets.scenes.removed import mark_removed
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.types import Band, Imagery, Scene
 from imagerag_assets.stores.shards import Made, ShardKey, ShardWriter
+from tests.answers import answer_record
 
 FINGERPRINT, OTHER = "a" * 64, "b" * 64
 ASKED = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -62,7 +64,7 @@ def put_scene(
 
 def put_answer(
     platform: Platform, scenes: dict[str, SceneRecord], *, cues: tuple[list[float] | None, ...] = (), **changes: Any
-) -> dict[str, Any]:
+) -> AnswerRecord:
     """The record of an answer given at noon."""
     record: dict[str, Any] = {
         "answer_id": "20260601T120000-00000000", "question": "Where?", "answer": "there", "path": "fast",
@@ -75,11 +77,12 @@ def put_answer(
                          scenes.items()},
         },
     }  # fmt: skip
-    save_answer(platform, record | changes)
-    return record | changes
+    made = answer_record(**record | changes)
+    save_answer(platform, made)
+    return made
 
 
-def reasons(platform: Platform, record: dict[str, Any]) -> list[tuple[str, str | None]]:
+def reasons(platform: Platform, record: AnswerRecord) -> list[tuple[str, str | None]]:
     return [(each.reason, each.scene) for each in Present(platform).reasons(record)]
 
 
@@ -165,8 +168,11 @@ def test_many_answers_the_newest_first(platform: Platform) -> None:
         put_answer(platform, {"one": scene}, answer_id=f"20260601T120000-{number:08x}")
     broken = answer_folder("20260601T130000-00000000")
     platform.store.write_bytes(f"{broken}/answer.json", b"{")
-    found = list(answers(platform))
-    assert [record["answer_id"][-8:] for record, _ in found] == [f"{number:08x}" for number in range(299, -1, -1)]
+    notes: list[str] = []
+    found = list(answers(platform, notes=notes))
+    assert len(notes) == 1
+    assert "20260601T130000-00000000" in notes[0]
+    assert [record.answer_id[-8:] for record, _ in found] == [f"{number:08x}" for number in range(299, -1, -1)]
     assert [bool(why) for _, why in found] == [number % 3 == 0 for number in range(299, -1, -1)]
     assert len(list(answers(platform, limit=5))) == 5
     picked = list(answers(platform, limit=40, only_outdated=True))

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from imagerag_assets.lineage.prov import prov_document
+from imagerag_assets.questions.answer_record import AnswerRecord
 
 # PROV-N's production of a local name, as far as this project's names use it.
 _NAME = re.compile(r"imagerag:(?:[A-Za-z0-9_~/-]|%[0-9A-F]{2})+")
@@ -17,7 +18,7 @@ _ENDS = {
 }
 
 
-def record(**changes: Any) -> dict[str, Any]:
+def record(**changes: Any) -> AnswerRecord:
     def cue(rank: int, scene: str, row: int) -> dict[str, Any]:
         return {
             "patch_id": f"{scene}:pyramid:0:{row}:0", "scene": scene, "window": [0, 0, 9, 9], "bbox": None, "level": 0,
@@ -45,7 +46,7 @@ def record(**changes: Any) -> dict[str, Any]:
             "version": "1.2",
         },
     }
-    return made | changes
+    return AnswerRecord.model_validate(made | changes)
 
 
 def check(document: dict[str, Any]) -> None:
@@ -101,8 +102,8 @@ def test_a_full_record() -> None:
 
 
 def test_a_record_of_an_answer_that_was_not_given() -> None:
-    bare = record(cues=[], answer=None, choice=None, path="none")
-    bare["lineage"] = {"fingerprint": "f" * 64, "scenes": {}, "collection": None, "calibration": None, "mllm": None}
+    lineage = {"fingerprint": "f" * 64, "scenes": {}, "collection": None, "calibration": None, "mllm": None}
+    bare = record(cues=[], answer=None, choice=None, path="none", lineage=lineage)
     document = prov_document(bare, {})
     check(document)
     assert "imagerag:text" not in document["entity"]["imagerag:answer/20260504T103000-1f2e3d4c"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from imagerag_assets.lineage.replay import compare_models
+from imagerag_assets.questions.answer_record import RecordedModel
 
 
-def model(revision: str) -> dict[str, str]:
-    return {"name": "org/model", "revision": revision}
+def model(revision: str) -> RecordedModel:
+    return RecordedModel(name="org/model", revision=revision)
 
 
 @pytest.mark.parametrize(("before", "now"), [("org/model@main", "org/model"), ("org/model", "org/model@main")])

@@ -128,7 +128,7 @@ def test_a_painted_block_is_found_and_the_rest_is_not(platform: Platform, tmp_pa
     features = json.loads(read(platform, record, "cues.geojson"))["features"]
     assert len(features) == len(record["cues"])
     assert features[0]["geometry"]["type"] == "Polygon"
-    assert load_answer(platform, record["answer_id"]) == record
+    assert load_answer(platform, record["answer_id"]).to_dict() == record
 
     prompt, _ = prompt_of(platform, Question(ASKED, scenes=("then", "now")))
     assert [finding.phrase for finding in prompt.found] == ["change"]

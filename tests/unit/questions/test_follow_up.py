@@ -13,6 +13,7 @@ from imagerag_assets.questions.follow_up import about_the_same, in_scope_of
 from imagerag_assets.questions.question import Question
 from imagerag_assets.retrieval.phrases import Analysis, analyse_question
 from imagerag_assets.settings import Settings
+from tests.answers import answer_record
 from tests.installation import installed, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
@@ -27,7 +28,7 @@ FORMER: dict[str, Any] = {
 
 def after(question: str, former: dict[str, Any] | None = None, max_phrases: int = 5) -> Analysis:
     own = analyse_question(question, {}, max_phrases=max_phrases, sentences=None)
-    return about_the_same(own, FORMER | (former or {}), max_phrases)
+    return about_the_same(own, answer_record(**FORMER | (former or {})), max_phrases)
 
 
 @pytest.mark.parametrize(
@@ -59,13 +60,13 @@ def test_the_part_of_the_scene_stays_unless_the_question_asks_where_or_says_anot
 
 
 def test_scope_is_taken_whole_or_not_at_all() -> None:
-    taken = in_scope_of(Question("How many?"), FORMER)
+    taken = in_scope_of(Question("How many?"), answer_record(**FORMER))
     assert (taken.scenes, taken.bbox, taken.datetime) == (("b", "a"), (1, 2, 3, 4), "2024-01-01/..")
-    assert in_scope_of(Question("How many?", scenes=("c",)), FORMER).bbox is None
-    named = in_scope_of(Question("How many?"), FORMER | {"options": {"scenes": ["c", "d"]}})
+    assert in_scope_of(Question("How many?", scenes=("c",)), answer_record(**FORMER)).bbox is None
+    named = in_scope_of(Question("How many?"), answer_record(**FORMER | {"options": {"scenes": ["c", "d"]}}))
     assert named.scenes == ("c", "d")
     changed = {"change": {"before": {"scene": "x"}, "after": {"scene": "b"}}}
-    assert in_scope_of(Question("How many?"), FORMER | changed).scenes == ("x", "b")
+    assert in_scope_of(Question("How many?"), answer_record(**FORMER | changed)).scenes == ("x", "b")
     assert in_scope_of(Question("How many?"), None) == Question("How many?")
 
 

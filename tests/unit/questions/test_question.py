@@ -1,14 +1,13 @@
-"""Questions: every option is checked before anything is loaded, and a batch line says its number when it is wrong."""
+"""Questions: every option is checked before anything is loaded."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from imagerag_assets.errors import InputError, QuestionError
-from imagerag_assets.questions.question import Question, parse_line
+from imagerag_assets.questions.question import Question
 
 DAY = 86_400_000
 
@@ -17,7 +16,7 @@ DAY = 86_400_000
     ("options", "says"),
     [
         ({"question": "  \n"}, "empty"),
-        ({"choices": {"A": "red"}}, "One choice"),
+        ({"choices": {"A": "red"}}, "at least two choices"),
         ({"choices": {"A": "", "B": "blue"}}, "'A'"),
         ({"choices": {"A B": "x", "C": "y"}}, "'A B'"),
         ({"path": "quick"}, "quick"),
@@ -32,6 +31,12 @@ DAY = 86_400_000
         ({"retrieval": "other"}, "other"),
         ({"retrieval": "paper", "division": "pyramid"}, "pyramid"),
         ({"division": "cc"}, "cc"),
+        ({"top_k": "many"}, "top_k 'many' is not a whole number"),
+        ({"answer": "no"}, "answer 'no' is not true or false"),
+        ({"scenes": "abc"}, "scenes 'abc' is not a list"),
+        ({"bbox": (0.0, 0.0, 400.0, 10.0)}, "not on the globe"),
+        ({"cloud_at_most": 101}, "cloud_at_most 101 is not a percentage"),
+        ({"clouds": 5}, "no option 'clouds'"),
     ],
 )
 def test_what_has_no_meaning_is_refused(options: dict[str, Any], says: str) -> None:
@@ -63,38 +68,27 @@ def test_an_area_off_the_globe_is_refused() -> None:
         _ = Question("?", bbox=(0, 0, 400, 10)).scope
 
 
-def test_a_line_overrides_the_common_options() -> None:
-    line = {"id": 7, "question": "How many?", "scene": "valley", "choices": {"A": "1", "B": "2"}, "roi": [[0, 0, 9, 9]]}
-    parsed = parse_line(json.dumps(line), 1, Question("?", top_k=5, path="fast"))
-    assert (parsed.id, parsed.scenes, parsed.top_k, parsed.path) == ("7", ("valley",), 5, "fast")
-    assert parsed.roi is None  # read only by mode oracle
-    oracle = parse_line(json.dumps(line), 1, Question("?"), "oracle")
-    assert oracle.roi == [(0, 0, 9, 9)]
-
-
-def test_oracle_shows_nothing_for_what_is_absent() -> None:
-    parsed = parse_line(json.dumps({"question": "Where?", "scene": "valley", "roi": []}), 1, Question("?"), "oracle")
-    assert (parsed.mode, parsed.roi) == ("oracle", [])
-    unknown = parse_line(json.dumps({"question": "Where?", "scene": "valley"}), 1, Question("?"), "oracle")
-    assert unknown.mode == "global"
-
-
-@pytest.mark.parametrize(
-    ("line", "says"),
-    [
-        ("{", "Line 4 is not JSON"),
-        ("[]", "Line 4"),
-        ('{"id": 1}', "Line 4"),
-        ('{"question": ""}', "Line 4"),
-        ('{"question": "q", "choices": ["a"]}', "Line 4"),
-    ],
-)
-def test_a_broken_line_is_named(line: str, says: str) -> None:
-    with pytest.raises(QuestionError, match=says):
-        parse_line(line, 4, Question("?"))
-
-
 def test_the_papers_retrieval_has_a_division_of_its_own() -> None:
     assert Question("Where is it?", retrieval="paper").division == "cc"
     assert Question("Where is it?", retrieval="paper", division="vit").division == "vit"
     assert Question("Where is it?").division is None
+
+
+def test_clouds_are_part_of_the_scope() -> None:
+    expression = Question("?", cloud_at_most=20).scope.expression
+    assert "cloud_fraction <= 0.2" in expression
+    assert "cloud_fraction >= 0.0" in expression  # unknown cover is not clear sky
+
+
+def test_a_question_can_be_changed_and_is_checked_again() -> None:
+    question = Question("Where?", scenes=("a",), top_k=3)
+    assert question.but(scenes=["b"]) == Question("Where?", scenes=("b",), top_k=3)
+    with pytest.raises(QuestionError, match="0 cues"):
+        question.but(top_k=0)
+
+
+def test_a_record_of_a_later_version_with_an_unknown_option_is_not_asked_otherwise() -> None:
+    record = {"question": "Where?", "options": {"path": "fast", "moon": None}}
+    assert Question.from_record(record) == Question("Where?", path="fast")
+    with pytest.raises(QuestionError, match="no option 'moon'"):
+        Question.from_record({"question": "Where?", "options": {"moon": "full"}})

@@ -12,6 +12,7 @@ from imagerag_assets.errors import InputError, QuestionError, StoreError, Unknow
 from imagerag_assets.ingestion.ingest import embed, ingest_scene, register
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.store import ObjectStore
+from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.question import Question
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
 from imagerag_assets.scenes.records import load_record, record_key
@@ -26,6 +27,7 @@ from imagerag_assets.standing_questions.store import (
     remove_watch,
     series,
 )
+from tests.answers import answer_record
 from tests.items import scene_at, texture, write_scene
 
 
@@ -35,12 +37,12 @@ class Answers:
     def __init__(self, *records: dict[str, Any]) -> None:
         self.records, self.asked = list(records), list[Question]()
 
-    def __call__(self, question: Question) -> dict[str, Any]:
+    def __call__(self, question: Question) -> AnswerRecord:
         self.asked.append(question)
         number = len(self.asked)
-        record = {"answer": None, "choice": None, "path": "fast", "cues": [], "confidence": None}
         given = self.records.pop(0) if self.records else {}
-        return record | {"answer_id": f"id-{number}", "asked_at": f"2024-05-0{number}T00:00:00+00:00"} | given
+        about = {"answer_id": f"id-{number}", "asked_at": f"2024-05-0{number}T00:00:00+00:00", "path": "fast"}
+        return answer_record(**about | given)
 
 
 def cues(*scenes: str) -> list[dict[str, Any]]:

@@ -1,0 +1,113 @@
+"""First step of a question: what is looked for, in which scope, in which collection and with which thresholds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from imagerag_assets.errors import QuestionError
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import Serving
+from imagerag_assets.questions.answer_record import AnswerRecord
+from imagerag_assets.questions.examples import Example, load_example
+from imagerag_assets.questions.follow_up import about_the_same, former_of, in_scope_of
+from imagerag_assets.questions.question import Question
+from imagerag_assets.retrieval.calibration import Calibration, load_calibration
+from imagerag_assets.retrieval.phrases import Analysis, analyse_question
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A question, and everything that its cues are looked for by."""
+
+    serving: Serving
+    question: Question
+    """As it was asked, but in the scope of the answer that it follows up."""
+    analysis: Analysis
+    calibration: Calibration
+    former: AnswerRecord | None
+    """The answer that it follows up."""
+    example: Example | None
+    asked_at: datetime
+    started: float
+    """Of `time.perf_counter`."""
+    timings_ms: Mapping[str, float]
+
+    @property
+    def platform(self) -> Platform:
+        """The installation, with the collection's own encoder."""
+        return self.serving.platform
+
+
+def resolve(serving: Serving, question: Question, calibration: Calibration | None = None) -> Resolved:
+    """Find out what a question looks for, and where.
+
+    Args:
+        serving: The collection, and the installation with its encoder.
+        question: What is asked.
+        calibration: Thresholds; default: those in use for the encoder and the collection's division.
+
+    Raises:
+        QuestionError: No patch is in scope, or the example cannot be read.
+        UnknownAnswerError: It follows up an answer that is not there.
+        StoreError: A store failed.
+    """
+    started, asked_at = time.perf_counter(), datetime.now(UTC)
+    platform, target = serving.platform, serving.target
+    former = former_of(platform, question)
+    question = in_scope_of(question, former)
+    _require_rows(platform, question, serving.collection)
+
+    before = time.perf_counter()
+    _ = platform.encoder  # loads at the first question of a process; not part of what a question costs
+    load_ms, before = since(before), time.perf_counter()
+    example = load_example(platform, question.like, serving.collection) if question.like else None
+    analysis = about_the_same(_analysis(platform, question, example), former, platform.settings.max_phrases)
+    return Resolved(
+        serving=serving,
+        question=question,
+        analysis=analysis,
+        calibration=calibration or load_calibration(platform.store, target.fingerprint, target.division.key),
+        former=former,
+        example=example,
+        asked_at=asked_at,
+        started=started,
+        timings_ms={"phrases": since(before), "load": load_ms},
+    )
+
+
+def since(start: float) -> float:
+    """Return the milliseconds since a time of `time.perf_counter`."""
+    return round(1000 * (time.perf_counter() - start), 2)
+
+
+def _require_rows(platform: Platform, question: Question, collection: str) -> None:
+    """Raise QuestionError when no patch is in scope: an answer about nothing would be wrong in silence."""
+    if not question.scope or platform.vectors.count(collection, question.scope):
+        return
+    clouds = question.cloud_at_most
+    limits = {
+        "scene": ", ".join(question.scenes),
+        "area": question.bbox,
+        "time": question.datetime,
+        "a cloud cover of at most": "" if clouds is None else f"{clouds:g} %",
+    }
+    given = " and ".join(f"{name} {value}" for name, value in limits.items() if value)
+    raise QuestionError(
+        f"Nothing that was ingested lies within {given}",
+        fix="Widen it; `imagerag status` lists what is there",
+    )
+
+
+def _analysis(platform: Platform, question: Question, example: Example | None) -> Analysis:
+    """Return what is looked for: what the question names, or what looks like the example."""
+    if example is not None and not question.question.strip():
+        return Analysis("", (example.label,), "other", wants_all=False)
+    # The paper looks at the question only.
+    choices = {} if question.retrieval == "paper" else question.choices
+    analysis = analyse_question(
+        question.question, choices, max_phrases=platform.settings.max_phrases, sentences=platform.sentences
+    )
+    return analysis if example is None else replace(analysis, phrases=(example.label,))
