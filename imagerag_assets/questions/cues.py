@@ -54,7 +54,7 @@ def find_cues(
             top_k=question.top_k,
         )
         return retrieve_paper(platform, analysis, as_published)
-    scope = scope_of(platform, question, analysis.part, viewer, coarsest_m=calibration.coarsest_m)
+    scope = scope_of(platform, question, analysis.region, viewer, coarsest_m=calibration.coarsest_m)
     search = Search(
         calibration=calibration,
         where=scope.where,
