@@ -65,7 +65,7 @@ def load(model: str, options: MllmOptions) -> Loaded:
             fix="Set IMAGERAG_MLLM_DTYPE=4bit, or use a smaller model or another IMAGERAG_DEVICE",
             model=model,
         ) from error
-    revision = options.revision or str(getattr(config, "_commit_hash", None) or _folder_revision(model))
+    revision = options.revision or _hub_commit(config) or _folder_revision(model)
     if options.adapter is not None:
         loaded = attach(loaded, options.adapter, base=model, revision=revision)
         revision = f"{revision}+{adapter_digest(options.adapter)}"
@@ -136,6 +136,15 @@ def _device(name: str) -> torch.device:
         raise ModelError(
             f"there is no device {name!r}", fix="Set IMAGERAG_DEVICE to auto, cpu, cuda or cuda:1"
         ) from error
+
+
+def _hub_commit(config: Any) -> str | None:
+    """Return the commit of a model from the hub; None of a local folder.
+
+    transformers resolves the revision while it downloads, and keeps what it found only in this private attribute.
+    """
+    commit = getattr(config, "_commit_hash", None)
+    return str(commit) if commit else None
 
 
 def _folder_notes(model: str) -> str | None:

@@ -106,7 +106,7 @@ def _places(asked: _Comparison) -> Compared:
             "The two scenes show no place with patches of about the same size on the ground",
             fix="Compare scenes of similar resolution that overlap",
         )
-    scope = scope_of(platform, question.but(scenes=(later,)), analysis.part, asked.viewer)
+    scope = scope_of(platform, question.but(scenes=(later,)), analysis.region, asked.viewer)
     notes += scope.notes
     considered = np.ones(len(pairs.after), dtype=np.bool_)
     shapes = box_geometries(new.boxes[pairs.after])
@@ -211,7 +211,7 @@ def _looked_for(asked: _Comparison, records: Sequence[SceneRecord]) -> Retrieval
     for record, other in zip(records, reversed(records), strict=True):
         scene = record.scene.scene_key
         scope = scope_of(
-            serving.platform, question.but(scenes=(scene,)), analysis.part, asked.viewer,
+            serving.platform, question.but(scenes=(scene,)), analysis.region, asked.viewer,
             coarsest_m=asked.calibration.coarsest_m,
         )  # fmt: skip
         search = Search(

@@ -1,6 +1,6 @@
 """The searching step of a question: from what it looks for to its cues, by the retrieval that it asks for.
 
-Retrieval itself is in `retrieval/` (the paper's with shards in `paper.py`); what is done with the cues is `ask.py`'s.
+Retrieval itself is in `retrieval/`; what is done with the cues is `ask.py`'s.
 """
 
 from __future__ import annotations
@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from imagerag_assets.installation.serving import Serving
+from imagerag_assets.patches.names import PAPER_DEFAULT
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.examples import Example
-from imagerag_assets.questions.paper_retrieval import retrieve_paper
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.scope import scope_of
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
 from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.like import retrieve_like
+from imagerag_assets.retrieval.paper import PaperSearch, retrieve_paper
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.retrieve import retrieve
 from imagerag_assets.retrieval.types import Cue, Retrieval, Search
@@ -43,8 +44,17 @@ def find_cues(
         cues = _given(question, analysis, viewer) if question.mode == "oracle" else ()
         return Retrieval(cues, "none", abstained=False, notes=(f"Mode {question.mode}: nothing was looked for",))
     if question.retrieval == "paper":
-        return retrieve_paper(platform, analysis, question, collection=collection)
-    scope = scope_of(platform, question, analysis.part, viewer, coarsest_m=calibration.coarsest_m)
+        as_published = PaperSearch(
+            division=question.division or PAPER_DEFAULT,
+            scenes=question.scenes,
+            where=question.scope,
+            collection=collection,
+            bbox=question.bbox,
+            path=question.path,
+            top_k=question.top_k,
+        )
+        return retrieve_paper(platform, analysis, as_published)
+    scope = scope_of(platform, question, analysis.region, viewer, coarsest_m=calibration.coarsest_m)
     search = Search(
         calibration=calibration,
         where=scope.where,

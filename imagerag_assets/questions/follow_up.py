@@ -13,7 +13,7 @@ from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.answer_records import load_answer
 from imagerag_assets.questions.question import Question
 from imagerag_assets.retrieval.phrases import Analysis
-from imagerag_assets.retrieval.places import parts_of
+from imagerag_assets.retrieval.regions import regions_of
 
 _REFERS = re.compile(r"\b(it|its|they|them|their|theirs|those|these)\b")
 
@@ -58,11 +58,11 @@ def about_the_same(analysis: Analysis, former: AnswerRecord | None, max_phrases:
     # What was looked for by example has a name, but not one that can be looked for.
     taken = () if former.options.get("like") else former.phrases
     phrases = tuple(dict.fromkeys([*taken, *analysis.phrases]))[:max_phrases]
-    parts = parts_of(former.question.lower()) if analysis.part is None and analysis.kind != "position" else ()
+    regions = regions_of(former.question.lower()) if analysis.region is None and analysis.kind != "position" else ()
     note = f"Taken from answer {former.answer_id}: {', '.join(taken) or 'no phrase'}"
     return replace(
         analysis,
         phrases=phrases,
-        part=parts[0] if len(parts) == 1 else analysis.part,
+        region=regions[0] if len(regions) == 1 else analysis.region,
         notes=(*analysis.notes, note),
     )

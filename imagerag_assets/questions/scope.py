@@ -14,7 +14,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.question import Question
 from imagerag_assets.retrieval.coarseness import fine_enough
-from imagerag_assets.retrieval.places import Part
+from imagerag_assets.retrieval.regions import Region
 from imagerag_assets.retrieval.types import Keep
 from imagerag_assets.scenes.records import list_records
 from imagerag_assets.stores.milvus_filter import Filter
@@ -35,14 +35,14 @@ class Scope:
 
 
 def scope_of(
-    platform: Platform, question: Question, part: Part | None, viewer: Viewer, *, coarsest_m: float | None = None
+    platform: Platform, question: Question, region: Region | None, viewer: Viewer, *, coarsest_m: float | None = None
 ) -> Scope:
     """The patches that a question looks at.
 
     Args:
         platform: The installation.
         question: Its scenes, area and time.
-        part: The part of the scene that it names; None: all of it.
+        region: The part of the scene that it names; None: all of it.
         viewer: Knows the scenes.
         coarsest_m: Metres a pixel beyond which patches are left out; None: none are.
 
@@ -53,27 +53,27 @@ def scope_of(
     where = question.scope
     if coarsest_m is not None:
         where = fine_enough(where, platform.ground_distances.of(question.scenes), coarsest_m)
-    if part is None:
+    if region is None:
         return Scope(where)
-    notes = [f"Only the {part.name} of the scene is looked at, as the question says"]
+    notes = [f"Only the {region.name} of the scene is looked at, as the question says"]
     scenes = question.scenes or tuple(list_records(platform))
     if 0 < len(scenes) <= MAX_SCENES:
-        where = where.any_of(_filter(viewer, scene, part) for scene in scenes)
+        where = where.any_of(_filter(viewer, scene, region) for scene in scenes)
     else:
         notes.append(f"Of {len(scenes)} scenes only the best candidates are looked at; name one with --scene")
     wholes: dict[str, Bbox | None] = {}
 
     def keep(scene: str, window: Window) -> bool:
         if scene not in wholes:
-            wholes[scene] = _whole(viewer, scene) if part.compass else None
-        return part.holds(*_shares(viewer, scene, window, wholes[scene]))
+            wholes[scene] = _whole(viewer, scene) if region.compass else None
+        return region.holds(*_shares(viewer, scene, window, wholes[scene]))
 
     return Scope(where, keep, tuple(notes))
 
 
-def _filter(viewer: Viewer, scene: str, part: Part) -> Filter:
-    own, (x0, y0, x1, y1) = Filter().scene_in([scene]), part.box
-    whole = _whole(viewer, scene) if part.compass else None
+def _filter(viewer: Viewer, scene: str, region: Region) -> Filter:
+    own, (x0, y0, x1, y1) = Filter().scene_in([scene]), region.box
+    whole = _whole(viewer, scene) if region.compass else None
     if whole is None:  # without a place on the ground north is up
         width, height = viewer.size(scene)
         return own.window_intersects(

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 from imagerag_assets.errors import QuestionError
 from imagerag_assets.retrieval import lexicon
-from imagerag_assets.retrieval.places import Part, parts_of
+from imagerag_assets.retrieval.keywords import extract_keywords, most_telling
+from imagerag_assets.retrieval.regions import Region, regions_of
 
 if TYPE_CHECKING:
     from imagerag_assets.encoders.sentence import SentenceEncoder
@@ -26,7 +27,6 @@ MAX_CHARACTERS = 2000
 _MAX_WORDS = 6  # of a phrase; encoders were trained on short ones
 _MAX_PHRASE_CHARACTERS = 120
 _MAX_CANDIDATES = 60
-_MMR_DIVERSITY = 0.7
 
 _TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]|_", re.UNICODE)
 _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
@@ -69,7 +69,7 @@ class Analysis:
     """Whether every occurrence matters, not just the best ones."""
     notes: tuple[str, ...] = ()
     """What a person should know about the analysis, one line each."""
-    part: Part | None = None
+    region: Region | None = None
     """The part of the scene that it is about; None: all of it."""
 
 
@@ -109,13 +109,16 @@ def analyse_question(
         phrases = _last_resort(text, sentences)
     if len(phrases) > max_phrases:
         notes.append(f"{len(phrases)} phrases were found; the {max_phrases} most telling are used")
-        phrases = _most_telling(text, phrases, max_phrases, sentences)
-    parts = () if kind == "position" else parts_of(lowered)  # "where" may ask for a part, and then names none
-    if len(parts) > 1:
-        names = ", ".join(part.name for part in parts)
+        if sentences is None:
+            phrases = phrases[:max_phrases]
+        else:
+            phrases = most_telling(text, phrases[:_MAX_CANDIDATES], max_phrases, sentences)
+    regions = () if kind == "position" else regions_of(lowered)  # "where" may ask for a region, and then names none
+    if len(regions) > 1:
+        names = ", ".join(region.name for region in regions)
         notes.append(f"Several parts of the scene are named ({names}): all of it is looked at")
     wants_all = kind == "count" or bool(_WANTS_ALL.search(lowered))
-    return Analysis(cleaned, tuple(phrases), kind, wants_all, tuple(notes), parts[0] if len(parts) == 1 else None)
+    return Analysis(cleaned, tuple(phrases), kind, wants_all, tuple(notes), regions[0] if len(regions) == 1 else None)
 
 
 def asks_for_count(question: str) -> bool:
@@ -230,31 +233,7 @@ def _last_resort(text: str, sentences: SentenceEncoder | None) -> list[str]:
     if sentences is None:
         return [joined]
     ngrams = (2, 4) if len(left) > 4 else (1, 4)
-    return _keybert(" ".join(left), ngrams, sentences) or [joined]
-
-
-def _most_telling(text: str, phrases: list[str], limit: int, sentences: SentenceEncoder | None) -> list[str]:
-    """The phrases that say most about the text and least about each other; in the order of the question."""
-    if sentences is None:
-        return phrases[:limit]
-    from keybert._mmr import mmr  # KeyBERT's own `candidates` must occur word for word, and ours are singular
-
-    considered = phrases[:_MAX_CANDIDATES]
-    vectors = sentences.encode([text, *considered])
-    kept = {phrase for phrase, _ in mmr(vectors[:1], vectors[1:], considered, limit, _MMR_DIVERSITY)}
-    return [phrase for phrase in considered if phrase in kept]
-
-
-def _keybert(text: str, ngrams: tuple[int, int], sentences: SentenceEncoder) -> list[str]:
-    from keybert import KeyBERT
-
-    try:
-        found = KeyBERT(model=sentences.model).extract_keywords(
-            text, keyphrase_ngram_range=ngrams, stop_words=None, top_n=5, use_mmr=True, diversity=_MMR_DIVERSITY
-        )
-    except ValueError:  # its vectorizer finds no word, e.g. single letters only
-        return []
-    return _unique(str(phrase) for phrase, _ in found)
+    return _unique(extract_keywords(" ".join(left), ngrams, sentences)) or [joined]
 
 
 def _unique(phrases: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imagerag_assets.retrieval.paper import (
+from imagerag_assets.retrieval.paper._formulas import (
     Pick,
     Thresholds,
     above,

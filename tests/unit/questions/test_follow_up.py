@@ -50,11 +50,11 @@ def test_there_are_never_too_many_phrases_and_an_examples_name_is_none() -> None
 
 
 def test_the_part_of_the_scene_stays_unless_the_question_asks_where_or_says_another() -> None:
-    part = after("How many are there?").part
-    assert part is not None
-    assert part.name == "upper left"
-    assert after("Where is it?").part is None
-    other = after("Is it in the north?").part
+    region = after("How many are there?").region
+    assert region is not None
+    assert region.name == "upper left"
+    assert after("Where is it?").region is None
+    other = after("Is it in the north?").region
     assert other is not None
     assert other.name == "north"
 

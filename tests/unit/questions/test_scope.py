@@ -18,7 +18,7 @@ from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.scope import scope_of
 from imagerag_assets.retrieval.calibration import load_calibration
 from imagerag_assets.retrieval.phrases import analyse_question
-from imagerag_assets.retrieval.places import Part, parts_of
+from imagerag_assets.retrieval.regions import Region, regions_of
 from tests.items import scene_at, texture, write_scene
 
 NORTH_UP = {"transform": from_origin(500_000, 5_300_000, 0.5, 0.5)}
@@ -27,8 +27,8 @@ TURNED = {"transform": Affine(-0.5, 0, 500_416, 0, 0.5, 5_299_584)}
 ANYWHERE = {"crs": None, "transform": None}
 
 
-def part(text: str) -> Part:
-    return parts_of(f"in the {text}")[0]
+def region(text: str) -> Region:
+    return regions_of(f"in the {text}")[0]
 
 
 def ingest(platform: Platform, folder: Path, name: str, profile: dict[str, object], px: int = 832) -> None:
@@ -87,14 +87,14 @@ def test_the_filter_has_a_clause_a_scene_unless_there_are_too_many(
     for name, profile in (("a", NORTH_UP), ("b", TURNED)):
         register(platform, scene_at(write_scene(tmp_path, name, texture(768, 768), profile=profile), platform.settings))
     with Viewer(platform) as viewer:
-        where = scope_of(platform, Question("?"), part("upper left"), viewer).where.expression
+        where = scope_of(platform, Question("?"), region("upper left"), viewer).where.expression
         assert where.count("scene_key in") == where.count("x0 < 384") == 2
-        assert "west <=" in scope_of(platform, Question("?"), part("north"), viewer).where.expression
+        assert "west <=" in scope_of(platform, Question("?"), region("north"), viewer).where.expression
         assert (
             scope_of(platform, Question("?", scenes=("a",)), None, viewer).where == Question("?", scenes=("a",)).scope
         )
         monkeypatch.setattr(parts, "MAX_SCENES", 1)
-        wide = scope_of(platform, Question("?"), part("upper left"), viewer)
+        wide = scope_of(platform, Question("?"), region("upper left"), viewer)
     assert not wide.where
     assert wide.keep is not None
     assert wide.keep("a", (0, 0, 128, 128))

@@ -50,7 +50,7 @@ _NEXT = re.compile(r"\s+([\w'’-]+)")
 
 
 @dataclass(frozen=True)
-class Part:
+class Region:
     """A part of a scene."""
 
     name: str
@@ -66,7 +66,7 @@ class Part:
         return x0 <= x < (x1 if x1 < 1 else 2) and y0 <= y < (y1 if y1 < 1 else 2)
 
 
-def parts_of(question: str) -> tuple[Part, ...]:
+def regions_of(question: str) -> tuple[Region, ...]:
     """The parts of the scene that a question names, without repetition.
 
     A direction counts only where it is one of the picture: "on the left", not "on the left of the pier", "the left
@@ -75,11 +75,11 @@ def parts_of(question: str) -> tuple[Part, ...]:
     Args:
         question: In lower case.
     """
-    found = (_part(match, question[match.end() :]) for match in _PLACE.finditer(question))
-    return tuple({part.box: part for part in found if part is not None}.values())
+    found = (_region(match, question[match.end() :]) for match in _PLACE.finditer(question))
+    return tuple({region.box: region for region in found if region is not None}.values())
 
 
-def _part(match: re.Match[str], rest: str) -> Part | None:
+def _region(match: re.Match[str], rest: str) -> Region | None:
     first, second, noun = match["first"], match["second"], match["noun"]
     words = [_SHORT.get(first, first), *([second] if second else [])]
     words = " ".join(words).split()
@@ -102,7 +102,7 @@ def _part(match: re.Match[str], rest: str) -> Part | None:
     compass = meant[0][2]
     name = ("-" if compass else " ").join(_NAMES.get(word, word.removesuffix("ern")) for word in words)
     name = "centre" if name == "middle" else name
-    return Part(f"{name} {noun}" if noun in _EDGES else name, (x0, y0, x1, y1), compass)
+    return Region(f"{name} {noun}" if noun in _EDGES else name, (x0, y0, x1, y1), compass)
 
 
 def _goes_on(rest: str) -> bool:

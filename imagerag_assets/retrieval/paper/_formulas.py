@@ -2,8 +2,7 @@
 
 The baseline that ours is compared with, so its numbers stay as published: ImageNet's text templates, a softmax over
 all patches of one scene, top-2 pooling, fixed thresholds.  `docs/paper-baseline.md` lists what was wrong in
-the published code, and what is done here instead.  No I/O: scenes, shards and knowledge bases belong to
-`questions.paper_retrieval`.
+the published code, and what is done here instead.  No I/O.
 """
 
 from __future__ import annotations
@@ -11,14 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from imagerag_assets.retrieval.types import Reducer
+
 Floats = NDArray[np.floating]
-Reducer = Literal["mean", "cluster", "rerank"]
 
 SCALE = 100.0
 """Factor of the cosine in the softmax: exp(logit_scale) of every encoder in the paper, all of them CLIPs, whose

@@ -1,9 +1,12 @@
-"""`--retrieval paper`: the published retrieval over ingested scenes, in one of the paper's divisions.
+"""`--retrieval paper`: the retrieval that the ImageRAG paper published (arXiv 2411.07688), to compare ours with.
 
-On first use a scene is divided and embedded in that division; the shard is kept, and there is no Milvus collection of
-it, as the paper compares a question with every patch.  It is a method for one picture: each scene has a softmax of its
-own.  Where several are in scope, a path is taken in all of them before the next one is tried, and their cues are put
-in the order of their scores.  The formulas are in `retrieval.paper`.
+:func:`retrieve_paper` is the only door: nothing else of this package is used elsewhere, and no other module of the room
+knows it.  The formulas are in `_formulas`.
+
+On first use a scene is cut and embedded in one of the paper's divisions.  The shard is kept.  It has no Milvus
+collection, because the paper compares a question with every patch.  The method is made for one picture, so each scene
+has its own softmax.  Where several scenes are in scope, a path is tried in all of them before the next one, and their
+cues are ordered by score.
 """
 
 from __future__ import annotations
@@ -23,18 +26,41 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import target_of
 from imagerag_assets.knowledge.search import exemplars, open_knowledge, search_texts
 from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS
-from imagerag_assets.questions.question import Question
+from imagerag_assets.patches.names import PAPER_DEFAULT
 from imagerag_assets.raster.geo import box_geometries
-from imagerag_assets.retrieval import paper
 from imagerag_assets.retrieval.fast import ranked
+from imagerag_assets.retrieval.paper import _formulas as paper
 from imagerag_assets.retrieval.phrases import Analysis
-from imagerag_assets.retrieval.types import Cue, PathName, Retrieval
+from imagerag_assets.retrieval.types import Cue, PathChoice, PathName, Reducer, Retrieval
 from imagerag_assets.scenes.records import list_records
+from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 from imagerag_assets.stores.shard_columns import embeddings_of
 from imagerag_assets.stores.shards import list_shards, read_shard
 
 _COLUMNS = ("patch_id", "level", "x0", "y0", "x1", "y1", "west", "south", "east", "north")
 _PATHS: dict[str, PathName] = {"labels": "slow-labels", "captions": "slow-captions"}
+
+
+@dataclass(frozen=True)
+class PaperSearch:
+    """How and where the paper's retrieval searches."""
+
+    division: str = PAPER_DEFAULT
+    """One of `patches.names.PAPER`."""
+    scenes: tuple[str, ...] = ()
+    """Scene keys; empty: all scenes."""
+    where: Filter = EVERYTHING
+    """Which scenes are in scope: those with a patch in `collection` that passes."""
+    collection: str = "patches"
+    """Name or alias of the collection that questions search otherwise."""
+    bbox: tuple[float, float, float, float] | None = None
+    """Only patches that meet this area count: west, south, east, north in degrees."""
+    path: PathChoice = "auto"
+    """Which paths may be used."""
+    top_k: int | None = None
+    """Cues at most; None: as many as the paper gives, at most three more than phrases."""
+    reducer: Reducer = "mean"
+    """How exemplars become a prototype."""
 
 
 @dataclass(frozen=True)
@@ -80,49 +106,40 @@ class _Patches:
         )
 
 
-def retrieve_paper(
-    platform: Platform,
-    analysis: Analysis,
-    question: Question,
-    *,
-    collection: str,
-    thresholds: paper.Thresholds | None = None,
-    reducer: paper.Reducer = "mean",
-) -> Retrieval:
+def retrieve_paper(platform: Platform, analysis: Analysis, search: PaperSearch) -> Retrieval:
     """Find the cues of a question as the paper does.
+
+    The thresholds are the published ones; IMAGERAG_MIN_CONFIDENCE replaces that of the fast path.
 
     Args:
         platform: The installation.
         analysis: Of the question without its choices, which the paper does not look at.
-        question: Its scope, division, path, and limit of cues (without one, at most three more than phrases).
-        collection: Of the patches that questions are asked of otherwise: it says which scenes are in scope.
-        thresholds: Default: the published ones; IMAGERAG_MIN_CONFIDENCE takes the place of the fast path's.
-        reducer: How exemplars become a prototype.
+        search: How and where to look.
 
     Raises:
-        RasterError: a scene cannot be read, where it is embedded for the first time.
-        FingerprintError: with path ``slow``, when the knowledge base is another encoder's.
+        RasterError: a scene that is embedded for the first time cannot be read.
+        FingerprintError: with path ``slow``, the knowledge base is another encoder's.
         StoreError, EncoderError: a store or the encoder fails.
     """
     start = perf_counter()
-    if question.path == "none" or not analysis.phrases:
-        said = () if question.path == "none" else ("The question names nothing to look for",)
+    if search.path == "none" or not analysis.phrases:
+        said = () if search.path == "none" else ("The question names nothing to look for",)
         return Retrieval((), "none", abstained=False, notes=(*analysis.notes, *said))
     minimum = platform.settings.min_confidence
-    limits = thresholds or paper.Thresholds(**({} if minimum is None else {"fast": minimum}))
+    limits = paper.Thresholds() if minimum is None else paper.Thresholds(fast=minimum)
     rows = _text_rows(platform, analysis.phrases)
     encoded = perf_counter()
     notes = list(analysis.notes)
-    patches = [_patches(platform, scene, question, notes) for scene in _scenes(platform, question, collection)]
+    patches = [_patches(platform, scene, search, notes) for scene in _scenes(platform, search)]
     cues: list[Cue] = []
-    if question.path in ("auto", "fast"):
+    if search.path in ("auto", "fast"):
         cues = _over_all(patches, rows, "fast", lambda p, n: paper.above(p, limits.fast))
         if not cues:
             notes.append(f"No patch has a softmax score above {limits.fast:g}")
-    if question.path in ("auto", "slow") and not cues:
-        cues = _slow(platform, analysis.phrases, rows, patches, limits, reducer, notes, strict=question.path == "slow")
+    if search.path in ("auto", "slow") and not cues:
+        cues = _slow(platform, analysis.phrases, rows, patches, limits, search, notes)
     return Retrieval(
-        cues=ranked(cues[: question.top_k]),
+        cues=ranked(cues[: search.top_k]),
         path=cues[0].path if cues else "none",
         abstained=not cues,
         notes=tuple(notes),
@@ -153,17 +170,15 @@ def _slow(
     texts: _Rows,
     patches: Sequence[_Patches],
     limits: paper.Thresholds,
-    reducer: paper.Reducer,
+    search: PaperSearch,
     notes: list[str],
-    *,
-    strict: bool,
 ) -> list[Cue]:
     """Through labels; where no label is near enough to a phrase, through captions."""
     for name, kind in KNOWLEDGE_KINDS.items():
         try:
             knowledge = open_knowledge(platform, kind)
         except FingerprintError as error:
-            if strict:
+            if search.path == "slow":
                 raise
             notes.append(f"The slow path through {name} was left out: {error.message}")
             continue
@@ -179,7 +194,7 @@ def _slow(
                 if good:
                     near.setdefault(str(hit.fields["text"]), (str(hit.fields["label"]), phrase))
         made = [
-            (phrase, paper.prototype(pictures, reducer, texts.vectors[list(texts.phrases).index(phrase)]))
+            (phrase, paper.prototype(pictures, search.reducer, texts.vectors[list(texts.phrases).index(phrase)]))
             for label, phrase in near.values()
             if len(pictures := exemplars(platform, knowledge, [label]))
         ]
@@ -190,15 +205,15 @@ def _slow(
     return []
 
 
-def _scenes(platform: Platform, question: Question, collection: str) -> list[str]:
-    """Keys of the scenes with patches in scope."""
-    keys = question.scenes or list_records(platform)
-    return [key for key in keys if platform.vectors.count(collection, question.scope.scene_in([key]))]
+def _scenes(platform: Platform, search: PaperSearch) -> list[str]:
+    """Return the keys of the scenes with patches in scope."""
+    keys = search.scenes or list_records(platform)
+    return [key for key in keys if platform.vectors.count(search.collection, search.where.scene_in([key]))]
 
 
-def _patches(platform: Platform, scene: str, question: Question, notes: list[str]) -> _Patches:
-    """The patches of a scene in the paper's division, embedded if they are not yet."""
-    made = embed(platform, scene, target=target_of(platform, division=question.division))
+def _patches(platform: Platform, scene: str, search: PaperSearch, notes: list[str]) -> _Patches:
+    """Read the patches of a scene in the paper's division; embed them first if that was not done yet."""
+    made = embed(platform, scene, target=target_of(platform, division=search.division))
     if not made.skipped:
         notes.append(f"{scene} was cut into {made.patches} patches of division {made.division} and embedded")
         for shard in list_shards(
@@ -208,8 +223,8 @@ def _patches(platform: Platform, scene: str, question: Question, notes: list[str
                 platform.store.delete(shard.path)
     table = read_shard(platform.store, made.shard, columns=[*_COLUMNS, "embedding"])
     vectors, rows = embeddings_of(table), table.select(list(_COLUMNS)).to_pylist()
-    if question.bbox is not None:
+    if search.bbox is not None:
         bounds = np.array([[row[name] for name in _COLUMNS[-4:]] for row in rows], dtype=np.float64).reshape(-1, 4)
-        inside = shapely.intersects(box_geometries(bounds), box_geometries(np.array([question.bbox]))[0])
+        inside = shapely.intersects(box_geometries(bounds), box_geometries(np.array([search.bbox]))[0])
         rows, vectors = [row for row, within in zip(rows, inside, strict=True) if within], vectors[inside]
     return _Patches(scene, rows, vectors)
