@@ -29,6 +29,10 @@ def export(
     out: Annotated[str, typer.Argument(help="Folder or s3://bucket/prefix to write to.")],
     scene: Annotated[list[str] | None, typer.Option(help="Only this scene; repeatable.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Whose embeddings; default: the encoder in use.")] = None,
+    prune: Annotated[
+        bool,
+        typer.Option("--prune", help="Delete the copies of scenes that are not exported now, and outdated copies."),
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -37,7 +41,8 @@ def export(
     with command.progress("exporting") as progress, command.platform() as platform:
         from imagerag_assets.exchange.exporting import export as export_embeddings
 
-        done = export_embeddings(platform, out, scenes=scene or (), encoder=encoder, progress=progress).to_dict()
+        report = export_embeddings(platform, out, scenes=scene or (), encoder=encoder, prune=prune, progress=progress)
+        done = report.to_dict()
     command.finish(done, exported, code=cli_run.SOME_FAILED if done["totals"]["failed"] else cli_run.DONE)
 
 

@@ -12,15 +12,23 @@ Only documents live here: no file is read or written, and nothing is known of st
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from shapely.geometry import box, mapping, shape
+import pystac
+from pystac.errors import STACValidationError
+from pystac.utils import str_to_datetime
+from pystac.validation import validate_dict
+from shapely import to_geojson
+from shapely.geometry import shape
 
 from imagerag_assets.errors import SourceError
 from imagerag_assets.objects.addresses import absolute_href
+from imagerag_assets.raster.geo import box_geometry, joint_box
 from imagerag_assets.stac.types import Scene
 
 EMBEDDINGS = "https://stac-extensions.github.io/embeddings/v0.0.1/schema.json"
@@ -29,10 +37,12 @@ ITEM_ASSETS = "https://stac-extensions.github.io/item-assets/v1.0.0/schema.json"
 PROCESSING = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
 NORMALISATION = "l2"
 _VERSION = "1.0.0"
+_CHECKED_LINKS = 100
 _SHA256 = "1220"  # a multihash begins with its function and its length
-_JSON, _GEOJSON, _PARQUET = "application/json", "application/geo+json", "application/vnd.apache.parquet"
+_JSON, _PARQUET = "application/json", "application/vnd.apache.parquet"
 # An item needs a time; one that is unknown is at least within these.
-_ANY_TIME = {"datetime": None, "start_datetime": "0001-01-01T00:00:00Z", "end_datetime": "9999-12-31T23:59:59Z"}
+_ANY_TIME = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+_GEOMETRIES = frozenset({"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"})
 
 ASSETS: Mapping[str, dict[str, Any]] = {
     "embeddings": {"type": _PARQUET, "roles": ["data"], "title": "One vector for each patch (GeoParquet)"},
@@ -97,16 +107,16 @@ def item_document(
         collection_href: The collection, relative to the item.
     """
     source = absolute_href(scene.source, None)
-    when = dict(_ANY_TIME) if scene.acquired_at is None else {"datetime": _timestamp(scene)}
-    document: dict[str, Any] = {
-        "type": "Feature",
-        "stac_version": _VERSION,
-        "stac_extensions": [EMBEDDINGS, FILE, PROCESSING],
-        "id": scene.scene_key,
-        "collection": product.collection_id,
-        "geometry": _geometry(scene),
-        "properties": {
-            **when,
+    unknown = scene.acquired_at is None
+    geometry = _geometry(scene)
+    item = pystac.Item(
+        id=scene.scene_key,
+        geometry=geometry,
+        bbox=None if geometry is None else list(scene.bbox or shape(geometry).bounds),
+        datetime=scene.acquired_at,
+        start_datetime=_ANY_TIME[0] if unknown else None,
+        end_datetime=_ANY_TIME[1] if unknown else None,
+        properties={
             "emb:runtime_parameters": dict(runtime),
             "emb:preprocessing": {"format": "text", "expression": "bands to uint8 by linear display limits, resized"},
             "emb:postprocessing": {"format": "numpy", "expression": "x / numpy.linalg.norm(x, axis=1, keepdims=True)"},
@@ -118,19 +128,15 @@ def item_document(
             "imagerag:etag": scene.version,
             "imagerag:rows": rows,
         },
-        "links": [
-            *({"rel": each, "href": collection_href, "type": _JSON} for each in ("root", "parent", "collection")),
-            *({"rel": each, "href": scene.item_href or source} for each in ("emb:source-data", "derived_from")),
-        ],
-        "assets": {
-            key: ASSETS[key]
-            | {"href": f"./{file.name}", "file:size": file.size, "file:checksum": _SHA256 + file.sha256}
-            for key, file in files.items()
-        },
-    }
-    if document["geometry"] is not None:
-        document["bbox"] = list(scene.bbox or shape(document["geometry"]).bounds)
-    return document
+        stac_extensions=[EMBEDDINGS, FILE, PROCESSING],
+        collection=product.collection_id,
+        assets={key: _asset(key, file) for key, file in files.items()},
+    )
+    item.links = [
+        *(pystac.Link(each, collection_href, pystac.MediaType.JSON) for each in ("root", "parent", "collection")),
+        *(pystac.Link(each, scene.item_href or source) for each in ("emb:source-data", "derived_from")),
+    ]
+    return _valid(item, pystac.STACObjectType.ITEM)
 
 
 def collection_document(product: Product, items: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
@@ -145,34 +151,34 @@ def collection_document(product: Product, items: Sequence[tuple[str, dict[str, A
         layout |= {"chip_size": [product.patch_px] * 2, "stride": [product.stride_px] * 2}
     sources = sorted({item["properties"]["imagerag:source"] for _, item in items})
     common = {"emb:type": "chip", "emb:dimensions": product.dim, "data_type": "float32"}
-    links = [
-        {"rel": "root", "href": "./collection.json", "type": _JSON},
-        {"rel": "emb:model", "href": "./model.json", "type": _JSON, "title": product.encoder},
-        *({"rel": "emb:source-data", "href": href} for href in sources),
-        *({"rel": "item", "href": href, "type": _GEOJSON, "title": item["id"]} for href, item in items),
-    ]
-    return {
-        "type": "Collection",
-        "stac_version": _VERSION,
-        "stac_extensions": [EMBEDDINGS, ITEM_ASSETS],
-        "id": product.collection_id,
-        "title": f"Patch embeddings by {product.encoder}",
-        "description": f"Vectors of {product.dim} dimensions, one a patch, L2-normalised, of the encoder with the"
+    collection = pystac.Collection(
+        id=product.collection_id,
+        title=f"Patch embeddings by {product.encoder}",
+        description=f"Vectors of {product.dim} dimensions, one a patch, L2-normalised, of the encoder with the"
         f" fingerprint {product.fingerprint}. Only vectors with this fingerprint can be compared with them.",
-        "license": "various",  # as the imagery's
-        "extent": _extent([item for _, item in items]),
-        **common,
-        "emb:chip_layout": layout,
-        "emb:temporal_resolution": "single_acquisition",
-        "emb:fit_for_use": ["retrieval", "similarity_search"],
-        "imagerag:encoder": product.encoder,
-        "imagerag:fingerprint": product.fingerprint,
-        "imagerag:division": product.division,
-        "imagerag:normalisation": NORMALISATION,
-        "item_assets": {key: dict(asset) for key, asset in ASSETS.items()},
-        "summaries": {name: [value] for name, value in common.items()},
-        "links": links,
-    }
+        license="various",  # as the imagery's
+        extent=_extent([item for _, item in items]),
+        stac_extensions=[EMBEDDINGS, ITEM_ASSETS],
+        extra_fields={
+            **common,
+            "emb:chip_layout": layout,
+            "emb:temporal_resolution": "single_acquisition",
+            "emb:fit_for_use": ["retrieval", "similarity_search"],
+            "imagerag:encoder": product.encoder,
+            "imagerag:fingerprint": product.fingerprint,
+            "imagerag:division": product.division,
+            "imagerag:normalisation": NORMALISATION,
+            "item_assets": {key: dict(asset) for key, asset in ASSETS.items()},
+        },
+        summaries=pystac.Summaries({name: [value] for name, value in common.items()}),
+    )
+    collection.links = [
+        pystac.Link("root", "./collection.json", pystac.MediaType.JSON),
+        pystac.Link("emb:model", "./model.json", pystac.MediaType.JSON, product.encoder),
+        *(pystac.Link("emb:source-data", href) for href in sources),
+        *(pystac.Link("item", href, pystac.MediaType.GEOJSON, item["id"]) for href, item in items),
+    ]
+    return _valid(collection, pystac.STACObjectType.COLLECTION)
 
 
 def read_product(collection: Mapping[str, Any], href: str) -> Product:
@@ -226,28 +232,57 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value)
 
 
-def _timestamp(scene: Scene) -> str:
-    assert scene.acquired_at is not None
-    return scene.acquired_at.isoformat().replace("+00:00", "Z")
+def _asset(key: str, file: ExportedFile) -> pystac.Asset:
+    about = dict(ASSETS[key])
+    return pystac.Asset(
+        f"./{file.name}",
+        title=about["title"],
+        media_type=about["type"],
+        roles=list(about["roles"]),
+        extra_fields={"file:size": file.size, "file:checksum": _SHA256 + file.sha256},
+    )
+
+
+def _valid(made: pystac.Item | pystac.Collection, kind: pystac.STACObjectType) -> dict[str, Any]:
+    """The JSON of what was made, once the core schema accepts it.  The schemas come with pystac.
+
+    Raises:
+        SourceError: it is not valid; the message says where.
+    """
+    document = made.to_dict(include_self_link=False, transform_hrefs=False)
+    checked = document | {"links": document["links"][:_CHECKED_LINKS]}  # links to items are all of one form
+    try:
+        validate_dict(checked, kind, stac_version=pystac.get_stac_version(), extensions=[])
+    except STACValidationError as error:
+        detail = str(error.source[0].message if error.source else error).split("\n")[0]
+        what = "item" if isinstance(made, pystac.Item) else "collection"
+        raise SourceError(
+            f"The export's {what} is not valid STAC: {detail[:200]}",
+            fix="Correct the scene's item and ingest it again",
+            id=made.id,
+        ) from error
+    # The embedding extension builds on this version, and so did every export until now.
+    return document | {"stac_version": _VERSION}
 
 
 def _geometry(scene: Scene) -> dict[str, Any] | None:
-    if scene.geometry is not None or scene.bbox is None:
+    """Return the scene's geometry if it is one that a GeoJSON Feature may have, else its box; None without a place."""
+    if scene.geometry is not None and _is_geometry(scene.geometry):
         return scene.geometry
-    west, south, east, north = scene.bbox
-    if west <= east:
-        return dict(mapping(box(west, south, east, north)))
-    return dict(mapping(box(west, south, 180.0, north).union(box(-180.0, south, east, north))))
+    return None if scene.bbox is None else json.loads(to_geojson(box_geometry(*scene.bbox)))
 
 
-def _extent(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    boxes = [item["bbox"] for item in items if "bbox" in item]
-    crossing = any(each[0] > each[2] for each in boxes)
-    bounds = [-180.0, -90.0, 180.0, 90.0]
-    if boxes:
-        wests, souths, easts, norths = zip(*boxes, strict=True)
-        across = (-180.0, 180.0) if crossing else (min(wests), max(easts))
-        bounds = [across[0], min(souths), across[1], max(norths)]
+def _is_geometry(geometry: dict[str, Any]) -> bool:
+    try:
+        return geometry.get("type") in _GEOMETRIES and not shape(geometry).is_empty
+    except Exception:  # shapely raises whatever the malformed coordinates lead it to
+        return False
+
+
+def _extent(items: Sequence[dict[str, Any]]) -> pystac.Extent:
+    bounds = joint_box([item["bbox"] for item in items if "bbox" in item])
     times = [item["properties"]["datetime"] for item in items if item["properties"]["datetime"]]
-    interval = [min(times), max(times)] if times else [None, None]
-    return {"spatial": {"bbox": [bounds]}, "temporal": {"interval": [interval]}}
+    interval = [str_to_datetime(each(times)) if times else None for each in (min, max)]
+    return pystac.Extent(
+        pystac.SpatialExtent([list(bounds or (-180.0, -90.0, 180.0, 90.0))]), pystac.TemporalExtent([interval])
+    )

@@ -18,13 +18,21 @@ from typing import Any, Literal
 
 from imagerag_assets.encoders.registry import encoder_spec
 from imagerag_assets.errors import ImageRAGError, InputError, SourceError, StoreError, describe
-from imagerag_assets.exchange.documents import ExportedFile, Product, collection_document, item_document, read_product
+from imagerag_assets.exchange.documents import (
+    ExportedFile,
+    Product,
+    collection_document,
+    item_document,
+    item_hrefs,
+    read_files,
+    read_product,
+)
 from imagerag_assets.ingestion.ingest import shard_key
 from imagerag_assets.ingestion.patch_tables import table_key
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.addresses import is_http
 from imagerag_assets.objects.aside import reporting_full_disk
-from imagerag_assets.objects.store import ObjectStore
+from imagerag_assets.objects.store import ObjectStore, read_all
 from imagerag_assets.scenes.records import SceneRecord, list_records, load_record, overview_key, record_key
 from imagerag_assets.stores.shards import ShardInfo, ShardKey, verify_shard
 
@@ -72,13 +80,17 @@ class ExportReport:
     fingerprint: str
     division: str
     scenes: tuple[SceneExport, ...]
+    pruned: tuple[str, ...] = ()
+    """Folders below `out` of earlier copies that were deleted."""
 
     def to_dict(self) -> dict[str, Any]:
         """The result of ``imagerag export``."""
         names = ("exported", "skipped", "failed")
         totals: dict[str, Any] = {name: sum(each.status == name for each in self.scenes) for name in names}
         totals |= {name: sum(getattr(each, name) for each in self.scenes) for name in ("patches", "bytes")}
-        return asdict(self) | {"scenes": [scene.to_dict() for scene in self.scenes], "totals": totals}
+        totals["pruned"] = len(self.pruned)
+        scenes = [scene.to_dict() for scene in self.scenes]
+        return asdict(self) | {"scenes": scenes, "pruned": list(self.pruned), "totals": totals}
 
 
 def export(
@@ -87,18 +99,20 @@ def export(
     *,
     scenes: Sequence[str] = (),
     encoder: str | None = None,
+    prune: bool = False,
     progress: Progress | None = None,
 ) -> ExportReport:
     """Write the embeddings of scenes, as they are now, with a STAC collection.
 
-    The collection then holds these scenes only; what an earlier export to the same place left over is deleted.  It is
-    written last and whole: a killed export leaves the earlier collection, or none.
+    The collection holds these scenes and those of earlier exports to the same place.  A scene that fails now keeps its
+    earlier copy.  The collection is written last and whole: a killed export leaves the earlier one, or none.
 
     Args:
         platform: The installation.
         out: A folder or ``s3://`` prefix.
         scenes: Scene keys; default: all registered scenes.
         encoder: Registry name; default: the active one.
+        prune: Take scenes that are not named out of the collection, and delete their copies and outdated ones.
         progress: Called with scenes done, their number, and what is being done.
 
     Raises:
@@ -136,12 +150,38 @@ def export(
         size = sum(asset["file:size"] for asset in item["assets"].values())
         status: Literal["exported", "skipped"] = "exported" if changed else "skipped"
         results.append(SceneExport(scene, status, info.rows, size, time.perf_counter() - started))
+    pruned: list[str] = []
     if product is not None and items:
+        new = {item["id"] for _, item in items}
+        kept = {each.scene for each in results if each.status == "failed"} if prune else None
+        items += [(href, item) for href, item in _earlier(target, kept) if item["id"] not in new]
         target.write_json(MODEL, _model(platform, product))
-        target.write_json(COLLECTION, collection_document(product, items))
-        _delete_others(target, {href.removeprefix("./").rpartition("/")[0] for href, _ in items})
+        target.write_json(COLLECTION, collection_document(product, sorted(items, key=lambda each: each[1]["id"])))
+        if prune:
+            pruned = _delete_others(target, {href.removeprefix("./").rpartition("/")[0] for href, _ in items})
     address = target.url(COLLECTION) if items else None
-    return ExportReport(target.url(), address, name, key.fingerprint, key.division_key, tuple(results))
+    return ExportReport(target.url(), address, name, key.fingerprint, key.division_key, tuple(results), tuple(pruned))
+
+
+def _earlier(target: ObjectStore, scenes: set[str] | None) -> list[tuple[str, dict[str, Any]]]:
+    """Return href and item of the copies in the collection that is there now; `scenes`: of these only."""
+    if not target.exists(COLLECTION):
+        return []
+    hrefs = [href for href in item_hrefs(target.read_json(COLLECTION)) if href.startswith(f"./{ITEMS}/")]
+    wanted = [href for href in hrefs if scenes is None or href.split("/")[2] in scenes]
+
+    def read(href: str) -> dict[str, Any] | None:
+        try:
+            item = target.read_json(href.removeprefix("./"))
+            read_files(item, href)
+            return item if item["properties"].keys() >= {"imagerag:source", "datetime"} and item["id"] else None
+        except (ImageRAGError, KeyError, AttributeError, TypeError) as error:
+            if isinstance(error, StoreError) and error.transient:
+                raise
+            return None  # damaged: it could not be imported
+
+    found = zip(wanted, read_all(read, wanted), strict=True)
+    return [(href, item) for href, item in found if item is not None]
 
 
 def _check_free(target: ObjectStore, key: ShardKey) -> None:
@@ -246,10 +286,13 @@ def _model(platform: Platform, product: Product) -> dict[str, Any]:
     }
 
 
-def _delete_others(target: ObjectStore, folders: set[str]) -> None:
-    """Delete what an earlier export wrote and the collection no longer names: files of our names only."""
+def _delete_others(target: ObjectStore, folders: set[str]) -> list[str]:
+    """Delete the copies that the collection no longer names, files of our names only; return their folders."""
     ours = {*_FILES.values(), _ITEM}
+    deleted: dict[str, None] = {}
     for key in target.list(ITEMS):
         folder, _, name = key.rpartition("/")
         if folder not in folders and folder.count("/") == 2 and name in ours:
             target.delete(key)
+            deleted[folder] = None
+    return list(deleted)

@@ -76,6 +76,18 @@ def rasterio_env(settings: Settings, hrefs: Iterable[str] | None = None) -> rast
     return _PrimedEnv(in_s3, settings.s3_endpoint_url, session=session, **gdal_environment(settings, known))
 
 
+def raster_errors() -> tuple[type[BaseException], ...]:
+    """Return the classes of everything that rasterio raises, GDAL's own errors included.
+
+    The base class of the latter is private to rasterio; this is the one place that knows it.
+    """
+    try:
+        from rasterio._err import CPLE_BaseError
+    except ImportError:  # another version: its public errors are all that is known
+        return (RasterioError,)
+    return (RasterioError, CPLE_BaseError)
+
+
 _Object = tuple[str | None, str]
 _priming = threading.Lock()
 _latest_version: dict[_Object, str] = {}

@@ -18,9 +18,8 @@ from xml.sax.saxutils import escape
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_gcps
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
@@ -29,7 +28,7 @@ from imagerag_assets.errors import RasterError
 from imagerag_assets.objects.addresses import is_remote
 from imagerag_assets.objects.aside import folder_aside
 from imagerag_assets.objects.failures import is_transient
-from imagerag_assets.objects.gdal import gdal_path
+from imagerag_assets.objects.gdal import gdal_path, raster_errors
 from imagerag_assets.raster.types import Grid
 
 # Scenes without georeferencing are supported, and a note says so.
@@ -41,6 +40,8 @@ _OVERVIEW_OPTIONS = {
     "GDAL_TIFF_OVR_BLOCKSIZE": 512,
     "BIGTIFF_OVERVIEW": "IF_SAFER",
 }
+
+_RAISED: tuple[type[BaseException], ...] = (*raster_errors(), OSError)
 
 # GDAL's names of the types that a virtual raster declares.
 _GDAL_TYPES = {
@@ -270,7 +271,7 @@ def failures(href: str, verb: str) -> Iterator[None]:
     """Turn rasterio's and GDAL's errors into one line that names the file."""
     try:
         yield
-    except (RasterioError, CPLE_BaseError, OSError) as error:
+    except _RAISED as error:
         cause = error.__cause__ or error
         detail = str(cause).split("\n", 1)[0].replace(gdal_path(href), "the file")
         raise RasterError(f"image cannot be {verb} ({detail[:200]})", href=href,

@@ -10,21 +10,23 @@ import math
 from functools import lru_cache
 from typing import Any
 
+import antimeridian
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Transformer
 from pyproj.enums import TransformDirection
 from rasterio.transform import Affine
-from shapely import affinity, box, get_coordinates, multipolygons
+from shapely import box, get_coordinates, multipolygons, segmentize
 from shapely.geometry import Polygon, mapping
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import unary_union
 
 from imagerag_assets.raster.types import Grid, Window
 
 # Corners and this many steps an edge follow a curved edge closely enough: 1/16 of its sagitta remains.
 _STEPS = 4
 
+_LONGEST_STEP = 90.0  # degrees
+_SLIVER = 1e-6  # degrees
 _ROUNDING = 0.01  # px
 
 _EARTH_RADIUS_M = 6_371_000
@@ -48,12 +50,14 @@ def lonlat_boxes(grid: Grid, windows: ArrayLike) -> NDArray[np.float64]:
     turns, lon = _unwrapped(lon)
     west, east, south, north = lon.min(axis=1), lon.max(axis=1), lat.min(axis=1), lat.max(axis=1)
     shift = 360.0 * np.floor((west + 180.0) / 360.0)
+    width = east - west
     west, east = west - shift, east - shift
     east = np.where(east > 180.0, east - 360.0, east)
     polar = np.abs(turns) > 180.0
+    around = polar | (width >= 360.0 - _SLIVER)
     north = np.where(polar & (lat.mean(axis=1) > 0), 90.0, north)
     south = np.where(polar & (lat.mean(axis=1) < 0), -90.0, south)
-    boxes = np.stack([np.where(polar, -180.0, west), south, np.where(polar, 180.0, east), north], axis=1)
+    boxes = np.stack([np.where(around, -180.0, west), south, np.where(around, 180.0, east), north], axis=1)
     boxes[~np.isfinite(boxes).all(axis=1)] = np.nan
     return boxes
 
@@ -73,9 +77,46 @@ def box_geometries(bounds: NDArray[np.float64]) -> NDArray[np.object_]:
     simple = placed & ~across
     geometries[simple] = box(*bounds[simple].T)
     for index in np.flatnonzero(across):
-        west, south, east, north = bounds[index]
-        geometries[index] = multipolygons([box(west, south, 180.0, north), box(-180.0, south, east, north)])
+        geometries[index] = box_geometry(*bounds[index].tolist())
     return geometries
+
+
+def box_geometry(west: float, south: float, east: float, north: float) -> BaseGeometry:
+    """Return the geometry of one lon/lat box: a MultiPolygon of two halves across the antimeridian (west > east)."""
+    if west == 180.0:  # the same meridian, seen from the side on which the rest of the box lies
+        west = 180.0 if east == 180.0 else -180.0
+    elif east == -180.0 < west:
+        east = 180.0
+    if west <= east:
+        return box(west, south, east, north)
+    if south == north:  # a line, which has no halves that are polygons
+        return multipolygons([box(west, south, 180.0, north), box(-180.0, south, east, north)])
+    # The library sees a crossing where neighbouring points are more than half way around the Earth apart.
+    outline = segmentize(box(west, south, east + 360.0, north), _LONGEST_STEP)
+    return antimeridian.fix_polygon(outline, fix_winding=True, great_circle=False)
+
+
+def joint_box(boxes: ArrayLike) -> tuple[float, float, float, float] | None:
+    """Return the smallest lon/lat box around lon/lat boxes; None if no box has a place.
+
+    Args:
+        boxes: (n, 4) of west, south, east, north in degrees; west > east across the antimeridian, NaN without a place.
+    """
+    bounds = np.asarray(boxes, np.float64).reshape(-1, 4)
+    bounds = bounds[~np.isnan(bounds).any(axis=1)]
+    if not len(bounds):
+        return None
+    west, south, east, north = bounds.T
+    if (west <= east).all():
+        return float(west.min()), float(south.min()), float(east.max()), float(north.max())
+    # A box crosses the antimeridian: leave out the widest gap on this side of it.
+    order = np.argsort(west)
+    west, reached = west[order], np.maximum.accumulate(np.where(east < west, east + 360.0, east)[order])
+    starts = np.maximum(np.concatenate([[-180.0], reached[:-1]]), reached[-1] - 360.0)
+    widest = int(np.argmax(west - starts))
+    whole = west[widest] <= starts[widest]
+    left, right = (-180.0, 180.0) if whole else (float(west[widest]), float(starts[widest]))
+    return left, float(south.min()), right, float(north.max())
 
 
 def pixel_window_to_lonlat_bbox(grid: Grid, window: Window) -> tuple[float, float, float, float] | None:
@@ -88,25 +129,22 @@ def pixel_window_to_lonlat_bbox(grid: Grid, window: Window) -> tuple[float, floa
 
 
 def window_geometry(grid: Grid, window: Window) -> dict[str, Any] | None:
-    """GeoJSON geometry of a window's outline in lon/lat, or None where it has no place on the ground.
+    """Return the GeoJSON geometry of a window's outline in lon/lat, or None where it has no place on the ground.
 
-    A MultiPolygon of two halves where it crosses the antimeridian, as RFC 7946 asks; the lon/lat box around a pole.
+    A MultiPolygon of two halves where it crosses the antimeridian, as RFC 7946 asks; the lon/lat box where it goes
+    around a pole or the whole Earth.
     """
     bbox = pixel_window_to_lonlat_bbox(grid, window)
     if bbox is None:
         return None
     lon, lat = _outlines(grid, np.asarray([window], np.float64))
     turns, lon = _unwrapped(lon)
-    if abs(turns[0]) > 180.0:
+    if abs(turns[0]) > 180.0 or np.ptp(lon) >= 360.0 - _SLIVER:
         return dict(mapping(box(*bbox)))
     outline = Polygon(zip(lon[0], lat[0], strict=True)).buffer(0)
-    if lon.min() >= -180.0 and lon.max() <= 180.0:
+    if outline.is_empty or (lon.min() >= -180.0 and lon.max() <= 180.0):
         return dict(mapping(outline))
-    halves = [
-        affinity.translate(outline.intersection(box(-180.0 + turn, -90, 180.0 + turn, 90)), -turn)
-        for turn in (-360.0, 0.0, 360.0)
-    ]
-    return dict(mapping(unary_union([half for half in halves if half.area > 0])))
+    return antimeridian.fix_shape(mapping(outline), fix_winding=True, great_circle=False)
 
 
 def window_feature(grid: Grid, window: Window, properties: dict[str, Any]) -> dict[str, Any]:
@@ -180,10 +218,9 @@ def _pixels(
 
 def _unwrapped(lon: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Degrees by which each outline turns around the axis (0, or +-360 around a pole), and continuous longitudes."""
-    steps = np.diff(lon, axis=1, append=lon[:, :1])
-    steps -= 360.0 * np.round(steps / 360.0)
-    start = lon[:, :1] - 360.0 * np.floor((lon[:, :1] + 180.0) / 360.0)
-    return steps.sum(axis=1), np.concatenate([start, start + np.cumsum(steps[:, :-1], axis=1)], axis=1)
+    closed = np.unwrap(np.concatenate([lon, lon[:, :1]], axis=1), axis=1, period=360.0)
+    closed -= 360.0 * np.floor((closed[:, :1] + 180.0) / 360.0)
+    return closed[:, -1] - closed[:, 0], closed[:, :-1]
 
 
 @lru_cache(maxsize=64)

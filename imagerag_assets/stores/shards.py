@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from imagerag_assets.errors import FingerprintError, StoreError
 from imagerag_assets.objects.aside import reporting_full_disk, written_aside
 from imagerag_assets.objects.store import ObjectStore
-from imagerag_assets.raster.geo import box_geometries
+from imagerag_assets.raster.geo import box_geometries, joint_box
 from imagerag_assets.stores.shard_columns import part_schema
 from imagerag_assets.stores.shard_info import PREFIX, VERSION, Made, ShardInfo, ShardKey, now, version16
 
@@ -74,7 +74,7 @@ class ShardWriter:
             self._folder.cleanup()
             raise
         self._waiting: list[pa.Table] = []
-        self._bounds: list[NDArray[np.float64]] = []
+        self._bounds: list[tuple[float, float, float, float]] = []
         self.rows = 0
         """Rows appended so far."""
 
@@ -138,8 +138,8 @@ class ShardWriter:
         table, self._waiting = pa.concat_tables(self._waiting), []
         bounds = np.column_stack([_floats(table, name) for name in ("west", "south", "east", "north")])
         geometry = box_geometries(bounds)
-        if any(each is not None for each in geometry):
-            self._bounds.append(shapely.total_bounds(geometry))
+        if (joint := joint_box(bounds)) is not None:
+            self._bounds.append(joint)
         table = table.append_column(self._schema.field("geometry"), pa.array(shapely.to_wkb(geometry), pa.binary()))
         with reporting_full_disk(self._file, **self._about):
             self._writer.write_table(table, row_group_size=_ROW_GROUP)
@@ -148,8 +148,7 @@ class ShardWriter:
         # No crs: longitude, latitude.
         column: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["Polygon", "MultiPolygon"]}
         if self._bounds:
-            bounds = np.array(self._bounds)
-            column["bbox"] = [*bounds[:, :2].min(axis=0).tolist(), *bounds[:, 2:].max(axis=0).tolist()]
+            column["bbox"] = joint_box(self._bounds)
         return json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}})
 
 

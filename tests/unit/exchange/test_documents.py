@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any
 import pystac
 import pytest
 from pystac.validation import validate_dict
+from shapely.geometry import shape
 
 from imagerag_assets.errors import SourceError
 from imagerag_assets.exchange.documents import (
@@ -76,6 +78,26 @@ def test_items_and_collections_are_valid(changes: dict[str, Any]) -> None:
         assert EMBEDDINGS in document["stac_extensions"]
     assert {link["rel"] for link in collection["links"]} >= {"emb:model", "emb:source-data", "item"}
     assert item["assets"]["embeddings"]["file:checksum"] == "1220" + "1" * 64
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [{}, {"type": "Polygon", "coordinates": [[1]]}, {"type": "GeometryCollection", "geometries": []}],
+    ids=str,
+)
+def test_a_geometry_that_no_feature_may_have_gives_way_to_the_box(geometry: dict[str, Any]) -> None:
+    item = item_of(replace(SCENE, geometry=geometry))
+    assert shape(item["geometry"]).bounds == pytest.approx(SCENE.bbox)
+    assert item == json.loads(json.dumps(item))  # as it is read again, so that nothing is exported twice
+    assert item_of(replace(SCENE, geometry=geometry, bbox=None))["geometry"] is None
+
+
+def test_what_is_not_valid_stac_is_one_line() -> None:
+    with pytest.raises(
+        SourceError, match=r"The export's item is not valid STAC: .*\. Correct the scene's item"
+    ) as caught:
+        item_document(PRODUCT, SCENE, FILES, rows=7, runtime={}, collection_href="")
+    assert "\n" not in str(caught.value)
 
 
 def test_only_fields_of_the_extension_have_its_prefix() -> None:

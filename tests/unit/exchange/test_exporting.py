@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -103,14 +104,61 @@ def test_killed_while_writing_there_is_no_collection(
     assert [each.status for each in export(filled, str(tmp_path / "out")).scenes] == ["skipped", "exported"]
 
 
-def test_exported_again_the_collection_is_what_was_named(filled: Platform, tmp_path: Path) -> None:
+def copies(out: Path) -> dict[str, int]:
+    """How many copies of each scene the collection names, all of them with their embeddings."""
+    names = json.loads((out / "collection.json").read_text())["links"]
+    items = [out / link["href"] for link in names if link["rel"] == "item"]
+    assert all((item.parent / "embeddings.parquet").is_file() for item in items)
+    return dict(Counter(item.parent.parent.name for item in items))
+
+
+def test_exported_again_the_others_stay_unless_pruned(filled: Platform, other: Platform, tmp_path: Path) -> None:
     out = tmp_path / "out"
     export(filled, str(out))
     (out / "items" / "port" / "notes.txt").write_text("mine")
+    (before,) = (out / "items" / "quay").iterdir()
     add(filled, tmp_path / "source", "quay", seed=7)
-    assert [each.status for each in export(filled, str(out), scenes=["quay"]).scenes] == ["exported"]
-    assert [path.parent.parent.name for path in out.rglob("item.json")] == ["quay"]
+    report = export(filled, str(out), scenes=["quay"])
+    assert [each.status for each in report.scenes] == ["exported"]
+    assert report.to_dict()["pruned"] == [] and report.to_dict()["totals"]["pruned"] == 0
+    assert copies(out) == {"port": 1, "quay": 1}
+    assert (before / "embeddings.parquet").is_file()
+    assert {each.status for each in everything(other, out).values()} == {"imported"}
+
+    (port,) = (path.parent for path in (out / "items" / "port").rglob("item.json"))
+    report = export(filled, str(out), scenes=["quay"], prune=True)
+    assert [each.status for each in report.scenes] == ["skipped"]
+    assert sorted(report.pruned) == sorted(str(path.relative_to(out)) for path in (port, before))
+    assert copies(out) == {"quay": 1}
+    assert len(list(out.rglob("item.json"))) == 1
     assert (out / "items" / "port" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_a_scene_that_fails_now_keeps_its_good_earlier_copy(
+    filled: Platform, other: Platform, tmp_path: Path, prune: bool
+) -> None:
+    out = tmp_path / "out"
+    export(filled, str(out))
+    for key in filled.store.list("embeddings/port"):
+        filled.store.delete(key)
+    report = export(filled, str(out), prune=prune)
+    assert [each.status for each in report.scenes] == ["failed", "skipped"]
+    assert report.pruned == ()
+    assert copies(out) == {"port": 1, "quay": 1}
+    assert {name: each.status for name, each in everything(other, out).items()} == {
+        "port": "imported", "quay": "imported",
+    }  # fmt: skip
+
+
+def test_a_damaged_earlier_copy_is_not_named_again(filled: Platform, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export(filled, str(out))
+    (item,) = (out / "items" / "port").rglob("item.json")
+    item.write_text("{}")
+    export(filled, str(out), scenes=["quay"])
+    assert copies(out) == {"quay": 1}
+    assert item.exists()
 
 
 def test_a_scene_that_is_not_embedded_fails_alone(filled: Platform, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.webhook import Hook, hook  # noqa: F401
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_WAITS_S", (0.0, 0.0))
+    monkeypatch.setattr(module, "_BACKOFF_S", 0.0)
 
 
 def test_an_event_arrives(hook: Hook, settings: Settings) -> None:  # noqa: F811

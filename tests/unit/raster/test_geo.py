@@ -13,7 +13,9 @@ from rasterio.warp import transform_bounds
 from shapely.geometry import shape
 
 from imagerag_assets.raster.geo import (
+    box_geometry,
     is_earth,
+    joint_box,
     lonlat_boxes,
     pixel_window_to_lonlat_bbox,
     same_place,
@@ -68,6 +70,35 @@ def test_across_the_antimeridian_west_exceeds_east() -> None:
     boxes = lonlat_boxes(grid, [(0, 0, 100, 100), (2200, 100, 2300, 200)])
     assert (boxes[:, 0] < boxes[:, 2]).all()
     assert boxes[0, 0] > 0 > boxes[1, 0]
+
+
+@given(west=st.floats(-180, 180), width=st.floats(0.01, 359.9), south=st.floats(-89, 80), height=st.floats(0.01, 9))
+@hypothesis_settings(max_examples=200, deadline=None)
+def test_a_box_across_the_antimeridian_is_two_halves(west: float, width: float, south: float, height: float) -> None:
+    east = west + width if west + width <= 180 else west + width - 360
+    geometry = box_geometry(west, south, east, south + height)
+    assert geometry.is_valid
+    assert geometry.area == pytest.approx(width * height, rel=1e-3)
+    # A half may be thinner than a coordinate's last digit.
+    assert geometry.geom_type == "Polygon" or west > east
+    assert -180 <= geometry.bounds[0] <= geometry.bounds[2] <= 180
+
+
+def test_boxes_have_a_joint_box() -> None:
+    nowhere = [(np.nan,) * 4]
+    assert joint_box(nowhere) is None
+    assert joint_box([(9, 48, 10, 49), (11, 40, 12, 41), *nowhere]) == (9, 40, 12, 49)
+    assert joint_box([(-170, 0, -160, 1), (160, 0, 170, 1)]) == (-170, 0, 170, 1)  # no box crosses
+    assert joint_box([(179, -17, -179, -16), (170, -10, 171, -9)]) == (170, -17, -179, -9)
+    assert joint_box([(179, -17, -179, -16), (-178, -10, -177, -9), (100, 0, 101, 1)]) == (100, -17, -177, 1)
+    assert joint_box([(179, 0, -179, 1), (-180, 0, 180, 1)]) == (-180, 0, 180, 1)
+
+
+def test_a_grid_around_the_earth_spans_all_longitudes() -> None:
+    grid = grid_of("EPSG:4326", (0.1, 0, 0, 0, -0.1, 60), 3600, 600)  # from 0 to 360 degrees
+    assert pixel_window_to_lonlat_bbox(grid, grid.window) == pytest.approx((-180, 0, 180, 60))
+    assert shape(window_geometry(grid, grid.window)).area == pytest.approx(360 * 60)
+    assert pixel_window_to_lonlat_bbox(grid, (1700, 0, 1900, 600)) == pytest.approx((170, 0, -170, 60))
 
 
 def test_around_a_pole_all_longitudes_are_spanned() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import geopandas
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
 
@@ -76,6 +77,8 @@ def test_across_the_antimeridian_a_patch_has_two_boxes(store: ObjectStore) -> No
     assert frame.geometry.is_valid.all()
     assert shapely.area(frame.geometry.iloc[0]) == pytest.approx(0.2 * 2.0)
     np.testing.assert_allclose(frame.total_bounds, [-180.0, -1.0, 180.0, 1.0])
+    about = json.loads(pq.read_metadata(store.url(KEY.path)).metadata[b"geo"])["columns"]["geometry"]
+    assert about["bbox"] == [179.8, -1.0, -179.9, 1.0]  # west first, also where it is greater, as GeoParquet asks
 
 
 def test_an_uncommitted_shard_does_not_exist(store: ObjectStore, tmp_path: Path) -> None:
