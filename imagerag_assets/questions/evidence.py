@@ -34,7 +34,10 @@ _COLOURS = ("#ffd21f", "#ff5a5f", "#3ddc97", "#4cc9f0", "#f78c6b", "#c77dff")
 
 
 class Viewer:
-    """Opens scenes once for many questions, and closes them.  Not for several threads."""
+    """Opens scenes once for many questions, and closes them.  Not for several threads.
+
+    It never builds overviews: a question must not read a whole scene.
+    """
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -109,7 +112,8 @@ class Viewer:
 
     def _reader(self, scene_key: str) -> SceneReader:
         if scene_key not in self._readers:
-            self._readers[scene_key] = open_reader(self._settings, self.record(scene_key))
+            record = self.record(scene_key)
+            self._readers[scene_key] = open_reader(self._settings, record, build_overviews=False)
             if len(self._readers) > _OPEN_SCENES:
                 self._readers.popitem(last=False)[1].close()
         self._readers.move_to_end(scene_key)

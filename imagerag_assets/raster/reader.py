@@ -47,18 +47,27 @@ class SceneReader:
         settings: Stretch percentiles, size of a super-tile, S3 options.
         render: The scene's stored render; computed from an overview when first needed if None.
         scratch: Folder that keeps overviews built for large files that have none; a temporary one if None.
+        build_overviews: Build them where they are missing.  Otherwise small windows of such files are read from the
+            native pixels, and reading a large one fails.
 
     Raises:
         RasterError: a file cannot be opened, is too small, or the files lie on grids that do not belong together.
     """
 
     def __init__(
-        self, scene: Scene, settings: Settings, render: RenderSpec | None = None, scratch: Path | None = None
+        self,
+        scene: Scene,
+        settings: Settings,
+        render: RenderSpec | None = None,
+        scratch: Path | None = None,
+        *,
+        build_overviews: bool = True,
     ) -> None:
         self.scene = scene
         self._settings = settings
         self._render = render
         self._scratch = scratch
+        self._build_overviews = build_overviews
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.RLock()
         self._local = threading.local()
@@ -211,7 +220,7 @@ class SceneReader:
         x0, y0, x1, y1 = window
         decimated = shape[0] < y1 - y0 or shape[1] < x1 - x0
         parts, valid = [], np.ones(shape, bool)
-        files = [self._with_overviews(index) if decimated else file for index, file in enumerate(self._files)]
+        files = [self._with_overviews(index, window) if decimated else file for index, file in enumerate(self._files)]
         with self._environment():
             for file in files:
                 across, down = (1.0, 1.0) if file.onto else self._scale(file)
@@ -238,13 +247,22 @@ class SceneReader:
                 self._opened.append(handles[file.path])
         return handles[file.path]
 
-    def _with_overviews(self, index: int) -> RasterFile:
-        """The file, or, if it is large and has no overviews, the virtual raster of it that has them."""
-        file = self._files[index]
-        small = file.grid.width * file.grid.height <= 2 * self._settings.supertile_px**2
+    def _with_overviews(self, index: int, window: Window) -> RasterFile:
+        """Return the file, or, if it is large and has no overviews, the virtual raster of it that has them.
+
+        Raises:
+            RasterError: Overviews are not to be built, and the window is too large to be read without.
+        """
+        file, (x0, y0, x1, y1) = self._files[index], window
+        most = 2 * self._settings.supertile_px**2
+        small = file.grid.width * file.grid.height <= most
         # Averaging complex values would cancel their phases, so their magnitudes need overviews of their own.
         if not file.is_complex and (small or file.grid.has_overviews):
             return file
+        if not self._build_overviews and not small:
+            if not file.is_complex and (x1 - x0) * (y1 - y0) <= most:
+                return file
+            raise RasterError("the file has no overviews to read so large a window from", href=file.href)
         with self._lock:
             if index not in self._built:
                 if self._scratch is None and self._temporary is None:

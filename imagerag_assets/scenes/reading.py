@@ -10,17 +10,23 @@ from imagerag_assets.scenes.records import SceneRecord
 from imagerag_assets.settings import Settings
 
 
-def open_reader(settings: Settings, record: SceneRecord) -> SceneReader:
+def open_reader(settings: Settings, record: SceneRecord, *, build_overviews: bool = True) -> SceneReader:
     """Open a registered scene with the display limits that the settings ask for.
 
     The limits in the record are used where they are of the settings' percentiles, and computed anew otherwise.
     Overviews that have to be built are kept for the next reader.
 
+    Args:
+        settings: The settings.
+        record: The scene.
+        build_overviews: Build overviews that a large file lacks; a question never does, as that reads all of it.
+
     Raises:
         RasterError: a file cannot be opened.
     """
     render = record.render if record.render.is_of(settings.stretch_percentiles) else None
-    return SceneReader(record.scene, settings, render, overview_scratch(settings, record.scene.scene_key))
+    scratch = overview_scratch(settings, record.scene.scene_key)
+    return SceneReader(record.scene, settings, render, scratch, build_overviews=build_overviews)
 
 
 def overview_scratch(settings: Settings, scene_key: str) -> Path:

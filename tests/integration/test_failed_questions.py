@@ -10,7 +10,7 @@ import pytest
 
 from imagerag_assets.cli import main
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.questions.answer_records import list_answers, load_answer
+from imagerag_assets.questions.answer_records import answer_folder, list_answers, load_answer
 from imagerag_assets.settings import Settings
 from tests.bad_mllm_server import MODEL, BadServer, bad_server, chat, fail, say  # noqa: F401
 from tests.installation import installed, tiny_registry  # noqa: F401
@@ -45,7 +45,7 @@ def test_a_failed_question_is_kept_and_asked_again(
     assert f"imagerag retry {answer_id}" in error["fix"]
     with Platform(installed) as platform:
         assert list_answers(platform) == [answer_id]
-        record = load_answer(platform, answer_id)
+        record = load_answer(platform, answer_id).to_dict()
     assert record["cues"]
     assert (record["answer"], record["choice"], record["lineage"]["mllm"]) == (None, None, None)
     assert "HTTP 500" in record["error"]["message"]
@@ -72,6 +72,14 @@ def test_a_failed_question_is_kept_and_asked_again(
 
     code, refused = run(capsys, "retry", answer_id)
     assert (code, refused["error"]["message"]) == (2, "The question has an answer")
+    # Of a failed try nothing stays beside the answer that takes its place.
+    evidence = f"{answer_folder(line['answer_id'])}/evidence"
+    with Platform(installed) as platform:
+        assert f"{evidence}/cue-1.jpg" in platform.store.list(evidence)
+    monkeypatch.setenv("IMAGERAG_MIN_CONFIDENCE", "1")
     code, rest = run(capsys, "retry")
+    assert rest["answers"][0]["answer"]["cues"] == []
+    with Platform(installed) as platform:
+        assert platform.store.list(evidence) == [f"{evidence}/overview.jpg"]
     assert (code, [each["answer_id"] for each in rest["answers"]]) == (0, [line["answer_id"]])
     assert run(capsys, "retry") == (0, {"answers": [], "answered": 0, "failed": 0})

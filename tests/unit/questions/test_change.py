@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -177,7 +176,7 @@ def test_what_cannot_be_compared_is_said_in_a_line(platform: Platform, tmp_path:
         with pytest.raises(QuestionError, match=says) as caught:
             ask(platform, Question(ASKED, scenes=scenes, answer=False))
         assert "--scene A --scene B" in caught.value.fix
-    plain = replace(Question(ASKED, scenes=("one",), answer=False), mode="global")
+    plain = Question(ASKED, scenes=("one",), answer=False, mode="global")
     assert ask(platform, plain).to_dict()["cues"] == []  # nothing is looked for, so nothing is compared
 
 
