@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 def answers(
     ctx: typer.Context,
     limit: Annotated[int, typer.Option(min=1, help="Answers shown at most.")] = 20,
-    outdated: Annotated[bool, typer.Option("--outdated", help="Only answers that time has passed by.")] = False,
+    outdated: Annotated[bool, typer.Option("--outdated", help="Only outdated answers.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="Only questions that the model failed at.")] = False,
     as_json: Json = False,
     debug: Debug = False,

@@ -1,6 +1,6 @@
-"""`imagerag watch`: questions that are asked again when a new acquisition covers their area.
+"""`imagerag watch`: ask questions again when a new acquisition covers their area.
 
-What can be typed and how results look; the work is in `standing_questions.asking` and `orchestration.watches`.
+Only what can be typed and how results look is here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which answers time has passed by: a newer acquisition, a scene that changed or went, an encoder that is retired.
+"""Find outdated answers: a newer acquisition, a scene that changed or was removed, an encoder that is retired.
 
 One `Present` is read for any number of answers: the scenes' records once, and their footprints in a tree.  An answer is
 compared with it without any further reading.  Nothing is changed, and nothing is asked again; that is `replay`'s.
@@ -38,12 +38,12 @@ class Reason:
     scene: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form."""
+        """Return it as JSON."""
         return asdict(self)
 
 
 class Present:
-    """The installation as it is now, as far as answers can be outdated by it."""
+    """What of the present installation can make an answer outdated."""
 
     def __init__(self, platform: Platform) -> None:
         """Read it.
@@ -66,12 +66,12 @@ class Present:
         self._tree = shapely.STRtree(box_geometries(np.array([place for _, place in dated]).reshape(-1, 4)))
 
     def reasons(self, record: AnswerRecord) -> list[Reason]:
-        """Why an answer is outdated; empty: it is not, as far as can be told."""
+        """Return why an answer is outdated; empty: nothing says that it is."""
         found = [*self._scenes_that_changed(record), *self._newer_scenes(record)]
         answered = record.lineage.fingerprint
         if self.fingerprint is not None and self.fingerprint != answered:
             name = record.lineage.encoder or answered[:16]
-            found.append(Reason("encoder-retired", f"Questions are no longer answered with the encoder {name}"))
+            found.append(Reason("encoder-retired", f"The encoder {name} no longer answers questions"))
         return found
 
     def _scenes_that_changed(self, record: AnswerRecord) -> Iterator[Reason]:
@@ -87,7 +87,7 @@ class Present:
                 )
 
     def _newer_scenes(self, record: AnswerRecord) -> Iterator[Reason]:
-        """Scenes over the answer's area that were acquired after those it used, and could not be searched by it."""
+        """Yield scenes over the answer's area that were acquired after those it used and could not be searched yet."""
         asked, used = _moment(record.asked_at), record.lineage.scenes
         area = self._area(record)
         times = [_moment(text) for text in record.lineage.acquired.values()]
@@ -105,7 +105,7 @@ class Present:
                 yield Reason("newer-acquisition", f"A scene acquired on {day} covers its area", scene.scene_key)
 
     def _area(self, record: AnswerRecord) -> shapely.Geometry | None:
-        """Where the cues are; without cues the area that was asked about, else the scenes that were looked at."""
+        """Return where the cues are; without cues, the area asked about, else the scenes that were looked at."""
         boxes: list[Sequence[float]] = [cue.bbox for cue in record.cues if cue.bbox]
         if not boxes and record.options.get("bbox"):
             boxes = [record.options["bbox"]]
@@ -157,7 +157,7 @@ def _record(platform: Platform, key: str) -> SceneRecord | None:
 
 
 def _serving_fingerprint(platform: Platform) -> str | None:
-    """The fingerprint that questions are answered with; None: nothing was ingested, or Milvus cannot be asked now."""
+    """Return the fingerprint that questions are answered with; None: nothing is ingested, or Milvus is down."""
     if not platform.has_vectors:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The lineage of an answer in W3C PROV-JSON: entities, activities, agents, and how they hang together.
+"""The lineage of an answer in W3C PROV-JSON: entities, activities, agents, and their relations.
 
 Pure: from a record, and the items of its scenes, to a document; the tree for people is in `trace`.  Ids are qualified
 names with the prefix ``imagerag`` (``urn:imagerag:``), percent-encoded where PROV's grammar asks for it.  A scene,
@@ -26,7 +26,7 @@ _LINKS = {
 
 
 def prov_document(record: AnswerRecord, items: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """What made an answer.
+    """Describe what made an answer.
 
     Args:
         record: The answer's record.
@@ -78,7 +78,7 @@ def _scene(
     encoder: str,
     retrieval: str,
 ) -> str:
-    """The scene as it was asked, the item it came from, and the shard that its patches were found by."""
+    """Declare the scene as it was asked, the item it came from, and the shard with its patches."""
     version = lineage.scenes[key]
     origin = doc.entity("item", key, version, href=item.get("item_href"), source=item.get("source"))
     scene = doc.entity("scene", key, version, acquired=lineage.acquired.get(key))
@@ -94,7 +94,7 @@ def _scene(
 
 
 def _versions(doc: _Document, lineage: Lineage, retrieval: str) -> None:
-    """What else the cues depend on: the collection, the calibration, and the knowledge bases."""
+    """Declare what else the cues depend on: the collection, the calibration, and the knowledge bases."""
     if lineage.collection:
         doc.link("used", retrieval, doc.entity("collection", lineage.collection))
     if lineage.calibration:
@@ -104,7 +104,7 @@ def _versions(doc: _Document, lineage: Lineage, retrieval: str) -> None:
 
 
 class _Document:
-    """A PROV-JSON document as it grows; saying the same thing twice is harmless."""
+    """A PROV-JSON document under construction.  Declaring the same thing twice is harmless."""
 
     def __init__(self, version: str) -> None:
         prefix = {PREFIX: NAMESPACE, "prov": "http://www.w3.org/ns/prov#"}

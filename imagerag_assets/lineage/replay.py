@@ -1,7 +1,7 @@
-"""`imagerag replay`: a question asked again from the versions its answer was made of, and what differs.
+"""`imagerag replay`: ask a question again from the versions its answer was made of, and report what differs.
 
-What is still there is used as it was, also where something else is in use by now; what is gone is said, and the present
-stands in for it.  The record is read and never written.
+Recorded versions are used where they still exist, even if others are in use now.  Where one is gone, the present one
+is used instead, and the result says so.  The record is never written.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Used = Literal["recorded", "present"]
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that is not as it was."""
+    """Something that differs from the record."""
 
     what: str
     """``scene``, ``encoder``, ``collection``, ``calibration``, ``knowledge``, ``model``, ``setting``, ``software``;
@@ -50,7 +50,7 @@ class Replay:
 
     answer_id: str
     record: dict[str, Any]
-    """As the answer's record would be, without an id: it is not stored."""
+    """The record that the answer would have, without an id, as it is not stored."""
     same_cues: bool
     """The same patches at the same places, for the same phrases, in the same order."""
     same_answer: bool
@@ -58,7 +58,7 @@ class Replay:
     differences: tuple[Difference, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """The result of ``imagerag replay``; ``versions``: whether all, or only some, were those recorded."""
+        """Return the result of ``imagerag replay``; ``versions``: whether all, or only some, were those recorded."""
         present = any(each.used == "present" for each in self.differences)
         return {
             "answer_id": self.answer_id,
@@ -74,9 +74,9 @@ def replay(platform: Platform, answer_id: str) -> Replay:
     """Ask the question of an answer again.
 
     Raises:
-        UnknownAnswerError: there is no such answer.
-        InputError: the question cannot be asked any more, e.g. none of its scenes is left.
-        FingerprintError, EncoderError, ModelError, StoreError: as `ask`.
+        UnknownAnswerError: There is no such answer.
+        InputError: The question can no longer be asked, e.g. none of its scenes is left.
+        FingerprintError, EncoderError, ModelError, StoreError: As `ask`.
     """
     recorded = load_answer(platform, answer_id)
     versions = _Versions(platform, recorded)
@@ -102,14 +102,14 @@ def replay(platform: Platform, answer_id: str) -> Replay:
 
 
 class _Versions:
-    """What an answer was made of, found again where it still is; `differences` grows with every part looked at."""
+    """Finds the versions that an answer was made of; `differences` grows with each part looked at."""
 
     def __init__(self, platform: Platform, record: AnswerRecord) -> None:
         self._platform, self._record, self._lineage = platform, record, record.lineage
         self.differences: list[Difference] = []
 
     def question(self) -> Question:
-        """The question as it was asked, but for scenes that are gone while others are left."""
+        """Return the question as it was asked, without scenes that are gone while others are left."""
         gone = set()
         for key, version in self._lineage.scenes.items():
             now = find_record(self._platform, key)
@@ -123,7 +123,7 @@ class _Versions:
         return question.but(scenes=left) if left else question
 
     def searched(self, question: Question) -> Serving:
-        """The recorded collection with its encoder, models and settings; where it is gone, what serves now."""
+        """Return the recorded collection with its encoder, models and settings; where it is gone, the one in use."""
         platform, lineage = self._platform.using(**self._settings(question)), self._lineage
         collection, fingerprint, vectors = lineage.collection or "", lineage.fingerprint, self._platform.vectors
         found: Serving | None = None
@@ -136,7 +136,7 @@ class _Versions:
         present = vectors.alias_target(ALIAS)
         used: Used = "present" if found is None else "recorded"
         if present != collection or found is None:
-            detail = why if found is None else "Questions are answered from another collection by now"
+            detail = why if found is None else "Questions are now answered from another collection"
             self._differs("collection", collection, present, detail, used)
         now = None if present is None else vectors.meta(present).fingerprint
         if now != fingerprint:
@@ -144,11 +144,11 @@ class _Versions:
             self._differs("encoder", _short(fingerprint), now and _short(now), detail, used)
         found = found or find_serving(platform)
         if found is None:
-            raise QuestionError("No scene is indexed any more", fix="Run: imagerag ingest SOURCE")
+            raise QuestionError("No scene is indexed now", fix="Run: imagerag ingest SOURCE")
         return found
 
     def calibration(self, serving: Serving) -> Calibration | None:
-        """The recorded thresholds; None: those in use, or none are needed."""
+        """Return the recorded thresholds; None: use the present ones, or none are needed."""
         recorded, fingerprint, division = (
             self._lineage.calibration or "",
             serving.target.fingerprint,
@@ -164,11 +164,11 @@ class _Versions:
         if found is None:
             self._differs("calibration", recorded, now, "The recorded thresholds are no longer kept", "present")
         elif now != recorded:
-            self._differs("calibration", recorded, now, "Other thresholds are in use by now", "recorded")
+            self._differs("calibration", recorded, now, "Other thresholds are in use now", "recorded")
         return found
 
     def compare_knowledge(self, serving: Serving) -> None:
-        """Only the knowledge that is live can be searched."""
+        """Compare the knowledge bases, of which only the present version can be searched."""
         for kind, version in self._lineage.knowledge.items():
             current = read_current(self._platform.store, kind, serving.target.fingerprint)
             now = current.version if current is not None else None
@@ -176,14 +176,14 @@ class _Versions:
                 self._differs("knowledge", _short(version), now and _short(now), f"{kind} changed", "present")
 
     def compare_software(self, made: AnswerRecord) -> None:
-        """The multimodal LLM and this program, which is the only one that can be run."""
+        """Compare the multimodal LLM, and this program, the only version that can be run."""
         self.differences.extend(compare_models(self._lineage.mllm, made.lineage.mllm))
         if self._lineage.version != __version__:
-            detail = "imagerag-assets is of another version"
+            detail = "The version of imagerag-assets differs"
             self._differs("software", self._lineage.version, __version__, detail, "present")
 
     def _settings(self, question: Question) -> dict[str, Any]:
-        """The recorded settings, but for a multimodal LLM that cannot be loaded any more."""
+        """Return the recorded settings, without those of a multimodal LLM that can no longer be loaded."""
         wanted = {name: value for name, value in self._lineage.settings.items() if name in DECIDING_SETTINGS}
         if question.answer and "mllm" in wanted:
             try:
@@ -195,7 +195,7 @@ class _Versions:
         for name, value in wanted.items():
             now = getattr(self._platform.settings, name)
             if now != value:
-                self._differs("setting", value, now, f"IMAGERAG_{name.upper()} is another one by now", "recorded")
+                self._differs("setting", value, now, f"IMAGERAG_{name.upper()} has changed", "recorded")
         return wanted
 
     def _differs(self, what: str, recorded: Any, now: Any, detail: str, used: Used) -> None:
@@ -203,7 +203,7 @@ class _Versions:
 
 
 def compare_cues(recorded: Sequence[RecordedCue], made: Sequence[RecordedCue]) -> list[Difference]:
-    """What became of each cue: gone, new, elsewhere or in another place of the order, or of another confidence."""
+    """Return what became of each cue: removed, added, moved (place or rank), or another confidence."""
     before = {(cue.patch_id, cue.phrase): cue for cue in recorded}
     after = {(cue.patch_id, cue.phrase): cue for cue in made}
     differences: list[Difference] = []
@@ -232,14 +232,14 @@ def compare_models(recorded: RecordedModel | None, made: RecordedModel | None) -
     before, now = _model(recorded), _model(made)
     if before is None or before == now:
         return []
-    return [Difference("model", before, now, "The multimodal LLM is another one", "present")]
+    return [Difference("model", before, now, "Another multimodal LLM answers now", "present")]
 
 
 def _compare_answers(recorded: AnswerRecord, made: AnswerRecord) -> Iterator[Difference]:
     for what in ("path", "choice", "answer"):
         old, new = getattr(recorded, what), getattr(made, what)
         if old != new:
-            yield Difference(what, old, new, f"The {what} is another one")
+            yield Difference(what, old, new, f"The {what} differs")
     before, now = recorded.lineage.prompt_sha256, made.lineage.prompt_sha256
     if before != now:
         yield Difference("prompt", before, now, "The model was given another prompt")

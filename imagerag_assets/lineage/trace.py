@@ -14,7 +14,7 @@ from imagerag_assets.scenes.records import stored_scene
 
 
 def trace_tree(platform: HasStore, answer_id: str) -> dict[str, Any]:
-    """What made an answer, from the answer down to the items.
+    """Return what made an answer as a tree, from the answer down to the items.
 
     Returns:
         ``{"kind", "label", "detail": {...}, "children": [...]}``, nested.
@@ -72,7 +72,7 @@ def _cue_node(platform: HasStore, cue: RecordedCue, lineage: Lineage) -> dict[st
 
 
 def _scene_node(platform: HasStore, scene_key: str, lineage: Lineage) -> dict[str, Any]:
-    """The scene as it was asked, and what is stored of it now."""
+    """Return a scene as it was asked, and what is stored of it now."""
     asked = lineage.scenes.get(scene_key)
     stored = stored_scene(platform, scene_key)
     if stored is None:
@@ -86,15 +86,15 @@ def _scene_node(platform: HasStore, scene_key: str, lineage: Lineage) -> dict[st
 
 
 def trace(platform: Platform, answer_id: str) -> dict[str, Any]:
-    """The result of ``imagerag trace``.
+    """Return the result of ``imagerag trace``.
 
     Returns:
         The root of the tree, ``{"kind", "label", "detail", "children"}``, with ``outdated``, a list of
         ``{"reason", "detail", "scene"}``, and ``lineage.prov``, a PROV-JSON document.
 
     Raises:
-        UnknownAnswerError: there is no such answer.
-        StoreError: the object store cannot be read.
+        UnknownAnswerError: There is no such answer.
+        StoreError: The object store cannot be read.
     """
     record = load_answer(platform, answer_id)
     outdated = [reason.to_dict() for reason in Present(platform).reasons(record)]

@@ -79,7 +79,7 @@ def work_out(
 ) -> Answered:
     """Answer one question from one collection, whatever is switched meanwhile, and store nothing.
 
-    That the multimodal LLM failed is not raised but in the result.
+    If the multimodal LLM fails, the result says so; nothing is raised.
 
     Args:
         serving: The collection, and the installation with its encoder.

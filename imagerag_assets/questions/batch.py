@@ -1,4 +1,4 @@
-"""Asking a file of questions, one answer a line.  How one question is answered is in `ask.py`."""
+"""Answer a file of questions, one answer a line.  How one question is answered is in `ask`."""
 
 from __future__ import annotations
 

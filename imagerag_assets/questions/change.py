@@ -1,4 +1,4 @@
-"""Questions about what changed: two scenes of one place, the first and the last in scope, compared place by place.
+"""Answer questions about what changed: compare the first and the last scene of a place in scope, place by place.
 
 Which patches changed is found in `retrieval/pairs.py`.  Here the two scenes are chosen, their shards read (a search
 would give the nearest patches only), and what was found put into cues of the later scene.  How these are shown and told
@@ -39,9 +39,9 @@ from imagerag_assets.stores.shards import read_shard
 CHANGE: Final = "change"
 """The phrase of a place that changed."""
 MAX_PLACES = 8
-"""Places given unless the question says how many: about what one picture each still tells."""
+"""The most places given unless the question says how many."""
 MAX_SCENES = 200
-"""Scenes in scope, to find the two among them."""
+"""The most scenes in scope to choose the two from."""
 _COUNTED = re.compile(r"\b(more|fewer|less|how many|number of|increas\w*|decreas\w*|grow\w*|grew)\b")
 _COLUMNS = ("patch_id", "level", "x0", "y0", "x1", "y1", "west", "south", "east", "north", "embedding")
 _HARDLY_ALIKE = 0.5  # median difference from which two scenes can hardly be compared
@@ -61,7 +61,7 @@ class _Comparison:
 
 
 def is_comparison(question: Question, analysis: Analysis) -> bool:
-    """Whether two scenes are to be compared; the paper's retrieval, examples and other modes know one picture only."""
+    """Return whether to compare two scenes.  The paper's retrieval, examples and other modes look at one picture."""
     plain = question.mode == "imagerag" and question.retrieval == "default" and question.like is None
     return analysis.kind == "change" and plain and question.path != "none"
 
@@ -93,7 +93,7 @@ def _two_scenes(serving: Serving, question: Question, viewer: Viewer) -> tuple[S
 
 
 def _places(asked: _Comparison) -> Compared:
-    """The places that changed, as cues of the later scene."""
+    """Find the places that changed, as cues of the later scene."""
     start = perf_counter()
     question, analysis, before, after = asked.question, asked.analysis, asked.before, asked.after
     platform, later = asked.serving.platform, after.scene.scene_key
@@ -162,7 +162,7 @@ def _places(asked: _Comparison) -> Compared:
 def _look_again(
     asked: _Comparison, pairs: Pairs, index: NDArray[np.intp], old: Patches, new: Patches
 ) -> tuple[Pairs, tuple[str, ...]]:
-    """Pairs compared again with exactly their ground in the earlier scene, where grids that are not aligned differ."""
+    """Compare pairs again with exactly their ground in the earlier scene, where the grids are not aligned."""
     grid, scene = asked.before.grid, asked.before.scene.scene_key
     read: dict[int, NDArray[np.uint8]] = {}
     for pair in index.tolist():
@@ -183,7 +183,7 @@ def _look_again(
 
 
 def _count(asked: _Comparison) -> Compared:
-    """What was looked for, in each of the two scenes, where both show the ground."""
+    """Count what is looked for in each of the two scenes, where both show the ground."""
     analysis, before, after = asked.analysis, asked.before, asked.after
     found = _looked_for(replace(asked, analysis=replace(analysis, wants_all=True)), (after, before))
     counts = {
@@ -203,7 +203,7 @@ def _count(asked: _Comparison) -> Compared:
 
 
 def _looked_for(asked: _Comparison, records: Sequence[SceneRecord]) -> Retrieval:
-    """Cues of a question in each of two scenes, where they overlap; those of the first scene come first."""
+    """Find cues in each of two scenes, where they overlap.  Those of the first scene come first."""
     serving, question, analysis = asked.serving, asked.question, asked.analysis
     cues: list[Cue] = []
     notes: list[str] = []
@@ -281,7 +281,7 @@ def _cue(new: Patches, pairs: Pairs, index: int, after: SceneRecord) -> Cue:
 
 
 def _place(old: Patches, new: Patches, pairs: Pairs, index: int, rank: int) -> dict[str, Any]:
-    """A changed place in both scenes, by the patches that were compared."""
+    """Return a changed place in both scenes as JSON, by the patches that were compared."""
     sides = {"before": (old, int(pairs.before[index])), "after": (new, int(pairs.after[index]))}
     return {
         "rank": rank,

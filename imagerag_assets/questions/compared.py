@@ -1,4 +1,4 @@
-"""What two scenes of one place show of a question, as it is shown and told: pictures, captions, the answer's record.
+"""Show what two scenes of one place say about a question: pictures, captions, the answer's record.
 
 A cue of a change is of the later scene; what its place looked like before stands beside it.  Nothing is looked for here
 (`change.py`).
@@ -28,30 +28,30 @@ class Compared:
     after: SceneRecord
     found: Retrieval
     analysis: Analysis
-    """What is to be said: changed places, or of each date what was looked for."""
+    """What the answer is about: changed places, or what was looked for on each date."""
     counted: bool
-    """Whether cues are of both scenes, each for itself; otherwise each is a place of the later scene that changed."""
+    """Whether each cue is of one of the two scenes; otherwise each is a place of the later scene that changed."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """JSON-able, for the answer's record."""
 
     @property
     def scenes(self) -> tuple[str, str]:
-        """Keys of the earlier and the later scene."""
+        """Return the keys of the earlier and the later scene."""
         return self.before.scene.scene_key, self.after.scene.scene_key
 
     @property
     def dates(self) -> tuple[str, str]:
-        """When they were acquired."""
+        """Return the days on which they were acquired."""
         return day_of(self.before), day_of(self.after)
 
     def captions(self) -> dict[int, str]:
-        """What each cue is called, by rank: with its date, or with both."""
+        """Return each cue's caption by rank: its phrase with its date, or with both dates."""
         when = dict(zip(self.scenes, self.dates, strict=True))
         both = " to ".join(self.dates)
         return {cue.rank: f"{cue.phrase}, {when[cue.scene] if self.counted else both}" for cue in self.found.cues}
 
     def groups(self) -> dict[str, frozenset[int]]:
-        """Ranks of the cues that are told of together, by what is added to their phrase."""
+        """Return the ranks of the cues that are reported together, by what is added to their phrase."""
         if not self.counted:
             return {"": frozenset(cue.rank for cue in self.found.cues)}
         return {
@@ -60,7 +60,7 @@ class Compared:
         }
 
     def pictures(self, viewer: Viewer) -> tuple[dict[int, Image.Image], tuple[str, ...]]:
-        """The cues' pictures by rank, of a changed place before and after side by side; and notes."""
+        """Return the cues' pictures by rank, and notes.  A changed place is shown before and after, side by side."""
         pictures, notes = {}, []
         for cue in self.found.cues:
             pictures[cue.rank], note = picture_of(viewer, cue.scene, cue.window)
@@ -70,11 +70,11 @@ class Compared:
                 pictures[cue.rank] = side_by_side(earlier, pictures[cue.rank])
                 note = note or other
             if note:
-                notes.append(f"Cue {cue.rank} is shown as the overview has it: {note}")
+                notes.append(f"Cue {cue.rank} is cut from the overview: {note}")
         return pictures, tuple(notes)
 
     def to_dict(self) -> dict[str, Any]:
-        """The answer record's ``change``."""
+        """Return the answer record's ``change``."""
         return {
             "before": {"scene": self.scenes[0], "acquired": self.dates[0]},
             "after": {"scene": self.scenes[1], "acquired": self.dates[1]},
@@ -83,5 +83,5 @@ class Compared:
 
 
 def day_of(record: SceneRecord) -> str:
-    """The day of a scene; its time, too, is in the lineage."""
+    """Return the day of a scene.  The lineage has its time, too."""
     return f"{record.scene.acquired_at:%Y-%m-%d}"

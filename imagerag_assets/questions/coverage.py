@@ -1,7 +1,7 @@
-"""Which scenes a question's area and time cover, which of them show a place as it was last seen, and which
-two show it first and last.
+"""Find the scenes that a question covers, those that show a place as it was last seen, and the two that show it first
+and last.
 
-Only geometry and dates of scene records; nothing is read or asked.
+Only geometry and dates of scene records are used.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from imagerag_assets.raster.geo import box_geometries, window_geometry
 from imagerag_assets.scenes.records import SceneRecord
 
 _SLIVER = 0.01
-"""Share of what a scene shows of an area that must be its own for the scene to count."""
+"""A scene counts if newer ones leave at least this share of its part of the area uncovered."""
 
 
 def covers(question: Question, record: SceneRecord) -> bool:
-    """Whether a question is about a scene, by key, time, cloud cover and area.
+    """Return whether a question is about a scene, by key, time, cloud cover and area.
 
     A scene without a date never matches a time, and one of unknown cloud cover never matches a limit of clouds.
     """
@@ -48,7 +48,7 @@ def covers(question: Question, record: SceneRecord) -> bool:
 
 
 def newest(records: Iterable[SceneRecord], bbox: tuple[float, float, float, float]) -> list[SceneRecord]:
-    """The scenes that show an area as it was last seen: those that newer ones do not hide, newest first.
+    """Return the scenes that show an area as it was last seen: those that newer ones do not hide, newest first.
 
     A scene whose part of the area is hidden to 99 % is left out; undated ones count as oldest.
 
@@ -71,10 +71,10 @@ def newest(records: Iterable[SceneRecord], bbox: tuple[float, float, float, floa
 
 
 def first_and_last(records: Iterable[SceneRecord]) -> tuple[SceneRecord, SceneRecord]:
-    """Of scenes that show the same place at different times the two that are furthest apart, the earlier one first.
+    """Return the two scenes furthest apart in time that show the same place, the earlier one first.
 
     Raises:
-        QuestionError: there are no two such scenes.
+        QuestionError: There are no two such scenes.
     """
     given = list(records)
     fix = "Give two scenes of one place: --scene A --scene B, or --bbox W,S,E,N with --datetime START/END"
@@ -93,13 +93,13 @@ def first_and_last(records: Iterable[SceneRecord]) -> tuple[SceneRecord, SceneRe
 
 
 def footprint_of(record: SceneRecord) -> BaseGeometry | None:
-    """The outline of a scene's pixel grid in lon/lat; None where it has no place on the ground."""
+    """Return the outline of a scene's pixel grid in lon/lat; None without a place on the ground."""
     geometry = window_geometry(record.grid, record.grid.window)
     return None if geometry is None else shape(geometry)
 
 
 def area_of(bbox: tuple[float, float, float, float]) -> BaseGeometry:
-    """The geometry of an area, west > east across the antimeridian."""
+    """Return the geometry of an area; west > east across the antimeridian."""
     area: BaseGeometry = box_geometries(np.array([bbox], np.float64))[0]
     return area if area.area else area.envelope  # a point or a line, which is not empty as a polygon of no width is
 

@@ -1,7 +1,4 @@
-"""The searching step of a question: from what it looks for to its cues, by the retrieval that it asks for.
-
-Retrieval itself is in `retrieval/`; what is done with the cues is `ask.py`'s.
-"""
+"""Find the cues for a question with the retrieval method it asks for.  The methods are in `retrieval/`."""
 
 from __future__ import annotations
 
@@ -30,14 +27,13 @@ def find_cues(
     calibration: Calibration,
     example: Example | None = None,
 ) -> Retrieval:
-    """The cues of a question in the part of the scenes that it is about.
+    """Find the cues of a question in the region of the scenes that it names.
 
-    The paper's retrieval knows no parts; modes `global` and `oracle` look for nothing.
+    The paper's retrieval knows no regions; modes `global` and `oracle` do not search.
 
     Raises:
-        FingerprintError: vectors of another encoder would be compared.
-        InputError: the area is not on the globe.
-        StoreError: a store failed.
+        FingerprintError: Vectors of another encoder would be compared.
+        StoreError: A store failed.
     """
     platform, collection = serving.platform, serving.collection
     if question.mode != "imagerag":
@@ -72,7 +68,7 @@ def find_cues(
 
 
 def _given(question: Question, analysis: Analysis, viewer: Viewer) -> tuple[Cue, ...]:
-    """The regions of mode `oracle` as cues."""
+    """Return the regions of mode `oracle` as cues."""
     scene = question.scenes[0]
     grid = viewer.record(scene).grid
     # Of several phrases nobody said which one the region shows.

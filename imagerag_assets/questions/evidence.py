@@ -1,7 +1,4 @@
-"""Evidence: the pictures a model and a person look at for one answer, and the cues as GeoJSON.
-
-Scenes are opened here for their patches; what is asked and answered is in `ask.py`.
-"""
+"""The evidence of an answer: the pictures that a model and a person look at, and the cues as GeoJSON."""
 
 from __future__ import annotations
 
@@ -34,9 +31,9 @@ _COLOURS = ("#ffd21f", "#ff5a5f", "#3ddc97", "#4cc9f0", "#f78c6b", "#c77dff")
 
 
 class Viewer:
-    """Opens scenes once for many questions, and closes them.  Not for several threads.
+    """Open scenes once for many questions, and close them.  Not for several threads.
 
-    It never builds overviews: a question must not read a whole scene.
+    Overviews are never built, since a question must not read a whole scene.
     """
 
     def __init__(self, platform: Platform) -> None:
@@ -54,17 +51,17 @@ class Viewer:
         self._readers.clear()
 
     def record(self, scene_key: str) -> SceneRecord:
-        """The scene's record.
+        """Return the scene's record.
 
         Raises:
-            UnknownSceneError: there is none.
+            UnknownSceneError: There is none.
         """
         if scene_key not in self._records:
             self._records[scene_key] = load_record(self._platform, scene_key)
         return self._records[scene_key]
 
     def overview(self, scene_key: str) -> Image.Image:
-        """The whole scene, RGB, at most IMAGERAG_OVERVIEW_PX a side."""
+        """Return the whole scene, RGB, at most IMAGERAG_OVERVIEW_PX a side."""
         if scene_key not in self._overviews:
             data = self._platform.store.read_bytes(overview_key(scene_key))
             self._overviews[scene_key] = Image.open(io.BytesIO(data)).convert("RGB")
@@ -73,11 +70,11 @@ class Viewer:
         return self._overviews[scene_key]
 
     def patch(self, scene_key: str, window: Window) -> Image.Image:
-        """A native pixel window as a model sees it; see :func:`cue_picture`."""
+        """Return a native pixel window as a model sees it; see :func:`cue_picture`."""
         return cue_picture(self._reader(scene_key), window)
 
     def patch_of_overview(self, scene_key: str, window: Window) -> Image.Image:
-        """The same window cut from the stored overview: coarse, but there without the scene's files."""
+        """Return the same window cut from the stored overview: coarse, but available without the scene's files."""
         grid, overview = self.record(scene_key).grid, self.overview(scene_key)
         across, down = overview.width / grid.width, overview.height / grid.height
         left, top = int(window[0] * across), int(window[1] * down)
@@ -88,25 +85,25 @@ class Viewer:
         return picture.resize(size, Image.Resampling.BICUBIC) if scale > 1 else picture
 
     def size(self, scene_key: str) -> tuple[int, int]:
-        """(width, height) of the scene in native pixels."""
+        """Return (width, height) of the scene in native pixels."""
         grid = self.record(scene_key).grid
         return grid.width, grid.height
 
     def read(self, scene_key: str, window: Window, level: int) -> NDArray[np.uint8]:
-        """A native pixel window at a level, uint8 (h, w, 3), as `patch_embeddings` saw it.
+        """Return a native pixel window at a level, uint8 (h, w, 3), as `patch_embeddings` saw it.
 
         Raises:
-            RasterError: the scene's file cannot be read any more.
+            RasterError: The scene's file can no longer be read.
         """
         return self._reader(scene_key).read(window, level)[0]
 
     def bbox(self, scene_key: str, window: Window) -> tuple[float, float, float, float] | None:
-        """(west, south, east, north) in degrees of a native pixel window; None without a place."""
+        """Return (west, south, east, north) in degrees of a native pixel window; None without a place."""
         return pixel_window_to_lonlat_bbox(self.record(scene_key).grid, window)
 
     @cached_property
     def _settings(self) -> Settings:
-        """Settings of the collection in use: its vectors are of pixels that were stretched like that."""
+        """The settings of the collection in use, whose vectors are of pixels stretched by them."""
         serving = find_serving(self._platform, orphaned=True)
         return self._platform.settings if serving is None else serving.platform.settings
 
@@ -121,10 +118,10 @@ class Viewer:
 
 
 def cue_picture(reader: SceneReader, window: Window) -> Image.Image:
-    """A native pixel window, RGB, read at the coarsest level that still gives `_CUE_PX`.
+    """Return a native pixel window, RGB, read at the coarsest level that still gives `_CUE_PX`.
 
     Raises:
-        RasterError: the scene's file cannot be read any more.
+        RasterError: The scene's file can no longer be read.
     """
     side, level = max(window[2] - window[0], window[3] - window[1]), 0
     while side >> (level + 1) >= _CUE_PX // 2:
@@ -133,7 +130,7 @@ def cue_picture(reader: SceneReader, window: Window) -> Image.Image:
 
 
 def outlined(overview: Image.Image, windows: Sequence[Window], size: tuple[int, int]) -> Image.Image:
-    """The overview with each window outlined and numbered.
+    """Return the overview with each window outlined and numbered.
 
     Args:
         overview: RGB.
@@ -154,7 +151,7 @@ def outlined(overview: Image.Image, windows: Sequence[Window], size: tuple[int, 
 
 
 def geojson(viewer: Viewer, cues: Sequence[Cue]) -> dict[str, Any]:
-    """The cues as a GeoJSON FeatureCollection in lon/lat; a cue of a scene without a place has no geometry."""
+    """Return the cues as a GeoJSON FeatureCollection in lon/lat.  A cue of a scene without a place has no geometry."""
     features = [window_feature(viewer.record(cue.scene).grid, cue.window, cue.to_dict()) for cue in cues]
     return {"type": "FeatureCollection", "features": features}
 
@@ -207,17 +204,17 @@ def remove_other_evidence(platform: Platform, folder: str, written: Collection[s
 
 
 def cue_pictures(viewer: Viewer, cues: Sequence[Cue]) -> tuple[dict[int, Image.Image], tuple[str, ...]]:
-    """The cues' pictures by rank, and a note for each whose scene can no longer be read."""
+    """Return the cues' pictures by rank, and a note for each that had to be cut from the overview."""
     pictures, notes = {}, []
     for cue in cues:
         pictures[cue.rank], note = picture_of(viewer, cue.scene, cue.window)
         if note:
-            notes.append(f"Cue {cue.rank} is shown as the overview has it: {note}")
+            notes.append(f"Cue {cue.rank} is cut from the overview: {note}")
     return pictures, tuple(notes)
 
 
 def picture_of(viewer: Viewer, scene_key: str, window: Window) -> tuple[Image.Image, str | None]:
-    """A window of a scene; where that can no longer be read, of its overview, and why."""
+    """Return a window of a scene; where that cannot be read, the window of its overview, and why."""
     try:
         return viewer.patch(scene_key, window), None
     except (RasterError, StoreError) as error:
@@ -225,7 +222,7 @@ def picture_of(viewer: Viewer, scene_key: str, window: Window) -> tuple[Image.Im
 
 
 def side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
-    """Two pictures in one, the left one scaled to the size of the right one, with a white line between them."""
+    """Put two pictures into one, the left one scaled to the size of the right one, with a white line between."""
     gap = max(4, right.width // 64)
     picture = Image.new("RGB", (2 * right.width + gap, right.height), "white")
     picture.paste(left.resize(right.size, Image.Resampling.BICUBIC), (0, 0))

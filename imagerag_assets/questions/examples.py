@@ -34,10 +34,10 @@ class Example:
 
 
 def load_example(platform: Platform, like: str, collection: str) -> Example:
-    """The example called `like`: a patch id of the collection, else a picture file.
+    """Load the example called `like`: a patch id of the collection, else a picture file.
 
     Raises:
-        QuestionError: there is no such patch, or the file is no picture that can be read.
+        QuestionError: There is no such patch, or the file is no picture that can be read.
         StoreError: Milvus fails.
     """
     if like.count(":") == 4:
@@ -49,7 +49,7 @@ def load_example(platform: Platform, like: str, collection: str) -> Example:
 
 
 def example_file(like: str) -> Path:
-    """Return the picture file called `like`, once it is known that it can be read.
+    """Return the picture file called `like`, after checking that it can be read.
 
     Raises:
         QuestionError: There is no such file, or it is no picture that can be read.

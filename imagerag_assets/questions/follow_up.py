@@ -1,7 +1,4 @@
-"""Follow-up questions ("How many are there?"): what a question takes from the answer that it comes after.
-
-Only what is taken; the former answer's record is read and stays as it is.
-"""
+"""Follow up on an answer ("How many are there?"): reuse its phrases, scenes and area."""
 
 from __future__ import annotations
 
@@ -19,19 +16,19 @@ _REFERS = re.compile(r"\b(it|its|they|them|their|theirs|those|these)\b")
 
 
 def former_of(platform: HasStore, question: Question) -> AnswerRecord | None:
-    """The record of the answer that a question comes after; None: of none.
+    """Load the record of the answer that a question follows up; None: it follows up none.
 
     Raises:
-        UnknownAnswerError: there is no such answer.
-        StoreError: it cannot be read.
+        UnknownAnswerError: There is no such answer.
+        StoreError: It cannot be read.
     """
     return None if question.after is None else load_answer(platform, question.after)
 
 
 def in_scope_of(question: Question, former: AnswerRecord | None) -> Question:
-    """The question about the scenes, area and time of a former answer, unless it says any of these itself.
+    """Return the question with the scenes, area and time of a former answer, unless it gives any of these itself.
 
-    Where the former question named no scenes, they are those that its cues are of.
+    Where the former question named no scenes, those of its cues are used.
     """
     if former is None or question.scenes or question.bbox or question.datetime:
         return question
@@ -44,7 +41,7 @@ def in_scope_of(question: Question, former: AnswerRecord | None) -> Question:
 
 
 def about_the_same(analysis: Analysis, former: AnswerRecord | None, max_phrases: int) -> Analysis:
-    """What a question looks for after a former answer: the same, if it names nothing or refers to it ("are they red?").
+    """Return what a follow-up looks for: the same, if it names nothing or refers to it ("are they red?").
 
     So it does in the same part of the scene, unless it asks where.
 

@@ -28,7 +28,7 @@ CLOSEST = 3
 
 
 def coverage(platform: Platform, questions: Sequence[Path] = ()) -> dict[str, Any]:
-    """What the label and caption knowledge of the encoder in use covers.
+    """Report what the label and caption knowledge of the encoder in use covers.
 
     Args:
         platform: The installation.
@@ -75,7 +75,7 @@ def _about(live: Current) -> dict[str, Any]:
 
 
 def _groups(platform: Platform, live: Current) -> list[dict[str, Any]]:
-    """Every label, by name."""
+    """Describe every label, by name."""
     vectors: dict[str, list[NDArray[np.float32]]] = {}
     for label, image, vector in _rows(platform, images_key(live.kind, live.version, live.fingerprint)):
         if image != PROTOTYPE:
@@ -101,14 +101,14 @@ def _groups(platform: Platform, live: Current) -> list[dict[str, Any]]:
 
 
 def _rows(platform: Platform, key: str) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
-    """Label, `image` and vector of every row of a knowledge file."""
+    """Yield label, `image` and vector of every row of a knowledge file."""
     for batch in iter_rows(platform.store, key):
         flat = batch["embedding"].flatten().to_numpy().reshape(batch.num_rows, -1)
         yield from zip(batch["label"].to_pylist(), batch["image"].to_pylist(), flat, strict=True)
 
 
 def _phrases(platform: Platform, questions: Sequence[Path]) -> Counter[str]:
-    """Phrases looked for in files of questions, with the number of questions."""
+    """Count the phrases looked for in files of questions."""
     limit, anything = platform.settings.max_phrases, Question("?")
     found: Counter[str] = Counter()
     for file in questions:
@@ -122,7 +122,7 @@ def _phrases(platform: Platform, questions: Sequence[Path]) -> Counter[str]:
 def _matched(
     platform: Platform, labels: Current | None, captions: Current | None, asked: Counter[str]
 ) -> list[dict[str, Any]]:
-    """What each phrase leads to, the best matches last: what is not covered is what a person looks for."""
+    """Return what each phrase leads to, the best matches last, since people look for what is not covered."""
     phrases = sorted(asked)
     if not phrases:
         return []

@@ -1,4 +1,4 @@
-"""What an answer was made from: the lineage that its record keeps.  `lineage/` reads it back."""
+"""Make the lineage that an answer's record keeps: what it was made from.  `lineage/` reads it back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAPER = "paper"
 """In place of a calibration's version: the paper's thresholds are part of the program."""
 _SCENES_IN_LINEAGE = 200
 MODEL_SETTINGS = ("mllm", "mllm_revision", "mllm_adapter", "mllm_name", "mllm_family", "mllm_choices", "mllm_dtype")
-"""Settings that say which multimodal LLM answers and how it is talked to."""
+"""Settings that choose the multimodal LLM and how it is asked."""
 DECIDING_SETTINGS = (
     "top_k",
     "min_confidence",
@@ -35,7 +35,7 @@ DECIDING_SETTINGS = (
     "ask_without_cues",
     "confirm_cues",
 )
-"""Settings that the same question may be answered differently by; what the encoder and the scenes carry is not here."""
+"""Settings that can change the answer to a question, but for those that encoder and scenes carry."""
 
 
 def lineage_of(found: Found, viewer: Viewer) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def lineage_of(found: Found, viewer: Viewer) -> dict[str, Any]:
 
 
 def _used_knowledge(question: Question, phrases: Sequence[str], found: Retrieval) -> bool:
-    """Whether the knowledge bases had a part in what was found, or in that nothing was."""
+    """Return whether the knowledge bases played a part in the result, also where nothing was found."""
     if question.mode != "imagerag" or question.path not in ("auto", "slow"):
         return False
     return bool(found.words) or not set(phrases) <= {cue.phrase for cue in found.cues if cue.path == "fast"}

@@ -1,4 +1,4 @@
-"""Third step of a question: its answer, and whether the multimodal LLM is asked for it, and what.
+"""Third step of a question: answer it, by asking the multimodal LLM where that is needed.
 
 Prompts and models are in `answering/`.
 """
@@ -44,15 +44,15 @@ class Answered:
 
 
 CONFIRMED_KINDS = ("count", "compare", "presence")
-"""Kinds of question whose answer hangs on every cue, not just on the best."""
+"""Kinds of question whose answer depends on every cue, not only on the best."""
 UNFOUND_KINDS = ("presence", "count", "position", "colour", "describe")
-"""Kinds of free question that are about the things they name, and say nothing when there are none."""
+"""Kinds of question without choices that are only about the things they name."""
 DENIED = 0.8
-"""How sure the model must be that a cue does not show its phrase, for the cue to be left out."""
+"""A cue is left out if the model is at least this sure that it does not show its phrase."""
 
 
 def answer(found: Found, viewer: Viewer) -> Answered:
-    """Answer a question from its cues.  That the multimodal LLM failed is not raised but in the result."""
+    """Answer a question from its cues.  If the multimodal LLM fails, the result says so; nothing is raised."""
     before, platform, question = time.perf_counter(), found.resolved.platform, found.resolved.question
     said = unfound(platform.settings, question, found.analysis, found.retrieval) if question.answer else None
     reply, error, notes = None, None, found.notes
@@ -69,9 +69,10 @@ def answer(found: Found, viewer: Viewer) -> Answered:
 
 
 def unfound(settings: Settings, question: Question, analysis: Analysis, found: Retrieval) -> str | None:
-    """The answer to a free question that names things of which none was found; None: the model is asked.
+    """Return the answer where none of the things that a question names was found; None: ask the model.
 
-    A small model makes things up then, and a large one sees little in an overview (IMAGERAG_ASK_WITHOUT_CUES).
+    Without cues a small model makes things up, and a large one sees little in an overview
+    (IMAGERAG_ASK_WITHOUT_CUES).
     """
     names_things = analysis.phrases and analysis.kind in UNFOUND_KINDS and not question.like
     searched = question.mode == "imagerag" and found.abstained
@@ -90,10 +91,10 @@ def make_prompt(
     pictures: Mapping[int, Image.Image],
     compared: Compared | None = None,
 ) -> tuple[Prompt, tuple[str, ...]]:
-    """What the multimodal LLM is asked, and notes.
+    """Make the prompt for the multimodal LLM, and notes.
 
-    Of a count, a comparison or a presence each cue is confirmed first (IMAGERAG_CONFIRM_CUES); cues that the model is
-    sure do not show what they were found for are left out, with a note.
+    For a count, a comparison or a presence the model first confirms each cue (IMAGERAG_CONFIRM_CUES).  Cues that it
+    is sure do not show what they were found for are left out, with a note.
 
     Args:
         scene: Whose overview is shown; cues of other scenes have no place in it and are left out.
@@ -101,7 +102,7 @@ def make_prompt(
         compared: Of two scenes, whose cues are told apart by their dates.
 
     Raises:
-        ModelError: the model failed.
+        ModelError: The model failed.
     """
     from imagerag_assets.answering import Prompt
     from imagerag_assets.answering.findings import findings
@@ -129,7 +130,7 @@ def make_prompt(
 def _views(
     cues: Sequence[Cue], scenes: Collection[str | None], viewer: Viewer, pictures: Mapping[int, Image.Image]
 ) -> dict[int, CueView]:
-    """The cues of some scenes as the model sees them, by rank, most confident first."""
+    """Return the cues of some scenes as the model sees them, by rank, most confident first."""
     from imagerag_assets.answering import CueView, box_of
 
     return {

@@ -1,7 +1,7 @@
-"""`imagerag retry`: questions that the multimodal LLM failed at, asked again as things are now.
+"""`imagerag retry`: ask questions again that the multimodal LLM failed at.
 
-The answer takes the failed record's place and id, so that whoever was told the id finds it.  Asking an answered
-question again, to compare, is `replay`'s.
+The answer takes the failed record's place and id, so that whoever knows the id finds it.  `replay` asks an answered
+question again and compares.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ from imagerag_assets.questions.evidence import Viewer
 
 
 def failed_questions(platform: Platform, notes: list[str] | None = None) -> list[str]:
-    """Ids of the questions that have no answer because the multimodal LLM failed, oldest first.
+    """Return the ids of the questions that the multimodal LLM failed at, oldest first.
+
+    Unreadable records are skipped, each with a line in `notes`.
 
     Raises:
-        StoreError: the object store cannot be read.
+        StoreError: The object store cannot be read.
     """
     records = read_answers(platform, list_answers(platform), notes)
     return [record.answer_id for record in records if record.error is not None]
 
 
 def retry(platform: Platform, answer_ids: Sequence[str]) -> Iterator[AnswerRecord | ImageRAGError]:
-    """Ask each question again: its record, or why it failed again, in which case it stays kept.
+    """Ask each question again.  Yield its record, or why it failed again; the failed question then stays.
 
     Raises:
-        UnknownAnswerError: there is no such answer; nothing was asked then.
-        QuestionError: it has an answer; nothing was asked then.
+        UnknownAnswerError: There is no such answer.  Nothing was asked.
+        QuestionError: It has an answer.  Nothing was asked.
     """
     records = [load_answer(platform, answer_id) for answer_id in answer_ids]
     for record in records:

@@ -27,7 +27,7 @@ Bbox = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Scope:
-    """The patches that a question looks at: those that a filter lets through, and of these those to keep."""
+    """The patches that a question looks at: those that pass a filter, and of these the ones to keep."""
 
     where: Filter
     keep: Keep | None = None
@@ -37,7 +37,7 @@ class Scope:
 def scope_of(
     platform: Platform, question: Question, region: Region | None, viewer: Viewer, *, coarsest_m: float | None = None
 ) -> Scope:
-    """The patches that a question looks at.
+    """Return the patches that a question looks at.
 
     Args:
         platform: The installation.
@@ -85,7 +85,7 @@ def _filter(viewer: Viewer, scene: str, region: Region) -> Filter:
 
 
 def _shares(viewer: Viewer, scene: str, window: Window, whole: Bbox | None) -> tuple[float, float]:
-    """Where the middle of a window lies, in shares of its scene: of its pixels, or of its degrees (`whole`)."""
+    """Return where the middle of a window lies, as shares of its scene's pixels, or of its degrees (`whole`)."""
     bbox = viewer.bbox(scene, window) if whole is not None else None
     if whole is None or bbox is None:
         width, height = viewer.size(scene)
@@ -99,7 +99,7 @@ def _whole(viewer: Viewer, scene: str) -> Bbox | None:
 
 
 def _span(bbox: Bbox) -> float:
-    """Degrees of longitude; west is greater than east across the antimeridian."""
+    """Return the width in degrees of longitude; west > east across the antimeridian."""
     return (bbox[2] - bbox[0]) % 360 or 360.0
 
 
