@@ -278,6 +278,8 @@ def _metavar(parameter: Parameter) -> str:
     kind = get_args(parameter.kind)[0] if parameter.multiple else parameter.kind
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return "|".join(str(each.value) for each in kind)
+    if get_origin(kind) is Literal:
+        return "|".join(str(each) for each in get_args(kind))
     return {int: "N", float: "X", Path: "PATH"}.get(kind, "TEXT")
 
 

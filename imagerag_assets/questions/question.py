@@ -64,14 +64,14 @@ class Question(BaseModel):
     bbox: Bbox | None = Field(default=None, description="Only this area: west, south, east, north in degrees")
     datetime: str | None = Field(
         default=None,
-        description="Only scenes acquired in START/END (.. leaves an end open), e.g. 2024-01-01/..",
+        description="Only scenes acquired in START/END, e.g. 2024-01-01/2024-06-30 (.. leaves an end open)",
     )
     path: Path = Field(default="auto", description="How to look for cues")
     top_k: Annotated[int, Strict()] | None = Field(
         default=None, ge=1, le=50, description="The most cues for a question about one thing; default: the setting"
     )
-    retrieval: Algorithm = Field(default="default", description="default, or paper for the published algorithm")
-    division: PaperDivision | None = Field(default=None, description="How retrieval paper cuts scenes; default: cc")
+    retrieval: Algorithm = Field(default="default", description="Ours (default), or the published algorithm (paper)")
+    division: PaperDivision | None = Field(default=None, description="How retrieval paper cuts scenes (default: cc)")
     answer: Annotated[bool, Strict()] = Field(default=True, description="Whether to answer; otherwise only find cues")
     mode: Mode = Field(
         default="imagerag",
