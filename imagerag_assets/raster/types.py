@@ -78,8 +78,12 @@ class RenderSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form; :meth:`from_dict` reads it back to an equal render."""
-        percentiles = None if self.percentiles is None else list(self.percentiles)
-        return asdict(self) | {"limits": [list(pair) for pair in self.limits], "percentiles": percentiles}
+        stored = asdict(self) | {"limits": [list(pair) for pair in self.limits]}
+        if self.percentiles == _percentiles_of(self.note):  # as records had it before there was a field
+            del stored["percentiles"]
+        elif self.percentiles is not None:
+            stored["percentiles"] = list(self.percentiles)
+        return stored
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> RenderSpec:
@@ -94,7 +98,7 @@ class RenderSpec:
         return cls(**record | {"limits": (red, green, blue), "percentiles": percentiles})
 
 
-def _percentiles_of(note: str) -> tuple[str, ...] | None:
-    """Read the percentiles from the note of a record that was written before they had a field of their own."""
-    found = re.search(r"from percentile (\S+) to (\S+)$", note)
-    return None if found is None else found.groups()
+def _percentiles_of(note: str) -> tuple[float, float] | None:
+    """Read the percentiles from a note: records that were written before they had a field say them there only."""
+    found = re.search(r"from percentile ([\d.e+-]+) to ([\d.e+-]+)$", note)
+    return None if found is None else (float(found[1]), float(found[2]))

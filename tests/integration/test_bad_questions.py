@@ -229,13 +229,13 @@ class TestThresholds:
     def _clean(self, platform: Platform) -> Iterator[None]:
         """The thresholds of the next test are the generic ones."""
         yield
-        platform.store.delete(calibration_key(platform.fingerprint, "pyramid"))
+        platform.store.delete(calibration_key(platform.fingerprint, platform.division.key))
 
     def test_of_another_encoder_are_refused(
         self, platform: Platform, typed: None, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        other = replace(GENERIC, fingerprint="f" * 64, division="pyramid", version="v")
-        key = calibration_key(platform.fingerprint, "pyramid")
+        other = replace(GENERIC, fingerprint="f" * 64, division=platform.division.key, version="v")
+        key = calibration_key(platform.fingerprint, platform.division.key)
         platform.store.write_bytes(key, other.to_json())
         with pytest.raises(FingerprintError, match="fingerprint"):
             found(platform, "Where is the ship?")
@@ -244,11 +244,11 @@ class TestThresholds:
         assert capsys.readouterr().err.count("\n") == 1
 
     def test_that_are_damaged_are_refused(self, platform: Platform) -> None:
-        platform.store.write_bytes(calibration_key(platform.fingerprint, "pyramid"), b"{}")
+        platform.store.write_bytes(calibration_key(platform.fingerprint, platform.division.key), b"{}")
         with pytest.raises(StoreError):
             found(platform, "Where is the ship?")
 
     def test_of_this_encoder_are_used(self, platform: Platform) -> None:
-        own = replace(GENERIC, fingerprint=platform.fingerprint, division="pyramid", version="own")
+        own = replace(GENERIC, fingerprint=platform.fingerprint, division=platform.division.key, version="own")
         save_calibration(platform.store, own)
         assert found(platform, "Where is the ship?")["lineage"]["calibration"] == "own"

@@ -51,8 +51,9 @@ New items are the sensors' to find, so `scene` itself has no condition."""
     specs=[
         dg.AssetSpec(
             ENCODER,
-            description="The active image-text encoder. Its data version is its fingerprint:"
-            " `imagerag encoders use NAME` changes it, and the embeddings made with another one become stale.",
+            description="The active image-text encoder. Its data version is its fingerprint, followed by the settings"
+            " of patches where these are not the first ones. `imagerag encoders use NAME` or other settings change"
+            " it; then the embeddings made before become stale.",
             group_name="encoders",
             owners=OWNERS,
             kinds={"pytorch"},
