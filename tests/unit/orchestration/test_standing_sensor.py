@@ -88,7 +88,7 @@ def test_a_failed_run_is_followed_by_others_and_then_a_note(
 
         keys = [first.run_key]
         assert sensor.tick(timedelta(seconds=30)) == []
-        assert sensor.said.endswith("1 requested before are not answered yet.")
+        assert sensor.said.endswith("Questions requested earlier and not answered yet: 1.")
         for minutes in (1, 4, 16, 64):
             assert sensor.tick(timedelta(minutes=minutes) / 3) == []
             (again,) = sensor.tick(timedelta(minutes=minutes))
