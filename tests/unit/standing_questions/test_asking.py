@@ -274,7 +274,7 @@ def test_a_failed_try_is_kept_until_the_next_answer(platform: Platform, add: Cal
     add("port")
     watch = add_watch(platform, Question("Where is it?"), name="w")
 
-    def ask(question: Question) -> dict[str, Any]:
+    def ask(question: Question) -> AnswerRecord:
         raise StoreError("It is full", fix="Empty it")
 
     for tries in ("1 try", "2 tries"):
