@@ -1,5 +1,5 @@
-"""Dagster: assets, jobs, partitions, resources, and running them from a process of our own.
+"""Dagster: one of its concepts a file, and running jobs from the process of a command.
 
-The only package that imports Dagster.  What the assets do is in the rooms below; here they are named, wired
-and reported.  Importing this package alone does not import Dagster, which takes a second.
+This is the only room that imports Dagster.  The rooms below do the work; here it is named, wired and reported.
+Importing the package alone does not import Dagster, which takes a second.
 """

@@ -1,8 +1,9 @@
-"""Asset checks: what `ingestion.checks` finds out about a scene, named for Dagster.
+"""Asset checks: names, descriptions and severities of what `ingestion.checks` and other rooms find out.
 
-Checks of a scene are partitioned as the scene is, and those of one asset are one step, which reads the shard once.  A
-failed blocking check fails its step with the reason in one line, so that only what follows in the same partition is
-left out.  No `from __future__ import annotations` here: Dagster reads the annotation of `context` as an object.
+The checks of a scene have the scene's partitions.  All checks of one asset are one step, which reads the shard once.
+A blocking check that fails also fails its step, with the reason in one line, so that nothing that follows in the same
+partition runs.  What a check looks at belongs to the room that finds it out.
+  No `from __future__ import annotations` here: Dagster reads the annotation of `context` as an object.
 See https://docs.dagster.io/guides/test/asset-checks
 """
 
@@ -34,19 +35,19 @@ warnings.filterwarnings("ignore", message=r".*partitions_def on an AssetCheckSpe
 _ANSWERS_SHOWN, _QUESTION_SHOWN = 50, 120
 
 BLOCKING = {
-    "item_valid": "The record of the item is complete, and its overview is a picture.",
-    "fingerprint_equal": "The shard is of this scene as it is, of this division, and of the encoder in use.",
-    "rows_equal_patches": "A row for each patch of the table but those dropped for lack of data, and no other.",
-    "no_nan": "No vector holds NaN or infinity.",
-    "unit_norms": "All vectors have length 1.",
-    "collection_fingerprint_equal": "The collection holds vectors of the shard's encoder.",
-    "rows_equal_shard": "The collection has the rows of the shard.",
+    "item_valid": "The item's record is complete, and its overview can be opened as a picture.",
+    "fingerprint_equal": "The shard belongs to the scene's current version, to the division and to the encoder in use.",
+    "rows_equal_patches": "The shard has one row for each patch of the table with enough valid pixels, and no others.",
+    "no_nan": "No vector contains NaN or infinity.",
+    "unit_norms": "Every vector has length 1.",
+    "collection_fingerprint_equal": "The collection holds vectors of the encoder that made the shard.",
+    "rows_equal_shard": "The collection has the same rows as the shard.",
 }
 REPORTING = {
-    "item_place": "The item's bbox meets the place that its raster's georeference gives.",
-    "nodata_share": "The share of patches that have too few valid pixels.",
-    "duplicate_patches": "The share of patches that have the vector of another one.",
-    "retrieval_probe": "Patches find themselves first when they are looked for by their own vectors.",
+    "item_place": "The item's bbox overlaps the area that its raster covers.",
+    "nodata_share": "Share of patches with too few valid pixels.",
+    "duplicate_patches": "Share of patches whose vector equals that of another patch.",
+    "retrieval_probe": "A search with a patch's own vector finds that patch first.",
 }
 
 
@@ -56,7 +57,7 @@ def _scene_checks(
     look: Callable[[Platform, str], list[CheckOutcome]],
     pool: str | None = None,
 ) -> dg.AssetChecksDefinition:
-    """The checks `names` of an asset, all found by one call of `look`."""
+    """Return the checks `names` of an asset; one call of `look` finds the outcomes of all."""
     specs = [
         dg.AssetCheckSpec(
             name,
@@ -83,7 +84,7 @@ def _scene_checks(
 
 
 def check_result(outcome: CheckOutcome, asset: dg.AssetKey) -> dg.AssetCheckResult:
-    """An outcome as Dagster shows it."""
+    """Return an outcome in the form that Dagster shows."""
     metadata: dict[str, Any] = dict(outcome.counts)
     if outcome.fix and not outcome.passed:
         metadata["fix"] = outcome.fix
@@ -117,12 +118,12 @@ SCENE_CHECKS = [
 @dg.asset_check(
     asset=answer,
     name="answers_up_to_date",
-    description="Answers that time has passed by: a newer acquisition covers their area, a scene changed or went, or"
-    " their encoder is retired. Not part of a question's run; start it here or by the job check_answers.",
+    description="Outdated answers: a newer acquisition covers their area, a scene changed or was removed, or their"
+    " encoder is retired. A question's run does not include this check; start it here or with the job check_answers.",
     pool=MILVUS_POOL,
 )
 def answers_up_to_date(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
-    """Compare all answers with the present, in one pass."""
+    """Compare all answers with the current scenes and encoder, in one pass."""
     with failures(platform):
         looked_at, rows = 0, []
         for record, reasons in outdated.answers(platform):
@@ -151,10 +152,10 @@ def answers_up_to_date(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckRes
 @dg.asset_check(
     asset=retrieval_benchmark,
     name="benchmark",
-    description="The latest figures of the encoder in use, and a warning where there are none.",
+    description="The latest figures of the encoder in use; a warning if there are none.",
 )
 def benchmark(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
-    """Read them; nothing is measured here."""
+    """Read the latest figures; measure nothing."""
     with failures(platform):
         return check_result(check_benchmark(platform), retrieval_benchmark.key)
 

@@ -1,4 +1,8 @@
-"""Everything Dagster is given, put together in one function."""
+"""All definitions that Dagster loads, put together in one function.
+
+Nothing is defined here: each concept has a module of its own.
+See https://docs.dagster.io/api/dagster/definitions
+"""
 
 from __future__ import annotations
 
@@ -33,18 +37,16 @@ def build_defs(
     sources: Sequence[WatchedSource] | None = None,
     resource_overrides: Mapping[str, object] | None = None,
 ) -> dg.Definitions:
-    """The definitions of this project.
-
-    Nothing is opened, and no model is loaded.
+    """Return the definitions of this project.  Nothing is opened, and no model is loaded.
 
     Args:
-        settings: What runs use; default: each run reads IMAGERAG_* variables when it starts.
-        sources: The watched sources, each with a sensor, a schedule and an asset; default: those of the sources file as
-            it is now.  After a change of the file: reload the definitions.
-        resource_overrides: Resources by name (``platform``, ``reporter``) to use in place of the usual ones.
+        settings: The settings of all runs; default: each run reads the IMAGERAG_* variables when it starts.
+        sources: The watched sources, each with a sensor, a schedule and an asset; default: those that the sources file
+            names now.  Reload the definitions after a change of the file.
+        resource_overrides: Resources by name (``platform``, ``reporter``) that replace the usual ones.
 
     Raises:
-        SettingsError: the sources file is not valid.
+        SettingsError: The sources file is not valid.
     """
     if settings is None:
         enter_folder()
@@ -53,7 +55,8 @@ def build_defs(
         PLATFORM: platform_resource(settings),
         REPORTER: reporter_resource(),
         RUNNERS: dg.ResourceDefinition.hardcoded_resource(
-            open_runner, description="Opens a runner of this project's jobs"
+            open_runner,
+            description="Opens a runner, with which an op runs other jobs of this project in its own process",
         ),
     }
     return dg.Definitions(
@@ -80,5 +83,5 @@ def open_runner(
     instance: dg.DagsterInstance | None = None,
     progress: Progress | None = None,
 ) -> Runner:
-    """Open a runner of these definitions' jobs; the arguments are those of :class:`Runner`."""
+    """Return a runner for the jobs of these definitions; the arguments are those of :class:`Runner`."""
     return Runner(settings, build_defs, platform=platform, instance=instance, progress=progress)

@@ -1,4 +1,7 @@
-"""Choose the encoder that is wanted, and say what that makes stale."""
+"""Choose the encoder to embed with, and find out which scenes that makes stale.
+
+Embedding with it, and switching questions over to it, belong to the room `encoder_switch`.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,17 @@ if TYPE_CHECKING:
 
 
 def use_encoder(name: str, settings: Settings) -> dict[str, Any]:
-    """Make `name` the wanted encoder, once it has shown that it loads; Dagster is told, so that what is stale shows.
+    """Load the encoder `name`, choose it, and report its fingerprint to Dagster, which then shows what is stale.
 
     Returns:
-        ``encoder`` and ``before``; ``scenes``, and how many of them are ``stale``: not embedded by it; ``next``: what
-        to run, or empty; and ``note``: empty, or why something else goes first.
+        ``encoder`` and ``before``: the chosen encoder and the one before it.  ``scenes`` and ``stale``: the number of
+        scenes, and of those not embedded with it.  ``next``: the command to run, or empty.  ``note``: empty, or which
+        setting overrides the choice.
 
     Raises:
-        UnknownEncoderError: there is no such encoder.
-        EncoderError: it cannot be loaded; nothing was chosen.
-        StoreError: the choice cannot be written.
+        UnknownEncoderError: The registry has no such encoder.
+        EncoderError: It cannot be loaded; nothing was chosen.
+        StoreError: The choice cannot be written.
     """
     from imagerag_assets.encoders.registry import choose_encoder, load_encoder
     from imagerag_assets.installation.status import stale_scenes

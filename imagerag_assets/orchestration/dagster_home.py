@@ -1,4 +1,7 @@
-"""Dagster's home below `IMAGERAG_HOME`: its settings file and the instance."""
+"""Dagster's home below `IMAGERAG_HOME`: its settings file, and opening the instance in it.
+
+See https://docs.dagster.io/deployment/oss/oss-instance-configuration
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ if TYPE_CHECKING:
     from imagerag_assets.settings import Settings
 
 
-# Limits are enforced for whole runs by the daemon's queue, never step by step: a slot that a killed process still holds
-# would otherwise block every later run.
+# The daemon's queue enforces limits for whole runs, never for single steps: otherwise a slot that a killed process
+# still holds would block every later run.
 DAGSTER_YAML = """\
 # Written once by imagerag; edit it freely. Storage is SQLite in this folder.
 telemetry:
@@ -33,10 +36,10 @@ freshness:
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
-    """Create HOME/dagster with its `dagster.yaml` where it is missing; returns the folder, absolute.
+    """Create HOME/dagster and its `dagster.yaml` if they are missing; return the absolute path of the folder.
 
     Raises:
-        StoreError: the folder cannot be written.
+        StoreError: The folder cannot be written.
     """
     home = settings.dagster_home.expanduser().absolute()
     config = home / "dagster.yaml"
@@ -50,10 +53,12 @@ def prepare_dagster_home(settings: Settings) -> Path:
 
 
 def dagster_instance(settings: Settings) -> dg.DagsterInstance:
-    """Open the instance in HOME/dagster, whatever DAGSTER_HOME says.  A context manager; steps' output is not captured.
+    """Open the instance in HOME/dagster, whatever DAGSTER_HOME says.  Use it as a context manager.
+
+    The output of steps goes to the terminal and is not captured.
 
     Raises:
-        StoreError: the folder cannot be written, or its `dagster.yaml` is not valid.
+        StoreError: The folder cannot be written, or its `dagster.yaml` is not valid.
     """
     home = prepare_dagster_home(settings)
     try:

@@ -1,11 +1,11 @@
 """`imagerag dev`: the Dagster UI, its daemon and a local Milvus as child processes, until interrupted.
 
-A Milvus Lite file is kept open for whoever uses it meanwhile, the command line included (`stores.milvus_lite_share`).
-A Milvus server that the settings name is used as it is.
+While it runs, it shares a Milvus Lite file with every process that uses it, the command line included
+(`stores.milvus_lite_share`).  A Milvus server that the settings name is used directly.
 
 `.env` and relative paths mean the same in the code server and its runs as on the command line in the folder where this
 was started.  Dagster's own processes work in Dagster's home instead: in a folder with a `.env`, they would put its
-values over those of the environment, which for everybody else go first.
+values over those of the environment, which win everywhere else.
 See https://docs.dagster.io/deployment/oss/oss-deployment-architecture
 """
 
@@ -36,7 +36,7 @@ def find_workspace() -> Path:
     """Return the path of the current folder's `workspace.yaml`, else of the one beside this package.
 
     Raises:
-        SettingsError: there is none.
+        SettingsError: There is none.
     """
     for folder in (Path.cwd(), Path(__file__).resolve().parents[2]):
         if (folder / WORKSPACE).is_file():
@@ -81,11 +81,11 @@ def run_dev(settings: Settings, *, host: str = "127.0.0.1", port: int = 3000) ->
     Args:
         settings: The installation.
         host: Address to listen on.
-        port: Of the UI; 0: a free one.
+        port: Port of the UI; 0 takes a free one.
 
     Raises:
-        SettingsError: no workspace, or the port is taken.
-        StoreError: the Milvus Lite file cannot be opened.
+        SettingsError: There is no workspace, or the port is taken.
+        StoreError: The Milvus Lite file cannot be opened.
     """
     from imagerag_assets.orchestration.dagster_home import prepare_dagster_home
     from imagerag_assets.stores.milvus_connection import lite_path  # loads pymilvus: a second
@@ -137,7 +137,7 @@ def _say(line: str) -> None:
 
 
 def _start(command: list[str], environment: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]:
-    # A session of its own: an interrupt at the keyboard reaches us alone, and we stop the children in order.
+    # In its own session: Ctrl-C reaches only this process, which then stops the children in order.
     return subprocess.Popen(command, env=dict(environment), cwd=folder, start_new_session=True, stdout=sys.stderr)
 
 

@@ -1,6 +1,6 @@
-"""Imported embeddings as Dagster sees them: a partition a scene, and materialisations that no run made.
+"""Events of an import: a partition for each scene, and materializations that no run made.
 
-The import itself is in `exchange.importing`.
+The import itself belongs to `exchange.importing`.
 See https://docs.dagster.io/guides/build/assets/external-assets
 """
 
@@ -18,14 +18,14 @@ from imagerag_assets.orchestration.runner import Runner
 
 
 def import_source(runner: Runner, source: str) -> Iterator[SceneImport]:
-    """Import the scenes of an export one by one; what was imported stands in the asset catalog.
+    """Import the scenes of an export one by one, and report each to Dagster's asset catalog.
 
     Args:
         runner: The installation.
-        source: What `imagerag export` wrote.
+        source: Folder or bucket prefix that `imagerag export` wrote.
 
     Raises:
-        As `open_export` and `import_scenes`.
+        ImageRAGError: As `open_export` and `import_scenes` say.
     """
     export = open_export(runner.platform, source)
     product = export.product
@@ -55,5 +55,5 @@ def _made(asset: str, version: str, result: SceneImport, source: str) -> dg.Asse
         partition=result.scene,
         metadata=metadata,
         tags=data_version_tags(version),
-        description="Imported, not embedded here",
+        description="Imported: embedded by another installation",
     )

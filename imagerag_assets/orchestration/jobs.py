@@ -1,6 +1,6 @@
-"""The jobs a person starts: ingest one scene, scan a source, build knowledge, ask.
+"""The jobs: what a person, a sensor or a schedule starts.  What their steps do belongs to the assets and ops.
 
-All run their steps in one process, so that models are loaded once a run and Milvus Lite is opened by one process.
+Every job runs its steps in one process, so that a run loads each model once and only one process opens Milvus Lite.
 No `from __future__ import annotations` here: Dagster reads the annotations of ops as objects.
 See https://docs.dagster.io/guides/build/jobs
 """
@@ -42,12 +42,12 @@ from imagerag_assets.orchestration.ops import (
 
 @dg.job(
     name=SCAN,
-    description="Ingest a whole source: type it into the launchpad. Scenes that are there and unchanged are skipped.",
+    description="Ingest a whole source: enter it in the launchpad. Scenes that are ingested and unchanged are skipped.",
     config=dg.RunConfig(ops={"scan": ScanConfig(source="s3://bucket/prefix/catalog.json", limit=100)}),
     executor_def=dg.in_process_executor,
 )
 def scan_source() -> None:
-    """One op: see `scan`."""
+    """Run the op `scan`."""
     scan()
 
 
@@ -55,14 +55,14 @@ ingest_scenes = dg.define_asset_job(
     INGEST,
     selection=dg.AssetSelection.assets(*SCENE_ASSETS),
     executor_def=dg.in_process_executor,
-    description="Register, divide, embed and index one scene. New sources: use scan_source, or imagerag ingest SOURCE.",
+    description="Register, divide, embed and index one scene. For a source, use scan_source or imagerag ingest SOURCE.",
 )
 
 build_knowledge = dg.define_asset_job(
     KNOWLEDGE,
     selection=dg.AssetSelection.assets(knowledge_labels, knowledge_captions),
     executor_def=dg.in_process_executor,
-    description="Embed labels and captions for the slow path. Sources: the launchpad, or IMAGERAG_KNOWLEDGE_*.",
+    description="Embed labels and captions for the slow path. Sources: see the launchpad, or set IMAGERAG_KNOWLEDGE_*.",
 )
 
 ask_question = dg.define_asset_job(
@@ -70,7 +70,7 @@ ask_question = dg.define_asset_job(
     selection=dg.AssetSelection.assets(answer).without_checks(),
     config=dg.RunConfig(ops={"answer": EXAMPLE}),
     executor_def=dg.in_process_executor,
-    description="Ask one question: edit the launchpad and launch; the answer and its evidence are the run's metadata.",
+    description="Ask one question: edit the launchpad and launch. The run's metadata show the answer and its evidence.",
 )
 
 ask_batch = dg.define_asset_job(
@@ -78,7 +78,7 @@ ask_batch = dg.define_asset_job(
     selection=dg.AssetSelection.assets(answer_batch),
     config=dg.RunConfig(ops={"answer_batch": AskBatchConfig(input="questions.jsonl", output="answers.jsonl")}),
     executor_def=dg.in_process_executor,
-    description="Answer a file of questions.",
+    description="Answer a file of questions (JSONL) and write a file of answers.",
 )
 
 benchmark = dg.define_asset_job(
@@ -86,14 +86,14 @@ benchmark = dg.define_asset_job(
     selection=dg.AssetSelection.assets(retrieval_benchmark),
     config=dg.RunConfig(ops={"retrieval_benchmark": BenchmarkConfig(questions=["questions.jsonl"])}),
     executor_def=dg.in_process_executor,
-    description="Measure how well targets are found, over files of questions with known truth.",
+    description="Measure how well targets are found, with files of questions whose answers are known.",
 )
 
 check_answers = dg.define_asset_job(
     CHECK_ANSWERS,
     selection=dg.AssetSelection.checks_for_assets(answer),
     executor_def=dg.in_process_executor,
-    description="List the answers that time has passed by: newer acquisitions, changed scenes, a retired encoder.",
+    description="List outdated answers: newer acquisitions, changed scenes, or a retired encoder.",
 )
 
 backfill_embeddings = dg.define_asset_job(
@@ -101,56 +101,56 @@ backfill_embeddings = dg.define_asset_job(
     selection=dg.AssetSelection.assets(encoder_switch),
     config=dg.RunConfig(ops={"encoder_switch": SwitchConfig()}),
     executor_def=dg.in_process_executor,
-    description="Embed every scene with the chosen encoder, check the result, and switch to it.",
+    description="Embed every scene with the chosen encoder, check the result, and switch questions over to it.",
 )
 rollback_encoder = dg.define_asset_job(
     "rollback_encoder",
     selection=dg.AssetSelection.assets(encoder_switch),
     config=dg.RunConfig(ops={"encoder_switch": SwitchConfig(rollback=True)}),
     executor_def=dg.in_process_executor,
-    description="Go back to the encoder and collections that were in use before the last switch.",
+    description="Go back to the encoder and the collections that were in use before the last switch.",
 )
 
 ask_standing = dg.define_asset_job(
     ASK_STANDING,
     selection=dg.AssetSelection.assets(standing_answers),
     executor_def=dg.in_process_executor,
-    description="Ask standing questions now: choose their partitions.",
+    description="Ask standing questions now: select their partitions.",
 )
 
 
 @dg.job(
     name=ADD_WATCH,
-    description="Save a question that is asked again when a new acquisition covers its area: edit the launchpad.",
+    description="Save a question to ask again when a new acquisition covers its area: edit the launchpad.",
     config=dg.RunConfig(
         ops={"save": WatchConfig(**EXAMPLE.model_dump() | {"name": "storage tanks", "bbox": [9.1, 48.6, 9.2, 48.7]})}
     ),
     executor_def=dg.in_process_executor,
 )
 def add_watch() -> None:
-    """One op: see `save_watch`."""
+    """Run the op `save_watch`."""
     save_watch()
 
 
 @dg.job(
     name=RESCAN,
-    description="Full scan of one watched source; its schedule starts it daily.",
+    description="Read every item of one watched source; its schedule starts this daily.",
     config=dg.RunConfig(ops={"rescan": RescanConfig(source="NAME")}),
     executor_def=dg.in_process_executor,
 )
 def rescan_source() -> None:
-    """One op: see `rescan`."""
+    """Run the op `rescan`."""
     rescan()
 
 
 @dg.job(
     name=PURGE,
-    description="Purge scenes that were marked as removed from their source.",
+    description="Delete the scenes that are marked as removed from their source.",
     config=dg.RunConfig(ops={"purge_scenes": PurgeConfig()}),
     executor_def=dg.in_process_executor,
 )
 def purge_removed() -> None:
-    """One op: see `purge_scenes`."""
+    """Run the op `purge_scenes`."""
     purge_scenes()
 
 

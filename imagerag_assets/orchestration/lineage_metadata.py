@@ -1,6 +1,7 @@
-"""What made an answer, as metadata a person can follow in the UI: links to assets and partitions, objects, and texts.
+"""Lineage of an answer as metadata of the UI: links to assets and partitions, paths of objects, and texts.
 
 The lineage itself is in the answer's record (`questions.answer_records`).
+See https://docs.dagster.io/guides/build/assets/metadata-and-tags
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from imagerag_assets.questions.answer_records import prompt_key
 from imagerag_assets.retrieval.calibration import calibration_key
 from imagerag_assets.scenes.records import stored_scene
 
-_PROMPT_SHOWN = 4_000  # characters, in the event log; the object has all
+_PROMPT_SHOWN = 4_000  # characters in the event log; the object has the whole prompt
 
 
 def lineage_metadata(platform: Platform, record: AnswerRecord) -> dict[str, Any]:
-    """Where the cues, scenes, items, encoder, thresholds, knowledge bases, prompt and model of an answer are.
+    """Return where to find the cues, scenes, items, encoder, thresholds, knowledge, prompt and model of an answer.
 
     Args:
         platform: The installation.
@@ -47,7 +48,7 @@ def lineage_metadata(platform: Platform, record: AnswerRecord) -> dict[str, Any]
         found["prompt_file"] = dg.MetadataValue.path(platform.store.url(key))
         try:
             found["prompt"] = platform.store.read_bytes(key).decode()[:_PROMPT_SHOWN]
-        except StoreError:  # of an earlier version, which kept its digest only
+        except StoreError:  # an earlier version kept only its digest
             found["prompt"] = lineage.prompt_sha256
     return found
 
@@ -68,7 +69,7 @@ def _patches(record: AnswerRecord) -> str:
 
 
 def _thresholds(platform: Platform, lineage: Lineage) -> str:
-    """The version of the calibration, and its object where one was stored for this installation."""
+    """Return the version of the calibration, and its object if this installation stores one."""
     division = str(lineage.division or platform.division.key)
     key = calibration_key(lineage.fingerprint, division)
     stored = platform.store.url(key) if platform.store.exists(key) else "packaged, or generic"

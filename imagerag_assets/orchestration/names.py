@@ -1,6 +1,6 @@
-"""Names of jobs, partitions and tags, which people see in the UI and the command line asks for.
+"""Names of jobs, partitions and tags, as people see them in the UI and scripts use them.
 
-Nothing else belongs here, so that a name can be used without importing Dagster.
+Only names belong here, so that a module can use one without importing Dagster.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The ops of the jobs that are no assets: scan a source, save a watch, rescan, purge.
+"""The ops of jobs that make no asset: scan a source, save a watch, rescan, purge.
+
+Each is a thin call into the rooms below or the modules beside this one.
 
 No `from __future__ import annotations` here: Dagster reads the annotations of ops as objects.
 See https://docs.dagster.io/guides/build/ops
@@ -25,13 +27,13 @@ _SHOWN = 200  # rows of a table in the event log
 
 
 class ScanConfig(dg.Config):
-    """What to look for, and where."""
+    """Which scenes to ingest, and from where."""
 
     source: str = Field(description="STAC catalog, collection, item, folder, s3:// prefix, or STAC API")
     collections: list[str] = Field(default=[], description="Only items of these collections; empty: all")
     scenes: list[str] = Field(default=[], description="Only these scene keys or item ids; empty: all")
-    limit: int | None = Field(default=None, description="Stop after so many scenes")
-    ingest: bool = Field(default=True, description="Off: only add the partitions")
+    limit: int | None = Field(default=None, description="Stop after this many scenes")
+    ingest: bool = Field(default=True, description="Ingest the scenes; off: only add their partitions")
 
 
 @dg.op(description="Find the scenes of a source, add them as partitions, and ingest the new and changed ones.")
@@ -42,8 +44,9 @@ def scan(
     reporter: dg.ResourceParam[Reporter],
     open_runner: dg.ResourceParam[OpenRunner],
 ) -> None:
-    """Each scene is ingested by a run of `ingest_scenes` of its own, one after the other in this process: that works
-    with and without a daemon, loads the models once, and a scene that fails leaves the others alone.
+    """Ingest each scene in a run of `ingest_scenes` of its own, one after the other in this process.
+
+    This works with and without a daemon, loads the models once, and lets a scene fail without stopping the others.
     """
     runner = open_runner(platform.settings, platform=platform, instance=context.instance, progress=reporter.progress)
     rows: list[dict[str, object]] = []
@@ -67,7 +70,7 @@ def scan(
     }
     if failed:
         raise dg.Failure(
-            f"{len(failed)} of {len(rows)} scenes failed; the others are done. First: {failed[0].get('error')}",
+            f"{len(failed)} of {len(rows)} scenes failed; the others are done. First error: {failed[0].get('error')}",
             metadata=metadata,
             allow_retries=False,
         )
@@ -75,20 +78,28 @@ def scan(
 
 
 class WatchConfig(AskConfig):
-    """A question to be asked again whenever a new acquisition covers its area."""
+    """A question to ask again whenever a new acquisition covers its area."""
 
-    name: str = Field(default="", description="For people, and for the partition key; empty: the question")
-    ask_now: bool = Field(default=True, description="Off: ask for the first time when the next acquisition comes")
+    name: str = Field(
+        default="",
+        description="Name of the standing question, from which its partition key is made; empty: the question",
+    )
+    ask_now: bool = Field(
+        default=True, description="Ask now; off: ask for the first time when the next acquisition comes"
+    )
 
 
-@dg.op(name="save", description="Save a standing question as a partition of `standing_answers`, and ask it.")
+@dg.op(
+    name="save",
+    description="Save a standing question as a partition of `standing_answers`, and ask it for the first time.",
+)
 def save_watch(
     context: dg.OpExecutionContext,
     config: WatchConfig,
     platform: dg.ResourceParam[Platform],
     open_runner: dg.ResourceParam[OpenRunner],
 ) -> None:
-    """The first answer is a run of `ask_standing`, in this process."""
+    """Save the question; ask it in a run of `ask_standing` in this process."""
     runner = open_runner(platform.settings, platform=platform, instance=context.instance)
     with failures(platform):
         added = add(runner, config.to_question(), name=config.name, ask_now=config.ask_now)
@@ -99,19 +110,21 @@ def save_watch(
 
 
 class RescanConfig(dg.Config):
-    """Which source."""
+    """Which source to read."""
 
-    source: str = Field(description="Name of a watched source (imagerag sources)")
+    source: str = Field(description="Name of a watched source (see imagerag sources)")
 
 
-@dg.op(description="Read every item of a watched source: what changed goes to its sensor, what is gone is marked.")
+@dg.op(
+    description="Read every item of a watched source: report changes to its sensor, and mark scenes whose item is gone."
+)
 def rescan(
     context: dg.OpExecutionContext,
     config: RescanConfig,
     platform: dg.ResourceParam[Platform],
     reporter: dg.ResourceParam[Reporter],
 ) -> None:
-    """Runs are requested by the sensor, so that its limits hold; it has to be running."""
+    """Only report: the sensor requests the runs, so that its limits hold.  It has to be running."""
     with failures(platform):
         found = full_scan(platform, find_source(config.source, platform.settings), reporter.progress)
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -133,19 +146,19 @@ def rescan(
 
 
 class PurgeConfig(dg.Config):
-    """Which of the marked scenes."""
+    """Which of the marked scenes to delete."""
 
     scenes: list[str] = Field(default=[], description="Only these scene keys; empty: all that are marked")
-    older_than: str = Field(default="7d", description="Only ones marked at least so long ago, e.g. 0s, 12h, 7d")
-    dry_run: bool = Field(default=False, description="Say what would be purged, and purge nothing")
+    older_than: str = Field(default="7d", description="Only scenes marked at least this long ago, e.g. 0s, 12h, 7d")
+    dry_run: bool = Field(default=False, description="Only list what would be deleted")
 
 
 @dg.op(
-    description="Delete scenes whose item is gone: rows, shards, tables, records, partitions. Answers are kept.",
+    description="Delete rows, shards, tables, records and partitions of scenes whose item is gone. Answers are kept.",
     pool=MILVUS_POOL,
 )
 def purge_scenes(context: dg.OpExecutionContext, config: PurgeConfig, platform: dg.ResourceParam[Platform]) -> None:
-    """Marked scenes only: see `imagerag status`."""
+    """Delete marked scenes only; `imagerag status` lists them."""
     with failures(platform):
         done = purge_marked(
             platform, context.instance, scenes=config.scenes, older_than=config.older_than, dry_run=config.dry_run

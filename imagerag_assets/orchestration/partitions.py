@@ -1,7 +1,7 @@
-"""Scenes as Dagster partitions: the definition, and how a scene found in a source becomes a key.
+"""The partitions: one for each scene, one for each standing question; and how a scene becomes a partition.
 
-A partition key is only a name, so what the key stands for (the validated item) is kept beside it in the object store,
-as ``sources/{scene_key}.json``.  Finding scenes and ingesting them belong elsewhere.
+A partition key is only a name.  What the key of a scene stands for, the validated item, is therefore kept in the object
+store as ``sources/{scene_key}.json``.  Finding scenes and ingesting them do not belong here.
 See https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-assets
 """
 
@@ -27,17 +27,17 @@ SCENES = dg.DynamicPartitionsDefinition(name=SCENES_NAME)
 
 
 def add_partition(platform: Platform, instance: dg.DagsterInstance, scene: Scene) -> None:
-    """Make a scene known to Dagster, or replace what was known of it.  The entry first: a key always has one.
+    """Add a scene to the partitions, or replace its stored item.  The item is stored first, so every key has one.
 
     Raises:
-        StoreError: the store does not take the entry, or the scene's key is no scene key (Dagster takes any text).
-        ItemError: the key differs from another partition's only by case.
+        StoreError: The store does not take the item, or the key is not a scene key (Dagster would accept any text).
+        ItemError: The key differs from another partition's only by case.
     """
     add_partitions(platform, instance, [scene])
 
 
 def add_partitions(platform: Platform, instance: dg.DagsterInstance, scenes: Sequence[Scene]) -> None:
-    """As :func:`add_partition`, for many: Dagster's keys are listed once at most."""
+    """Add many scenes as :func:`add_partition` does, listing Dagster's keys once at most."""
     new: list[str] = []
     for scene in scenes:
         if not is_scene_key(scene.scene_key):
@@ -58,31 +58,31 @@ def add_partitions(platform: Platform, instance: dg.DagsterInstance, scenes: Seq
 
 
 def partition_scene(platform: Platform, scene_key: str) -> Scene:
-    """The scene that a partition key stands for.
+    """Return the scene that a partition key stands for.
 
     Raises:
-        UnknownSceneError: it was never announced, e.g. the key was typed into the UI.
-        StoreError: the entry cannot be read.
+        UnknownSceneError: No source has named it, e.g. because the key was typed into the UI.
+        StoreError: The stored item cannot be read.
     """
     scene = find_partition_scene(platform, scene_key)
     if scene is None:
         raise UnknownSceneError(
-            "This partition stands for no scene of a source",
-            fix="Delete it and add scenes with: imagerag ingest SOURCE (or the job scan_source)",
+            "No source has a scene for this partition",
+            fix="Delete the partition, and add scenes with: imagerag ingest SOURCE (or the job scan_source)",
             scene=scene_key[:200],
         )
     return scene
 
 
 def find_partition_scene(platform: Platform, scene_key: str) -> Scene | None:
-    """As :func:`partition_scene`, None where there is no entry."""
+    """Return the scene that a partition key stands for, or None where no item is stored for it."""
     if not is_scene_key(scene_key) or not platform.store.exists(_entry(scene_key)):
         return None
     stored = platform.store.read_json(_entry(scene_key))
     try:
         return Scene.from_dict(stored)
     except (KeyError, TypeError, ValueError, AttributeError):
-        return None  # of another version: the next announcement replaces it
+        return None  # written by another version: the next ingest of its source replaces it
 
 
 def _entry(scene_key: str) -> str:

@@ -1,7 +1,7 @@
-"""Pictures and tables for Dagster's event log, which keeps everything inline: small JPEGs and short Markdown.
+"""Pictures and tables for Dagster's event log, which stores everything inline: small JPEGs and short Markdown.
 
-An inline picture costs about 4.6 times its size in the event log, hence the limit.  Which pictures there are is the
-assets' business.
+An inline picture takes about 4.6 times its size in the event log, hence the limit.  Which pictures to show belongs to
+the assets.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections.abc import Mapping, Sequence
 from PIL import Image
 
 MAX_BYTES = 30_000
-"""Largest inline JPEG."""
+"""Size of the largest inline JPEG."""
 _SIDES = (512, 384, 320, 256, 192, 128, 96, 64)
 _QUALITIES = (80, 60, 40)
 
 
 def thumbnail(picture: bytes | Image.Image) -> bytes:
-    """A JPEG of a picture (encoded or opened), as large as fits into `MAX_BYTES`.
+    """Return a JPEG of a picture (encoded or opened), as large as `MAX_BYTES` allows.
 
     Raises:
-        OSError: it is no picture.
+        OSError: The bytes are not a picture.
     """
     image = Image.open(io.BytesIO(picture)) if isinstance(picture, bytes) else picture
     image = image.convert("RGB")
@@ -41,19 +41,19 @@ def thumbnail(picture: bytes | Image.Image) -> bytes:
 
 
 def inline_image(picture: bytes | Image.Image, alt: str) -> str:
-    """Markdown with the picture inside."""
+    """Return Markdown that contains the picture itself."""
     data = base64.b64encode(thumbnail(picture)).decode("ascii")
     return f"![{plain(alt)}](data:image/jpeg;base64,{data})"
 
 
 def plain(text: object) -> str:
-    """Text that means nothing to Markdown or HTML: item fields, questions and answers are data."""
+    """Return text with the signs of Markdown and HTML escaped: item fields, questions and answers are data."""
     one_line = html.escape(" ".join(str(text).split()), quote=False)
     return "".join(f"\\{sign}" if sign in "\\`*_[]()|!#~" else sign for sign in one_line)
 
 
 def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:
-    """A Markdown table; the keys of the first row are the headings."""
+    """Return a Markdown table; the keys of the first row are its headings."""
     if not rows:
         return "none"
     heads = list(rows[0])

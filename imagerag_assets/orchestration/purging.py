@@ -1,6 +1,6 @@
-"""Purging the scenes that have left their source, so that store and partitions agree.
+"""Purge scenes that have left their source, from the store and from Dagster's partitions.
 
-Used by the command line and by the job `purge_removed`.  What is deleted of a scene is in `watched_sources.purge`.
+The command line and the job `purge_removed` use this.  What is deleted of a scene belongs to `watched_sources.purge`.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ def purge_marked(
     older_than: str = "7d",
     dry_run: bool = False,
 ) -> list[dict[str, Any]]:
-    """Purge marked scenes and their partitions; ``scene``, ``rows`` and ``objects`` of each.
+    """Purge marked scenes and their partitions; return ``scene``, ``rows`` and ``objects`` of each.
 
     Args:
         platform: The installation.
-        instance: Where the partitions are.
-        scenes: Only these, whenever they were marked; empty: all.
-        older_than: Only ones that were marked so long ago.
-        dry_run: Delete nothing.
+        instance: The Dagster instance that has the partitions.
+        scenes: Only these scenes, whenever they were marked; empty: all.
+        older_than: Only scenes marked at least this long ago, e.g. ``7d``; has no effect where `scenes` are named.
+        dry_run: Delete nothing; ``rows`` and ``objects`` are None.
 
     Raises:
-        InputError: `older_than` is no duration.
-        UnknownSceneError: a named scene is not marked.
+        InputError: `older_than` is not a duration.
+        UnknownSceneError: A named scene is not marked.
         StoreError: Milvus or the store fails.
     """
     try:

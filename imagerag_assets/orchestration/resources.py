@@ -1,8 +1,8 @@
-"""What assets are given: the installation, and somewhere to report progress.
+"""The resources of assets and ops: the installation, a receiver of progress, and a way to run other jobs.
 
-A run of the UI or of `dagster job execute` opens a platform of its own, at its start, and closes it at its end, so that
-runs in different processes can take turns with one Milvus Lite file.  Our command line gives its own platform to every
-run, so that models are loaded once.  See https://docs.dagster.io/guides/build/external-resources
+A run that the UI or `dagster job execute` starts opens its own platform and closes it at the end, so that runs in
+different processes can take turns with one Milvus Lite file.  A command gives its own platform to all its runs, so that
+models are loaded once.  See https://docs.dagster.io/guides/build/external-resources
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ PLATFORM, REPORTER, RUNNERS = "platform", "reporter", "open_runner"
 
 
 OpenRunner = Callable[..., Any]
-"""Opens a `Runner` of the definitions that the op belongs to (`build.open_runner`)."""
+"""Opens a `Runner` for the definitions that the op belongs to (`build.open_runner`)."""
 
 
 @dataclass(frozen=True)
 class Reporter:
-    """Takes progress of long steps: to the terminal where there is one, else nowhere."""
+    """Receives the progress of long steps: shown on a terminal if there is one, otherwise dropped."""
 
     progress: Progress | None = None
-    """Called with done, total, and what is being done."""
+    """Called with the number done, the total, and what is being done."""
 
 
 def platform_resource(settings: Settings | None = None) -> dg.ResourceDefinition:
-    """A platform for the length of one run; the settings are read when the run starts if they are not given."""
+    """Return a platform that is open during one run; without `settings`, the run reads them when it starts."""
 
     def opened(_: dg.InitResourceContext) -> Iterator[Platform]:
         with Platform(settings or load_settings()) as platform:
@@ -43,10 +43,12 @@ def platform_resource(settings: Settings | None = None) -> dg.ResourceDefinition
 
 
 def shared_platform(platform: Platform) -> dg.ResourceDefinition:
-    """A platform that outlives the run: whoever opened it closes it."""
+    """Return a platform that outlives the run: whoever opened it closes it."""
     return dg.ResourceDefinition.hardcoded_resource(platform, description="The platform of the calling process")
 
 
 def reporter_resource(progress: Progress | None = None) -> dg.ResourceDefinition:
-    """Where progress goes."""
-    return dg.ResourceDefinition.hardcoded_resource(Reporter(progress), description="Receiver of progress")
+    """Return a resource that gives progress to a function, or drops it."""
+    return dg.ResourceDefinition.hardcoded_resource(
+        Reporter(progress), description="Receives the progress of long steps"
+    )

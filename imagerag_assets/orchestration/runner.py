@@ -1,7 +1,8 @@
-"""Running the jobs from a process of our own, so that the command line records the same events as the UI.
+"""Run the jobs in the process of a command, so that the command line records the same events as the UI.
 
 The instance is always the one in HOME/dagster: `imagerag dev` shows it, and so does `dagster dev` with DAGSTER_HOME set
-to that folder.  What the jobs do is in the assets.
+to that folder.  What the jobs do belongs to the assets.
+See https://docs.dagster.io/guides/build/jobs/job-execution
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class Runner:
-    """Run jobs in this process, with one platform and one instance for all.  Use as a context manager.
+    """Runs jobs in this process, all with one platform and one instance.  Use it as a context manager.
 
     `build.open_runner` makes one.
     """
@@ -56,14 +57,14 @@ class Runner:
         instance: dg.DagsterInstance | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """Open nothing yet.
+        """Keep the arguments; nothing is opened yet.
 
         Args:
             settings: The installation.
-            build: Make the definitions whose jobs are run (`build.build_defs`).
-            platform: Used, and not closed, if given.
-            instance: Used, and not closed, if given; default: the one in HOME/dagster.
-            progress: Called with done, total, and what is being done, during long steps.
+            build: Returns the definitions whose jobs are run (`build.build_defs`).
+            platform: A platform to use and leave open; default: one of its own.
+            instance: An instance to use and leave open; default: the one in HOME/dagster.
+            progress: Called during long steps with the number done, the total, and what is being done.
         """
         self.settings = settings
         self._build = build
@@ -81,7 +82,7 @@ class Runner:
         self.close()
 
     def close(self) -> None:
-        """Close what was opened here."""
+        """Close what this runner opened."""
         if self._own_platform:
             self.platform.close()
         opened = self.__dict__.pop("instance", None)
@@ -90,13 +91,13 @@ class Runner:
 
     @cached_property
     def instance(self) -> dg.DagsterInstance:
-        """Where runs, events and partitions are recorded."""
+        """The instance that records runs, events and partitions."""
         return self._given_instance or dagster_instance(self.settings)
 
     @cached_property
     def _definitions(self) -> dg.Definitions:
         def report(done: int, total: int, what: str) -> None:
-            if self.progress is not None:  # it may be exchanged between runs
+            if self.progress is not None:  # it may be replaced between runs
                 self.progress(done, total, what)
 
         return self._build(
@@ -114,19 +115,19 @@ class Runner:
         limit: int | None = None,
         partitions_only: bool = False,
     ) -> Iterator[SceneResult]:
-        """Find the scenes of a source and ingest them one by one; what fails is in its result and in the store.
+        """Find the scenes of a source and ingest them one by one; yield a result for each, failures included.
 
         Args:
             source: Catalog, collection, item, folder, bucket prefix or API.
             collections: Take only items of these collections.
             scenes: Take only these scene keys or item ids.
-            limit: Stop after so many results.
-            partitions_only: Add the partitions and ingest nothing; status is then ``skipped``.
+            limit: Stop after this many results.
+            partitions_only: Add the partitions and ingest nothing; every status is then ``skipped``.
 
         Raises:
-            SourceError: the source cannot be reached or understood.
-            UnknownSceneError: at the end, if a named scene was not in it.
-            SettingsError, UnknownEncoderError: no scene can be ingested with these settings.
+            SourceError: The source cannot be reached or is not STAC.
+            UnknownSceneError: At the end, if the source does not have a named scene.
+            SettingsError, UnknownEncoderError: No scene can be ingested with these settings.
         """
         for found in find_scenes(source, self.settings, collections=collections, scenes=scenes, limit=limit):
             if isinstance(found, FailedItem):
@@ -139,10 +140,10 @@ class Runner:
                 yield self.ingest(found)
 
     def ingest(self, scene: Scene) -> SceneResult:
-        """Ingest one scene by a run of `ingest_scenes`; no run is started for one that is current.
+        """Ingest one scene in a run of `ingest_scenes`; start no run if the scene is current.
 
         Raises:
-            SettingsError, UnknownEncoderError: no scene can be ingested with these settings.
+            SettingsError, UnknownEncoderError: No scene can be ingested with these settings.
         """
         started = time.perf_counter()
         key = scene.scene_key
@@ -172,7 +173,7 @@ class Runner:
         return result("ingested", rows, note=said if isinstance(said, str) else None)
 
     def ask(self, question: Question) -> AnswerRecord:
-        """Ask one question by a run of `ask_question`; the answer as stored.
+        """Ask one question in a run of `ask_question`; return the answer as stored.
 
         Raises:
             ImageRAGError: it cannot be answered.
@@ -181,7 +182,7 @@ class Runner:
         return load_answer(self.platform, _metadata(run, "answer")["answer_id"])
 
     def ask_batch(self, source: Path, output: Path, **options: Any) -> dict[str, Any]:
-        """Answer a JSONL file of questions by one run of `ask_batch`.
+        """Answer a JSONL file of questions in one run of `ask_batch`.
 
         Args:
             source: The questions.
@@ -200,7 +201,7 @@ class Runner:
         return {name: found[name] for name in ("questions", "failed", "seconds")}
 
     def ask_standing(self, watch_id: str) -> str:
-        """Ask a standing question by a run of `ask_standing`; its partition must be there.  The id of the answer.
+        """Ask a standing question, whose partition exists, in a run of `ask_standing`; return the id of the answer.
 
         Raises:
             ImageRAGError: it cannot be answered.
@@ -209,20 +210,20 @@ class Runner:
         return str(_metadata(run, "standing_answers")["answer_id"])
 
     def backfill(self, encoder: str | None = None, *, force: bool = False) -> dict[str, Any]:
-        """Move to another encoder by a run of `backfill_embeddings`; what came of it, also where nothing was switched.
+        """Move to another encoder in a run of `backfill_embeddings`; return the outcome, also if nothing was switched.
 
         Raises:
-            LockedError: another backfill is at work.
-            ImageRAGError: the encoder cannot be had, or a store fails.
+            LockedError: Another backfill is running.
+            ImageRAGError: The encoder is not available, or a store fails.
         """
         return self._switch("backfill_embeddings", {"encoder": encoder or "", "force": force})
 
     def rollback(self) -> dict[str, Any]:
-        """Go back to the former encoder by a run of `rollback_encoder`: ``encoder``, ``alias``, and the whole switch.
+        """Go back to the former encoder in a run of `rollback_encoder`; return ``encoder``, ``alias`` and ``switch``.
 
         Raises:
-            GateError: there is nothing to go back to, or it is not complete.
-            ImageRAGError: a store fails.
+            GateError: There is nothing to go back to, or it is not complete.
+            ImageRAGError: A store fails.
         """
         done = self._switch("rollback_encoder", {"rollback": True})
         alias = {"before": done["before"]["patches"], "after": done["after"]["patches"]}
@@ -239,10 +240,10 @@ class Runner:
         return done
 
     def observe_encoder(self) -> None:
-        """Tell Dagster which encoder is wanted now, so that what it has not embedded shows as stale at once.
+        """Report the chosen encoder to Dagster, so that what it has not embedded shows as stale at once.
 
         Raises:
-            UnknownEncoderError, EncoderError: it cannot be had.
+            UnknownEncoderError, EncoderError: It is not available.
         """
         fingerprint = self.platform.fingerprint
         self.instance.report_runless_asset_event(
@@ -254,10 +255,10 @@ class Runner:
         )
 
     def build_knowledge(self, kind: Literal["labels", "captions"], source: str = "") -> dict[str, Any]:
-        """Build one knowledge base by a run of `build_knowledge`; returns the metadata of its asset.
+        """Build one knowledge base in a run of `build_knowledge`; return the metadata of its asset.
 
         Raises:
-            ImageRAGError: the source cannot be used.
+            ImageRAGError: The source cannot be used.
         """
         name = f"knowledge_{kind}"
         run = self._execute(KNOWLEDGE, {name: {"config": {"source": source}}}, assets=[name])
@@ -290,7 +291,7 @@ class Runner:
 
 
 def _failed_a_check(platform: Platform, scene_key: str) -> bool:
-    """Whether the scene failed a check when it was last run: that all parts are there does not make them right."""
+    """Return whether the scene failed a check in its last run: complete does not mean correct."""
     failure = find_failure(platform, scene_key)
     return failure is not None and failure.type == CheckError.__name__
 
@@ -300,9 +301,9 @@ def _plain(config: dg.Config) -> dict[str, Any]:
 
 
 def _metadata(run: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
-    """The metadata values of the one materialisation of an asset in a run."""
+    """Return the metadata values of the only materialization of an asset in a run."""
     for made in run.get_asset_materialization_events():
         if made.asset_key == dg.AssetKey(asset):
             found = made.step_materialization_data.materialization.metadata
             return {name: value.value for name, value in found.items()}
-    raise StoreError(f"The run materialised no {asset}", run=run.run_id)
+    raise StoreError(f"The run did not materialize {asset}", run=run.run_id)

@@ -1,5 +1,6 @@
-"""Jobs that keep the installation in line with its sources: `rescan_source` and `purge_removed`, and their schedules.
+"""Schedules: a daily full scan of each watched source.
 
+What a scan does belongs to the op `rescan`.
 No `from __future__ import annotations` here: Dagster reads the annotations of ops as objects.
 See https://docs.dagster.io/guides/automate/schedules
 """
@@ -18,7 +19,7 @@ _NIGHT = 2  # o'clock, UTC
 
 
 def rescan_schedules(sources: Sequence[WatchedSource]) -> list[dg.ScheduleDefinition]:
-    """A daily full scan of each source, at night, each at a minute of its own."""
+    """Return a schedule for each source: once a night, each at a minute of its own."""
     return [
         dg.ScheduleDefinition(
             name=f"rescan_{source.name}",
@@ -27,7 +28,7 @@ def rescan_schedules(sources: Sequence[WatchedSource]) -> list[dg.ScheduleDefini
             run_config=dg.RunConfig(ops={"rescan": RescanConfig(source=source.name)}),
             tags={SOURCE_TAG: source.name},
             default_status=dg.DefaultScheduleStatus.RUNNING if source.enabled else dg.DefaultScheduleStatus.STOPPED,
-            description=f"Full scan of {source.source}",
+            description=f"Reads every item of {source.source} once a night, to find changed imagery and removed items",
         )
         for source in sources
     ]

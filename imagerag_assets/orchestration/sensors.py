@@ -1,6 +1,7 @@
-"""Sensors: one for each watched source, and two that tell a webhook how runs ended.
+"""Sensors: one for each watched source, one for standing questions, and two that report runs to a webhook.
 
-What is new in a source is found by `watched_sources.tick`; here it becomes partitions, run requests and events.
+Other rooms decide what to do: `watched_sources.tick` finds what is new in a source, `standing_questions.tries` which
+questions to ask.  Here that becomes partitions, run requests and events.
 No `from __future__ import annotations` here: Dagster reads the annotation of `context` as an object.
 See https://docs.dagster.io/guides/automate/sensors
 """
@@ -33,15 +34,15 @@ from imagerag_assets.watched_sources.tick import TickPlan, plan_tick
 
 
 def source_sensor(source: WatchedSource, settings: Settings | None = None) -> dg.SensorDefinition:
-    """The sensor of one source: adds partitions, and requests a run of `ingest_scenes` for each version of an item."""
+    """Return the sensor of a source: it adds partitions, and requests a run for each new version."""
 
     @dg.sensor(
         name=f"source_{source.name}",
         job_name=INGEST,
         minimum_interval_seconds=source.every,
         default_status=dg.DefaultSensorStatus.RUNNING if source.enabled else dg.DefaultSensorStatus.STOPPED,
-        description=f"New and changed scenes of {source.source}, at most {source.max_new} a tick. Resetting the cursor"
-        " looks at every item anew; what was ingested is not ingested again.",
+        description=f"Ingests new and changed scenes of {source.source}, at most {source.max_new} a tick. After a"
+        " reset of the cursor it reads every item again; scenes that were ingested are not ingested again.",
     )
     def watch(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         with Platform(settings or load_settings()) as platform:
@@ -94,7 +95,7 @@ def _result(source: WatchedSource, plan: TickPlan) -> dg.SensorResult:
 
 
 def webhook_sensors(settings: Settings | None = None) -> list[dg.SensorDefinition]:
-    """Sensors that POST ``run_failed`` and ``run_succeeded`` to the webhook; only the first one runs from the start."""
+    """Return sensors that POST ``run_failed`` and ``run_succeeded`` to the webhook; only the first starts turned on."""
 
     def told(context: dg.RunStatusSensorContext, event: str) -> dg.SkipReason | None:
         now = settings or load_settings()
@@ -116,7 +117,7 @@ def webhook_sensors(settings: Settings | None = None) -> list[dg.SensorDefinitio
     @dg.run_failure_sensor(
         name="webhook_run_failed",
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="POSTs run_failed to IMAGERAG_WEBHOOK_URL, if that is set.",
+        description="POSTs run_failed to IMAGERAG_WEBHOOK_URL if that is set.",
     )
     def failed(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         return told(context, "run_failed")
@@ -125,7 +126,7 @@ def webhook_sensors(settings: Settings | None = None) -> list[dg.SensorDefinitio
         run_status=dg.DagsterRunStatus.SUCCESS,
         name="webhook_run_succeeded",
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description="POSTs run_succeeded to IMAGERAG_WEBHOOK_URL, if that is set.",
+        description="POSTs run_succeeded to IMAGERAG_WEBHOOK_URL if that is set.",
     )
     def succeeded(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
         return told(context, "run_succeeded")
@@ -141,7 +142,7 @@ def _first_line(event: dg.DagsterEvent) -> str:
 
 
 def build_sensors(sources: Sequence[WatchedSource], settings: Settings | None = None) -> list[dg.SensorDefinition]:
-    """All sensors."""
+    """Return the sensors of all sources and of the webhook."""
     return [*(source_sensor(source, settings) for source in sources), *webhook_sensors(settings)]
 
 
@@ -181,7 +182,7 @@ def _ask_again(context: dg.SensorEvaluationContext, settings: Settings, now: dat
         dg.AssetRecordsFilter(patch_collection.key, after_storage_id=before.after), limit=_EVENTS, ascending=True
     ).records
     if not events and not before.waiting:
-        return dg.SensorResult(skip_reason="No scene was indexed since the last look.")
+        return dg.SensorResult(skip_reason="No scene was indexed since the last tick.")
     after = events[-1].storage_id if events else before.after
     scenes = {event.partition_key for event in events if event.partition_key}
 
@@ -196,9 +197,9 @@ def _ask_again(context: dg.SensorEvaluationContext, settings: Settings, now: dat
         context.log.warning(note)
     cursor = plan.cursor.dumps()
     if not plan.requests:
-        reason = f"{len(scenes)} scenes were indexed; no standing question has to be asked for them."
+        reason = f"{len(scenes)} scenes were indexed; there is no standing question to ask about them."
         if plan.cursor.waiting:
-            reason += f" {len(plan.cursor.waiting)} requested before are not answered yet."
+            reason += f" Questions requested earlier and not answered yet: {len(plan.cursor.waiting)}."
         return dg.SensorResult(skip_reason=" ".join([reason, *plan.notes]), cursor=cursor)
     context.instance.add_dynamic_partitions(WATCHES_NAME, [request.watch_id for request in plan.requests])
     return dg.SensorResult(

@@ -1,6 +1,6 @@
-"""How an error looks in Dagster: one line as the run's failure, and repeated only if it may pass by itself.
+"""How a step fails in Dagster: with the error in one line, and with retries only if the error is transient.
 
-Only the translation and the policy of repeating live here.  See https://docs.dagster.io/guides/build/ops/op-retries
+Only this translation and the retry policy belong here; what went wrong is said where it is raised.  See https://docs.dagster.io/guides/build/ops/op-retries
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 RETRY = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-"""Of every step: only what `failures` lets through as transient is tried again, after about 2, 6 and 14 s."""
+"""The policy of every step: only errors that `failures` marks as transient are retried, after about 2, 6 and 14 s."""
 
 
 @contextmanager
 def failures(platform: Platform, *, scene_key: str | None = None, item_href: str | None = None) -> Iterator[None]:
-    """Turn an error into a Dagster failure, and note it with the scene it is about.
+    """Turn an error into a Dagster failure, and record it for the scene that it is about.
 
     Raises:
-        dagster.Failure: with the error as its cause; the step may be repeated if the error is transient.
+        dagster.Failure: The error is its cause; the step may be retried if the error is transient.
     """
     try:
         yield
@@ -37,7 +37,7 @@ def failures(platform: Platform, *, scene_key: str | None = None, item_href: str
                 record_failure(platform, scene_key, error, item_href=item_href)
         if isinstance(error, dg.Failure):
             raise
-        if not isinstance(error, ImageRAGError):  # a mistake of ours: the traceback is below, repeating would not help
+        if not isinstance(error, ImageRAGError):  # a bug: the traceback is below, and a retry would not help
             raise dg.Failure(description=describe(error), allow_retries=False) from error
         metadata: dict[str, str] = {"error": type(error).__name__, "message": error.message}
         if error.fix:
@@ -48,7 +48,10 @@ def failures(platform: Platform, *, scene_key: str | None = None, item_href: str
 
 
 def _may_repeat() -> bool:
-    """Whether a step has tries left.  After the last one, Dagster would report the number of tries, not the error."""
+    """Return whether the step has tries left.
+
+    If the last try asked for another one, Dagster would report the number of tries and not the error.
+    """
     try:
         return dg.OpExecutionContext.get().retry_number < RETRY.max_retries
     except dg.DagsterInvariantViolationError:  # not within a step

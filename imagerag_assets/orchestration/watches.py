@@ -1,6 +1,7 @@
-"""Adding, asking and removing standing questions, so that store and asset catalog agree.
+"""Add, ask and remove standing questions, in the store and in Dagster's partitions.
 
-Used by the command line and by the job `add_watch`.  The assets are in `standing`.
+The command line and the job `add_watch` use this.  The asset is in `assets.standing_answers`; what a watch is, and when
+it is due, belongs to the room `standing_questions`.
 """
 
 from __future__ import annotations
@@ -17,32 +18,32 @@ from imagerag_assets.standing_questions.asking import due, something_to_ask
 
 
 def add_watch(runner: Runner, question: Question, *, name: str = "", ask_now: bool = True) -> dict[str, Any]:
-    """Save a standing question, and ask it for the first time where there is something to ask.
+    """Save a standing question, and ask it for the first time if a scene covers it.
 
     Returns:
-        ``watch``, ``answer`` (None where it was not asked) and ``note``.
+        ``watch``; ``answer``, None if it was not asked; and ``note``, which says why.
 
     Raises:
-        InputError: it cannot stand.
-        ImageRAGError: it cannot be answered; it is saved all the same.
+        InputError: It cannot be a standing question.
+        ImageRAGError: It cannot be answered; it is saved nevertheless.
     """
     watch = watch_store.add_watch(runner.platform, question, name=name)
     runner.instance.add_dynamic_partitions(WATCHES_NAME, [watch.watch_id])
     answer, note = None, ""
     if not ask_now:
-        note = "It is asked when the next acquisition covers it"
+        note = "It will be asked when a new acquisition covers it"
     elif not something_to_ask(runner.platform, watch):
-        note = "No scene covers it yet; it is asked when one does"
+        note = "No scene covers it yet; it will be asked when one does"
     else:
         answer = ask_one(runner, watch.watch_id)
     return {"watch": watch.to_dict(), "answer": answer, "note": note}
 
 
 def ask_one(runner: Runner, watch_id: str) -> dict[str, Any]:
-    """Ask one standing question by a run of `ask_standing`; its newest answer.
+    """Ask one standing question in a run of `ask_standing`; return its newest answer.
 
     Raises:
-        ImageRAGError: it cannot be answered.
+        ImageRAGError: It cannot be answered.
     """
     if not runner.instance.has_dynamic_partition(WATCHES_NAME, watch_id):
         runner.instance.add_dynamic_partitions(WATCHES_NAME, [watch_id])
@@ -51,13 +52,13 @@ def ask_one(runner: Runner, watch_id: str) -> dict[str, Any]:
 
 
 def ask_watches(runner: Runner, watch_ids: Sequence[str] = ()) -> dict[str, Any]:
-    """Ask standing questions: those named, or those that are due.  One that fails leaves the others alone.
+    """Ask the named standing questions, or those that are due.  One that fails does not stop the others.
 
     Returns:
-        ``asked``: answers; ``failed``: ``watch_id`` and ``error``.
+        ``asked``: the answers.  ``failed``: ``watch_id`` and ``error`` of each question that failed.
 
     Raises:
-        UnknownWatchError: a named one does not exist; none was asked.
+        UnknownWatchError: A named one does not exist; none was asked.
     """
     watches = [watch_store.load_watch(runner.platform, watch_id) for watch_id in dict.fromkeys(watch_ids)]
     if not watch_ids:
@@ -75,10 +76,10 @@ def ask_watches(runner: Runner, watch_ids: Sequence[str] = ()) -> dict[str, Any]
 
 
 def remove_watch(runner: Runner, watch_id: str) -> dict[str, Any]:
-    """Forget a standing question; the records of its answers and its events stay.
+    """Delete a standing question and its partition; the records of its answers and its events stay.
 
     Raises:
-        UnknownWatchError: there is none.
+        UnknownWatchError: There is no such watch.
     """
     answers = watch_store.remove_watch(runner.platform, watch_id)
     if runner.instance.has_dynamic_partition(WATCHES_NAME, watch_id):

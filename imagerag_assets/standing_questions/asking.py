@@ -1,6 +1,6 @@
-"""Standing questions: asked again when a new acquisition covers their area, each answer compared with the one before.
+"""Ask standing questions: which are due, what to ask exactly, and what changed since the answer before.
 
-How a question is answered is `ask`'s, which scenes an area covers `coverage`'s, where all is kept `watch_store`'s.
+Answering belongs to `questions.ask`, which scenes cover an area to `questions.coverage`, and storing to `store`.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ from imagerag_assets.standing_questions.store import (
 )
 
 Ask = Callable[[Question], AnswerRecord]
-"""Answers a question; returns the answer's record."""
+"""Answers a question and returns the answer's record."""
 _MAX_SCENES = 500  # in one filter
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Due:
-    """A watch that is to be asked, and why."""
+    """A watch to ask, and why."""
 
     watch: Watch
     scenes: dict[str, str]
-    """New or changed scenes that it covers, with their versions."""
+    """The new or changed scenes that it covers, with their versions."""
 
 
 def describe_watches(platform: Platform) -> list[dict[str, Any]]:
-    """Every watch with its last answer, the number of its answers, when it changed, and what is wrong with it."""
+    """Return every watch with its last answer, the number of answers, when they last changed, and any problem."""
 
     def about(watch_id: str) -> dict[str, Any]:
         try:
@@ -93,7 +93,7 @@ def due(
         problem: Called with a line for each watch that is skipped because it cannot be read.
 
     Raises:
-        StoreError: the store or Milvus cannot be read.
+        StoreError: The store or Milvus cannot be read.
     """
     watches = [watch for watch in _watches(platform, problem) if only is None or watch.watch_id in only]
     if not watches:
@@ -105,14 +105,14 @@ def due(
 
 
 def ask_watch(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
-    """Ask a standing question now, put the answer into its series, and tell the webhook when it changed.
+    """Ask a standing question now, add the answer to its series, and report a change to the webhook.
 
-    A question about an area is asked of what shows each place as it was last seen: in older acquisitions, what has
-    gone since would still be found.  What changed is asked of all of them.
+    A question about an area is asked of the newest acquisition of each place, because older ones still show what is
+    gone.  A question about changes is asked of all acquisitions.
 
     Raises:
-        UnknownSceneError: it names a scene that was removed.
-        ImageRAGError: it cannot be answered; the failure is kept beside the watch.
+        UnknownSceneError: It names a scene that was removed.
+        ImageRAGError: It cannot be answered; the failure is kept beside the watch.
     """
     try:
         answer = _ask(platform, watch, ask)
@@ -151,19 +151,19 @@ def _watches(platform: Platform, problem: Callable[[str], None]) -> Iterator[Wat
     for watch_id in list_watches(platform):
         try:
             yield load_watch(platform, watch_id)
-        except (StoreError, UnknownWatchError) as error:  # `imagerag watch list` shows it; the others are asked
+        except (StoreError, UnknownWatchError) as error:  # `imagerag watch list` shows it, and the others are asked
             problem(f"Watch {watch_id} is skipped: {error}")
 
 
 def something_to_ask(platform: Platform, watch: Watch) -> bool:
-    """Whether any scene that was ingested is within a watch's scope."""
+    """Return whether a watch's scope has any ingested scene."""
     searchable = _Searchable(platform)
     records = _records(platform, watch.question.scenes or None)
     return any(covers(watch.question, record) and searchable(record) for record in records)
 
 
 class _Searchable:
-    """Whether questions meet a scene as it is now; looked up once a scene."""
+    """Whether a scene's current version is indexed (cached per scene)."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform, self._known = platform, dict[str, bool]()
@@ -201,7 +201,7 @@ def _gone(platform: Platform, watch: Watch) -> UnknownSceneError | None:
     if not missing:
         return None
     return UnknownSceneError(
-        f"Watch {watch.watch_id} asks about a scene that is no longer there",
+        f"Watch {watch.watch_id} asks about a scene that no longer exists",
         fix=f"Ingest it again, or run: imagerag watch remove {watch.watch_id}",
         scene=", ".join(missing)[:300],
     )
@@ -232,7 +232,7 @@ def _compared(watch: Watch, record: AnswerRecord, fresh: dict[str, str], before:
 
 
 def _changes(question: Question, before: WatchAnswer, after: WatchAnswer) -> Iterator[dict[str, Any]]:
-    """What differs: the choice or else the text, whether there are cues, and their number where that was asked."""
+    """Yield what differs: the choice or else the text, whether there are cues, and, if asked for, their number."""
     names = ["choice" if question.choices else "answer", "found"]
     if asks_for_count(question.question):
         names.append("count")

@@ -1,4 +1,4 @@
-"""Standing questions in the object store: the question itself, its series of answers, and what they have seen.
+"""Standing questions in the object store: the question, its series of answers, and the scenes they have seen.
 
 ``watches/{watch_id}.json`` is the question, ``watches/{watch_id}/answers/{number}-{answer_id}.json`` an answer, and
 ``watches/{watch_id}/seen.json`` the scenes, with their versions, that its answers know of, and
@@ -37,7 +37,7 @@ class Watch:
     """A standing question."""
 
     watch_id: str
-    """``[A-Za-z0-9_.-]``, from the name; the Dagster partition key."""
+    """Characters ``[A-Za-z0-9_.-]``, made from the name; also the Dagster partition key."""
     name: str
     question: Question
     created_at: str
@@ -65,22 +65,22 @@ class WatchAnswer:
 
     watch_id: str
     answer_id: str
-    """Its full record is kept as that of any answer."""
+    """Id of its full record, which is stored like that of any answer."""
     asked_at: str
     """ISO 8601, UTC."""
     answer: str | None
     choice: str | None
     confidence: float | None
-    """Of the answer where the model gave one, else of the best cue."""
+    """Confidence of the answer if the model gave one, else of the best cue."""
     path: str
     found: bool
-    """Whether there was any cue."""
+    """Whether there is any cue."""
     count: int
     """Number of cues."""
     scenes: tuple[str, ...]
-    """Scenes that cues are in, best first."""
+    """Scenes of the cues, best first."""
     triggered_by: dict[str, str]
-    """Scenes, with their versions, that no earlier answer of the watch knew of."""
+    """Scenes, with their versions, that no earlier answer of the watch has seen."""
     previous: str | None
     """Id of the answer before."""
     changed: tuple[dict[str, Any], ...]
@@ -105,18 +105,18 @@ class WatchAnswer:
 
 @dataclass(frozen=True)
 class WatchFailure:
-    """The tries to ask a watch that failed since its last answer."""
+    """The failed tries to ask a watch since its last answer."""
 
     error: str
-    """Of the last one, in one line."""
+    """Error of the last try, in one line."""
     at: str
-    """When that was, ISO 8601, UTC."""
+    """Time of the last try, ISO 8601, UTC."""
     tries: int
     given_up: bool = False
-    """Whether the sensor tries no more until the next acquisition."""
+    """Whether the sensor has stopped trying until the next acquisition."""
 
     def problem(self, watch_id: str) -> str:
-        """Return what a person should know, in one line."""
+        """Return the problem in one line for a person."""
         tries = "1 try" if self.tries == 1 else f"{self.tries} tries"
         if self.given_up:
             after = f"It waits for the next acquisition; to ask it now, run: imagerag watch run {watch_id}"
@@ -165,7 +165,12 @@ def add_watch(platform: Platform, question: Question, *, name: str = "") -> Watc
 
 
 def load_watch(platform: Platform, watch_id: str) -> Watch:
-    """Raises UnknownWatchError when there is none, StoreError when it is damaged."""
+    """Return a stored watch.
+
+    Raises:
+        UnknownWatchError: There is none.
+        StoreError: It is damaged, or its name cannot be that of a watch.
+    """
     if not _ID.fullmatch(watch_id) or not platform.store.exists(_key(watch_id)):
         known = list_watches(platform)
         if watch_id in known:
@@ -187,32 +192,32 @@ def load_watch(platform: Platform, watch_id: str) -> Watch:
 
 
 def list_watches(platform: Platform) -> list[str]:
-    """Ids of all watches, sorted."""
+    """Return the ids of all watches, sorted."""
     keys = (key.split("/") for key in platform.store.list(WATCHES))
     return sorted(key[1].removesuffix(".json") for key in keys if len(key) == 2)
 
 
 def remove_watch(platform: Platform, watch_id: str) -> int:
-    """Forget a watch and its series; the records of its answers stay.  Returns the number of its answers.
+    """Delete a watch and its series, and return the number of its answers; the records of the answers stay.
 
     Raises:
-        UnknownWatchError: there is none.
+        UnknownWatchError: There is none.
     """
     if watch_id not in list_watches(platform):
         load_watch(platform, watch_id)
     series = platform.store.list(f"{WATCHES}/{watch_id}")
-    for key in [*series, _key(watch_id)]:  # the question last: until then it can be removed again
+    for key in [*series, _key(watch_id)]:  # the question last: if this is interrupted, it can be removed again
         platform.store.delete(key)
     return sum("/answers/" in key for key in series)
 
 
 def series(platform: Platform, watch_id: str) -> list[WatchAnswer]:
-    """All answers of a watch, oldest first."""
+    """Return all answers of a watch, oldest first."""
     return read_all(lambda key: read_answer(platform, key), answer_keys(platform, watch_id))
 
 
 def last_answer(platform: Platform, watch_id: str) -> WatchAnswer | None:
-    """The newest answer of a watch; None where it was not asked yet."""
+    """Return the newest answer of a watch, or None if it was never asked."""
     keys = answer_keys(platform, watch_id)
     return read_answer(platform, keys[-1]) if keys else None
 
@@ -235,12 +240,12 @@ _DIGESTED = ("question", "choices", "scenes", "bbox", "datetime", "path", "top_k
 
 
 def save_answer(platform: Platform, answer: WatchAnswer) -> None:
-    """Put an answer at the end of its series, and then note what it has seen.
+    """Add an answer to the end of its series, then note the scenes that it has seen.
 
-    A process killed between the two asks once more.
+    After a kill between the two, the question is asked once more.
 
     Raises:
-        StoreError: the store does not take it.
+        StoreError: The store cannot be written.
     """
     numbers = [int(match[1]) for key in answer_keys(platform, answer.watch_id) if (match := _NUMBER.search(key))]
     number = max(numbers, default=0) + 1  # not their count: an answer may have been deleted
@@ -254,7 +259,7 @@ def record_failure(platform: Platform, watch_id: str, error: BaseException) -> N
     """Keep the error of a try that failed, beside the number of such tries since the last answer.
 
     Raises:
-        StoreError: the store does not take it.
+        StoreError: The store cannot be written.
     """
     before = find_failure(platform, watch_id)
     failure = WatchFailure(describe(error), _now(), before.tries + 1 if before else 1)
@@ -262,17 +267,17 @@ def record_failure(platform: Platform, watch_id: str, error: BaseException) -> N
 
 
 def give_up(platform: Platform, watch_id: str, tries: int) -> None:
-    """Note that the sensor asks a watch no more until the next acquisition.
+    """Note that the sensor does not ask a watch again until the next acquisition.
 
     Raises:
-        StoreError: the store does not take it.
+        StoreError: The store cannot be written.
     """
     before = find_failure(platform, watch_id) or WatchFailure("The runs ended without an error.", _now(), tries)
     platform.store.write_json(_failure_key(watch_id), asdict(replace(before, given_up=True)))
 
 
 def find_failure(platform: Platform, watch_id: str) -> WatchFailure | None:
-    """Return the failed tries since the last answer; None where there are none, or their note is damaged."""
+    """Return the failed tries since the last answer; None if there are none, or if their record is damaged."""
     with suppress(StoreError, TypeError):
         return WatchFailure(**platform.store.read_json(_failure_key(watch_id)))
     return None
@@ -295,11 +300,16 @@ def _answer_key(watch_id: str, number: int, answer_id: str) -> str:
 
 
 def answer_keys(platform: Platform, watch_id: str) -> list[str]:
-    """Keys of a watch's answers, oldest first."""
+    """Return the keys of a watch's answers, oldest first."""
     return platform.store.list(f"{WATCHES}/{watch_id}/answers")
 
 
 def read_answer(platform: Platform, key: str) -> WatchAnswer:
+    """Return the answer stored under a key.
+
+    Raises:
+        StoreError: There is none, or it is damaged.
+    """
     try:
         return WatchAnswer.from_dict(platform.store.read_json(key))
     except (KeyError, TypeError) as error:
@@ -311,7 +321,7 @@ def read_answer(platform: Platform, key: str) -> WatchAnswer:
 
 
 def seen_scenes(platform: Platform, watch_id: str) -> dict[str, str]:
-    """Scenes and versions that the answers so far know of; none where that is missing or damaged, and it asks again."""
+    """Return the scenes, with versions, that the answers have seen; none if that is damaged, so it asks again."""
     with suppress(AttributeError, StoreError, TypeError, ValueError):
         return {str(key): str(version) for key, version in platform.store.read_json(_seen_key(watch_id)).items()}
     return {}

@@ -1,8 +1,8 @@
 """When the sensor asks a standing question, and when it asks again because a run failed.
 
-A question stays due until a run has answered it, so the plan of a tick remembers what was requested.  A try that failed
-is repeated after 1, 4, 16 and 64 minutes; then the question waits for the next acquisition, with a note that
-`imagerag watch list` shows.  Asking belongs to `asking`, requesting runs to the sensor.
+The sensor's cursor remembers each requested question until an answer has seen its scenes.  A failed try is repeated
+after 1, 4, 16 and 64 minutes.  Then the question waits for the next acquisition, and `imagerag watch list` says so.
+Asking belongs to `asking`, and requesting runs to the sensor.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from imagerag_assets.standing_questions.store import find_failure, give_up
 
 MAX_TRIES = 5
 _FIRST_WAIT, _FACTOR = timedelta(minutes=1), 4
-_SAMPLE = 20  # scenes remembered of a request: Dagster keeps a cursor with every tick
+_SAMPLE = 20  # scenes remembered for a request: Dagster stores the cursor with every tick
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A question that was requested and is not known to be answered."""
+    """A question that was requested and is not answered yet."""
 
     run_key: str
-    """Of the first try."""
+    """Run key of the first try."""
     tries: int
     asked_at: str
-    """When the last try was requested, ISO 8601."""
+    """Time when the last try was requested, ISO 8601."""
     scenes: tuple[str, ...]
-    """Some of the scenes that it was requested for."""
+    """Some of the scenes that are the reason for the request."""
 
     def may_ask(self, now: datetime) -> bool:
-        """Whether enough time has passed since the last try."""
+        """Return whether enough time has passed since the last try."""
         return now - datetime.fromisoformat(self.asked_at) >= _FIRST_WAIT * _FACTOR ** (self.tries - 1)
 
 
@@ -43,13 +43,13 @@ class Cursor:
     """What the sensor knows: the last indexing event it has seen, and the questions that wait for an answer."""
 
     after: int | None = None
-    """Storage id of the event."""
+    """Storage id of that event."""
     waiting: Mapping[str, Waiting] = field(default_factory=dict)
-    """By the id of the watch."""
+    """By watch id."""
 
     @classmethod
     def parse(cls, text: str | None) -> Cursor:
-        """Read what :meth:`dumps` wrote; anything else is a new start."""
+        """Read what :meth:`dumps` wrote; anything else gives an empty cursor."""
         try:
             stored = json.loads(text or "null")
             if stored is None or isinstance(stored, int):
@@ -63,7 +63,7 @@ class Cursor:
             return cls()
 
     def dumps(self) -> str | None:
-        """Return the number of the event alone where nothing waits, else JSON."""
+        """Return JSON, or only the id of the event if no question waits."""
         if not self.waiting:
             return None if self.after is None else str(self.after)
         return json.dumps({"after": self.after, "waiting": {key: asdict(each) for key, each in self.waiting.items()}})
@@ -75,7 +75,7 @@ class Request:
 
     watch_id: str
     run_key: str
-    """One for each try."""
+    """Different for each try."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class AskingPlan:
     requests: tuple[Request, ...]
     cursor: Cursor
     notes: tuple[str, ...]
-    """What a person should know: questions given up, and watches that cannot be read."""
+    """Lines for a person: questions that are not tried again, and watches that cannot be read."""
 
 
 def plan_asking(
@@ -103,12 +103,12 @@ def plan_asking(
         platform: The installation.
         before: The cursor of the last tick.
         indexed: Keys of the scenes that were indexed since then.
-        after: Storage id of the last of these events.
-        running: Whether a run for a watch is queued or under way.
-        now: Default: the present time.
+        after: Storage id of the last of these indexing events.
+        running: Returns whether a run of the watch with that id is queued or in progress.
+        now: The current time; default: that of the clock.
 
     Raises:
-        StoreError: the store cannot be read or written.
+        StoreError: The store cannot be read or written.
     """
     now = now or datetime.now(UTC)
     notes: list[str] = []
@@ -135,7 +135,7 @@ def plan_asking(
 
 
 def _unanswered(platform: Platform, waiting: Mapping[str, Waiting]) -> list[str]:
-    """Those that no answer has been given to: a scene of the request is still unseen."""
+    """Return the ids of the questions not answered yet: no answer has seen all scenes of the request."""
     if not waiting:
         return []
     scenes = {key for entry in waiting.values() for key in entry.scenes}

@@ -1,7 +1,7 @@
-"""The full scan of a watched source, which finds what a tick cannot.
+"""The full scan of a watched source, which finds what a tick cannot: changed imagery and removed items.
 
-It reads every item, so it sees changed imagery behind an unchanged item and items that are gone.  It requests nothing,
-but leaves a report, ``acquisitions/{source}/full-scan.json``, from which the next tick does.
+It reads every item.  It requests no runs, but writes a report, ``acquisitions/{source}/full-scan.json``, from which the
+next tick of the sensor requests them.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ class ScanResult:
     listed: int
     scenes: int
     changed: tuple[str, ...]
-    """Documents that the next ticks read: new, changed, or usable now."""
+    """Documents for the next ticks to read: new, changed, or usable now."""
     removed: tuple[str, ...]
-    """Scene keys of items that are gone."""
+    """Scene keys whose item is gone."""
     failed: int
     problems: tuple[str, ...]
-    """Branches that could not be read: then nothing counts as removed."""
+    """Branches that could not be read; if there are any, nothing counts as removed."""
 
 
 def full_scan(
     platform: Platform, source: WatchedSource, progress: Callable[[int, int, str], None] | None = None
 ) -> ScanResult:
-    """Read every item of a source, mark scenes whose item is gone, and report the rest to the next tick.
+    """Read every item of a source, mark scenes whose item is gone, and report changes to the next tick.
 
     Raises:
-        SourceError: the source is down or is not STAC; nothing was marked then.
-        StoreError: the store cannot be read or written.
+        SourceError: The source is down or is not STAC; nothing was marked.
+        StoreError: The store cannot be read or written.
     """
     ledger = latest_ledger(platform, source.name)
     listing = list_source(source.source, platform.settings, collections=source.collections)
@@ -65,7 +65,7 @@ def full_scan(
     report = {"at": datetime.now(UTC).isoformat(), "changed": changed, "removed": removed}
     platform.store.write_json(_report_key(source), report)
     for key in removed:
-        if platform.store.exists(f"{SOURCES}/{key}.json"):  # else it was purged already
+        if platform.store.exists(f"{SOURCES}/{key}.json"):  # otherwise it was purged before
             mark_removed(platform, key, source=source.name)
     for mark in list_removed(platform):
         if mark.scene in keys:
@@ -75,7 +75,7 @@ def full_scan(
 
 
 def _gone(ledger: Ledger, refs: set[str], keys: set[str]) -> list[str]:
-    """Scenes whose item is in no document any more; a document that cannot be read is still there."""
+    """Return the scenes that no document has an item for; a document that cannot be read still counts."""
     return sorted(
         key
         for ref, entry in ledger.entries.items()
@@ -86,10 +86,10 @@ def _gone(ledger: Ledger, refs: set[str], keys: set[str]) -> list[str]:
 
 
 def take_up_scan(platform: Platform, source: WatchedSource, ledger: Ledger, taken_up: str | None) -> str | None:
-    """Note in the ledger what the latest full scan reported, unless that was done; returns when that scan was.
+    """Apply the report of the latest full scan to the ledger, unless that was done; return the time of that scan.
 
     Raises:
-        StoreError: the report cannot be read.
+        StoreError: The report cannot be read.
     """
     if not platform.store.exists(_report_key(source)):
         return taken_up

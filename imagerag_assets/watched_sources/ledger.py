@@ -1,9 +1,8 @@
-"""What is known of a watched source: its documents, their versions, and which scenes were requested of each.
+"""The ledger of a watched source: its documents, their versions, and which scenes were requested from each.
 
-A file a version, ``acquisitions/{source}/ledger-{number}.json.gz``: the cursor of the sensor names the one that holds,
-so that a tick takes effect when its cursor is stored, and a tick that was killed is done again.  A lost ledger costs
-reading every item once more; run keys keep what was requested from running twice.  What a tick does with it is
-`acquisitions`' part.
+Each version is a file of its own, ``acquisitions/{source}/ledger-{number}.json.gz``.  The sensor's cursor names the
+valid one.  So a tick takes effect when its cursor is stored, and a killed tick is repeated.  If the ledger is lost,
+every item is read once more; run keys prevent that a scene is ingested twice.  Using the ledger belongs to `tick`.
 """
 
 from __future__ import annotations
@@ -26,33 +25,33 @@ _NUMBER = re.compile(r"ledger-(\d{8})\.json\.gz")
 
 @dataclass
 class Entry:
-    """One document of a source, as it was when it was read last."""
+    """One document of a source, as it was when last read."""
 
     version: str | None = None
-    """None: to be read again."""
+    """None: read it again."""
     scenes: dict[str, list[str]] = field(default_factory=dict)
-    """Scene keys, each with the versions requested so far, cut short; the last one is the present one, empty if the
-    item was found gone."""
+    """Scene keys, each with the first digits of the versions requested so far.  The last one is current; it is empty if
+    the item is gone."""
     first: str = ""
-    """When it was read first, ISO 8601."""
+    """Time when it was first read, ISO 8601."""
     tried: str = ""
-    """When it was read last."""
+    """Time when it was last read."""
     failed: bool = False
-    """It, or an item in it, could not be used."""
+    """Whether it, or an item in it, could not be used."""
 
     def has(self, key: str) -> bool:
-        """Whether the scene was requested and its item is there."""
+        """Return whether the scene was requested and its item still exists."""
         return bool(self.scenes.get(key, [""])[-1])
 
     def is_at(self, key: str, version: str) -> bool:
-        """Whether the scene was requested as it is."""
+        """Return whether this version of the scene was requested last."""
         return self.has(key) and self.scenes[key][-1] == version[:_VERSION_DIGITS]
 
     def request(self, key: str, version: str) -> str:
-        """Note that a scene is requested; returns the key of its run.
+        """Note that a scene is requested, and return the key of its run.
 
-        ``{scene_key}:{version}``, with a number behind it where the scene was requested with that version before:
-        Dagster runs a run key once for ever, but an item may change back, or leave, be purged and return.
+        It is ``{scene_key}:{version}``, with a number at the end if this version was requested before: Dagster never
+        runs a run key twice, but an item may change back, or be removed, purged and return.
         """
         requested = self.scenes.setdefault(key, [])
         times = requested.count(version[:_VERSION_DIGITS])
@@ -67,13 +66,13 @@ class Ledger:
     entries: dict[str, Entry] = field(default_factory=dict)
 
     def owners(self) -> dict[str, tuple[str, str]]:
-        """For each scene key without regard to case: the key and the document that it came from."""
+        """Return, for each scene key in folded case, the key and the document that it came from."""
         return {
             folded(key): (key, ref) for ref, entry in self.entries.items() for key in entry.scenes if entry.has(key)
         }
 
     def forget(self, refs: Collection[str], keys: Collection[str]) -> None:
-        """Have documents read again, and note that the items of some scenes are gone."""
+        """Mark documents to be read again, and note that the items of some scenes are gone."""
         for ref, entry in self.entries.items():
             gone = [key for key in entry.scenes if key in keys and entry.has(key)]
             for key in gone:
@@ -83,10 +82,10 @@ class Ledger:
 
 
 def load_ledger(platform: HasStore, source: str, number: int) -> Ledger:
-    """The ledger of that number; an empty one where there is none, e.g. after the store was emptied.
+    """Return the ledger with that number, or an empty one if there is none, e.g. after the store was emptied.
 
     Raises:
-        StoreError: the store cannot be read, or the ledger is damaged.
+        StoreError: The store cannot be read, or the ledger is damaged.
     """
     key = _key(source, number)
     if number < 1 or not platform.store.exists(key):
@@ -103,13 +102,13 @@ def load_ledger(platform: HasStore, source: str, number: int) -> Ledger:
 
 
 def save_ledger(platform: HasStore, source: str, number: int, ledger: Ledger) -> None:
-    """Store a ledger under its number, and drop all others but the one before it.
+    """Store a ledger under its number, and delete all others except the one before it.
 
-    After a reset of the cursor numbers begin again at 1: the higher ones, from before it, have to go, or the full scan
-    would take them for the latest.
+    After a reset of the cursor, numbers start again at 1.  Higher ones, from before the reset, must go, or the full
+    scan would take them for the latest.
 
     Raises:
-        StoreError: the store does not take it.
+        StoreError: The store cannot be written.
     """
     content = {ref: _sparse(entry) for ref, entry in ledger.entries.items()}
     data = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
@@ -120,10 +119,10 @@ def save_ledger(platform: HasStore, source: str, number: int, ledger: Ledger) ->
 
 
 def latest_ledger(platform: HasStore, source: str) -> Ledger:
-    """The ledger with the highest number; it may be that of a tick whose cursor was never stored.
+    """Return the ledger with the highest number; it may be from a tick whose cursor was never stored.
 
     Raises:
-        StoreError: the store cannot be read, or the ledger is damaged.
+        StoreError: The store cannot be read, or the ledger is damaged.
     """
     return load_ledger(platform, source, max(_numbers(platform, source), default=0))
 

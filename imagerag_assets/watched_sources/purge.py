@@ -1,4 +1,7 @@
-"""Delete scenes that were marked as removed from their source: rows, shards, tables, records."""
+"""Delete the rows, shards, tables and records of scenes that are marked as removed from their source.
+
+Marking them belongs to `full_scan`, and deleting their partitions to the caller.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,13 @@ from imagerag_assets.stores.shards import PREFIX
 
 @dataclass(frozen=True)
 class Purged:
-    """What purging one scene deleted."""
+    """What the purge of one scene deleted."""
 
     scene: str
     rows: int
-    """Rows, of all collections."""
+    """Number of rows, in all collections."""
     objects: int
-    """Shards, tables, records."""
+    """Number of shards, tables and records."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""

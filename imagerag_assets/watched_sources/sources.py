@@ -1,6 +1,6 @@
-"""The sources that are watched: a TOML file with one `[sources.NAME]` table each, read and edited here.
+"""The file of watched sources: reading and editing its `[sources.NAME]` tables.
 
-What is done with a source is `acquisitions`' part; looking at one once, by hand, needs no entry (`imagerag ingest`).
+Looking for new scenes belongs to `tick`.  A source that is ingested once, by hand, needs no entry (`imagerag ingest`).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _DURATION = re.compile(rf"(\d{{1,6}})\s*([{''.join(_UNITS)}])")
 
 
 def parse_duration(text: object) -> timedelta:
-    """``90s``, ``15m``, ``6h``, ``3d`` or ``2w``.
+    """Return the duration of ``90s``, ``15m``, ``6h``, ``3d`` or ``2w``.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: The text is none of these.
     """
     if isinstance(text, timedelta):
         return text
@@ -50,22 +50,22 @@ class WatchedSource:
     """One entry of the file."""
 
     name: str
-    """Part of the names of its sensor, schedule and asset: lower case letters, digits and underscores."""
+    """Lower case letters, digits and underscores; part of the names of its sensor, schedule and asset."""
     source: str
     """Catalog, folder, bucket prefix or API; absolute."""
     collections: tuple[str, ...] = ()
-    """Only items of these; empty: all."""
+    """Only items of these collections; empty: all."""
     max_new: Annotated[int, Field(ge=1, le=10_000)] = 50
-    """New and changed scenes requested by one tick at most."""
+    """Most new and changed scenes that one tick requests."""
     look_back: Duration = timedelta(days=3)
-    """How late an item may come: an API is asked again for what was updated so long before the newest update seen,
-    and an item that could not be used is tried again for so long."""
+    """How late an item may arrive.  An API is asked again for updates this long before the newest one seen, and an item
+    that could not be used is tried again for this long."""
     every: Annotated[int, Field(ge=5, le=86_400)] = 60
-    """Seconds between ticks, at least."""
+    """Least number of seconds between ticks."""
     fresh_within: Duration | None = None
-    """A scene is expected at least so often; None: no expectation."""
+    """A scene is expected at least this often; None: no expectation."""
     enabled: bool = True
-    """Whether its sensor and schedule run from the start; either can be switched in the UI."""
+    """Whether its sensor and schedule start turned on; the UI can turn either on or off."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form; durations in seconds."""
@@ -86,10 +86,10 @@ _ENTRY: TypeAdapter[WatchedSource] = TypeAdapter(WatchedSource)
 
 
 def list_sources(settings: Settings) -> tuple[WatchedSource, ...]:
-    """All watched sources, in the order of the file; none where there is no file.
+    """Return all watched sources in the order of the file; none if there is no file.
 
     Raises:
-        SettingsError: the file cannot be read or an entry is not valid; the message names it.
+        SettingsError: The file cannot be read, or an entry is not valid; the message names it.
     """
     path = settings.watched_sources_file
     if not path.is_file():
@@ -102,10 +102,10 @@ def list_sources(settings: Settings) -> tuple[WatchedSource, ...]:
 
 
 def find_source(name: str, settings: Settings) -> WatchedSource:
-    """The source called `name`.
+    """Return the source called `name`.
 
     Raises:
-        SettingsError: there is none, or the file is not valid.
+        SettingsError: There is none, or the file is not valid.
     """
     entries = {entry.name: entry for entry in list_sources(settings)}
     if name not in entries:
@@ -117,17 +117,17 @@ def find_source(name: str, settings: Settings) -> WatchedSource:
 
 
 def add_source(settings: Settings, name: str, source: str, **options: Any) -> WatchedSource:
-    """Append an entry to the file, which is made if there is none; what else is in it stays as it is.
+    """Append an entry to the file, or make the file; everything else in it stays the same.
 
     Args:
         settings: The installation.
-        name: Of the entry.
-        source: A relative path is taken from the current folder.
+        name: Name of the entry.
+        source: Its address; a relative path starts at the current folder.
         options: Further fields, as in the file; None leaves one out.
 
     Raises:
-        SettingsError: the name is taken, or a value is not valid; the file is then unchanged.
-        StoreError: the file cannot be written.
+        SettingsError: The name is taken, or a value is not valid; the file is unchanged.
+        StoreError: The file cannot be written.
     """
     path = settings.watched_sources_file
     before = _read(path) if path.is_file() else ""
@@ -144,18 +144,18 @@ def add_source(settings: Settings, name: str, source: str, **options: Any) -> Wa
 
 
 def remove_source(settings: Settings, name: str) -> WatchedSource:
-    """Take an entry out of the file with the comment above it; all else in the file, and its scenes, stay.
+    """Remove an entry and the comment above it from the file; the rest of the file and the source's scenes stay.
 
     Raises:
-        SettingsError: there is none, or the file is not valid.
-        StoreError: the file cannot be written.
+        SettingsError: There is none, or the file is not valid.
+        StoreError: The file cannot be written.
     """
     entry, path = find_source(name, settings), settings.watched_sources_file
     before = _read(path)
     others = tuple(other for other in _parse(before, path) if other.name != name)
     text = without_table(before, "sources", name)
     if text is None or _parse(text, path) != others:
-        raise SettingsError(f"Source {name!r} is not a table of its own in {path}", fix="Take it out by hand")
+        raise SettingsError(f"Source {name!r} is not a table of its own in {path}", fix="Remove it by hand")
     _write(path, text)
     return entry
 

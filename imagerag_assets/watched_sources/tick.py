@@ -1,7 +1,7 @@
-"""What is new in a watched source: the plan of one tick.
+"""Find what is new in a watched source: the plan of one tick of its sensor.
 
-A tick reads only documents that are new or have another version.  It requests at most so many scenes; the rest waits
-for the next one.  What a tick cannot see is `full_scan`'s part; starting runs is the caller's.
+A tick reads only documents that are new or changed.  It requests a limited number of scenes; the rest waits for the
+next tick.  What a tick cannot see belongs to `full_scan`, and starting runs to the caller.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ from imagerag_assets.watched_sources.full_scan import take_up_scan
 from imagerag_assets.watched_sources.ledger import Entry, Ledger, load_ledger, save_ledger
 from imagerag_assets.watched_sources.sources import WatchedSource
 
-_TICK_SECONDS = 20.0  # Dagster gives a sensor 60, listing included
-_READS = 64  # documents between two looks at the clock
+_TICK_SECONDS = 20.0  # Dagster allows a sensor 60, listing included
+_READS = 64  # documents read between two looks at the clock
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where a tick goes on; small, as Dagster keeps one with every tick."""
+    """Where the next tick continues; small, because Dagster stores it with every tick."""
 
     updated: str | None = None
     """The newest update seen, ISO 8601."""
     id: str | None = None
-    """The document it was of."""
+    """The document with that update."""
     acquired: str | None = None
-    """The newest acquisition requested; for an API that does not filter by update."""
+    """The newest acquisition requested, for an API that cannot filter by update."""
     ledger: int = 0
-    """Number of the ledger that holds; 0: none yet."""
+    """Number of the valid ledger; 0: none yet."""
     scan: str | None = None
-    """When the full scan was, whose report was taken up last."""
+    """Time of the last full scan whose report was applied."""
 
     @classmethod
     def parse(cls, text: str | None) -> Cursor:
-        """What :meth:`dumps` gave; anything else is a new beginning."""
+        """Read what :meth:`dumps` wrote; anything else gives an empty cursor."""
         try:
             return cls(**json.loads(text or "{}"))
         except (TypeError, ValueError):
             return cls()
 
     def dumps(self) -> str:
-        """As JSON."""
+        """Return the cursor as JSON."""
         return json.dumps(asdict(self))
 
 
@@ -61,9 +61,9 @@ class Request:
 
     scene: Scene
     run_key: str
-    """One for each version of an item."""
+    """Different for each version of an item."""
     why: str
-    """``new`` (or back again) or ``changed``."""
+    """``new`` (also if it came back) or ``changed``."""
 
 
 @dataclass(frozen=True)
@@ -74,17 +74,17 @@ class TickPlan:
     failed: tuple[FailedItem, ...]
     """Items that cannot be used; recorded among the failures."""
     cursor: str
-    """For the next tick; to be stored with the requests or not at all."""
+    """For the next tick; store it together with the requests, or not at all."""
     listed: int
-    """Documents that were listed."""
+    """Number of documents listed."""
     waiting: int
-    """Documents known to be new or changed, left for the next tick."""
+    """Number of new or changed documents left for the next tick."""
     problems: tuple[str, ...] = ()
     """Branches of the source that could not be read."""
 
     @property
     def reason(self) -> str:
-        """Why nothing is requested, or what is, in words."""
+        """What is requested, or why nothing is, in words."""
         new = sum(request.why == "new" for request in self.requests)
         parts = [f"{new} new and {len(self.requests) - new} changed scenes" if self.requests else "Nothing new"]
         parts[0] += f" among {self.listed:,} documents"
@@ -99,7 +99,7 @@ class TickPlan:
 
 @dataclass
 class _Tick:
-    """A tick at work."""
+    """The state of a tick while it runs."""
 
     platform: Platform
     source: WatchedSource
@@ -107,27 +107,27 @@ class _Tick:
     ledger: Ledger
     taken: Callable[[], Iterable[str]]
     listed: dict[str, datetime | None] = field(default_factory=dict)
-    """Documents and when they were updated."""
+    """Documents, each with the time of its last update."""
     requests: list[Request] = field(default_factory=list)
     failed: list[FailedItem] = field(default_factory=list)
     _owners: dict[str, tuple[str, str]] | None = None
 
     @property
     def owners(self) -> dict[str, tuple[str, str]]:
-        """Scene keys in use by anybody, without regard to case; gathered when the first new scene needs it."""
+        """Scene keys of all sources, in folded case; collected when the first new scene needs them."""
         if self._owners is None:
             self._owners = {folded(key): (key, "") for key in self.taken()} | self.ledger.owners()
         return self._owners
 
     def wants(self, each: ListedItem) -> bool:
-        """Whether a document has to be read: it is new, changed, or to be read again."""
+        """Return whether to read a document: it is new, changed, or marked to be read again."""
         entry = self.ledger.entries.get(each.ref)
         if entry is None or entry.version is None:
             return True
         return bool(each.version) and each.version != entry.version
 
     def may_retry(self, each: ListedItem) -> bool:
-        """Whether a document failed, so lately that its files may still be on their way; ever less often."""
+        """Return whether to try a failed document again: its files may still be arriving.  Each wait is longer."""
         entry = self.ledger.entries.get(each.ref)
         if entry is None or not entry.failed:
             return False
@@ -136,7 +136,7 @@ class _Tick:
         return since_change < self.source.look_back and self.now - tried >= (tried - first) / 2
 
     def take(self, each: ListedItem, results: list[Scene | FailedItem]) -> bool:
-        """Request what a document holds; False if not all fitted into the tick."""
+        """Request the scenes of a document; return False if the tick's limit was reached."""
         entry = self.ledger.entries.setdefault(each.ref, Entry(first=self.now.isoformat()))
         entry.failed, entry.version, entry.tried = False, each.version, self.now.isoformat()
         for result in results:
@@ -154,10 +154,10 @@ class _Tick:
         return True
 
     def _checked(self, each: ListedItem, scene: Scene) -> Scene | FailedItem:
-        """The scene, unless another one has its key: of this source, or but for case of any."""
+        """Return the scene, or a failure if another one has its key: in this source, or in any with other case."""
         key, owner = self.owners.setdefault(folded(scene.scene_key), (scene.scene_key, each.ref))
         moved = key == scene.scene_key and owner != each.ref and owner not in self.listed
-        if moved:  # its former document is gone, or it was ingested from elsewhere before
+        if moved:  # its former document is gone, or it was ingested from another source
             former = self.ledger.entries.get(owner)
             if former is not None:
                 self.ledger.entries[each.ref].scenes[key] = former.scenes.pop(key)
@@ -177,19 +177,19 @@ def plan_tick(
     now: datetime | None = None,
     seconds: float = _TICK_SECONDS,
 ) -> TickPlan:
-    """Look what is new in a source.  Starts nothing; failures are recorded, and the ledger is stored.
+    """Find what is new in a source, record failures and store the ledger.  No run is started.
 
     Args:
         platform: The installation.
         source: The watched source.
-        cursor: That of the last plan; None to look at everything anew.
-        taken: Scene keys in use, of all sources.
-        now: Default: the present time.
-        seconds: After the listing; no further document is read then, and the rest waits.
+        cursor: Cursor of the last plan; None to read everything again.
+        taken: Returns the scene keys that all sources use.
+        now: The current time; default: that of the clock.
+        seconds: Time to read documents after the listing; the rest waits for the next tick.
 
     Raises:
-        SourceError: the source is down or is not STAC; the cursor stays good.
-        StoreError: the store cannot be read or written.
+        SourceError: The source is down or is not STAC; the cursor stays valid.
+        StoreError: The store cannot be read or written.
     """
     now = now or datetime.now(UTC)
     before = Cursor.parse(cursor)
@@ -237,7 +237,7 @@ def plan_tick(
 
 
 def _read(tick: _Tick, documents: list[ListedItem], deadline: float) -> list[ListedItem]:
-    """Read documents until the tick is full or its time is over; returns those that were read."""
+    """Read documents until the tick is full or out of time; return those that were read."""
     done: list[ListedItem] = []
     source = tick.source
     while len(done) < len(documents) and time.monotonic() < deadline:
@@ -254,7 +254,7 @@ def _read(tick: _Tick, documents: list[ListedItem], deadline: float) -> list[Lis
 
 
 def _since(before: Cursor, source: WatchedSource) -> Since | None:
-    """What an API is asked for: what is newer than the cursor, and what may have come late."""
+    """Return what to ask an API for: what is newer than the cursor, or may have arrived late."""
     if before.updated is None:
         return None
     acquired = before.acquired and datetime.fromisoformat(before.acquired) - source.look_back
@@ -262,7 +262,7 @@ def _since(before: Cursor, source: WatchedSource) -> Since | None:
 
 
 def _advanced(before: Cursor, handled: Mapping[str, datetime | None], tick: _Tick) -> Cursor:
-    """The cursor at the newest update and acquisition that was handled; never in the future, never back."""
+    """Return the cursor moved to the newest update and acquisition handled; never into the future, never back."""
     updates = [(updated.isoformat(), ref) for ref, updated in handled.items() if updated]
     updated, ref = max([*updates, (before.updated or "", before.id or "")])
     moments = [request.scene.acquired_at for request in tick.requests]

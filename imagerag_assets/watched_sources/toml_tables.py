@@ -1,4 +1,4 @@
-"""Take a table out of a TOML file and leave the rest as a person wrote it, comments and blank lines included."""
+"""Remove a table from a TOML file and keep the rest as it was written, comments and blank lines included."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _Body = list[Any]  # pairs of key and item, as tomlkit keeps them; comments and 
 
 
 def without_table(text: str, parent: str, name: str) -> str | None:
-    """Return the text without `[PARENT.NAME]` and the comment above it; None where it has no such header.
+    """Return the text without `[PARENT.NAME]` and the comment above it, or None if it has no such header.
 
     To tomlkit, the lines between two tables belong to the upper one.  To a reader, a comment above a header is about
     the table below.  So the lines after the last value of the table stay, and a comment right above its header goes.
@@ -50,9 +50,10 @@ def _without_key(body: _Body) -> _Body:
 
 
 def _replace_comment(body: _Body, end: int, by: _Body) -> None:
-    """Put `by` in place of the comment that ends at `end`, if a blank line is above it.
+    """Replace the comment that ends at `end` with `by`, if a blank line is above the comment.
 
-    Without a blank line it stands at the top of the file or below a value, and may be about more than one table.
+    Without a blank line, the comment is at the top of the file or below a value, and may be about something else: keep
+    it, and add `by` after it.
     """
     start = end
     while start and isinstance(body[start - 1][1], Comment):

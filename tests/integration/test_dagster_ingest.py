@@ -123,4 +123,4 @@ def test_materializing_a_partition_that_stands_for_nothing(installed: Settings) 
         (failure,) = [event for event in result.all_events if event.is_step_failure]
         data = failure.step_failure_data.user_failure_data
         assert data is not None
-        assert "stands for no scene" in str(data.description)
+        assert "No source has a scene for this partition" in str(data.description)

@@ -1,6 +1,7 @@
-"""The assets: from a STAC item to patch embeddings in Milvus, the knowledge bases, and answers.
+"""The assets: from a STAC item to patch embeddings in Milvus, the knowledge bases, answers, and the encoder in use.
 
-One module a group.  Each asset is a thin call into the rooms below with metadata a person can use.
+One module for each kind of thing.  Each asset is a thin call into the rooms below, with metadata that a person can use.
+See https://docs.dagster.io/guides/build/assets/defining-assets
 """
 
 import dagster as dg

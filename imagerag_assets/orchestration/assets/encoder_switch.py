@@ -1,4 +1,6 @@
-"""The switch of encoders: each materialisation of `encoder_switch` moved the aliases, with what was checked before.
+"""The encoder that questions use: each materialization of `encoder_switch` moved the aliases after checks.
+
+Embedding, checking and switching belong to the room `encoder_switch`.
 
 No `from __future__ import annotations` here: Dagster reads the annotations of `context` and `config` as objects.
 """
@@ -38,10 +40,13 @@ REPORTS = "backfills"
 
 
 class SwitchConfig(dg.Config):
-    """Which encoder to move to."""
+    """Which encoder to switch to."""
 
-    encoder: str = Field(default="", description="Registry name; empty: the one chosen (imagerag encoders use NAME)")
-    force: bool = Field(default=False, description="Switch although a check of quality fails; never an incomplete one")
+    encoder: str = Field(default="", description="Registry name; empty: the chosen one (imagerag encoders use NAME)")
+    force: bool = Field(
+        default=False,
+        description="Switch even if a check of quality fails; an incomplete backfill is never switched to",
+    )
     rollback: bool = Field(default=False, description="Go back to what was in use before the last switch instead")
 
 
@@ -54,8 +59,8 @@ class SwitchConfig(dg.Config):
     tags={"domain": "model"},
     pool=ENCODER_POOL,
     retry_policy=RETRY,
-    description="What questions are answered with. Materialising it embeds every scene with the chosen encoder beside"
-    " the one in use, checks coverage, vectors, agreement and benchmark, and moves the aliases if all is well.",
+    description="The encoder that questions use. A materialization embeds every scene with the chosen encoder beside"
+    " the one in use, checks coverage, vectors, agreement and benchmark, and moves the aliases if they pass.",
 )
 def encoder_switch(
     context: dg.AssetExecutionContext,
@@ -91,17 +96,19 @@ def encoder_switch(
             )
         if done.gate is not None and done.switched is None:
             reasons = "; ".join(f"{check.name}: {check.detail}" for check in done.gate.failed)
-            raise GateError(f"Not switched: {reasons}", fix="Look into it, or force it if only quality failed")
+            raise GateError(
+                f"Not switched: {reasons}", fix="Find the cause, or force the switch if only quality failed"
+            )
         return _result(platform, done.switched, done)
 
 
 def report_key(run_id: str) -> str:
-    """Where the result of a run is kept, also of one that switched nothing."""
+    """Return the key of a run's result, which is also kept if the run switched nothing."""
     return f"{REPORTS}/{run_id}.json"
 
 
 class _Events:
-    """Tells Dagster that scenes are embedded: at once, or where another encoder was chosen before, after the switch."""
+    """Reports embedded scenes to Dagster: at once, or, if another encoder is still the chosen one, after the switch."""
 
     def __init__(self, context: dg.AssetExecutionContext, platform: Platform, target: Target) -> None:
         self._context, self._platform, self._target = context, platform, target
@@ -110,7 +117,7 @@ class _Events:
         self._waiting: list[Callable[[], None]] = []
 
     def add(self, scene: str, patches: int, collection: str) -> None:
-        """Note a scene."""
+        """Report a scene, or keep it for after the switch."""
         if scene not in self._known:  # ingested by the library, without Dagster
             return
 
@@ -120,14 +127,14 @@ class _Events:
         show() if self._wanted else self._waiting.append(show)
 
     def add_earlier(self, done: Backfill) -> None:
-        """Note the scenes that an earlier run embedded and, because it was killed, did not tell Dagster about."""
+        """Report the scenes that an earlier run embedded and, because it was killed, did not report."""
         for each in done.plan.scenes:
             if each.state == "done" and each.scene in self._known and not self._told(each.scene):
                 rows = self._platform.vectors.count(done.plan.collection, Filter().scene_in([each.scene]))
                 self.add(each.scene, rows, done.plan.collection)
 
     def _told(self, scene: str) -> bool:
-        """Whether the scene's last embeddings that Dagster knows of are the target's."""
+        """Return whether the last embeddings of the scene that Dagster knows of are the target's."""
         version = load_record(self._platform, scene).scene.version
         made = dg.AssetRecordsFilter(asset_key=patch_embeddings.key, asset_partitions=[scene])
         for record in self._context.instance.fetch_materializations(made, limit=1).records:
@@ -137,7 +144,7 @@ class _Events:
         return False
 
     def finish(self, *, chosen: bool) -> None:
-        """Tell the rest, if the encoder is the chosen one now."""
+        """Report the scenes that were kept, if the encoder is now the chosen one."""
         if chosen and not self._wanted:
             observe(self._context, self._target)
             for show in self._waiting:
@@ -147,7 +154,7 @@ class _Events:
 def log_embedded(
     context: dg.AssetExecutionContext, platform: Platform, target: Target, scene: str, patches: int, collection: str
 ) -> None:
-    """One scene's embeddings and rows, as if its own assets had made them."""
+    """Report the embeddings and rows of a scene, as the run of its own assets would."""
     version = load_record(platform, scene).scene.version
     versions = {
         patch_embeddings: embeddings_version(target.fingerprint, target.recipe.key, version),
@@ -165,7 +172,7 @@ def log_embedded(
 
 
 def observe(context: dg.AssetExecutionContext, target: Target) -> None:
-    """The chosen encoder, as the observation of it would say."""
+    """Report the chosen encoder, as its own observation would."""
     context.log_event(
         dg.AssetObservation(
             ENCODER,
@@ -176,7 +183,7 @@ def observe(context: dg.AssetExecutionContext, target: Target) -> None:
 
 
 def _show_embedded(context: dg.AssetExecutionContext, platform: Platform) -> None:
-    """After a rollback: every scene is embedded, by the encoder that is chosen again."""
+    """Report, after a rollback, that every scene is embedded by the encoder that is chosen again."""
     serving = find_serving(platform)
     assert serving is not None  # it was just switched to
     observe(context, serving.target)

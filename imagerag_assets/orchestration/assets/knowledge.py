@@ -1,5 +1,6 @@
 """The two knowledge bases of the slow path: labels and captions, each with embedded exemplar images.
 
+Reading, embedding and storing them belongs to the room `knowledge`.
 No `from __future__ import annotations` here: Dagster reads the annotation of `config` as an object.
 """
 
@@ -20,9 +21,11 @@ _SHOWN = 50
 
 
 class KnowledgeConfig(dg.Config):
-    """Where one knowledge base comes from."""
+    """The source of a knowledge base."""
 
-    source: str = Field(default="", description="Path or s3:// address; empty: the setting IMAGERAG_KNOWLEDGE_...")
+    source: str = Field(
+        default="", description="Path or s3:// address; empty: the setting IMAGERAG_KNOWLEDGE_LABELS or _CAPTIONS"
+    )
 
 
 def _knowledge_asset(kind: Literal["labels", "captions"], description: str) -> dg.AssetsDefinition:
@@ -53,10 +56,12 @@ def _knowledge_asset(kind: Literal["labels", "captions"], description: str) -> d
 
 
 knowledge_labels = _knowledge_asset(
-    "labels", "Labels with embedded exemplar images (the LRSD of ImageRAG), for the slow path. From a folder of chips."
+    "labels",
+    "Labels with embedded exemplar images (ImageRAG's LRSD), for the slow path. The source is a folder of chips.",
 )
 knowledge_captions = _knowledge_asset(
-    "captions", "Captions with embedded exemplar images (the CRSD of ImageRAG), for the slow path. From a JSONL file."
+    "captions",
+    "Captions with embedded exemplar images (ImageRAG's CRSD), for the slow path. The source is a JSONL file.",
 )
 
 

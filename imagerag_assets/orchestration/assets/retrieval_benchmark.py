@@ -1,4 +1,6 @@
-"""The benchmark: questions with known truth, asked of what is ingested; its figures form a series over encoders.
+"""The benchmark: questions with known answers, asked about the ingested scenes; its figures form a series.
+
+How figures are computed and kept belongs to the room `evaluation`.
 
 No `from __future__ import annotations` here: Dagster reads the annotations of `context` and `config` as objects.
 """
@@ -24,14 +26,14 @@ _TAG_DIGITS = 16  # a tag's value has at most 63 characters
 
 
 class BenchmarkConfig(dg.Config):
-    """What is asked, and how."""
+    """Which questions to ask, and how."""
 
-    questions: list[str] = Field(description="Question files; their scenes are ingested already")
+    questions: list[str] = Field(description="Question files; their scenes must be ingested")
     name: str = Field(default="retrieval", description="Name of the series that the figures belong to")
     retrieval: str = Field(default="default", description="default, or paper for the published algorithm")
     division: str | None = Field(default=None, description="vit, cc or grid (for retrieval: paper)")
     path: str = Field(default="auto", description="How to look for cues: auto, fast or slow")
-    answer: bool = Field(default=False, description="On: also have them answered, which needs the language model")
+    answer: bool = Field(default=False, description="Answer the questions as well, which needs the language model")
 
 
 @dg.asset(
@@ -42,8 +44,8 @@ class BenchmarkConfig(dg.Config):
     kinds={"milvus", "pytorch"},
     tags={"domain": "evaluation"},
     retry_policy=RETRY,
-    description="How well targets are found, over questions with known truth. The figures of each materialisation are"
-    " numbers, which the plots of this page show over time; the tag names the encoder they are of.",
+    description="How well targets are found, measured with questions whose answers are known. The plots of this page"
+    " show the figures of all materializations over time; a tag names the encoder of each.",
 )
 def retrieval_benchmark(
     context: dg.AssetExecutionContext,
@@ -56,7 +58,7 @@ def retrieval_benchmark(
     from imagerag_assets.evaluation.loaders import load_cases
 
     options = {name: getattr(config, name) for name in ("retrieval", "division", "path", "answer")}
-    # A step that is tried again goes on with the answers it has.
+    # A retry continues with the answers it has.
     folder = platform.settings.home / "evaluations" / context.run.run_id
     with failures(platform):
         done = evaluate(platform, load_cases(config.questions), folder, options=options, progress=reporter.progress)
@@ -105,7 +107,7 @@ def _metadata(platform: Platform, config: BenchmarkConfig, done: Mapping[str, An
 
 
 def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """The figures that form a series, those with nothing to rest on left out."""
+    """Return the figures that form a series, without those that have no value."""
     located, everything = metrics["recall"]["position+count"], metrics["recall"]["all"]
     figures = {
         "recall": everything["half_covered"],

@@ -1,6 +1,7 @@
-"""From item to collection: `scene`, `patch_table`, `patch_embeddings`, `patch_collection`, one partition a scene.
+"""The assets of a scene, from item to collection; each scene is a partition.  And the encoder, which they depend on.
 
-`encoder` is observed, not made: its data version is its fingerprint, which is how a change of encoder shows downstream.
+`encoder` is observed, not made.  Its data version is its fingerprint, so that Dagster shows what a change makes stale.
+What registering, dividing, embedding and indexing mean belongs to the room `ingestion`.
 No `from __future__ import annotations` here: Dagster reads the annotation of `context` as an object.
 See https://docs.dagster.io/guides/build/assets
 """
@@ -28,10 +29,10 @@ for _beta in ("multi_observable_source_asset", "Parameter `backfill_policy`"):
 OWNERS = ["team:imagery"]
 ENCODER = "encoder"
 FOR_SERVING = "for_serving_encoder"
-"""Metadata of what was done for the collection that questions use, where another is wanted; a text says why nothing."""
+"""Metadata: what was done for the collection that questions still use, or a text that says why nothing was done."""
 ENCODER_POOL, MILVUS_POOL = "encoder", "milvus"
 ONE_SCENE = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
-"""A scene that fails must not fail others.  To load the encoder once for all scenes, there is `backfill_embeddings`."""
+"""One run a scene: a scene that fails does not fail others.  `backfill_embeddings` loads the encoder only once."""
 _changed: Any = (
     dg.AutomationCondition.newly_missing()
     | dg.AutomationCondition.any_deps_updated()
@@ -43,17 +44,17 @@ FOLLOW_UPSTREAM = (
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
 ).with_label("follow_upstream")
-"""Asks for the partitions whose item, encoder or code changed, and no others; `eager()` would overlook the code.
-New items are the sensors' to find, so `scene` itself has no condition."""
+"""Requests exactly the partitions whose item, encoder or code changed; `eager()` would miss a change of the code.
+Sensors find new items, so `scene` itself has no condition."""
 
 
 @dg.multi_observable_source_asset(
     specs=[
         dg.AssetSpec(
             ENCODER,
-            description="The active image-text encoder. Its data version is its fingerprint, followed by the settings"
-            " of patches where these are not the first ones. `imagerag encoders use NAME` or other settings change"
-            " it; then the embeddings made before become stale.",
+            description="The chosen image-text encoder. Its data version is its fingerprint, followed by the patch"
+            " settings where these differ from the defaults. `imagerag encoders use NAME` and changed patch settings"
+            " make earlier embeddings stale.",
             group_name="encoders",
             owners=OWNERS,
             kinds={"pytorch"},
@@ -63,7 +64,7 @@ New items are the sensors' to find, so `scene` itself has no condition."""
     name="observe_encoder",
 )
 def encoder(platform: dg.ResourceParam[Platform]) -> Iterator[dg.ObserveResult]:
-    """Look which encoder is active and what its fingerprint is."""
+    """Observe which encoder is chosen, and its fingerprint."""
     with failures(platform):
         fingerprint = platform.fingerprint
     yield dg.ObserveResult(
@@ -82,8 +83,8 @@ def encoder(platform: dg.ResourceParam[Platform]) -> Iterator[dg.ObserveResult]:
     owners=OWNERS,
     kinds={"stac", "geotiff"},
     tags={"domain": "imagery"},
-    description="A STAC item that passed validation: its raster was opened in place, its display limits and overview"
-    " are stored. Scenes are added by `imagerag ingest SOURCE` and by the job `scan_source`.",
+    description="A validated STAC item: its raster was opened in place, and its display limits and overview are stored."
+    " `imagerag ingest SOURCE`, the job `scan_source` and the sensors of watched sources add scenes.",
 )
 def scene(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult[Any]:
     """Register the scene that the partition key stands for."""
@@ -109,10 +110,10 @@ def scene(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform
     owners=OWNERS,
     kinds={"geoparquet"},
     tags={"domain": "imagery"},
-    description="The windows that the scene is cut into, with their places on the ground (GeoParquet).",
+    description="The patches that the scene is cut into, with the area of each on the ground (GeoParquet).",
 )
 def patch_table(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult[Any]:
-    """Divide the scene; no pixel is read."""
+    """Divide the scene into patches, without reading a pixel."""
     key = context.partition_key
     with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
         info = ingest.patch_table(platform, key)
@@ -142,13 +143,13 @@ def patch_table(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Pl
     kinds={"pytorch", "geoparquet"},
     tags={"domain": "embedding"},
     pool=ENCODER_POOL,
-    description="The shard: one vector for each patch with enough valid pixels, of the active encoder. The source of"
-    " truth of all vectors; collections are rebuilt from it.",
+    description="The shard: one vector of the chosen encoder for each patch with enough valid pixels. Shards are the"
+    " source of truth; collections are rebuilt from them.",
 )
 def patch_embeddings(
     context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform], reporter: dg.ResourceParam[Reporter]
 ) -> dg.MaterializeResult[Any]:
-    """Embed the scene's patches, or keep the shard that is there for this item, division and encoder."""
+    """Embed the scene's patches, or keep the shard that already exists for this item, division and encoder."""
     key = context.partition_key
     with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
         result = ingest.embed(platform, key, progress=reporter.progress, keep_overviews=True)
@@ -192,12 +193,13 @@ def patch_embeddings(
     kinds={"milvus"},
     tags={"domain": "index"},
     pool=MILVUS_POOL,
-    description="The scene's rows in the Milvus collection of the active encoder, which the alias `patches` points to.",
+    description="The scene's rows in the Milvus collection of the chosen encoder. Questions use the collection that the"
+    " alias `patches` points to.",
 )
 def patch_collection(
     context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.MaterializeResult[Any]:
-    """Bring the collection's rows of this scene in line with its shard."""
+    """Make the scene's rows in the collection equal to its shard."""
     key = context.partition_key
     with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
         result = ingest.index(platform, key)

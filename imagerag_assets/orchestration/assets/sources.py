@@ -1,7 +1,7 @@
-"""Each watched source as an external asset: when it delivered last, and whether that is as often as it should.
+"""Each watched source as an external asset: when it last delivered scenes, and whether it delivers often enough.
 
-Its sensor reports a materialisation whenever it requests scenes; nothing is computed here.  Scenes do not depend on it:
-a new delivery would mark every scene of the source as stale.
+Its sensor reports a materialization whenever it requests scenes; nothing is computed here.  Scenes do not depend on it,
+because every new delivery would make all scenes of the source stale.
 See https://docs.dagster.io/guides/observe/asset-freshness-policies
 """
 
@@ -17,16 +17,16 @@ from imagerag_assets.watched_sources.sources import WatchedSource
 
 
 def source_asset_key(name: str) -> dg.AssetKey:
-    """Key of the asset of a watched source."""
+    """Return the key of a watched source's asset."""
     return dg.AssetKey(f"source_{name}")
 
 
 def source_specs(sources: Sequence[WatchedSource]) -> list[dg.AssetSpec]:
-    """One spec a source; with a freshness policy where the entry says how often scenes are expected."""
+    """Return a spec for each source, with a freshness policy if its entry says how often scenes are expected."""
     return [
         dg.AssetSpec(
             source_asset_key(source.name),
-            description=f"Watched: {plain(source.source)}. Materialised when its sensor requests scenes.",
+            description=f"The watched source {plain(source.source)}. Materialized when its sensor requests scenes.",
             group_name="sources",
             owners=OWNERS,
             kinds={"stac"},

@@ -1,8 +1,8 @@
-"""Standing questions: a series of answers a partition, the jobs that ask and add them, and the sensor that asks again.
+"""Standing questions: each question is a partition, and each materialization of it an answer of its series.
 
-When a question is due, and what counts as a change, is decided in `standing_questions.asking`.
+When a question is due, and what counts as a change, belongs to the room `standing_questions`.
 No `from __future__ import annotations` here: Dagster reads the annotations of `context` and `config` as objects.
-See https://docs.dagster.io/guides/automate/asset-sensors
+See https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-assets
 """
 
 import warnings
@@ -39,8 +39,8 @@ CHECK = "answer_unchanged"
             CHECK,
             asset="standing_answers",
             partitions_def=WATCHES,
-            description="The answer is the one that was given before: choice or text, found or not, and the number"
-            " where that was asked.",
+            description="The answer equals the one before it: its choice or text, whether anything was found, and, if"
+            " the question asks for one, the number.",
         )
     ],
     code_version=CODE_VERSION,
@@ -48,8 +48,9 @@ CHECK = "answer_unchanged"
     owners=OWNERS,
     kinds={"huggingface", "milvus"},
     tags={"domain": "question"},
-    description="Standing questions: a partition a question, a materialisation an answer of its series. Asked again"
-    " when a new acquisition covers its area. Added by `imagerag watch add` and by the job `add_watch`.",
+    description="Standing questions. Each partition is a question, each materialization an answer of its series. A"
+    " question is asked again when a new acquisition covers its area. Add one with `imagerag watch add` or the job"
+    " `add_watch`.",
 )
 def standing_answers(
     context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
@@ -59,7 +60,7 @@ def standing_answers(
 
     with failures(platform):
         watch = load_watch(platform, context.partition_key)
-        # What failed stays due, and is asked again by the next run.
+        # A question that failed stays due: the sensor requests another run.
         answer = ask_watch(platform, watch, lambda question: ask(platform, question, keep_failed=False))
         record = load_answer(platform, answer.answer_id)
     changes = [{name: plain(change[name]) for name in ("what", "before", "after")} for change in answer.changed]
@@ -76,7 +77,7 @@ def standing_answers(
 
 
 def _series_metadata(name: str, answer: WatchAnswer, changes: list[dict[str, str]]) -> dict[str, Any]:
-    """What is new beside the metadata of any answer; numbers become plots over the series."""
+    """Return the metadata that only standing answers have; Dagster plots the numbers over the series."""
     return {
         "watch": name,
         "changed": int(bool(answer.changed)),

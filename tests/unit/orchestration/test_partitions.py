@@ -65,7 +65,7 @@ def test_a_changed_item_replaces_what_was_known(platform: Platform, instance: dg
 
 @pytest.mark.parametrize("key", ["", "unknown", "../../etc/passwd", "a\nb", ".hidden", "x" * 300])
 def test_a_key_typed_by_hand_stands_for_nothing(platform: Platform, key: str) -> None:
-    with pytest.raises(UnknownSceneError, match="stands for no scene"):
+    with pytest.raises(UnknownSceneError, match="No source has a scene for this partition"):
         partition_scene(platform, key)
 
 

@@ -1,4 +1,4 @@
-"""The sensor of a source, its asset and schedule, and the jobs of upkeep, with a real instance and real runs."""
+"""The sensor of a source, its asset and schedule, and the jobs of maintenance, with a real instance and real runs."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_ticks_add_partitions_and_request_runs(
         assert not is_removed(platform, "a")
 
 
-def test_the_jobs_of_upkeep(
+def test_the_jobs_of_maintenance(
     defs: dg.Definitions, instance: dg.DagsterInstance, settings: Settings, prefix: Path
 ) -> None:
     cursor = tick(defs, instance, tick(defs, instance, None).cursor).cursor

@@ -19,6 +19,7 @@ from imagerag_assets.settings import Settings
 from imagerag_assets.standing_questions.asking import ask_watch, describe_watches
 from imagerag_assets.standing_questions.store import add_watch, load_watch
 from imagerag_assets.standing_questions.tries import MAX_TRIES
+from tests.answers import answer_record
 from tests.items import scene_at, texture, write_scene
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -88,7 +89,7 @@ def test_a_failed_run_is_followed_by_others_and_then_a_note(
 
         keys = [first.run_key]
         assert sensor.tick(timedelta(seconds=30)) == []
-        assert sensor.said.endswith("1 requested before are not answered yet.")
+        assert sensor.said.endswith("Questions requested earlier and not answered yet: 1.")
         for minutes in (1, 4, 16, 64):
             assert sensor.tick(timedelta(minutes=minutes) / 3) == []
             (again,) = sensor.tick(timedelta(minutes=minutes))
@@ -106,7 +107,7 @@ def test_a_failed_run_is_followed_by_others_and_then_a_note(
         (fresh,) = sensor.tick()  # another acquisition: a new start
         assert fresh.run_key not in keys
         watch = load_watch(platform, "ships")
-        record = {"answer": "one", "choice": "A", "path": "fast", "cues": [], "answer_id": "x", "asked_at": "2030"}
+        record = answer_record(answer="one", choice="A", path="fast")
         ask_watch(platform, watch, lambda _: record)
         assert sensor.tick(timedelta(days=1)) == []
         assert sensor.cursor.isdigit()

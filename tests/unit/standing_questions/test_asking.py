@@ -232,7 +232,7 @@ def test_a_removed_scene_is_said(platform: Platform, add: Callable[..., object])
     with pytest.raises(UnknownSceneError, match="imagerag watch remove w"):
         ask_watch(platform, watch, Answers())
     (about,) = describe_watches(platform)
-    assert "no longer there" in about["problem"]
+    assert "no longer exists" in about["problem"]
 
 
 def test_killed_between_answer_and_what_it_saw_it_is_asked_once_more(
@@ -274,7 +274,7 @@ def test_a_failed_try_is_kept_until_the_next_answer(platform: Platform, add: Cal
     add("port")
     watch = add_watch(platform, Question("Where is it?"), name="w")
 
-    def ask(question: Question) -> dict[str, Any]:
+    def ask(question: Question) -> AnswerRecord:
         raise StoreError("It is full", fix="Empty it")
 
     for tries in ("1 try", "2 tries"):
