@@ -155,6 +155,7 @@ def test_answers_are_replayed(capsys: pytest.CaptureFixture[str], read: EarlierI
         "Where is the ship?",  # an area and a time
         "How many are there?",  # after another answer
         "Where is the storage tank?",  # the published retrieval
+        "What has changed?",
     ):
         answer = read.answer_to(question)
         replayed = done(capsys, "replay", answer["answer_id"])
@@ -184,7 +185,7 @@ def test_questions_find_the_same(capsys: pytest.CaptureFixture[str], installatio
 
 def test_standing_questions_go_on(capsys: pytest.CaptureFixture[str], installation: EarlierInstallation) -> None:
     series = installation.documents["watch show quay"]["answers"]
-    assert [each["scenes"] for each in series] == [["quay_may"], ["quay_june"]]
+    assert [[change["what"] for change in each["changed"]] for each in series] == [[], ["number"]]
     ran = done(capsys, "watch", "run")
     asked = [each["watch_id"] for each in ran["asked"]]
     assert len(asked) == 1 and asked != ["quay"]  # only the question that was never asked is due

@@ -55,7 +55,7 @@ def draw(side: int, seed: int, placed: list[Placed], *, water: float = 0.0) -> I
     for name, colour, x, y in placed:
         stamp = sprite(name, colour, round(OBJECT_CLASSES[name].side_m / GSD_M), rng.uniform(0, 360), rng)
         picture.paste(stamp, (x - stamp.width // 2, y - stamp.height // 2), stamp)
-    return finish(picture, rng)
+    return finish(picture, rng).filter(ImageFilter.GaussianBlur(1.2))  # noise makes large files
 
 
 def write_scene(
@@ -64,7 +64,6 @@ def write_scene(
     """A COG, 8 bits or 16 bits with a near-infrared band, and its item."""
     folder.mkdir(parents=True, exist_ok=True)
     if deep:  # few different values, or the file would be large
-        picture = picture.filter(ImageFilter.GaussianBlur(0.7))
         rgb = (np.asarray(picture).transpose(2, 0, 1) // 6).astype(np.uint16) * 66 + 180
         bands = np.concatenate([rgb, rgb[1:2] + 300])
     else:
@@ -273,8 +272,8 @@ def make() -> None:
     imagerag("knowledge", "build", "captions", str(CHIPS / "captions.jsonl"))
 
     quay = (503_000.0, 5_356_000.0)
-    ship = draw(448, 4, [("ship", "red", 224, 224)], water=0.95)
-    bbox = arrive("quay_may", ship, quay, datetime(2026, 5, 10, 10, 30, tzinfo=UTC))
+    one, two = ("ship", "red", 130, 130), ("ship", "white", 440, 440)
+    bbox = arrive("quay_may", draw(576, 4, [one], water=0.95), quay, datetime(2026, 5, 10, 10, 30, tzinfo=UTC))
     fair = draw(384, 5, [("swimming pool", None, 190, 190)])
     arrive("fairground", fair, (505_000.0, 5_356_000.0), datetime(2026, 5, 11, 10, 30, tzinfo=UTC))
     imagerag("sources", "add", "incoming", str(INCOMING), "--every", "5", "--look-back", "3d", "--fresh-within", "30d")
@@ -283,10 +282,8 @@ def make() -> None:
         wait_for(lambda: runs_of("ingest_scenes").count("SUCCESS") == 4, "the first scenes of the watched source")
         ask("Where is the ship?", "--bbox", area, "--datetime", "2026-05-01/2026-06-30")
         ask("Is there a swimming pool?", "--choice", "A=yes", "--choice", "B=no", "--scene", "fairground")
-        watch = ("Is there a ship?", "--choice", "A=yes", "--choice", "B=no")
-        imagerag("watch", "add", *watch, "--bbox", area, "--name", "quay")
-        empty = draw(448, 4, [], water=0.95)
-        arrive("quay_june", empty, quay, datetime(2026, 6, 10, 10, 30, tzinfo=UTC))
+        imagerag("watch", "add", "How many ships are there?", "--bbox", area, "--name", "quay")
+        arrive("quay_june", draw(576, 4, [one, two], water=0.95), quay, datetime(2026, 6, 10, 10, 30, tzinfo=UTC))
         wait_for(lambda: runs_of("ingest_scenes").count("SUCCESS") == 5, "the scene that came later")
         wait_for(lambda: runs_of("ask_standing").count("SUCCESS") == 2, "the standing question")
         (INCOMING / "fairground.json").unlink()
