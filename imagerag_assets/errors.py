@@ -1,7 +1,7 @@
-"""Every error a person may meet: one base class, one-line subclasses.
+"""Every error that a person may see: one base class, one-line subclasses.
 
-A message says what happened, to which scene / item / file, and what to do about it.  `exit_code` is the command line's
-(2 bad usage or input, 1 anything else).  Nothing here logs, retries or formats for a terminal.
+A message says what happened, to which scene, item or file, and what to do about it.  `exit_code` is what the command
+line exits with: 2 after bad usage or input, 1 after anything else.  Nothing here logs, retries or formats.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ class ImageRAGError(Exception):
     Args:
         message: What is wrong, in one line, without a full stop.
         fix: What the person can do, in one line; may be empty.
-        transient: The same attempt may succeed later, as nothing is wrong with the input: the network, a server that is
-            down or overloaded.  Only such errors are worth repeating.
-        ids: What it is about, e.g. ``scene="T07HFE"``, ``href="s3://..."``; shown in the message, kept as attributes.
+        transient: The same attempt may succeed later because nothing is wrong with the input: the network failed, or a
+            server is down or overloaded.  Only such errors are worth repeating.
+        ids: What the error is about, e.g. ``scene="T07HFE"``, ``href="s3://..."``.  The message shows them.
     """
 
     exit_code = 1
@@ -30,7 +30,7 @@ class ImageRAGError(Exception):
         return f"{self.message}{about}" + (f". {self.fix}" if self.fix else "")
 
     def to_dict(self) -> dict[str, str]:
-        """JSON-able form, as results and records hold it in place of an answer."""
+        """Return the form for JSON, which results and records hold in place of an answer."""
         return {"type": type(self).__name__, "message": self.message, "fix": self.fix}
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -62,7 +62,7 @@ class SourceError(InputError):
 
 
 class RepeatedPagesError(SourceError):
-    """An API gives pages again that it gave before, and would do so for ever."""
+    """An API returns the same page again and would go on for ever."""
 
 
 class QuestionError(InputError):
@@ -70,43 +70,43 @@ class QuestionError(InputError):
 
 
 class UnknownSceneError(InputError):
-    """A scene was named that is not in the store or the source."""
+    """A named scene is neither in the store nor in the source."""
 
 
 class UnknownEncoderError(InputError):
-    """An encoder was named that is not in the registry."""
+    """A named encoder is not in the registry."""
 
 
 class UnknownAnswerError(InputError):
-    """An answer id was given that has no record."""
+    """A given answer id has no record."""
 
 
 class UnknownWatchError(InputError):
-    """A standing question was named that there is none of."""
+    """There is no standing question with the given name."""
 
 
 class ItemError(ImageRAGError):
-    """One STAC item is not usable: no imagery, bad id, dangling href, duplicate."""
+    """A STAC item cannot be used: it has no imagery, a bad id or a dangling href, or is a duplicate."""
 
 
 class RasterError(ImageRAGError):
-    """One raster cannot be opened or read."""
+    """A raster file cannot be opened or read."""
 
 
 class EncoderError(ImageRAGError):
-    """An encoder cannot be loaded or gave unusable vectors."""
+    """An encoder cannot be loaded or returned unusable vectors."""
 
 
 class StoreError(ImageRAGError):
-    """Object store, shard or Milvus trouble."""
+    """The object store, a shard or Milvus failed."""
 
 
 class LockedError(StoreError):
-    """Another process does this work already."""
+    """Another process is already doing this work."""
 
 
 class GateError(ImageRAGError):
-    """A switch of encoders was not let through."""
+    """The encoder switch did not pass its checks."""
 
 
 class FingerprintError(StoreError):
@@ -114,18 +114,18 @@ class FingerprintError(StoreError):
 
 
 class CheckError(ImageRAGError):
-    """A scene did not pass a check that what follows depends on."""
+    """A scene failed a check on which the next steps depend."""
 
 
 class KnowledgeError(InputError):
-    """A knowledge source is unusable."""
+    """A knowledge source cannot be used."""
 
 
 class ModelError(ImageRAGError):
-    """The multimodal LLM cannot be loaded or gave no usable reply."""
+    """The multimodal LLM cannot be loaded, or its reply cannot be used."""
 
 
 def describe(error: BaseException) -> str:
-    """An error in one line; one that was not raised on purpose with the name of its class."""
+    """Return an error in one line; an unexpected one begins with the name of its class."""
     text = " ".join(str(error).split())
     return text if isinstance(error, ImageRAGError) else f"{type(error).__name__}: {text}".rstrip(": ")

@@ -1,7 +1,6 @@
-"""Where bytes are: local paths, s3:// and http(s):// addresses, for fsspec and for GDAL.
+"""Where bytes are: local paths, s3:// and http(s):// addresses, and the file systems that hold them.
 
-Only addresses, credentials, connection options and the wording of connection failures live here.  What the bytes mean
-(STAC, rasters, shards) does not.
+Only addresses and connection options belong here.  What the bytes mean (STAC, rasters, shards) does not.
 """
 
 from __future__ import annotations
@@ -18,29 +17,29 @@ from imagerag_assets.settings import Settings
 
 
 def is_s3(url: str) -> bool:
-    """True of an ``s3://`` address."""
+    """Return whether this is an ``s3://`` address."""
     return url.startswith(("s3://", "s3a://"))
 
 
 def is_http(url: str) -> bool:
-    """True of an ``http://`` or ``https://`` address."""
+    """Return whether this is an ``http://`` or ``https://`` address."""
     return url.lower().startswith(("http://", "https://"))
 
 
 def is_remote(url: str) -> bool:
-    """True of every address that is not a path of this machine."""
+    """Return whether this is anything but a path on this machine."""
     return "://" in url and not url.startswith("file://")
 
 
 def local_path(url: str) -> str:
-    """The absolute path that a local path or ``file://`` address means."""
+    """Return the absolute path of a local path or ``file://`` address."""
     if url.startswith("file://"):
         url = unquote(urlsplit(url).path)
     return os.path.abspath(os.path.expanduser(url))
 
 
 def absolute_href(href: str, base: str | None) -> str:
-    """Resolve `href` against the document at `base` (a path or an address); absolute ones come back as they are.
+    """Resolve `href` against the document at `base` (a path or an address); return an absolute one as it is.
 
     Local results are normalised absolute paths; an ``s3://`` result never climbs above its bucket.
     """
@@ -66,14 +65,14 @@ def _on(base: str, href: str) -> str:
 
 
 def join_href(folder: str, *names: str) -> str:
-    """The address of something inside a folder or prefix."""
+    """Return the address of something inside a folder or prefix."""
     if is_remote(folder):
         return "/".join([folder.rstrip("/"), *names])
     return os.path.join(local_path(folder), *names)
 
 
 def filesystem(url: str, settings: Settings) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system that holds `url`, and the path of `url` in it.
+    """Return the file system that holds `url`, and the path of `url` in it.
 
     Nothing is contacted.  Listings are not cached, so a new object is seen at once.  S3 uses `s3_endpoint_url`,
     `s3_anonymous`, and the AWS_* variables or ~/.aws; file systems are shared by threads but not by forked processes.

@@ -1,6 +1,6 @@
-"""What went wrong when an address was read or written: in words, and whether trying again may help.
+"""Say in words what went wrong when an address was read or written, and whether trying again may help.
 
-Understands what fsspec, s3fs, botocore, aiohttp, GDAL and the operating system raise, which share no base class.
+This knows what fsspec, s3fs, botocore, aiohttp, GDAL and the operating system raise, which share no base class.
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ from imagerag_assets.settings import Settings
 
 
 def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple[str, str]:
-    """What went wrong while reading or writing `url`, and what to do: two short lines without the address.
-
-    Understands what fsspec, s3fs, botocore, aiohttp and the operating system raise.
-    """
+    """Say what went wrong while reading or writing `url`, and what to do: two short texts without the address."""
     where = settings.s3_endpoint_url or "AWS"
     names = {type(each).__name__ for each in _chain(error)}
     codes = _error_codes(error)
@@ -72,7 +69,7 @@ _TRANSIENT_NAMES = {
 _TRANSIENT_CODES = {"429", "500", "502", "503", "504"} | {
     "InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException",
 }  # fmt: skip
-# GDAL has no classes for these: what libcurl and /vsicurl/ say of a network or a server in trouble.
+# GDAL has no classes for these: texts of libcurl and /vsicurl/ about a network or a server in trouble.
 _TRANSIENT_TEXT = re.compile(
     r"HTTP (?:response|error) code ?: ?(?:429|5\d\d)|SlowDown|could not (?:resolve|connect)|failed to connect"
     r"|connection (?:refused|reset|timed out)|timed? ?out|operation too slow",
@@ -81,9 +78,9 @@ _TRANSIENT_TEXT = re.compile(
 
 
 def is_transient(error: BaseException, url: str) -> bool:
-    """Whether reading or writing `url` again may succeed: the network or the server failed, not the request.
+    """Return whether reading or writing `url` again may succeed: the network or the server failed, not the request.
 
-    Of a local file nothing is transient.
+    No failure of a local file is transient.
     """
     if not is_remote(url):
         return False

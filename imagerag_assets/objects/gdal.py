@@ -1,4 +1,4 @@
-"""GDAL's way to objects: paths, options, S3 sessions, and keeping its cache true to the store."""
+"""How GDAL reaches objects: paths, options, S3 sessions, and a cache that follows the store."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _REMOTE_OPTIONS: dict[str, Any] = {
 
 
 def gdal_path(href: str) -> str:
-    """The name under which GDAL opens `href` in place: ``/vsis3/``, ``/vsicurl/``, or the local path."""
+    """Return the name under which GDAL opens `href` in place: ``/vsis3/``, ``/vsicurl/``, or the local path."""
     if is_s3(href):
         return "/vsis3/" + href.split("://", 1)[1]
     if is_http(href):
@@ -44,10 +44,10 @@ def gdal_path(href: str) -> str:
 
 
 def gdal_environment(settings: Settings, hrefs: Iterable[str] | None = None) -> dict[str, Any]:
-    """GDAL options (without credentials) for reading `hrefs`; None means that they are not known.
+    """Return GDAL options (without credentials) for reading `hrefs`; None means that they are not known.
 
-    Remote rasters are opened without looking for files beside them where that is possible.  Local ones keep the masks,
-    overviews and georeferencing in files beside them.
+    Where possible, GDAL opens remote rasters without looking for files beside them.  Beside local ones it finds masks,
+    overviews and georeferencing.
     """
     known = None if hrefs is None else list(hrefs)
     options = dict(_LOCAL_OPTIONS)
@@ -64,11 +64,11 @@ def gdal_environment(settings: Settings, hrefs: Iterable[str] | None = None) -> 
 
 
 def rasterio_env(settings: Settings, hrefs: Iterable[str] | None = None) -> rasterio.Env:
-    """The rasterio environment in which `hrefs` (see :func:`gdal_environment`) can be opened by :func:`gdal_path`.
+    """Return the rasterio environment in which `hrefs` (see :func:`gdal_environment`) open by :func:`gdal_path`.
 
-    Use as a context manager, in each thread that opens or reads, and give `hrefs` where you can: only then may several
-    threads open one S3 object at the same time, and is an object that was written anew (see :func:`note_version`) not
-    read from GDAL's cache.  Credentials are looked up only if S3 may be needed.
+    Use it as a context manager, in each thread that opens or reads.  Give `hrefs` where you can: only then can several
+    threads open one S3 object at the same time, and only then does GDAL read an object that was replaced (see
+    :func:`note_version`) anew.  Credentials are looked up only if S3 may be needed.
     """
     known = None if hrefs is None else list(hrefs)
     in_s3 = [href for href in known or () if is_s3(href)]
@@ -95,7 +95,7 @@ _primed_version: dict[_Object, str] = {}
 
 
 def note_version(href: str, settings: Settings, version: str) -> None:
-    """Say which version of an S3 object is there now, so that no older one is read from GDAL's cache."""
+    """Note which version of an S3 object is there now, so that GDAL's cache serves no older one."""
     _latest_version[settings.s3_endpoint_url, href] = version
 
 
@@ -103,8 +103,8 @@ class _PrimedEnv(rasterio.Env):
     """Opens each S3 object once, alone, before it is opened for use.
 
     GDAL keeps sizes and bytes of remote files for the life of the process, closed or not.  Opening a file outside that
-    cache empties it, and the open after that fills in the size; were several threads to do that at once, they could
-    see the size of a piece instead (see :func:`gdal_environment`).
+    cache empties it, and the open after that fills in the size.  Several threads that do that at once could see the
+    size of a piece instead (see :func:`gdal_environment`).
     """
 
     def __init__(self, hrefs: list[str], endpoint: str | None, **options: Any) -> None:
@@ -133,15 +133,15 @@ def _prime(each: _Object) -> None:
         with rasterio.open(path):
             pass
     except (RasterioError, OSError):
-        return  # who opens it for use gets the error, and the next one may find it repaired
+        return  # opening it for use reports the error, and the next open may find it repaired
     _primed_version[each] = version
 
 
 class S3Session(RasterioSession):
     """GDAL's S3 options from the settings and botocore's credential chain.
 
-    `rasterio.session.AWSSession` does the same with boto3, which nothing else here needs, but passes the scheme and
-    the addressing style of an endpoint on to nobody.
+    `rasterio.session.AWSSession` does the same with boto3, which nothing else here needs, but does not pass on the
+    scheme and the addressing style of an endpoint.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -149,11 +149,11 @@ class S3Session(RasterioSession):
 
     @classmethod
     def hascreds(cls, config: dict[str, Any]) -> bool:
-        """True of GDAL options that can already read S3."""
+        """Return whether GDAL options can already read S3."""
         return "AWS_ACCESS_KEY_ID" in config or "AWS_NO_SIGN_REQUEST" in config
 
     def get_credential_options(self) -> dict[str, str]:
-        """Credentials, region and endpoint as GDAL options, renewed at every call."""
+        """Return credentials, region and endpoint as GDAL options, looked up at every call."""
         options: dict[str, str] = {}
         credentials, region = (None, None) if self._settings.s3_anonymous else _aws_credentials(_aws_environment())
         if self._settings.s3_anonymous:
@@ -177,6 +177,6 @@ class S3Session(RasterioSession):
 
 @lru_cache(maxsize=8)
 def _aws_credentials(environment: tuple[tuple[str, str], ...]) -> tuple[Any, str | None]:
-    # Kept because a machine without credentials is asked for them over the network, which takes a second.
+    # Cached because on a machine without credentials botocore looks for them over the network, which takes a second.
     session = botocore.session.Session()
     return session.get_credentials(), session.get_config_variable("region")

@@ -1,4 +1,4 @@
-"""Locks in the object store: of several processes, on any machine, one does a piece of work.
+"""Locks in the object store: of several processes, on any machine, only one does a piece of work.
 
 ``locks/{name}.json`` says who holds a lock.  A lock whose owner has died is taken over: at once if the owner was a
 process that this one can see, else when its last sign of life is old.  A process id alone identifies nobody: containers
@@ -48,7 +48,7 @@ class Owner:
 
     @property
     def alive(self) -> bool:
-        """Whether it may still be at work."""
+        """Return whether the owner may still be at work."""
         if self.born and self.machine and self.machine == _machine():
             return _birth(self.pid) == self.born
         try:
@@ -59,16 +59,16 @@ class Owner:
 
 
 class Lock:
-    """A lock that is held."""
+    """A lock that this process holds."""
 
     def __init__(self, store: ObjectStore, name: str, owner: Owner) -> None:
         self._store, self._name, self._owner = store, name, owner
 
     def require(self) -> None:
-        """Check that the lock is still ours.
+        """Check that this process still holds the lock.
 
         Raises:
-            LockedError: another process took it, as this one gave no sign of life for long.
+            LockedError: another process took it because this one gave no sign of life for too long.
         """
         found = _owner(self._store, _key(self._name))
         if found is None or found.token != self._owner.token:
@@ -100,7 +100,7 @@ def held(store: ObjectStore, name: str) -> Iterator[Lock]:
 
 
 def _taken(store: ObjectStore, key: str, owner: Owner) -> bool:
-    """Take a lock that is free or whose owner is dead; returns whether that worked."""
+    """Take a lock that is free or whose owner is dead; return whether that worked."""
     if store.create_json(key, asdict(owner)):
         return True
     other = _owner(store, key)
@@ -120,10 +120,10 @@ def _release(store: ObjectStore, key: str, owner: Owner) -> None:
 
 @contextmanager
 def _succession(store: ObjectStore, key: str, before: Owner | None, owner: Owner) -> Iterator[bool]:
-    """Whether `owner` alone may replace or remove the lock that `before` holds, while the context lasts.
+    """Give whether `owner`, and nobody else, may replace or remove the lock that `before` holds.
 
-    Several processes may find the same dead owner, and one that was asleep may release what is no longer its own.  Each
-    first takes a lock of its own on that one change, then looks again.
+    Several processes may find the same dead owner, and one that was asleep may release what it no longer owns.  So each
+    first takes a lock on that one change, then looks again.
     """
     turn = f"{key.removesuffix('.json')}.after-{before.token if before else 'unreadable'}.json"
     if not _taken(store, turn, owner):
@@ -146,7 +146,7 @@ def _beat(store: ObjectStore, name: str, owner: Owner, stop: Event) -> None:
 
 
 def _owner(store: ObjectStore, key: str) -> Owner | None:
-    """Who holds a lock; None if nobody does, or if the record is unreadable."""
+    """Return who holds a lock; None if nobody does or the record is unreadable."""
     try:
         found = store.read_json(key)
     except StoreError:
@@ -181,7 +181,7 @@ def _machine() -> str:
 
 
 def _birth(pid: int) -> str:
-    """When a process in our namespace started, in the system's own count; empty if there is none, or none is told."""
+    """Return when a process of this namespace started, in the system's own count; empty if that is unknown."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     except OSError:

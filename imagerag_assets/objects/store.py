@@ -1,6 +1,6 @@
 """The object store: bytes under keys, in a folder or an S3 prefix, never half-written.
 
-Keys, atomic writes and the wording of failures live here.  What the bytes mean does not.
+Keys, atomic writes and the wording of failures belong here.  What the bytes mean does not.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def validate_key(key: str) -> str:
 
 
 class ObjectStore:
-    """Objects under one URL.  Safe to call from several threads.
+    """Objects under one URL.  Several threads may use it at once.
 
-    A reader sees an object whole, as it was or as it became, also when the writer is killed: local files are written
-    aside, synced and renamed; S3 shows an object only when its upload is complete.
+    A reader sees the whole object as it was before a write or after it, even if the writer is killed: local files are
+    written aside, synced and renamed; S3 shows an object only when its upload is complete.
     """
 
     def __init__(self, url: str, settings: Settings) -> None:
@@ -50,17 +50,17 @@ class ObjectStore:
         self._local = isinstance(self._fs, LocalFileSystem)
 
     def url(self, key: str = "") -> str:
-        """The address of an object, or of the store itself."""
+        """Return the address of an object, or of the store itself."""
         base = self._root if self._local else self._url
         return f"{base}/{validate_key(key)}" if key else base
 
     def read_bytes(self, key: str) -> bytes:
-        """Raises StoreError when there is no such object or it cannot be read."""
+        """Return an object's bytes.  Raises StoreError if there is no such object or it cannot be read."""
         with self._failures("read", key):
             return cast(bytes, self._fs.cat_file(self._path(key)))
 
     def write_bytes(self, key: str, data: bytes) -> None:
-        """Replace the object as a whole.  Raises StoreError when it cannot be written."""
+        """Replace the object as a whole.  Raises StoreError if it cannot be written."""
         with self._failures("write", key):
             if self._local:
                 with written_aside(self._target(key), sync=True) as path:
@@ -69,9 +69,9 @@ class ObjectStore:
                 self._fs.pipe_file(self._path(key), data)
 
     def create_json(self, key: str, value: Any) -> bool:
-        """Write `value` as JSON where there is no object yet; returns whether it was written.
+        """Write `value` as JSON if there is no object yet; return whether it was written.
 
-        Of several writers one wins: in a folder always, on S3 where the server knows conditional writes.
+        Of several writers one wins: always in a folder, and on S3 if the server supports conditional writes.
         """
         data = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).encode()
         with self._failures("write", key):
@@ -82,7 +82,7 @@ class ObjectStore:
                 except FileExistsError:
                     return False
                 return True
-            if self._fs.isfile(self._path(key)):  # not every server looks at the condition
+            if self._fs.isfile(self._path(key)):  # not every server checks the condition
                 return False
             try:
                 self._fs.pipe_file(self._path(key), data, mode="create")
@@ -93,7 +93,7 @@ class ObjectStore:
             return True
 
     def put_file(self, path: Path, key: str) -> None:
-        """Copy a local file to `key`, replacing it as a whole.  Raises StoreError when that fails."""
+        """Copy a local file to `key`, replacing the object as a whole.  Raises StoreError if that fails."""
         with self._failures("write", key):
             if self._local:
                 with written_aside(self._target(key), sync=True) as aside:
@@ -102,7 +102,7 @@ class ObjectStore:
                 self._fs.put_file(str(path), self._path(key))
 
     def read_json(self, key: str) -> Any:
-        """Raises StoreError when there is no such object or it is not JSON."""
+        """Return an object's JSON.  Raises StoreError if there is no such object or it is not JSON."""
         try:
             return json.loads(self.read_bytes(key))
         except ValueError as error:
@@ -115,12 +115,12 @@ class ObjectStore:
         self.write_bytes(key, json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).encode())
 
     def exists(self, key: str) -> bool:
-        """Whether there is an object (not only a folder) at `key`."""
+        """Return whether there is an object (not only a folder) at `key`."""
         with self._failures("read", key):
             return bool(self._fs.isfile(self._path(key)))
 
     def list(self, prefix: str = "") -> list[str]:
-        """Keys under a folder-like prefix, at any depth, sorted.  A prefix that does not exist has none."""
+        """Return the keys under a folder-like prefix, at any depth, sorted; none if the prefix does not exist."""
         path = self._path(prefix.rstrip("/")) if prefix else self._root
         with self._failures("list", prefix):
             try:
@@ -130,7 +130,7 @@ class ObjectStore:
         return sorted(key for key in map(self._key, found) if not key.rsplit("/", 1)[-1].startswith(ASIDE))
 
     def modified(self, prefix: str) -> dict[str, datetime]:
-        """When each object under a prefix was written last, UTC, by key; one listing, nothing is opened."""
+        """Return by key when each object under a prefix was last written, in UTC.  This takes one listing."""
         with self._failures("list", prefix):
             try:
                 found = self._fs.find(self._path(prefix.rstrip("/")), detail=True)
@@ -144,7 +144,7 @@ class ObjectStore:
         }
 
     def delete(self, key: str) -> None:
-        """Delete an object; one that is not there is no error."""
+        """Delete an object if there is one."""
         with self._failures("delete", key):
             try:
                 self._fs.rm_file(self._path(key))
@@ -152,7 +152,7 @@ class ObjectStore:
                 return
 
     def version(self, key: str) -> str:
-        """A value that changes when the object does: S3's ETag, or size and time of a local file."""
+        """Return a value that changes when the object does: S3's ETag, or size and time of a local file."""
         with self._failures("read", key):
             info = self._fs.info(self._path(key))
             return str(info.get("ETag", "")).strip('"') or f"{info['size']}-{info.get('mtime', 0)}"
@@ -170,7 +170,7 @@ class ObjectStore:
         return f"{self._root.rstrip('/')}/{validate_key(key)}"
 
     def _target(self, key: str) -> Path:
-        """The local file of a key, in a folder that is there."""
+        """Return the local file of a key, after making its folder."""
         target = Path(self._path(key))
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
@@ -196,7 +196,7 @@ def _is_io(error: Exception) -> bool:
 
 
 def open_store(settings: Settings) -> ObjectStore:
-    """The store of these settings."""
+    """Return the object store of these settings."""
     return ObjectStore(settings.store_url, settings)
 
 
@@ -212,6 +212,6 @@ class HasStore(Protocol):
 
 
 def read_all(read: Callable[[str], T], keys: list[str]) -> list[T]:
-    """`read` of every key, in order, several at once."""
+    """Return `read(key)` of every key, in order, reading several at once."""
     with ThreadPoolExecutor(_READS) as pool:
         return list(pool.map(read, keys))

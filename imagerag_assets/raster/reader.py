@@ -6,7 +6,6 @@ display limits are `raster.render`'s, and which windows to read is `patches`'.
 
 from __future__ import annotations
 
-import io
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -19,7 +18,6 @@ import numpy as np
 import rioxarray
 import xarray as xr
 from numpy.typing import NDArray
-from PIL import Image
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 
@@ -177,16 +175,6 @@ class SceneReader:
         """The whole scene (or a window) with its longest side at most `max_px`, never enlarged; see :meth:`read`."""
         x0, y0, x1, y1 = window = window or self._grid.window
         return self.read(window, out_shape=_fitted(x1 - x0, y1 - y0, max_px))
-
-    def thumbnail_png(self, max_px: int = 256) -> bytes:
-        """The overview as PNG, transparent where there is no data."""
-        picture, valid = self.overview(max_px)
-        image = Image.fromarray(picture)
-        if not valid.all():
-            image.putalpha(Image.fromarray((valid * 255).astype(np.uint8)))
-        buffer = io.BytesIO()
-        image.save(buffer, "PNG", optimize=True)
-        return buffer.getvalue()
 
     def lazy(self) -> xr.DataArray:
         """The scene's source values as a dask-backed array (band: 3, y, x), in the order red, green, blue.

@@ -1,6 +1,6 @@
-"""Searching a STAC API with pystac-client.
+"""Search a STAC API with pystac-client.
 
-Only the conversation with the API lives here; items come back as JSON, to be validated like any other.
+Only the conversation with the API belongs here; items come back as JSON, to be validated like any others.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _HASHED_KEY = re.compile(r"-[0-9a-f]{12}$")
 
 @dataclass(frozen=True)
 class Since:
-    """Which items are worth looking at again."""
+    """Which items to look at again."""
 
     updated: datetime
-    """Ones updated since then, where the API filters by that."""
+    """Items updated since then, if the API can filter by that."""
     acquired: datetime | None
-    """Else ones acquired since then; None: all."""
+    """Otherwise items acquired since then; None: all."""
 
 
 def search_api(
@@ -45,21 +45,21 @@ def search_api(
     since: Since | None = None,
     everything: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Items of an API, page by page as they are consumed; the oldest update first, where the API sorts.
+    """Yield the items of an API, page by page as they are consumed, the oldest update first if the API sorts.
 
-    An item that comes twice, because the pages shifted between two requests, is passed over.
+    An item that comes twice, because the pages shifted between two requests, is skipped.
 
     Args:
         url: The landing page.
         collections: Search these collections; may be empty where `scenes` or `limit` bounds the search.
-        scenes: Search for these scene keys or item ids; items that only look alike may come too.
+        scenes: Search for these scene keys or item ids; items with similar ids may be among the results.
         limit: About how many items will be consumed.
-        since: Leave out what is older.
-        everything: Search the whole API if nothing else bounds the search.
+        since: Leave out older items.
+        everything: Search the whole API if nothing else limits the search.
 
     Raises:
         SourceError: the API cannot be reached, refuses the search, or would be read as a whole.
-        RepeatedPagesError: it gave a page that has nothing new; all before were given.
+        RepeatedPagesError: the API returned a page with nothing new, after all items before it were yielded.
     """
     try:
         with warnings.catch_warnings():
@@ -83,13 +83,15 @@ def search_api(
         for page in search.pages_as_dicts():
             fresh = {name: item for item in page["features"] if (name := _name(item)) not in seen}
             if not fresh:
-                raise RepeatedPagesError("The API gives the same page again", fix="Report it to the API", source=url)
+                raise RepeatedPagesError(
+                    "The API returns the same page again", fix="Report this to its operators", source=url
+                )
             seen.update(fresh)
             yield from fresh.values()
     except SourceError:
         raise
     except (APIError, RequestException, NotImplementedError, KeyError, TypeError, ValueError) as error:
-        # NotImplementedError is pystac-client's word for an API that does not say that it can search.
+        # pystac-client raises NotImplementedError if an API does not say that it can be searched.
         detail = " ".join(str(error).split())[:200] or type(error).__name__
         unreachable = isinstance(error, RequestException) or "Max retries" in detail
         raise SourceError(
@@ -101,7 +103,7 @@ def search_api(
 
 
 def _newer(client: pystac_client.Client, since: Since | None) -> dict[str, Any]:
-    """Arguments of a search for what is new, as far as the API can tell."""
+    """Return the arguments of a search for new items, as far as the API supports that."""
     options: dict[str, Any] = {}
     if client.conforms_to(ConformanceClasses.SORT):
         options["sortby"] = "+properties.updated"
@@ -119,7 +121,7 @@ def _newer(client: pystac_client.Client, since: Since | None) -> dict[str, Any]:
 
 
 def _name(item: Any) -> str:
-    """What makes an item another one: its collection and id, where it has an id."""
+    """Return what identifies an item: its collection and id, or its whole content if it has no id."""
     if isinstance(item, dict) and item.get("id"):
         item = [item.get("collection"), item["id"]]
     return json.dumps(item, sort_keys=True, default=str)
@@ -132,9 +134,9 @@ def _posts(client: pystac_client.Client) -> bool:
 
 
 def _ids(client: pystac_client.Client, collections: frozenset[str], scenes: frozenset[str]) -> list[str]:
-    """Item ids that the wanted names may stand for: a scene key is an id, or a collection, a dot and an id.
+    """Return the item ids that names may stand for: a scene key is an id, or a collection, a dot and an id.
 
-    Empty (search all) if a name is a scene key from which the id cannot be told.
+    Return none (search all) if the id cannot be read off a scene key.
     """
     if any(_HASHED_KEY.search(name) for name in scenes):
         return []

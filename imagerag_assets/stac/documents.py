@@ -1,6 +1,6 @@
-"""Reading and listing JSON documents, and telling which kind of STAC they are.
+"""Read and list JSON documents, and tell which kind of STAC they are.
 
-Every byte of JSON that is not an API's search result comes through here.  What an item means does not belong here.
+All JSON except an API's search results comes through here.  What an item means does not belong here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from imagerag_assets.settings import Settings
 
 _SUFFIXES = (".json", ".geojson")
 _BATCH = 32
-#: A larger document in a folder is no item; reading it to find out would cost more than it tells.
+#: Larger documents in a folder are not items, and are not read.
 _LARGEST_LISTED = 64 * 2**20
 
 
@@ -46,7 +46,7 @@ class Document:
         return kind_of(self.content)
 
     def links(self, *relations: str) -> list[str]:
-        """Absolute hrefs of the links with one of these relations, in order; links without an href are left out."""
+        """Return the absolute hrefs of the links with one of these relations, in order; skip links without an href."""
         links = self.content.get("links")
         return [
             absolute_href(link["href"], self.href)
@@ -56,7 +56,7 @@ class Document:
 
 
 def kind_of(content: dict[str, Any]) -> Kind:
-    """Tell an item, an item collection, a catalog and an API's landing page from each other and from other JSON."""
+    """Return which kind of STAC a JSON object is, if any."""
     kind, links = content.get("type"), content.get("links")
     if kind == "Feature":
         return Kind.ITEM if "stac_version" in content or "assets" in content else Kind.OTHER
@@ -91,13 +91,13 @@ def read_document(href: str, settings: Settings) -> Document:
 
 
 def failure(error: BaseException, href: str, settings: Settings) -> SourceError:
-    """The one-line error for whatever a file system raised."""
+    """Return the one-line error for anything that a file system raised."""
     message, fix = explain_failure(error, href, settings)
     return SourceError(message, fix=fix, transient=is_transient(error, href), href=href)
 
 
 def parse(data: bytes, href: str) -> dict[str, Any]:
-    """Parse one JSON object; NaN and infinities, which JSON does not have, become null.
+    """Parse one JSON object; NaN and infinities, which are not JSON, become null.
 
     Raises:
         SourceError: it is not a JSON object.
@@ -110,15 +110,15 @@ def parse(data: bytes, href: str) -> dict[str, Any]:
         detail = str(error) if not isinstance(error, RecursionError) else "nested too deeply"
         raise SourceError(f"This is not JSON ({detail[:100]})", fix="Name a STAC document or API", href=href) from None
     if not isinstance(content, dict):
-        raise SourceError("This JSON is not an object, so not STAC", fix="Name a STAC document or API", href=href)
+        raise SourceError("This JSON is not an object, so it is not STAC", fix="Name a STAC document or API", href=href)
     return content
 
 
 def is_folder(href: str, settings: Settings) -> bool:
-    """True of a folder, a bucket, and a prefix with objects below it.
+    """Return whether this is a folder, a bucket, or a prefix with objects below it.
 
     Raises:
-        SourceError: there is nothing of that name, or it cannot be reached.
+        SourceError: nothing has that name, or it cannot be reached.
     """
     if is_http(href) or (is_s3(href) and href.lower().endswith(_SUFFIXES)):
         return False
@@ -135,7 +135,7 @@ def is_folder(href: str, settings: Settings) -> bool:
 
 @dataclass(frozen=True)
 class Version:
-    """What a listing tells of a document."""
+    """What a listing says about a document."""
 
     token: str
     """Changes when the document does."""
@@ -144,7 +144,7 @@ class Version:
 
 
 def list_documents(folder: str, settings: Settings) -> list[str]:
-    """Addresses of the JSON documents in a folder or below a prefix, at any depth, sorted.
+    """Return the addresses of the JSON documents in a folder or below a prefix, at any depth, sorted.
 
     Raises:
         SourceError: the folder is missing or cannot be reached.
@@ -153,7 +153,7 @@ def list_documents(folder: str, settings: Settings) -> list[str]:
 
 
 def list_versions(folder: str, settings: Settings) -> dict[str, Version]:
-    """As :func:`list_documents`, each with its version; no document is read.
+    """Return the same as :func:`list_documents`, each with its version.  No document is read.
 
     Raises:
         SourceError: the folder is missing or cannot be reached.
@@ -174,7 +174,7 @@ def list_versions(folder: str, settings: Settings) -> dict[str, Version]:
 
 
 def _version(info: dict[str, Any]) -> Version:
-    """From fsspec's description of an S3 object or of a local file."""
+    """Return the version in fsspec's description of an S3 object or a local file."""
     updated = info.get("LastModified") or info.get("mtime")
     if isinstance(updated, float | int):
         updated = datetime.fromtimestamp(updated, UTC)
@@ -183,7 +183,7 @@ def _version(info: dict[str, Any]) -> Version:
 
 
 def read_documents(hrefs: Sequence[str], settings: Settings) -> Iterator[tuple[str, Document | SourceError]]:
-    """Read many documents of one file system, some at a time, in order; a failure takes its document's place."""
+    """Read many documents of one file system, in order, several at a time; yield an error in place of a failed one."""
     for start in range(0, len(hrefs), _BATCH):
         batch = hrefs[start : start + _BATCH]
         fs, _ = filesystem(batch[0], settings)

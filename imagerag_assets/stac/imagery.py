@@ -1,7 +1,6 @@
-"""Choosing the bands of an item that an encoder sees.
+"""Choose the bands of an item that an encoder sees.
 
-Only the item's JSON and the settings are looked at; no file is opened.  Reading and rendering the bands is the raster
-package's work.
+Only the item's JSON and the settings count; no file is opened.  The raster room reads and renders the bands.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _RGB = ("red", "green", "blue")
 #: Wavelengths in micrometres by which red, green and blue are found among bands without common names.
 _WAVELENGTHS = (0.665, 0.56, 0.48)
 _WAVELENGTH_TOLERANCE = 0.05
-#: Asset keys and band names that say the same as a common name.
+#: Asset keys and band names that mean the same as a common name.
 _COLOUR_WORDS = frozenset({*_RGB, "nir", "nir08", "pan", "coastal", "swir16", "swir22", "rededge"})
 
 _NOT_IMAGERY_ROLES = frozenset(
@@ -50,9 +49,9 @@ class _Candidate:
     roles: frozenset[str]
     fields: dict[str, Any]
     bands: tuple[dict[str, Any], ...]
-    """What the item says of each band of the file, in order; empty if it says nothing."""
+    """What the item says about each band of the file, in order; empty if it says nothing."""
     resolution: float
-    """Ground resolution as the item gives it, infinite where it does not; only compared within an item."""
+    """Ground resolution that the item gives, infinite if it gives none; compared within an item only."""
 
     def band(self, index: int) -> Band:
         said = self.bands[index - 1] if index <= len(self.bands) else {}
@@ -67,8 +66,8 @@ def select_imagery(item: pystac.Item, settings: Settings) -> Imagery:
 
     `asset_keys` and `band_names` of the settings win.  Otherwise, in this order: a true-colour asset; red, green and
     blue by their common names or wavelengths, from one asset or three, at the finest resolution; one polarisation of a
-    SAR item; a panchromatic band; else one raster asset.  If nothing is said about that asset's bands, they are 1, 2, 3
-    with modality ``other``, and who opens the file takes band 1 three times if it has fewer.
+    SAR item; a panchromatic band; any other raster asset.  If the item does not describe the bands of that asset, they
+    are 1, 2, 3 with modality ``other``; a file with fewer bands is read as band 1 three times.
 
     Raises:
         ItemError: no asset is imagery, or a named asset or band is not in the item.
@@ -97,7 +96,7 @@ def select_imagery(item: pystac.Item, settings: Settings) -> Imagery:
 
 
 def _raster_assets(item: pystac.Item) -> list[_Candidate]:
-    """Assets that may be imagery; those that are so only by their file name's looks count if there are no others."""
+    """Return the assets that may be imagery; those whose key suggests otherwise count only if there are no others."""
     kept: list[_Candidate] = []
     doubtful: list[_Candidate] = []
     for key, asset in item.assets.items():
@@ -143,7 +142,7 @@ def _candidate(item: pystac.Item, key: str, asset: pystac.Asset) -> _Candidate:
 
 
 def _described_bands(fields: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-    """What `bands` (STAC 1.1) and `eo:bands` (before) say, in the words of the latter."""
+    """Return what `bands` (STAC 1.1) and `eo:bands` (before) say, with the field names of the latter."""
     described: list[dict[str, Any]] = []
     for source in ("eo:bands", "bands", "raster:bands"):
         entries = fields.get(source)
@@ -202,7 +201,7 @@ def _finest(candidates: Iterable[_Candidate]) -> _Candidate | None:
 
 
 def _rgb_indices(candidate: _Candidate) -> tuple[int, int, int] | None:
-    """Band numbers of red, green and blue in one asset, by common names, else by wavelengths."""
+    """Return the band numbers of red, green and blue in one asset, by common names, else by wavelengths."""
     by_name = [candidate.index_of(lambda said, c=colour: said.get("common_name") == c) for colour in _RGB]  # type: ignore[misc]
     red, green, blue = by_name
     if red and green and blue:
@@ -227,7 +226,7 @@ def _true_colour(candidates: list[_Candidate]) -> Imagery | None:
 
 
 def _by_colour(candidates: list[_Candidate]) -> Imagery | None:
-    """Red, green and blue at the finest resolution at which all three are; from one asset if that has them."""
+    """Return red, green and blue at the finest resolution that all three have, from one asset if possible."""
     whole = [(c.resolution, 0, [c.band(i) for i in indices]) for c in candidates if (indices := _rgb_indices(c))]
     of_colour = [
         [c for c in candidates if any(said.get("common_name") == colour for said in c.bands)] for colour in _RGB
@@ -273,7 +272,7 @@ def _is_sar(item: pystac.Item) -> bool:
 
 
 def _polarisation(candidates: list[_Candidate]) -> Band:
-    """One polarisation, the brightest kind first; an asset with several bands is taken to list them in its order."""
+    """Return one polarisation, the brightest kind first; the bands of an asset follow the order of its list."""
     offers: list[tuple[int, float, Band]] = []
     for candidate in candidates:
         said = candidate.fields.get("sar:polarizations")
@@ -317,7 +316,7 @@ def _by_band_names(item: pystac.Item, candidates: list[_Candidate], names: Seque
 
 
 def _by_asset_keys(item: pystac.Item, candidates: list[_Candidate]) -> Imagery:
-    """The named assets: one is looked into for colours, three give a band each."""
+    """Return the imagery of named assets: colours within one asset, or one band from each of three."""
     if len(candidates) == 3:
         return _imagery((candidate.band(1) for candidate in candidates), "sar" if _is_sar(item) else "optical")
     colours = _by_colour(candidates)

@@ -1,6 +1,6 @@
-"""An item's JSON between being found and being validated: where it was, and how it is named until then.
+"""An item's JSON after it was found and before it is validated: where it was, and what it is called until then.
 
-Walking and listing are `source`'s and `listing`'s part, validation is `items`'.
+`source` and `listing` walk and list; `items` validates.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ class ItemRef:
 
     content: dict[str, Any]
     href: str | None
-    """Where the item itself is, if anywhere."""
+    """Where the item itself is stored, if it has a document of its own."""
     base: str
     """The document against which relative hrefs are resolved."""
     parent_collection: str | None = None
 
     @property
     def collections(self) -> set[str]:
-        """The collection the item names and the one it was found in."""
+        """Return the collection that the item names and the one it was found in."""
         return {name for name in (self.content.get("collection"), self.parent_collection) if isinstance(name, str)}
 
     @property
     def key(self) -> str:
-        """The scene key, or the id made safe where it gives none."""
+        """Return the scene key, or the id made safe if it gives none."""
         collection = self.content.get("collection")
         try:
             return scene_key(collection if isinstance(collection, str) and collection else None, self.content.get("id"))  # type: ignore[arg-type]
@@ -42,7 +42,7 @@ class ItemRef:
 
 
 def items_of(document: Document, collection: str | None) -> Iterator[ItemRef]:
-    """The item that a document is, or the items of an item collection."""
+    """Yield the item of a document, or the items of an item collection."""
     if document.kind is Kind.ITEM:
         yield ItemRef(document.content, document.href, document.href, collection)
         return
@@ -52,12 +52,12 @@ def items_of(document: Document, collection: str | None) -> Iterator[ItemRef]:
 
 
 def found_in(content: dict[str, Any], *, base: str, collection: str | None = None) -> ItemRef:
-    """An item that is part of a larger document: relative hrefs are resolved against its self link if it has one."""
+    """Return an item of a larger document; its relative hrefs are resolved against its self link if it has one."""
     own = Document(base, content).links("self")
     href = absolute_href(own[0], base) if own else None
     return ItemRef(content, href, href or base, collection)
 
 
 def stem(href: str) -> str:
-    """The name of a document without its folders and suffix."""
+    """Return the name of a document without its folders and suffix."""
     return href.rstrip("/").rsplit("/", 1)[-1].removesuffix(".json")

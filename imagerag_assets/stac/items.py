@@ -1,6 +1,6 @@
-"""From the JSON of one item to a validated :class:`Scene`.
+"""Turn the JSON of one item into a validated :class:`Scene`.
 
-Migration, the checks that an item is usable, its time and place, and its version live here.  Finding items does not.
+Migration, the checks that an item is usable, its time and place, and its version belong here.  Finding items does not.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from imagerag_assets.stac.types import Imagery, Scene
 
 _CURRENT_VERSIONS = re.compile(r"1\.[01]\.\d+")
 _SIGNATURE = re.compile(r"[?&](X-Amz-Signature|Signature|sig)=", re.IGNORECASE)
-#: Given to pystac, which refuses an item without any time; never shown.
+#: For pystac, which refuses an item without any time; never shown.
 _PLACEHOLDER_TIME = "1970-01-01T00:00:00Z"
 _CLOCKS_DIFFER = timedelta(hours=1)
 
@@ -40,14 +40,14 @@ def scene_from_item(
 
     Args:
         content: The item's JSON as it was read; not changed.
-        item_href: Where the item itself is, if anywhere.
+        item_href: Where the item itself is stored, if it has a document of its own.
         base: The document against which relative asset hrefs are resolved.
         source: What the person gave.
-        settings: Say which assets are imagery, and how S3 is reached.
+        settings: Which assets are imagery, and how to reach S3.
 
     Raises:
-        ItemError: the id is unusable, the JSON is no valid item, no asset is imagery, or a file of the imagery is
-            missing, empty or unreadable.
+        ItemError: the id cannot be used, the JSON is not a valid item, no asset is imagery, or a file of the imagery
+            is missing, empty or unreadable.
     """
     item_id = content.get("id")
     collection = content.get("collection") if isinstance(content.get("collection"), str) else None
@@ -57,8 +57,8 @@ def scene_from_item(
     imagery = select_imagery(item, settings)
     if imagery.modality == "other":
         notes.append(
-            f"The bands of asset {imagery.bands[0].asset_key} are not described; IMAGERAG_ASSET_KEYS and "
-            "IMAGERAG_BAND_NAMES say which ones to show"
+            f"The item does not describe the bands of asset {imagery.bands[0].asset_key}; set IMAGERAG_ASSET_KEYS and "
+            "IMAGERAG_BAND_NAMES to choose which to show"
         )
     versions = {href: _file_version(asset_key, href, key, settings) for asset_key, href in _files(imagery)}
     acquired_at = _acquired_at(content, item, notes)
@@ -85,7 +85,7 @@ def _properties(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parse(content: dict[str, Any], key: str, base: str, notes: list[str]) -> pystac.Item:
-    """The item as pystac sees it: migrated, with absolute asset hrefs and without links, which are not needed here."""
+    """Return the item as pystac sees it: migrated, with absolute asset hrefs, and without its links."""
     problem = _malformed(content, base)
     if problem:
         raise ItemError(f"This is not a valid STAC item: {problem}", fix="Correct the item", scene=key)
@@ -104,7 +104,7 @@ def _parse(content: dict[str, Any], key: str, base: str, notes: list[str]) -> py
         notes.append(f"Migrated from STAC {version}")
     try:
         return pystac.Item.from_dict(prepared, migrate=True, preserve_dict=False)
-    except Exception as error:  # pystac raises whatever malformed JSON leads it to
+    except Exception as error:  # malformed JSON makes pystac raise almost anything
         detail = str(error).split("\n")[0][:150] or type(error).__name__
         raise ItemError(f"This is not a valid STAC item: {detail}", fix="Correct the item", scene=key) from error
 
@@ -119,7 +119,7 @@ def _malformed(content: dict[str, Any], base: str) -> str:
         if "\x00" in asset["href"]:
             return f"the href of asset {name} has control characters"
         if asset["href"].startswith("file:") and is_remote(base):
-            return f"asset {name} of a remote item names a file of this machine"
+            return f"asset {name} of a remote item names a file on this machine"
     return "" if isinstance(content.get("properties", {}), dict) else "its properties are not an object"
 
 
@@ -138,7 +138,7 @@ def _acquired_at(content: dict[str, Any], item: pystac.Item, notes: list[str]) -
 
 
 def _bbox(content: dict[str, Any], notes: list[str]) -> tuple[float, float, float, float] | None:
-    """The item's bbox without heights, else the extent of its geometry; None with a note if there is neither."""
+    """Return the item's bbox without heights, else the extent of its geometry; None, and a note, without either."""
     given = content.get("bbox")
     if isinstance(given, list) and len(given) in (4, 6) and all(_is_finite(value) for value in given):
         west, south = given[0], given[1]
@@ -181,7 +181,7 @@ def _files(imagery: Imagery) -> list[tuple[str, str]]:
 
 
 def _file_version(asset_key: str, href: str, scene: str, settings: Settings) -> str:
-    """What changes when the file does, without reading it; empty for http(s), where only the item can tell.
+    """Return a value that changes when the file does, without reading it; empty for http(s), which has none.
 
     Raises:
         ItemError: the file is missing, empty or unreachable.
@@ -222,9 +222,9 @@ def _remote_version(href: str, settings: Settings) -> tuple[str, int, bool]:
 
 
 def _item_version(content: dict[str, Any], imagery: Imagery, versions: dict[str, str]) -> str:
-    """sha256 over the item without its links, the bands chosen, and the versions of their files.
+    """Return the sha256 over the item without its links, the bands chosen, and the versions of their files.
 
-    Where a file is does not count, and neither does the signature of a signed address, which is new at every search.
+    The place of a file does not count.  Neither does the signature of a signed address, which every search renews.
     """
     stable = {name: value for name, value in content.items() if name != "links"}
     stable["assets"] = {name: asset | {"href": _unsigned(asset["href"])} for name, asset in stable["assets"].items()}

@@ -1,6 +1,6 @@
-"""Scene keys: the one name a scene has in partitions, shards, collections and on the command line.
+"""Scene keys: the one name of a scene in partitions, shards, collections and on the command line.
 
-Only the naming rule lives here; whether two items share a key is seen where items are listed.
+Only the naming rule belongs here.  The modules that list items check whether two share a key.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ _DIGEST_LENGTH = 12
 
 
 def is_scene_key(text: str) -> bool:
-    """True if `text` has the form of a scene key and cannot be mistaken for a hidden file or a parent folder."""
+    """Return whether `text` has the form of a scene key; a name with a leading dot has not."""
     return bool(_ALLOWED.fullmatch(text)) and not text.startswith(".")
 
 
 def scene_key(collection: str | None, item_id: str) -> str:
-    """The scene key of an item: its id, or ``collection.id``.
+    """Return the scene key of an item: its id, or ``collection.id``.
 
-    Where that is longer than 200 characters or has characters a key may not have, these are replaced and twelve hex
+    If that is longer than 200 characters or has characters that are not allowed, these are replaced and twelve hex
     digits of a sha256 over the original are appended, so that different items keep different keys.
 
     Raises:
-        ItemError: the id is empty, is no text, starts with a dot, or has path or control characters.
+        ItemError: the id is empty, is not text, starts with a dot, or has path or control characters.
     """
     problem = _problem(item_id)
     if problem:
@@ -40,21 +40,21 @@ def scene_key(collection: str | None, item_id: str) -> str:
 
 
 def folded(key: str) -> str:
-    """What a key is where upper and lower case are the same, as in the file systems of many laptops."""
+    """Return the key in lower case, since the file systems of many laptops ignore case."""
     return key.lower()
 
 
 def clash(key: str, taken: str, **ids: Any) -> ItemError:
-    """The error for a second item whose key is, but for case, that of another one."""
+    """Return the error for an item whose key differs from another one's only by case, or not at all."""
     message = "Two items have the same collection and id"
     if key != taken:
-        message = "The id of an item differs from another one's only by upper and lower case"
+        message = "The ids of two items differ only by upper and lower case"
         ids = {"other": taken} | ids
     return ItemError(message, fix="Give one of them another id", scene=key, **ids)
 
 
 def safe_key(text: object) -> str:
-    """A key-like name for something that has no valid scene key, for reports about it."""
+    """Return a key-like name for reports about something without a valid scene key."""
     plain = str(text)
     return plain if is_scene_key(plain) else _safe(plain, json.dumps([None, plain]))
 

@@ -1,7 +1,7 @@
-"""What a source holds, and which version of it, without reading the items: for looking again and again.
+"""List what a source holds, and in which version, without reading the items, so that it can be done often.
 
-A bucket prefix is listed, of a static catalog only the catalogs are read, an API is asked for what is new.  Reading the
-items that are worth it is here too; which these are is decided by `watched_sources.tick`.
+A bucket prefix is listed; in a static catalog only the catalogs are read; an API is asked for new items.  Items that
+`watched_sources.tick` picks are read here too.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from imagerag_assets.stac.keys import safe_key
 from imagerag_assets.stac.source import ROOT_DOCUMENTS
 from imagerag_assets.stac.types import FailedItem, Scene
 
-_THREADS = 16  # items validated at once: each asks for the versions of its files, which may be far away
+_THREADS = 16  # items validated at once: each looks up the versions of its files, which may be far away
 _CHUNK = 64
 
 
@@ -44,38 +44,38 @@ class ListedItem:
     ref: str
     """Address of the document; of an API's item, its collection and id."""
     version: str
-    """Changes when the document does; empty where only reading it can tell."""
+    """Changes when the document does; empty if only reading it can tell."""
     updated: datetime | None
-    """When it was changed last, as far as is known; never in the future."""
+    """When it last changed, if that is known; never in the future."""
     collection: str | None = None
     """The collection it was found in."""
     document: Document | None = None
-    """Its content, where it came with the listing."""
+    """Its content, if it came with the listing."""
 
 
 @dataclass
 class Listing:
-    """The documents of a source; iterate once."""
+    """The documents of a source; iterate over them once."""
 
     listed: Iterator[ListedItem]
     whole: bool
-    """All that is known of the source is listed before the first item is given, the oldest first."""
+    """The whole source is listed before the first item is yielded, the oldest first."""
     ordered: bool = True
-    """So far the oldest update came first."""
+    """So far, items came with the oldest update first."""
     problems: list[ImageRAGError] = field(default_factory=list)
-    """Branches that could not be read, filled while iterating: the listing is then not complete."""
+    """Branches that could not be read, filled while iterating.  If there are any, the listing is incomplete."""
 
 
 def list_source(
     source: str, settings: Settings, *, collections: Sequence[str] = (), since: Since | None = None
 ) -> Listing:
-    """List a source.  An API is asked page by page, as the listing is consumed.
+    """List a source.  An API is asked page by page as the listing is consumed.
 
     Args:
         source: As in :func:`imagerag_assets.stac.source.find_scenes`.
         settings: How it is reached.
-        collections: An API is searched for these only; elsewhere only an item can tell, see :func:`read_listed`.
-        since: An API is asked for what is newer only.
+        collections: Search an API for these only; elsewhere :func:`read_listed` selects them.
+        since: Ask an API for newer items only.
 
     Raises:
         SourceError: the source cannot be reached or is not STAC.
@@ -101,7 +101,7 @@ def list_source(
 
 
 def _catalog(root: Document, versions: dict[str, Version] | None, settings: Settings) -> Listing:
-    """Read catalogs and collections, level by level, and list the items that they link to."""
+    """Read catalogs and collections level by level, and list the items that they link to."""
     if versions is None and not is_http(root.href):
         versions = list_versions(root.href.rpartition("/")[0], settings)
     listed: list[ListedItem] = []
@@ -165,7 +165,7 @@ def _sorted(listed: Iterator[ListedItem] | list[ListedItem]) -> list[ListedItem]
 
 
 def _digest(content: dict[str, Any]) -> str:
-    """Of an item's JSON without its links and the queries of its addresses, which may be signed anew each time."""
+    """Return the digest of an item's JSON without its links."""
     stable = {name: value for name, value in content.items() if name != "links"}
     text = json.dumps(stable, sort_keys=True, default=lambda _: None)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -177,7 +177,7 @@ def _properties(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _moment(text: object) -> datetime | None:
-    """A time of an item, at most now: a clock that is ahead must not hide what comes after it."""
+    """Return a time of an item, at most now: a clock that is ahead must not hide later items."""
     try:
         moment = datetime.fromisoformat(str(text))
     except ValueError:
@@ -189,9 +189,9 @@ def _moment(text: object) -> datetime | None:
 def read_listed(
     listed: Sequence[ListedItem], source: str, settings: Settings, *, collections: Sequence[str] = ()
 ) -> Iterator[tuple[ListedItem, list[Scene | FailedItem]]]:
-    """Read and validate documents, several at once, in order: each with its scenes and with what cannot be used.
+    """Read and validate documents in order, several at once; yield each with its scenes and unusable items.
 
-    JSON that is not STAC has neither; so has what is in none of `collections`, where these are given.
+    The list is empty for JSON that is not STAC, and for items in none of `collections` if any are given.
     """
     wanted = frozenset(collections)
 

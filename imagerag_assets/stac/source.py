@@ -1,7 +1,7 @@
-"""Finding the scenes of a source: a document, a folder, a bucket prefix or a STAC API.
+"""Find the scenes of a source: a document, a folder, a bucket prefix or a STAC API.
 
-Walking and listing, duplicates and the choice of what was asked for live here.  Whether one item is usable is decided
-in `items`, what a document is in `documents`.
+Walking, listing, duplicates and the selection of what was asked for belong here.  `items` decides whether an item is
+usable, `documents` what a document is.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROOT_DOCUMENTS = ("catalog.json", "collection.json")
 
 @dataclass
 class _Choice:
-    """What was asked for, and what of it was seen."""
+    """What was asked for, and which of it was seen."""
 
     collections: frozenset[str]
     scenes: frozenset[str]
@@ -50,12 +50,12 @@ class _Choice:
         return not self.scenes or bool(names)
 
     def takes_failure(self, failed: FailedItem) -> bool:
-        """A branch that cannot be read is reported, unless single scenes were asked for."""
+        """Return whether to report a branch that cannot be read: not if single scenes were asked for."""
         self.failures.append(failed)
         return not self.scenes
 
     def check_all_found(self, source: str) -> None:
-        """Raise if something named was nowhere in the source."""
+        """Raise an error if the source lacks something that was named."""
         unread = f"; {len(self.failures)} documents could not be read" if self.failures else ""
         missing = sorted(self.scenes - self.seen_scenes)
         if missing:
@@ -93,7 +93,7 @@ def find_scenes(
         limit: Stop after so many results.
 
     Yields:
-        A :class:`Scene`, or a :class:`FailedItem` for what cannot be used; the rest goes on.
+        A :class:`Scene`, or a :class:`FailedItem` for an item that cannot be used; the others follow.
 
     Raises:
         SourceError: the source cannot be reached or is not STAC, or has nothing of the named collections.
@@ -122,7 +122,7 @@ def find_scenes(
 
 
 def find_items(source: str, settings: Settings) -> Iterator[ItemRef | FailedItem]:
-    """The items of a source as they are, without any check of what is in them; documents that cannot be read instead.
+    """Yield the items of a source unchecked, and a :class:`FailedItem` for each document that cannot be read.
 
     Args:
         source: As for :func:`find_scenes`.
@@ -168,14 +168,14 @@ def _listed(source: str, settings: Settings, choice: _Choice, limit: int | None)
         try:
             for content in search_api(href, choice.collections, choice.scenes, limit):
                 yield found_in(content, base=href)
-        except RepeatedPagesError as error:  # what it gave once counts
+        except RepeatedPagesError as error:  # the items before that count
             yield FailedItem(safe_key(stem(href)), href, error)
         return
     yield from _walk(document, settings)
 
 
 def _in_folder(folder: str, documents: Sequence[str], settings: Settings) -> Iterator[ItemRef | FailedItem]:
-    """The items below a folder; JSON that is not STAC is passed over, a document that is no JSON at all is reported."""
+    """Yield the items below a folder; skip JSON that is not STAC, report documents that are not JSON at all."""
     found_any = False
     for href, document in read_documents(documents, settings):
         if isinstance(document, SourceError):
@@ -189,7 +189,7 @@ def _in_folder(folder: str, documents: Sequence[str], settings: Settings) -> Ite
 
 
 def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:
-    """Every item below a document, depth first, in the order of the links; each document is read once."""
+    """Yield every item below a document, depth first, in the order of the links; read each document once."""
     visited = {root.href}
     waiting: list[tuple[Document | str, str | None]] = [(root, None)]
     while waiting:

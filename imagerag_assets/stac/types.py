@@ -1,6 +1,6 @@
-"""What validation of a STAC item yields: frozen records that can be stored as JSON.
+"""The results of validating a STAC item: frozen records that can be stored as JSON.
 
-Only data and its JSON form live here.  Finding, choosing and checking happen in the other modules of this package.
+Only data and its JSON form belong here.  The other modules of this room find, choose and check.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ class Band:
     index: int
     """Band number in the file, from 1."""
     name: str | None = None
-    """Name the item gives the band, e.g. ``B04``."""
+    """The band's name in the item, e.g. ``B04``."""
     common_name: str | None = None
     """Common name by the STAC eo extension, e.g. ``red``."""
 
 
 @dataclass(frozen=True)
 class Imagery:
-    """Which bands are shown to an encoder."""
+    """The bands that an encoder sees."""
 
     bands: tuple[Band, ...]
     """Exactly three, in the order red, green, blue; the same one three times for panchromatic and SAR."""
     modality: str
-    """``optical``, ``panchromatic``, ``sar``; ``other`` where the item does not say what its bands are: the bands are
-    then 1, 2, 3 of one file, and who opens it takes band 1 three times if it has fewer than three."""
+    """``optical``, ``panchromatic``, ``sar``; ``other`` if the item does not describe its bands: they are then 1, 2, 3
+    of one file, and a file with fewer than three is read as band 1 three times."""
     asset_keys: tuple[str, ...]
-    """The assets used, each once, in the order of `bands`."""
+    """Keys of the assets used, each once, in the order of `bands`."""
 
     @property
     def hrefs(self) -> tuple[str, ...]:
@@ -74,8 +74,8 @@ class Scene:
     """What a person should know, e.g. that the time is missing."""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form; :meth:`from_dict` reads it back to an equal scene."""
-        # In JSON the version has kept its first name, `etag`.
+        """Return the form for JSON; :meth:`from_dict` reads it back to an equal scene."""
+        # The JSON keeps the version's first name, `etag`.
         record = {"etag" if name == "version" else name: value for name, value in asdict(self).items()}
         record["acquired_at"] = None if self.acquired_at is None else self.acquired_at.isoformat()
         record["bbox"] = None if self.bbox is None else list(self.bbox)
@@ -113,7 +113,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class FailedItem:
-    """An item (or a branch of a catalog) that cannot be used; the others go on."""
+    """An item, or a branch of a catalog, that cannot be used."""
 
     scene_key: str
     """The scene key if the id gives one, else the id made safe."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -82,13 +81,11 @@ def test_padding_of_a_decimated_window_falls_where_the_scene_ends(tmp_path: Path
     assert (picture[valid] == 9).all()
 
 
-def test_overview_and_thumbnail_keep_proportions_and_are_never_enlarged(tmp_path: Path, settings: Settings) -> None:
+def test_an_overview_keeps_proportions_and_is_never_enlarged(tmp_path: Path, settings: Settings) -> None:
     path = write_tiff(tmp_path / "a.tif", unique_pixels(300, 400))
     with SceneReader(scene_of(path), settings) as reader:
         assert reader.overview(100)[0].shape == (75, 100, 3)
         assert reader.overview(4000)[0].shape == (300, 400, 3)
-        thumbnail = Image.open(io.BytesIO(reader.thumbnail_png(64)))
-    assert (thumbnail.size, thumbnail.mode) == ((64, 48), "RGB")
 
 
 # -- Validity ----------------------------------------------------------------------------------------------------------
@@ -111,11 +108,9 @@ def test_alpha_is_a_mask(tmp_path: Path, settings: Settings) -> None:
     path = write_tiff(tmp_path / "a.tif", pixels, photometric="RGB", alpha="YES")
     with SceneReader(scene_of(path), settings) as reader:
         picture, valid = reader.read((0, 0, 64, 64))
-        transparent = Image.open(io.BytesIO(reader.thumbnail_png()))
     assert not valid[:, :16].any()
     assert valid[:, 16:].all()
     assert not picture[:, :16].any()
-    assert transparent.mode == "RGBA"
 
 
 def test_alpha_beside_more_than_three_bands_is_a_mask(tmp_path: Path, settings: Settings) -> None:

@@ -147,7 +147,7 @@ def test_unusable_items_say_why_in_one_line(
 
 
 def test_a_remote_item_cannot_name_local_files(item: Build, settings: Settings) -> None:
-    with pytest.raises(ItemError, match="names a file of this machine"):
+    with pytest.raises(ItemError, match="names a file on this machine"):
         scene_from_item(
             item(href="file:///etc/a.tif"), item_href=None, base="s3://b/i.json", source="", settings=settings
         )

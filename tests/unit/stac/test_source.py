@@ -384,7 +384,7 @@ def test_an_api_that_repeats_its_pages_ends(
     assert keys(results[:2]) == ["x.i0", "x.i1"]
     (failed,) = results[2:]
     assert isinstance(failed, FailedItem)
-    assert "gives the same page again" in str(failed.error)
+    assert "returns the same page again" in str(failed.error)
 
 
 def test_ids_that_differ_only_by_case(

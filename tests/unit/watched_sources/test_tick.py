@@ -196,7 +196,7 @@ def test_ids_that_differ_only_by_case(platform: Platform, folder: Path) -> None:
     first = watch.tick()
     assert [request.scene.scene_key for request in first.requests] == ["a", "b", "c"]
     (failed,) = first.failed
-    assert "differs from another one's only by upper and lower case [scene=A] [other=a]" in str(failed.error)
+    assert "differ only by upper and lower case [scene=A] [other=a]" in str(failed.error)
     put(folder, "e", item_id="Elsewhere")
     assert "[other=ELSEWHERE]" in str(watch.tick(taken=("ELSEWHERE",)).failed[0].error)
     put(folder, "f", item_id="b")
@@ -315,7 +315,7 @@ def test_an_api_that_repeats_its_pages(
     watch = Watch(platform, stac_api.url)
     plan = watch.tick()
     assert [request.scene.scene_key for request in plan.requests] == ["x.i0", "x.i1"]
-    assert "gives the same page again" in plan.reason
+    assert "returns the same page again" in plan.reason
     stac_api.items = stac_api.items[1:]
     assert full_scan(platform, watch.source).removed == ()  # not everything was seen
 
