@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from imagerag_assets.encoders import registry
 from imagerag_assets.encoders.open_clip_encoder import OpenClipEncoder
 from imagerag_assets.encoders.registry import encoder_spec, load_encoder
 from imagerag_assets.encoders.sentence import sentence_encoder
@@ -130,9 +129,10 @@ def test_unusable_vectors_are_named(registered: Settings, value: float, said: st
 
 def test_closed(registered: Settings) -> None:
     encoder = load_encoder("tiny", registered)
-    registry.unload_encoders()
+    encoder.close()
     with pytest.raises(EncoderError, match="closed"):
         encoder.encode_texts(["a"])
+    assert load_encoder("tiny", registered).encode_texts(["a"]).shape == (1, encoder.dim)  # loaded again
 
 
 def test_a_device_that_is_not_there(registered: Settings) -> None:
