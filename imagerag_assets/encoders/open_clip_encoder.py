@@ -1,6 +1,6 @@
 """The encoder that runs open_clip models: batching, precision, normalisation, the text cache, the fingerprint.
 
-Where the weights come from is `weights`; which encoders there are is `registry`.
+`weights` finds and loads the weights; `registry` lists the encoders.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class OpenClipEncoder:
 
     The fingerprint covers what decides which vectors can be compared: architecture (activation included), every weight
     of both towers, preprocessing, normalisation and text templates.  Precision, device and batch size are left out on
-    purpose.  They move a vector by about 0.01, less than one pixel's shift of a patch does, and an index filled by a
+    purpose: they move a vector by about 0.01, less than one pixel's shift of a patch does, and an index filled by a
     GPU in bfloat16 must serve a question from a laptop in float32.
     """
 
@@ -44,7 +44,7 @@ class OpenClipEncoder:
 
         Raises:
             EncoderError: no weights, or weights that do not fit.
-            SettingsError: the device is not there.
+            SettingsError: the device does not exist.
         """
         architecture = read_architecture(spec)
         checkpoint = find_checkpoint(spec, settings)
@@ -89,7 +89,7 @@ class OpenClipEncoder:
 
     @property
     def spec(self) -> EncoderSpec:
-        """The registry entry it was loaded from."""
+        """Registry entry that it was loaded from."""
         return self._spec
 
     @property
@@ -176,12 +176,12 @@ class OpenClipEncoder:
                 raise EncoderError(f"Text {index} is empty", encoder=self.name, fix="Give a phrase or a sentence")
 
     def _normalised(self, features: torch.Tensor, what: str, start: int) -> Vectors:
-        """Rows scaled to length 1 in float32; the index in an error counts from the caller's first input."""
+        """Scale rows to length 1 in float32; the index in an error counts from the caller's first input."""
         vectors, lengths = self._measured(features, what, start)
         return cast(Vectors, vectors / lengths)
 
     def _measured(self, features: torch.Tensor, what: str, start: int) -> tuple[Vectors, Vectors]:
-        """Rows in float32 and their lengths, (n, 1); see :meth:`_normalised`."""
+        """Return rows in float32 and their lengths, (n, 1); see :meth:`_normalised`."""
         vectors = features.to(device="cpu", dtype=torch.float32).numpy()
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         bad = np.flatnonzero(~np.isfinite(lengths[:, 0]) | (lengths[:, 0] < 1e-12))
@@ -196,7 +196,7 @@ class OpenClipEncoder:
 
 
 def fingerprint_of(spec: EncoderSpec, architecture: Architecture, model: torch.nn.Module) -> str:
-    """sha256, in hexadecimal, over everything that decides the vectors except precision, device and batch size."""
+    """Return the sha256, in hexadecimal, of all that decides the vectors but precision, device and batch size."""
     pre = architecture.preprocessing
     described = {
         "architecture": architecture.config,

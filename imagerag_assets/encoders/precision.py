@@ -1,6 +1,6 @@
 """On which device, and in which arithmetic, an encoder runs.
 
-bfloat16 is chosen only where the hardware multiplies it: elsewhere it is emulated, slower and less exact.
+bfloat16 is chosen only if the hardware multiplies it.  Elsewhere it is emulated, which is slower and less exact.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from imagerag_assets.settings import Settings
 
 
 def choose_device(settings: Settings) -> torch.device:
-    """The torch device of IMAGERAG_DEVICE; ``auto`` takes CUDA, then Apple's MPS, then the CPU.
+    """Return the torch device of IMAGERAG_DEVICE; ``auto`` takes CUDA, then Apple's MPS, then the CPU.
 
     Raises:
-        SettingsError: no such device here.
+        SettingsError: the device does not exist here.
     """
     wanted = settings.device
     if wanted == "auto":
@@ -43,7 +43,7 @@ def choose_device(settings: Settings) -> torch.device:
 def use_bfloat16(
     device: torch.device, setting: Literal["auto", "float32", "bfloat16"], spec: Literal["auto", "float32", "bfloat16"]
 ) -> bool:
-    """Whether to run under bfloat16 autocast.  What the encoder's entry says wins over the setting."""
+    """Return whether to run under bfloat16 autocast.  The encoder's entry takes precedence over the setting."""
     choice = setting if spec == "auto" else spec
     if choice != "auto":
         return choice == "bfloat16"

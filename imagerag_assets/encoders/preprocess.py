@@ -1,6 +1,6 @@
 """From uint8 patches to the tensor an image tower takes; the one definition that training and serving share.
 
-Only the pixel arithmetic lives here.  Which size, mean and std apply is the encoder's business.
+Only the pixel arithmetic lives here.  The encoder decides which size, mean and std apply.
 """
 
 from __future__ import annotations

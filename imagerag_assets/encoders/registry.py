@@ -1,6 +1,6 @@
 """Which encoders there are, by name, and the loaded ones of this process.
 
-Entries are data (`registry.toml` and the user's file of the same form).  Running a model is `open_clip_encoder`'s part.
+Entries are data (`registry.toml` and the user's file of the same form).  `open_clip_encoder` runs the models.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _loading = Lock()
 
 
 def list_encoders(settings: Settings) -> tuple[EncoderSpec, ...]:
-    """All entries, built-in ones first; an entry of the user's file replaces a built-in one of the same name.
+    """Return all entries, built-in ones first; an entry of the user's file replaces a built-in one of the same name.
 
     Raises:
         SettingsError: the user's file cannot be read or an entry is not valid; the message names it.
@@ -42,10 +42,10 @@ def list_encoders(settings: Settings) -> tuple[EncoderSpec, ...]:
 
 
 def encoder_spec(name: str, settings: Settings) -> EncoderSpec:
-    """The entry called `name`.
+    """Return the entry called `name`.
 
     Raises:
-        UnknownEncoderError: there is none; the message lists the names.
+        UnknownEncoderError: it does not exist; the message lists the names.
         SettingsError: the user's registry file is not valid.
     """
     entries = {spec.name: spec for spec in list_encoders(settings)}
@@ -60,11 +60,11 @@ def encoder_spec(name: str, settings: Settings) -> EncoderSpec:
 
 
 def load_encoder(name: str, settings: Settings) -> Encoder:
-    """The encoder called `name`, loaded once in this process for equal entry, weights and settings.
+    """Load the encoder called `name`, once in this process for equal entry, weights and settings.
 
     Raises:
-        UnknownEncoderError: no such name.
-        EncoderError: its weights are neither here nor downloadable, or do not fit.
+        UnknownEncoderError: the name does not exist.
+        EncoderError: its weights are neither here nor downloadable, or do not fit the architecture.
         SettingsError: the registry file or the device is not valid.
     """
     spec = encoder_spec(name, settings)
@@ -80,7 +80,7 @@ def load_encoder(name: str, settings: Settings) -> Encoder:
 
 
 def encoder_fingerprint(name: str, settings: Settings) -> str:
-    """The fingerprint of an encoder, without loading it when it was computed here before.
+    """Return the fingerprint of an encoder; load the encoder only if it was not computed here before.
 
     Raises:
         As :func:`load_encoder`.
@@ -95,10 +95,10 @@ def encoder_fingerprint(name: str, settings: Settings) -> str:
 
 
 def choose_encoder(name: str, settings: Settings) -> None:
-    """Make `name` the wanted encoder of this installation, where IMAGERAG_ENCODER does not name another.
+    """Make `name` the wanted encoder of this installation, unless IMAGERAG_ENCODER names another.
 
     Raises:
-        UnknownEncoderError: there is no such encoder.
+        UnknownEncoderError: the encoder does not exist.
         StoreError: the choice cannot be written.
     """
     encoder_spec(name, settings)
@@ -111,7 +111,7 @@ def choose_encoder(name: str, settings: Settings) -> None:
 
 
 def _identity(spec: EncoderSpec, settings: Settings) -> str:
-    """What a fingerprint is remembered under: entry, configuration, weight files and library versions as of now."""
+    """Return what a fingerprint is remembered under: entry, configuration, weight files and library versions of now."""
     from imagerag_assets.encoders.weights import find_checkpoint, read_architecture
 
     architecture = read_architecture(spec)
@@ -172,7 +172,7 @@ def _entry(name: str, table: Any, path: Path) -> EncoderSpec:
 
 
 def describe_encoders(settings: Settings) -> dict[str, Any]:
-    """The registry and the active encoder; loads none and downloads nothing.
+    """Describe the registry and the active encoder; load and download nothing.
 
     Raises:
         SettingsError: the user's registry file is not valid.

@@ -1,6 +1,6 @@
 """The sentence encoder: all-MiniLM-L6-v2, for phrases, labels and captions.  Text to text only.
 
-Image-text similarity is `open_clip_encoder`'s; KeyBERT and the knowledge search are its users, elsewhere.
+KeyBERT and the knowledge search use it.  `open_clip_encoder` compares texts with images.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SentenceEncoder:
 
     @property
     def model(self) -> SentenceTransformer:
-        """The loaded model, for libraries that want it themselves (KeyBERT).
+        """The loaded model, for libraries that take it as it is (KeyBERT).
 
         Raises:
             EncoderError: the package that carries it is missing or damaged.
@@ -57,7 +57,7 @@ class SentenceEncoder:
         """Embed texts.
 
         Args:
-            texts: Any number of texts; beyond 256 word pieces a text is cut.
+            texts: Any number of texts; a text longer than 256 word pieces is cut.
 
         Returns:
             float32, (n, 384), each row of length 1.
@@ -76,5 +76,5 @@ class SentenceEncoder:
 
 @lru_cache(maxsize=1)
 def sentence_encoder() -> SentenceEncoder:
-    """The process's one sentence encoder."""
+    """Return the one sentence encoder of this process."""
     return SentenceEncoder()

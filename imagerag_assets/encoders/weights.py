@@ -1,7 +1,7 @@
 """From a registry entry to an open_clip model: its configuration, its checkpoint, its tokenizer.
 
-Finding and loading only; running the model is `open_clip_encoder`'s part.  open_clip takes seconds to import, so only
-what needs it does.
+Only finding and loading; `open_clip_encoder` runs the model.  open_clip takes seconds to import, so only functions that
+need it import it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _open_clip() -> Any:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What happens to a patch before the image tower."""
+    """How a patch is prepared for the image tower."""
 
     size: int
     mean: tuple[float, float, float]
@@ -58,7 +58,7 @@ class Architecture:
 
     @property
     def packaged_text(self) -> bool:
-        """Whether the text tower comes from an installed package and not from the checkpoint."""
+        """Whether the text tower comes from an installed package instead of the checkpoint."""
         return bool(self.config["text_cfg"].get("hf_model_name") == PACKAGED_TEXT_TOWER)
 
 
@@ -66,7 +66,7 @@ def read_architecture(spec: EncoderSpec) -> Architecture:
     """Read the model configuration of an entry and settle its preprocessing.
 
     Raises:
-        EncoderError: unknown architecture, or an unreadable or incomplete configuration.
+        EncoderError: the architecture is unknown, or the configuration unreadable or incomplete.
     """
     stored, defaults = _stored_config(spec)
     config = copy.deepcopy(stored.get("model_cfg", stored))
@@ -94,7 +94,7 @@ _REGISTRY_FIX = "Correct its entry in the encoder registry file"
 
 
 def _stored_config(spec: EncoderSpec) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The configuration as stored, and preprocessing defaults known of a pretrained tag."""
+    """Return the configuration as stored, and the preprocessing defaults of a pretrained tag."""
     if spec.architecture.startswith(LOCAL):
         path = _config_folder(spec) / CONFIG_NAME
         try:
@@ -130,13 +130,13 @@ def _config_folder(spec: EncoderSpec) -> Path:
 
 
 def find_checkpoint(spec: EncoderSpec, settings: Settings) -> Path:
-    """The checkpoint file of an entry, downloaded if it has to be.
+    """Return the checkpoint file of an entry; download it if needed.
 
-    Looked for, in order: beside the configuration; HOME/models/NAME.safetensors or .pt; the path of the entry; the hub
-    (its local cache first).
+    It is looked for in this order: beside the configuration; HOME/models/NAME.safetensors or .pt; the path of the
+    entry; the hub (its local cache first).
 
     Raises:
-        EncoderError: it is nowhere; the message says where to put it.
+        EncoderError: it is not found; the message says where to put it.
     """
     if spec.architecture.startswith(LOCAL) and not spec.checkpoint:
         beside = _config_folder(spec) / WEIGHTS_NAME
@@ -248,7 +248,7 @@ def build_model(spec: EncoderSpec, architecture: Architecture, checkpoint: Path)
 
 
 def _located(architecture: Architecture) -> dict[str, Any]:
-    """The configuration with the packaged text tower's folder in it, and no download of tower weights."""
+    """Return the configuration with the folder of the packaged text tower, and without download of tower weights."""
     config = copy.deepcopy(architecture.config)
     text = config["text_cfg"]
     if architecture.packaged_text:
@@ -282,7 +282,7 @@ def _tokenizer(spec: EncoderSpec, config: dict[str, Any]) -> Tokenizer:
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """No bars and no report of the unused pooler while a tower loads: they would run into our own output."""
+    """Silence progress bars and the report of the unused pooler while a tower loads: they would mix with our output."""
     from transformers.utils import logging as transformers_logging
 
     before = transformers_logging.get_verbosity()

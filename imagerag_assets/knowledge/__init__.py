@@ -1,6 +1,6 @@
 """The two knowledge bases, labels and captions, with exemplar images: reading sources, embedding, storing.
 
-How they are searched is `retrieval/slow.py`.
+`retrieval/slow.py` searches them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Building a knowledge base for each encoder that matters: the wanted one, and the one that questions still use.
+"""Build a knowledge base for each encoder that matters: the wanted one, and the one that questions still use.
 
-How one is built is `knowledge.build`'s.
+`knowledge.build` builds one of them.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ from imagerag_assets.knowledge.types import KnowledgeReport
 def build_knowledge(
     platform: Platform, kind: Literal["labels", "captions"], source: str | None, *, progress: Progress | None = None
 ) -> KnowledgeReport:
-    """Build for the wanted encoder, and while another one serves, for that one too, whose collections stay in use.
+    """Build for the wanted encoder and, while another one serves, for that one too.
+
+    The collections of the serving encoder stay in use.
 
     Args:
         platform: The installation.
         kind: ``labels`` or ``captions``.
-        source: Path or address; None: the setting's.
-        progress: As `knowledge.build.build` calls it.
+        source: Path or address; None: the one in the settings.
+        progress: Called as by `knowledge.build.build`.
 
     Returns:
-        The report about the wanted encoder's.
+        The report on the wanted encoder's knowledge base.
 
     Raises:
-        KnowledgeError: no source, or nothing in it can be used.
+        KnowledgeError: there is no source, or nothing in it can be used.
         StoreError: the object store or Milvus fails.
     """
     pinned = platform.using(platform.settings.active_encoder)

@@ -1,7 +1,7 @@
-"""Building a knowledge base: pictures and texts are embedded once, stored, put into Milvus, then switched to.
+"""Build a knowledge base: embed pictures and texts once, store them, put them into Milvus, then switch to them.
 
-The order makes every kill harmless: files are complete or absent, rows are upserted under ids that hold the content's
-version, readers follow the record of what is live, and only then do rows of other versions go.
+The order makes it safe to stop at any time.  Files are complete or absent.  Rows are upserted under ids that hold the
+version of the content.  Readers follow the record of what is live.  Rows of other versions are deleted last.
 """
 
 from __future__ import annotations
@@ -57,18 +57,18 @@ def build(
     progress: Progress | None = None,
     switch_alias: bool = True,
 ) -> KnowledgeReport:
-    """Make the knowledge base of a kind, for the active encoder; unchanged content is left as it is.
+    """Build the knowledge base of a kind for the active encoder; leave unchanged content as it is.
 
     Args:
         deps: The installation.
         kind: ``labels`` (a folder of chips, or STAC label items) or ``captions`` (a JSONL of captioned images).
-        source: Path or address; default: IMAGERAG_KNOWLEDGE_LABELS or IMAGERAG_KNOWLEDGE_CAPTIONS.
-        progress: Called with pictures done, all pictures, and what is being done.
-        switch_alias: Point the alias of the kind to the encoder's collection.  False while an encoder's collections are
-            filled beside the ones in use.
+        source: Path or address.  Default: IMAGERAG_KNOWLEDGE_LABELS or IMAGERAG_KNOWLEDGE_CAPTIONS.
+        progress: Called with the number of pictures done, the number of all pictures, and the current step.
+        switch_alias: Point the alias of the kind to the encoder's collection.  False: fill the collections beside the
+            ones in use.
 
     Raises:
-        KnowledgeError: no source, or nothing in it can be used.
+        KnowledgeError: there is no source, or nothing in it can be used.
         StoreError: the object store or Milvus fails.
     """
     which = KNOWLEDGE_KINDS[kind]
@@ -91,14 +91,14 @@ def build(
 def build_labels(
     deps: Deps, folder: str, *, progress: Progress | None = None, switch_alias: bool = True
 ) -> KnowledgeReport:
-    """:func:`build` of a folder of labelled chips, or of STAC label items."""
+    """Call :func:`build` on a folder of labelled chips, or on STAC label items."""
     return build(deps, "labels", folder, progress=progress, switch_alias=switch_alias)
 
 
 def build_captions(
     deps: Deps, jsonl: str, *, progress: Progress | None = None, switch_alias: bool = True
 ) -> KnowledgeReport:
-    """:func:`build` of a JSONL of captioned images."""
+    """Call :func:`build` on a JSONL of captioned images."""
     return build(deps, "captions", jsonl, progress=progress, switch_alias=switch_alias)
 
 
@@ -109,7 +109,7 @@ def _read(kind: KnowledgeKind, given: str, settings: Settings) -> Source:
 
 
 def content_version(source: Source, settings: Settings) -> str:
-    """sha256 over labels, texts, names and contents of all pictures, in the order of their names."""
+    """Return the sha256 of labels, texts, names and contents of all pictures, in the order of their names."""
     digest = hashlib.sha256()
     for entry in sorted(source.entries, key=lambda each: each.image):
         digest.update(repr((entry.label, entry.texts, entry.image, picture_version(entry, settings))).encode())
@@ -146,10 +146,10 @@ def _make(
 def _embed_images(
     deps: Deps, kind: KnowledgeKind, source: Source, content: str, key: str, progress: Progress | None
 ) -> None:
-    """Write every exemplar's vector, and the prototypes: label means, or some captioned images."""
+    """Write the vector of every exemplar, and the prototypes: label means, or some captioned images."""
     failed = [(each.name, each.reason) for each in source.failed]
     sums: dict[str, NDArray[np.float64]] = {}
-    drawn: list[tuple[str, str, NDArray[np.float32]]] = []  # a heap whose first is the first to go
+    drawn: list[tuple[str, str, NDArray[np.float32]]] = []  # a heap; its first item is dropped first
     labels: set[str] = set()
     with knowledge_writer(deps.store, deps.encoder.dim) as writer:
         for entries, pixels in _batches(deps.settings, source, failed, progress):
@@ -159,7 +159,7 @@ def _embed_images(
                 labels.add(entry.label)
                 if kind == "knowledge_labels":
                     sums[entry.label] = sums.get(entry.label, 0.0) + vector.astype(np.float64)
-                else:  # an arbitrary but repeatable draw: by the id, which is a hash
+                else:  # draw by the id, which is a hash: arbitrary but repeatable
                     item = (_inverted(entry.label), entry.label, vector)
                     (heapq.heappush if len(drawn) < _BACKGROUND_IMAGES else heapq.heappushpop)(drawn, item)
         exemplars = writer.rows
@@ -179,7 +179,7 @@ def _embed_images(
 def _batches(
     settings: Settings, source: Source, failed: list[tuple[str, str]], progress: Progress | None
 ) -> Iterator[tuple[list[Entry], NDArray[np.uint8]]]:
-    """Decoded pictures of one shape at a time: the encoder resizes them itself, the same way as patches."""
+    """Yield decoded pictures, each batch of one shape: the encoder resizes them in the same way as patches."""
     waiting: dict[tuple[int, ...], list[tuple[Entry, NDArray[np.uint8]]]] = {}
     with Pictures(settings) as pictures:
         for done, entry in enumerate(source.entries, start=1):
@@ -192,7 +192,7 @@ def _batches(
                 group.append((entry, pixels))
                 if len(group) == settings.batch_size:
                     yield _stacked(waiting.pop(pixels.shape))
-                elif sum(map(len, waiting.values())) >= 4 * settings.batch_size:  # many shapes: stay bounded
+                elif sum(map(len, waiting.values())) >= 4 * settings.batch_size:  # many shapes: bound the memory
                     yield _stacked(waiting.pop(max(waiting, key=lambda shape: len(waiting[shape]))))
             if progress is not None:
                 progress(done, len(source.entries), "embedding exemplars")
@@ -205,7 +205,7 @@ def _stacked(group: list[tuple[Entry, NDArray[np.uint8]]]) -> tuple[list[Entry],
 
 
 def _embed_texts(deps: Deps, kind: KnowledgeKind, entries: Iterable[Entry], content: str, key: str) -> None:
-    """Write the vector of everything that is said of a label, or of every caption."""
+    """Write the vector of every text about a label, or of every caption."""
     rows = (
         _row(content, kind, entry.label, text, _about(kind, entry, text)) for entry in entries for text in entry.texts
     )
@@ -218,7 +218,7 @@ def _embed_texts(deps: Deps, kind: KnowledgeKind, entries: Iterable[Entry], cont
 
 
 def _about(kind: KnowledgeKind, entry: Entry, text: str) -> str:
-    """What stands in the field `image` of a text."""
+    """Return the value of the field `image` of a text."""
     if kind == "knowledge_captions":
         return entry.image
     return PROTOTYPE if text == entry.label else ALSO
@@ -230,7 +230,7 @@ def _row(content: str, kind: KnowledgeKind, label: str, text: str, image: str) -
 
 
 def _inverted(label: str) -> str:
-    """A key whose largest value is `label`'s smallest: `heapq` drops the smallest first."""
+    """Return a key that sorts labels in the opposite order of their hashes: `heapq` drops the smallest first."""
     digest = int(hashlib.sha256(label.encode()).hexdigest(), 16)
     return f"{(1 << 256) - 1 - digest:064x}"
 
@@ -244,7 +244,7 @@ def _fill(deps: Deps, kind: KnowledgeKind, fingerprint: str, dim: int, content: 
 
 
 def _in_place(deps: Deps, live: Current, alias: bool) -> bool:
-    """Whether Milvus has every row, and the alias points there (if that is asked for)."""
+    """Return whether Milvus has every row and, with `alias`, whether the alias points there."""
     if live.text_fingerprint != text_fingerprint() or (alias and deps.vectors.alias_target(live.kind) != live.images):
         return False
     wanted = ((live.images, live.image_rows), (live.texts, live.text_rows))
@@ -255,7 +255,7 @@ def _in_place(deps: Deps, live: Current, alias: bool) -> bool:
 
 
 def _drop_other_versions(deps: Deps, live: Current) -> None:
-    """Delete rows of versions that are live for no encoder.  The files stay: they are small, and cost hours to make."""
+    """Delete rows of versions that are live for no encoder.  Keep the files: they are small and take hours to make."""
     folder = f"knowledge/{live.kind}/"
     names = [key.removeprefix(folder).split("/") for key in deps.store.list(folder)]
     used = {deps.store.read_json(folder + "/".join(name))["version"][:16] for name in names if name[0] == "current"}

@@ -1,6 +1,6 @@
 """The parquet files of a knowledge base: rows with a vector each, as Milvus takes them.
 
-Writing, reading and their failures; what the rows are is `build.py`'s.
+Writing, reading and their failures; `build.py` decides what the rows are.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _META = "imagerag.knowledge"
 
 
 class KnowledgeWriter:
-    """Writes rows to a local file that is put into the store when it is complete; one batch in memory."""
+    """Write rows to a local file and put it into the store when it is complete; keeps one batch in memory."""
 
     def __init__(self, store: ObjectStore, folder: Path, dim: int) -> None:
-        """`folder` is a local folder for the unfinished file."""
+        """Open a file for vectors of length `dim` in `folder`, a local folder for the unfinished file."""
         self._store, self._file = store, folder / "knowledge.parquet"
         fields = [pa.field(name, pa.string(), nullable=False) for name in COLUMNS]
         self._dim = dim
@@ -53,13 +53,13 @@ class KnowledgeWriter:
         self._store.put_file(self._file, key)
 
     def close(self) -> None:
-        """Close the local file; may be called again."""
+        """Close the local file.  May be called again."""
         self._writer.close()
 
 
 @contextmanager
 def knowledge_writer(store: ObjectStore, dim: int) -> Iterator[KnowledgeWriter]:
-    """A writer whose unfinished file is gone afterwards."""
+    """Open a writer; delete its local file afterwards."""
     with tempfile.TemporaryDirectory(prefix="knowledge-") as folder:
         writer = KnowledgeWriter(store, Path(folder), dim)
         try:
@@ -69,13 +69,13 @@ def knowledge_writer(store: ObjectStore, dim: int) -> Iterator[KnowledgeWriter]:
 
 
 def read_about(store: ObjectStore, key: str) -> dict[str, Any]:
-    """The metadata that was given to `commit`, and ``rows``.  Raises StoreError when the file is damaged."""
+    """Return the metadata given to `commit`, and ``rows``.  Raise StoreError if the file is damaged."""
     with _opened(store, key) as file:
         return dict(json.loads(file.metadata.metadata[_META.encode()]))
 
 
 def iter_rows(store: ObjectStore, key: str, *, rows: int = 2048) -> Iterator[pa.RecordBatch]:
-    """Batches of rows.  Raises StoreError when the file is damaged."""
+    """Yield batches of rows.  Raise StoreError if the file is damaged."""
     with _opened(store, key) as file:
         yield from file.iter_batches(batch_size=rows)
 

@@ -1,7 +1,7 @@
 """The words of a label: its own name, other names for the same thing, and sentences that say what it is.
 
 They come from `labels.json` beside a folder of chips, else from the packaged glossary of overhead imagery
-(`glossary.json`, by the label's name).  Only words; what they are compared with is `retrieval/slow.py`'s.
+(`glossary.json`, by the label's name).  Only words; `retrieval/slow.py` compares them with phrases.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NO_LETTER = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True)
 class Words:
-    """What is said of one label; None: nothing, so that the packaged glossary's words apply."""
+    """What is said about one label; None: nothing, so that the words of the packaged glossary apply."""
 
     label: str | None = None
     also: tuple[str, ...] | None = None
@@ -35,7 +35,7 @@ def parse_glossary(data: bytes) -> dict[str, Words]:
     """Read ``{"NAME": "label", "NAME": {"label": ..., "also": [...], "means": [...]}}``, each part optional.
 
     Raises:
-        ValueError: it is something else; the message names the entry.
+        ValueError: it has another form; the message names the entry.
     """
     value: Any = json.loads(data)
     if not isinstance(value, dict):
@@ -44,14 +44,15 @@ def parse_glossary(data: bytes) -> dict[str, Words]:
 
 
 def texts_of(name: str, own: Mapping[str, Words]) -> tuple[str, ...]:
-    """A label and all that is said of it, the label's own words first; empty where the label cannot be used.
+    """Return a label and all texts about it, the label itself first; empty if the label cannot be used.
 
-    The label is what `own` says, else the packaged glossary's spelling of `name` ("tenniscourt": "tennis court"), else
-    `name` with underscores and slashes as blanks.  Names and sentences that `own` gives replace the packaged ones.
+    The label is the one given in `own`, else the packaged glossary's spelling of `name` ("tenniscourt": "tennis
+    court"), else `name` with underscores and slashes as blanks.  Names and sentences in `own` replace the packaged
+    ones.
 
     Args:
         name: A folder's name, or a class.
-        own: The person's own words, by name.
+        own: The user's words, by name.
     """
     given = own.get(name, Words())
     spelled, packaged = _packaged().get(_key(given.label or name), (None, Words()))
@@ -65,7 +66,7 @@ def texts_of(name: str, own: Mapping[str, Words]) -> tuple[str, ...]:
 
 
 def tidy(text: str) -> str:
-    """NFKC, control and format characters as blanks, runs of blanks as one."""
+    """Normalise to NFKC, turn control and format characters into blanks, and runs of blanks into one."""
     text = unicodedata.normalize("NFKC", text)
     return " ".join("".join(" " if unicodedata.category(c)[0] == "C" else c for c in text).split())
 
@@ -91,12 +92,12 @@ def _listed(name: str, given: object) -> tuple[str, ...] | None:
 
 
 def _key(name: str) -> str:
-    """By what names are the same: neither case, blanks nor a plural count."""
+    """Return a key that is equal for names that differ only in case, blanks or a plural."""
     return _NO_LETTER.sub("", name).casefold().removesuffix("s")
 
 
 @lru_cache(maxsize=1)
 def _packaged() -> dict[str, tuple[str, Words]]:
-    """Spelling and words by key."""
+    """Return spelling and words of the packaged glossary by key."""
     file = resources.files("imagerag_assets.knowledge").joinpath("glossary.json")
     return {_key(name): (name, words) for name, words in parse_glossary(file.read_bytes()).items()}

@@ -1,6 +1,6 @@
 """Knowledge sources: a folder of labelled chips, and a JSONL of captioned images; local or in a bucket.
 
-Listing, checking and decoding only.  What cannot be used is reported and left out; the rest goes on.
+Only listing, checking and decoding.  Anything that cannot be used is reported and left out.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class Source:
 
 
 def read_labels(source: str, settings: Settings) -> Source:
-    """List a folder with one sub-folder of chips a label.
+    """List a folder with one sub-folder of chips per label.
 
-    A label's words are its folder's name, or what `labels.json` in the folder or the packaged glossary says of that
-    (`glossary.texts_of`).
+    The words of a label are the name of its folder, or those that `labels.json` in the folder or the packaged glossary
+    gives for it (`glossary.texts_of`).
 
     Raises:
-        KnowledgeError: no such folder, it has no labelled pictures, or its `labels.json` is unusable.
+        KnowledgeError: the folder does not exist, has no labelled pictures, or has an unusable `labels.json`.
     """
     fs, root = filesystem(source, settings)
     try:
@@ -80,7 +80,7 @@ def read_labels(source: str, settings: Settings) -> Source:
 
 
 def read_captions(source: str, settings: Settings) -> Source:
-    """Read a JSONL with a line ``{"image": ..., "caption": ...}`` or ``{"image": ..., "captions": [...]}`` an image.
+    """Read a JSONL with one line ``{"image": ..., "caption": ...}`` or ``{"image": ..., "captions": [...]}`` per image.
 
     Image paths are relative to the file.
 
@@ -163,7 +163,7 @@ def _label_words(source: str, settings: Settings) -> dict[str, Words]:
 
 
 def read_bytes(href: str, settings: Settings) -> bytes:
-    """A whole file.  Raises KnowledgeError when it cannot be read."""
+    """Read a whole file.  Raise KnowledgeError if it cannot be read."""
     try:
         fs, path = filesystem(href, settings)
         data: bytes = fs.cat_file(path)

@@ -18,7 +18,7 @@ _OPEN_SCENES = 4
 
 
 class Pictures:
-    """Reads exemplars, each scene opened once while its exemplars follow each other.  Not for several threads."""
+    """Read exemplars; open a scene once for exemplars that follow each other.  Not safe for several threads."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -33,7 +33,7 @@ class Pictures:
         self._readers.clear()
 
     def read(self, entry: Entry) -> NDArray[np.uint8]:
-        """The picture: uint8 (h, w, 3), RGB.
+        """Read the picture: uint8 (h, w, 3), RGB.
 
         Raises:
             KnowledgeError: it cannot be read, or has too little data.
@@ -59,7 +59,7 @@ class Pictures:
 
 
 def picture_version(entry: Entry, settings: Settings) -> str:
-    """What changes when the picture does; of a scene's window no pixel is read."""
+    """Return a text that changes when the picture does.  Of a window of a scene, no pixel is read."""
     if entry.cut is not None:
         return f"{entry.cut.scene.version}:{entry.cut.window}:{entry.cut.level}"
     try:

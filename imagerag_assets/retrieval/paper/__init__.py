@@ -188,7 +188,7 @@ def _slow(
         near: dict[str, tuple[str, str]] = {}  # text -> its label, and the phrase it was found for
         limit = getattr(limits, name)
         sentences = platform.sentences.encode(list(phrases))
-        found = search_texts(platform, knowledge, sentences, paper.MATCHES, own_names=True)
+        found = search_texts(platform, knowledge, sentences, paper.MATCHES, by_name=True)
         for phrase, hits in zip(phrases, found, strict=True):
             for hit, good in zip(hits, paper.near_enough([hit.score for hit in hits], limit), strict=True):
                 if good:

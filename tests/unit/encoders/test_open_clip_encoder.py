@@ -132,6 +132,7 @@ def test_closed(registered: Settings) -> None:
     encoder.close()
     with pytest.raises(EncoderError, match="closed"):
         encoder.encode_texts(["a"])
+    assert load_encoder("tiny", registered).encode_texts(["a"]).shape == (1, encoder.dim)  # loaded again
 
 
 def test_a_device_that_is_not_there(registered: Settings) -> None:
