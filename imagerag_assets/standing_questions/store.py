@@ -89,7 +89,7 @@ class WatchAnswer:
     """When an answer last differed from the one before it."""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form."""
+        """Return the values as JSON."""
         return asdict(self) | {"scenes": list(self.scenes), "changed": list(self.changed)}
 
     @classmethod

@@ -30,7 +30,7 @@ class Purged:
     """Number of shards, tables and records."""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form."""
+        """Return the values as JSON."""
         return asdict(self)
 
 

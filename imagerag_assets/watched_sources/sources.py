@@ -68,7 +68,7 @@ class WatchedSource:
     """Whether its sensor and schedule start turned on; the UI can turn either on or off."""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form; durations in seconds."""
+        """Return the entry as JSON; durations are in seconds."""
         fresh = self.fresh_within
         return {
             "name": self.name,

@@ -68,7 +68,7 @@ def encoder_switch(
     platform: dg.ResourceParam[Platform],
     reporter: dg.ResourceParam[Reporter],
 ) -> dg.MaterializeResult[Any]:
-    """Backfill and switch, or roll back."""
+    """Embed with the chosen encoder and switch to it, or roll back."""
     report = report_key(context.run.run_id)
     with failures(platform):
         if config.rollback:
