@@ -4,10 +4,11 @@ They follow the STAC embedding extension, a proposal, as of v0.0.1 (geo-embeddin
 builds on STAC 1.0.0.  Collection: ``emb:type`` (chip), ``emb:dimensions``, ``data_type``, ``emb:chip_layout``,
 ``emb:temporal_resolution``, ``emb:fit_for_use``, links ``emb:model`` and ``emb:source-data``.  Item:
 ``emb:runtime_parameters``, ``emb:preprocessing``, ``emb:postprocessing``, a link ``emb:source-data`` and the asset
-``embeddings``.  Sizes and checksums are those of the file extension.  The extension allows no other ``emb:`` field, so
-what else a reader needs is named ``imagerag:``: encoder, fingerprint, division, normalisation, version, rows.
+``embeddings``.  Sizes and checksums follow the file extension.  The embedding extension allows no other ``emb:`` field,
+so the other fields that a reader needs begin with ``imagerag:``: encoder, fingerprint, division, normalisation, etag,
+rows.
 
-Only documents live here: no file is read or written, and nothing is known of stores or encoders.
+Only documents belong here: no file is read or written, and nothing is known about stores or encoders.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _VERSION = "1.0.0"
 _CHECKED_LINKS = 100
 _SHA256 = "1220"  # a multihash begins with its function and its length
 _JSON, _PARQUET = "application/json", "application/vnd.apache.parquet"
-# An item needs a time; one that is unknown is at least within these.
+# An item needs a time; an unknown one lies between these.
 _ANY_TIME = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _GEOMETRIES = frozenset({"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"})
 
@@ -50,12 +51,12 @@ ASSETS: Mapping[str, dict[str, Any]] = {
     "overview": {"type": "image/jpeg", "roles": ["overview"], "title": "The scene as the encoder saw it"},
     "record": {"type": _JSON, "roles": ["metadata"], "title": "Grid, display limits and item of the scene"},
 }
-"""What belongs to an item; all but ``patches`` must be there."""
+"""The assets of an item; all but ``patches`` are required."""
 
 
 @dataclass(frozen=True)
 class Product:
-    """What all embeddings of one collection have in common."""
+    """What all embeddings of a collection have in common."""
 
     encoder: str
     """Registry name, for people."""
@@ -66,13 +67,13 @@ class Product:
     division: str
     """Key of the division."""
     patch_px: int | None = None
-    """Side of a patch in pixels of its level, where the division has one."""
+    """Side of a patch in pixels of its level, if the division has a fixed one."""
     stride_px: int | None = None
-    """From one patch to the next, in pixels of its level, where the division has one."""
+    """Distance from one patch to the next in pixels of its level, if the division has a fixed one."""
 
     @property
     def collection_id(self) -> str:
-        """The id of the collection."""
+        """Return the id of the collection."""
         return re.sub(r"[^A-Za-z0-9_.-]+", "-", f"imagerag-{self.encoder}-{self.division}-{self.fingerprint[:12]}")
 
 
@@ -96,15 +97,18 @@ def item_document(
     runtime: Mapping[str, Any],
     collection_href: str,
 ) -> dict[str, Any]:
-    """The item of one scene's embeddings.
+    """Return the item of one scene's embeddings.
 
     Args:
-        product: What they have in common with the others.
-        scene: What was embedded.
+        product: What all embeddings of the collection have in common.
+        scene: The scene that was embedded.
         files: By asset key (:data:`ASSETS`).
         rows: Number of vectors.
         runtime: How the encoder was run, JSON values.
         collection_href: The collection, relative to the item.
+
+    Raises:
+        SourceError: the item would not be valid STAC.
     """
     source = absolute_href(scene.source, None)
     unknown = scene.acquired_at is None
@@ -140,11 +144,14 @@ def item_document(
 
 
 def collection_document(product: Product, items: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
-    """The collection over some items.
+    """Return the collection of some items.
 
     Args:
         product: What the embeddings have in common.
         items: Each item's href, relative to the collection, and its document.
+
+    Raises:
+        SourceError: the collection would not be valid STAC.
     """
     layout: dict[str, Any] = {"layout_type": "variable_grid", "grid_id": product.division}
     if product.patch_px and product.stride_px:
@@ -182,32 +189,32 @@ def collection_document(product: Product, items: Sequence[tuple[str, dict[str, A
 
 
 def read_product(collection: Mapping[str, Any], href: str) -> Product:
-    """What a collection says its embeddings have in common.
+    """Return what a collection says its embeddings have in common.
 
     Raises:
-        SourceError: it is not a collection of embeddings that this system wrote.
+        SourceError: this system did not write the collection.
     """
     fields = ("imagerag:encoder", "imagerag:fingerprint", "imagerag:division")
     encoder, fingerprint, division = texts = [collection.get(field) for field in fields]
     dim = collection.get("emb:dimensions")
     if collection.get("type") != "Collection" or not isinstance(dim, int) or not all(map(_is_text, texts)):
         raise SourceError(
-            "This is not a collection of embeddings that can be imported",
-            fix="Name what `imagerag export` wrote; imagery is read by: imagerag ingest",
+            "Not an imagerag export",
+            fix="Name a folder that `imagerag export` wrote; to read imagery, run: imagerag ingest",
             href=href,
         )
     return Product(str(encoder), str(fingerprint), dim, str(division))
 
 
 def item_hrefs(collection: Mapping[str, Any]) -> list[str]:
-    """The hrefs of a collection's items, as they stand there, each once."""
+    """Return the hrefs of a collection's items, as they are written there, each once."""
     links = collection.get("links")
     hrefs = (link.get("href") for link in links or () if isinstance(link, dict) and link.get("rel") == "item")
     return list(dict.fromkeys(href for href in hrefs if isinstance(href, str)))
 
 
 def read_files(item: Mapping[str, Any], href: str) -> dict[str, ExportedFile]:
-    """The files of an item by asset key; assets of other names are left out.
+    """Return the files of an item by asset key; ignore other assets.
 
     Raises:
         SourceError: a file is missing, is not beside the item, or has no size or checksum.
@@ -244,7 +251,7 @@ def _asset(key: str, file: ExportedFile) -> pystac.Asset:
 
 
 def _valid(made: pystac.Item | pystac.Collection, kind: pystac.STACObjectType) -> dict[str, Any]:
-    """The JSON of what was made, once the core schema accepts it.  The schemas come with pystac.
+    """Return the JSON of an item or collection that STAC's core schema accepts.  The schemas come with pystac.
 
     Raises:
         SourceError: it is not valid; the message says where.

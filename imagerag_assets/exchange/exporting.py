@@ -1,4 +1,4 @@
-"""Exporting embeddings: GeoParquet files with a STAC collection, in a folder or a bucket.
+"""Export embeddings: GeoParquet files with a STAC collection, in a folder or a bucket.
 
 ``OUT/collection.json``, ``OUT/model.json``, and for each scene ``OUT/items/{scene_key}/{version16}/`` with its
 item, its shard as it is, its patch table, overview and record.  `documents` says what they hold; `importing` reads
@@ -51,11 +51,11 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class SceneExport:
-    """What exporting a scene came to."""
+    """The result of exporting one scene."""
 
     scene: str
     status: Literal["exported", "skipped", "failed"]
-    """Skipped: the same was there already."""
+    """Skipped: the same files were there already."""
     patches: int
     """Vectors; 0 when failed."""
     bytes: int
@@ -65,17 +65,17 @@ class SceneExport:
     """One line."""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form."""
+        """Return the form for JSON."""
         return asdict(self) | {"seconds": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export came to."""
+    """The result of an export."""
 
     out: str
     collection: str | None
-    """Address of the collection; None when no scene could be exported and nothing was changed."""
+    """Address of the collection; None if no scene could be exported and nothing was changed."""
     encoder: str
     fingerprint: str
     division: str
@@ -84,7 +84,7 @@ class ExportReport:
     """Folders below `out` of earlier copies that were deleted."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The result of ``imagerag export``."""
+        """Return the JSON of ``imagerag export``."""
         names = ("exported", "skipped", "failed")
         totals: dict[str, Any] = {name: sum(each.status == name for each in self.scenes) for name in names}
         totals |= {name: sum(getattr(each, name) for each in self.scenes) for name in ("patches", "bytes")}
@@ -113,7 +113,7 @@ def export(
         scenes: Scene keys; default: all registered scenes.
         encoder: Registry name; default: the active one.
         prune: Take scenes that are not named out of the collection, and delete their copies and outdated ones.
-        progress: Called with scenes done, their number, and what is being done.
+        progress: Called with the number of scenes done, the number of all, and what is being done.
 
     Raises:
         InputError: nothing to export, a scene or encoder is unknown, or `out` holds something else.
@@ -122,10 +122,12 @@ def export(
     if not out.strip() or is_http(out):
         raise InputError(f"{out!r} cannot be written to", fix="Give a folder or s3://bucket/prefix")
     target = ObjectStore(out, platform.settings)
-    records = {key: load_record(platform, key) for key in dict.fromkeys(scenes)}  # unknown ones are said first
+    records = {key: load_record(platform, key) for key in dict.fromkeys(scenes)}  # report unknown ones first
     keys = list(records) or list_records(platform)
     if not keys:
-        raise InputError("There is nothing to export: no scene was ingested yet", fix="Run: imagerag ingest SOURCE")
+        raise InputError(
+            "There is nothing to export: no scene has been ingested yet", fix="Run: imagerag ingest SOURCE"
+        )
     name = encoder or platform.settings.active_encoder
     key = shard_key(platform, records.get(keys[0]) or load_record(platform, keys[0]), encoder=name)
     _check_free(target, key)
@@ -185,17 +187,17 @@ def _earlier(target: ObjectStore, scenes: set[str] | None) -> list[tuple[str, di
 
 
 def _check_free(target: ObjectStore, key: ShardKey) -> None:
-    """Refuse a place that holds another collection: two encoders' vectors must not be mixed, nor others' work lost."""
+    """Refuse a place that holds another collection, so that vectors are not mixed and nothing is overwritten."""
     if not target.exists(COLLECTION):
         return
     place = target.url(COLLECTION)
     try:
         there = read_product(target.read_json(COLLECTION), place)
     except (SourceError, AttributeError):
-        raise InputError("There is another STAC collection", fix="Give another folder", href=place) from None
+        raise InputError("The folder holds another STAC collection", fix="Give another folder", href=place) from None
     if (there.fingerprint, there.division) != (key.fingerprint, key.division_key):
         raise InputError(
-            f"There are embeddings of another encoder or division: stored={there.fingerprint} {there.division}, "
+            f"The folder holds embeddings of another encoder or division: stored={there.fingerprint} {there.division}, "
             f"to be written={key.fingerprint} {key.division_key}",
             fix="Give another folder",
             href=place,
@@ -205,7 +207,9 @@ def _check_free(target: ObjectStore, key: ShardKey) -> None:
 def _shard(platform: Platform, key: ShardKey) -> ShardInfo:
     if not platform.store.exists(key.path):
         raise StoreError(
-            "The scene, as it is now, is not embedded by this encoder", fix="Run: imagerag ingest", scene=key.scene_key
+            "The current version of the scene is not embedded by this encoder",
+            fix="Run: imagerag ingest",
+            scene=key.scene_key,
         )
     return verify_shard(platform.store, key, key.fingerprint)
 
@@ -225,7 +229,7 @@ def _folder(key: ShardKey) -> str:
 def _prepare(
     platform: Platform, product: Product, record: SceneRecord, info: ShardInfo, folder: Path
 ) -> dict[str, Any]:
-    """Copy the files of a scene to a local folder, and describe them: the item."""
+    """Copy the files of a scene to a local folder; return the item that describes them."""
     scene = record.scene
     stored = {
         "embeddings": info.key.path,
@@ -246,7 +250,7 @@ def _prepare(
 
 
 def _write(target: ObjectStore, folder: str, item: dict[str, Any], files: Path) -> bool:
-    """Put a scene's files and then its item into place, unless the same item is there: its files are then, too."""
+    """Put a scene's files and then its item into place, unless the same item, and so its files, are there."""
     key = f"{folder}/{_ITEM}"
     with suppress(StoreError):
         if target.read_json(key) == item:
@@ -258,7 +262,7 @@ def _write(target: ObjectStore, folder: str, item: dict[str, Any], files: Path) 
 
 
 def copy_out(store: ObjectStore, key: str, path: Path) -> ExportedFile:
-    """Copy an object to a local file, and say what it is.
+    """Copy an object to a local file; return its size and checksum.
 
     Raises:
         StoreError: it is missing or cannot be read.
@@ -272,7 +276,7 @@ def copy_out(store: ObjectStore, key: str, path: Path) -> ExportedFile:
 
 
 def _model(platform: Platform, product: Product) -> dict[str, Any]:
-    """What is known of the encoder, for people; the fingerprint is what identifies it."""
+    """Return a description of the encoder for people; the fingerprint identifies it."""
     spec = encoder_spec(product.encoder, platform.settings)
     return {
         "name": spec.name,

@@ -1,7 +1,7 @@
-"""Importing embeddings that another installation exported: nothing is embedded again, and no imagery is read.
+"""Import embeddings that another installation exported: nothing is embedded again, and no imagery is read.
 
-Each file is fetched aside and checked (size, checksum, content) before anything of its scene is stored; then the scene
-is indexed as after an ingest.  What an export looks like is in `export` and `exchange.documents`.
+Each file is copied to a temporary folder and checked (size, checksum, content) before anything of its scene is stored;
+then the scene is indexed as after an ingest.  `exporting` and `documents` define what an export looks like.
 """
 
 from __future__ import annotations
@@ -40,30 +40,30 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class SceneImport:
-    """What importing a scene came to."""
+    """The result of importing one scene."""
 
     scene: str
     status: Literal["imported", "skipped", "failed"]
     """Skipped: it was there already."""
     patches: int
-    """Rows of the scene that can be searched now; 0 when failed."""
+    """Rows of the scene that can be searched now; 0 if it failed."""
     seconds: float
     error: str | None = None
     """One line."""
     record: SceneRecord | None = None
-    """None when failed."""
+    """None if the import failed."""
     collection: str | None = None
-    """Where it was indexed; None when that was not done."""
+    """Collection in which it was indexed; None if it was not."""
 
     def to_dict(self) -> dict[str, Any]:
-        """One element of ``scenes`` in the result of ``imagerag import``."""
+        """Return an element of ``scenes`` in the JSON of ``imagerag import``."""
         names = ("scene", "status", "patches", "error")
         return {name: getattr(self, name) for name in names} | {"seconds": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True)
 class Export:
-    """An export that this installation can take."""
+    """An export that this installation can import."""
 
     store: ObjectStore
     product: Product
@@ -72,26 +72,26 @@ class Export:
 
 
 def open_export(platform: Platform, source: str) -> Export:
-    """Read the collection of an export, and check that its vectors can be used here.
+    """Read the collection of an export and check that its vectors can be used here.
 
     Args:
         platform: The installation.
         source: The folder or prefix that was exported to, or the collection.json in it.
 
     Raises:
-        SourceError: it cannot be read, or is no such export.
+        SourceError: it cannot be read or is not an export.
         FingerprintError: its encoder is not the one in use here.
-        SettingsError: its scenes were divided otherwise than here.
+        SettingsError: its scenes were cut with other patch settings.
     """
     source = source.strip()
     if source.endswith("/" + COLLECTION) or source == COLLECTION:
         source = source.removesuffix(COLLECTION) or "."
     elif not source or not is_folder(source, platform.settings):
-        raise SourceError("This is no export", fix=f"Name a folder or prefix with a {COLLECTION}", href=source)
+        raise SourceError("Not an imagerag export", fix=f"Name a folder or prefix with a {COLLECTION}", href=source)
     store = ObjectStore(source, platform.settings)
     if not store.exists(COLLECTION):
         raise SourceError(
-            "This is no complete export", fix="Name what `imagerag export` wrote, or export again", href=store.url()
+            "The export is not complete", fix="Name what `imagerag export` wrote, or export again", href=store.url()
         )
     collection = _document(store, COLLECTION)
     product = read_product(collection, store.url(COLLECTION))
@@ -100,14 +100,14 @@ def open_export(platform: Platform, source: str) -> Export:
 
 
 def import_scenes(platform: Platform, export: Export, *, progress: Progress | None = None) -> Iterator[SceneImport]:
-    """Bring the scenes of an export in, one by one; one that is damaged leaves the others alone.
+    """Import the scenes of an export one by one; a damaged scene does not stop the others.
 
-    A scene that is here as it was exported is skipped; one that is here otherwise is replaced, as by an ingest.
+    A scene that is here in the exported version is skipped; one in another version is replaced, as by an ingest.
 
     Args:
         platform: The installation.
         export: From :func:`open_export`.
-        progress: Called with scenes done, their number, and what is being done.
+        progress: Called with the number of scenes done, the number of all, and what is being done.
 
     Raises:
         UnknownEncoderError, EncoderError, SettingsError: no scene can be imported with these settings.
@@ -136,14 +136,15 @@ def _check_usable(platform: Platform, product: Product, href: str) -> None:
     required = platform.fingerprint
     if product.fingerprint != required:
         raise FingerprintError(
-            f"The embeddings are another encoder's: stored={product.fingerprint} ({product.encoder}), "
+            f"The embeddings were made by another encoder: stored={product.fingerprint} ({product.encoder}), "
             f"required={required} ({settings.active_encoder})",
             fix=_fix(platform, product),
             href=href,
         )
     if product.division != platform.recipe.key:
         raise SettingsError(
-            f"The scenes were divided otherwise: stored={product.division}, required={platform.recipe.key}",
+            f"The scenes were cut with different patch settings: stored={product.division}, "
+            f"required={platform.recipe.key}",
             fix="Set IMAGERAG_DIVISION, IMAGERAG_PATCH_PX and IMAGERAG_PATCH_OVERLAP to what was exported with",
             href=href,
         )
@@ -157,10 +158,10 @@ def _fix(platform: Platform, product: Product) -> str:
 
 
 def _import_scene(platform: Platform, export: Export, key: str, folder: Path, dim: int) -> SceneImport:
-    """Check the files of one item, store and index them; the index itself is renewed later.
+    """Check the files of one item, store them and index their rows; the caller rebuilds the index itself.
 
     Raises:
-        ImageRAGError: the item or a file of it is missing or damaged; nothing of it was stored.
+        ImageRAGError: the item or one of its files is missing or damaged; nothing was stored.
     """
     started = time.perf_counter()
     files = read_files(_document(export.store, key), export.store.url(key))
@@ -199,7 +200,7 @@ def _document(store: ObjectStore, key: str) -> dict[str, Any]:
 
 
 def _fetch(store: ObjectStore, item_key: str, file: ExportedFile, folder: Path) -> Path:
-    """A file of an item as a local file, once its size and checksum are right."""
+    """Copy a file of an item to a local file, and check its size and checksum."""
     key = f"{item_key.rpartition('/')[0]}/{file.name}"
     found = copy_out(store, key, folder / file.name)
     if found != file:
@@ -213,7 +214,7 @@ def _record(path: Path) -> SceneRecord:
         return SceneRecord.from_dict(json.loads(path.read_bytes()))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(
-            f"The scene's record cannot be understood ({type(error).__name__}: {error})", fix="Export it again"
+            f"The scene's record cannot be read ({type(error).__name__}: {error})", fix="Export it again"
         ) from None
 
 
@@ -222,11 +223,11 @@ def _check_picture(path: Path) -> None:
         with Image.open(path) as picture:
             picture.verify()
     except (OSError, SyntaxError) as error:
-        raise StoreError(f"The overview is no picture: {error}", fix="Export it again") from None
+        raise StoreError(f"The overview is not a picture: {error}", fix="Export it again") from None
 
 
 def _check_shard(scratch: ObjectStore, name: str, record: SceneRecord, product: Product, dim: int) -> ShardInfo:
-    """What a shard says of itself, once that and its rows are what the collection and the record promise."""
+    """Return what a shard says about itself, after checking it against the collection and the record."""
     scene = record.scene
     wanted = ShardKey(scene.scene_key, product.division, product.fingerprint, scene.version)
     try:

@@ -1,6 +1,6 @@
 """What is configured, reachable and missing in an installation, and the fix for each.
 
-Every check looks at one thing, changes nothing that stays, downloads nothing, and reports instead of raising.
+Every check looks at one thing, leaves nothing changed, downloads nothing, and reports instead of raising an error.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ _LOW_DISK, _NO_DISK = 5 * 2**30, 2**28
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     status: Status
     detail: str
     """What was found."""
     fix: str = ""
-    """What to do; empty if nothing has to be done."""
+    """What to do; empty if there is nothing to do."""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form."""
+        """Return the form for JSON."""
         return asdict(self)
 
 
 def examine(settings: Settings) -> list[Check]:
-    """All checks, in the order in which they should be mended."""
+    """Run all checks, in the order in which problems should be fixed."""
     looks: tuple[tuple[str, Callable[[Settings], Check]], ...] = (
         ("python", _python),
         ("packages", _packages),
@@ -106,7 +106,7 @@ def _torchvision(_: Settings) -> Check:
     import torchvision  # noqa: F401  (that it can be imported is the check)
 
     if declared:
-        return Check("torchvision", "ok", "compiled ops do not load with this torch; declared, and not needed")
+        return Check("torchvision", "ok", "compiled ops do not load with this torch, but are not needed")
     return Check("torchvision", "ok", "compiled ops load")
 
 
@@ -231,7 +231,7 @@ def _dagster(settings: Settings) -> Check:
 
 
 def _nearest(path: Path) -> Path:
-    """The path, or its closest parent that exists."""
+    """Return the path, or its closest parent that exists."""
     path = path.expanduser().absolute()
     while not path.exists():
         path = path.parent
@@ -239,7 +239,7 @@ def _nearest(path: Path) -> Path:
 
 
 def _lock_holder(lock: Path) -> str | None:
-    """Number and name of the process that holds a lock, if there is one.  Linux tells who it is."""
+    """Return the number and name of the process that holds a lock, or None.  Linux knows which it is."""
     import fcntl
 
     try:
@@ -264,7 +264,7 @@ def _lock_holder(lock: Path) -> str | None:
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Look for models here only: a check must not download gigabytes."""
+    """Look for models on this machine only: a check must not download gigabytes."""
     import huggingface_hub.constants as constants
 
     before = constants.HF_HUB_OFFLINE

@@ -1,6 +1,6 @@
 """One installation at work: the stores, the encoder and the models that the settings name, each opened at first use.
 
-Every use case takes a `Platform`.  Only opening, sharing and closing belong here; what is done with the parts does not.
+Every use case takes a `Platform`.  Only opening, sharing and closing the parts belong here.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Platform:
         self._lock = RLock()
         self._owner: Platform | None = None
         self.collection: str | None = None
-        """The patch collection that questions are answered from; None: the one behind the alias."""
+        """The patch collection that answers questions; None: the one behind the alias."""
 
     def using(self, encoder: str | None = None, *, collection: str | None = None, **settings: Any) -> Platform:
         """The same installation with `encoder` (a registry name) as its encoder, whatever is chosen meanwhile.
@@ -76,7 +76,7 @@ class Platform:
 
     @property
     def has_vectors(self) -> bool:
-        """Whether there is a Milvus to look into; looking would create a Lite file that is not there."""
+        """Return whether there is a Milvus to open; opening a missing Lite file would create it."""
         return not self.settings.milvus_is_lite or Path(self.settings.milvus).expanduser().exists()
 
     @property
@@ -92,7 +92,7 @@ class Platform:
 
     @property
     def fingerprint(self) -> str:
-        """The active encoder's fingerprint; does not load an encoder whose fingerprint was computed before.
+        """The active encoder's fingerprint.  An encoder whose fingerprint is known is not loaded.
 
         Raises:
             As :attr:`encoder`.
@@ -101,7 +101,7 @@ class Platform:
 
     @property
     def sentences(self) -> SentenceEncoder:
-        """The sentence encoder; it loads when it first encodes."""
+        """The sentence encoder, loaded when it first encodes."""
         from imagerag_assets.encoders.sentence import sentence_encoder  # torch takes seconds to import
 
         return sentence_encoder()

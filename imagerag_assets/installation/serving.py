@@ -23,7 +23,7 @@ from imagerag_assets.stores.shards import ShardKey, list_shards
 ALIAS = "patches"
 ENCODERS = "encoders"
 UNKNOWN = ""
-"""Name of an encoder that is in no registry any more."""
+"""Name of an encoder that is no longer in the registry."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Target:
 
     @property
     def outdated_code(self) -> bool:
-        """Whether this version of the code can make no such vectors any more."""
+        """Whether this version of the code can no longer make such vectors."""
         return self.recipe.code_version != recipes.CODE_VERSION
 
     def key(self, record: SceneRecord) -> ShardKey:
@@ -63,7 +63,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Serving:
-    """What one question is answered from, whatever is switched meanwhile."""
+    """What answers one question, even if the encoder is switched meanwhile."""
 
     platform: Platform
     """The installation with the serving encoder and the settings of its recipe."""
@@ -100,7 +100,7 @@ def find_serving(platform: Platform, *, orphaned: bool = False) -> Serving | Non
 
 
 def serving_from(platform: Platform, collection: str, *, orphaned: bool = False) -> Serving:
-    """One collection with its encoder, whether or not the alias leads to it; `orphaned` as in :func:`find_serving`.
+    """Return one collection with its encoder, behind the alias or not; `orphaned` as in :func:`find_serving`.
 
     Raises:
         FingerprintError: no encoder of the registry has the collection's fingerprint.
@@ -175,7 +175,7 @@ def _remembered(platform: Platform, fingerprint: str) -> str | None:
 
 
 def _encoder_with(platform: Platform, fingerprint: str, collection: str) -> str:
-    """Registry name of the encoder with a fingerprint."""
+    """Return the registry name of the encoder with a fingerprint."""
     wanted = encoder_spec(platform.settings.active_encoder, platform.settings).name
     required, reasons = "unknown", []
     for name in _candidates(platform, fingerprint, wanted):
@@ -196,7 +196,7 @@ def _encoder_with(platform: Platform, fingerprint: str, collection: str) -> str:
 
 
 def _candidates(platform: Platform, fingerprint: str, wanted: str) -> list[str]:
-    """The name remembered, the wanted encoder, and those whose weights are certainly on this machine."""
+    """Return the remembered name, the wanted encoder, and those whose weights are certainly on this machine."""
     try:
         remembered = _remembered(platform, fingerprint)
     except StoreError:  # a damaged note is no reason not to look

@@ -1,6 +1,6 @@
 """What the installation holds: scenes, collections, the active encoder, failures and problems.
 
-Read-only: it creates no collection and opens no Milvus file that is not there.
+This only reads: it creates no collection and no Milvus file.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from imagerag_assets.stores.shards import ShardKey, list_shards
 
 
 def status(platform: Platform) -> dict[str, Any]:
-    """The result of ``imagerag status``.
+    """Return the JSON of ``imagerag status``.
 
     Returns:
-        ``scenes``: number of registered scenes; ``stale``: number of these without embeddings, as they are now, by the
-        active encoder and division, and ``stale_scenes`` their keys; ``collections``: name, alias (or None), kind,
-        division, fingerprint, rows; ``encoder``: name and fingerprint (None if it cannot be had) of the wanted one;
-        ``serving``: name, fingerprint and collection that questions are answered with, None while there is none;
+        ``scenes``: number of registered scenes; ``stale``: number of scenes whose current version is not embedded by
+        the active encoder and division, and ``stale_scenes``: their keys; ``collections``: name, alias (or None), kind,
+        division, fingerprint, rows; ``encoder``: name and fingerprint (None if it is not available) of the wanted one;
+        ``serving``: name, fingerprint and collection that questions are answered with, None before the first ingest;
         ``failures``; ``removed``: scenes that left their source and still answer until they are purged; and
-        ``problems``: lines about parts that could not be asked.
+        ``problems``: lines about parts that could not be read.
 
     Raises:
         StoreError: the object store cannot be read.
-        UnknownEncoderError, SettingsError: the settings name what does not exist.
+        UnknownEncoderError, SettingsError: the settings name an encoder or division that does not exist.
     """
     problems: list[str] = []
     scenes = list_records(platform)
@@ -73,7 +73,7 @@ def _serving(platform: Platform, problems: list[str]) -> dict[str, str] | None:
 
 
 def stale_scenes(platform: Platform, scenes: list[str], fingerprint: str, problems: list[str]) -> list[str]:
-    """Those of `scenes` that an encoder has not embedded as they are now; adds to `problems` what cannot be told.
+    """Return those of `scenes` whose current version an encoder has not embedded; add what fails to `problems`.
 
     Raises:
         StoreError: the store cannot be listed.

@@ -1,6 +1,6 @@
-"""One raster file: what is in it, how its pixels and their validity are read, and overviews where it has none.
+"""One raster file: describe it, read its pixels and their validity, and build overviews if it has none.
 
-Everything about a single file and GDAL is here. Putting files together to a scene is `raster.reader`'s.
+Everything about a single file and GDAL belongs here. `raster.reader` combines files into a scene.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _COMPLEX = {"complex_int16": "CInt16", "complex64": "CFloat32", "complex128": "C
 
 @dataclass(frozen=True)
 class RasterFile:
-    """What was found on opening a file; shared by threads, which each open a dataset of their own."""
+    """What a file contains. Threads share it, and each opens a dataset of its own."""
 
     href: str
     path: str
@@ -64,7 +64,7 @@ class RasterFile:
     dtype: str
     """Of the file; complex files are read as float32 magnitudes."""
     masked: bool
-    """The file has a mask of its own (a mask band or .msk file)."""
+    """Whether the file has its own mask (a mask band or .msk file)."""
     nodata: float | None
     alpha: int | None
     """Number of the alpha band in `path`."""
@@ -72,7 +72,7 @@ class RasterFile:
     """(256, 4) red, green, blue, alpha of a colour-mapped band."""
     notes: tuple[str, ...] = ()
     onto: Grid | None = None
-    """The grid that the file is warped onto while it is read, where it has another."""
+    """The grid onto which the file is warped while it is read; None: it is on the right one."""
 
     @property
     def is_complex(self) -> bool:
@@ -127,12 +127,12 @@ def describe(href: str, indexes: tuple[int, ...], *, or_first: bool = False) -> 
 def read(
     dataset: Any, file: RasterFile, window: tuple[float, float, float, float], shape: tuple[int, int]
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Values (bands, h, w) and validity (h, w) of a window inside the file.
+    """Return the values (bands, h, w) and validity (h, w) of a window inside the file.
 
-    Decimated reads average what they cover, through overviews where there are any; enlarged ones are bilinear.
+    Reduced reads average, through overviews if there are any; enlarged ones are bilinear.
 
     Args:
-        dataset: What :func:`open_file` gave in this thread.
+        dataset: What :func:`open_file` returned in this thread.
         file: Its description.
         window: x0, y0, x1, y1 in pixels of `dataset`, possibly fractional.
         shape: (h, w) of the result.
@@ -153,7 +153,7 @@ def read(
         if file.masked:
             valid &= dataset.read_masks(1, window=where, out_shape=shape) > 0
         elif file.nodata is not None:
-            # One band at the nodata value is a dark or a bright pixel; all bands there are no pixel.
+            # A pixel is missing only if all bands have the nodata value; one band may just be dark or bright.
             masks = dataset.read_masks(indexes, window=where, out_shape=(len(indexes), *shape))
             valid &= masks.any(axis=0)
         if file.alpha is not None:
@@ -170,7 +170,7 @@ def read(
 
 
 def open_file(file: RasterFile) -> Any:
-    """A rasterio dataset for the calling thread, warped if the file is; call inside the rasterio environment.
+    """Open a rasterio dataset for the calling thread, warped if needed. Call inside the rasterio environment.
 
     Raises:
         RasterError: it cannot be opened.
@@ -191,18 +191,18 @@ def open_file(file: RasterFile) -> Any:
 
 
 def warped(file: RasterFile, onto: Grid) -> RasterFile:
-    """The file, to be read on another grid."""
+    """Return the file as one that is read on another grid."""
     return replace(file, onto=onto)
 
 
 def with_overviews(file: RasterFile, folder: Path, version: str) -> RasterFile:
-    """The file with overviews beside a virtual raster of it, built on the first call and found on later ones.
+    """Return the file with overviews beside a virtual raster of it, built on the first call and found on later ones.
 
-    Averages in one pass over the file, with memory bounded by GDAL's block cache. Written aside, then renamed.
+    They are averages, made in one pass over the file; GDAL's block cache bounds the memory.
 
     Args:
         file: A file without overviews.
-        folder: Where to keep them; a third of the file's size is written.
+        folder: Where to keep them. They take a third of the file's size.
         version: Changes when the file does.
 
     Raises:
@@ -228,7 +228,7 @@ def _build(file: RasterFile, vrt: Path) -> None:
     longest = max(file.grid.width, file.grid.height)
     factors = [2**power for power in range(1, 24) if longest > 128 * 2**power] or [2]
     method = Resampling.nearest if file.palette is not None else Resampling.average
-    # With threads GDAL fetches many ranges at once, and then refuses servers that answer ranges with status 200.
+    # With threads, GDAL fetches many ranges at once, and then rejects servers that answer ranges with status 200.
     threads = 1 if is_remote(file.href) else min(4, os.cpu_count() or 1)
     with (
         failures(file.href, "read"),
@@ -239,7 +239,7 @@ def _build(file: RasterFile, vrt: Path) -> None:
 
 
 def virtual_raster(file: RasterFile) -> str:
-    """GDAL VRT of the bands that are needed, complex ones as magnitudes."""
+    """Return a GDAL VRT of the bands that are needed, complex ones as magnitudes."""
     size = f'rasterXSize="{file.grid.width}" rasterYSize="{file.grid.height}"'
     source = f'<SourceFilename relativeToVRT="0">{escape(file.path)}</SourceFilename>'
     parts = [f"<VRTDataset {size}>"]
@@ -302,7 +302,7 @@ def _grid(dataset: Any, notes: list[str]) -> Grid:
 
 
 def _alpha(dataset: Any, indexes: tuple[int, ...], notes: list[str]) -> int | None:
-    """The alpha band, unless it is shown or holds data: some producers leave near infrared marked as alpha."""
+    """Return the alpha band, unless it is shown or holds data: some producers mark near infrared as alpha."""
     marked = [number for number, kind in enumerate(dataset.colorinterp, start=1) if kind is ColorInterp.alpha]
     if not marked or marked[0] in indexes:
         return None

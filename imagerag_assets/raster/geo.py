@@ -1,7 +1,7 @@
 """Where windows are on the ground: lon/lat boxes and GeoJSON of pixel windows, and the windows of geometries.
 
-Coordinates only: no reading. Longitude comes first everywhere. A box that crosses the antimeridian has west > east, as
-in GeoJSON and STAC.
+Only coordinates belong here. Longitude comes first everywhere. A box that crosses the antimeridian has west > east,
+as in GeoJSON and STAC.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from shapely.geometry.base import BaseGeometry
 
 from imagerag_assets.raster.types import Grid, Window
 
-# Corners and this many steps an edge follow a curved edge closely enough: 1/16 of its sagitta remains.
+# This many points per edge follow a curved edge closely enough: 1/16 of its sagitta remains.
 _STEPS = 4
 
 _LONGEST_STEP = 90.0  # degrees
@@ -33,15 +33,15 @@ _EARTH_RADIUS_M = 6_371_000
 
 
 def lonlat_boxes(grid: Grid, windows: ArrayLike) -> NDArray[np.float64]:
-    """Lon/lat boxes of many windows.
+    """Return the lon/lat boxes of many windows.
 
     Args:
         grid: The scene's grid.
         windows: (n, 4) of x0, y0, x1, y1 in native pixels.
 
     Returns:
-        float64 (n, 4) of west, south, east, north in degrees. Rows are NaN where there is no CRS or the window has no
-        place in it; west > east across the antimeridian; a window around a pole spans all longitudes.
+        float64 (n, 4) of west, south, east, north in degrees. A row is NaN if there is no CRS or the window has no
+        place in it; west > east across the antimeridian; a window around a pole or the Earth spans all longitudes.
     """
     pixels = np.asarray(windows, np.float64).reshape(-1, 4)
     if grid.crs_wkt is None or not len(pixels):
@@ -63,13 +63,13 @@ def lonlat_boxes(grid: Grid, windows: ArrayLike) -> NDArray[np.float64]:
 
 
 def box_geometries(bounds: NDArray[np.float64]) -> NDArray[np.object_]:
-    """Shapely geometries of lon/lat boxes: two halves as one MultiPolygon across the antimeridian (west > east).
+    """Return the geometries of lon/lat boxes: a MultiPolygon of two halves across the antimeridian (west > east).
 
     Args:
-        bounds: float64 (n, 4) of west, south, east, north in degrees, as :func:`lonlat_boxes` gives them.
+        bounds: float64 (n, 4) of west, south, east, north in degrees, as :func:`lonlat_boxes` returns them.
 
     Returns:
-        object (n,); None where a bound is NaN.
+        object (n,) of shapely geometries; None where a bound is NaN.
     """
     geometries = np.full(len(bounds), None, dtype=object)
     placed = ~np.isnan(bounds).any(axis=1)
@@ -120,7 +120,7 @@ def joint_box(boxes: ArrayLike) -> tuple[float, float, float, float] | None:
 
 
 def pixel_window_to_lonlat_bbox(grid: Grid, window: Window) -> tuple[float, float, float, float] | None:
-    """(west, south, east, north) of one window in degrees, or None where it has no place on the ground."""
+    """Return (west, south, east, north) of one window in degrees, or None if it has no place on the ground."""
     bbox = lonlat_boxes(grid, [window])[0]
     if np.isnan(bbox).any():
         return None
@@ -148,16 +148,16 @@ def window_geometry(grid: Grid, window: Window) -> dict[str, Any] | None:
 
 
 def window_feature(grid: Grid, window: Window, properties: dict[str, Any]) -> dict[str, Any]:
-    """GeoJSON Feature of a window; its geometry is null where it has no place on the ground."""
+    """Return the GeoJSON Feature of a window; its geometry is null if it has no place on the ground."""
     bbox = pixel_window_to_lonlat_bbox(grid, window)
     feature = {"type": "Feature", "properties": properties, "geometry": window_geometry(grid, window)}
     return feature if bbox is None else feature | {"bbox": list(bbox)}
 
 
 def geometry_window(grid: Grid, geometry: BaseGeometry) -> Window | None:
-    """The smallest window that holds all corners of a lon/lat geometry; it may reach beyond the scene.
+    """Return the smallest window that holds all corners of a lon/lat geometry; it may reach beyond the scene.
 
-    None where the scene has no place on the ground, or a corner none in its CRS.
+    Return None if the scene has no place on the ground or its CRS does not reach a corner.
     """
     if grid.crs_wkt is None or geometry.is_empty:
         return None
@@ -173,9 +173,9 @@ def geometry_window(grid: Grid, geometry: BaseGeometry) -> Window | None:
 
 
 def same_place(grid: Grid, window: Window, other: Grid) -> Window | None:
-    """The window of another grid around the ground that a window shows; it may reach beyond the grid.
+    """Return the window of another grid around the ground that a window shows; it may reach beyond the grid.
 
-    None where either grid has no place on the ground, or the other's CRS does not reach there.
+    Return None if either grid has no place on the ground or the other's CRS does not reach there.
     """
     if grid.crs_wkt is None or other.crs_wkt is None:
         return None
@@ -183,19 +183,19 @@ def same_place(grid: Grid, window: Window, other: Grid) -> Window | None:
     cols, rows = _pixels(other, lon[0], lat[0])
     if not (np.isfinite(cols).all() and np.isfinite(rows).all()):
         return None
-    # Rounded to the nearest, so that one grid's own window comes back as it was.
+    # Round to the nearest, so that a window of the same grid comes back as it was.
     x0, y0, x1, y1 = (round(float(value)) for value in (cols.min(), rows.min(), cols.max(), rows.max()))
     return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
 
 
 def is_earth(crs_wkt: str) -> bool:
-    """False of a CRS of another body, whose lon/lat are that body's own."""
+    """Return False for a CRS of another body, which has longitudes and latitudes of its own."""
     ellipsoid = CRS.from_wkt(crs_wkt).ellipsoid
     return ellipsoid is None or abs(ellipsoid.semi_major_metre - _EARTH_RADIUS_M) < 100_000
 
 
 def _outlines(grid: Grid, pixels: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lon and lat, (n, 4 * _STEPS) each, of points around the windows, from the upper left corner clockwise."""
+    """Return lon and lat, (n, 4 * _STEPS) each, of points around the windows, clockwise from the upper left corner."""
     t = np.arange(_STEPS) / _STEPS
     zero, one = np.zeros(_STEPS), np.ones(_STEPS)
     u, v = np.concatenate([t, one, 1 - t, zero]), np.concatenate([zero, t, one, 1 - t])
@@ -210,14 +210,14 @@ def _outlines(grid: Grid, pixels: NDArray[np.float64]) -> tuple[NDArray[np.float
 def _pixels(
     grid: Grid, lon: NDArray[np.float64], lat: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Columns and rows of places; not finite where the grid's CRS does not reach."""
+    """Return columns and rows of places; not finite where the grid's CRS does not reach."""
     x, y = _to_lonlat(grid.crs_wkt or "").transform(lon, lat, direction=TransformDirection.INVERSE)
     a, b, c, d, e, f = (~Affine(*grid.transform))[:6]
     return a * x + b * y + c, d * x + e * y + f
 
 
 def _unwrapped(lon: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Degrees by which each outline turns around the axis (0, or +-360 around a pole), and continuous longitudes."""
+    """Return the degrees by which each outline turns around the axis (360 around a pole), and unwrapped longitudes."""
     closed = np.unwrap(np.concatenate([lon, lon[:, :1]], axis=1), axis=1, period=360.0)
     closed -= 360.0 * np.floor((closed[:, :1] + 180.0) / 360.0)
     return closed[:, -1] - closed[:, 0], closed[:, :-1]

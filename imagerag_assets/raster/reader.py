@@ -1,7 +1,7 @@
-"""Reading a scene: windows of its render at any level, its overview, and a lazy view.
+"""Read a scene: windows of its render at any level, its overview, and a lazy view.
 
-Putting the files of a scene on one grid, rendering and padding belong here. What one file needs is `raster.files`',
-display limits are `raster.render`'s, and which windows to read is `patches`'.
+Putting the files of a scene on one grid, rendering and padding belong here. `raster.files` handles a single file,
+`raster.render` display limits, and `patches` decides which windows to read.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ STATISTICS_PX = 1024
 """Longest side of the overview from which display limits are computed."""
 
 Picture = tuple[NDArray[np.uint8], NDArray[np.bool_]]
-"""uint8 (h, w, 3) and the validity (h, w) of its pixels; pixels that are not valid are 0."""
+"""uint8 (h, w, 3) and the validity (h, w) of its pixels; invalid pixels are 0."""
 
 
 class SceneReader:
-    """Reads one scene. Use as a context manager; any number of threads may read at once, each on handles of its own.
+    """Read one scene. Use as a context manager; any number of threads may read at once, each with its own handles.
 
     Args:
         scene: The scene.
         settings: Stretch percentiles, size of a super-tile, S3 options.
-        render: The scene's stored render; computed from an overview when first needed if None.
-        scratch: Folder that keeps overviews built for large files that have none; a temporary one if None.
-        build_overviews: Build them where they are missing.  Otherwise small windows of such files are read from the
-            native pixels, and reading a large one fails.
+        render: The scene's stored render; None: computed from an overview when first needed.
+        scratch: Folder for overviews of large files that have none; None: a temporary folder.
+        build_overviews: Build missing overviews. Otherwise small windows of such files are read from the native pixels,
+            and reading a large window fails.
 
     Raises:
-        RasterError: a file cannot be opened, is too small, or the files lie on grids that do not belong together.
+        RasterError: a file cannot be opened, is too small, or the grids of the files do not fit together.
     """
 
     def __init__(
@@ -103,20 +103,20 @@ class SceneReader:
 
     @property
     def grid(self) -> Grid:
-        """The native grid: that of the finest band."""
+        """Return the native grid: that of the finest band."""
         return self._grid
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know about this raster; grows when overviews have to be built."""
+        """Return what a person should know about this raster. Building overviews adds a note."""
         return tuple(self._notes)
 
     @property
     def render(self) -> RenderSpec:
-        """The render, computed on first use from an overview of at most 1024 px if none was given.
+        """Return the render, computed on first use from an overview of at most 1024 px if none was given.
 
         Raises:
-            RasterError: the pixels cannot be read, or none is valid.
+            RasterError: the pixels cannot be read, or none of them is valid.
         """
         with self._lock:
             if self._render is None:
@@ -140,11 +140,11 @@ class SceneReader:
             return self._render
 
     def read(self, window: Window, level: int = 0, *, out_shape: tuple[int, int] | None = None) -> Picture:
-        """A window of the render.
+        """Read a window of the render.
 
         Args:
             window: x0, y0, x1, y1 in native pixels; may reach beyond the scene.
-            level: The window is read at ``1 / 2**level`` of the native resolution, its sides rounded up.
+            level: Read at ``1 / 2**level`` of the native resolution, with the sides rounded up.
             out_shape: (h, w) of the result instead of `level`.
 
         Returns:
@@ -172,12 +172,12 @@ class SceneReader:
         return picture, validity
 
     def overview(self, max_px: int, window: Window | None = None) -> Picture:
-        """The whole scene (or a window) with its longest side at most `max_px`, never enlarged; see :meth:`read`."""
+        """Read the whole scene (or a window), its longest side at most `max_px`, never enlarged; see :meth:`read`."""
         x0, y0, x1, y1 = window = window or self._grid.window
         return self.read(window, out_shape=_fitted(x1 - x0, y1 - y0, max_px))
 
     def lazy(self) -> xr.DataArray:
-        """The scene's source values as a dask-backed array (band: 3, y, x), in the order red, green, blue.
+        """Return the scene's source values as a dask-backed array (band: 3, y, x), in the order red, green, blue.
 
         Nothing is read until it is computed; compute remote scenes inside
         :func:`imagerag_assets.objects.gdal.rasterio_env`. Complex files give float32 magnitudes. Bands on a coarser
@@ -198,13 +198,13 @@ class SceneReader:
                     array = rioxarray.open_rasterio(source, chunks={"band": 1, "y": chunk, "x": chunk})
                 assert isinstance(array, xr.DataArray)
                 bands += [array.sel(band=index).drop_vars("band") for index in file.indexes]
-        # Coordinates of files on one grid differ by rounding; those of the first are the scene's.
+        # Coordinates of files on one grid differ by rounding; the scene takes those of the first.
         bands = [band.assign_coords(y=bands[0].y, x=bands[0].x) for band in bands]
         order = self._order if len(bands) > max(self._order) else (0, 0, 0)
         return xr.concat([bands[index] for index in order], dim="band", join="exact").assign_coords(band=[1, 2, 3])
 
     def _values(self, window: Window, shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Source values (bands of all files, h, w) of a window inside the scene, and where all files are valid."""
+        """Return source values (all files' bands, h, w) of a window inside the scene, and where all files are valid."""
         x0, y0, x1, y1 = window
         decimated = shape[0] < y1 - y0 or shape[1] < x1 - x0
         parts, valid = [], np.ones(shape, bool)
@@ -225,7 +225,7 @@ class SceneReader:
         return file.grid.width / self._grid.width, file.grid.height / self._grid.height
 
     def _dataset(self, file: RasterFile) -> Any:
-        """The calling thread's handle."""
+        """Return the calling thread's handle."""
         handles: dict[str, Any] = self._local.__dict__.setdefault("handles", {})
         if self._closed:
             raise RuntimeError("the reader is closed")
@@ -263,12 +263,12 @@ class SceneReader:
             return self._built[index]
 
     def _environment(self, *, local: bool = False) -> Any:
-        """The rasterio environment; built overviews are local files beside others, for which GDAL must look."""
+        """Return the rasterio environment; built overviews are local files that GDAL has to look for."""
         beside = [str(self._scratch or tempfile.gettempdir())] if local or self._built else []
         return rasterio_env(self._settings, [*self.scene.imagery.hrefs, *beside])
 
     def _describe(self) -> tuple[list[RasterFile], tuple[int, ...]]:
-        """The files in the order of the bands, and which of all their bands is red, green and blue."""
+        """Return the files in the order of the bands, and which of all their bands is red, green and blue."""
         imagery = self.scene.imagery
         wanted: dict[str, list[int]] = {}
         for band in imagery.bands:
@@ -290,7 +290,7 @@ class SceneReader:
         return [replace(file, palette=None) for file in files], tuple(order)
 
     def _aligned(self, file: RasterFile) -> RasterFile:
-        """The file as it is if it covers the scene's extent, else warped onto the scene's grid."""
+        """Return the file as it is if it covers the scene's extent, else warped onto the scene's grid."""
         base, own = self._grid, file.grid
         across, down = self._scale(file)
         if own.crs_wkt is None and base.crs_wkt is None:
@@ -306,7 +306,7 @@ class SceneReader:
                               fix="Set IMAGERAG_ASSET_KEYS to assets of one grid")  # fmt: skip
         if own.gcps and (own.width, own.height) == (base.width, base.height):
             return file
-        # Where this file's corners fall on the scene's grid, in native pixels; a coarse pixel's worth is rounding.
+        # Where this file's corners fall on the scene's grid, in native pixels; up to one coarse pixel is rounding.
         corners = [(0, 0), (own.width, 0), (0, own.height), (own.width, own.height)]
         falls = [_apply(~Affine(*base.transform), *_apply(own.transform, col, row)) for col, row in corners]
         off = max(
@@ -322,12 +322,12 @@ def _apply(transform: Sequence[float], col: float, row: float) -> tuple[float, f
 
 
 def _fitted(width: int, height: int, max_px: int) -> tuple[int, int]:
-    """(h, w) of a picture whose longest side is at most `max_px`."""
+    """Return (h, w) of a picture whose longest side is at most `max_px`."""
     scale = min(1.0, max_px / max(width, height))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _placed(start: int, stop: int, native: int, size: int) -> slice:
-    """Where the native pixels [start, stop) of a window of `native` go in `size` pixels; at least one pixel."""
+    """Return where the native pixels [start, stop) of a window of `native` go in `size` pixels; at least one pixel."""
     first = min(round(start * size / native), size - 1)
     return slice(first, max(first + 1, round(stop * size / native)))

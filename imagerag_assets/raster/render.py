@@ -1,6 +1,6 @@
-"""From source values to the uint8 picture an encoder sees: display limits, and applying them.
+"""Turn source values into the uint8 picture that an encoder sees: compute display limits and apply them.
 
-Arrays in, arrays out; reading is `raster.reader`'s.
+Arrays in, arrays out; `raster.reader` reads.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def compute_render(
     percentiles: tuple[float, float],
     decibels: bool = False,
 ) -> RenderSpec:
-    """Display limits of a whole scene from a small overview of it.
+    """Compute the display limits of a whole scene from a small overview of it.
 
-    Bytes are shown as they are. Everything else is stretched between two percentiles of each band, so that neighbouring
-    patches look alike; a constant band becomes mid-grey.
+    Bytes are shown as they are. Everything else is stretched between two percentiles of each band, for the whole scene,
+    so that neighbouring patches look alike. A constant band becomes mid-grey.
 
     Args:
         values: (bands, h, w) of source values.
@@ -39,7 +39,7 @@ def compute_render(
         source_dtype: Data type of the file, or ``mixed``.
         modality: Of the imagery.
         percentiles: Low and high, 0-100.
-        decibels: `values` are decibels of a complex magnitude.
+        decibels: Whether `values` are decibels of a complex magnitude.
 
     Raises:
         RasterError: no pixel is valid.
@@ -70,7 +70,7 @@ def compute_render(
 def apply_render(
     values: Values, valid: NDArray[np.bool_], order: Sequence[int], render: RenderSpec
 ) -> NDArray[np.uint8]:
-    """The picture: uint8 (h, w, 3), 0 where not valid.
+    """Return the picture: uint8 (h, w, 3), 0 where not valid.
 
     Args:
         values: (bands, h, w) of source values, as for :func:`compute_render`.

@@ -1,6 +1,6 @@
 """The grid and the render of a scene, as plain values that are stored with it.
 
-Only data and its JSON form live here: no reading, no statistics, no coordinate transformation.
+Only data and its JSON form belong here: no reading, no statistics, no coordinate transformation.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class Grid:
     width: int
     height: int
     crs_wkt: str | None
-    """None where windows have no place on the ground."""
+    """None if windows have no place on the ground."""
     transform: tuple[float, float, float, float, float, float]
     """(a, b, c, d, e, f): column and row give ``x = a * col + b * row + c`` and ``y = d * col + e * row + f``."""
     has_overviews: bool
     """Whether every file has overviews of its own."""
     gcps: bool = False
-    """The transform is a fit to ground control points, so places are approximate."""
+    """Whether the transform is fitted to ground control points, so that places are approximate."""
 
     @property
     def window(self) -> Window:
@@ -39,7 +39,7 @@ class Grid:
         return (0, 0, self.width, self.height)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form; :meth:`from_dict` reads it back to an equal grid."""
+        """Return the form for JSON; :meth:`from_dict` reads it back to an equal grid."""
         return asdict(self) | {"transform": list(self.transform)}
 
     @classmethod
@@ -55,7 +55,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class RenderSpec:
-    """How source values become the uint8 picture an encoder sees; one for all patches of a scene."""
+    """How source values become the uint8 picture that an encoder sees; the same for all patches of a scene."""
 
     limits: Limits
     """Source values (decibels for complex data) shown as 0 and 255, per band."""
@@ -63,13 +63,13 @@ class RenderSpec:
     """Data type of the file, e.g. ``uint16``."""
     modality: str
     note: str = ""
-    """How the limits came about, for a person."""
+    """How the limits were chosen, for people."""
     percentiles: tuple[float, float] | None = None
     """Percentiles of each band that the limits are; None where bytes are shown as they are."""
 
     @property
     def identity(self) -> bool:
-        """True where the file's bytes are shown as they are."""
+        """Return whether the file's bytes are shown as they are."""
         return self.source_dtype == "uint8" and self.limits == IDENTITY
 
     def is_of(self, percentiles: tuple[float, float]) -> bool:
@@ -77,7 +77,7 @@ class RenderSpec:
         return self.percentiles in (None, percentiles)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form; :meth:`from_dict` reads it back to an equal render."""
+        """Return the form for JSON; :meth:`from_dict` reads it back to an equal render."""
         stored = asdict(self) | {"limits": [list(pair) for pair in self.limits]}
         if self.percentiles == _percentiles_of(self.note):  # as records had it before there was a field
             del stored["percentiles"]

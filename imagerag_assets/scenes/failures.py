@@ -1,4 +1,4 @@
-"""Why each scene failed the last time it was tried: `failures/{scene_key}.json` in the object store."""
+"""Why each scene failed when it was last tried: `failures/{scene_key}.json` in the object store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FAILURES = "failures"
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a scene could not be ingested the last time it was tried."""
+    """Why a scene could not be ingested when it was last tried."""
 
     scene: str
     error: str
@@ -26,19 +26,19 @@ class Failure:
     item_href: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form."""
+        """Return the form for JSON."""
         return asdict(self)
 
 
 def failure_key(scene_key: str) -> str:
-    """Object key of a scene's last failure."""
+    """Return the object key of a scene's last failure."""
     return f"{FAILURES}/{scene_key}.json"
 
 
 def record_failure(
     platform: HasStore, scene_key: str, error: BaseException, *, item_href: str | None = None
 ) -> Failure:
-    """Note that a scene could not be ingested, in place of an earlier failure of it.
+    """Note that a scene could not be ingested, replacing an earlier failure.
 
     Raises:
         StoreError: the store does not take it.
@@ -64,7 +64,7 @@ def clear_failure(platform: HasStore, scene_key: str) -> None:
 
 
 def list_failures(platform: HasStore) -> list[Failure]:
-    """All failures, by scene key; one that cannot be understood is passed over.
+    """Return all failures by scene key; skip unreadable ones.
 
     Raises:
         StoreError: the store cannot be read.
@@ -75,7 +75,7 @@ def list_failures(platform: HasStore) -> list[Failure]:
 
 
 def find_failure(platform: HasStore, scene_key: str) -> Failure | None:
-    """Why a scene could not be ingested when it was last tried; None where there is no such note, or no legible one."""
+    """Return why a scene could not be ingested when it was last tried; None if there is no readable note."""
     return _read_failure(platform, failure_key(scene_key))
 
 

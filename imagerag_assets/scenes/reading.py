@@ -1,4 +1,4 @@
-"""Open a registered scene's imagery, with overviews built where a large file has none."""
+"""Open a registered scene's imagery, and build overviews for large files that have none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imagerag_assets.settings import Settings
 def open_reader(settings: Settings, record: SceneRecord, *, build_overviews: bool = True) -> SceneReader:
     """Open a registered scene with the display limits that the settings ask for.
 
-    The limits in the record are used where they are of the settings' percentiles, and computed anew otherwise.
+    The limits in the record are used if they come from the settings' percentiles, and computed anew otherwise.
     Overviews that have to be built are kept for the next reader.
 
     Args:

@@ -1,7 +1,7 @@
-"""Scene records and failures in the object store: what is known of each scene, and what went wrong with it last.
+"""Scene records in the object store: what is known about each scene.
 
-``scenes/{scene_key}/record.json`` beside ``overview.jpg``, and ``failures/{scene_key}.json``.  Only keeping and finding
-them belongs here; how a scene comes to be registered is `ingest`'s.
+``scenes/{scene_key}/record.json`` beside ``overview.jpg``.  Only keeping and finding them belongs here; `ingestion`
+registers scenes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from imagerag_assets.stac.keys import is_scene_key
 from imagerag_assets.stac.types import Scene
 
 SCENES, SOURCES = "scenes", "sources"
-"""Folder of what partition keys stand for: a validated item each."""
+"""Folder with a validated item for each partition key."""
 _JPEG_QUALITY = 88
 
 
@@ -38,7 +38,7 @@ class SceneRecord:
     """What a person should know, from the item and from the raster."""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form; :meth:`from_dict` reads it back to an equal record."""
+        """Return the form for JSON; :meth:`from_dict` reads it back to an equal record."""
         return {
             "scene": self.scene.to_dict(),
             "grid": self.grid.to_dict(),
@@ -62,17 +62,17 @@ class SceneRecord:
 
 
 def record_key(scene_key: str) -> str:
-    """Object key of a scene's record."""
+    """Return the object key of a scene's record."""
     return f"{SCENES}/{scene_key}/record.json"
 
 
 def overview_key(scene_key: str) -> str:
-    """Object key of a scene's overview picture, a JPEG."""
+    """Return the object key of a scene's overview picture, a JPEG."""
     return f"{SCENES}/{scene_key}/overview.jpg"
 
 
 def save_record(platform: HasStore, record: SceneRecord, overview: NDArray[np.uint8]) -> None:
-    """Store a record and its overview; the record last, so that where there is one there is the other.
+    """Store a record and its overview.  The record comes last, so that every record has its overview.
 
     Args:
         platform: Whose store.
@@ -89,7 +89,7 @@ def save_record(platform: HasStore, record: SceneRecord, overview: NDArray[np.ui
 
 
 def find_record(platform: HasStore, scene_key: str) -> SceneRecord | None:
-    """The record of a scene, or None where there is none.
+    """Return the record of a scene, or None if there is none.
 
     Raises:
         StoreError: the store cannot be read, or the record is damaged.
@@ -115,10 +115,10 @@ def find_record(platform: HasStore, scene_key: str) -> SceneRecord | None:
 
 
 def load_record(platform: HasStore, scene_key: str) -> SceneRecord:
-    """The record of a scene.
+    """Return the record of a scene.
 
     Raises:
-        UnknownSceneError: no such scene was registered; the message names similar ones.
+        UnknownSceneError: no such scene is registered; the message names similar ones.
         StoreError: the store cannot be read, or the record is damaged.
     """
     record = find_record(platform, scene_key)
@@ -131,12 +131,12 @@ def load_record(platform: HasStore, scene_key: str) -> SceneRecord:
     elif known:
         fix = f"Known scenes: {', '.join(known[:5])}{', ...' if len(known) > 5 else ''}"
     else:
-        fix = "No scene was ingested yet; run: imagerag ingest SOURCE"
+        fix = "No scene has been ingested yet; run: imagerag ingest SOURCE"
     raise UnknownSceneError("There is no such scene", fix=fix, scene=scene_key[:200])
 
 
 def list_records(platform: HasStore) -> list[str]:
-    """Keys of all registered scenes, sorted.
+    """Return the keys of all registered scenes, sorted.
 
     Raises:
         StoreError: the store cannot be read.
@@ -146,13 +146,13 @@ def list_records(platform: HasStore) -> list[str]:
 
 
 def footprint(record: SceneRecord) -> tuple[float, float, float, float] | None:
-    """west, south, east, north of a scene in degrees, of its raster's grid, else of its item; None: it has no place."""
+    """Return west, south, east, north of a scene in degrees, from its grid, else its item; None without a place."""
     grid = record.grid
     return pixel_window_to_lonlat_bbox(grid, (0, 0, grid.width, grid.height)) or record.scene.bbox
 
 
 def stored_scene(platform: HasStore, scene_key: str) -> dict[str, Any] | None:
-    """What is stored of a scene now, as JSON (`stac.types.Scene`); None where there is nothing legible."""
+    """Return a scene as it is stored now, as JSON (`stac.types.Scene`); None if there is nothing readable."""
     try:
         stored: dict[str, Any] = platform.store.read_json(f"scenes/{scene_key}/record.json")["scene"]
     except (StoreError, KeyError, TypeError):

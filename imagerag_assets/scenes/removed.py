@@ -1,8 +1,8 @@
-"""Scenes whose item has left its source: marked, and on request purged.
+"""Scenes whose item has left its source: marked first, and purged on request.
 
-``removed/{scene_key}.json`` says since when.  A marked scene still answers questions: that an item is gone says nothing
-about its pixels, and a bucket may be gone for an hour; `status` names it, and purging is a decision.  Answers are never
-purged.  Who finds out that an item is gone is `acquisitions`.
+``removed/{scene_key}.json`` says since when.  A marked scene still answers questions: a missing item says nothing about
+its pixels, and a bucket may be gone for an hour.  `status` names it, and a person decides to purge it.  Answers are
+never purged.  `watched_sources` finds out which items are gone.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ class Removed:
 
     scene: str
     at: str
-    """When that was noticed, ISO 8601, UTC."""
+    """When this was noticed, ISO 8601, UTC."""
     source: str | None = None
-    """Name of the watched source, if it is one."""
+    """Name of the watched source, if it came from one."""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form."""
+        """Return the form for JSON."""
         return asdict(self)
 
 
 def mark_removed(platform: HasStore, scene_key: str, *, source: str | None = None) -> None:
-    """Note that a scene's item is gone; an earlier mark stays.
+    """Note that a scene's item is gone; keep an earlier mark.
 
     Raises:
         StoreError: the store does not take it.
@@ -45,7 +45,7 @@ def mark_removed(platform: HasStore, scene_key: str, *, source: str | None = Non
 
 
 def clear_removed(platform: HasStore, scene_key: str) -> None:
-    """The scene's item is there (again).
+    """Remove the mark: the scene's item is there (again).
 
     Raises:
         StoreError: the store cannot be changed.
@@ -54,7 +54,7 @@ def clear_removed(platform: HasStore, scene_key: str) -> None:
 
 
 def is_removed(platform: HasStore, scene_key: str) -> bool:
-    """Whether a scene's item was found gone.
+    """Return whether a scene is marked.
 
     Raises:
         StoreError: the store cannot be read.
@@ -63,7 +63,7 @@ def is_removed(platform: HasStore, scene_key: str) -> bool:
 
 
 def list_removed(platform: HasStore) -> list[Removed]:
-    """All marked scenes, by key; a mark that cannot be understood says nothing but the key.
+    """Return all marked scenes by key; an unreadable mark gives the key only.
 
     Raises:
         StoreError: the store cannot be listed.

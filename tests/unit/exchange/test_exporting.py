@@ -99,7 +99,7 @@ def test_killed_while_writing_there_is_no_collection(
     monkeypatch.undo()
     assert not (tmp_path / "out" / "collection.json").exists()
     assert len(list((tmp_path / "out").rglob("item.json"))) == 1
-    with pytest.raises(SourceError, match="no complete export"):
+    with pytest.raises(SourceError, match="is not complete"):
         open_export(filled, str(tmp_path / "out"))
     assert [each.status for each in export(filled, str(tmp_path / "out")).scenes] == ["skipped", "exported"]
 
