@@ -1,4 +1,4 @@
-"""Answers from a multimodal LLM: which one is loaded.  Prompts, data types and back ends are in their own modules."""
+"""Answers from a multimodal LLM: load the one that the settings name.  Back ends have modules of their own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEMO_FOLDER = Path(__file__).parents[1] / "weights" / "mllm-demo"
 
 
 def load_mllm(settings: Settings) -> Mllm:
-    """The multimodal LLM that the settings name, loaded once a process.
+    """Load the multimodal LLM that the settings name, once per process.
 
     Raises:
         ModelError: it cannot be loaded, or its server cannot be reached.
@@ -42,7 +42,7 @@ def _load(model: str, options: MllmOptions) -> Mllm:
 
 
 def open_mllm(model: str, options: MllmOptions) -> TransformersMllm:
-    """A model of one's own, loaded anew; `demo` is the packaged one.
+    """Load a model into this process, anew each time; `demo` is the packaged one.
 
     Raises:
         ModelError: it cannot be loaded.

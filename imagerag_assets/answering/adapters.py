@@ -1,6 +1,6 @@
-"""LoRA adapters: putting one on the model that it was trained on, and on no other.
+"""LoRA adapters: attach one to the model that it was trained on, and to no other.
 
-How adapters are made is in `training.finetune`.
+`training.finetune` makes adapters.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _FIX = "Set IMAGERAG_MLLM_ADAPTER to a folder that `imagerag train lora` made fo
 
 
 def attach(model: Any, folder: str, *, base: str, revision: str) -> Any:
-    """The model with an adapter on it.
+    """Attach an adapter to a model, and return the result.
 
     Args:
-        model: As `from_pretrained` gives it.
-        folder: The adapter's.
-        base: What the model is called, for errors.
+        model: As returned by `from_pretrained`.
+        folder: Of the adapter.
+        base: Name of the model, for errors.
         revision: Which version of the model it is.
 
     Raises:
-        ModelError: there is no adapter, it cannot be read, or it belongs to another model.
+        ModelError: the adapter does not exist, cannot be read, or belongs to another model.
     """
     try:
         from peft import PeftModel
@@ -51,7 +51,7 @@ def attach(model: Any, folder: str, *, base: str, revision: str) -> Any:
         )
     try:
         with warnings.catch_warnings():
-            # Layers of the adapter that the model has, and the file does not, would stay as they were made: random.
+            # Layers that the file lacks would keep the random weights they were made with.
             warnings.filterwarnings("error", message=".*missing adapter keys")
             return PeftModel.from_pretrained(model, folder).eval()
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, SafetensorError, UserWarning) as error:
@@ -62,7 +62,7 @@ def attach(model: Any, folder: str, *, base: str, revision: str) -> Any:
 
 
 def adapter_digest(folder: str | Path) -> str:
-    """16 hex digits that change with the adapter's configuration or weights.
+    """Return 16 hex digits that change with the adapter's configuration or weights.
 
     Raises:
         OSError: a file cannot be read.
@@ -74,7 +74,7 @@ def adapter_digest(folder: str | Path) -> str:
 
 
 def _notes(folder: Path) -> dict[str, Any]:
-    """What our training says about an adapter; nothing of an adapter made elsewhere."""
+    """Read what our training noted about an adapter; empty for an adapter made elsewhere."""
     try:
         notes = json.loads((folder / NOTES).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
-"""The token budget of a prompt: what its parts cost, whether they fit, and what is left out first when they do not.
+"""The token budget of a prompt: what its parts cost, whether they fit, and what is left out first if they do not.
 
-How tokens are counted is each back end's own; nothing here knows a model.
+Each back end counts tokens in its own way; nothing here knows a model.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class Budget:
     cues: tuple[int, ...]
     """Each cue's picture with its line, in the prompt's order."""
     text: int
-    """All the rest of the prompt."""
+    """The rest of the prompt."""
     reply: int
-    """Kept free for what the model says."""
+    """Room for the reply."""
     context: int | None
-    """What prompt and reply may cost together; None: a server did not say."""
+    """Most that prompt and reply may cost together; None: a server did not say."""
     estimated: bool = False
-    """Not counted with the model's own tokenizer."""
+    """Whether this is an estimate, not a count by the model's own tokenizer."""
 
     @property
     def total(self) -> int:
@@ -38,11 +38,11 @@ class Budget:
 
     @property
     def over(self) -> int:
-        """Tokens too many; 0: it fits, as far as is known."""
+        """How many tokens are too many; 0: the prompt fits, as far as is known."""
         return 0 if self.context is None else max(0, self.total - self.context)
 
     def to_dict(self) -> dict[str, object]:
-        """JSON-able form, as answer records keep it."""
+        """Return the JSON-able form that answer records keep."""
         return {
             "overview": self.overview,
             "cues": list(self.cues),
@@ -64,9 +64,9 @@ class TooLargeError(ModelError):
     """A prompt exceeds the context, or the memory.
 
     Args:
-        message: As of every error; so are `fix` and `ids`.
-        what: What it does not fit, for a note.
-        budget: What it costs, if that is known.
+        message: As for every error, like `fix` and `ids`.
+        what: The limit that it exceeds, for a note.
+        budget: Its cost, if that is known.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class TooLargeError(ModelError):
 
 
 def answer_with_less(prompt: Prompt, answer: Callable[[Prompt], Reply], least_px: int) -> Reply:
-    """Call `answer` with the prompt and, for as long as it is too large, with less in it, which the reply's notes say.
+    """Call `answer` with the prompt and, while it is too large, with less of it; notes say what is missing.
 
     Args:
         answer: Asks the model; raises TooLargeError.
@@ -100,14 +100,14 @@ def answer_with_less(prompt: Prompt, answer: Callable[[Prompt], Reply], least_px
 
 
 def smaller(prompt: Prompt, least_px: int, budget: Budget | None = None) -> Prompt | None:
-    """The same prompt with less in it; None: nothing is left that could go.
+    """Return the prompt with less in it; None: nothing is left that could go.
 
-    The overview is reduced first, as the cues hold what it is too coarse to show; then the least confident cues go, as
-    many as the budget is exceeded by, or one where that is not known.
+    First the overview is reduced, because the cues show what it is too coarse for.  Then the least confident cues go:
+    as many as the budget needs, or one if its excess is not known.
 
     Args:
-        least_px: Side of one tile of the model, which the overview is reduced to.
-        budget: What `prompt` costs.
+        least_px: Side, in pixels, of one tile of the model, to which the overview is reduced.
+        budget: Cost of `prompt`.
     """
     if prompt.overview is not None and max(prompt.overview.size) > least_px:
         return replace(prompt, overview=bounded(prompt.overview, least_px))
@@ -118,7 +118,7 @@ def smaller(prompt: Prompt, least_px: int, budget: Budget | None = None) -> Prom
 
 
 def bounded(picture: Image.Image, side: int) -> Image.Image:
-    """The picture with at most `side` pixels a side, its shape kept."""
+    """Return the picture with at most `side` pixels a side, in the same shape."""
     if max(picture.size) <= side:
         return picture
     scale = side / max(picture.size)
@@ -127,7 +127,7 @@ def bounded(picture: Image.Image, side: int) -> Image.Image:
 
 
 def left_out(asked: Prompt, shown: Prompt, why: str) -> tuple[str, ...]:
-    """Notes of what is not in the prompt that the model was given, e.g. `why` = "the context of 1024 tokens"."""
+    """Return notes on what the model was not shown; `why` is the limit, e.g. "the context of 1024 tokens"."""
     notes: list[str] = []
     if asked.overview is not None and shown.overview is not None and shown.overview.size != asked.overview.size:
         notes.append(f"The overview was reduced to {max(shown.overview.size)} px to fit {why}")
@@ -137,7 +137,7 @@ def left_out(asked: Prompt, shown: Prompt, why: str) -> tuple[str, ...]:
 
 
 def _enough(costs: Sequence[int], over: int) -> int:
-    """How many of the last cues cost at least `over`; at least one."""
+    """Return how many of the last cues cost at least `over`; at least one."""
     number = 1
     while number < len(costs) and sum(costs[-number:]) < over:
         number += 1

@@ -1,7 +1,7 @@
 """What was found, in words: how many places a phrase has and where they lie; and the question that confirms one cue.
 
-A multimodal LLM counts pictures badly and reads boxes with effort, whatever its size; said in words both are easy.
-Nothing is looked for here (`retrieval/`), and how the words stand in a prompt is in `prompts.py`.
+A multimodal LLM of any size counts pictures badly and reads boxes with effort; in words both are easy.  `retrieval/`
+finds the places, and `prompts.py` puts the words into a prompt.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _MIDDLE = ("middle", "center", "centre", "central")
 
 
 def findings(phrases: Sequence[str], cues: Sequence[CueView], choices: Mapping[str, str]) -> tuple[Finding, ...]:
-    """What was found of each phrase; the most frequent first, the places of one phrase in the order of its cues.
+    """Return what was found of each phrase; the most frequent first, the places of a phrase in the order of its cues.
 
     Args:
         phrases: What was looked for, without repetition.
         cues: Best first; each stands for one place.
-        choices: Letter to text: where one of them is a middle, places are thirds of the scene, otherwise halves.
+        choices: Letter to text.  If one of them is a middle, places are thirds of the scene; otherwise halves.
     """
     words = " ".join(choices.values()).lower()
     thirds = any(word in words for word in _MIDDLE)
@@ -33,7 +33,7 @@ def findings(phrases: Sequence[str], cues: Sequence[CueView], choices: Mapping[s
 
 
 def place(box: tuple[int, int, int, int], *, thirds: bool = False) -> str:
-    """The part of the scene where a box's centre (0-1000, y down) lies, "upper left" or, of thirds, "centre"."""
+    """Return the part of the scene with the centre of a box (0-1000, y down): "upper left" or, of thirds, "centre"."""
     x, y = (box[0] + box[2]) / 2000, (box[1] + box[3]) / 2000
     if not thirds:
         return f"{'upper' if y < 0.5 else 'lower'} {'left' if x < 0.5 else 'right'}"
@@ -42,12 +42,12 @@ def place(box: tuple[int, int, int, int], *, thirds: bool = False) -> str:
 
 
 def confirmation(cue: CueView) -> Prompt:
-    """The question whether a cue shows what it was found for."""
+    """Return the question whether a cue shows what it was found for."""
     return Prompt(f"Does the cue show {article(cue.phrase)}?", {YES: "yes", NO: "no"}, None, (cue,))
 
 
 def confirm(mllm: Mllm, cue: CueView) -> float:
-    """How sure the model is, 0 to 1, that a cue shows what it was found for.
+    """Return how sure the model is, 0 to 1, that a cue shows what it was found for.
 
     Raises:
         ModelError: the model failed.
@@ -58,5 +58,5 @@ def confirm(mllm: Mllm, cue: CueView) -> float:
 
 
 def article(name: str) -> str:
-    """The name with its indefinite article."""
+    """Return the name with its indefinite article."""
     return f"an {name}" if name[:1].lower() in "aeiou" else f"a {name}"

@@ -1,7 +1,7 @@
 """A multimodal LLM at any server that speaks OpenAI's chat API: vLLM, `transformers serve`, or a hosted one.
 
-One question is one request, or two with a chain of thought.  What a reply says is read in `replies.py`, how failures
-are told in `server_errors.py`, and what is left out of a prompt that does not fit in `budget.py`.
+One question is one request, or two with a chain of thought.  `replies.py` reads replies, `server_errors.py` explains
+failures, and `budget.py` decides what is left out of a prompt that does not fit.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from imagerag_assets.errors import ModelError
 
 KEY = "OPENAI_API_KEY"
 _OPTIONAL = ("response_format", "logprobs", "temperature")
-"""What servers do without when they reject it."""
+"""Parameters that are left out for a server that rejects them."""
 _MOST_PX, _LEAST_PX = 2048, 448  # longest side of a picture that is sent; of an overview that has to be reduced
 _MOST_BYTES = 16 << 20  # of a reply
 _PIXELS_A_TOKEN = 28 * 28  # of InternVL and Qwen2.5-VL; others take more
@@ -48,7 +48,7 @@ _CONTROL = (
     *("<|", "|>", "<s>", "</s>", "[INST]", "[/INST]", "<start_of_turn>", "<end_of_turn>", "<think>", "</think>"),
     *("<img>", "</img>", "<IMG_CONTEXT>", "<image>", "<video>", "<image_soft_token>"),
 )
-"""Control tokens of common families: which tokenizer a server has is not known here."""
+"""Control tokens of common families, because the tokenizer of a server is not known here."""
 _log = logging.getLogger(__name__)
 
 Turn = tuple[str, Sequence[Part]]
@@ -57,11 +57,11 @@ Turn = tuple[str, Sequence[Part]]
 class ServedMllm:
     """A model at a server.
 
-    Constructing it asks the server for its models when none is named, and contacts nothing otherwise.
+    If no model is named, constructing it asks the server for its models; otherwise it contacts nothing.
 
     Args:
         url: Address up to and with `/v1`.
-        options: The model's name, how it is talked to, and how long a reply may take.
+        options: The model's name, how it is asked, and how long a reply may take.
 
     Raises:
         ModelError: no model is named, and the server does not list exactly one.
@@ -79,17 +79,17 @@ class ServedMllm:
         self._context = options.context
         self.name = options.name or self._only_model()
         self.revision = "unreported"
-        """What the server says of the model when it replies."""
+        """The model's version as the server reports it with a reply."""
         type_or_name = self.name.rsplit("/", 1)[-1].lower()
         self._family = family_of(type_or_name) if options.family == "auto" else FAMILIES[options.family]
         self._in_words = options.choices == "words"
         self._without: set[str] = set()
 
     def models(self) -> dict[str, int | None]:
-        """The server's models with their context in tokens, where it says so.
+        """Return the server's models with their context in tokens, if it says so.
 
         Raises:
-            ModelError: it cannot be asked.
+            ModelError: the server cannot be asked.
         """
         try:
             listed = self._client.models.list().data
@@ -98,7 +98,7 @@ class ServedMllm:
             raise explained(error, self.url, self._options) from error
         except (AttributeError, TypeError, ValueError) as error:
             raise ModelError(
-                "the model server's list of models cannot be understood",
+                "the model server's list of models cannot be read",
                 fix="Check that IMAGERAG_MLLM is the address of an OpenAI-compatible server, up to /v1",
                 server=self.url,
             ) from error
@@ -106,7 +106,8 @@ class ServedMllm:
     def answer(self, prompt: Prompt) -> Reply:
         """See `Mllm.answer`.
 
-        What does not fit the context, as far as it is known, or as the server says, is left out, with a note.
+        If the prompt exceeds the context, as far as that is known or the server says so, the least important parts are
+        left out.  A note says so.
         """
         return answer_with_less(prompt, self._ask, _LEAST_PX)
 
@@ -166,7 +167,7 @@ class ServedMllm:
     def _say(
         self, turns: Sequence[Turn], max_tokens: int, form: Mapping[str, Any] | None = None
     ) -> tuple[Completion, str, str | None]:
-        """The model's next turn: as reported, its text, and what it thought by itself before."""
+        """Ask for the model's next turn; return it as reported, its text, and any reasoning before the text."""
         wanted: dict[str, Any] = {"logprobs": True, "temperature": 0.0}
         if form is not None:
             wanted["response_format"] = form
@@ -192,7 +193,7 @@ class ServedMllm:
                 if not refused:
                     raise explained(error, self.url, self._options, self.name) from error
                 without |= refused
-        self._without = without  # that the server replied without them shows that they were what it rejected
+        self._without = without  # the server replied without them, so they were what it rejected
         if (refusal := refusal_of(completion)) is not None:
             raise self._unusable(
                 f"the multimodal LLM refuses to answer: {shortened(refusal)!r}", "Ask in other words, or another model"
@@ -202,10 +203,10 @@ class ServedMllm:
         return completion, text, message.reasoning_content or own
 
     def _complete(self, request: dict[str, Any]) -> Completion:
-        """One request with the client's own retries and backoff, and a reply that ends in time.
+        """Send one request, with the client's own retries and backoff, and bound the time of the reply.
 
         Raises:
-            openai.BadRequestError, openai.UnprocessableEntityError: the server does not take it.
+            openai.BadRequestError, openai.UnprocessableEntityError: the server rejects it.
             ModelError: anything else that goes wrong.
         """
         completions, body = self._client.chat.completions, bytearray()
@@ -214,7 +215,7 @@ class ServedMllm:
                 deadline = time.monotonic() + self._options.timeout_s
                 for block in response.iter_bytes():
                     body += block
-                    # The client's timeout begins anew with every byte; a server that trickles would hold us for ever.
+                    # The client's timeout restarts with every byte, so a slow trickle would never end.
                     if time.monotonic() > deadline or len(body) > _MOST_BYTES:
                         raise openai.APITimeoutError(response.http_request)
             completion = Completion.model_validate_json(bytes(body))
@@ -225,7 +226,7 @@ class ServedMllm:
         except ValidationError as error:
             said = shortened(bytes(body[:400]).decode(errors="replace"))
             raise self._unusable(
-                f"the model server's reply is no chat completion: {said!r}", "Check IMAGERAG_MLLM: it ends in /v1"
+                f"the model server's reply is not a chat completion: {said!r}", "Check IMAGERAG_MLLM: it ends in /v1"
             ) from error
         if not completion.choices:
             raise self._unusable("the multimodal LLM gave an empty reply", "Ask again, or in other words")
@@ -233,10 +234,10 @@ class ServedMllm:
         return completion
 
     def _budget(self, prompt: Prompt, parts: Sequence[Part]) -> Budget:
-        """What the prompt costs, estimated on the safe side; the server's own count comes with its reply.
+        """Estimate the cost of the prompt on the safe side; the server's own count comes with its reply.
 
         Raises:
-            TooLargeError: that is more than the context.
+            TooLargeError: the cost exceeds the context.
         """
         pictures = [
             math.ceil(part.width * part.height / _PIXELS_A_TOKEN) + _A_THUMBNAIL
@@ -264,7 +265,7 @@ class ServedMllm:
 
 
 def _content(parts: Sequence[Part]) -> list[dict[str, Any]]:
-    """A turn as the chat API takes it, pictures as data URLs."""
+    """Return a turn in the form of the chat API, with pictures as data URLs."""
     return [
         {"type": "text", "text": part}
         if isinstance(part, str)

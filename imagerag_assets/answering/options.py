@@ -1,4 +1,4 @@
-"""What the settings say about the multimodal LLM: one hashable value, so that a model is loaded once for it."""
+"""The settings of the multimodal LLM as one hashable value, so that a model is loaded once for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from imagerag_assets.settings import Settings
 
 @dataclass(frozen=True)
 class MllmOptions:
-    """How a model is loaded and talked to; each field is the setting of the same name (see `settings.py`)."""
+    """How a model is loaded and asked; each field is the setting of the same name (see `settings.py`)."""
 
     revision: str | None = None
     adapter: str | None = None
@@ -26,7 +26,7 @@ class MllmOptions:
 
     @classmethod
     def of(cls, settings: Settings) -> MllmOptions:
-        """The options that the settings name."""
+        """Return the options in the settings."""
         return cls(
             revision=settings.mllm_revision,
             adapter=settings.mllm_adapter,

@@ -1,7 +1,7 @@
 """Prompts: one template per model family, each with the family's own way to write a box.
 
-A prompt is a list of parts, pictures and text, in order.  Text that people wrote (question, choices, phrases) goes into
-its slot with the model's control tokens broken up; it never becomes a picture, a role or an instruction of ours.
+A prompt is a list of parts, pictures and text, in order.  Text that people wrote (question, choices, phrases) is
+inserted with the model's control tokens broken up, so it never becomes a picture, a role or an instruction of ours.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ FAMILIES: dict[str, Family] = {
 
 
 def family_of(model_type: str) -> Family:
-    """The family of a `config.json` model type; `generic` for those nobody described."""
+    """Return the family of a `config.json` model type; `generic` for unknown ones."""
     return next((f for key, f in FAMILIES.items() if model_type.startswith(key)), FAMILIES["generic"])
 
 
 def build_parts(
     prompt: Prompt, family: Family, control_tokens: Sequence[str] = (), *, in_words: bool = False
 ) -> list[Part]:
-    """The user's turn: overview, each cue with its box, phrase and confidence, what was found, question and choices.
+    """Build the user's turn: overview, cues with box, phrase and confidence, what was found, question and choices.
 
     Args:
         control_tokens: Tokens of the model that untrusted text must not be able to spell.
@@ -88,7 +88,7 @@ def break_tokens(text: str, tokens: Sequence[str]) -> str:
 
 
 def transcript(parts: Sequence[Part]) -> str:
-    """The prompt as text that can be kept: each picture is a line with its size and the sha256 of its pixels."""
+    """Return the prompt as text to keep: each picture is a line with its size and the sha256 of its pixels."""
     return "".join(part if isinstance(part, str) else _picture_line(part) for part in parts)
 
 

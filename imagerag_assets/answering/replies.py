@@ -1,6 +1,7 @@
-"""Reading what a server's model said: the one choice that a reply names, its probability, and what is no answer at all.
+"""Read what a server's model said: the one choice that a reply names, its probability, and refusals.
 
-A reply counts only if all of it names exactly one choice.  Nothing is guessed: what is left raises, with the reply.
+A reply counts only if all of it names exactly one choice.  Nothing is guessed: any other reply is an error that quotes
+it.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ _REFUSAL = re.compile(
 
 
 class _Reported(BaseModel):
-    """A part of a server's reply: what we read of it; servers add more."""
+    """The fields of a server's reply that we read; servers add more."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class Alternative(_Reported):
-    """A token that could have stood in its place."""
+    """A token that the model could have chosen instead."""
 
     token: str
     logprob: float
@@ -60,7 +61,7 @@ class _Usage(_Reported):
 
 
 class Completion(_Reported):
-    """A chat completion, as far as it is read; pydantic refuses one that is none."""
+    """The fields of a chat completion that we read; pydantic rejects anything else."""
 
     choices: list[_Choice]
     model: str | None = None
@@ -69,13 +70,13 @@ class Completion(_Reported):
 
     @property
     def tokens(self) -> Sequence[Token]:
-        """The tokens of the reply with their probabilities; empty: the server tells none."""
+        """The tokens of the reply with their probabilities; empty: the server reports none."""
         found = self.choices[0].logprobs
         return (found.content if found is not None else None) or ()
 
 
 def refusal_of(completion: Completion) -> str | None:
-    """What a model said in place of an answer that it will not give; None: it did not refuse."""
+    """Return what a model said when it refused to answer; None: it did not refuse."""
     first = completion.choices[0]
     if first.message.refusal:
         return first.message.refusal
@@ -86,7 +87,7 @@ def refusal_of(completion: Completion) -> str | None:
 
 
 def choice_format(choices: Mapping[str, str], *, in_words: bool) -> dict[str, Any]:
-    """The `response_format` of a reply that can only name one of the choices, as vLLM and hosted servers take it."""
+    """Return the `response_format` that restricts a reply to one choice, as vLLM and hosted servers take it."""
     names = list(dict.fromkeys(choices.values())) if in_words else list(choices)
     schema = {
         "type": "object",
@@ -98,16 +99,16 @@ def choice_format(choices: Mapping[str, str], *, in_words: bool) -> dict[str, An
 
 
 def read_choice(text: str, choices: Mapping[str, str], *, in_words: bool = False) -> str | None:
-    """The letter of the one choice that a reply names; None: none, or more than one.
+    """Return the letter of the one choice that a reply names; None: it names none, or more than one.
 
-    Taken are a letter, a choice's text, or both ("B", "(B).", "lower left", "B. lower left"), and the JSON of
+    Accepted are a letter, a choice's text, or both ("B", "(B).", "lower left", "B. lower left"), and the JSON of
     :func:`choice_format`.
 
     Args:
-        in_words: Texts go before letters where a reply could be either.
+        in_words: If a reply could be a text or a letter, it is a text.
 
     Raises:
-        ValueError: it is JSON that is broken, or says something else.
+        ValueError: the reply is JSON that is broken or has no choice.
     """
     said = _unfenced(text)
     if said.startswith("{"):
@@ -130,7 +131,7 @@ def read_choice(text: str, choices: Mapping[str, str], *, in_words: bool = False
 def choice_scores(
     tokens: Sequence[Token], choices: Mapping[str, str], chosen: str, *, in_words: bool = False
 ) -> tuple[dict[str, float], float | None]:
-    """Probabilities of the choices among them, and of the chosen one; ({}, p) where only that of the reply is known.
+    """Return the probabilities of the choices, and of the chosen one; ({}, p) if only that of the reply is known.
 
     Args:
         tokens: The reply's tokens with their alternatives.
@@ -142,7 +143,7 @@ def choice_scores(
     value = re.search(r'"choice"\s*:\s*"', text)
     start, at = (value.end() if value else len(text) - len(text.lstrip(_EDGES))), 0
     number = -1
-    while at <= start and number + 1 < len(tokens):  # to the token that the answer begins in
+    while at <= start and number + 1 < len(tokens):  # up to the token in which the answer begins
         number += 1
         at += len(tokens[number].token)
     token = tokens[number]
@@ -159,12 +160,12 @@ def choice_scores(
 
 
 def mean_probability(tokens: Sequence[Token]) -> float | None:
-    """The geometric mean of the tokens' probabilities; None: they are not known."""
+    """Return the geometric mean of the tokens' probabilities; None: they are not known."""
     return math.exp(sum(token.logprob for token in tokens) / len(tokens)) if tokens else None
 
 
 def _begun(token: str, choices: Mapping[str, str], *, in_words: bool) -> str | None:
-    """The one choice that a reply beginning with this token can only name."""
+    """Return the only choice that a reply beginning with this token can name; None: there are more, or none."""
     begun = _bare(token.rpartition(':"')[2])
     if not begun:
         return None

@@ -1,4 +1,4 @@
-"""What went wrong at a model server, in one line: what, which server, what to do.  Nothing is asked or repeated."""
+"""Explain a failure of a model server in one line: what, which server, what to do.  Nothing is asked or retried."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _SHOWN = 160  # characters of what a server or model said
 
 
 def explained(error: Exception, url: str, options: MllmOptions, model: str | None = None) -> ModelError:
-    """What a person reads of a failed request.
+    """Return the error that a person reads of a failed request.
 
     Args:
-        error: Of the client, or of the connection below it.
+        error: From the client, or from the connection below it.
         url: The server.
-        options: Timeout and number of tries, which the client has used up.
-        model: What was asked for; None: the list of models.
+        options: Timeout and number of tries that the client has used up.
+        model: The model that was asked; None: the list of models was requested.
     """
     message, fix = _said(error, options)
     if model is None:
@@ -45,8 +45,8 @@ def _said(error: Exception, options: MllmOptions) -> tuple[str, str]:
     tries = options.retries + 1
     if isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException)):
         return (
-            f"the model server gave no whole reply within {options.timeout_s:g} s",
-            "Look whether it is overloaded, or raise IMAGERAG_MLLM_TIMEOUT_S",
+            f"the model server did not finish its reply within {options.timeout_s:g} s",
+            "Check whether it is overloaded, or raise IMAGERAG_MLLM_TIMEOUT_S",
         )
     if not isinstance(error, openai.APIStatusError):
         cause = shortened(str(error.__cause__ or error)) or type(error).__name__
@@ -59,25 +59,25 @@ def _said(error: Exception, options: MllmOptions) -> tuple[str, str]:
         )
     if status == 404:
         fix = "Set IMAGERAG_MLLM_NAME to one of the server's models; IMAGERAG_MLLM ends in /v1"
-        return f"the model server knows no such model or address (HTTP 404): {detail}", fix
+        return f"the model server does not know this model or address (HTTP 404): {detail}", fix
     if status == 429:
         return (
-            f"the model server takes no more requests now (HTTP 429, {tries} tries): {detail}",
+            f"the model server accepts no more requests at the moment (HTTP 429, {tries} tries): {detail}",
             "Ask again later, or raise IMAGERAG_MLLM_RETRIES",
         )
     if status >= 500:
         return f"the model server failed (HTTP {status}, {tries} tries): {detail}", "See its log, and ask again"
-    return f"the model server does not take the question (HTTP {status}): {detail}", "See the server's documentation"
+    return f"the model server rejects the question (HTTP {status}): {detail}", "See the server's documentation"
 
 
 def is_too_large(error: openai.APIStatusError) -> bool:
-    """Whether a server rejects a request because its prompt is longer than the model's context."""
+    """Return whether a server rejects a request because its prompt is longer than the model's context."""
     text = f"{error.code} {detail_of(error, whole=True)}".lower()
     return any(words in text for words in _TOO_LARGE)
 
 
 def rejected(error: openai.APIStatusError, sent: Iterable[str]) -> set[str]:
-    """Which of the optional parameters `sent` a server rejects: those it names, else all of them."""
+    """Return which of the optional parameters `sent` a server rejects: those it names, else all of them."""
     sent = set(sent)
     text = f"{error.param} {detail_of(error, whole=True)}".lower()
     named = {name for name in sent if any(word in text for word in _NAMES[name])}
@@ -85,7 +85,7 @@ def rejected(error: openai.APIStatusError, sent: Iterable[str]) -> set[str]:
 
 
 def detail_of(error: openai.APIStatusError, *, whole: bool = False) -> str:
-    """What a server says of an error, wherever in its reply it says so; `whole`: not shortened."""
+    """Return what a server says about an error, wherever in its reply; `whole`: not shortened."""
     body = error.body
     if isinstance(body, dict):
         body = body.get("message") or body.get("detail") or body
@@ -94,6 +94,6 @@ def detail_of(error: openai.APIStatusError, *, whole: bool = False) -> str:
 
 
 def shortened(text: str) -> str:
-    """The beginning of what somebody else's software said, on one line and without control characters."""
+    """Return the beginning of what other software said, on one line and without control characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"

@@ -1,7 +1,7 @@
-"""Chain of thought: what a model is told when it may reason first, and what of its words is reasoning.
+"""Chain of thought: what a model is told if it may reason first, and which of its words are reasoning.
 
-The reasoning is a turn of its own: the model says what it sees, then is asked for its answer, which is scored or read
-as without reasoning.  So the answer's form does not depend on how the model ends its thoughts.
+The reasoning has a turn of its own: the model says what it sees, then is asked for its answer, which is scored or read
+as without reasoning.  So the form of the answer does not depend on how the model ends its thoughts.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ _START, _END = "<think>", "</think>"
 
 
 def asking_for_thoughts(parts: Sequence[Part]) -> list[Part]:
-    """The user's turn, ending with the request to reason first."""
+    """Return the user's turn with the request to reason first at its end."""
     return join_text([*parts, THINK_FIRST])
 
 
 def closing(choices: Mapping[str, str], *, in_words: bool) -> str:
-    """The user's second turn, after the model has reasoned."""
+    """Return the user's second turn, after the model has reasoned."""
     return "Now answer with the letter." if choices and not in_words else "Now answer in a few words."
 
 
 def split_thoughts(text: str) -> tuple[str | None, str]:
-    """(reasoning, answer) of a reply of a model that thinks aloud between tags by itself; None: it did not."""
+    """Split a reply into (reasoning, answer) if the model thinks aloud between tags on its own; None: it did not."""
     if _END not in text and text.lstrip().startswith(_START):
         return text.replace(_START, "").strip(), ""  # cut short before it answered
     before, _, after = text.rpartition(_END)

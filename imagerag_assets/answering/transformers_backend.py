@@ -1,7 +1,7 @@
 """A multimodal LLM through `transformers`: the packaged demo model and public checkpoints take the same path.
 
-Loading is in `transformers_loading.py`, prompts are built in `prompts.py`; what is left out of one that does not fit is
-decided in `budget.py`, and which model is used in `__init__.py`.
+`transformers_loading.py` loads the model, `prompts.py` builds prompts, `budget.py` decides what is left out of one that
+does not fit, and `__init__.py` which model is used.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from imagerag_assets.answering.transformers_loading import first_line, load, out
 from imagerag_assets.answering.types import Prompt, Reply
 from imagerag_assets.errors import ModelError
 
-_LEAST_OVERVIEW = 448  # px; of models that take pictures of any size
-_CLOSING = 32  # tokens; what surrounds the reasoning
+_LEAST_OVERVIEW = 448  # px, for models that take pictures of any size
+_CLOSING = 32  # tokens around the reasoning
 _log = logging.getLogger(__name__)
 
 Turn = tuple[str, Sequence[Part]]
 
 
 class TransformersMllm:
-    """Loads a local folder or a hub id.
+    """A model from a local folder or a hub id.
 
     Args:
         model: Folder or hub id.
         options: How it is loaded and asked.
-        name: What the answer record calls it.
+        name: Its name in the answer record.
 
     Raises:
-        ModelError: nothing usable is there, or it is no image-text-to-text model.
+        ModelError: the model is missing, unusable, or not an image-text-to-text model.
     """
 
     def __init__(self, model: str, options: MllmOptions | None = None, *, name: str | None = None) -> None:
@@ -64,17 +64,17 @@ class TransformersMllm:
     def answer(self, prompt: Prompt) -> Reply:
         """See `Mllm.answer`.
 
-        What does not fit the context or the memory is left out, with a note: the overview is reduced, then the least
-        confident cues go.
+        If the prompt does not fit the context or the memory, the overview is reduced first; then the least confident
+        cues are left out.  A note says so.
         """
         with self._lock, torch.inference_mode():
             return answer_with_less(prompt, self._answer, self._tile or _LEAST_OVERVIEW)
 
     def lesson(self, prompt: Prompt, answer: str) -> tuple[dict[str, Any], list[int]]:
-        """What training shows the model: the inputs of a prompt as it is asked, and the tokens of the right reply.
+        """Return what training shows the model: the inputs of a prompt, and the tokens of the right reply.
 
         Args:
-            answer: The letter of the right choice, or words where there are none.
+            answer: The letter of the right choice, or words if there are no choices.
 
         Raises:
             TooLargeError: not even the question alone fits the context.
@@ -103,7 +103,7 @@ class TransformersMllm:
                     fix="Use another model or another IMAGERAG_DEVICE",
                 ) from error
             fix = "Use a smaller model, IMAGERAG_MLLM_DTYPE=4bit or another IMAGERAG_DEVICE"
-            # Not from the error: its traceback would keep what was allocated.
+            # Not chained: the traceback of the error would keep the memory allocated.
             raise TooLargeError(
                 "the multimodal LLM ran out of memory", what="the memory", fix=fix, model=self.name
             ) from None
@@ -151,10 +151,10 @@ class TransformersMllm:
         return picture.resize((side, side), Image.Resampling.BICUBIC) if side else picture
 
     def _encode(self, turns: Sequence[Turn], prompt: Prompt, reply: int) -> tuple[Any, Budget]:
-        """The model's inputs and what they cost with `reply` tokens to come.
+        """Return the model's inputs and their cost with `reply` tokens to come.
 
         Raises:
-            TooLargeError: that is more than the context.
+            TooLargeError: the cost exceeds the context.
         """
         messages = [
             {
@@ -178,7 +178,7 @@ class TransformersMllm:
         return inputs.to(self._device, dtype=self.model.dtype), budget
 
     def _budget(self, ids: torch.Tensor, prompt: Prompt, reply: int) -> Budget:
-        """What each part costs, told by the runs of the token that stands for a picture, which others separate."""
+        """Return the cost of each part, by the runs of the token for pictures, which other tokens separate."""
         values, lengths = torch.unique_consecutive(ids == self._image_token, return_counts=True)
         starts = (lengths.cumsum(0) - lengths)[values].tolist()
         pictures: list[int] = lengths[values].tolist()
@@ -186,17 +186,17 @@ class TransformersMllm:
             return Budget(sum(pictures), (), len(ids) - sum(pictures), reply, self._context)
         overview = pictures.pop(0) if prompt.overview is not None else 0
         starts = starts[-len(pictures) :]
-        # From one cue to the next; after the last one comes the question, so its line counts as the one before.
+        # From one cue to the next.  The question follows the last cue, so its line is counted like the one before.
         cues = [after - start for start, after in pairwise(starts)]
         cues += [pictures[-1] + (cues[-1] - pictures[-2] if cues else 0)] if pictures else []
         return Budget(overview, tuple(cues), len(ids) - overview - sum(cues), reply, self._context)
 
     def _replies(self, choices: Mapping[str, str]) -> dict[str, list[int]]:
-        """The tokens of each choice as the model would say it, by letter."""
+        """Return the tokens of each choice as the model would say it, by letter."""
         if not self._in_words:
             return {letter: self._tokens(letter) for letter in choices}
         end = self._tokenizer.eos_token_id
-        # A word after a space is the token that it is inside the prompt.
+        # After a space, a word has the same token as inside the prompt.
         return {letter: [*self._tokens(f" {text}"), end] for letter, text in choices.items()}
 
     def _tokens(self, text: str) -> list[int]:
@@ -204,31 +204,31 @@ class TransformersMllm:
         return found
 
     def _within(self, text: str, most: int) -> str:
-        """The beginning of a text that is at most so many tokens; what a model wrote may be more when it is read."""
+        """Cut a text to at most so many tokens: what a model wrote may be more tokens when read again."""
         while (count := len(self._tokens(text))) > most:
             text = text[: len(text) * most // count]
         return text
 
     def _scores(self, inputs: Any, replies: Mapping[str, list[int]]) -> dict[str, float]:
-        """The probability of each reply among them; nothing is parsed, and the prompt is read once."""
+        """Return the probability of each reply among them; nothing is parsed, and the prompt is read once."""
         read = self.model(**inputs, use_cache=True)
         first = read.logits[0, -1].float().log_softmax(-1)
         raw = [first[reply[0]] + self._rest(read.past_key_values, reply) for reply in replies.values()]
         return dict(zip(replies, torch.stack(raw).softmax(0).tolist(), strict=True))
 
     def _rest(self, cache: Any, reply: list[int]) -> torch.Tensor:
-        """Log-probability of a reply's tokens after its first; `cache` holds the prompt, and does again afterwards."""
+        """Return the log-probability of a reply's tokens after its first; leave `cache` as it was, with the prompt."""
         if len(reply) == 1:
             return torch.zeros((), device=self._device)
         said = torch.tensor([reply[:-1]], device=self._device)
-        # Without a mask, as nothing is padded: from a mask the Qwen-VL models take places for the whole of it.
+        # Without a mask, because nothing is padded: from a mask, the Qwen-VL models compute positions for all of it.
         after = self.model(input_ids=said, past_key_values=cache, use_cache=True)
         cache.crop(-said.shape[1])
         following = torch.tensor(reply[1:], device=self._device)
         return after.logits[0].float().log_softmax(-1).gather(1, following[:, None]).sum()
 
     def _generate(self, inputs: Any, max_new_tokens: int) -> tuple[str, float]:
-        """The model's own words, and the mean probability of their tokens."""
+        """Generate the model's own words; return them with the mean probability of their tokens."""
         out = self.model.generate(
             **inputs,
             max_new_tokens=max_new_tokens,
@@ -243,7 +243,7 @@ class TransformersMllm:
 
 
 def _tile_side(processor: Any) -> int | None:
-    """Side of the picture tiles of a processor that cuts pictures into tiles; None for one that takes any size."""
+    """Return the side of the tiles that a processor cuts pictures into; None if it takes pictures of any size."""
     images: Any = processor.image_processor
     if not hasattr(images, "crop_to_patches"):
         return None

@@ -1,6 +1,6 @@
-"""Loading a multimodal LLM with `transformers`: device, number format, and what is missing in a folder.
+"""Load a multimodal LLM with `transformers`: device, number format, and what is missing in a folder.
 
-How it is asked is in `transformers_backend.py`.
+`transformers_backend.py` asks it.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ class Loaded:
     model: Any
     device: torch.device
     revision: str
-    """Of a hub id its commit, of a folder the digest of its weights; ``+`` and the digest of an adapter on it."""
+    """The commit of a hub id, or the digest of a folder's weights; followed by ``+`` and the digest of an adapter."""
     in_words: bool
-    """It names its choice in words, not by letter."""
+    """Whether it names its choice in words, not by letter."""
 
 
 def load(model: str, options: MllmOptions) -> Loaded:
     """Load a folder or a hub id.
 
     Raises:
-        ModelError: nothing usable is there, it does not fit the device, or the device cannot do what is asked.
+        ModelError: the model is missing or unusable, does not fit the device, or needs another device.
     """
     device = _device(options.device)
     how = _number_format(options.dtype, device)
@@ -74,17 +74,17 @@ def load(model: str, options: MllmOptions) -> Loaded:
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether a device, or the machine, had not enough memory."""
+    """Return whether a device, or the machine, ran out of memory."""
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
 
 
 def first_line(error: Exception) -> str:
-    """What an error of a library says, without what follows."""
+    """Return the first line of what a library's error says."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _require_complete(processor: Any, model: str) -> None:
-    """Raise ModelError when there is only a part of a processor, as `AutoProcessor` takes what it finds."""
+    """Raise ModelError if only a part of a processor exists: `AutoProcessor` takes what it finds."""
     tokenizer = getattr(processor, "tokenizer", None)
     missing = [
         what
@@ -104,10 +104,10 @@ def _require_complete(processor: Any, model: str) -> None:
 
 
 def _number_format(dtype: str, device: torch.device) -> dict[str, Any]:
-    """Arguments of `from_pretrained`.
+    """Return the arguments of `from_pretrained` for a number format.
 
     Raises:
-        ModelError: 4bit, without bitsandbytes or a CUDA device.
+        ModelError: it is 4bit, and bitsandbytes or a CUDA device is missing.
     """
     if dtype == "auto":
         return {"dtype": torch.float32 if device.type == "cpu" else "auto"}
@@ -148,7 +148,7 @@ def _hub_commit(config: Any) -> str | None:
 
 
 def _folder_notes(model: str) -> str | None:
-    """How a model folder says that its model names a choice, in `imagerag.json`: ``{"choices": "words"}``."""
+    """Read from `imagerag.json` in a model folder how the model names a choice: ``{"choices": "words"}``."""
     try:
         notes = json.loads((Path(model) / "imagerag.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -157,7 +157,7 @@ def _folder_notes(model: str) -> str | None:
 
 
 def _folder_revision(model: str) -> str:
-    """The digest of a local folder's weights; `unknown` where there are none."""
+    """Return the digest of a local folder's weights; `unknown` if there are none."""
     weights = sorted(Path(model).glob("*.safetensors")) if Path(model).is_dir() else []
     total = hashlib.sha256()
     for path in weights:

@@ -25,7 +25,7 @@ class CueView:
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one phrase: the part of the scene of each place, as "upper left"; no place: nothing was."""
+    """What was found of one phrase: the part of the scene of each place, as "upper left"; empty: nothing was found."""
 
     phrase: str
     places: tuple[str, ...]
@@ -90,7 +90,7 @@ class Mllm(Protocol):
 
 
 def box_of(window: tuple[int, int, int, int], width: int, height: int) -> tuple[int, int, int, int]:
-    """A native pixel window (x0, y0, x1, y1) on the 0-1000 scale of its scene, clipped to it."""
+    """Return a native pixel window (x0, y0, x1, y1) on the 0-1000 scale of its scene, clipped to the scene."""
     x0, y0, x1, y1 = window
 
     def scaled(value: int, side: int) -> int:

@@ -39,7 +39,7 @@ def parse_glossary(data: bytes) -> dict[str, Words]:
     """
     value: Any = json.loads(data)
     if not isinstance(value, dict):
-        raise ValueError("it is no object")
+        raise ValueError("it is not an object")
     return {name: _words(name, given) for name, given in value.items()}
 
 
@@ -78,7 +78,7 @@ def _words(name: str, given: object) -> Words:
         raise ValueError(f"{name!r} is neither a text nor an object with label, also and means")
     label = given.get("label")
     if label is not None and not isinstance(label, str):
-        raise ValueError(f"the label of {name!r} is no text")
+        raise ValueError(f"the label of {name!r} is not a text")
     return Words(label, _listed(name, given.get("also")), _listed(name, given.get("means")))
 
 
@@ -87,7 +87,7 @@ def _listed(name: str, given: object) -> tuple[str, ...] | None:
         return None
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"what is said of {name!r} is no list of texts")
+        raise ValueError(f"the texts of {name!r} are not a list of texts")
     return tuple(texts)
 
 

@@ -61,12 +61,12 @@ class _Sources:
     def _open(self, href: str) -> tuple[Scene, Grid]:
         document = read_document(href, self.settings)
         if document.kind is not Kind.ITEM:
-            raise SourceError("A source of labels is no STAC item", fix="Correct the link", href=href)
+            raise SourceError("A source of labels is not a STAC item", fix="Correct the link", href=href)
         # Imagery is chosen as for an ingested scene, whatever `label:assets` says: exemplars must look like patches.
         scene = scene_from_item(document.content, item_href=href, base=href, source=href, settings=self.settings)
         with SceneReader(scene, self.settings) as reader:
             if reader.grid.crs_wkt is None:
-                raise ItemError("A source of labels has no place on the ground", scene=scene.scene_key)
+                raise ItemError("A source of labels is not georeferenced", scene=scene.scene_key)
             return scene, reader.grid
 
 
@@ -250,7 +250,7 @@ def _features(collection: Document) -> list[Any]:
         return features
     if kind == "Feature":
         return [collection.content]
-    raise SourceError("The labels are no GeoJSON of features", fix="Correct the asset", href=collection.href)
+    raise SourceError("The labels are not GeoJSON features", fix="Correct the asset", href=collection.href)
 
 
 def _to_lonlat(collection: Document) -> Transformer:

@@ -1,6 +1,6 @@
 """The fixed background a phrase is scored against: what else overhead imagery shows.
 
-Only the prompts, their vectors and which of them apply to a phrase.  The arithmetic is in `scoring.py`.
+Only the prompts, their vectors, and which of them apply to a phrase.  `scoring.py` has the arithmetic.
 """
 
 from __future__ import annotations
@@ -62,20 +62,20 @@ encoder.
 # Each prompt, followed by what goes with it; and where each prompt stands.
 _NAMES: tuple[str, ...] = tuple(chain.from_iterable((prompt, *others) for prompt, others in BACKGROUND.items()))
 _STARTS = np.cumsum([0, *(1 + len(others) for others in BACKGROUND.values())])[:-1]
-_GOES_WITH = 0.75  # of what goes with a prompt only the same words count: taxiway and freeway are .61 alike
+_GOES_WITH = 0.75  # of what goes with a prompt, only the same words count: taxiway and freeway have .61
 _LEAST = np.full(len(_NAMES), _GOES_WITH)
 _LEAST[_STARTS] = SAME_THING
-_MINIMUM = 8  # a softmax against fewer is no background any more
+_MINIMUM = 8  # a softmax against fewer prompts is no longer a background
 _BROAD_HEADS = frozenset(("field", "area", "land", "ground", "course", "park", "site", "building", "track"))
 
 
 def background_vectors(encoder: Encoder) -> Vectors:
-    """The prompts as `encoder` sees them: float32, (len(PROMPTS), dim).  The encoder caches its texts."""
+    """Return the vectors of the prompts: float32, (len(PROMPTS), dim).  The encoder caches its texts."""
     return encoder.encode_texts(PROMPTS)
 
 
 def applies(phrases: Sequence[str], sentences: SentenceEncoder) -> NDArray[np.bool_]:
-    """Which prompts are background to which phrase.
+    """Decide which prompts are background to which phrase.
 
     A prompt that means the same as the phrase, shares a telling noun with it ("red ship" and "ship"), or may be said of
     the same patch ("overpass" and "bridge"), is left out.
@@ -103,6 +103,6 @@ def _name_sentences(sentences: SentenceEncoder) -> Vectors:
 
 @lru_cache(maxsize=1024)
 def _nouns(phrase: str) -> frozenset[str]:
-    """Words by which two phrases are about the same thing: the head noun, unless it says next to nothing."""
+    """Return the words that make two phrases about the same thing: the head noun, unless it says next to nothing."""
     words = [singular(word) for word in phrase.lower().split(" with ")[0].split(" full of ")[0].split()]
     return frozenset(words[-1:]) - _BROAD_HEADS if len(words) > 1 else frozenset(words)

@@ -1,6 +1,6 @@
 """Thresholds and weights of confidence, fitted on held-out data per (encoder, division), stored as versioned artefacts.
 
-The record, where it is looked for, and the fit.  Gathering samples from an installation is `evaluation/calibrate.py`.
+The record, where it is looked for, and the fit.  `evaluation/calibrate.py` gathers samples from an installation.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Calibration:
     """How similarities of one encoder on patches of one division become confidences."""
 
     fingerprint: str
-    """The encoder's; empty: of no encoder in particular."""
+    """Of the encoder; empty: of no encoder in particular."""
     division: str
     """The collection's division, e.g. ``pyramid``; empty: of none in particular."""
     scale: float
@@ -52,7 +52,7 @@ class Calibration:
     second_minimum: float | None = None
     """Least confidence after the second look; None: `threshold`."""
     coarsest_m: float | None = None
-    """Ground sampling distance, m, beyond which the encoder is not to be trusted; None: no limit is known."""
+    """Ground sampling distance, m, beyond which the encoder cannot be trusted; None: no limit is known."""
     background: int = BACKGROUND_VERSION
     version: str = "uncalibrated"
     """``uncalibrated``, or the first 16 digits of the content's sha256."""
@@ -63,7 +63,7 @@ class Calibration:
         return self.threshold if self.second_minimum is None else self.second_minimum
 
     def to_json(self) -> bytes:
-        """The stored form."""
+        """Return the stored form."""
         return json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False).encode()
 
 
@@ -84,12 +84,12 @@ _ADAPTER = TypeAdapter(Calibration)
 
 
 def calibration_key(fingerprint: str, division: str) -> str:
-    """Key in the object store."""
+    """Return the key in the object store."""
     return f"calibrations/{fingerprint[:16]}/{division}.json"
 
 
 def load_calibration(store: ObjectStore, fingerprint: str, division: str) -> Calibration:
-    """Calibration of an encoder and a collection's division: the store's, else a packaged one, else :data:`GENERIC`.
+    """Load the calibration of an encoder and division: the stored one, else a packaged one, else :data:`GENERIC`.
 
     Raises:
         FingerprintError: the stored one was fitted for another encoder, division or background.
@@ -108,7 +108,7 @@ def load_calibration(store: ObjectStore, fingerprint: str, division: str) -> Cal
 
 
 def find_calibration(store: ObjectStore, fingerprint: str, division: str, version: str) -> Calibration | None:
-    """The calibration of one version, whether or not it is the one in use; None where it is not kept."""
+    """Find the calibration of one version, whether or not it is the one in use; None if it is not kept."""
     kept = [calibration_key(fingerprint, division), _version_key(fingerprint, division, version)]
     stored = (parse(store.read_bytes(key), store.url(key)) for key in kept if store.exists(key))
     for found in chain(stored, _packaged(), [GENERIC]):
@@ -118,7 +118,7 @@ def find_calibration(store: ObjectStore, fingerprint: str, division: str, versio
 
 
 def save_calibration(store: ObjectStore, calibration: Calibration) -> str:
-    """Store a calibration for its encoder and division, and a copy that stays when another follows; returns its key."""
+    """Store a calibration for its encoder and division, with a copy that later ones do not replace; return its key."""
     key = calibration_key(calibration.fingerprint, calibration.division)
     copy = _version_key(calibration.fingerprint, calibration.division, calibration.version)
     for each in (copy, key):
@@ -134,7 +134,7 @@ def parse(data: bytes, where: str) -> Calibration:
     """Read the stored form.
 
     Raises:
-        StoreError: it is not a calibration; `where` is named.
+        StoreError: it is not a calibration; the message names `where`.
     """
     try:
         return _ADAPTER.validate_json(data)
@@ -175,13 +175,13 @@ class Fit:
     head: Head
     threshold: float
     precision: float
-    """On the samples, of those at or above the threshold."""
+    """Share of hits among the samples at or above the threshold."""
     recall: float
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a threshold is chosen for; with neither: the best F1."""
+    """What a threshold is chosen for; with neither field: the best F1."""
 
     precision: float | None = None
     """Least share of right candidates among those that pass; of such thresholds the one with the best recall."""
@@ -197,12 +197,12 @@ def fit(
     Args:
         samples: (n, 2), from `scoring.features`.
         hits: bool, (n,), whether the candidate shows what was looked for.
-        goal: What the threshold is chosen for; one that no threshold reaches counts as none.
-        absent: int, (n,), for a goal of false cues: the number of the absent target that a candidate was found for, -1
-            for targets that are there.
+        goal: What the threshold is chosen for.  A goal that no threshold reaches is ignored.
+        absent: int, (n,), for a goal of false cues: the number of the absent target that a candidate was found for; -1
+            for targets that are present.
 
     Raises:
-        InputError: not both hits and misses among the samples, or values that are not finite.
+        InputError: the samples lack hits or misses, or are not finite.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -253,7 +253,7 @@ def assemble(
     second: Fit | None = None,
     coarsest_m: float | None = None,
 ) -> Calibration:
-    """A calibration of fitted heads, with its version; without a slow fit the generic slow head is kept."""
+    """Make a calibration of fitted heads, with its version; without a slow fit, keep the generic slow head."""
     draft = Calibration(
         fingerprint=fingerprint,
         division=division,

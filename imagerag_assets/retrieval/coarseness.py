@@ -14,12 +14,12 @@ from imagerag_assets.scenes.ground import DEGREE_M
 from imagerag_assets.stores.milvus_filter import Filter
 
 ALWAYS_SEARCHED = 2
-"""Finest levels of a scene that no limit of the ground distance concerns: they are the best there is of it."""
+"""Finest levels of a scene that are always searched: nothing finer of it exists."""
 MAX_SCENES = 2_000
-"""Scenes that a filter names: a longer expression takes longer to parse than it saves."""
+"""Scenes that a filter names at most: a longer expression takes longer to parse than it saves."""
 _ANY_LEVEL = 127
 _ROOM = 1.01
-"""Windows of one level differ a little; what lies this close to the limit is left to the check."""
+"""Windows of one level differ a little; the check decides those this close to the limit."""
 
 
 def coarsest_level(pixel_m: float | None, coarsest_m: float) -> int:
@@ -57,7 +57,7 @@ def fine_enough(where: Filter, distances: Mapping[str, float | None], coarsest_m
 
 
 def too_coarse(row: Mapping[str, Any], coarsest_m: float) -> bool:
-    """Whether a row of a patch collection is too coarse, by the size of its window on the ground."""
+    """Return whether a row of a patch collection is too coarse, by the size of its window on the ground."""
     if row["level"] < ALWAYS_SEARCHED or row.get("south") is None:
         return False
     pixels = (row["y1"] - row["y0"]) / (1 << row["level"])

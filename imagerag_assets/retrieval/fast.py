@@ -1,7 +1,7 @@
 """The fast path: a phrase's text embedding against the patch collection.
 
-Also what the slow path shares with it: neighbours with their vectors, and suppressed cues from scored neighbours.
-Thresholds and the choice among cues are in `retrieve.py`.
+Also holds what the slow path shares: neighbours with their vectors, and suppressed cues from scored neighbours.
+`retrieve.py` applies thresholds and chooses among cues.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from imagerag_assets.retrieval.types import Cue, PathName, Search, Window
 from imagerag_assets.stores.milvus import VectorStore
 
 CANDIDATES = 128
-"""Nearest patches scored for a phrase.  A target is seen by up to nine overlapping patches of a level."""
+"""Nearest patches scored for a phrase.  Up to nine overlapping patches of a level see one target."""
 CANDIDATES_ALL = 512
-"""The same where every occurrence matters."""
+"""The same, where every occurrence matters."""
 
 _FIELDS = ("patch_id", "scene_key", "level", "x0", "y0", "x1", "y1", "west", "south", "east", "north", "embedding")
 
@@ -51,7 +51,7 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class Found:
-    """Cues of each phrase, best first, before any threshold, and what finding them took."""
+    """Cues of each phrase, best first, before any threshold, and how long it took to find them."""
 
     cues: dict[str, list[Cue]]
     encode_ms: float = 0.0
@@ -76,7 +76,7 @@ def neighbours(
         hits = [hit for hit in hits if search.keeps(hit.fields["scene_key"], _window(hit.fields))]
         stored = [hit.fields["embedding"] for hit in hits]
         embeddings = np.stack(stored) if stored else np.zeros((0, queries.shape[1]), dtype=np.float32)
-        # From the vectors and not Milvus's distance, which quantising indexes only approximate.
+        # Computed from the vectors: the distance that Milvus returns is only approximate with a quantising index.
         scores = (embeddings @ queries[len(found)]).astype(np.float64)
         found.append(Neighbours(tuple(hit.fields for hit in hits), embeddings, scores))
     return found
@@ -85,13 +85,13 @@ def neighbours(
 def phrase_scorers(
     deps: Deps, phrases: Sequence[str], calibration: Calibration, words: Mapping[str, str] | None = None
 ) -> dict[str, Scorer]:
-    """How embeddings are scored for each phrase, against the background that applies to it.
+    """Return how embeddings are scored for each phrase, against the background that applies to it.
 
     Args:
         deps: The installation.
         phrases: What to look for.
         calibration: Of this encoder and the collection's division.
-        words: Other words in which a phrase is put to the encoder.
+        words: Other words to give to the encoder for a phrase.
 
     Raises:
         EncoderError: a phrase cannot be embedded.
@@ -113,12 +113,12 @@ def phrase_scorers(
 
 
 def _put(phrases: Sequence[str], words: Mapping[str, str] | None) -> list[str]:
-    """The phrases as they are put to the encoder."""
+    """Return the words that the encoder gets for each phrase."""
     return [(words or {}).get(phrase, phrase) for phrase in phrases]
 
 
 def suppressed_cues(near: Neighbours, values: Floats, head: Head, phrase: str, path: PathName) -> list[Cue]:
-    """Cues of scored neighbours (features (n, 2)), best first, with overlapping ones suppressed."""
+    """Return the cues of scored neighbours (features (n, 2)), best first, with overlapping ones suppressed."""
     if not near.rows:
         return []
     confidence = head.confidence(values)
@@ -141,7 +141,7 @@ def search_fast(
         phrases: What to look for.
         search: Where to look.
         limit: Neighbours scored for each phrase.
-        words: Other words in which a phrase is put to the encoder; its cues keep the phrase.
+        words: Other words to give to the encoder for a phrase; its cues keep the phrase.
 
     Raises:
         StoreError: Milvus fails.
@@ -152,7 +152,7 @@ def search_fast(
     start = perf_counter()
     scorers = phrase_scorers(deps, phrases, search.calibration, words)
     encoded = perf_counter()
-    queries = deps.encoder.encode_texts(_put(phrases, words))  # cached since the scorers were made
+    queries = deps.encoder.encode_texts(_put(phrases, words))  # cached: the scorers were made of them
     found: dict[str, list[Cue]] = {}
     for phrase, near in zip(phrases, neighbours(deps.vectors, queries, search, limit), strict=True):
         _, values = scorers[phrase].score(near.embeddings)
@@ -161,7 +161,7 @@ def search_fast(
 
 
 def ranked(cues: Sequence[Cue]) -> tuple[Cue, ...]:
-    """The cues with ranks 1, 2, ... in the order given."""
+    """Return the cues with ranks 1, 2, ... in the order given."""
     return tuple(replace(cue, rank=rank) for rank, cue in enumerate(cues, start=1))
 
 

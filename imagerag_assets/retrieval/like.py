@@ -1,7 +1,7 @@
 """Image to image: the patches that look like a given picture or patch.
 
-The example is a prototype of one exemplar, so confidence and threshold are the slow path's.  Where the example's
-embedding comes from is the caller's business.
+The example is a prototype of one exemplar, so confidence and threshold are those of the slow path.  The caller brings
+the embedding of the example.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def retrieve_like(
     Args:
         deps: The installation.
         example: Embedding, float32 (dim,), of length 1.
-        label: Stands as the cues' phrase.
+        label: Phrase of the cues.
         search: Where to look, in a collection of the example's encoder; its path does not matter.
         leave_out: Id of a patch that is no answer, because it is the example.
 
     Raises:
-        FingerprintError: the collection is another encoder's.
+        FingerprintError: the collection belongs to another encoder.
         StoreError: Milvus fails.
         EncoderError: a crop cannot be embedded.
     """

@@ -1,8 +1,8 @@
 """What changed between two scenes of one place: their patches paired by place, and how unusual their differences are.
 
 Two pictures of one place always differ: by season, light, sensor and a shift of the grids.  So a difference counts only
-as far as it stands out of those of all the pairs.  Vectors and boxes in degrees only; which scenes are compared, and
-what a person is shown of it, is the caller's business.
+as far as it stands out from those of all the pairs.  Works on vectors and boxes in degrees only; the caller chooses the
+scenes and shows the result.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Floats = NDArray[np.float64]
 UNUSUAL = 3.5
 """Robust standard deviations above the median from which a difference is a change (Iglewicz and Hoaglin, 1993)."""
 LEAST_SPREAD = 0.03
-"""Of distances: where two scenes are the same, rounding is no change."""
+"""Least spread of distances: in two equal scenes, rounding must not count as a change."""
 LEAST_OVERLAP = 0.5
 """Share of the smaller of two patches that both must cover to show one place."""
-_LEAST_PAIRS = 12  # of a level, to know what is typical of it
-_SAME_SIZE = 1.5  # by at most this factor do sides of patches of one place differ
+_LEAST_PAIRS = 12  # pairs of a level needed to know what is typical of it
+_SAME_SIZE = 1.5  # sides of patches of one place differ by at most this factor
 _MAD_TO_DEVIATION = 1.4826
 
 
@@ -61,25 +61,25 @@ class Pairs:
     def unusual(self) -> Floats:
         """(p,), robust standard deviations above what is typical.
 
-        Counted in distances: 1 - cosine grows with their square, so that its upper tail would pass for changes.
+        Measured in distances: 1 - cosine grows with their square, so its upper tail would look like changes.
         """
         return (_distance(self.difference) - self.typical[:, 0]) / self.typical[:, 1]
 
     def with_difference(self, index: NDArray[np.intp], difference: Floats) -> Pairs:
-        """The same pairs, some of which were compared better: (k,) indices and differences."""
+        """Return the same pairs with better differences for some: (k,) indices and differences."""
         changed = self.difference.copy()
         changed[index] = difference
         return replace(self, difference=changed)
 
     def confidence(self) -> Floats:
-        """(p,), 0 to 1, from .5 at `UNUSUAL`; independent of how many pairs there are."""
+        """Return (p,) confidences, 0 to 1, .5 at `UNUSUAL`; they do not depend on the number of pairs."""
         return 1 / (1 + np.exp(np.clip(UNUSUAL - self.unusual, -50, 50)))
 
 
 def pair_patches(before: Patches, after: Patches) -> Pairs:
     """Pair each patch of the later scene with the earlier one's nearest patch of the same size on the ground.
 
-    Grids need not be aligned; a patch whose nearest one covers less than half of it has no pair.
+    Grids need not be aligned.  A patch has no pair if its nearest one covers less than half of it.
     """
     places = [_places(each.boxes, _origin(before, after)) for each in (before, after)]
     partners = np.full(len(after.levels), -1, dtype=np.intp)
@@ -97,13 +97,13 @@ def pair_patches(before: Patches, after: Patches) -> Pairs:
 
 
 def standing_out(pairs: Pairs, considered: NDArray[np.intp], least: float) -> NDArray[np.intp]:
-    """Those of some pairs, by index, whose confidence reaches the least, the clearest first."""
+    """Return the indices of those considered pairs whose confidence is at least `least`, the clearest first."""
     changed = considered[pairs.confidence()[considered] >= least]
     return changed[np.argsort(-pairs.unusual[changed], kind="stable")]
 
 
 def apart(after: Patches, pairs: Pairs, changed: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Of pairs, by index, those that stand for all: of pairs that overlap the clearest; the clearest first."""
+    """Keep, of changed pairs that overlap, the clearest; return indices, the clearest first."""
     windows = after.windows[pairs.after[changed]]
     return changed[suppress(windows, pairs.unusual[changed], [""] * len(changed))]
 
@@ -114,7 +114,7 @@ def _distance(difference: Floats) -> Floats:
 
 
 def _typical(difference: Floats, levels: NDArray[np.int64]) -> Floats:
-    """(p, 2), median and spread of the distances of each one's level; where that has few pairs, of all."""
+    """Return (p, 2), median and spread of the distances of each pair's level; of all pairs if the level has few."""
     typical, distance = np.zeros((len(difference), 2)), _distance(difference)
     for level in np.unique(levels):
         own = levels == level
@@ -125,14 +125,14 @@ def _typical(difference: Floats, levels: NDArray[np.int64]) -> Floats:
 
 
 def _origin(before: Patches, after: Patches) -> tuple[float, float]:
-    """A longitude and latitude amid the patches, for flat coordinates that do not break at the antimeridian."""
+    """Return a longitude and latitude amid the patches, for flat coordinates that do not break at the antimeridian."""
     boxes = np.concatenate([before.boxes, after.boxes])
     boxes = boxes[np.isfinite(boxes).all(axis=1)]
     return (float(boxes[0, 0]), float(np.median(boxes[:, [1, 3]]))) if len(boxes) else (0.0, 0.0)
 
 
 def _places(boxes: Floats, origin: tuple[float, float]) -> Floats:
-    """(n, 4): left, bottom, right, top in degrees of latitude around an origin, on a flat earth."""
+    """Return (n, 4): left, bottom, right, top in degrees of latitude around an origin, on a flat earth."""
     width = (boxes[:, 2] - boxes[:, 0]) % 360
     left = (boxes[:, 0] - origin[0] + 180) % 360 - 180
     shrink = max(np.cos(np.radians(origin[1])), 1e-6)
@@ -140,7 +140,7 @@ def _places(boxes: Floats, origin: tuple[float, float]) -> Floats:
 
 
 def _same_size(levels: NDArray[np.int64], places: Floats, like: Floats) -> NDArray[np.intp]:
-    """Rows of the level whose patches are as large on the ground as those of `like`; none if no level's are."""
+    """Return rows of the level whose patches are as large on the ground as those of `like`; none without such."""
     heights = places[:, 3] - places[:, 1]
     placed = np.isfinite(places).all(axis=1)
     wanted = np.median(like[:, 3] - like[:, 1]) if len(like) else np.nan
@@ -161,7 +161,7 @@ def _middles(places: Floats) -> Floats:
 
 
 def _overlap(one: Floats, other: Floats) -> Floats:
-    """Intersection over the smaller area, row by row."""
+    """Return the intersection over the smaller area, row by row."""
     shared = np.clip(np.minimum(one[:, 2:], other[:, 2:]) - np.maximum(one[:, :2], other[:, :2]), 0, None).prod(axis=1)
     smaller = np.minimum((one[:, 2:] - one[:, :2]).prod(axis=1), (other[:, 2:] - other[:, :2]).prod(axis=1))
     share: Floats = np.divide(shared, smaller, out=np.zeros_like(shared), where=smaller > 0)

@@ -1,7 +1,7 @@
 """From a question (and its choices) to the short noun phrases that are looked for.
 
-Rules first; KeyBERT with the sentence encoder where the rules find nothing to hold on to, or too much to choose from.
-Only words here: no embedding of pictures, no search.  The text is data and stays data; nothing is formatted into code.
+Rules come first; KeyBERT with the sentence encoder (`keywords`) helps where they find nothing, or too much.  Only words
+here: no embedding of pictures, no search.  The text stays data; it is never formatted into code.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Kind = Literal["position", "count", "presence", "colour", "compare", "change", "describe", "other"]
 
 MAX_CHARACTERS = 2000
-"""Of a longer question only this much is analysed: no real question is longer, and the work stays bounded."""
+"""Characters of a question that are analysed: no real question is longer, and this bounds the work."""
 _MAX_WORDS = 6  # of a phrase; encoders were trained on short ones
 _MAX_PHRASE_CHARACTERS = 120
 _MAX_CANDIDATES = 60
@@ -62,7 +62,7 @@ class Analysis:
     question: str
     """The question as asked, without control characters and surrounding blanks."""
     phrases: tuple[str, ...]
-    """What to look for, most important first; may be empty (then nothing can be retrieved)."""
+    """What to look for, most important first; empty: nothing can be retrieved."""
     kind: Kind
     """What is asked about it."""
     wants_all: bool
@@ -78,14 +78,14 @@ def analyse_question(
 ) -> Analysis:
     """Find what a question looks for, and what it asks about it.
 
-    Phrases come from the question; from its choices where the question says "which of these", or names no target.
-    Choices that are places, numbers, colours or refusals never count.
+    Phrases come from the question.  They come from its choices if the question says "which of these" or names no
+    target.  Choices that are places, numbers, colours or refusals never count.
 
     Args:
         question: Any text in any alphabet; of more than `MAX_CHARACTERS` the beginning is used, with a note.
         choices: Letter to text; may be empty.
         max_phrases: At most this many phrases.
-        sentences: Sentence encoder for KeyBERT; without it the words that are left make one phrase.
+        sentences: Sentence encoder for KeyBERT; None: the remaining words make one phrase.
 
     Raises:
         QuestionError: the question is blank.
@@ -122,23 +122,23 @@ def analyse_question(
 
 
 def asks_for_count(question: str) -> bool:
-    """Whether a number is asked for."""
+    """Return whether a question asks for a number."""
     return _kind(clean(question).lower(), {}) == "count"
 
 
 def asks_for_change(question: str) -> bool:
-    """Whether two dates are to be compared."""
+    """Return whether a question compares two dates."""
     return _kind(clean(question).lower(), {}) == "change"
 
 
 def clean(text: str) -> str:
-    """NFKC, control and format characters as blanks, runs of blanks as one."""
+    """Normalise to NFKC, turn control and format characters into blanks, and runs of blanks into one."""
     text = unicodedata.normalize("NFKC", text)
     return " ".join("".join(" " if unicodedata.category(c)[0] == "C" else c for c in text).split())
 
 
 def noun_phrases(text: str) -> list[str]:
-    """Noun phrases of a text, in order, without repetition: lower case, head noun singular, adjectives kept."""
+    """Return the noun phrases of a text, in order, each once: lower case, head noun singular, adjectives kept."""
     chunks: list[_Chunk] = []
     words: list[str] = []
     after_with = False
@@ -184,7 +184,7 @@ def _describes(words: Sequence[str]) -> bool:
 
 
 def _joined(chunks: Iterable[_Chunk]) -> list[str]:
-    """Phrases of chunks: modifiers alone are dropped, "X with red roof" is joined."""
+    """Return the phrases of chunks: drop modifiers alone, join "X with red roof"."""
     phrases: list[list[str]] = []
     for chunk in chunks:
         words = list(chunk.words)
@@ -204,7 +204,7 @@ def _joined(chunks: Iterable[_Chunk]) -> list[str]:
 
 
 def _choice_phrases(choice: str) -> list[str]:
-    """The phrases a choice contributes: none for refusals, places, numbers and colours."""
+    """Return the phrases of a choice: none for refusals, places, numbers and colours."""
     text = clean(choice)[:MAX_CHARACTERS]
     return [] if _NOT_A_TARGET.search(text.lower()) else noun_phrases(text)[:2]
 
@@ -224,7 +224,7 @@ def _kind(question: str, choices: Mapping[str, str]) -> Kind:
 
 
 def _last_resort(text: str, sentences: SentenceEncoder | None) -> list[str]:
-    """KeyBERT's phrases of the words that the rules could not place; nothing when every word is a word of questions."""
+    """Return phrases of the words that the rules could not place; none if every word is a word of questions."""
     words = (word.replace("’", "'") for word in _TOKEN.findall(text.lower()))
     left = [word for word in words if word[0].isalnum() and not lexicon.is_known(word)]
     if not left:

@@ -1,8 +1,8 @@
 """Which part of a scene a question is about: "the harbour in the north-east", "how many in the upper left?".
 
-Words to a part of the unit square, nothing else: phrases are `phrases`' part, pixels and degrees the caller's.  Read
-from questions only; a choice that names a part is an answer.  Parts are cut as `answering.findings.place` names them:
-halves and quarters, or thirds where a middle or an edge is meant.
+This only turns words into a part of the unit square; `phrases` finds phrases, and the caller knows pixels and degrees.
+Only questions name regions: a choice that names one is an answer.  Regions are cut as `answering.findings.place` names
+them: halves and quarters, or thirds if a middle or an edge is meant.
 """
 
 from __future__ import annotations
@@ -56,20 +56,20 @@ class Region:
     name: str
     """In words, "upper right" or "north-east"."""
     box: tuple[float, float, float, float]
-    """x0, y0, x1, y1 as shares of the scene's width and height; y down, or southwards."""
+    """x0, y0, x1, y1 as shares of the scene's width and height; y points down, or south."""
     compass: bool
-    """Told by the compass, so that x is east and y is south wherever these are in the picture."""
+    """Given by the compass, so that x is east and y is south wherever these are in the picture."""
 
     def holds(self, x: float, y: float) -> bool:
-        """Whether a point, in shares, lies in it; what lies between two parts belongs to the lower, or right, one."""
+        """Return whether a point, in shares, lies in it; a point on a border belongs to the lower, or right, region."""
         x0, y0, x1, y1 = self.box
         return x0 <= x < (x1 if x1 < 1 else 2) and y0 <= y < (y1 if y1 < 1 else 2)
 
 
 def regions_of(question: str) -> tuple[Region, ...]:
-    """The parts of the scene that a question names, without repetition.
+    """Return the regions of the scene that a question names, each once.
 
-    A direction counts only where it is one of the picture: "on the left", not "on the left of the pier", "the left
+    A direction counts only if it is one of the picture: "on the left", not "on the left of the pier", "the left
     wing" or "north of the river".
 
     Args:
@@ -106,7 +106,7 @@ def _region(match: re.Match[str], rest: str) -> Region | None:
 
 
 def _goes_on(rest: str) -> bool:
-    """Whether a noun follows, which the direction then belongs to: "on the left bank"."""
+    """Return whether a noun follows that the direction belongs to: "on the left bank"."""
     following = _NEXT.match(rest)
     if following is None:
         return False

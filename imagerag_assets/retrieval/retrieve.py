@@ -1,6 +1,6 @@
-"""From an analysed question to its cues: which path is tried, which cues pass, and in what order they are given.
+"""From an analysed question to its cues: which path is tried, which cues pass, and how they are ranked.
 
-A cue below its path's threshold is never given: a wrong cue costs an answer more than no cue does.
+A cue below the threshold of its path is never given: a wrong cue harms an answer more than no cue does.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from imagerag_assets.retrieval.slow import search_slow
 from imagerag_assets.retrieval.types import Cue, PathName, Retrieval, Search
 
 MAX_CUES_ALL = 24
-"""Cues given where every occurrence matters: about what a multimodal LLM still takes as separate pictures."""
+"""Most cues if every occurrence matters: about as many as a multimodal LLM still sees as separate pictures."""
 
 
 def retrieve(deps: Deps, analysis: Analysis, search: Search) -> Retrieval:
     """Find the cues of a question.
 
     Path ``auto`` looks for each phrase on the fast path and, where nothing passes its threshold, through the labels and
-    then the captions of the knowledge base.  A phrase that the knowledge base has as another name of a label is put to
-    the fast path as that label: the encoder may know the words of "tank farm" and yet take it for a farm.  ``fast`` and
-    ``slow`` use only theirs; ``none`` looks for nothing.
+    then the captions of the knowledge base.  If the knowledge base has a phrase as another name of a label, the fast
+    path looks for the label: the encoder may know the words of "tank farm" and yet take it for a farm.  ``fast`` and
+    ``slow`` use only one path; ``none`` looks for nothing.
 
     Args:
         deps: The installation.
@@ -160,9 +160,9 @@ def select(
 ) -> tuple[Cue, ...]:
     """Choose and rank among cues that passed.
 
-    The best cue of each phrase comes first, so that one phrase does not crowd out the others; then the rest by
-    confidence.  Where every occurrence matters only confidence counts.  A patch found for several phrases is given for
-    each phrase whose best cue it is, otherwise only for the one it is most confident for.
+    The best cue of each phrase comes first, so that no phrase crowds out the others; the rest follow by confidence.  If
+    every occurrence matters, only confidence counts.  A patch found for several phrases is given for each phrase whose
+    best cue it is; otherwise only for the phrase of its greatest confidence.
 
     Args:
         passed: Cues of each phrase, best first.

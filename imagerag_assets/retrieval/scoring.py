@@ -25,23 +25,23 @@ class Head:
     bias: float
 
     def confidence(self, features: Floats) -> NDArray[np.float64]:
-        """Confidences, float64 (n,), in 0 to 1, of features (n, 2)."""
+        """Return confidences, float64 (n,), 0 to 1, of features (n, 2)."""
         return np.asarray(expit(self.logit(features)), dtype=np.float64)
 
     def logit(self, features: Floats) -> NDArray[np.float64]:
-        """Log-odds, float64 (n,): what candidates are ordered by, for it does not saturate."""
+        """Return log-odds, float64 (n,).  Candidates are ordered by them because they do not saturate."""
         values = np.asarray(features, dtype=np.float64)
         return self.margin * values[:, 0] + self.score * values[:, 1] + self.bias
 
 
 def features(scores: Floats, background: Floats, scale: float, *, reference: float = 0.0) -> NDArray[np.float64]:
-    """The margin over the background, and the similarity itself.
+    """Return the margin over the background, and the similarity itself.
 
     With ``s`` the similarity and ``b`` those to the background, the margin is ``s * scale - logsumexp(b * scale)``.
     Its logistic function is the zero-shot probability of the phrase among itself and the background.
 
     Args:
-        scores: (n,), cosine of each patch with what is looked for.
+        scores: (n,), cosine of each patch with the phrase or prototype.
         background: (n, b), cosine of each patch with each background vector that applies; b at least 1.
         scale: Inverse temperature of the softmax.
         reference: Similarity that counts as zero in the second feature.

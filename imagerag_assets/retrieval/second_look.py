@@ -1,10 +1,10 @@
 """A second look: the best candidates are read again, around and finer, scored on what is seen then, and merged.
 
 A patch grid cuts objects at its lines.  Here the surroundings of a candidate are cut at shifts of a quarter, each crop
-in another orientation, so that the window moves onto the object; two windows that each saw a part of it become one,
-and what only looked like it at one place or in one orientation loses confidence.  What still looks like it is read
-twice more at shifts of an eighth, from where its window then is: so its confidence hardly depends on where the grid
-happened to cut.  Reading is the caller's (`types.Look`); which candidates pass is decided in `retrieve.py`.
+in another orientation.  So the window moves onto the object; two windows that each saw a part of it become one; and
+ground that looked like it only at one place or in one orientation loses confidence.  A window that still looks like it
+is read twice more at shifts of an eighth.  So its confidence hardly depends on where the grid happened to cut.  The
+caller reads pixels (`types.Look`); `retrieve.py` decides which candidates pass.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Score = Callable[[NDArray[np.float32]], tuple[NDArray[np.float64], NDArray[np.fl
 """Embeddings, float32 (n, dim), to similarities (n,) and features (n, 2)."""
 
 SHIFTS = (-0.25, 0.0, 0.25)
-"""Of the window's side.  Patches overlap by half, so an object's middle is at most that far from a patch's."""
+"""Shares of the window's side.  Patches overlap by half, so an object's middle is at most this far from a patch's."""
 FINE_SHIFTS = (-0.125, 0.0, 0.125)
-"""Once the window has moved onto the object."""
+"""Shifts once the window has moved onto the object."""
 FINE_LOOKS = 2
 WORTH_A_LOOK = 0.03
-"""Least confidence of a candidate that is looked at again: below it, moving its window does not make it pass."""
+"""Least confidence of a candidate for a second look: below it, moving the window does not make it pass."""
 WORTH_FINE_LOOKS = 0.15
 """Least confidence, after its window has moved, of a candidate that gets the fine looks."""
 
@@ -67,19 +67,19 @@ class _Crops:
 
 
 def crops_per_candidate(level: int) -> int:
-    """Patches encoded for one candidate at most: shifted ones, for coarse levels those half as wide too, fine looks."""
+    """Return how many patches one candidate takes at most: shifted, half as wide at coarse levels, and fine looks."""
     return len(SHIFTS) ** 2 * (2 if level else 1) + len(FINE_SHIFTS) ** 2 * FINE_LOOKS
 
 
 def affordable(look: Look | None, budget: int) -> Look | None:
-    """`look`, or None where the budget is too small for even one candidate: then there is no second look."""
+    """Return `look`, or None if the budget is too small for even one candidate: then there is no second look."""
     return look if budget >= crops_per_candidate(1) else None
 
 
 def passing(
     deps: Deps, look: Look | None, cues: Sequence[Cue], scorer: Scorer, threshold: float, *, budget: int
 ) -> tuple[list[Cue], tuple[str, ...]]:
-    """The candidates of one phrase that reach a threshold, after the second look if there is one, and notes.
+    """Return the candidates of one phrase that reach a threshold, after the second look if there is one, and notes.
 
     Args:
         deps: The installation, for its encoder.
@@ -105,8 +105,8 @@ def look_again(
 ) -> tuple[list[Seen], tuple[str, ...]]:
     """Move, re-score and merge the best candidates of one phrase.
 
-    A cue's window moves to where its evidence is, its confidence becomes that of all the crops pooled by how well they
-    fit; its `patch_id` stays that of the patch it was found by.  Of cues that then show the same ground the best stays.
+    The window of a cue moves to its evidence.  Its confidence becomes that of all crops, pooled by how well they fit.
+    Its `patch_id` stays that of the patch it was found by.  Of cues that then show the same ground, the best stays.
 
     Args:
         deps: The installation, for its encoder.
@@ -116,7 +116,7 @@ def look_again(
         budget: Patches encoded at most.  Candidates beyond it are left out.
 
     Returns:
-        The cues, best first, and a note for each scene that cannot be read any more; its cues stay as they were.
+        The cues, best first, and a note for each scene that cannot be read; its cues stay as they were.
 
     Raises:
         EncoderError: a crop cannot be embedded.
@@ -146,7 +146,7 @@ def look_again(
 
 
 def _settle(deps: Deps, look: Look, found: Sequence[Seen], scorer: Scorer) -> tuple[list[Seen], list[str]]:
-    """What is found by looking around finely, each time from where the window then is; all these crops pooled."""
+    """Look around finely, each time from the window's new place; pool all these crops."""
     notes: list[str] = []
     taken: dict[int, tuple[list[Window], list[NDArray[np.float32]]]] = {}
     now = dict(enumerate(found))
@@ -170,14 +170,14 @@ def _worth_fine_looks(seen: Seen) -> bool:
 
 
 def _distinct(found: Sequence[Seen]) -> list[Seen]:
-    """Best first; of those that show the same ground the best."""
+    """Keep, of candidates that show the same ground, the best; best first."""
     places = np.array([seen.cue.window for seen in found], dtype=np.int64).reshape(-1, 4)
     keep = suppress(places, np.array([seen.logit for seen in found]), [seen.cue.scene for seen in found])
     return [found[i] for i in keep]
 
 
 def _cut(look: Look, cue: Cue, level: int, shifts: Sequence[float]) -> _Crops:
-    """Windows around the middle of a cue, as many pixels wide at their level as it is at its own: one read."""
+    """Cut windows around the middle of a cue, as many pixels wide at their level as it is at its own, in one read."""
     x0, y0, x1, y1 = cue.window
     side, middle, scene = (x1 - x0, y1 - y0), ((x0 + x1) / 2, (y0 + y1) / 2), look.size(cue.scene)
     step = 1 << level
@@ -198,25 +198,25 @@ def _cut(look: Look, cue: Cue, level: int, shifts: Sequence[float]) -> _Crops:
 
 
 def _turned(picture: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
-    """The picture in the number-th of its eight orientations: seen from above, nothing stands upright."""
+    """Return the picture in one of its eight orientations: seen from above, nothing stands upright."""
     turned = np.rot90(picture, number % 4)
     return turned[:, ::-1] if number % 8 >= 4 else turned
 
 
 def _start(middle: float, size: int, scene: int, step: int) -> int:
-    """Where a window begins: on whole pixels of its level, and inside the scene if it fits."""
+    """Return where a window begins: on whole pixels of its level, and inside the scene if it fits."""
     start = round((middle - size / 2) / step) * step
     return max(0, min(start, (scene - size) // step * step))
 
 
 def _encoded(deps: Deps, crops: Sequence[_Crops]) -> list[NDArray[np.float32]]:
-    """Embeddings of each, float32 (its crops, dim)."""
+    """Return the embeddings of each candidate's crops, float32 (crops, dim)."""
     vectors = encode_pictures(deps, [picture for each in crops for picture in each.pictures])
     return np.split(vectors, np.cumsum([len(each.pictures) for each in crops])[:-1]) if crops else []
 
 
 def encode_pictures(deps: Deps, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    """Embeddings, float32 (n, dim), in the order given; pictures of one size together."""
+    """Embed pictures, those of one size together: float32 (n, dim), in the order given."""
     seen = np.zeros((len(pictures), deps.encoder.dim), dtype=np.float32)
     shapes: dict[tuple[int, ...], list[int]] = {}
     for number, picture in enumerate(pictures):
@@ -234,7 +234,7 @@ def _pooled(
     vectors: NDArray[np.float32],
     scorer: Scorer,
 ) -> Seen:
-    """The cue with its window at the middle of the evidence of crops, (n, dim), of one size at one level."""
+    """Move a cue to the middle of the evidence of crops, (n, dim), of one size at one level."""
     _, values = scorer.score(vectors)
     weights = softmax(scorer.head.logit(values))
     pooled = weights @ vectors

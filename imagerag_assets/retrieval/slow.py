@@ -1,7 +1,7 @@
 """The slow path: a phrase to labels or captions by text, those to exemplar prototypes, those to patches by image.
 
-It finds what the image-text encoder has no words for, if the knowledge base has pictures of it.  Whether a cue is
-confident enough, and which path is tried when, is decided in `retrieve.py`.
+It finds things that the image-text encoder has no words for, if the knowledge base has pictures of them.  `retrieve.py`
+decides whether a cue is confident enough, and which path is tried when.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from imagerag_assets.retrieval.types import Cue, PathName, Reducer, Search
 
 LABELS_MATCHED = 3
 TEXTS_PER_LABEL = 12
-"""Texts looked at for each label that may match: a label is found by any of its names and sentences."""
+"""Texts looked up for each label that may match: any of its names and sentences leads to a label."""
 CAPTIONS_MATCHED = 8
 LABEL_FLOOR = 0.45
 """Least sentence similarity of a phrase and a label: "marina full of yachts" and "harbor" have .48."""
 CAPTION_FLOOR = 0.5
 LABEL_SLACK, CAPTION_SLACK = 0.07, 0.15
-"""How far below the best match another may lie.  With the very word in the knowledge base ("harbor", 1.0), a
+"""How far below the best match another may lie.  If the very word is in the knowledge base ("harbor", 1.0), a
 neighbouring meaning ("beach", .52) must not count as that thing."""
 CAPTION_SAME_THING = 0.35
 """As `SAME_THING`, for a phrase and a whole sentence."""
 MARGIN_CAP = 5.0
-"""The margin counts up to this much, so that it cannot outweigh a patch's being unlike every exemplar: among few
-labels, some label always wins by a wide margin."""
+"""Largest margin that counts, so that it cannot outweigh that a patch is unlike every exemplar: among few labels, one
+always wins by a wide margin."""
 COHERENCE_PRIOR, COHERENCE_WEIGHT = 0.7, 2.0
-"""What an exemplar's cosine with the mean of the others is taken to be before any is seen, and how much that counts."""
+"""Assumed cosine of an exemplar with the mean of the others before any is seen, and how much that counts."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Prototype:
     vector: NDArray[np.float32]
     """float32, (dim,), of length 1."""
     coherence: float
-    """Cosine that a typical exemplar has with the others' mean: what a patch of the thing can be expected to have."""
+    """Cosine of a typical exemplar with the mean of the others: what to expect of a patch that shows the thing."""
 
 
 def search_slow(
@@ -117,7 +117,7 @@ def search_slow(
 def phrase_prototypes(
     deps: Deps, knowledge: Current, phrase: str, sentence: NDArray[np.float32], reducer: Reducer = "mean"
 ) -> tuple[list[Prototype], NDArray[np.float32]]:
-    """What a phrase looks like by the knowledge base, and what everything else in it looks like.
+    """Return what a phrase looks like by the knowledge base, and what everything else in it looks like.
 
     Args:
         deps: The installation.
@@ -143,7 +143,7 @@ def phrase_prototypes(
 def reduce_exemplars(
     vectors: NDArray[np.float32], reducer: Reducer, phrase: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
-    """The exemplars that a prototype is the mean of: a subset of the rows of `vectors`, (n, dim), n at least 1.
+    """Choose the exemplars that a prototype is the mean of, among the rows of `vectors`, (n, dim), n at least 1.
 
     Args:
         vectors: float32, each row of length 1.
@@ -163,7 +163,7 @@ def reduce_exemplars(
 
 
 def make_prototype(labels: Sequence[str], vectors: NDArray[np.float32]) -> Prototype:
-    """The normalised mean of exemplar vectors, float32 (n, dim) with n at least 1, and how alike they are."""
+    """Make the prototype of exemplar vectors, float32 (n, dim), n at least 1: their normalised mean and coherence."""
     total = vectors.astype(np.float64).sum(axis=0)
     others = total - vectors
     lengths = np.linalg.norm(others, axis=1)
@@ -174,7 +174,7 @@ def make_prototype(labels: Sequence[str], vectors: NDArray[np.float32]) -> Proto
 
 
 def _matches(deps: Deps, knowledge: Current, kind: _Kind, sentence: NDArray[np.float32]) -> list[str]:
-    """Labels of which something is said that means the phrase, best first, without repetition."""
+    """Return the labels with a text that means the phrase, best first, each once."""
     (hits,) = search_texts(deps, knowledge, sentence[None], kind.texts)
     floor = max(kind.floor, hits[0].score - kind.slack) if hits else 0.0
     return list(dict.fromkeys(str(hit.fields["label"]) for hit in hits if hit.score >= floor))[: kind.matched]
@@ -193,12 +193,12 @@ def _prototype(
 def _background(
     deps: Deps, knowledge: Current, kind: _Kind, sentence: NDArray[np.float32], *, exclude: Sequence[str]
 ) -> NDArray[np.float32]:
-    """Prototypes of everything in the knowledge base that is something else: float32, (n, dim)."""
+    """Return the prototypes of everything else in the knowledge base: float32, (n, dim)."""
     rows = deps.vectors.query(
         knowledge.images, live(knowledge).one_of("image", [PROTOTYPE]), ["label", "embedding"], limit=2048
     )
     rows = [row for row in rows if row["label"] not in exclude]
-    # Labels by their own names: of many names, one is like almost anything.
+    # Compare labels by their own names: among many names, one is like almost anything.
     said = own_names(knowledge) if knowledge.kind == "knowledge_labels" else live(knowledge)
     named = said.one_of("label", [row["label"] for row in rows])
     texts = deps.vectors.query(knowledge.texts, named, ["label", "embedding"]) if rows else []
@@ -234,7 +234,7 @@ def prototype_neighbours(
 
 
 def prototype_scorer(prototypes: Sequence[Prototype], against: NDArray[np.float32], calibration: Calibration) -> Scorer:
-    """How embeddings are scored against the prototype each fits best."""
+    """Return how embeddings are scored, each against the prototype that it fits best."""
 
     def score(seen: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         alike = np.stack([(seen @ prototype.vector).astype(np.float64) for prototype in prototypes])
@@ -254,7 +254,7 @@ def prototype_scorer(prototypes: Sequence[Prototype], against: NDArray[np.float3
 def slow_features(
     seen: NDArray[np.float32], scores: Floats, prototype: Prototype, against: NDArray[np.float32], scale: float
 ) -> NDArray[np.float64]:
-    """Features, float64 (n, 2): capped margin over other prototypes, and similarity relative to an exemplar's.
+    """Return features, float64 (n, 2): capped margin over other prototypes, and similarity relative to an exemplar's.
 
     Args:
         seen: Embeddings, (n, dim).
@@ -263,7 +263,7 @@ def slow_features(
         against: Prototypes of everything else, (b, dim).
         scale: As in `scoring.features`.
     """
-    if len(against) == 0:  # nothing else is known: no margin, only likeness
+    if len(against) == 0:  # nothing else is known: no margin, only similarity
         likeness = (np.asarray(scores, dtype=np.float64) - prototype.coherence) * scale
         return np.stack([np.zeros_like(likeness), likeness], axis=1)
     values = features(scores, seen @ against.T, scale, reference=prototype.coherence)

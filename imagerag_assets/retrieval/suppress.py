@@ -1,6 +1,6 @@
 """Overlap suppression: of windows that show largely the same ground, only the best is kept.
 
-Geometry in native pixels on numpy arrays; what a window was found for is the caller's business.
+Geometry in native pixels on numpy arrays.  The caller knows what a window was found for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ the patches around one target collapse into one, and two targets a patch side ap
 
 
 def overlap_of_smaller(windows: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Intersection over the smaller area of every pair.
+    """Return the intersection over the smaller area of every pair.
 
     Args:
         windows: integers, (n, 4): x0, y0, x1, y1, half-open.

@@ -65,7 +65,7 @@ class PaperSearch:
 
 @dataclass(frozen=True)
 class _Rows:
-    """What patches are compared with: one row a phrase, or a prototype."""
+    """What patches are compared with: one row per phrase or prototype."""
 
     phrases: Sequence[str]
     vectors: NDArray[np.float32]
@@ -82,7 +82,7 @@ class _Patches:
     """float32, (n, dim)."""
 
     def cues(self, rows: _Rows, path: PathName, keep: Callable[..., list[paper.Pick]]) -> list[Cue]:
-        """Cues of this scene by its own softmax, those that `keep` keeps."""
+        """Return the cues of this scene by its own softmax that `keep` keeps."""
         if not self.rows:
             return []
         picks = keep(paper.pool(paper.scores(self.vectors, rows.vectors)), len(self.rows))
@@ -159,7 +159,7 @@ def _text_rows(platform: Platform, phrases: Sequence[str]) -> _Rows:
 def _over_all(
     patches: Sequence[_Patches], rows: _Rows, path: PathName, keep: Callable[..., list[paper.Pick]]
 ) -> list[Cue]:
-    """Cues of all scenes, the greatest score first."""
+    """Return the cues of all scenes, the greatest score first."""
     found = [cue for each in patches for cue in each.cues(rows, path, keep)]
     return sorted(found, key=lambda cue: -cue.confidence)
 
@@ -173,7 +173,7 @@ def _slow(
     search: PaperSearch,
     notes: list[str],
 ) -> list[Cue]:
-    """Through labels; where no label is near enough to a phrase, through captions."""
+    """Look through labels and, if no label is near enough to a phrase, through captions."""
     for name, kind in KNOWLEDGE_KINDS.items():
         try:
             knowledge = open_knowledge(platform, kind)

@@ -1,8 +1,8 @@
 """The retrieval of the ImageRAG paper (arXiv 2411.07688), formula by formula, on numpy arrays.
 
-The baseline that ours is compared with, so its numbers stay as published: ImageNet's text templates, a softmax over
-all patches of one scene, top-2 pooling, fixed thresholds.  `docs/paper-baseline.md` lists what was wrong in
-the published code, and what is done here instead.  No I/O.
+Our retrieval is compared with this baseline, so its numbers stay as published: ImageNet's text templates, a softmax
+over all patches of one scene, top-2 pooling, fixed thresholds.  `docs/paper-baseline.md` lists the defects of the
+published code, and what is done here instead.  No I/O.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ class Pick:
     patch: int
     """Its column."""
     row: int
-    """The row that it has its score from."""
+    """The row of its score."""
     score: float
 
 
 def rows_of(phrases: Sequence[str]) -> list[str]:
-    """The texts that patches are compared with: each phrase, and where there are several all of them joined."""
+    """Return the texts that patches are compared with: each phrase and, if there are several, all of them joined."""
     if len(phrases) < 2:
         return list(phrases)
     comma = "" if len(phrases) == 2 else ","
@@ -63,7 +63,7 @@ def rows_of(phrases: Sequence[str]) -> list[str]:
 
 
 def sentences_of(phrase: str) -> list[str]:
-    """A phrase in the 80 sentences that CLIP was tested on ImageNet with."""
+    """Put a phrase into the 80 sentences that CLIP was tested on ImageNet with."""
     import imagerag_assets._torchvision_ops  # noqa: F401  isort: skip  (before open_clip imports torchvision)
     from open_clip import OPENAI_IMAGENET_TEMPLATES
 
@@ -71,16 +71,16 @@ def sentences_of(phrase: str) -> list[str]:
 
 
 def text_vector(features: Floats) -> NDArray[np.float32]:
-    """One text vector of length 1 from the features of its sentences, (sentences, dim), averaged as they are.
+    """Average the features of sentences, (sentences, dim), as they are, and scale the mean to length 1.
 
-    Sentences are not scaled to length 1 before: a longer feature counts for more.
+    Sentences are not scaled to length 1 first, so a longer feature counts for more.
     """
     mean = np.asarray(features, dtype=np.float64).mean(axis=0)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
 
 
 def scores(patches: Floats, queries: Floats, scale: float = SCALE) -> NDArray[np.float64]:
-    """Softmax over the patches of one scene.
+    """Return the softmax over the patches of one scene.
 
     Args:
         patches: (n, dim), each of length 1.
@@ -99,8 +99,8 @@ def scores(patches: Floats, queries: Floats, scale: float = SCALE) -> NDArray[np
 def pool(matrix: Floats) -> list[Pick]:
     """Choose patches: the two that are among the best two of most rows, then each row's best.  At most rows + 2.
 
-    A patch has the greatest score that it has among the best two of a row.  Of patches in equally many rows the one
-    that comes first counts, by row and then by score.
+    A patch gets its greatest score among the best two of a row.  Of patches in equally many rows, the one that comes
+    first counts, by row and then by score.
 
     Args:
         matrix: (rows, n), from :func:`scores`; n may be anything.
@@ -114,29 +114,30 @@ def pool(matrix: Floats) -> list[Pick]:
 
 
 def above(picks: Sequence[Pick], threshold: float) -> list[Pick]:
-    """Picks with a greater score than the threshold, best first."""
+    """Return the picks with a greater score than the threshold, best first."""
     return sorted((pick for pick in picks if pick.score > threshold), key=lambda pick: -pick.score)
 
 
 def above_chance(picks: Sequence[Pick], patches: int) -> list[Pick]:
-    """Picks that have at least the score that each of so many patches would have if all were alike, best first.
+    """Return the picks that score at least as much as each of so many patches would if all were alike, best first.
 
-    The paper has no threshold here and gives cues with a score of nothing; this takes away these, and no other number.
+    The paper has no threshold here and gives cues with a score of zero.  Only these are removed; no other number
+    changes.
     """
     return sorted((pick for pick in picks if pick.score * patches >= 1 - 1e-9), key=lambda pick: -pick.score)
 
 
 def near_enough(cosines: Sequence[float], threshold: float) -> list[bool]:
-    """Whether unit vectors with these cosines have a squared distance, 2 - 2 cos, of at most the threshold."""
+    """Return whether unit vectors of these cosines have a squared distance, 2 - 2 cos, of at most the threshold."""
     return [2 - 2 * cosine <= threshold + 1e-9 for cosine in cosines]
 
 
 def prototype(exemplars: Floats, reducer: Reducer, text: Floats | None = None) -> NDArray[np.float32]:
-    """What a label looks like: the mean of all its exemplars, of their largest cluster, or of three of them.
+    """Return what a label looks like: the mean of all its exemplars, of their largest cluster, or of three of them.
 
     Args:
         exemplars: (n, dim), each of length 1; n at least 1.
-        reducer: ``cluster``: DBSCAN by Euclidean distance (.3, two make a cluster), all of them where there is none;
+        reducer: ``cluster``: DBSCAN by Euclidean distance (.3, two make a cluster), all of them if there is none;
             ``rerank``: the three that are most like `text`.
         text: (dim,), the phrase's text vector, for ``rerank``.
 

@@ -63,13 +63,13 @@ def test_a_question_is_one_request_with_its_pictures_in_place(
     [
         (fail(401, "bad key"), {}, "refuses the key", "OPENAI_API_KEY"),
         (fail(404, "nobody of that name"), {}, "HTTP 404.: nobody of that name", "IMAGERAG_MLLM_NAME"),
-        (fail(400, "images are not supported"), {}, "does not take the question", ""),
-        (fail(429, "slow down"), {}, "no more requests now", "later"),
+        (fail(400, "images are not supported"), {}, "rejects the question", ""),
+        (fail(429, "slow down"), {}, "no more requests at the moment", "later"),
         (fail(500, "boom\x1b[31m"), {}, "HTTP 500, 1 tries.: boom", "log"),
         (say({"detail": "too odd"}, 422), {}, "HTTP 422.: too odd", "documentation"),
         (say(b"gateway gone", 502), {}, "HTTP 502, 1 tries.: gateway gone", "log"),
-        (say(b"<html>not json"), {}, "no chat completion", "/v1"),
-        (say(b'{"choices": [{"message"'), {}, "no chat completion", "/v1"),
+        (say(b"<html>not json"), {}, "not a chat completion", "/v1"),
+        (say(b'{"choices": [{"message"'), {}, "not a chat completion", "/v1"),
         (say({"choices": []}), {}, "empty reply", "again"),
         (say(chat("")), {}, "empty reply", "again"),
         (say(chat(None)), {}, "empty reply", "again"),
@@ -100,7 +100,7 @@ def test_what_is_no_answer_is_one_clear_error(
 @pytest.mark.parametrize("behaviour", ["hang", "trickle"])
 def test_a_reply_that_does_not_end_is_not_waited_for(behaviour: str, bad_server: BadServer) -> None:  # noqa: F811
     bad_server.behaviours = [getattr(bad_server, behaviour)]
-    with pytest.raises(ModelError, match=r"no whole reply within 0\.3 s") as raised:
+    with pytest.raises(ModelError, match=r"did not finish its reply within 0\.3 s") as raised:
         served(bad_server, timeout_s=0.3).answer(PROMPT)
     assert "IMAGERAG_MLLM_TIMEOUT_S" in raised.value.fix
 

@@ -181,9 +181,9 @@ def test_bad_items_are_named_and_stop_nothing_else(collection: Collection, small
     reasons = {failure.name: failure.reason for failure in source.failed}
     expected = {
         "no-source": "no link to its source", "dangling": "nowhere.json", "unreadable": "not JSON",
-        "not-geojson": "no GeoJSON of features", "mars": "unknown CRS 'EPSG:999999'",
+        "not-geojson": "not GeoJSON features", "mars": "unknown CRS 'EPSG:999999'",
         "outside: feature 0": "outside the source imagery", "outside: feature 1, 2": "no usable geometry",
-        "no-label: feature 0": "none of label:properties", "chain": "is no STAC item",
+        "no-label: feature 0": "none of label:properties", "chain": "is not a STAC item",
     }  # fmt: skip
     assert reasons.keys() == expected.keys()
     for name, reason in expected.items():
