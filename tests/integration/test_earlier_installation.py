@@ -17,6 +17,7 @@ import pytest
 from imagerag_assets.cli import main
 from imagerag_assets.encoders.open_clip_encoder import OpenClipEncoder
 from imagerag_assets.objects.store import ObjectStore
+from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.scenes.records import SceneRecord
 from imagerag_assets.settings import load_settings
 from imagerag_assets.standing_questions.store import Watch, WatchAnswer
@@ -36,11 +37,6 @@ RECORDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "watches/*/answers/*.json": lambda stored: WatchAnswer.from_dict(stored).to_dict(),
 }
 """Records that are written anew in the course of work, each with how it is read and written."""
-
-
-def answer_record(stored: dict[str, Any]) -> dict[str, Any]:
-    """An answer's record, read and written."""
-    return stored  # its model goes here
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +124,7 @@ def test_answer_records_are_written_back_byte_for_byte(read: EarlierInstallation
     assert len(read.answers) > 15
     for answer in read.answers:
         key = f"answers/{answer['answer_id']}/answer.json"
-        written.write_json(key, answer_record(stored.read_json(key)))
+        written.write_json(key, AnswerRecord.model_validate(stored.read_json(key)).to_dict())
         assert written.read_bytes(key) == stored.read_bytes(key), key
 
 
