@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from imagerag_assets.orchestration.runner import Runner
     from imagerag_assets.settings import Settings
 
+_PACKAGE = "imagerag_assets"
 DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 _QUIET = {
@@ -217,21 +218,79 @@ def usage_error(error: Any) -> InputError:
     return InputError(message.rstrip("."), fix=f"{hint}See: {command} --help")
 
 
+def parser_error() -> type[Exception]:
+    """Return the class of what typer's command line parser raises for a wrong command line.
+
+    Newer versions of typer carry click inside, under a private name; this is the only place that knows.
+    """
+    try:
+        from typer._click.exceptions import ClickException
+    except ImportError:
+        from click.exceptions import ClickException  # type: ignore[assignment]
+    return ClickException
+
+
 @contextmanager
 def quiet_libraries(debug: bool) -> Iterator[None]:
-    """Libraries do not talk to the person: what matters is in results and errors.  Everything is heard with `debug`."""
-    if debug:
-        yield
-        return
-    for name, value in _QUIET.items():  # read when the libraries are imported
-        os.environ.setdefault(name, value)
-    before, nowhere = logging.root.manager.disable, logging.NullHandler()
-    logging.disable(logging.WARNING)  # errors are still seen by who looks for them, e.g. the Milvus Lite connection
-    logging.root.addHandler(nowhere)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    """Keep libraries from talking to the person, except with `debug`; our own warnings are always printed.
+
+    What matters of a library's messages is in results and errors.
+    """
+    with _own_warnings():
+        if debug:
             yield
+            return
+        for name, value in _QUIET.items():  # read when the libraries are imported
+            os.environ.setdefault(name, value)
+        before, nowhere = logging.root.manager.disable, logging.NullHandler()
+        logging.disable(logging.WARNING)  # errors still reach handlers, e.g. that of the Milvus Lite connection
+        logging.root.addHandler(nowhere)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            logging.root.removeHandler(nowhere)
+            logging.disable(before)
+
+
+class _OwnLogger(logging.Logger):
+    """A logger whose warnings are heard although those of libraries are disabled, if it is one of the package's."""
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
+        """Return whether a record of this level is handled."""
+        own = self.name.partition(".")[0] == _PACKAGE
+        return (own and level >= logging.WARNING) or super().isEnabledFor(level)
+
+
+class _Lines(logging.Handler):
+    """Prints each record once, as one line on the present standard error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._printed: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        text = " ".join(record.getMessage().split())
+        if text not in self._printed:
+            self._printed.add(text)
+            print(f"warning: {text}", file=sys.stderr)
+
+
+@contextmanager
+def _own_warnings() -> Iterator[None]:
+    """Print the warnings that the package logs."""
+    lines, before = _Lines(), logging.getLoggerClass()
+    logging.setLoggerClass(_OwnLogger)  # most modules are imported when a command needs them
+    for name in [each for each in logging.root.manager.loggerDict if each.partition(".")[0] == _PACKAGE]:
+        logger = logging.getLogger(name)
+        if type(logger) is logging.Logger:
+            logger.__class__ = _OwnLogger
+    package = logging.getLogger(_PACKAGE)
+    package.addHandler(lines)
+    try:
+        yield
     finally:
-        logging.root.removeHandler(nowhere)
-        logging.disable(before)
+        package.removeHandler(lines)
+        logging.setLoggerClass(before)

@@ -33,11 +33,6 @@ from imagerag_assets.cli._command import (
     need_subcommand,
 )
 
-try:  # newer typers carry click inside
-    from typer._click.exceptions import ClickException
-except ImportError:
-    from click.exceptions import ClickException  # type: ignore[assignment]
-
 HELP = "Find scenes, ask questions about them in plain words, and see the evidence."
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
@@ -68,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with cli_run.quiet_libraries(debug):
         try:
             code = app(typed, standalone_mode=False, prog_name="imagerag")
-        except ClickException as error:
+        except cli_run.parser_error() as error:
             return cli_run.report_failure(cli_run.usage_error(error), as_json=as_json, debug=debug)
         except (KeyboardInterrupt, typer.Abort):
             return cli_run.report_interrupt(as_json=as_json)

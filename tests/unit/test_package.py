@@ -10,6 +10,7 @@ import pytest
 
 import imagerag_assets
 from imagerag_assets import Platform, ingest
+from tests.conftest import PROJECT
 from tests.small_source import write_source
 
 
@@ -36,3 +37,21 @@ def test_a_source_is_ingested_without_dagster(platform: Platform, tmp_path: Path
     }  # fmt: skip
     assert "broken.tif" in (found["broken"].error or "")
     assert [result.status for result in ingest(platform, str(catalog), scenes=["one"])] == ["skipped"]
+
+
+def test_the_wheel_has_the_package_without_how_its_models_were_made() -> None:
+    import tomllib
+
+    from setuptools import find_packages
+
+    chosen = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    found = find_packages(str(PROJECT), **chosen["packages"]["find"])
+    rooms = {f"imagerag_assets.{path.parent.name}" for path in (PROJECT / "imagerag_assets").glob("*/__init__.py")}
+    assert rooms <= set(found)
+    assert not [name for name in found if name.startswith("imagerag_assets.demo.models")]
+    data = chosen["package-data"]["imagerag_assets"]
+    folder = PROJECT / "imagerag_assets"
+    packed = {path.relative_to(folder).as_posix() for pattern in data for path in folder.glob(pattern)}
+    assert {"py.typed", "knowledge/glossary.json", "weights/encoder-demo/model.safetensors"} <= packed
+    assert any(name.endswith("registry.toml") for name in packed)
+    assert any(name.endswith(".html") for name in packed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,30 @@ def test_help(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     ran = Ran(capsys, *arguments)
     assert (ran.code, ran.err) == (0, "")
     assert "Usage: imagerag" in ran.out
+
+
+def test_warnings_of_the_package_are_printed_and_those_of_libraries_are_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reply of `status` is made after a module of ours, and a library, have warned."""
+    older = logging.getLogger("imagerag_assets.older")
+    finish = cli_run.Command.finish
+
+    def warned(*given: Any, **options: Any) -> None:
+        older.warning("The webhook did not\nanswer: %s", "503")
+        logging.getLogger("imagerag_assets.newer").warning("Scene b was skipped")
+        logging.getLogger("imagerag_assets.newer").info("A detail")
+        logging.getLogger("library").warning("noise")
+        finish(*given, **options)
+
+    monkeypatch.setattr(cli_run.Command, "finish", warned)
+    for options in ((), ("--json",)):
+        ran = Ran(capsys, "status", *options)
+        assert ran.code == 0
+        assert ran.err.splitlines() == ["warning: The webhook did not answer: 503", "warning: Scene b was skipped"]
+    assert ran.document["scenes"] == 0
+    older.warning("Nobody runs a command now")
+    assert capsys.readouterr().err == ""
 
 
 def test_help_loads_nothing_heavy() -> None:

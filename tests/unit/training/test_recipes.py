@@ -10,8 +10,8 @@ import pytest
 from transformers import InternVLConfig, Qwen3VLConfig
 
 from imagerag_assets.training.lora_recipe import load_recipe
-from imagerag_assets.training.memory import estimate
 from tests.conftest import PROJECT
+from tests.lora_memory import estimate
 
 RECIPES = sorted((PROJECT / "infra" / "recipes").glob("*.toml"))
 TEXT = {

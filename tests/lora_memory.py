@@ -1,6 +1,6 @@
-"""How much GPU memory a LoRA run needs, from a model's configuration alone: nothing is loaded, and nothing measured.
+"""How much GPU memory a LoRA run needs, from a model's configuration alone; nothing is loaded, and nothing measured.
 
-The sum of four parts, each of which can be worked out with pencil and paper; `docs/finetuning.md` shows the results.
+It is the sum of four parts that pencil and paper can work out. `docs/finetuning.md` states the results.
 """
 
 from __future__ import annotations
