@@ -18,13 +18,10 @@ SAMPLES = Path(__file__).resolve().parent / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each file in one process, so that its fixtures are made once, and let the long ones begin first.
-
-    Everything that asks the Milvus server shares one process: two servers cannot run beside each other.
-    """
+    """Keep each file in one process, so that its fixtures are made once, and let the long ones begin first."""
     for item in items:
-        asks_server = "milvus_server" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("milvus-server" if asks_server else str(item.path)))
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
     items.sort(key=lambda item: "unit" in item.path.parts)  # stable: the order within a folder stays
 
 

@@ -26,7 +26,10 @@ from imagerag_assets.scenes.records import load_record
 from imagerag_assets.settings import Settings
 from imagerag_assets.stores.shards import list_shards
 from tests.items import scene_at, texture, write_scene
+from tests.milvus_server import ONE_PROCESS
 from tests.tiny_encoder import tiny_registry, tiny_settings  # noqa: F401
+
+pytestmark = ONE_PROCESS
 
 # Each line asked for on standard input is one question; its lineage is the line that comes back.
 ASK = """
