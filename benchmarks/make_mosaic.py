@@ -93,7 +93,7 @@ def make_mosaics(
         raise InputError(
             f"a mosaic of {rows} x {cols} cells is too small", fix=f"Ask for {_FEWEST_CELLS} x {_FEWEST_CELLS}"
         )
-    chips = _chips_by_class(images, split, index)
+    chips = chips_by_class(images, split, index)
     out.mkdir(parents=True, exist_ok=True)
     names = [_make_mosaic(chips, out, rows, cols, number) for number in range(seed, seed + scenes)]
     links = [{"rel": "item", "href": f"./{name}/{name}.json", "type": "application/geo+json"} for name in names]
@@ -108,7 +108,7 @@ def make_mosaics(
     return out / "catalog.json"
 
 
-def _chips_by_class(images: Path, split: str | None, index: Path | None) -> dict[str, list[Path]]:
+def chips_by_class(images: Path, split: str | None, index: Path | None) -> dict[str, list[Path]]:
     """Map each class to the paths of its chips, sorted."""
     wanted: set[str] | None = None
     if split:

@@ -6,6 +6,7 @@ What is measured on them is in `retrieval.py`, `answers.py` and `jargon.py`.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.make_mosaic import CELL_PX, make_mosaics
+from benchmarks.make_mosaic import CELL_PX, chips_by_class, make_mosaics
 from imagerag_assets.errors import ImageRAGError, InputError
 from imagerag_assets.evaluation.evaluate import evaluate
 from imagerag_assets.evaluation.loaders import Loaded, load_cases
@@ -85,7 +86,7 @@ def make(given: argparse.Namespace, name: str, scenes: int, cells: int, seed: in
     made = Mosaics(given.work / name, cells)
     chips = made.folder / "chips.json"
     wanted = {"cells": cells, "seeds": [seed, seed + scenes - 1], "scenes": scenes}
-    source = {"images": str(given.images.resolve()), "split": given.split}
+    source = {"digest": digest_of_chips(given)}
     if (made.folder / "catalog.json").exists():
         found = describe_mosaics(made.folder)
         if found != wanted or (chips.exists() and json.loads(chips.read_text(encoding="utf-8")) != source):
@@ -101,6 +102,13 @@ def make(given: argparse.Namespace, name: str, scenes: int, cells: int, seed: in
     make_mosaics(given.images, made.folder, split=given.split, index=given.index, **options)
     chips.write_text(json.dumps(source), encoding="utf-8")
     return made
+
+
+def digest_of_chips(given: argparse.Namespace) -> str:
+    """Return what names and sizes of the chips hash to, so that the same chips in another folder are the same."""
+    chips = chips_by_class(given.images, given.split, given.index)
+    listed = sorted(f"{each}/{file.name} {file.stat().st_size}" for each, files in chips.items() for file in files)
+    return hashlib.sha256("\n".join(listed).encode()).hexdigest()
 
 
 def describe_mosaics(folder: Path) -> dict[str, Any]:

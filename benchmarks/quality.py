@@ -25,7 +25,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import answers, demo, encoders, jargon, retrieval
-from benchmarks.mosaics import SAMPLES, Mosaics, arguments, console, describe_mosaics, ingest, make, prepare
+from benchmarks.mosaics import (
+    SAMPLES,
+    Mosaics,
+    arguments,
+    console,
+    describe_mosaics,
+    digest_of_chips,
+    ingest,
+    make,
+    prepare,
+)
 from benchmarks.record import RESULTS, TABLES, current_commit, known_commit, make_record, write_json
 from benchmarks.tables import section
 from imagerag_assets.demo.models.vocabulary import CHIP_CLASSES
@@ -184,7 +194,7 @@ def _exemplars(bench: Bench) -> Path:
 def measure(bench: Bench, table: str, results: Path) -> None:
     """Measure one table, unless this commit's was measured with these options, and write its JSON file."""
     options = {name: getattr(bench.given, name) for name in (*_OPTIONS, *_own_options(table))}
-    options["images"] = str(bench.given.images.resolve())
+    options["chips"] = digest_of_chips(bench.given)
     kept = bench.state / f"{table}.json"
     if kept.exists():
         found = json.loads(kept.read_text(encoding="utf-8"))
