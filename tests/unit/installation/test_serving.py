@@ -91,7 +91,8 @@ def test_a_serving_encoder_that_is_gone_stops_questions_with_the_fix_but_no_inge
     registry = write_tiny_encoder(folder, name="second", seed=8)
     settings = platform.settings.model_copy(update={"encoders_file": registry, "encoder": "first"})
     with Platform(settings) as own:
-        ingest_scene(own, scene("bay"))
+        bay = scene("bay")
+        ingest_scene(own, bay)
         stored = own.fingerprint
         # Another name for the same weights is the same encoder.
         registry.write_text(registry.read_text().replace("[encoders.first]", "[encoders.renamed]"))
@@ -117,4 +118,4 @@ def test_a_serving_encoder_that_is_gone_stops_questions_with_the_fix_but_no_inge
         again = ingest_scene(wanted, quay)
         assert (again.status, again.note) == ("skipped", result.note)
         # A scene that was ingested with the serving encoder is found as long as it is as it was.
-        assert ingest_scene(wanted, scene("bay")).note is None
+        assert ingest_scene(wanted, bay).note is None
