@@ -245,15 +245,20 @@ class TestRendering:
         return " ".join(capsys.readouterr().out.split())
 
     def test_ingest(self, capsys: pytest.CaptureFixture[str]) -> None:
-        scenes = [
-            {"scene": "a", "status": "ingested", "patches": 1234, "seconds": 1.5, "error": None, "note": "not found yet"},
-            {"scene": "b", "status": "failed", "patches": 0, "seconds": 0, "error": "[red]broken[/red] [x=1]", "note": None},
-        ]
+        good = {
+            "scene": "a",
+            "status": "ingested",
+            "patches": 1234,
+            "seconds": 1.5,
+            "error": None,
+            "note": "not yet found",
+        }
+        bad = good | {"scene": "b", "status": "failed", "patches": 0, "error": "it is [red]bad[/] [x=1]", "note": None}
         totals = {"ingested": 1, "skipped": 0, "failed": 1, "patches": 1234, "seconds": 1.5}
-        text = self.show(capsys, cli_render.ingest({"scenes": scenes, "totals": totals}))
+        text = self.show(capsys, cli_render.ingest({"scenes": [good, bad], "totals": totals}))
         assert "1 ingested, 0 skipped, 1 failed, 1,234 patches, 1.5 seconds" in text
-        assert "b: [red]broken[/red] [x=1]" in text
-        assert "a: not found yet" in text
+        assert "b: it is [red]bad[/] [x=1]" in text
+        assert "a: not yet found" in text
 
     def test_answer(self, capsys: pytest.CaptureFixture[str]) -> None:
         cue = {"rank": 1, "scene": "s", "phrase": "a [b]", "confidence": 0.5, "window": [1, 2, 3, 4], "level": 0}
