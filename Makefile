@@ -31,7 +31,7 @@ demo: .venv/installed
 	$(BIN)/imagerag demo --out demo-report
 
 test: .venv/installed
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 dev: .venv/installed
 	$(BIN)/imagerag dev

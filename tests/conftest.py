@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from imagerag_assets.settings import Settings, load_settings
 from tests.s3 import s3_endpoint  # noqa: F401
@@ -18,11 +21,27 @@ SAMPLES = Path(__file__).resolve().parent / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each file in one process, so that its fixtures are made once, and let the long ones begin first."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
-    items.sort(key=lambda item: "unit" in item.path.parts)  # stable: the order within a folder stays
+    """Let the long tests begin first; the order within a folder stays."""
+    items.sort(key=lambda item: "unit" in item.path.parts)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Keep each file in one process, so that its fixtures are made once.
+
+    The files that ask the Milvus server share one process: two servers cannot run beside each other.
+    """
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "milvus-server" if _asks_server(file) else file
+
+    return ByFile(config, log)
+
+
+@cache
+def _asks_server(file: str) -> bool:
+    return "milvus_server" in (PROJECT / file).read_text(encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)

@@ -20,8 +20,6 @@ import pytest
 from pymilvus import MilvusClient
 from pymilvus.exceptions import MilvusException
 
-ONE_PROCESS = pytest.mark.xdist_group("milvus-server")
-"""Mark of every file that asks the server: two servers cannot run beside each other, so one process runs them all."""
 _READY_SECONDS = 180.0  # 7 s on an idle machine
 
 

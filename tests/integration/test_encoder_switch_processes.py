@@ -26,10 +26,7 @@ from imagerag_assets.scenes.records import load_record
 from imagerag_assets.settings import Settings
 from imagerag_assets.stores.shards import list_shards
 from tests.items import scene_at, texture, write_scene
-from tests.milvus_server import ONE_PROCESS
 from tests.tiny_encoder import tiny_registry, tiny_settings  # noqa: F401
-
-pytestmark = ONE_PROCESS
 
 # Each line asked for on standard input is one question; its lineage is the line that comes back.
 ASK = """
@@ -40,7 +37,7 @@ from imagerag_assets.settings import load_settings
 
 with Platform(load_settings(_env_file=None)) as platform:
     for line in iter(sys.stdin.readline, ""):
-        answer = ask(platform, Question(line.strip(), path="fast", answer=False)).record
+        answer = ask(platform, Question(line.strip(), path="fast", answer=False)).to_dict()
         print(json.dumps(answer["lineage"] | {"scores": [cue["score"] for cue in answer["cues"]]}), flush=True)
 """
 BACKFILL = """

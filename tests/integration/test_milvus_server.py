@@ -16,11 +16,8 @@ from imagerag_assets.scenes.removed import mark_removed
 from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.stores.milvus import VectorStore
 from imagerag_assets.watched_sources.purge import purge
-from tests.milvus_server import ONE_PROCESS
 from tests.tiny_encoder import tiny_registry, tiny_settings  # noqa: F401
 from tests.unit.stores.vector_store_contract import DIM, VectorStoreContract, fingerprint_for, patches
-
-pytestmark = ONE_PROCESS
 
 
 class TestServer(VectorStoreContract):

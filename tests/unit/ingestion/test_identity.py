@@ -162,7 +162,7 @@ def test_changed_settings_are_embedded_beside_and_a_backfill_switches_to_them(
         assert done.switched is not None, done.to_dict()
         assert done.after == platform.vectors.alias_target("patches") == plan.collection
         assert status(platform)["stale"] == 0
-        assert ask(platform, Question("where is a boat?", answer=False, path="fast")).record["path"]
+        assert ask(platform, Question("where is a boat?", answer=False, path="fast")).path
     with installed() as platform:  # what there was is as it was
         assert shard_vectors(platform) == vectors | shard_vectors(platform, "three")
         assert rollback(platform).after["patches"] == before
