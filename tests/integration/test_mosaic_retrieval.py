@@ -28,30 +28,41 @@ def command(home: Path, *arguments: str) -> dict[str, Any]:
     return found
 
 
+SCENES = 3
+
+
 @pytest.fixture(scope="module")
 def mosaics(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("mosaics")
-    make_mosaics(samples / "ucmerced" / "images_jpg", out, split="dev", rows=20, cols=20, scenes=4, seed=301)
+    make_mosaics(samples / "ucmerced" / "images_jpg", out, split="dev", rows=14, cols=14, scenes=SCENES, seed=301)
     return out
 
 
-def test_three_cues_cover_a_target_of_most_position_and_count_questions(mosaics: Path, tmp_path: Path) -> None:
-    home, run = tmp_path / "home", tmp_path / "run"
+@pytest.fixture(scope="module")
+def measured(mosaics: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What `imagerag evaluate` gives for all questions about the mosaics."""
+    home, run = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("run")
     ingested = command(home, "ingest", str(mosaics / "catalog.json"))
-    assert ingested["totals"]["ingested"] == 4
-    lines = [
-        line
-        for file in sorted((mosaics / "truth").glob("*.questions.jsonl"))
-        for line in file.read_text(encoding="utf-8").splitlines()
-        if json.loads(line)["kind"] in {"position", "count"}
-    ]
-    asked = tmp_path / "located.questions.jsonl"
-    asked.write_text("\n".join(lines), encoding="utf-8")
-    done = command(home, "evaluate", str(asked), "--no-answer", "--top-k", "3", "--out", str(run))
-    assert done["questions"] == len(lines)
-    found = done["metrics"]["recall"]["position+count"]["half_covered"]
-    assert found["n"] >= 30
-    assert found["value"] >= 0.65, found
-    kinds = {json.loads(line)["id"]: json.loads(line)["kind"] for line in lines}
-    answers = [json.loads(line) for line in (run / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert all(len(answer["cues"]) <= 3 for answer in answers if kinds[answer["id"]] == "position")
+    assert ingested["totals"]["ingested"] == SCENES
+    files = sorted(str(file) for file in (mosaics / "truth").glob("*.questions.jsonl"))
+    done = command(home, "evaluate", *files, "--no-answer", "--top-k", "3", "--out", str(run / "run"))
+    answers = (run / "run" / "answers.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(answers) == done["questions"]
+    assert done["failed"] == 0
+    return done["metrics"]
+
+
+def test_cues_show_what_is_there_and_little_else(measured: dict[str, Any]) -> None:
+    """Measured with these seeds: 18 of 18 found, 34 of 40 instances, 34 of 36 cues right, 3 of 9 false cues, ECE .13.
+
+    Two questions (or instances, or cues) are left for what differs between processors.
+    """
+    found = measured["recall"]["position+count"]["half_covered"]
+    assert found["n"] == 18
+    assert found["value"] >= 16 / 18
+    assert measured["instances_found"]["n"] == 40
+    assert measured["instances_found"]["value"] >= 32 / 40
+    assert measured["cue_precision"]["value"] >= 0.88
+    assert measured["false_cues"]["n"] == 9
+    assert measured["false_cues"]["value"] <= 5 / 9
+    assert measured["calibration_error"]["value"] <= 0.18
