@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from imagerag_assets.demo.models.chips import Chips, load_chips
 from imagerag_assets.demo.models.vocabulary import HELD_OUT_QUERIES, PHRASES
-from imagerag_assets.demo.scenes import ScenePlan, draw_scene, scene_item, scene_questions, write_cog
+from imagerag_assets.demo.scenes import ScenePlan, draw_scene, generate_demo, scene_item, scene_questions, write_cog
 from imagerag_assets.encoders.registry import load_encoder
 from imagerag_assets.encoders.types import Encoder, Vectors
 from imagerag_assets.ingestion.ingest import ingest_scene
@@ -117,3 +118,32 @@ def test_the_demo_model_answers_better_than_by_chance_about_a_scene_it_has_not_s
     for answer in answers:
         assert sum(answer["scores"].values()) == pytest.approx(1.0, abs=1e-3)
         assert answer["lineage"]["mllm"]["name"] == "mllm-demo"
+
+
+@pytest.fixture(scope="module")
+def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installation with the demo's scenes."""
+    return tmp_path_factory.mktemp("demo-home")
+
+
+@pytest.fixture(scope="module")
+def demo_platform(demo_home: Path) -> Iterator[Platform]:
+    settings = load_settings(home=demo_home, _env_file=None)
+    catalog = generate_demo(demo_home / "demo")
+    with Platform(settings) as platform:
+        for scene in find_scenes(str(catalog.catalog), settings):
+            assert isinstance(scene, Scene)
+            assert ingest_scene(platform, scene).status == "ingested"
+        yield platform
+
+
+def test_the_demo_answers_most_of_its_questions(demo_platform: Platform, demo_home: Path) -> None:
+    lines = (demo_home / "demo" / "truth" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    asked = [json.loads(line) for line in lines]
+    right = [
+        ask(demo_platform, Question(q["question"], choices=q["choices"], scenes=(q["scene"],))).to_dict()["choice"]
+        == q["answer"]
+        for q in asked
+    ]
+    assert len(right) == 35
+    assert sum(right) >= 22, f"{sum(right)} of {len(right)}"
