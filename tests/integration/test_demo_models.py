@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -147,3 +148,39 @@ def test_the_demo_answers_most_of_its_questions(demo_platform: Platform, demo_ho
     ]
     assert len(right) == 35
     assert sum(right) >= 22, f"{sum(right)} of {len(right)}"
+
+
+def test_free_answers_say_what_their_cues_show(demo_platform: Platform, demo_home: Path) -> None:
+    """Most numbers and places are those of the cues that the model was shown; without cues nothing is there."""
+    truth = demo_home / "demo" / "truth"
+    asked = [json.loads(line) for line in (truth / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
+    kinds: list[str] = []
+    differs = []
+    for q in [each for each in asked if each["kind"] in ("count", "position", "absent")]:
+        kind = "count" if q["kind"] == "count" else "position"
+        text = f"How many {q['class']}s are there?" if kind == "count" else f"Where is the {q['class']}?"
+        answer = ask(demo_platform, Question(text, scenes=(q["scene"],))).to_dict()
+        said, cues = answer["answer"], answer["cues"]
+        about = (text, said, [cue["window"] for cue in cues], answer["notes"])
+        assert said.startswith("the imagery does not show it") == (not cues), about
+        if not cues:
+            kinds.append("none")
+        elif kind == "count":
+            left_out = sum("was left out" in note for note in answer["notes"])
+            if re.findall(r"\d+", said) != [str(len(cues) - left_out)]:
+                differs.append(about)
+            kinds.append("count")
+        else:
+            height, width = json.loads((truth / f"{q['scene']}.json").read_text(encoding="utf-8"))["size"]
+            if said not in {quadrant(cue["window"], width, height) for cue in cues}:
+                differs.append(about)
+            kinds.append("position")
+    said_with_cues = len(kinds) - kinds.count("none")
+    assert len(differs) <= said_with_cues / 3, differs
+    assert min(kinds.count(kind) for kind in ("none", "count", "position")) >= 3, kinds
+
+
+def quadrant(window: list[int], width: int, height: int) -> str:
+    """Where the centre of a window (x0, y0, x1, y1) lies."""
+    x, y = (window[0] + window[2]) / 2, (window[1] + window[3]) / 2
+    return f"{'upper' if y < height / 2 else 'lower'} {'left' if x < width / 2 else 'right'}"
