@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from imagerag_assets.errors import describe
@@ -10,7 +10,7 @@ from imagerag_assets.ingestion.ingest import ingest_scene
 from imagerag_assets.ingestion.results import SceneResult
 from imagerag_assets.scenes.failures import record_failure
 from imagerag_assets.stac.source import find_scenes
-from imagerag_assets.stac.types import FailedItem
+from imagerag_assets.stac.types import FailedItem, Scene
 
 if TYPE_CHECKING:
     from imagerag_assets.ingestion.embedding import Progress
@@ -48,9 +48,32 @@ def ingest(
         UnknownSceneError: At the end, if a named scene was not in the source.
         SettingsError, UnknownEncoderError: No scene can be ingested with these settings.
     """
+    yield from each_scene(
+        platform,
+        source,
+        lambda scene: ingest_scene(platform, scene, progress=progress),
+        collections=collections,
+        scenes=scenes,
+        limit=limit,
+    )
+
+
+def each_scene(
+    platform: Platform,
+    source: str,
+    take: Callable[[Scene], SceneResult],
+    *,
+    collections: Sequence[str] = (),
+    scenes: Sequence[str] = (),
+    limit: int | None = None,
+) -> Iterator[SceneResult]:
+    """Find the scenes of a source and yield what `take` makes of each; record items that are not usable as failed.
+
+    The other arguments, and what is raised besides `take`'s errors, are those of :func:`ingest`.
+    """
     for found in find_scenes(source, platform.settings, collections=collections, scenes=scenes, limit=limit):
         if isinstance(found, FailedItem):
             record_failure(platform, found.scene_key, found.error, item_href=found.item_href)
             yield SceneResult(found.scene_key, "failed", 0, 0.0, describe(found.error))
         else:
-            yield ingest_scene(platform, found, progress=progress)
+            yield take(found)

@@ -20,6 +20,7 @@ import dagster as dg
 from imagerag_assets.errors import CheckError, GateError, SettingsError, StoreError, UnknownEncoderError, describe
 from imagerag_assets.ingestion.embedding import Progress
 from imagerag_assets.ingestion.ingest import SceneResult, find_current
+from imagerag_assets.ingestion.source import each_scene
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration._dagster_private import data_version_tags
 from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
@@ -31,9 +32,8 @@ from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter_resource, shared_platform
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.answer_records import load_answer
-from imagerag_assets.scenes.failures import clear_failure, find_failure, record_failure
-from imagerag_assets.stac.source import find_scenes
-from imagerag_assets.stac.types import FailedItem, Scene
+from imagerag_assets.scenes.failures import clear_failure, find_failure
+from imagerag_assets.stac.types import Scene
 
 if TYPE_CHECKING:
     from imagerag_assets.questions.question import Question
@@ -129,15 +129,12 @@ class Runner:
             UnknownSceneError: At the end, if the source does not have a named scene.
             SettingsError, UnknownEncoderError: No scene can be ingested with these settings.
         """
-        for found in find_scenes(source, self.settings, collections=collections, scenes=scenes, limit=limit):
-            if isinstance(found, FailedItem):
-                record_failure(self.platform, found.scene_key, found.error, item_href=found.item_href)
-                yield SceneResult(found.scene_key, "failed", 0, 0.0, describe(found.error))
-            elif partitions_only:
-                add_partition(self.platform, self.instance, found)
-                yield SceneResult(found.scene_key, "skipped", 0, 0.0)
-            else:
-                yield self.ingest(found)
+        take = self._only_add if partitions_only else self.ingest
+        yield from each_scene(self.platform, source, take, collections=collections, scenes=scenes, limit=limit)
+
+    def _only_add(self, scene: Scene) -> SceneResult:
+        add_partition(self.platform, self.instance, scene)
+        return SceneResult(scene.scene_key, "skipped", 0, 0.0)
 
     def ingest(self, scene: Scene) -> SceneResult:
         """Ingest one scene in a run of `ingest_scenes`; start no run if the scene is current.
