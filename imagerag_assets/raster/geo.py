@@ -26,6 +26,7 @@ from imagerag_assets.raster.types import Grid, Window
 _STEPS = 4
 
 _LONGEST_STEP = 90.0  # degrees
+_THINNEST = 1e-9  # degrees, a tenth of a millimetre
 _SLIVER = 1e-6  # degrees
 _ROUNDING = 0.01  # px
 
@@ -83,10 +84,11 @@ def box_geometries(bounds: NDArray[np.float64]) -> NDArray[np.object_]:
 
 def box_geometry(west: float, south: float, east: float, north: float) -> BaseGeometry:
     """Return the geometry of one lon/lat box: a MultiPolygon of two halves across the antimeridian (west > east)."""
-    if west == 180.0:  # the same meridian, seen from the side on which the rest of the box lies
-        west = 180.0 if east == 180.0 else -180.0
-    elif east == -180.0 < west:
-        east = 180.0
+    if west > east:  # A half too thin to be a valid polygon is left out: the same meridian, seen from the other side.
+        if 180.0 - west < _THINNEST:
+            west = -180.0
+        elif east + 180.0 < _THINNEST:
+            east = 180.0
     if west <= east:
         return box(west, south, east, north)
     if south == north:  # a line, which has no halves that are polygons

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import rasterio
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pyproj import Transformer
@@ -73,6 +73,8 @@ def test_across_the_antimeridian_west_exceeds_east() -> None:
 
 
 @given(west=st.floats(-180, 180), width=st.floats(0.01, 359.9), south=st.floats(-89, 80), height=st.floats(0.01, 9))
+@example(west=179.99999999999997, width=1.0, south=0.0, height=1.0)
+@example(west=179.0, width=1.00000000000003, south=0.0, height=1.0)
 @hypothesis_settings(max_examples=200, deadline=None)
 def test_a_box_across_the_antimeridian_is_two_halves(west: float, width: float, south: float, height: float) -> None:
     east = west + width if west + width <= 180 else west + width - 360
