@@ -26,6 +26,8 @@ from imagerag_assets.objects.store import ObjectStore
 
 BEAT_SECONDS, STALE_SECONDS = 20.0, 120.0
 LOCKS = "locks"
+_READS = 5
+"""Times that a lock is read: it may be removed and taken anew while it is."""
 
 
 @dataclass(frozen=True)
@@ -147,12 +149,15 @@ def _beat(store: ObjectStore, name: str, owner: Owner, stop: Event) -> None:
 
 def _owner(store: ObjectStore, key: str) -> Owner | None:
     """Return who holds a lock; None if nobody does or the record is unreadable."""
-    try:
-        found = store.read_json(key)
-    except StoreError:
-        if store.exists(key):
-            raise
-        return None
+    for left in reversed(range(_READS)):
+        try:
+            found = store.read_json(key)
+            break
+        except StoreError:
+            if not store.exists(key):
+                return None
+            if not left:  # it is there and stays unreadable; otherwise it was replaced in between
+                raise
     try:
         return Owner(**{each.name: found[each.name] for each in fields(Owner) if each.name in found})
     except TypeError:

@@ -12,12 +12,13 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
+from typing import Any
 
 import pytest
 
 from imagerag_assets.errors import LockedError
 from imagerag_assets.objects.locks import STALE_SECONDS, Owner, _birth, _machine, held
-from imagerag_assets.objects.store import open_store
+from imagerag_assets.objects.store import ObjectStore, open_store
 from imagerag_assets.settings import Settings
 
 KEY = "locks/work.json"
@@ -122,6 +123,31 @@ def test_a_lock_is_released_by_its_owner_only(settings: Settings) -> None:
         store.write_json(KEY, asdict(owner_here(os.getpid())))  # taken over by another owner in this very process
     assert store.read_json(KEY)["token"] == "t"
     assert store.list("locks") == [KEY]
+
+
+def test_a_lock_that_is_replaced_while_it_is_read_is_read_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(settings)
+    store.write_json(KEY, asdict(owner_here(os.getpid())))
+    read = type(store).read_json
+    tries = []
+
+    def replaced(self: ObjectStore, key: str) -> Any:
+        tries.append(key)
+        if len(tries) > 1:
+            return read(self, key)
+        found = read(self, key)
+        self.delete(key)
+        try:
+            return read(self, key)
+        finally:
+            self.write_json(key, found)
+
+    monkeypatch.setattr(type(store), "read_json", replaced)
+    with pytest.raises(LockedError, match="already running"), held(store, "work"):
+        pass
+    assert len(tries) > 1
 
 
 def test_of_several_that_find_a_dead_owner_one_takes_over(settings: Settings) -> None:
