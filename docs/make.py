@@ -35,10 +35,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "imagerag ask": (
         'imagerag ask "How many storage tanks are there?" --scene SCENE',
         'imagerag ask "Where is the stadium?" --choice A="left" --choice B="right" --bbox 9.1,48.3,9.2,48.4',
-        'imagerag ask "How many ships are in the north-east?"   # looks at that part of the scene only',
+        'imagerag ask "How many ships are in the north-east?"   # looks only at that part of the scene',
         'imagerag ask "What changed here?" --scene A --scene B  # two dates of one place; or --bbox with --datetime',
         'imagerag ask "How many are there?" --after ANSWER_ID   # with the phrases, scenes and area of that answer',
-        "imagerag ask --like pier.jpg --top-k 10                # what looks like a picture, or like a patch id",
+        "imagerag ask --like pier.jpg --top-k 10                # what looks like a picture or a patch",
         'imagerag ask "Where is the stadium?" --retrieval paper # the published algorithm, to compare with',
         "imagerag ask --batch questions.jsonl --out answers.jsonl",
     ),
@@ -97,7 +97,7 @@ def commands_page() -> str:
         "`.venv/bin/imagerag`. The settings that commands read are in [settings.md](settings.md).",
         _table(
             ("command", "what it does"),
-            [(f"[`{name}`](#{_anchor(name)})", _cell(command.help)) for name, command in commands],
+            [(f"[`{name}`](#{_anchor(name)})", _summary(command)) for name, command in commands],
         ),
         "## Output and exit codes",
         "Every command prints tables, or with `--json` exactly one JSON document on standard output. Progress and\n"
@@ -219,7 +219,7 @@ def _exit_codes() -> list[tuple[str, str]]:
 
     return [
         (str(codes.DONE), "Done."),
-        (str(codes.FAILED), "Something failed that is not your input: a server, a file system, a check, a bug."),
+        (str(codes.FAILED), "Something other than your input failed: a server, a file system, a check, or a bug."),
         (str(codes.USAGE), "The command or its input cannot be used. Nothing was done."),
         (str(codes.SOME_FAILED), "Some scenes or questions failed; the rest is done."),
         (str(codes.INTERRUPTED), "You interrupted the command."),
@@ -267,6 +267,11 @@ def _common(commands: Sequence[tuple[str, Any]]) -> list[Parameter]:
 
 def _is_common(parameter: Parameter) -> bool:
     return not parameter.is_argument and any(name in COMMON for name in parameter.spellings)
+
+
+def _summary(command: Any) -> str:
+    """Return the first paragraph of a command's help."""
+    return _cell(inspect.cleandoc(command.help or "").partition("\n\n")[0])
 
 
 def _metavar(parameter: Parameter) -> str:

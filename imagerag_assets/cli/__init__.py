@@ -1,4 +1,4 @@
-"""The `imagerag` command: one module a group of commands."""
+"""The `imagerag` command, with one module for each group of commands."""
 
 from imagerag_assets.cli.app import app, main
 

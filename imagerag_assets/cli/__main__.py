@@ -1,4 +1,4 @@
-"""`python -m imagerag_assets.cli`."""
+"""Run the command line with `python -m imagerag_assets.cli`."""
 
 import sys
 

@@ -1,6 +1,7 @@
-"""How every command reports: JSON or tables on standard output, everything else on standard error, and exit codes.
+"""What all commands share: output, errors and exit codes.
 
-What a command does, and what its result looks like, belongs to the other `cli` modules.
+A result goes to standard output as JSON or tables; everything else goes to standard error.  What a command does and
+what its result looks like is in the other `cli` modules.
 """
 
 from __future__ import annotations
@@ -40,25 +41,27 @@ _QUIET = {
 }
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on standard output.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what libraries log.")]
-Source = Annotated[str, typer.Argument(help="STAC catalog, collection, item, folder, s3:// prefix, or API.")]
-Scenes = Annotated[list[str] | None, typer.Option(help="Only this scene key or item id; repeatable.")]
-Collections = Annotated[list[str] | None, typer.Option(help="Only items of this collection; repeatable.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many scenes.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and the messages of libraries.")]
+Source = Annotated[str, typer.Argument(help="STAC catalog, collection, item, folder, s3:// prefix, or STAC API.")]
+Scenes = Annotated[
+    list[str] | None, typer.Option(help="Take only the scene with this scene key or item id; repeatable.")
+]
+Collections = Annotated[list[str] | None, typer.Option(help="Take only items of this collection; repeatable.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many scenes.")]
 Progress = Callable[[int, int, str], None]
 Render = Callable[[dict[str, Any]], "RenderableType"]
 
 
 @dataclass
 class Command:
-    """One invocation: what was asked of its output, its settings, and its exit code."""
+    """One invocation of a command: its output options, its settings, and its exit code."""
 
     as_json: bool = False
     debug: bool = False
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings; a misspelt name of one is pointed out once, on standard error.
+        """The settings.  Unknown names are reported once, on standard error.
 
         Raises:
             SettingsError: a variable has no valid value.
@@ -67,19 +70,19 @@ class Command:
 
         settings = load_settings()
         if unknown := unknown_names():
-            told = (f"{name} (did you mean {close}?)" if close else name for name, close in unknown.items())
-            print(f"warning: no such setting: {', '.join(told)}", file=sys.stderr)
+            shown = (f"{name} (did you mean {close}?)" if close else name for name, close in unknown.items())
+            print(f"warning: no such setting: {', '.join(shown)}", file=sys.stderr)
         return settings
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """While a command works, nothing but its result may reach standard output."""
+        """Keep everything but the result off standard output while a command works."""
         with redirect_stdout(sys.stderr) if self.as_json else ExitStack():
             yield
 
     @contextmanager
     def platform(self) -> Iterator[Platform]:
-        """The installation, for a command that works on it directly; closed afterwards."""
+        """Open the installation for a command that works on it directly; close it afterwards."""
         with self.working():
             from imagerag_assets.installation.platform import Platform
 
@@ -88,7 +91,7 @@ class Command:
 
     @contextmanager
     def runner(self, progress: Progress | None = None) -> Iterator[Runner]:
-        """What runs Dagster's jobs in this process, for a command whose work is recorded there; closed afterwards."""
+        """Open the runner of Dagster's jobs in this process, which records the work; close it afterwards."""
         with self.working():
             from imagerag_assets.orchestration.build import open_runner
 
@@ -96,7 +99,7 @@ class Command:
                 yield runner
 
     def finish(self, document: dict[str, Any], render: Render, *, code: int = DONE) -> None:
-        """Print the result and leave with `code`."""
+        """Print the result and exit with `code`."""
         if self.as_json:
             print(dump(document))
         else:
@@ -106,7 +109,7 @@ class Command:
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Progress | None]:
-        """A progress bar on standard error, where that is a terminal and no JSON was asked for."""
+        """Show a progress bar on standard error if that is a terminal and the output is not JSON; else yield None."""
         if self.as_json or not sys.stderr.isatty():
             yield None
             return
@@ -124,28 +127,28 @@ class Command:
 
 
 def command_of(ctx: typer.Context, as_json: bool, debug: bool) -> Command:
-    """The invocation; its two common options may stand before or after the command's name."""
+    """Return the invocation; the two common options may come before or after the command's name."""
     before_json, before_debug = ctx.find_root().obj or (False, False)
     return Command(as_json=as_json or before_json, debug=debug or before_debug)
 
 
 def remember(ctx: typer.Context, as_json: bool, debug: bool) -> Command:
-    """The options of a group of commands, kept for the command that follows."""
+    """Keep the options of a group of commands for the command that follows."""
     command = command_of(ctx, as_json, debug)
     ctx.find_root().obj = (command.as_json, command.debug)
     return command
 
 
 def need_subcommand(ctx: typer.Context) -> None:
-    """Raise InputError, after the help, where a group of commands was given without one."""
+    """Print the help and raise InputError if a group of commands was given without a command."""
     if ctx.invoked_subcommand is None:
         with redirect_stdout(sys.stderr):  # typer prints the help itself
             print(ctx.get_help())
-        raise InputError("There is no command", fix=f"Write: {ctx.command_path} COMMAND")
+        raise InputError("No command was given", fix=f"Write: {ctx.command_path} COMMAND")
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console on the present standard output or error: 120 columns where the width is unknown."""
+    """Return a console on the current standard output or error, 120 columns wide if the width is unknown."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
@@ -153,14 +156,14 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def plain(text: object) -> str:
-    """Text in one line that means nothing to rich: item fields, questions and answers are data."""
+    """Return text in one line without markup for rich, since item fields, questions and answers are data."""
     from rich.markup import escape
 
     return escape(" ".join(str(text).split()))
 
 
 def dump(document: Any) -> str:
-    """One JSON document; what JSON has no form for becomes text, and NaN null."""
+    """Return one JSON document.  Values that JSON cannot hold become text; NaN and infinity become null."""
     return json.dumps(_finite(document), ensure_ascii=False, indent=2, default=str)
 
 
@@ -173,7 +176,7 @@ def _finite(value: Any) -> Any:
 
 
 def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
-    """Print an error in one line (and as a JSON document if asked for); returns the exit code."""
+    """Print an error in one line, with `as_json` also as a JSON document; return the exit code."""
     known = isinstance(error, ImageRAGError)
     if debug and not isinstance(error, InputError):
         traceback.print_exception(error, file=sys.stderr)
@@ -202,7 +205,7 @@ def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
 
 
 def report_interrupt(*, as_json: bool) -> int:
-    """Say that the person interrupted the command; returns the exit code."""
+    """Report that the user interrupted the command; return the exit code."""
     print("error: interrupted", file=sys.stderr)
     if as_json:
         print(dump({"error": {"type": "KeyboardInterrupt", "message": "interrupted", "fix": ""}}))
@@ -210,7 +213,7 @@ def report_interrupt(*, as_json: bool) -> int:
 
 
 def usage_error(error: Any) -> InputError:
-    """What the command line parser found wrong, as one of our errors."""
+    """Return an error of the command line parser as one of our errors."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "imagerag"
     message, _, suggestion = error.format_message().partition(" Did you mean")
@@ -219,9 +222,9 @@ def usage_error(error: Any) -> InputError:
 
 
 def parser_error() -> type[Exception]:
-    """Return the class of what typer's command line parser raises for a wrong command line.
+    """Return the class of the errors that typer's command line parser raises.
 
-    Newer versions of typer carry click inside, under a private name; this is the only place that knows.
+    Newer versions of typer include click under a private name; only this function knows it.
     """
     try:
         from typer._click.exceptions import ClickException
@@ -232,9 +235,9 @@ def parser_error() -> type[Exception]:
 
 @contextmanager
 def quiet_libraries(debug: bool) -> Iterator[None]:
-    """Keep libraries from talking to the person, except with `debug`; our own warnings are always printed.
+    """Silence libraries, except with `debug`; always print our own warnings.
 
-    What matters of a library's messages is in results and errors.
+    Results and errors say what matters of a library's messages.
     """
     with _own_warnings():
         if debug:
@@ -255,7 +258,7 @@ def quiet_libraries(debug: bool) -> Iterator[None]:
 
 
 class _OwnLogger(logging.Logger):
-    """A logger whose warnings are heard although those of libraries are disabled, if it is one of the package's."""
+    """A logger that lets warnings of this package pass although those of libraries are disabled."""
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
         """Return whether a record of this level is handled."""
@@ -264,7 +267,7 @@ class _OwnLogger(logging.Logger):
 
 
 class _Lines(logging.Handler):
-    """Prints each record once, as one line on the present standard error."""
+    """Print each record once, as one line on the current standard error."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

@@ -1,7 +1,7 @@
-"""From what was typed to what the use cases take: the options of questions, choices and areas.
+"""Turn typed text into what the use cases take: the options of a question, choices and areas.
 
-The options of a question are made from the fields of `Question`: their names, types, limits and help texts.  Only how
-a list, a mapping or an area is typed is said here.  Whether a scene exists is decided where it is used.
+The options of a question are made from the fields of `Question`, with their names, types, limits and help texts.  This
+module only adds how to type a list, a mapping or an area.  It does not check whether a scene exists.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from imagerag_assets.questions.question import Question
 Command = TypeVar("Command", bound=Callable[..., None])
 NOT_TYPED = {
     "question": "it is the command's argument",
-    "id": "a file of questions has many, and one question is found by its answer's id",
-    "roi": "regions are known where questions come from a file, or are given in the launchpad",
+    "id": "only a file of questions needs ids; one question is found by its answer's id",
+    "roi": "regions come from a file of questions or from the launchpad",
 }
-"""Fields of a question that have no option, and why."""
+"""Fields of a question without an option, each with the reason."""
 
 
 @dataclass(frozen=True)
 class _Typed:
-    """How a field of a question is typed."""
+    """How to type a field of a question."""
 
     option: str
     """The parameter's name."""
     annotation: Any
     default: Any
     read: Callable[[Any], Any]
-    """From what was typed to the field's value."""
+    """Turn what was typed into the field's value."""
 
 
 def _same(value: Any) -> Any:
@@ -48,15 +48,15 @@ def _typed(name: str) -> _Typed:
     field = Question.model_fields[name]
     text = f"{field.description}."
     if name == "choices":
-        option = typer.Option(help="A choice, LETTER=TEXT (repeatable).")
+        option = typer.Option(help="A choice of the question, as LETTER=TEXT; repeatable.")
         return _Typed("choice", Annotated[list[str] | None, option], None, lambda given: parse_choices(given or ()))
     if name == "scenes":
-        option = typer.Option(help=f"{text.removesuffix('.')} (repeatable).")
+        option = typer.Option(help="Search only the scene with this scene key; repeatable; default: all scenes.")
         return _Typed("scene", Annotated[list[str] | None, option], None, lambda given: tuple(given or ()))
     if name == "bbox":
         return _Typed("bbox", Annotated[str | None, typer.Option(help=text, metavar="W,S,E,N")], None, parse_bbox)
     if name == "answer":
-        option = typer.Option("--no-answer", help="Only look for cues.")
+        option = typer.Option("--no-answer", help="Only find cues; do not answer.")
         return _Typed("no_answer", Annotated[bool, option], False, lambda given: not given)
     limits = {key: getattr(limit, at) for limit in field.metadata for key, at in (("min", "ge"), ("max", "le"))
               if hasattr(limit, at)}  # fmt: skip
@@ -64,7 +64,7 @@ def _typed(name: str) -> _Typed:
 
 
 def _plain(annotation: Any) -> Any:
-    """Return a field's type without pydantic's marks."""
+    """Return a field's type without the annotations for pydantic."""
     if get_origin(annotation) is Annotated:
         return get_args(annotation)[0]
     inner = [each for each in get_args(annotation) if each is not NoneType]
@@ -74,13 +74,13 @@ def _plain(annotation: Any) -> Any:
 def question_options(
     *, only: Collection[str] | None = None, leave_out: Collection[str] = ()
 ) -> Callable[[Command], Command]:
-    """Give a command the options of a question; it takes them as ``**options`` and reads them with `read_options`.
+    """Give a command the options of a question, before the options of its own.
 
-    They come before the options that the command has itself.
+    The command takes them as ``**options`` and reads them with `read_options`.
 
     Args:
-        only: Fields of a question that have an option; default: all but those of `NOT_TYPED`.
-        leave_out: Fields without an option.
+        only: Fields of a question that get an option; default: all except those of `NOT_TYPED`.
+        leave_out: Fields that get no option.
     """
     names = [name for name in only or Question.model_fields if name not in {*NOT_TYPED, *leave_out}]
     made = [
@@ -97,7 +97,7 @@ def question_options(
         ]
         arguments = [each for each in given if not _is_option(each.annotation)]
         parameters = [*arguments, *made, *(each for each in given if each not in arguments)]
-        # What typer reads of a command is its signature and its annotations.
+        # Typer reads the signature and the annotations of a command.
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {each.name: each.annotation for each in parameters}
         return command
@@ -106,7 +106,7 @@ def question_options(
 
 
 def read_options(typed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that were typed as fields of a question.
+    """Return the typed options as fields of a question.
 
     Raises:
         QuestionError: A choice or the area cannot be used.
@@ -120,7 +120,7 @@ def _is_option(annotation: Any) -> bool:
 
 
 def parse_choices(texts: Sequence[str]) -> dict[str, str]:
-    """Return ``A=red`` and so on as a mapping, in order.
+    """Return choices such as ``A=red`` as a mapping, in order.
 
     Raises:
         QuestionError: A text has no ``=``, an empty letter or text, or a letter that was given before.
@@ -157,13 +157,13 @@ def parse_bbox(text: str | None) -> tuple[float, float, float, float] | None:
 
 
 def check_one_of(question: str | None, batch: object | None, out: object | None) -> None:
-    """Check that there is a question, or a file of questions with a file for the answers.
+    """Check that either a question or a file of questions with a file for the answers was given.
 
     Raises:
-        InputError: There is neither, both, or half.
+        InputError: Neither or both were given, or one of the two files is missing.
     """
     if batch is None and out is None and question is None:
-        raise InputError("There is no question", fix='Write: imagerag ask "QUESTION", or --batch IN --out OUT')
+        raise InputError("No question was given", fix='Write: imagerag ask "QUESTION", or --batch IN --out OUT')
     if (batch is None) != (out is None):
         raise InputError("--batch and --out belong together", fix="Give both")
     if batch is not None and question is not None:

@@ -1,6 +1,7 @@
-"""Results of commands for a person: tables, trees and lines for a terminal.  Each function takes the JSON document.
+"""Show results of commands to a person, as tables and lines for a terminal.
 
-Only the look belongs here.  All text that comes from items, questions or models is data, never markup.
+Each function takes the JSON document of a result.  Only the look belongs here.  Text from items, questions and models
+is data, never markup.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ _SHORT = 12  # of a fingerprint
 
 
 def stacked(*parts: RenderableType | None) -> RenderableType:
-    """Parts below each other; None is left out."""
+    """Return the parts below each other; leave out None."""
     from rich.console import Group
 
     return Group(*(part for part in parts if part is not None))
 
 
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
-    """A table of data; numbers stand on the right."""
+    """Return a table of data, with numbers aligned right."""
     from rich import box
     from rich.table import Table
 
@@ -49,7 +50,7 @@ def _cell(value: object) -> str:
 
 
 def facts_of(facts: Mapping[str, object]) -> Table:
-    """Names and values; empty ones are left out."""
+    """Return names and values as a grid; leave out empty values."""
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
@@ -60,7 +61,7 @@ def facts_of(facts: Mapping[str, object]) -> Table:
 
 
 def ingest(document: Document) -> RenderableType:
-    """Each scene, the totals, and what is wrong with those that failed."""
+    """Show each scene, the totals, and why scenes failed."""
     scenes, totals = document["scenes"], document["totals"]
     rows = [(each["scene"], each["status"], each["patches"], each["seconds"]) for each in scenes]
     names = ("ingested", "skipped", "failed", "patches", "seconds")
@@ -71,7 +72,7 @@ def ingest(document: Document) -> RenderableType:
 
 
 def answer(document: Document) -> RenderableType:
-    """The answer, its cues, and what to type next."""
+    """Show the answer, its cues, and what to type next."""
     choice = document.get("choice")
     cues = [
         (cue["rank"], cue["scene"], cue["phrase"], cue["confidence"], _window(cue["window"]), cue["level"])
@@ -90,13 +91,13 @@ def answer(document: Document) -> RenderableType:
 
 
 def batch(document: Document) -> RenderableType:
-    """How many questions were answered."""
-    failed = f", {document['failed']:,} of them could not be" if document.get("failed") else ""
-    return f"{document['questions']:,} questions answered in {document['seconds']:,.1f} s{failed}"
+    """Show how many questions were asked, and how many failed."""
+    failed = f"; {document['failed']:,} of them could not be answered" if document.get("failed") else ""
+    return f"{document['questions']:,} questions asked in {document['seconds']:,.1f} s{failed}"
 
 
 def status(document: Document) -> RenderableType:
-    """Scenes, collections, failures and problems."""
+    """Show scenes, collections, failures and problems."""
     encoder = document["encoder"]
     facts = {
         "scenes": document["scenes"],
@@ -105,7 +106,7 @@ def status(document: Document) -> RenderableType:
     }
     serving = document.get("serving")
     if serving and serving["fingerprint"] != encoder["fingerprint"]:
-        facts["serving"] = f"{serving['name']} ({_short(serving['fingerprint'])}) until: imagerag backfill"
+        facts["serving"] = f"{serving['name']} ({_short(serving['fingerprint'])}) until you run: imagerag backfill"
     rows = [
         (each["name"], each["alias"], _short(each["fingerprint"]), each["rows"]) for each in document["collections"]
     ]
@@ -114,14 +115,14 @@ def status(document: Document) -> RenderableType:
     return stacked(
         facts_of(facts),
         table_of(("collection", "alias", "fingerprint", "rows"), rows) if rows else "no collections",
-        table_of(("scene", "why it could not be ingested"), failures) if failures else None,
-        table_of(("scene that left its source (imagerag purge)", "source", "noticed"), removed) if removed else None,
+        table_of(("scene", "why it was not ingested"), failures) if failures else None,
+        table_of(("scene that left its source (imagerag purge)", "source", "noticed at"), removed) if removed else None,
         *(f"[yellow]{plain(problem)}[/]" for problem in document.get("problems", ())),
     )
 
 
 def demo(document: Document) -> RenderableType:
-    """The questions and answers, and where the report is."""
+    """Show the questions, the answers, and where the report is."""
     columns = ("question", "answer", "expected", "path")
     rows = [[each.get(column) for column in columns] for each in document.get("answers", ())]
     facts = {name: value for name, value in document.items() if not isinstance(value, (dict, list))}
@@ -129,13 +130,13 @@ def demo(document: Document) -> RenderableType:
 
 
 def doctor(document: Document) -> RenderableType:
-    """Each check with its fix."""
+    """Show each check with its fix."""
     rows = [(each["status"], each["name"], each["detail"], each["fix"]) for each in document["checks"]]
     return table_of(("", "check", "found", "fix"), rows)
 
 
 def nothing(_: Document) -> RenderableType:
-    """For commands that have said what they had to say."""
+    """Show nothing, for commands that have already printed everything."""
     return ""
 
 
@@ -152,7 +153,7 @@ def _window(window: Sequence[int]) -> str:
 
 
 def size(count: int | None) -> str:
-    """Bytes for a person."""
+    """Return a number of bytes in readable form."""
     if count is None:
         return "unknown"
     value = float(count)
@@ -164,7 +165,7 @@ def size(count: int | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for a person."""
+    """Return a number of seconds in readable form."""
     if seconds < 120:
         return f"{seconds:,.1f} s"
     minutes = round(seconds / 60)

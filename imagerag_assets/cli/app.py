@@ -1,7 +1,7 @@
-"""The `imagerag` command, put together from the modules of this room, and its exit codes.
+"""The `imagerag` command: the application with all its commands, and its entry point.
 
-How a command reports (JSON, tables, errors) is in `_command`, what results look like in `_render`, how options are read
-in `_options`.  Nothing heavy is imported before a command needs it, so that `--help` is quick.
+Output, errors and exit codes are in `_command`, the look of results is in `_render`, and options are read in
+`_options`.  Nothing heavy is imported before a command needs it, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ from imagerag_assets.cli._command import (
     need_subcommand,
 )
 
-HELP = "Find scenes, ask questions about them in plain words, and see the evidence."
+HELP = """Ask questions in plain words about large satellite and aerial scenes, and see the evidence.
+
+To try it, run `imagerag demo`.
+For your own scenes, run `imagerag ingest SOURCE`, then `imagerag ask QUESTION`.
+"""
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(name="imagerag", help=HELP, add_completion=False, context_settings=_SETTINGS)
@@ -41,14 +45,14 @@ for group in (ingest, ask, system, encoders, evaluate, exchange, knowledge, sour
     group.register(app)
 
 
-@app.callback(invoke_without_command=True)
+@app.callback(invoke_without_command=True, help=HELP)
 def root(
     ctx: typer.Context,
     as_json: Json = False,
     debug: Debug = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
-    """Find scenes, ask questions about them in plain words, and see the evidence."""
+    """Print the version or the help, and keep the common options for the command that follows."""
     ctx.obj = (as_json, debug)
     if version:
         print(cli_run.dump({"version": __version__}) if as_json else __version__)
@@ -57,7 +61,7 @@ def root(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; never raises for what a person did or met."""
+    """Run one command and return its exit code; report every error and raise none."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
     as_json, debug = "--json" in typed, "--debug" in typed
     with cli_run.quiet_libraries(debug):

@@ -1,4 +1,4 @@
-"""`imagerag ask`: one question, or a file of questions."""
+"""`imagerag ask`: ask one question, or a file of questions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from imagerag_assets.errors import InputError
 from imagerag_assets.questions.question import Question
 
 NOT_WITH_BATCH = {"choices": "choice", "like": "like", "after": "after"}
-"""Fields of a question that belong into the lines of a file of questions, and their options."""
+"""Fields of a question that belong in the lines of a file of questions, and their options."""
 
 
 def register(app: typer.Typer) -> None:
@@ -27,18 +27,24 @@ def register(app: typer.Typer) -> None:
 def ask(
     ctx: typer.Context,
     question: Annotated[str | None, typer.Argument(help="The question, in plain words.")] = None,
-    batch: Annotated[Path | None, typer.Option(help="JSONL file of questions.")] = None,
-    out: Annotated[Path | None, typer.Option(help="JSONL file for the answers, one a line.")] = None,
+    batch: Annotated[
+        Path | None, typer.Option(help="File of questions (JSONL), one for each line; needs --out.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write the answers to (JSONL), one for each line.")] = None,
     as_json: Json = False,
     debug: Debug = False,
     **typed: Any,
 ) -> None:
-    """Ask a question, or a file of questions with --batch IN --out OUT."""
+    """Ask a question about the ingested scenes, or a file of questions with --batch IN --out OUT.
+
+    An answer comes with cues: parts of the scenes that show what the question asks about.
+    `imagerag trace` shows how an answer was made.
+    """
     command = command_of(ctx, as_json, debug)
     if batch is not None:
         for option in NOT_WITH_BATCH.values():
             if typed[option]:
-                raise InputError(f"--{option} does not go with --batch", fix="Write it into the lines of the file")
+                raise InputError(f"--{option} cannot be used with --batch", fix="Write it into the lines of the file")
     cli_options.check_one_of(question if typed["like"] is None else question or "", batch, out)
     options = cli_options.read_options(typed)
     with command.progress("asking") as progress, command.runner(progress) as runner:

@@ -1,4 +1,4 @@
-"""`imagerag encoders`, `backfill` and `rollback`: choose an encoder and move to it."""
+"""`imagerag encoders`, `backfill` and `rollback`: choose an encoder and switch to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-encoders_app = typer.Typer(help="List the encoders, or choose the one in use.", invoke_without_command=True)
+encoders_app = typer.Typer(invoke_without_command=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -26,13 +26,21 @@ def register(app: typer.Typer) -> None:
 
 def backfill(
     ctx: typer.Context,
-    encoder: Annotated[str | None, typer.Option(help="Registry name; default: the one chosen.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what there is to do, and do nothing.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Switch although a check of quality fails.")] = False,
+    encoder: Annotated[
+        str | None, typer.Option(help="Registry name of the encoder to switch to; default: the chosen encoder.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what there is to do, and how long it would take.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Switch even if a quality check fails.")] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Embed every scene with another encoder beside the one in use, check the result, and switch to it."""
+    """Embed every scene with the chosen encoder, check the result, and switch questions over to it.
+
+    Until every scene is complete and the checks pass, questions keep their present encoder.
+    `imagerag rollback` goes back to it after the switch.
+    """
     command = command_of(ctx, as_json, debug)
     if dry_run:
         with command.platform() as platform:
@@ -65,7 +73,7 @@ def rollback(ctx: typer.Context, as_json: Json = False, debug: Debug = False) ->
 
 
 def backfilled(document: Document) -> RenderableType:
-    """What was, or would be, done; the gate; and what is in use."""
+    """Show what was or would be done, the checks, and which collection is in use."""
     states = ", ".join(f"{count:,} {state}" for state, count in document["states"].items() if count)
     about = "would take" if document["estimated"] else "took"
     facts = {
@@ -97,24 +105,28 @@ def backfilled(document: Document) -> RenderableType:
 def _alias(document: Document) -> str:
     before, after = plain(document["alias"]["before"] or "nothing"), plain(document["alias"]["after"] or "nothing")
     if document["dry_run"]:
-        return f"[dim]nothing was done; in use: {before}[/]"
+        return f"[dim]nothing was changed; in use: {before}[/]"
     if document["switched"]:
         forced = " (forced)" if document["forced"] else ""
         return f"[bold]switched[/] from {before} to {after}{forced}; undo: imagerag rollback"
     if document["gate"] is None:
-        return f"in use already: {after}"
+        return f"already in use: {after}"
     return f"[red]not switched[/]: {before} stays in use"
 
 
 def rolled_back(document: Document) -> RenderableType:
-    """What is in use again."""
+    """Show what is in use again."""
     before, after = document["alias"]["before"], document["alias"]["after"]
     return f"back to [bold]{plain(document['encoder'])}[/]: from {plain(before)} to {plain(after)}"
 
 
 @encoders_app.callback()
 def encoders(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
-    """List the encoders, or choose the one in use."""
+    """List the encoders, or choose one.
+
+    An encoder turns images and texts into vectors that can be compared.
+    A star marks the chosen encoder.
+    """
     command = remember(ctx, as_json, debug)
     if ctx.invoked_subcommand is not None:
         return
@@ -128,11 +140,15 @@ def encoders(ctx: typer.Context, as_json: Json = False, debug: Debug = False) ->
 @encoders_app.command()
 def use(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="Registry name of an encoder.")],
+    name: Annotated[str, typer.Argument(help="Registry name of the encoder, as `imagerag encoders` lists it.")],
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Choose the encoder in use; what it has not embedded yet becomes stale, and `imagerag backfill` moves to it."""
+    """Choose the encoder for new embeddings.
+
+    Scenes that it has not embedded yet become stale.
+    `imagerag backfill` embeds them and switches questions over to the chosen encoder.
+    """
     command = command_of(ctx, as_json, debug)
     with command.working():
         from imagerag_assets.orchestration.choose_encoder import use_encoder
@@ -142,7 +158,7 @@ def use(
 
 
 def listed(document: Document) -> RenderableType:
-    """The registry, the active one marked."""
+    """Show the registry, with the chosen encoder marked."""
     rows = [
         ("*" if each["active"] else "", each["name"], each["parameters"], each["licence"], each["description"])
         for each in document["encoders"]
@@ -151,9 +167,11 @@ def listed(document: Document) -> RenderableType:
 
 
 def chosen(document: Document) -> RenderableType:
-    """Which encoder is in use now, and what that leaves to do."""
-    line = f"encoder in use: [bold]{plain(document['encoder'])}[/] (before: {plain(document['before'])})"
+    """Show which encoder is chosen now, and what is left to do."""
+    line = f"chosen encoder: [bold]{plain(document['encoder'])}[/] (before: {plain(document['before'])})"
     stale, total = document["stale"], document["scenes"]
-    left = f"{stale:,} of {total:,} scenes are stale; questions use the one before until: [bold]imagerag backfill[/]"
+    left = (
+        f"{stale:,} of {total:,} scenes are stale. To embed them and switch questions over: [bold]imagerag backfill[/]"
+    )
     note = f"[yellow]{plain(document['note'])}[/]" if document["note"] else None
     return stacked(line, left if stale else None, note)

@@ -1,4 +1,4 @@
-"""`imagerag evaluate`: how good answers and cues are, over files of questions with known truth."""
+"""`imagerag evaluate`: measure answers and cues with files of questions whose answers are known."""
 
 from __future__ import annotations
 
@@ -27,18 +27,26 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     ctx: typer.Context,
     files: Annotated[
-        list[Path], typer.Argument(help="Question files: ours (JSONL), MME-RealWorld, LRS-VQA, XLRS-Bench.")
+        list[Path], typer.Argument(help="Files of questions: imagerag's JSONL, MME-RealWorld, LRS-VQA or XLRS-Bench.")
     ],
-    images: Annotated[Path | None, typer.Option(help="Folder of a benchmark's pictures; they are ingested.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of the run, which goes on where it stopped; default: a new one in HOME.")
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of a benchmark's pictures, which are ingested first.")
     ] = None,
-    compare: Annotated[Path | None, typer.Option(help="Folder of another run, compared question by question.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the run; an interrupted run continues; default: a new folder in IMAGERAG_HOME."),
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="Folder of another run to compare with, question by question.")
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
     **typed: Any,
 ) -> None:
-    """Ask files of questions with known answers; print figures with their intervals, write a table and a plot."""
+    """Ask files of questions whose answers are known, and measure the answers and cues.
+
+    Print each figure with its 95 % interval, and write a table and a plot.
+    """
     command = command_of(ctx, as_json, debug)
     with command.working(), command.progress("reading questions") as progress:
         from imagerag_assets.evaluation.evaluate import evaluate as run
@@ -57,7 +65,7 @@ def evaluate(
 
 
 def _ingest(command: Command, loaded: list[Loaded], images: Path, folder: Path, progress: Any) -> None:
-    """Ingest a benchmark's pictures; one that fails is among the missing afterwards, and its failure in the store."""
+    """Ingest a benchmark's pictures.  One that fails is listed as missing, and the store keeps the reason."""
     from imagerag_assets.evaluation.images import find_images, write_catalog
     from imagerag_assets.orchestration.build import open_runner
 
@@ -68,7 +76,7 @@ def _ingest(command: Command, loaded: list[Loaded], images: Path, folder: Path, 
 
 
 def render(document: Mapping[str, Any]) -> RenderableType:
-    """The figures, the comparison, and what could not be asked."""
+    """Show the figures, the comparison, and what was not asked."""
     from rich import box
     from rich.console import Group
     from rich.table import Table
@@ -83,7 +91,7 @@ def render(document: Mapping[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [figures]
     if "comparison" in document:
         columns, rows = comparison_rows(document["comparison"])
-        changes = Table(*columns, box=box.SIMPLE_HEAD, title="against the other run", title_justify="left")
+        changes = Table(*columns, box=box.SIMPLE_HEAD, title="compared with the other run", title_justify="left")
         for row in rows:
             changes.add_row(*row)
         parts.append(changes)

@@ -1,6 +1,6 @@
-"""`imagerag export` and `imagerag import`: embeddings out of one installation and into another.
+"""`imagerag export` and `imagerag import`: copy embeddings from one installation to another.
 
-What can be typed and how results look; the work is in `exchange.exporting` and `exchange.importing`.
+Only the options and the look of results are here; the work is in `exchange.exporting` and `exchange.importing`.
 """
 
 from __future__ import annotations
@@ -27,16 +27,21 @@ def register(app: typer.Typer) -> None:
 def export(
     ctx: typer.Context,
     out: Annotated[str, typer.Argument(help="Folder or s3://bucket/prefix to write to.")],
-    scene: Annotated[list[str] | None, typer.Option(help="Only this scene; repeatable.")] = None,
-    encoder: Annotated[str | None, typer.Option(help="Whose embeddings; default: the encoder in use.")] = None,
+    scene: Annotated[
+        list[str] | None,
+        typer.Option(help="Export only the scene with this scene key; repeatable; default: all scenes."),
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="Export the embeddings of this encoder; default: the chosen encoder.")
+    ] = None,
     prune: Annotated[
         bool,
-        typer.Option("--prune", help="Delete the copies of scenes that are not exported now, and outdated copies."),
+        typer.Option("--prune", help="Delete outdated copies in OUT, and copies of scenes that are not exported now."),
     ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Write embeddings as GeoParquet with a STAC collection that another installation can import."""
+    """Write embeddings as GeoParquet with a STAC collection, for another installation to import."""
     command = command_of(ctx, as_json, debug)
     with command.progress("exporting") as progress, command.platform() as platform:
         from imagerag_assets.exchange.exporting import export as export_embeddings
@@ -48,11 +53,11 @@ def export(
 
 def import_(
     ctx: typer.Context,
-    source: Annotated[str, typer.Argument(help="Folder or s3://bucket/prefix that was exported to.")],
+    source: Annotated[str, typer.Argument(help="Folder or s3://bucket/prefix that `imagerag export` wrote.")],
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Read exported embeddings of the encoder in use and index them; nothing is embedded again."""
+    """Import exported embeddings of the chosen encoder and index them; embed nothing again."""
     command = command_of(ctx, as_json, debug)
     started = time.perf_counter()
     with command.progress("importing") as progress, command.runner(progress) as runner:
@@ -71,14 +76,14 @@ def import_(
 
 
 def exported(document: render.Document) -> RenderableType:
-    """Each scene, the totals, and where the collection is."""
+    """Show each scene, the totals, and where the collection is."""
     where = document["collection"]
     line = f"collection: [bold]{plain(where)}[/]" if where else "[red]nothing was written[/]"
     return render.stacked(_scenes(document, ("scene", "status", "patches", "bytes", "seconds")), line)
 
 
 def imported(document: render.Document) -> RenderableType:
-    """Each scene and the totals."""
+    """Show each scene and the totals."""
     return _scenes(document, ("scene", "status", "patches", "seconds"))
 
 

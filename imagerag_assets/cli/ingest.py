@@ -1,4 +1,4 @@
-"""`imagerag ingest` and `imagerag explain`."""
+"""`imagerag ingest` and `imagerag explain`: ingest a source, or say what that would take."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add `ingest`, `explain`."""
+    """Add `ingest` and `explain`."""
     app.command("ingest")(ingest)
     app.command("explain")(explain)
 
@@ -31,7 +31,12 @@ def ingest(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Find the scenes of a source; register, divide, embed and index the new and changed ones."""
+    """Ingest the new and changed scenes of a source, so that questions can find them.
+
+    Each scene is checked, cut into patches, embedded, and indexed in Milvus.
+    Imagery is read where it is and not copied.
+    An interrupted ingest continues where it stopped.
+    """
     command = command_of(ctx, as_json, debug)
     started = time.perf_counter()
     results: list[dict[str, Any]] = []
@@ -57,7 +62,7 @@ def explain(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """What an ingest of a source would read, embed and store, without doing it."""
+    """Say what an ingest of a source would read, embed and store, and how long it would take."""
     command = command_of(ctx, as_json, debug)
     with command.progress("looking at scenes") as progress, command.platform() as platform:
         from imagerag_assets.ingestion.explain import explain as look
@@ -69,7 +74,7 @@ def explain(
 
 
 def explained(document: Document) -> RenderableType:
-    """Each scene with its cost, and the totals."""
+    """Show each scene with its cost, and the totals."""
     columns = ("scene", "", "pixels", "patches", "files", "vectors", "time")
     rows = [_row(each["scene"], each["state"], _pixels(each), each) for each in document["scenes"]]
     totals = document["totals"]

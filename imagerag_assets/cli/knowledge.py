@@ -1,4 +1,4 @@
-"""`imagerag knowledge`: build the knowledge bases of the slow path, and see what they cover."""
+"""`imagerag knowledge`: build the knowledge bases, and see what they cover."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from imagerag_assets.cli._render import Document, facts_of, stacked, table_of
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-knowledge_app = typer.Typer(help="The knowledge bases of the slow path.")
-build_app = typer.Typer(help="Build a knowledge base.")
+knowledge_app = typer.Typer()
+build_app = typer.Typer()
 
 
 def register(app: typer.Typer) -> None:
@@ -25,14 +25,18 @@ def register(app: typer.Typer) -> None:
 
 @knowledge_app.callback(invoke_without_command=True)
 def knowledge(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
-    """The knowledge bases of the slow path."""
+    """Build the knowledge bases, and see what they cover.
+
+    A knowledge base shows with example pictures what a word means.
+    Questions use it for words that the encoder does not know.
+    """
     remember(ctx, as_json, debug)
     need_subcommand(ctx)
 
 
 @build_app.callback(invoke_without_command=True)
 def build(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
-    """Build a knowledge base."""
+    """Build a knowledge base from labels or from captions."""
     remember(ctx, as_json, debug)
     need_subcommand(ctx)
 
@@ -41,19 +45,21 @@ def build(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> No
 def labels(
     ctx: typer.Context,
     source: Annotated[
-        str, typer.Argument(help="Folder of labelled chips, one sub-folder a label; or STAC items with labels.")
+        str, typer.Argument(help="Folder of chips with one sub-folder for each label, or STAC items with labels.")
     ],
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Embed labels with their exemplar images."""
+    """Embed labels with their example images."""
     _build(command_of(ctx, as_json, debug), "labels", source)
 
 
 @build_app.command()
 def captions(
     ctx: typer.Context,
-    source: Annotated[str, typer.Argument(help="JSONL of captioned images (image, caption).")],
+    source: Annotated[
+        str, typer.Argument(help="File of captioned images (JSONL); each line has `image` and `caption`.")
+    ],
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -65,12 +71,12 @@ def captions(
 def coverage(
     ctx: typer.Context,
     questions: Annotated[
-        list[Path] | None, typer.Option(help="JSONL of questions whose words are looked up; repeatable.")
+        list[Path] | None, typer.Option(help="File of questions (JSONL) whose words are looked up; repeatable.")
     ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Show each label's exemplars, what it may be taken for, and which words of questions lead to which label."""
+    """Show the examples of each label, similar labels, and which words of questions lead to which label."""
     command = command_of(ctx, as_json, debug)
     with command.platform() as platform:
         from imagerag_assets.questions.knowledge_coverage import coverage as examine
@@ -86,14 +92,14 @@ def _build(command: Command, kind: Any, source: str) -> None:
 
 
 def built(document: Document) -> RenderableType:
-    """What was built."""
+    """Show what was built."""
     hidden = ("knowledge", "left_out_pictures")
     return facts_of({name.removeprefix("dagster/"): value for name, value in document.items() if name not in hidden})
 
 
 def covered(document: Document) -> RenderableType:
-    """Both knowledge bases, the labels, and the phrases that lead nowhere first."""
-    facts = {kind: _base(document[kind]) for kind in ("labels", "captions")}
+    """Show both knowledge bases, the labels, and the phrases, with those that lead to nothing first."""
+    facts = {kind: _base(document[kind], kind) for kind in ("labels", "captions")}
     groups = [
         (
             each["label"],
@@ -123,8 +129,8 @@ def covered(document: Document) -> RenderableType:
     )
 
 
-def _base(about: Document | None) -> str:
+def _base(about: Document | None, kind: str) -> str:
     if about is None:
-        return "there is none"
-    counts = f"{about['exemplars']:,} exemplars of {about['labels']:,}, {about['texts']:,} texts"
+        return "not built"
+    counts = f"{about['exemplars']:,} exemplars of {about['labels']:,} {kind}, {about['texts']:,} texts"
     return f"{counts}, {about['left_out']:,} left out; from {about['source']}"

@@ -1,4 +1,4 @@
-"""`imagerag answers`, `trace`, `replay` and `retry`: what was answered, what made it, and asking it again."""
+"""`imagerag answers`, `trace`, `replay` and `retry`: list answers, show their lineage, and ask again."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.tree import Tree
 
-AnswerId = Annotated[str, typer.Argument(help="Id of an answer, as `ask` and `answers` print it.")]
+AnswerId = Annotated[str, typer.Argument(help="Id of an answer, as `imagerag ask` and `imagerag answers` print it.")]
 
 
 class Format(StrEnum):
-    """Forms of a lineage."""
+    """Output formats of a lineage."""
 
     TREE = "tree"
     PROV = "prov"
@@ -35,13 +35,19 @@ def register(app: typer.Typer) -> None:
 
 def answers(
     ctx: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="Answers shown at most.")] = 20,
-    outdated: Annotated[bool, typer.Option("--outdated", help="Only outdated answers.")] = False,
-    failed: Annotated[bool, typer.Option("--failed", help="Only questions that the model failed at.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="List at most this many answers.")] = 20,
+    outdated: Annotated[bool, typer.Option("--outdated", help="List only outdated answers.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="List only questions that the model failed to answer.")
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """The answers given so far, the newest first, and which of them are outdated."""
+    """List the latest answers, newest first, and say which of them are outdated.
+
+    An answer is outdated if a newer acquisition covers its cues,
+    if a scene that it used has changed or is gone, or if its encoder was replaced.
+    """
     command = command_of(ctx, as_json, debug)
     with command.platform() as platform:
         from imagerag_assets.lineage.outdated import answers as find_answers
@@ -59,11 +65,16 @@ def answers(
 def trace(
     ctx: typer.Context,
     answer_id: AnswerId,
-    form: Annotated[Format, typer.Option("--format", help="A tree, or only the W3C PROV-JSON document.")] = Format.TREE,
+    form: Annotated[
+        Format, typer.Option("--format", help="Print a tree, or only the W3C PROV-JSON document (prov).")
+    ] = Format.TREE,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Where an answer came from: cues, patches, shards, scenes, items, models and versions; with --json in PROV too."""
+    """Show where an answer came from: cues, patches, shards, scenes, items, models and versions.
+
+    With --json, the document also holds the same in W3C PROV.
+    """
     command = command_of(ctx, as_json or form is Format.PROV, debug)
     with command.platform() as platform:
         from imagerag_assets.lineage.trace import trace as find_lineage
@@ -73,7 +84,7 @@ def trace(
 
 
 def replay(ctx: typer.Context, answer_id: AnswerId, as_json: Json = False, debug: Debug = False) -> None:
-    """Ask a question again from the versions that its answer was made of, and say what differs."""
+    """Ask a question again with the versions that its answer used, and say what differs."""
     command = command_of(ctx, as_json, debug)
     with command.platform() as platform:
         from imagerag_assets.lineage.replay import replay as ask_again
@@ -83,7 +94,7 @@ def replay(ctx: typer.Context, answer_id: AnswerId, as_json: Json = False, debug
 
 
 def answer_list(document: render.Document) -> RenderableType:
-    """A line for each answer."""
+    """Show one line for each answer."""
     rows = [
         (each["answer_id"], each["question"], _said(each), each["path"], _reasons(each["outdated"]))
         for each in document["answers"]
@@ -93,7 +104,7 @@ def answer_list(document: render.Document) -> RenderableType:
 
 
 def lineage(document: render.Document) -> RenderableType:
-    """The lineage of an answer as a tree, and why it is outdated."""
+    """Show the lineage of an answer as a tree, and why the answer is outdated."""
     from rich.tree import Tree
 
     tree = Tree(_node(document))
@@ -103,7 +114,7 @@ def lineage(document: render.Document) -> RenderableType:
 
 
 def replayed(document: render.Document) -> RenderableType:
-    """Whether cues and answer are the same, and each difference."""
+    """Show whether cues and answer are the same, and each difference."""
     same = {True: "[green]the same[/]", False: "[red]different[/]"}
     line = f"cues: {same[document['same_cues']]}, answer: {same[document['same_answer']]}"
     rows = [(each["what"], each["recorded"], each["now"], each["detail"]) for each in document["differences"]]
@@ -140,11 +151,16 @@ def _value(value: Any) -> str:
 
 def retry(
     ctx: typer.Context,
-    answer_id: Annotated[list[str] | None, typer.Argument(help="Ids of failed questions; default: all.")] = None,
+    answer_id: Annotated[
+        list[str] | None, typer.Argument(help="Id of a failed question; default: all failed questions.")
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Ask questions again that the multimodal LLM failed at; each answer takes its question's id."""
+    """Ask the questions again that the multimodal LLM failed to answer.
+
+    Each new answer replaces the failed one and takes its id.
+    """
     command = command_of(ctx, as_json, debug)
     found = []
     with command.platform() as platform, command.progress("asking again") as progress:
@@ -167,7 +183,7 @@ def retry(
 
 
 def retried(document: render.Document) -> RenderableType:
-    """A line for each question that was asked again."""
+    """Show one line for each question that was asked again."""
     rows = [
         (each["answer_id"], each["answer"]["question"] if each["answer"] else "", _retried(each))
         for each in document["answers"]

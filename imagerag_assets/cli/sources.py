@@ -1,6 +1,6 @@
-"""`imagerag sources` and `imagerag purge`: which sources are watched, and getting rid of what has left them.
+"""`imagerag sources` and `imagerag purge`: watch sources, and delete scenes that have left them.
 
-What can be typed and how results look; the work is in `watched_sources.sources` and `scenes.removed`.
+Only the options and the look of results are here; the work is in `watched_sources.sources` and `scenes.removed`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from imagerag_assets.cli._render import stacked, table_of
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_RELOAD = "Reload the definitions in the UI, or start `imagerag dev` again, for its sensor to follow"
+_RELOAD = "To apply this, reload the definitions in Dagster's UI, or restart `imagerag dev`"
 
-sources_app = typer.Typer(help="List, add or remove the sources that are watched.", invoke_without_command=True)
+sources_app = typer.Typer(invoke_without_command=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +28,11 @@ def register(app: typer.Typer) -> None:
 
 @sources_app.callback()
 def sources(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
-    """List, add or remove the sources that are watched."""
+    """List, add or remove watched sources.
+
+    Dagster's daemon ingests the new and changed scenes of a watched source.
+    `imagerag dev` starts the daemon.
+    """
     remember(ctx, as_json, debug)
     if ctx.invoked_subcommand is None:
         list_(ctx, as_json, debug)
@@ -36,7 +40,7 @@ def sources(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> 
 
 @sources_app.command("list")
 def list_(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
-    """The watched sources."""
+    """List the watched sources."""
     command = command_of(ctx, as_json, debug)
     with command.working():
         from imagerag_assets.watched_sources.sources import list_sources
@@ -48,18 +52,35 @@ def list_(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> No
 @sources_app.command()
 def add(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="Short name: lower case letters, digits, underscores.")],
-    source: Annotated[str, typer.Argument(help="STAC catalog, folder, s3:// prefix, or API.")],
-    collection: Annotated[list[str] | None, typer.Option(help="Only items of this collection; repeatable.")] = None,
-    max_new: Annotated[int | None, typer.Option(help="Scenes requested by one tick at most.")] = None,
-    look_back: Annotated[str | None, typer.Option(help="How late an item may come, e.g. 3d.")] = None,
-    every: Annotated[int | None, typer.Option(help="Seconds between ticks.")] = None,
-    fresh_within: Annotated[str | None, typer.Option(help="A scene is expected at least so often, e.g. 2d.")] = None,
-    disabled: Annotated[bool, typer.Option("--disabled", help="Its sensor and schedule start switched off.")] = False,
+    name: Annotated[str, typer.Argument(help="Short name of lower-case letters, digits and underscores.")],
+    source: Annotated[str, typer.Argument(help="STAC catalog, folder, s3:// prefix, or STAC API.")],
+    collection: Annotated[
+        list[str] | None, typer.Option(help="Take only items of this collection; repeatable.")
+    ] = None,
+    max_new: Annotated[
+        int | None, typer.Option(help="Ingest at most this many scenes each time the source is read; default: 50.")
+    ] = None,
+    look_back: Annotated[
+        str | None, typer.Option(help="How late an item may arrive, e.g. 12h or 3d; default: 3d.")
+    ] = None,
+    every: Annotated[
+        int | None, typer.Option(help="Wait at least this many seconds before reading the source again; default: 60.")
+    ] = None,
+    fresh_within: Annotated[
+        str | None, typer.Option(help="Expect a new scene at least this often, e.g. 2d; default: no expectation.")
+    ] = None,
+    disabled: Annotated[
+        bool, typer.Option("--disabled", help="Start with the sensor and the schedule of the source switched off.")
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Watch a source: a sensor ingests what is new in it, and a daily scan finds what changed or left."""
+    """Watch a source, so that its new scenes are ingested as they arrive.
+
+    A Dagster sensor ingests new and changed items.
+    A daily scan finds items that have changed or are gone.
+    Both run in Dagster's daemon, which `imagerag dev` starts.
+    """
     command = command_of(ctx, as_json, debug)
     with command.working():
         from imagerag_assets.watched_sources.sources import add_source
@@ -85,7 +106,7 @@ def remove(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Stop watching a source; its scenes stay."""
+    """Stop watching a source; keep its scenes."""
     command = command_of(ctx, as_json, debug)
     with command.working():
         from imagerag_assets.watched_sources.sources import remove_source
@@ -96,13 +117,20 @@ def remove(
 
 def purge(
     ctx: typer.Context,
-    scene: Annotated[list[str] | None, typer.Option(help="Only this marked scene; repeatable.")] = None,
-    older_than: Annotated[str, typer.Option(help="Only ones marked at least so long ago, e.g. 0s, 7d.")] = "7d",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be purged.")] = False,
+    scene: Annotated[
+        list[str] | None, typer.Option(help="Delete only this scene, whenever its item left; repeatable.")
+    ] = None,
+    older_than: Annotated[
+        str, typer.Option(help="Delete only scenes whose item left at least this long ago, e.g. 0s.")
+    ] = "7d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be deleted.")] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Delete scenes whose item has left its source (see status); answers are kept."""
+    """Delete scenes whose item has left its source; keep all answers.
+
+    `imagerag status` lists these scenes.
+    """
     command = command_of(ctx, as_json, debug)
     with command.runner() as runner:
         from imagerag_assets.orchestration.purging import purge_marked
@@ -114,19 +142,19 @@ def purge(
 
 
 def listed(document: dict[str, Any]) -> RenderableType:
-    """The watched sources."""
+    """Show the watched sources."""
     columns = ("name", "source", "collections", "max_new", "every_s", "enabled")
     rows = [[each[column] for column in columns] for each in document["sources"]]
-    return table_of(columns, rows) if rows else f"no source is watched ({plain(document['file'])})"
+    return table_of(columns, rows) if rows else f"no watched sources ({plain(document['file'])})"
 
 
 def changed(document: dict[str, Any]) -> RenderableType:
-    """What was added or removed, and what to do now."""
+    """Show what was added or removed, and what to do now."""
     what, entry = next(iter(document.items()))
     return stacked(f"{what}: [bold]{plain(entry['name'])}[/] {plain(entry['source'])}", f"[dim]{document['note']}[/]")
 
 
 def purged(document: dict[str, Any]) -> RenderableType:
-    """Each scene that was, or would be, purged."""
+    """Show each scene that was or would be deleted."""
     rows = [(each["scene"], each["rows"], each["objects"]) for each in document["scenes"]]
     return table_of(("scene", "rows", "objects"), rows) if rows else "nothing to purge"

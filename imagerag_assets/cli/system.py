@@ -1,4 +1,4 @@
-"""`imagerag status`, `demo`, `dev` and `doctor`."""
+"""`imagerag status`, `demo`, `dev` and `doctor`: look at an installation, try it, run it and check it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imagerag_assets.cli._command import Debug, Json, command_of
 
 
 def register(app: typer.Typer) -> None:
-    """Add `status`, `demo`, `dev`, `doctor`."""
+    """Add `status`, `demo`, `dev` and `doctor`."""
     app.command("status")(status)
     app.command("demo")(demo)
     app.command("dev")(dev)
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
-    """What is stored: scenes, collections, the encoder, failures."""
+    """Show what is stored: scenes, collections, the encoder, and failures."""
     command = command_of(ctx, as_json, debug)
     with command.platform() as platform:
         from imagerag_assets.installation.status import status as read_status
@@ -32,11 +32,11 @@ def status(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> N
 
 def demo(
     ctx: typer.Context,
-    out: Annotated[Path | None, typer.Option(help="Folder of the report; default: HOME/demo-report.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report; default: IMAGERAG_HOME/demo-report.")] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Draw scenes, ingest them, ask questions about them and write a report."""
+    """Draw scenes, ingest them, ask questions about them, and write a report."""
     command = command_of(ctx, as_json, debug)
     with command.working(), command.progress("drawing scenes") as progress:
         from imagerag_assets.demo.run import run_demo
@@ -47,12 +47,12 @@ def demo(
 
 def dev(
     ctx: typer.Context,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the Dagster UI; 0: a free one.")] = 3000,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of Dagster's UI; 0 picks a free one.")] = 3000,
+    host: Annotated[str, typer.Option(help="Address that Dagster's UI listens on.")] = "127.0.0.1",
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Run the Dagster UI, its daemon and a local Milvus, until interrupted."""
+    """Run Dagster's UI and daemon and a local Milvus, until you interrupt the command."""
     command = command_of(ctx, as_json, debug)
     from imagerag_assets.orchestration.dev import run_dev
 
@@ -61,7 +61,7 @@ def dev(
 
 
 def doctor(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
-    """What is configured, reachable and missing, and the fix for each."""
+    """Check what is configured, reachable and missing, and say how to fix each problem."""
     command = command_of(ctx, as_json, debug)
     with command.working():
         from imagerag_assets.installation.doctor import examine

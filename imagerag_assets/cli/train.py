@@ -1,6 +1,6 @@
-"""`imagerag train data` and `imagerag train lora`: training data from labelled scenes, and adapters trained on it.
+"""`imagerag train data` and `imagerag train lora`: make training data from labelled scenes, and train adapters on it.
 
-What can be typed and how results look; the work is in `training.instruct_data` and `training.finetune`.
+Only the options and the look of results are here; the work is in `training.instruct_data` and `training.finetune`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from imagerag_assets.cli._render import Document, facts_of, stacked
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-train_app = typer.Typer(help="Teach a multimodal LLM to use its cues.")
+train_app = typer.Typer()
 
 
 def register(app: typer.Typer) -> None:
@@ -28,29 +28,39 @@ def register(app: typer.Typer) -> None:
 
 @train_app.callback(invoke_without_command=True)
 def train(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
-    """Teach a multimodal LLM to use its cues."""
+    """Train a multimodal LLM to use its cues.
+
+    First make training data with `imagerag train data`, then train with `imagerag train lora`.
+    """
     remember(ctx, as_json, debug)
     need_subcommand(ctx)
 
 
 def data(
     ctx: typer.Context,
-    labels: Annotated[Path, typer.Argument(help="JSONL (scene, class, window) or GeoJSON (property class).")],
-    out: Annotated[Path, typer.Option(help="A new folder.")],
-    source: Annotated[
-        str | None, typer.Option(help="STAC source of the scenes; default: the scenes that were ingested.")
-    ] = None,
-    questions: Annotated[int, typer.Option(min=1, help="How many.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same folder.")] = 0,
-    missed: Annotated[float, typer.Option(min=0, max=1, help="Share of objects without a cue.")] = 0.1,
-    false_cues: Annotated[float, typer.Option(min=0, max=1, help="Share of phrases with a wrong cue.")] = 0.15,
-    free: Annotated[float, typer.Option(min=0, max=1, help="Share of questions without choices.")] = 0.25,
-    confirm: Annotated[float, typer.Option(min=0, max=1, help="Share of questions about one cue.")] = 0.2,
-    validation: Annotated[float, typer.Option(min=0.01, max=0.5, help="Share of scenes kept to validate on.")] = 0.1,
+    labels: Annotated[
+        Path, typer.Argument(help="JSONL with scene, class and window, or GeoJSON with the property class.")
+    ],
+    out: Annotated[Path, typer.Option(help="New folder for the data.")],
+    source: Annotated[str | None, typer.Option(help="STAC source of the scenes; default: the ingested scenes.")] = None,
+    questions: Annotated[int, typer.Option(min=1, help="Number of questions to make.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same folder.")] = 0,
+    missed: Annotated[float, typer.Option(min=0, max=1, help="Share of objects that get no cue.")] = 0.1,
+    false_cues: Annotated[float, typer.Option(min=0, max=1, help="Share of phrases that get a wrong cue.")] = 0.15,
+    free: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of questions without choices, answered in words.")
+    ] = 0.25,
+    confirm: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of questions whether one cue shows what it was found for.")
+    ] = 0.2,
+    validation: Annotated[float, typer.Option(min=0.01, max=0.5, help="Share of scenes kept for validation.")] = 0.1,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Make cue-instruction data from labelled scenes: overview, cues with boxes, question, answer."""
+    """Make training data from labelled scenes.
+
+    Each example holds an overview, cues with boxes, a question and the right answer.
+    """
     command = command_of(ctx, as_json, debug)
     notes: tuple[str, ...] = ()
     with command.progress("reading labels") as progress, command.platform() as platform:
@@ -80,26 +90,40 @@ def data(
 
 def lora(
     ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="DATA", help="Folder that `imagerag train data` made.")],
-    out: Annotated[Path, typer.Option(help="Folder of the run, which goes on where it stopped.")],
-    config: Annotated[Path | None, typer.Option(help="TOML recipe; options go before it.")] = None,
-    model: Annotated[str | None, typer.Option(help="'demo', a folder, or a hub id.")] = None,
-    revision: Annotated[str | None, typer.Option(help="Pinned revision of a hub id.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="auto, float32, bfloat16, float16 or 4bit.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Updates of the adapter.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Examples at once.")] = None,
-    accumulate: Annotated[int | None, typer.Option(help="Batches an update.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
-    rank: Annotated[int | None, typer.Option(help="Rank of the adapter.")] = None,
-    alpha: Annotated[int | None, typer.Option(help="The adapter is scaled by alpha / rank.")] = None,
-    target: Annotated[list[str] | None, typer.Option(help="A layer to adapt, e.g. q_proj; repeatable.")] = None,
-    checkpointing: Annotated[bool | None, typer.Option(help="Less memory, a third more time.")] = None,
-    evaluate_every: Annotated[int | None, typer.Option(help="Steps between validations and checkpoints.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of first values and order.")] = None,
+    folder: Annotated[Path, typer.Argument(metavar="DATA", help="Folder that `imagerag train data` wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run continues.")],
+    config: Annotated[Path | None, typer.Option(help="TOML recipe; options take precedence over it.")] = None,
+    model: Annotated[str | None, typer.Option(help="'demo', a folder, or a Hub id; default: demo.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Revision of the Hub id to use.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="auto, float32, bfloat16, float16 or 4bit; default: auto.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of updates of the adapter; default: 500.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Number of examples in a batch; default: 1.")] = None,
+    accumulate: Annotated[int | None, typer.Option(help="Number of batches for each update; default: 16.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate; default: 0.0001.")] = None,
+    rank: Annotated[int | None, typer.Option(help="Rank of the adapter; default: 32.")] = None,
+    alpha: Annotated[int | None, typer.Option(help="The adapter is scaled by alpha / rank; default: 64.")] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of a layer to adapt, e.g. q_proj; repeatable; default: all linear language layers."),
+    ] = None,
+    checkpointing: Annotated[
+        bool | None,
+        typer.Option(help="Compute activations again to save memory; takes a third more time; default: on."),
+    ] = None,
+    evaluate_every: Annotated[
+        int | None, typer.Option(help="Steps between validations, each with a checkpoint; default: 50.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Random seed of the adapter's first values and the order of examples; default: 0."),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Fine-tune a multimodal LLM with LoRA; use the adapter with IMAGERAG_MLLM_ADAPTER."""
+    """Fine-tune a multimodal LLM with LoRA.
+
+    To answer questions with the adapter, set IMAGERAG_MLLM_ADAPTER to its folder.
+    """
     command = command_of(ctx, as_json, debug)
     options = {
         "model": model,
@@ -127,7 +151,7 @@ def lora(
 
 
 def made(document: Document) -> RenderableType:
-    """What is in the folder."""
+    """Show what is in the folder."""
     facts: dict[str, Any] = {
         "examples": f"{document['train']:,} to train, {document['validation']:,} to validate",
         "kinds": ", ".join(f"{count:,} {kind}" for kind, count in document["kinds"].items()),
@@ -140,7 +164,7 @@ def made(document: Document) -> RenderableType:
 
 
 def trained(document: Document) -> RenderableType:
-    """Where the adapter is, and how the losses went."""
+    """Show where the adapter is, and how the losses changed."""
 
     def went(name: str) -> str:
         first, last = document[name]["first"], document[name]["last"]

@@ -1,6 +1,6 @@
 """`imagerag watch`: ask questions again when a new acquisition covers their area.
 
-Only what can be typed and how results look is here.
+Only the options and the look of results are here.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from imagerag_assets.questions.question import Question
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-NOT_STANDING = {"mode": "a standing question is asked of the scenes that come, which nobody has looked at yet"}
-"""Fields of a question that `imagerag ask` has an option for and `imagerag watch add` has none, and why."""
+NOT_STANDING = {"mode": "a standing question is about scenes that are still to come, so there are no known regions"}
+"""Fields of a question with an option in `imagerag ask` and none in `imagerag watch add`, each with the reason."""
 
-watch_app = typer.Typer(help="Standing questions: asked again when a new acquisition covers their area.")
+watch_app = typer.Typer()
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +31,11 @@ def register(app: typer.Typer) -> None:
 
 @watch_app.callback(invoke_without_command=True)
 def watch(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
-    """Standing questions: asked again when a new acquisition covers their area."""
+    """Ask questions again when a new acquisition covers their area.
+
+    Such a question is called a standing question.
+    Dagster's daemon asks it; `imagerag dev` starts the daemon.
+    """
     remember(ctx, as_json, debug)
     need_subcommand(ctx)
 
@@ -41,13 +45,13 @@ def watch(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> No
 def add(
     ctx: typer.Context,
     question: Annotated[str, typer.Argument(help="The question, in plain words.")] = "",
-    name: Annotated[str, typer.Option(help="A name, from which the id is made; default: the question.")] = "",
-    later: Annotated[bool, typer.Option("--later", help="Do not ask now.")] = False,
+    name: Annotated[str, typer.Option(help="Name from which the id is made; default: the question.")] = "",
+    later: Annotated[bool, typer.Option("--later", help="Do not ask now; wait for the next acquisition.")] = False,
     as_json: Json = False,
     debug: Debug = False,
     **typed: Any,
 ) -> None:
-    """Save a question and ask it for the first time."""
+    """Save a standing question and ask it for the first time."""
     command = command_of(ctx, as_json, debug)
     asked = Question(question, **cli_options.read_options(typed))
     with command.progress("asking") as progress, command.runner(progress) as runner:
@@ -59,7 +63,7 @@ def add(
 
 @watch_app.command("list")
 def list_(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
-    """The standing questions, their last answers, and when they changed."""
+    """List the standing questions, their last answers, and when these changed."""
     command = command_of(ctx, as_json, debug)
     with command.platform() as platform:
         from imagerag_assets.standing_questions.asking import describe_watches
@@ -71,11 +75,11 @@ def list_(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> No
 @watch_app.command()
 def show(
     ctx: typer.Context,
-    watch_id: Annotated[str, typer.Argument(help="Id of a standing question.")],
+    watch_id: Annotated[str, typer.Argument(help="Id of a standing question, as `imagerag watch list` prints it.")],
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """One standing question with all its answers."""
+    """Show one standing question with all its answers."""
     command = command_of(ctx, as_json, debug)
     with command.platform() as platform:
         from imagerag_assets.standing_questions.store import load_watch, series
@@ -88,11 +92,11 @@ def show(
 @watch_app.command()
 def remove(
     ctx: typer.Context,
-    watch_id: Annotated[str, typer.Argument(help="Id of a standing question.")],
+    watch_id: Annotated[str, typer.Argument(help="Id of a standing question, as `imagerag watch list` prints it.")],
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Forget a standing question; the records of its answers stay."""
+    """Delete a standing question; keep the records of its answers."""
     command = command_of(ctx, as_json, debug)
     with command.runner() as runner:
         from imagerag_assets.orchestration.watches import remove_watch
@@ -104,7 +108,10 @@ def remove(
 @watch_app.command()
 def run(
     ctx: typer.Context,
-    watch_id: Annotated[list[str] | None, typer.Argument(help="Ask these, due or not; default: those due.")] = None,
+    watch_id: Annotated[
+        list[str] | None,
+        typer.Argument(help="Id of a standing question to ask, due or not; default: all that are due."),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -118,7 +125,7 @@ def run(
 
 
 def added(document: render.Document) -> RenderableType:
-    """The id, and the first answer."""
+    """Show the id and the first answer."""
     answer, note = document["answer"], document["note"]
     return render.stacked(
         render.facts_of({"watch": document["watch"]["watch_id"], "question": document["watch"]["question"]}),
@@ -128,7 +135,7 @@ def added(document: render.Document) -> RenderableType:
 
 
 def listed(document: render.Document) -> RenderableType:
-    """A line a question."""
+    """Show one line for each question."""
     rows = [
         (
             each["watch_id"],
@@ -148,15 +155,15 @@ def listed(document: render.Document) -> RenderableType:
 
 
 def shown(document: render.Document) -> RenderableType:
-    """The question and its series."""
+    """Show the question and its series of answers."""
     asked = {name: value for name, value in document["watch"].items() if value not in (None, [], {})}
     return render.stacked(render.facts_of(asked), _answers(document["answers"]))
 
 
 def ran(document: render.Document) -> RenderableType:
-    """What was asked, and what failed."""
+    """Show what was asked, and what failed."""
     failed = [f"[red]{plain(each['watch_id'])}[/]: {plain(each['error'])}" for each in document["failed"]]
-    nothing = "nothing is due" if not (document["asked"] or failed) else None
+    nothing = "no standing question is due" if not (document["asked"] or failed) else None
     return render.stacked(_answers(document["asked"]) if document["asked"] else None, *failed, nothing)
 
 

@@ -1,8 +1,8 @@
-"""A question as a person or a script asks it.  Its options are spelled out here and nowhere else.
+"""A question as a person or a script asks it, with all its options.
 
-The command line's options, the launchpad's form, a line of a file of questions, a stored watch and an answer record's
-copy are all made from `Question` and read back by it.  What each of them leaves out on purpose is listed where it is
-made.  Nothing heavy is imported: `imagerag --help` reads this module.
+The options are defined only here.  The command line, the launchpad, a line of a file of questions, a stored watch and
+an answer record are made from `Question` and read back by it.  What each of them leaves out is listed where it is made.
+Nothing heavy is imported, because `imagerag --help` reads this module.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _EXPECTED = {
     "tuple_type": "a list",
     "finite_number": "a finite number",
 }
-"""What pydantic's kinds of error ask for, in words."""
+"""What is expected where pydantic reports these kinds of error."""
 
 
 class _RefusedError(ValueError):
-    """A value without meaning, for pydantic to report with the field it belongs to."""
+    """A value that cannot be used, for pydantic to report with its field."""
 
     def __init__(self, message: str, fix: str) -> None:
         super().__init__(message)
@@ -53,45 +53,66 @@ class Question(BaseModel):
     The text may be given by position: ``Question("Where is the pier?", top_k=5)``.
 
     Raises:
-        QuestionError: An option has no meaning.
+        QuestionError: An option cannot be used.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     question: str = Field(default="", description="The question, in plain words")
-    choices: dict[str, str] = Field(default={}, description="Choices by letter, e.g. A: red; without any, free text")
-    scenes: tuple[str, ...] = Field(default=(), description="Only these scenes, by key; without any, all scenes")
-    bbox: Bbox | None = Field(default=None, description="Only this area: west, south, east, north in degrees")
+    choices: dict[str, str] = Field(
+        default={}, description="Choices by letter, e.g. A: red; without choices, the answer is free text"
+    )
+    scenes: tuple[str, ...] = Field(
+        default=(), description="Search only the scenes with these scene keys; default: all scenes"
+    )
+    bbox: Bbox | None = Field(default=None, description="Search only this area: west, south, east, north in degrees")
     datetime: str | None = Field(
         default=None,
-        description="Only scenes acquired in START/END, e.g. 2024-01-01/2024-06-30 (.. leaves an end open)",
+        description="Search only scenes acquired in START/END, e.g. 2024-01-01/2024-06-30; .. leaves an end open",
     )
-    path: Path = Field(default="auto", description="How to look for cues")
+    path: Path = Field(
+        default="auto",
+        description="How to find cues: compare patches with the words (fast) or with examples from the knowledge bases"
+        " (slow), try fast before slow (auto), or use no cues (none)",
+    )
     top_k: Annotated[int, Strict()] | None = Field(
-        default=None, ge=1, le=50, description="The most cues for a question about one thing; default: the setting"
+        default=None,
+        ge=1,
+        le=50,
+        description="Show at most this many cues for a question about one thing; default: IMAGERAG_TOP_K",
     )
-    retrieval: Algorithm = Field(default="default", description="Ours (default), or the published algorithm (paper)")
-    division: PaperDivision | None = Field(default=None, description="How retrieval paper cuts scenes (default: cc)")
-    answer: Annotated[bool, Strict()] = Field(default=True, description="Whether to answer; otherwise only find cues")
+    retrieval: Algorithm = Field(
+        default="default",
+        description="Retrieval method: imagerag's own (default), or that of the ImageRAG paper (paper)",
+    )
+    division: PaperDivision | None = Field(
+        default=None, description="How retrieval paper cuts scenes into patches; default: cc"
+    )
+    answer: Annotated[bool, Strict()] = Field(default=True, description="Answer the question; if false, only find cues")
     mode: Mode = Field(
         default="imagerag",
-        description="What to answer from: cues (imagerag), the overview only (global), or the given regions (oracle)",
+        description="What to answer from: cues (imagerag), only the overview (global), or the known regions of a file"
+        " of questions (oracle)",
     )
-    id: str | None = Field(default=None, description="An id of your own, kept in the record")
+    id: str | None = Field(default=None, description="An id of your own, kept in the answer's record")
     roi: tuple[Window, ...] | None = Field(
         default=None,
-        description="For mode oracle: regions x0, y0, x1, y1 in native pixels; an empty list: it is nowhere",
+        description="For mode oracle: regions x0, y0, x1, y1 in native pixels; an empty list means that there is none",
     )
-    like: str | None = Field(default=None, description="Find what looks like this picture file or patch id")
-    after: str | None = Field(default=None, description="Id of an answer that this question follows up")
+    like: str | None = Field(
+        default=None, description="Find what looks like this picture file, or like the patch with this id"
+    )
+    after: str | None = Field(
+        default=None, description="Follow up on the answer with this id: reuse its phrases, scenes and area"
+    )
     cloud_at_most: float | None = Field(
-        default=None, ge=0, le=100, description="Only scenes known to have at most this cloud cover, in percent"
+        default=None, ge=0, le=100, description="Search only scenes known to have at most this cloud cover, in percent"
     )
 
     ASKED: ClassVar = frozenset({"question", "choices", "id"})
-    """Fields that stand at the top of an answer's record; the rest is its ``options``."""
+    """Fields at the top of an answer's record; the rest is its ``options``."""
     ADDED: ClassVar = frozenset({"cloud_at_most"})
-    """Fields added after version 0.1; a record has them only where they are set, as it had no such key before."""
+    """Fields added after version 0.1; a record has them only if they are set, since older records lack these keys."""
 
     def __init__(self, question: str = "", **options: Any) -> None:
         try:
@@ -118,7 +139,7 @@ class Question(BaseModel):
     @classmethod
     def _usable(cls, choices: object) -> object:
         if not isinstance(choices, Mapping):
-            raise _RefusedError(f"The choices {_shown(choices)} are no object", 'Write {"A": "red", "B": "blue"}')
+            raise _RefusedError(f"The choices {_shown(choices)} are not an object", 'Write {"A": "red", "B": "blue"}')
         for letter, text in choices.items():
             if not _LETTER.fullmatch(str(letter)) or not isinstance(text, str) or not text.strip():
                 raise _RefusedError(f"Choice {letter!r} is not usable", "Give choices as LETTER=TEXT, e.g. A=red")
@@ -163,7 +184,7 @@ class Question(BaseModel):
         try:
             windows = [tuple(int(value) for value in window) for window in regions]  # type: ignore[attr-defined]
         except (TypeError, ValueError):
-            raise _RefusedError(f"roi {_shown(regions)} is no list of windows", "Write [[x0, y0, x1, y1]]") from None
+            raise _RefusedError(f"roi {_shown(regions)} is not a list of windows", "Write [[x0, y0, x1, y1]]") from None
         for window in windows:
             if len(window) != 4 or window[0] >= window[2] or window[1] >= window[3]:
                 raise _RefusedError(f"roi {list(window)} is not x0, y0, x1, y1", "Give native pixels, x0 < x1, y0 < y1")
@@ -171,11 +192,11 @@ class Question(BaseModel):
 
     @model_validator(mode="after")
     def _together(self) -> Self:
-        """Check what only has a meaning together."""
+        """Check options that depend on each other."""
         if self.like is not None:
             if not self.like or self.retrieval != "default" or self.mode != "imagerag" or self.path in ("slow", "none"):
                 raise _RefusedError(
-                    "A question by example needs a picture or patch id, and goes with no other retrieval, mode or path",
+                    "A question by example needs a picture or patch id, and allows no other retrieval, mode or path",
                     "Leave those options out",
                 )
         elif not self.question:
@@ -193,12 +214,12 @@ class Question(BaseModel):
         """Return this question with some fields changed.
 
         Raises:
-            QuestionError: A changed field has no meaning.
+            QuestionError: A changed field cannot be used.
         """
         return type(self)(**{name: getattr(self, name) for name in type(self).model_fields} | changes)
 
     def options(self) -> dict[str, Any]:
-        """Return everything but the text, the choices and the id, as JSON; :meth:`from_record` reads it back."""
+        """Return everything except the text, the choices and the id, as JSON; :meth:`from_record` reads it back."""
         options = self.model_dump(mode="json", exclude=set(self.ASKED))
         return {name: value for name, value in options.items() if value is not None or name not in self.ADDED}
 
@@ -210,7 +231,7 @@ class Question(BaseModel):
             record: JSON of an answer's record.
 
         Raises:
-            QuestionError: It cannot be asked any more, e.g. as a later version wrote an option unknown to this one.
+            QuestionError: It can no longer be asked, e.g. because a later version wrote an option unknown to this one.
         """
         given = {"mode": record.get("mode", "imagerag"), **(record.get("options") or {})}
         given = {name: value for name, value in given.items() if value is not None}
@@ -230,7 +251,7 @@ class Question(BaseModel):
 
 
 def explain(error: ValidationError) -> tuple[str, str, str]:
-    """Return the first field that pydantic refused, what is wrong with it, and how to mend it."""
+    """Return the first field that pydantic refused, what is wrong with it, and how to fix it."""
     first = error.errors(include_url=False)[0]
     name, kind, value = ".".join(str(part) for part in first["loc"][:1]), first["type"], first.get("input")
     cause = first.get("ctx", {}).get("error")
@@ -241,17 +262,17 @@ def explain(error: ValidationError) -> tuple[str, str, str]:
     if kind == "literal_error":
         return name, f"{name} {_shown(value)} is not known", f"Use {first['ctx']['expected']}"
     if name == "top_k" and kind in ("greater_than_equal", "less_than_equal"):
-        return name, f"{value} cues cannot be given", "Use a top-k of 1 to 50"
+        return name, f"top_k {value} is out of range", "Use a top-k of 1 to 50"
     if name == "cloud_at_most" and kind in ("greater_than_equal", "less_than_equal"):
         return name, f"cloud_at_most {value} is not a percentage", "Use 0 to 100"
     return name, f"{name} {_shown(value)} is not {_EXPECTED.get(kind, 'usable')}", "Correct it, or leave it out"
 
 
 def interval(text: str | None) -> tuple[int | None, int | None]:
-    """Return START/END as epoch milliseconds, None for an open end.
+    """Return START/END as epoch milliseconds, with None for an open end.
 
     Raises:
-        QuestionError: The text is no such range.
+        QuestionError: The text is not such a range.
     """
     if text is None:
         return None, None
@@ -278,7 +299,7 @@ def _moment(value: str, text: str, *, end: bool) -> int | None:
             f"{value!r} in the time range {text!r} is not a date", fix="Use e.g. 2026-05-04 or 2026-05-04T10:30:00Z"
         ) from None
     if end and len(value) == len("2026-05-04"):
-        moment += timedelta(days=1) - timedelta(milliseconds=1)  # a day counts whole
+        moment += timedelta(days=1) - timedelta(milliseconds=1)  # the whole day counts
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return math.floor(moment.timestamp() * 1000)
 

@@ -59,8 +59,8 @@ def test_by_example(
         (["--like", "broken.png"], "The example cannot be read (UnidentifiedImageError"),
         (["--like", "one:pyramid:0:77:77"], "There is no such patch"),
         (["--like", ""], "needs a picture or patch id"),
-        (["--like", "x.png", "--retrieval", "paper"], "goes with no other retrieval"),
-        (["--like", "x.png", "--batch", "q.jsonl", "--out", "a.jsonl"], "--like does not go with --batch"),
+        (["--like", "x.png", "--retrieval", "paper"], "allows no other retrieval"),
+        (["--like", "x.png", "--batch", "q.jsonl", "--out", "a.jsonl"], "--like cannot be used with --batch"),
     ],
 )
 def test_bad_examples_are_refused_in_a_line(

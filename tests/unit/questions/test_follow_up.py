@@ -106,4 +106,4 @@ def test_by_command_line(
         assert code == 2
         assert says in failed["error"]["message"]
     code, failed = run("ask", "--batch", "q.jsonl", "--out", "a.jsonl", "--after", first["answer_id"])
-    assert (code, failed["error"]["message"]) == (2, "--after does not go with --batch")
+    assert (code, failed["error"]["message"]) == (2, "--after cannot be used with --batch")

@@ -50,7 +50,7 @@ FULL = Question(
     after="20260504T103000-1f2e3d4c",
     cloud_at_most=12.5,
 )
-"""Every field but `like`, which goes with no other retrieval and mode, is not its default."""
+"""Every field except `like`, which allows no other retrieval and mode, differs from its default."""
 LIKE = Question("", like="pier.png", cloud_at_most=0)
 OPTION = {"choices": "choice", "scenes": "scene", "answer": "no_answer"}
 """Parameters that are not called as their field is."""
