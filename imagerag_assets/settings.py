@@ -191,7 +191,7 @@ class Settings(BaseSettings):
 
     @property
     def active_encoder(self) -> str:
-        """Name of the encoder in use: IMAGERAG_ENCODER, else what `imagerag encoders use` wrote, else 'demo'."""
+        """Name of the chosen encoder: IMAGERAG_ENCODER, else what `imagerag encoders use` wrote, else 'demo'."""
         if self.encoder:
             return self.encoder
         try:

@@ -78,7 +78,7 @@ def tiny_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tiny_settings(settings: Settings, tiny_registry: Path) -> Settings:
-    """The test's settings with ``tiny`` as the active encoder and small super-tiles, so that a small scene has many."""
+    """The test's settings with ``tiny`` as the chosen encoder and small super-tiles, so that a small scene has many."""
     return settings.model_copy(
         update={"encoder": NAME, "encoders_file": tiny_registry, "patch_px": 128, "supertile_px": 512}
     )

@@ -38,7 +38,7 @@ def backfill(
 ) -> None:
     """Embed every scene with the chosen encoder, check the result, and switch questions over to it.
 
-    Until every scene is complete and the checks pass, questions keep their present encoder.
+    Until every scene is complete and the checks pass, questions use the earlier encoder.
     `imagerag rollback` goes back to it after the switch.
     """
     command = command_of(ctx, as_json, debug)

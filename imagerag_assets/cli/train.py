@@ -51,7 +51,7 @@ def data(
         float, typer.Option(min=0, max=1, help="Share of questions without choices, answered in words.")
     ] = 0.25,
     confirm: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of questions whether one cue shows what it was found for.")
+        float, typer.Option(min=0, max=1, help="Share of questions that ask whether one cue is right.")
     ] = 0.2,
     validation: Annotated[float, typer.Option(min=0.01, max=0.5, help="Share of scenes kept for validation.")] = 0.1,
     as_json: Json = False,
@@ -60,6 +60,7 @@ def data(
     """Make training data from labelled scenes.
 
     Each example holds an overview, cues with boxes, a question and the right answer.
+    Cues are the parts of a scene that a model sees as evidence.
     """
     command = command_of(ctx, as_json, debug)
     notes: tuple[str, ...] = ()

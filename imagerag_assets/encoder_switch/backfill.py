@@ -115,7 +115,7 @@ class Backfill:
 
 
 def make_plan(platform: Platform, encoder: str | None = None) -> Plan:
-    """Plan a backfill to an encoder (default: the wanted one); change nothing.
+    """Plan a backfill to an encoder (default: the chosen one); change nothing.
 
     Raises:
         UnknownEncoderError, EncoderError: the encoder is not available.
@@ -169,7 +169,7 @@ def backfill(
 
     Args:
         platform: The installation.
-        encoder: Registry name; default: the wanted one.  After a switch it is the wanted one.
+        encoder: Registry name; default: the chosen encoder.  After a switch it is the chosen one.
         force: Overrule failed checks of quality, never missing scenes or unusable vectors.
         measure: The benchmark; None where there is none.
         progress: Called with super-tiles done, all of them, and what is being done.

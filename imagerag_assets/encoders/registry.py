@@ -95,7 +95,7 @@ def encoder_fingerprint(name: str, settings: Settings) -> str:
 
 
 def choose_encoder(name: str, settings: Settings) -> None:
-    """Make `name` the wanted encoder of this installation, unless IMAGERAG_ENCODER names another.
+    """Make `name` the chosen encoder of this installation, unless IMAGERAG_ENCODER names another.
 
     Raises:
         UnknownEncoderError: the encoder does not exist.
@@ -172,7 +172,7 @@ def _entry(name: str, table: Any, path: Path) -> EncoderSpec:
 
 
 def describe_encoders(settings: Settings) -> dict[str, Any]:
-    """Describe the registry and the active encoder; load and download nothing.
+    """Describe the registry and the chosen encoder; load and download nothing.
 
     Raises:
         SettingsError: the user's registry file is not valid.

@@ -75,7 +75,7 @@ def latest_benchmark(platform: HasStore, fingerprint: str, name: str | None = No
 
 
 def check_benchmark(platform: Platform) -> CheckOutcome:
-    """``benchmark`` (warn): the latest figures of the encoder in use, if there are any.
+    """``benchmark`` (warn): the latest figures of the chosen encoder, if there are any.
 
     Raises:
         StoreError: the store cannot be read, or a measurement is damaged.

@@ -170,7 +170,7 @@ def calibrate(
     look: Look | None = None,
     fingerprint: str | None = None,
 ) -> tuple[Calibration, list[str]]:
-    """Fit the calibration of the active encoder and the collection's division; with it, lines for a person.
+    """Fit the calibration of the chosen encoder and the collection's division; with it, lines for a person.
 
     Without `look` nothing is fitted for the second look.  With `fingerprint` it is written for that encoder.
 

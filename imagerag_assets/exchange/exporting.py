@@ -111,7 +111,7 @@ def export(
         platform: The installation.
         out: A folder or ``s3://`` prefix.
         scenes: Scene keys; default: all registered scenes.
-        encoder: Registry name; default: the active one.
+        encoder: Registry name; default: the chosen one.
         prune: Take scenes that are not named out of the collection, and delete their copies and outdated ones.
         progress: Called with the number of scenes done, the number of all, and what is being done.
 

@@ -80,7 +80,7 @@ def open_export(platform: Platform, source: str) -> Export:
 
     Raises:
         SourceError: it cannot be read or is not an export.
-        FingerprintError: its encoder is not the one in use here.
+        FingerprintError: its encoder is not the one chosen here.
         SettingsError: its scenes were cut with other patch settings.
     """
     source = source.strip()

@@ -1,4 +1,4 @@
-"""Keep the serving collection complete while another encoder or other settings are wanted.
+"""Keep the serving collection complete while another encoder or other settings are chosen.
 
 Until a backfill moves the alias, questions are answered from the serving collection.  A new scene is embedded for it
 too, with its encoder and its settings, so that questions find the scene.  Where that is not possible, a note says so.
@@ -26,11 +26,11 @@ T = TypeVar("T")
 
 
 def embed_beside(platform: Platform, scene_key: str, progress: Progress | None = None) -> EmbedResult | str | None:
-    """Embed a scene for the serving collection, where another is wanted.  The last step that reads its imagery.
+    """Embed a scene for the serving collection, where another is chosen.  The last step that reads its imagery.
 
     Returns:
         What was embedded; None where there is nothing to do; a note where questions cannot find the scene yet because
-        the serving encoder is not available, which is no reason to keep the scene from the wanted one.
+        the serving encoder is not available, which does not keep the chosen encoder from embedding the scene.
 
     Raises:
         As :func:`embed`, except about the encoder.

@@ -122,7 +122,7 @@ def _item_place(record: SceneRecord) -> CheckOutcome:
 
 
 def check_rows(platform: Platform, scene_key: str) -> list[CheckOutcome]:
-    """Check a scene's rows in the collection of the wanted encoder and settings.
+    """Check a scene's rows in the collection of the chosen encoder and settings.
 
     Errors: ``collection_fingerprint_equal``, ``rows_equal_shard``.  Warning: ``retrieval_probe``.
 

@@ -27,7 +27,7 @@ from imagerag_assets.stores.shards import Made, ShardInfo, ShardKey, ShardWriter
 def shard_key(
     platform: Platform, record: SceneRecord, *, encoder: str | None = None, division: str | None = None
 ) -> ShardKey:
-    """Return the key of the shard of a scene as it is; default: of the wanted encoder and the settings' division.
+    """Return the key of the shard of a scene as it is; default: of the chosen encoder and the settings' division.
 
     Raises:
         UnknownEncoderError, EncoderError, SettingsError: the encoder or division is not available.
@@ -67,7 +67,7 @@ def embed(
     Args:
         platform: The installation.
         scene_key: A registered scene.
-        target: Encoder and recipe; default: the wanted ones.
+        target: Encoder and recipe; default: the chosen ones.
         progress: Called after every super-tile.
         keep_overviews: Leave overviews that had to be built for another encoder; whoever asks for that deletes them.
 

@@ -51,7 +51,7 @@ class Explanation:
     """What ingesting a source would take."""
 
     targets: tuple[Target, ...]
-    """What scenes would be embedded with: the wanted encoder and settings and, while others serve, those too."""
+    """What scenes would be embedded with: the chosen encoder and settings and, while others serve, those too."""
     scenes: tuple[SceneCost, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def explain(
     Raises:
         SourceError: the source cannot be reached or understood.
         UnknownSceneError: a named scene was not in it.
-        UnknownEncoderError, EncoderError: the wanted encoder is not available.
+        UnknownEncoderError, EncoderError: the chosen encoder is not available.
         StoreError: Milvus or the store fails.
     """
     targets = _targets(platform)

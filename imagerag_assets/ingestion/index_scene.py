@@ -18,12 +18,12 @@ def index(platform: Platform, scene_key: str, *, target: Target | None = None, b
     """Make the shard of a scene its only rows in the target's collection.
 
     Rows of the scene as it was go when the new ones are in, and its old shards after that.  The alias is set if there
-    is none and the target is the wanted one; only a backfill moves it.
+    is none and the target is the chosen one; only a backfill moves it.
 
     Args:
         platform: The installation.
         scene_key: A scene that was embedded.
-        target: Encoder and recipe; default: the wanted ones.
+        target: Encoder and recipe; default: the chosen ones.
         build_index: Renew Milvus's index; false when more scenes follow and the caller renews it once.
 
     Raises:

@@ -57,7 +57,7 @@ class Current:
     """A scene that an ingest would not change."""
 
     rows: int
-    """Rows of the wanted encoder and settings."""
+    """Rows of the chosen encoder and settings."""
     note: str | None = None
     """Why questions cannot find it yet; None: they can."""
 

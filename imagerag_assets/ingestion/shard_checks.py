@@ -34,7 +34,7 @@ _PROJECTIONS, _CELL = 8, 0.02
 
 
 def check_shard(platform: Platform, scene_key: str) -> list[CheckOutcome]:
-    """Check a scene's shard of the wanted encoder and settings.
+    """Check a scene's shard of the chosen encoder and settings.
 
     Errors: ``fingerprint_equal``, ``rows_equal_patches``, ``no_nan``, ``unit_norms``.  Warnings: ``nodata_share``,
     ``duplicate_patches``.
@@ -136,7 +136,7 @@ class _Tally:
 
 
 def _fingerprint(info: ShardInfo, key: ShardKey, recipe: Recipe, record: SceneRecord, fix: str) -> CheckOutcome:
-    """Whether encoder, scene, division and the rest of the recipe are the wanted ones."""
+    """Check that encoder, scene, division and the rest of the recipe are the expected ones."""
     differing = [
         f"{what} stored={stored[:16]}, required={wanted[:16]}"
         for what, stored, wanted in (
@@ -152,7 +152,7 @@ def _fingerprint(info: ShardInfo, key: ShardKey, recipe: Recipe, record: SceneRe
         differing.append("it was made with other settings or another version of the code")
     text = f"The shard is of {info.encoder}"
     if differing:
-        text = f"The shard is not the wanted one: {'; '.join(differing)}"
+        text = f"The shard is not the expected one: {'; '.join(differing)}"
     return CheckOutcome("fingerprint_equal", not differing, "error", text, fix=fix)
 
 

@@ -81,7 +81,7 @@ class Platform:
 
     @property
     def encoder(self) -> Encoder:
-        """The active encoder, loaded.
+        """The chosen encoder, loaded.
 
         Raises:
             UnknownEncoderError: no such registry name.
@@ -92,7 +92,7 @@ class Platform:
 
     @property
     def fingerprint(self) -> str:
-        """The active encoder's fingerprint.  An encoder whose fingerprint is known is not loaded.
+        """The chosen encoder's fingerprint.  An encoder whose fingerprint is known is not loaded.
 
         Raises:
             As :attr:`encoder`.

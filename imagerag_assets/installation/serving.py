@@ -1,6 +1,6 @@
 """Find what questions are answered with: the encoder and recipe of the collection behind the alias `patches`.
 
-The *wanted* encoder and recipe are those of the settings.  Until a backfill moves the alias, the *serving* ones may
+The *chosen* encoder and recipe are those of the settings.  Until a backfill moves the alias, the *serving* ones may
 differ.  Everything that must not mix the two gets its encoder, recipe and collection from here, once.
 """
 
@@ -118,7 +118,7 @@ def serving_from(platform: Platform, collection: str, *, orphaned: bool = False)
 
 
 def serving_beside(platform: Platform, *, orphaned: bool = False) -> Target | None:
-    """Return the serving target where it is not the wanted one: it is kept complete until the alias moves.
+    """Return the serving target where it is not the chosen one: it is kept complete until the alias moves.
 
     Args:
         platform: The installation.
@@ -190,13 +190,13 @@ def _encoder_with(platform: Platform, fingerprint: str, collection: str) -> str:
     raise FingerprintError(
         "No encoder of the registry has the fingerprint of the collection in use: "
         f"stored={fingerprint}, required={required}{''.join(reasons)}",
-        fix="Restore its entry and weights, or run `imagerag backfill` to move on to the encoder chosen",
+        fix="Restore its entry and weights, or run `imagerag backfill` to switch to the chosen encoder",
         collection=collection,
     )
 
 
 def _candidates(platform: Platform, fingerprint: str, wanted: str) -> list[str]:
-    """Return the remembered name, the wanted encoder, and those whose weights are certainly on this machine."""
+    """Return the remembered name, the chosen encoder, and those whose weights are certainly on this machine."""
     try:
         remembered = _remembered(platform, fingerprint)
     except StoreError:  # a damaged note is no reason not to look

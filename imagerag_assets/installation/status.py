@@ -1,4 +1,4 @@
-"""What the installation holds: scenes, collections, the active encoder, failures and problems.
+"""What the installation holds: scenes, collections, the chosen encoder, failures and problems.
 
 This only reads: it creates no collection and no Milvus file.
 """
@@ -22,8 +22,8 @@ def status(platform: Platform) -> dict[str, Any]:
 
     Returns:
         ``scenes``: number of registered scenes; ``stale``: number of scenes whose current version is not embedded by
-        the active encoder and division, and ``stale_scenes``: their keys; ``collections``: name, alias (or None), kind,
-        division, fingerprint, rows; ``encoder``: name and fingerprint (None if it is not available) of the wanted one;
+        the chosen encoder and division, and ``stale_scenes``: their keys; ``collections``: name, alias (or None), kind,
+        division, fingerprint, rows; ``encoder``: name and fingerprint (None if it is not available) of the chosen one;
         ``serving``: name, fingerprint and collection that questions are answered with, None before the first ingest;
         ``failures``; ``removed``: scenes that left their source and still answer until they are purged; and
         ``problems``: lines about parts that could not be read.

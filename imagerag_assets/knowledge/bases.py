@@ -1,4 +1,4 @@
-"""Build a knowledge base for each encoder that matters: the wanted one, and the one that questions still use.
+"""Build a knowledge base for each encoder that matters: the chosen one, and the one that questions still use.
 
 `knowledge.build` builds one of them.
 """
@@ -16,7 +16,7 @@ from imagerag_assets.knowledge.types import KnowledgeReport
 def build_knowledge(
     platform: Platform, kind: Literal["labels", "captions"], source: str | None, *, progress: Progress | None = None
 ) -> KnowledgeReport:
-    """Build for the wanted encoder and, while another one serves, for that one too.
+    """Build for the chosen encoder and, while another one serves, for that one too.
 
     The collections of the serving encoder stay in use.
 
@@ -27,7 +27,7 @@ def build_knowledge(
         progress: Called as by `knowledge.build.build`.
 
     Returns:
-        The report on the wanted encoder's knowledge base.
+        The report on the chosen encoder's knowledge base.
 
     Raises:
         KnowledgeError: there is no source, or nothing in it can be used.

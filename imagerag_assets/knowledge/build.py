@@ -57,7 +57,7 @@ def build(
     progress: Progress | None = None,
     switch_alias: bool = True,
 ) -> KnowledgeReport:
-    """Build the knowledge base of a kind for the active encoder; leave unchanged content as it is.
+    """Build the knowledge base of a kind for the chosen encoder; leave unchanged content as it is.
 
     Args:
         deps: The installation.

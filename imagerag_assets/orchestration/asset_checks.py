@@ -36,7 +36,7 @@ _ANSWERS_SHOWN, _QUESTION_SHOWN = 50, 120
 
 BLOCKING = {
     "item_valid": "The item's record is complete, and its overview can be opened as a picture.",
-    "fingerprint_equal": "The shard belongs to the scene's current version, to the division and to the encoder in use.",
+    "fingerprint_equal": "The shard belongs to the scene's current version, to the division and to the chosen encoder.",
     "rows_equal_patches": "The shard has one row for each patch of the table with enough valid pixels, and no others.",
     "no_nan": "No vector contains NaN or infinity.",
     "unit_norms": "Every vector has length 1.",
@@ -152,7 +152,7 @@ def answers_up_to_date(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckRes
 @dg.asset_check(
     asset=retrieval_benchmark,
     name="benchmark",
-    description="The latest figures of the encoder in use; a warning if there are none.",
+    description="The latest figures of the chosen encoder; a warning if there are none.",
 )
 def benchmark(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """Read the latest figures; measure nothing."""

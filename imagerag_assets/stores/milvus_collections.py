@@ -127,7 +127,7 @@ class MilvusCollections:
         if meta.fingerprint != fingerprint:
             raise FingerprintError(
                 f"The vectors are another encoder's: stored={meta.fingerprint}, required={fingerprint}",
-                fix="Run `imagerag backfill` for the encoder in use, or `imagerag encoders use` the stored one",
+                fix="Run `imagerag backfill`, or choose the stored encoder with `imagerag encoders use`",
                 collection=collection,
             )
         return meta

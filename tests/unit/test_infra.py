@@ -156,7 +156,7 @@ def test_state_is_on_declared_volumes(compose_text: str, services: dict[str, Any
     assert {volume for volume in used if not volume.startswith(".")} == declared
     for volume in used - declared:
         assert (INFRA / volume).is_file()
-    # HOME holds the active encoder, half-done work and Dagster's step logs: one volume for all three.
+    # HOME holds the chosen encoder, half-done work and Dagster's step logs: one volume for all three.
     for name in ("code", "webserver", "daemon"):
         assert f"home:{deployed.home}" in services[name]["volumes"]
         assert f"./dagster.yaml:{deployed.dagster_home}/dagster.yaml:ro" in services[name]["volumes"]
