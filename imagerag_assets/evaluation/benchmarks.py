@@ -68,9 +68,7 @@ def latest_benchmark(platform: HasStore, fingerprint: str, name: str | None = No
         try:
             found = Benchmark(**platform.store.read_json(key))
         except TypeError:
-            raise StoreError(
-                "A benchmark record is damaged", fix="Delete it", object=platform.store.url(key)
-            ) from None
+            raise StoreError("A benchmark record is damaged", fix="Delete it", object=platform.store.url(key)) from None
         if found.fingerprint == fingerprint:
             return found
     return None

@@ -152,7 +152,7 @@ def _telling(world: World, rng: np.random.Generator) -> Sample:
 def _true_cues(
     world: World, placed: Sequence[Placed], question: DemoQuestion, rng: np.random.Generator
 ) -> tuple[CueSample, ...]:
-    """Return the regions of a question as mode `oracle` shows them; with several phrases, they are just called region."""
+    """Return the regions of a question as mode `oracle` shows them; with several phrases, each is called "region"."""
     phrases = phrases_of(question)
     names = question.name.split(" / ")
     name = phrases[0] if len(phrases) == 1 else "region"
