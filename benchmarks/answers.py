@@ -1,10 +1,10 @@
-"""What cues are worth to the multimodal LLM: the same questions without cues, with ours, and with the true regions.
+"""Measure what cues are worth to the multimodal LLM: ask without cues, with ours, and with the true regions.
 
     python -m benchmarks.answers --images CHIPS --split dev --work DIR
 
 Prints the figures and writes `answers.json`; `python -m benchmarks.quality` makes the table of `docs/results.md`.
-Further runs show whether the questions give themselves away (blind: question and choices only), how many answers
-change when cues or choices come in another order, and what the size of the overview does.
+Further runs show whether the questions give away their answers (blind: question and choices only), how many answers
+change when cues or choices come in another order, and how the size of the overview matters.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ OVERVIEWS = (0, 96, 256, 512, 1024)
 
 
 def main() -> None:
+    """Run the command."""
     parser = arguments(__doc__)
     parser.add_argument(
         "--again",
@@ -60,12 +61,12 @@ def measure(
     """Return accuracy by kind in each mode, and what other orders and overviews change.
 
     Args:
-        settings: Of the installation that has the mosaics.
+        settings: Settings of the installation that has the mosaics.
         sets: Mosaics of each size.
-        runs: Folder of the runs; those that were killed continue.
-        again: How many questions are asked again, each with one thing changed.
-        seed: Of the choice of these questions and of the orders.
-        sizes: Longest sides of the overview that they are asked with, in pixels; 0: without.
+        runs: Folder of the runs; killed runs continue.
+        again: Number of questions to ask again, with one change at a time.
+        seed: Seed of the choice of these questions, and of the orders.
+        sizes: Longest sides of the overviews to ask them with, in pixels; 0: no overview.
     """
     figures: dict[str, Any] = {}
     with Platform(settings) as platform:

@@ -1,4 +1,4 @@
-"""How many of the demo's own questions are answered correctly, through the whole pipeline."""
+"""Measure how many of the demo's own questions the whole pipeline answers correctly."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ def measure(settings: Settings, folder: Path) -> dict[str, Any]:
     """Draw the demo's scenes, ingest them, build the knowledge bases, and ask every question.
 
     Args:
-        settings: Of an installation that holds nothing else.
-        folder: Of the run; a run in it that was killed continues.
+        settings: Settings of an installation that holds nothing else.
+        folder: Folder of the run; a killed run in it continues.
 
     Returns:
-        ``accuracy`` by kind, and what guessing would reach.
+        ``accuracy`` by kind, and the accuracy of ``guessing``.
+
+    Raises:
+        StoreError: a scene was not ingested.
     """
     catalog = generate_demo(settings.home / "demo")
     with open_runner(settings) as runner:
         failed = [each for each in runner.ingest_source(str(catalog.catalog)) if each.status == "failed"]
         if failed:
-            raise StoreError(f"The demo's scene was not ingested: {failed[0].error}", scene=failed[0].scene)
+            raise StoreError(f"A demo scene was not ingested: {failed[0].error}", scene=failed[0].scene)
         runner.build_knowledge("labels", str(catalog.knowledge / "labels"))
         runner.build_knowledge("captions", str(catalog.knowledge / "captions.jsonl"))
     with Platform(settings) as platform:

@@ -1,4 +1,4 @@
-"""How many chips the shipped encoders name correctly, out of 21 classes and without any training on them."""
+"""Measure how many chips the shipped encoders classify correctly, without training on them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ ENCODERS = ("demo", "demo-lite")
 
 
 def measure(settings: Settings, images: Path, split: str | None, index: Path | None = None) -> dict[str, Any]:
-    """Return top-1 by encoder: with the mean embedding of each class's phrases, and with its bare name."""
+    """Return the top-1 accuracy of each encoder, with the mean embedding of each class's phrases and with bare names.
+
+    Args:
+        settings: Settings with the registry of encoders.
+        images: Folder with one sub-folder of chips per class.
+        split: Use only chips of this split of the index.
+        index: CSV with the columns file and split; default: `index.csv` beside `images`.
+    """
     chips = load_chips(images, split, index)
     classes = sorted(set(chips.names))
     figures: dict[str, Any] = {"classes": len(classes)}

@@ -1,9 +1,9 @@
-"""Ingest one very large scene in a process of its own: peak memory, patches a second, and what the encoder alone takes.
+"""Ingest one very large scene in its own process, and measure peak memory, patches per second, and the encoder alone.
 
     python -m benchmarks.ingest_large --size 30000
 
-The scene is written once and kept; everything else goes to a temporary folder. Memory is what the process and its
-children hold at once, above what it held when the encoder was loaded. Exit 1 if that is more than the limit.
+The scene is written once and kept; everything else goes to a temporary folder. Memory is the peak of the process and
+its children together, minus what they held once the encoder was loaded. The exit status is 1 if it exceeds the limit.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _PATCHES_AT_ONCE = 256
 
 
 class Memory:
-    """Watches the resident memory of this process and its children, together."""
+    """Watch the resident memory of this process and its children together, in bytes."""
 
     def __init__(self) -> None:
         self.loaded = _resident()
@@ -60,11 +60,11 @@ class Memory:
         self._thread.start()
 
     def stop(self) -> None:
-        """End watching; `peak` is final then, in bytes."""
+        """Stop watching; `peak` is then final."""
         self._stop.set()
         self._thread.join()
         if self._own_peak:
-            # The kernel's own peak misses no moment, but knows nothing of children.
+            # The kernel's own peak misses no moment, but leaves out children.
             lines = Path("/proc/self/status").read_text().splitlines()
             (high,) = (int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
             self.peak = max(self.peak, high)
@@ -86,7 +86,7 @@ def _resident() -> int:
 
 
 def measure(item: Path, encoder: str | None, encoder_patches: int | None) -> dict[str, Any]:
-    """Ingest the scene of `item` with a fresh home; to be called in a process that does nothing else."""
+    """Ingest the scene of `item` into a fresh home; call this in a process that does nothing else."""
     seconds: dict[str, float] = {}
 
     @contextmanager
@@ -143,7 +143,7 @@ def measure(item: Path, encoder: str | None, encoder_patches: int | None) -> dic
 
 
 def _encoder_seconds(encoder: Encoder, side: int, patches: int) -> float:
-    """Seconds to encode so many patches that are in memory already."""
+    """Return the seconds to encode this many patches, which are already in memory."""
     images = np.random.default_rng(0).integers(0, 256, (_PATCHES_AT_ONCE, side, side, 3), dtype=np.uint8)
     encoder.encode_images(images)  # warm
     started = time.perf_counter()
@@ -169,7 +169,7 @@ def _machine() -> dict[str, Any]:
 
 
 def report(result: dict[str, Any]) -> Table:
-    """The result for a person."""
+    """Return the result as a table for a person."""
     scene, memory, seconds = result["scene"], result["memory_mib"], result["seconds"]
     table = Table(title=f"Ingest of {scene['width']} x {scene['height']} px", show_header=False)
     verdict = "within" if result["within_limit"] else "ABOVE"
@@ -178,7 +178,7 @@ def report(result: dict[str, Any]) -> Table:
     table.add_row("Loaded encoder / peak", f"{memory['loaded']:,.0f} / {memory['peak']:,.0f} MiB")
     table.add_row("Patches", f"{result['patches']:,}")
     table.add_row("Whole ingest", f"{seconds['total']:,.1f} s, {result['patches_per_second']:,.1f} patches/s")
-    table.add_row("of which", ", ".join(f"{step} {took:,.1f} s" for step, took in seconds.items() if step != "total"))
+    table.add_row("Steps", ", ".join(f"{step} {took:,.1f} s" for step, took in seconds.items() if step != "total"))
     alone = result["encoder_only"]
     table.add_row("Encoder alone", f"{alone['seconds']:,.1f} s, {alone['patches_per_second']:,.1f} patches/s "
                                    f"(measured on {alone['measured_on']:,})")  # fmt: skip
@@ -195,7 +195,9 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=30_000, help="width and height of the scene, px")
     parser.add_argument("--folder", type=Path, default=Path(".imagerag/bench"), help="where the scene is kept")
     parser.add_argument("--encoder", help="registry name; default: the active one")
-    parser.add_argument("--encoder-patches", type=int, default=4096, help="patches of the encoder-only time; 0: all")
+    parser.add_argument(
+        "--encoder-patches", type=int, default=4096, help="patches to time the encoder alone with; 0: all"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

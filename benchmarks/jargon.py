@@ -1,4 +1,4 @@
-"""How many targets are found when they are asked for in jargon, with the knowledge base and without it.
+"""Measure how many targets are found when questions use jargon, with the knowledge base and without it.
 
     IMAGERAG_HOME=... python -m benchmarks.jargon QUESTIONS.jsonl ... --out FOLDER [--json]
 
@@ -7,14 +7,13 @@ The installation has the questions' scenes and a label knowledge base of their c
     python -m benchmarks.make_mosaic --images CHIPS --split dev --rows 20 --cols 20 --out MOSAICS
     imagerag ingest MOSAICS/catalog.json && imagerag knowledge build labels OTHER_CHIPS
 
-where the exemplars are other chips than those that the mosaics are made of: a picture would find itself.
+The exemplars must not be the chips that the mosaics are made of, since a picture would find itself.
 
 Every position and count question is asked again with each term of its class below in place of the class's name: with
 `--path fast`, where only the encoder can know the term, with `auto`, and by the published retrieval. Terms of the
-packaged glossary (`knowledge/glossary.json`) are counted apart from terms that it does not hold, not even in part. The
-demo encoders were trained with none of them. A target is found when one of the first three cues shows at least half of
-it. The terms of one question are not independent trials: intervals draw whole questions. A run that was killed
-continues.
+packaged glossary (`knowledge/glossary.json`) are counted apart from terms that it does not contain, not even in part.
+The demo encoders were trained with none of them. A target is found when one of the first three cues shows at least half
+of it. The terms of one question are not independent trials, so intervals draw whole questions. A killed run continues.
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ from imagerag_assets.settings import Settings, load_settings
 
 
 class Terms(NamedTuple):
-    """What a class is called by those who do not use its plain name."""
+    """What people call a class when they do not use its plain name."""
 
     glossary: tuple[str, ...]
-    """In the packaged glossary."""
+    """Terms in the packaged glossary."""
     other: tuple[str, ...]
-    """Not in it."""
+    """Terms that are not in the glossary."""
 
 
 JARGON: dict[str, Terms] = {
@@ -61,14 +60,14 @@ JARGON: dict[str, Terms] = {
     "storage tank": Terms(("tank farm", "oil depot"), ("petroleum storage depot", "liquid fuel vessel")),
     "tennis court": Terms(("racquet court", "hard court"), ("racket sport facility", "ATP venue")),
 }
-"""By the name that questions use."""
+"""Terms by the class name that questions use."""
 GROUPS = ("glossary", "other")
 RUNS: dict[str, dict[str, str]] = {
     "fast": {"path": "fast"},
     "auto": {"path": "auto"},
     "paper": {"path": "auto", "retrieval": "paper"},
 }
-"""How the terms are asked for: only the encoder, with the knowledge base, and the published retrieval with it."""
+"""Options of each way to ask: the encoder only, with the knowledge base, and the published retrieval with it."""
 
 
 def rewritten(cases: Iterable[Case]) -> dict[str, list[Case]]:
@@ -89,12 +88,12 @@ def ask_in_jargon(settings: Settings, groups: Mapping[str, Sequence[Case]], runs
     """Ask the rewritten questions in each way of `RUNS`, and return the rows of `measure`.
 
     Args:
-        settings: Of the installation with the questions' scenes and a label knowledge base.
-        groups: From `rewritten`.
-        runs: Folder of the runs; those that were killed continue.
+        settings: Settings of the installation with the questions' scenes and a label knowledge base.
+        groups: Questions that `rewritten` returned.
+        runs: Folder of the runs; killed runs continue.
 
     Raises:
-        InputError: there are no such questions.
+        InputError: there are no questions in jargon.
     """
     cases = [case for each in groups.values() for case in each]
     if not cases:
@@ -108,7 +107,7 @@ def ask_in_jargon(settings: Settings, groups: Mapping[str, Sequence[Case]], runs
 
 
 def measure(groups: Mapping[str, Sequence[Case]], runs: Mapping[str, Mapping[str, Judged]]) -> list[dict[str, Any]]:
-    """Return the shares found in each way of asking: a row for each group and one for all."""
+    """Return the share found by each way of asking, with a row for each group and one for all."""
     rows = []
     for group, cases in {**groups, "all": [case for each in groups.values() for case in each]}.items():
         row: dict[str, Any] = {"terms": group, "questions": len(cases)}

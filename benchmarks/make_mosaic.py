@@ -1,4 +1,4 @@
-"""Stitch real aerial chips into very large scenes whose every target is known.
+"""Stitch real aerial chips into very large scenes in which every target is known.
 
     python -m benchmarks.make_mosaic --images CHIPS --split dev --rows 40 --cols 40 --out DIR
 
@@ -74,14 +74,14 @@ def make_mosaics(
     """Write `scenes` mosaics of `rows` x `cols` cells into `out`.
 
     Args:
-        images: Folder with one sub-folder of chips a class.
-        out: Where to write; made if missing.
+        images: Folder with one sub-folder of chips per class.
+        out: Where to write; created if missing.
         split: Use only chips of this split of the index.
         index: CSV with the columns file and split; default: `index.csv` beside `images`.
-        rows: Cells down.
-        cols: Cells across.
-        scenes: How many mosaics; their seeds are `seed`, `seed` + 1, ...
-        seed: Of the first mosaic.
+        rows: Number of cells down.
+        cols: Number of cells across.
+        scenes: Number of mosaics; their seeds are `seed`, `seed` + 1, ...
+        seed: Seed of the first mosaic.
 
     Returns:
         The path of the catalog.
@@ -91,7 +91,7 @@ def make_mosaics(
     """
     if min(rows, cols) < _FEWEST_CELLS:
         raise InputError(
-            f"a mosaic of {rows} x {cols} cells is too small", fix=f"Ask for {_FEWEST_CELLS} x {_FEWEST_CELLS}"
+            f"A mosaic of {rows} x {cols} cells is too small", fix=f"Ask for {_FEWEST_CELLS} x {_FEWEST_CELLS}"
         )
     chips = chips_by_class(images, split, index)
     out.mkdir(parents=True, exist_ok=True)
@@ -125,14 +125,14 @@ def chips_by_class(images: Path, split: str | None, index: Path | None) -> dict[
     }
     if missing := [name for name in (*BACKGROUND, *TARGETS) if not found.get(name)]:
         raise InputError(
-            f"no chips of {', '.join(missing)}", fix="Add a sub-folder of chips for each class", path=images
+            f"There are no chips of {', '.join(missing)}", fix="Add a sub-folder of chips for each class", path=images
         )
     return found
 
 
 def _make_mosaic(chips: dict[str, list[Path]], out: Path, rows: int, cols: int, seed: int) -> str:
     """Write one mosaic, its item and its truth; return its name."""
-    # What follows draws in a fixed order: another order would be another scene for the same seed.
+    # The draws below keep a fixed order: another order would give another scene for the same seed.
     name, rng = f"mosaic-{seed:04d}", random.Random(seed)
     cells, counts = _lay_out(rows + 1, cols + 1, rng)
     height, width = rows * CELL_PX, cols * CELL_PX
@@ -287,8 +287,9 @@ def _questions(
 
 
 def main(given: Sequence[str] | None = None) -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=Path, required=True, help="folder with one sub-folder of chips a class")
+    parser.add_argument("--images", type=Path, required=True, help="folder with one sub-folder of chips per class")
     parser.add_argument("--split", help="use only chips of this split of the index")
     parser.add_argument("--index", type=Path, help="index.csv with a split column; default: beside the chips")
     parser.add_argument("--out", type=Path, required=True)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.make_scene FOLDER --size 30000
 
-The picture only has to be costly to decode and different everywhere, so it is noise on slow gradients with rectangles.
+The picture only has to be costly to decode and different everywhere: noise and rectangles on smooth gradients.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _GDAL_CACHE_BYTES = 128 * 2**20
 
 
 def make_scene(folder: Path, size: int, *, seed: int = 0) -> Path:
-    """Write ``scene-SIZE.tif`` and ``scene-SIZE.json`` into `folder` unless they are there.
+    """Write ``scene-SIZE.tif`` and ``scene-SIZE.json`` into `folder`, unless they exist.
 
     Args:
-        folder: Where to write; made if missing.
+        folder: Where to write; created if missing.
         size: Width and height in pixels.
-        seed: Of the texture.
+        seed: Seed of the texture.
 
     Returns:
         The path of the STAC item.
@@ -74,7 +74,7 @@ def _write_plain(path: Path, size: int, seed: int) -> None:
 
 
 def _texture(noise: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """uint8 (_CELL_PX, _CELL_PX, 3): blurred colours, noise shifted at random, a hundred rectangles."""
+    """Return blurred colours, noise shifted at random and a hundred rectangles: uint8 (_CELL_PX, _CELL_PX, 3)."""
     colours = Image.fromarray(rng.integers(30, 220, (24, 24, 3), dtype=np.uint8))
     base = np.asarray(colours.resize((_CELL_PX, _CELL_PX), Image.Resampling.BICUBIC), np.float32)
     pixels = base + np.roll(noise, tuple(rng.integers(0, _CELL_PX, 2)), axis=(0, 1))
@@ -100,7 +100,7 @@ def _stac_item(raster: Path, size: int) -> pystac.Item:
 
 
 def main() -> None:
-    """Parse the command line and write."""
+    """Run the command: write the scene and print the path of its item."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", type=int, default=30_000, help="width and height, px")

@@ -1,6 +1,6 @@
-"""Mosaics of real chips with known truth, made by `make_mosaic.py` and ingested into a folder of their own.
+"""Make mosaics of real chips with known truth (`make_mosaic.py`), and ingest them into their own folder.
 
-What is measured on them is in `retrieval.py`, `answers.py` and `jargon.py`.
+`retrieval.py`, `answers.py` and `jargon.py` measure on them.
 """
 
 from __future__ import annotations
@@ -34,23 +34,25 @@ class Mosaics:
     """A set of mosaics of one size."""
 
     folder: Path
-    """Holds `catalog.json` and `truth/`."""
+    """Folder with `catalog.json` and `truth/`."""
     cells: int
+    """Number of cells a side."""
 
     @property
     def questions(self) -> list[Path]:
+        """Question files of the mosaics."""
         return sorted((self.folder / "truth").glob("*.questions.jsonl"))
 
 
 SAMPLES = Path(__file__).resolve().parents[1] / "tests" / "data" / "ucmerced" / "images_jpg"
-"""Chips of the repository: 125 of the 210 of split `dev`."""
+"""Chips in the repository: 125 of the 210 chips of split `dev`."""
 
 
 def arguments(about: str | None, *, work: Path | None = None) -> argparse.ArgumentParser:
-    """Return a parser of the options that every benchmark on mosaics has.
+    """Return a parser with the options that all benchmarks on mosaics share.
 
     Args:
-        about: Description, as it is.
+        about: Description of the command, printed unchanged.
         work: Default of --work; None: the option is required.
     """
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -60,7 +62,7 @@ def arguments(about: str | None, *, work: Path | None = None) -> argparse.Argume
         default=SAMPLES,
         help="folder with one sub-folder of chips for each class; default: the samples of the tests",
     )
-    parser.add_argument("--split", default="dev", help="chips of this split of the index only; default: dev")
+    parser.add_argument("--split", default="dev", help="use only chips of this split of the index; default: dev")
     parser.add_argument("--index", type=Path, help="index.csv with a split column; default: beside the chips")
     parser.add_argument(
         "--work",
@@ -70,15 +72,15 @@ def arguments(about: str | None, *, work: Path | None = None) -> argparse.Argume
         help="folder for scenes, installations and runs" + (f"; default: {work}" if work else ""),
     )
     parser.add_argument("--scenes", type=int, default=20, help="small mosaics; default: 20")
-    parser.add_argument("--cells", type=int, default=20, help="cells a side of the small ones; default: 20")
+    parser.add_argument("--cells", type=int, default=20, help="cells a side of small mosaics; default: 20")
     parser.add_argument("--large", type=int, default=4, help="large mosaics; default: 4")
-    parser.add_argument("--large-cells", type=int, default=40, help="cells a side of the large ones; default: 40")
-    parser.add_argument("--seed", type=int, default=501, help="of the first small mosaic; default: 501")
+    parser.add_argument("--large-cells", type=int, default=40, help="cells a side of large mosaics; default: 40")
+    parser.add_argument("--seed", type=int, default=501, help="seed of the first small mosaic; default: 501")
     return parser
 
 
 def make(given: argparse.Namespace, name: str, scenes: int, cells: int, seed: int) -> Mosaics:
-    """Stitch mosaics into WORK/name, unless they are there.
+    """Stitch mosaics into WORK/name, unless they exist.
 
     Raises:
         InputError: the folder holds other mosaics.
@@ -93,7 +95,7 @@ def make(given: argparse.Namespace, name: str, scenes: int, cells: int, seed: in
             raise InputError(
                 f"The work folder holds {found['scenes']} mosaics of {found['cells']} x {found['cells']} cells, "
                 f"seeds {found['seeds'][0]} to {found['seeds'][1]}, or of other chips",
-                fix="Give another folder with --work, or the options that they were made with",
+                fix="Give another folder with --work, or the options that made those mosaics",
                 folder=made.folder,
             )
         return made
@@ -105,14 +107,14 @@ def make(given: argparse.Namespace, name: str, scenes: int, cells: int, seed: in
 
 
 def digest_of_chips(given: argparse.Namespace) -> str:
-    """Return what names and sizes of the chips hash to, so that the same chips in another folder are the same."""
+    """Return a digest of the names and sizes of the chips, which is the same for the same chips in another folder."""
     chips = chips_by_class(given.images, given.split, given.index)
     listed = sorted(f"{each}/{file.name} {file.stat().st_size}" for each, files in chips.items() for file in files)
     return hashlib.sha256("\n".join(listed).encode()).hexdigest()
 
 
 def describe_mosaics(folder: Path) -> dict[str, Any]:
-    """Return cells a side, first and last seed, and number of the mosaics in a folder."""
+    """Return the cells a side, the first and last seed, and the number of mosaics in a folder."""
     truths = [file for file in sorted((folder / "truth").glob("*.json")) if re.fullmatch(r"mosaic-\d+", file.stem)]
     seeds = sorted(int(file.stem.partition("-")[2]) for file in truths)
     side = json.loads(truths[0].read_text(encoding="utf-8"))["size"][0]
@@ -140,7 +142,7 @@ def finish(figures: dict[str, Any], file: Path, lines: Sequence[str]) -> None:
 
 
 def ingest(settings: Settings, catalog: Path) -> None:
-    """Ingest a catalog; scenes that are there already are skipped."""
+    """Ingest a catalog; scenes that are already ingested are skipped."""
     with Progress(console=console) as bar:
         task = bar.add_task(f"ingesting {catalog.parent.name}", total=None)
 
@@ -150,7 +152,7 @@ def ingest(settings: Settings, catalog: Path) -> None:
         with open_runner(settings, progress=progress) as runner:
             failed = [result.error for result in runner.ingest_source(str(catalog)) if result.status == "failed"]
     if failed:
-        raise SystemExit(f"not ingested: {failed[0]}")
+        raise SystemExit(f"A scene was not ingested: {failed[0]}")
 
 
 def ask_all(
@@ -163,7 +165,7 @@ def ask_all(
 def ask_files(
     platform: Platform, files: Sequence[Path], folder: Path, *, compare: Path | None = None, **options: Any
 ) -> dict[str, Any]:
-    """Ask the questions in files, or continue a killed run in `folder`; return the document of `evaluate`."""
+    """Ask the questions in files, or continue a killed run in `folder`; return what `evaluate` returns."""
     loaded: list[Loaded] = load_cases(files)
     with Progress(console=console) as bar:
         task = bar.add_task(f"asking {folder.name}", total=None)
@@ -183,7 +185,7 @@ def told(figure: dict[str, Any]) -> str:
 
 
 def run(main: Callable[[], None], about: str) -> None:
-    """Print the first paragraph of `about` and call a benchmark; an error of the package is one line."""
+    """Print the first paragraph of `about` and run a benchmark; an error of the package becomes one line."""
     console.print(about.split("\n\n")[0])
     try:
         main()

@@ -1,12 +1,12 @@
-"""Measure every quality table of docs/results.md, and write one JSON file a table to benchmarks/results.
+"""Measure every quality table of docs/results.md, and write one JSON file per table to benchmarks/results.
 
     make bench-quality                                        # all of them; hours
     python -m benchmarks.quality --images CHIPS --only retrieval,demo
     python -m benchmarks.quality --from DIR --commit COMMIT   # take over what retrieval.py, answers.py measured
 
-Then `make docs` puts the tables into docs/results.md. A run that was killed continues where it stopped: scenes and
-embeddings are kept in --work, answers and finished parts in a folder of it for each commit. Without --images, mosaics
-are made of the chips in tests/data, and jargon is left out, since its exemplars are chips of another split.
+Then `make docs` puts the tables into docs/results.md. A killed run continues where it stopped: --work keeps scenes and
+embeddings, and its sub-folder for each commit keeps answers and finished parts. Without --images, mosaics are made from
+the chips in tests/data, and jargon is left out, since its exemplars are chips of another split.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ from imagerag_assets.settings import Settings, load_settings
 WORK = Path(".imagerag/quality")
 _JARGON_SCENES = 6
 _OPTIONS = ("split", "scenes", "cells", "large", "large_cells", "seed")
-"""Options of the mosaics, which decide what is measured."""
+"""Options of the mosaics, which determine what is measured."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What is measured, with which options, and where its state is kept."""
+    """A measurement: its options, its commit, and where its state is kept."""
 
     given: argparse.Namespace
     commit: str
@@ -70,11 +70,12 @@ class Bench:
 
     @property
     def index(self) -> Path:
+        """CSV with the columns file and split."""
         index: Path = self.given.index or self.given.images.parent / "index.csv"
         return index
 
     def chips(self, *, of_split: bool = True) -> list[Path]:
-        """Return the chips that there are of the split, or of all other splits.
+        """Return the existing chips of the split, or of all other splits.
 
         Raises:
             InputError: the index cannot be read.
@@ -122,7 +123,7 @@ def measure_answers(bench: Bench) -> Measured:
 
 
 def measure_jargon(bench: Bench) -> Measured:
-    """Ask in jargon about the first small mosaics, in an installation with a knowledge base of its own."""
+    """Ask in jargon about the first small mosaics, in an installation with its own knowledge base."""
     given = bench.given
     exemplars = _exemplars(bench)
     small = make(given, "small", given.scenes, given.cells, given.seed)
@@ -192,7 +193,7 @@ def _exemplars(bench: Bench) -> Path:
 
 
 def measure(bench: Bench, table: str, results: Path) -> None:
-    """Measure one table, unless this commit's was measured with these options, and write its JSON file."""
+    """Measure one table, unless this commit was measured with these options, and write its JSON file."""
     options = {name: getattr(bench.given, name) for name in (*_OPTIONS, *_own_options(table))}
     options["chips"] = digest_of_chips(bench.given)
     kept = bench.state / f"{table}.json"
@@ -200,7 +201,7 @@ def measure(bench: Bench, table: str, results: Path) -> None:
         found = json.loads(kept.read_text(encoding="utf-8"))
         if found["options"] == options:
             write_json(results / f"{table}.json", found["record"])
-            console.print(f"{table}: measured already, in {_minutes(found['record']['seconds'])}")
+            console.print(f"{table}: already measured, in {_minutes(found['record']['seconds'])}")
             return
     console.rule(table)
     started = time.monotonic()
@@ -224,7 +225,7 @@ def _own_options(table: str) -> tuple[str, ...]:
 
 
 def _other_options(given: argparse.Namespace) -> str:
-    """Return the options that differ from their defaults, as they are typed; paths as CHIPS."""
+    """Return the options that differ from their defaults, as a user types them; paths become CHIPS."""
     plain = parser().parse_args([])
     words = "" if given.images.resolve() == SAMPLES.resolve() else " --images CHIPS"
     for name in (*_OPTIONS, "paper", "grow", "again"):
@@ -241,10 +242,10 @@ def take_over(bench: Bench, source: Path, results: Path) -> list[str]:
     """Write JSON files from what `retrieval.py` and `answers.py` left in a work folder; nothing is measured.
 
     Returns:
-        The tables.
+        The names of the tables.
 
     Raises:
-        InputError: there is nothing to take over.
+        InputError: the folder holds no results.
     """
     done = []
     for name in ("retrieval", "answers"):
@@ -278,7 +279,9 @@ def take_over(bench: Bench, source: Path, results: Path) -> list[str]:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = arguments(__doc__, work=WORK)
-    parser.add_argument("--only", default=",".join(TABLES), help=f"parts, with commas; default: {','.join(TABLES)}")
+    parser.add_argument(
+        "--only", default=",".join(TABLES), help=f"parts, separated by commas; default: {','.join(TABLES)}"
+    )
     parser.add_argument("--paper", default="vit,cc,grid", help="divisions of the published retrieval; empty: none")
     parser.add_argument("--grow", type=int, default=80, help="cells a side of the very large scene; default: 80")
     parser.add_argument("--again", type=int, default=200, help="questions asked again in other orders; default: 200")
@@ -304,7 +307,9 @@ def main(typed: list[str] | None = None) -> int:
             raise InputError(f"There is no part {unknown[0]}", fix=f"Choose from {', '.join(PARTS)}")
         bench = Bench(given, current_commit())
         if wanted == list(TABLES) and not bench.chips(of_split=False):
-            console.print("jargon: left out, for want of exemplars (chips of another split); give them with --images")
+            console.print(
+                "jargon: left out, because it needs chips of another split as exemplars; give them with --images"
+            )
             wanted.remove("jargon")
         for table in wanted:
             measure(bench, table, given.results)

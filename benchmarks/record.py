@@ -1,6 +1,6 @@
-"""What is kept of a measurement: its figures, with the commit, machine, day, command and data that they belong to.
+"""Keep the figures of a measurement, with the commit, machine, day, command and data that they belong to.
 
-One JSON file a table, in `benchmarks/results`; `tables.py` makes the tables of `docs/results.md` from them.
+Each table has a JSON file in `benchmarks/results`; `tables.py` makes the tables of `docs/results.md` from these files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from imagerag_assets.errors import InputError
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).resolve().parent / "results"
 TABLES = ("encoders", "retrieval", "growth", "jargon", "answers", "demo")
-"""The quality tables, in the order they are measured in."""
+"""The quality tables, in the order of their measurement."""
 _CODE = ("imagerag_assets", "benchmarks", ":!benchmarks/results")
 
 
@@ -32,11 +32,11 @@ def current_commit() -> str:
     try:
         commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", *_CODE)
     except (OSError, subprocess.CalledProcessError):
-        raise InputError("The commit of the code is not known", fix="Run the benchmark in a git clone") from None
+        raise InputError("The commit of the code is unknown", fix="Run the benchmark in a git clone") from None
     if changes:
         raise InputError(
             f"The code has changes that are not committed: {changes.splitlines()[0].strip()}",
-            fix="Commit them first: results name the commit they belong to",
+            fix="Commit them first, because results name the commit that they belong to",
         )
     return commit
 
@@ -59,7 +59,7 @@ def known_commit(name: str) -> str:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return the model of the processor, and the number of cores."""
+    """Return the model of the processor, the number of cores, and the version of Python."""
     model = machine.processor() or machine.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -87,8 +87,8 @@ def make_record(
         commit: The code that was measured.
         command: How to measure it again.
         data: What it was measured on.
-        seconds: How long it took; None: not known.
-        day: When, as YYYY-MM-DD; default: today.
+        seconds: How long the measurement took; None: unknown.
+        day: Date of the measurement, as YYYY-MM-DD; default: today.
     """
     return {
         "table": table,

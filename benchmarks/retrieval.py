@@ -1,10 +1,10 @@
-"""Whether cues show the target: ours and the published retrieval with the same encoder, on mosaics of two sizes.
+"""Measure whether cues show the target, for ours and the published retrieval with one encoder, on mosaics of two sizes.
 
     python -m benchmarks.retrieval --images CHIPS --split dev --work DIR
 
 Prints the figures and writes `retrieval.json`; `python -m benchmarks.quality` makes the table of `docs/results.md`.
-The last figure puts the pixels of one small scene into a very large one and compares the confidence of its targets in
-both: at a place where patches are cut alike, so that only the size differs, and at any place.
+The last figure puts the pixels of one small scene into a very large one, and compares the confidence of its targets in
+both scenes: at a place where patches are cut alike, so that only the size differs, and at any place.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ from imagerag_assets.settings import Settings
 
 FIGURES = ("false_cues", "instances_found", "cue_precision", "calibration_error")
 PLACES = {"at any place": 1, "patches cut alike": 1024}
-"""Where the small scene is put: its offset is a multiple of so many pixels. Patches of its levels recur every 1024."""
+"""Where the small scene goes: its offset is a multiple of this many pixels. Patches of its levels recur every 1024."""
 
 
 def main() -> None:
+    """Run the command."""
     parser = arguments(__doc__)
     parser.add_argument("--paper", default="vit,cc,grid", help="divisions of the published retrieval; empty: none")
     parser.add_argument("--grow", type=int, default=80, help="cells a side of the very large scene; 0: none")
@@ -48,13 +49,13 @@ def main() -> None:
 
 
 def measure(settings: Settings, sets: Sequence[Mosaics], runs: Path, divisions: Sequence[str]) -> dict[str, Any]:
-    """Return the figures of ours and of each published division, by size of the mosaics and together.
+    """Return the figures of our retrieval and of each published division, by size of the mosaics and over all.
 
     Args:
-        settings: Of the installation that has the mosaics.
+        settings: Settings of the installation that has the mosaics.
         sets: Mosaics of each size.
-        runs: Folder of the runs; those that were killed continue.
-        divisions: Of the published retrieval.
+        runs: Folder of the runs; killed runs continue.
+        divisions: Divisions of the published retrieval.
     """
     figures: dict[str, Any] = {}
     with Platform(settings) as platform:
@@ -75,7 +76,7 @@ def _measure(platform: Platform, mosaics: Mosaics, runs: Path, name: str, **opti
 
 
 def _together(sets: Sequence[Mosaics], runs: Path, name: str) -> dict[str, Any]:
-    """Return figures over the runs on mosaics of every size: those of one size alone are few."""
+    """Return the figures over mosaics of every size, because one size alone has few questions."""
     judged: list[Judged] = []
     for each in sets:
         cases = [case for loaded in load_cases(each.questions) for case in loaded.cases]
@@ -128,7 +129,7 @@ def _changes(settings: Settings, small: Mosaics, scenes: tuple[str, str], at: tu
 
 
 def _paste(part: Path, whole: Path, at: tuple[int, int]) -> None:
-    """Put the pixels of one raster into another at (left, top) in pixels, without loss as JPEG would bring."""
+    """Put the pixels of one raster into another at (left, top) in pixels, without the losses of JPEG."""
     aside = whole.with_name("aside.tif")
     with rasterio.open(part) as source, rasterio.open(whole) as target:
         profile = {**target.profile, "driver": "GTiff", "compress": "deflate", "photometric": "rgb"}
@@ -144,7 +145,7 @@ def _paste(part: Path, whole: Path, at: tuple[int, int]) -> None:
 def _confidence(
     platform: Platform, viewer: Viewer, question: str, scene: str, window: tuple[int, int, int, int]
 ) -> float:
-    """Return the confidence of the best cue that covers half of a window, without a threshold; 0: there is none."""
+    """Return the confidence of the best cue that covers half of a window, without a threshold; 0 if there is none."""
     asked = Question(question, scenes=(scene,), answer=False, top_k=50)
     answer = ask(platform.using(min_confidence=0.0), asked, viewer=viewer).to_dict()
     _, covered = compare_windows([cue["window"] for cue in answer["cues"]], [window])
@@ -153,7 +154,7 @@ def _confidence(
 
 
 def table(figures: dict[str, Any]) -> list[str]:
-    """The table in Markdown."""
+    """Return the figures in Markdown."""
     names = {
         "found": "half of the target covered by one of the top 3 cues",
         "instances_found": "count questions: instances found",

@@ -1,10 +1,10 @@
-"""How long a tick of a watched source takes, with 20,000 items in it.
+"""Measure how long a tick of a watched source with 20,000 items takes.
 
     python -m benchmarks.source_ticks [--items 20000]
 
-Makes a folder of items (each with a file of four bytes, which is all that a tick looks at) and a static catalog over
-it, and ticks the real sensors against a real Dagster instance on SQLite: until everything was requested, then with
-nothing new, then with 50 new items.  Requested runs are not started.
+The benchmark makes a folder of items (each with a file of four bytes, which is all that a tick looks at) and a static
+catalog of them.  It ticks the real sensors against a real Dagster instance on SQLite until everything is requested,
+then with nothing new, then with 50 new items.  Requested runs are not started.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _REPEATS = 5
 
 
 def write_items(folder: Path, first: int, count: int) -> None:
-    """Items and their files, a thousand to a folder."""
+    """Write items and their files, a thousand to a folder."""
     for number in range(first, first + count):
         place = folder / f"{number // 1000:03d}"
         place.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def write_items(folder: Path, first: int, count: int) -> None:
 
 
 def write_catalog(folder: Path, count: int) -> None:
-    """One catalog that links to every item."""
+    """Write one catalog that links to every item."""
     links = [{"rel": "item", "href": f"./{number // 1000:03d}/item-{number:05d}.json"} for number in range(count)]
     catalog = {"type": "Catalog", "stac_version": "1.0.0", "id": "all", "description": "all", "links": links}
     aside = folder / "catalog.aside"
@@ -68,7 +68,7 @@ class Ticker:
         self.sensor, self.cursor = self.repository.get_sensor_def(f"source_{name}"), None
 
     def tick(self) -> tuple[float, int]:
-        """Seconds and requested runs of one tick."""
+        """Tick once; return the seconds it took and the number of requested runs."""
         context: Any = dg.build_sensor_context(
             instance=self.instance, cursor=self.cursor, repository_def=self.repository
         )
@@ -81,7 +81,14 @@ class Ticker:
 
 
 def measure(name: str, source: WatchedSource, settings: Settings, grow: Callable[[], None]) -> dict[str, Any]:
-    """Times of one source, seconds."""
+    """Measure one source; return its times in seconds.
+
+    Args:
+        name: What the result is called.
+        source: The source to tick.
+        settings: Settings of an empty installation.
+        grow: Adds new items to the source.
+    """
     defs = build_defs(settings=settings, sources=(source,))
     with dagster_instance(settings) as instance:
         ticker = Ticker(defs, instance, source.name)
@@ -117,7 +124,7 @@ def main() -> None:
     """Measure a bucket-like folder and a static catalog, and print one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--items", type=int, default=20_000)
-    parser.add_argument("--max-new", type=int, default=1_000, help="scenes a tick while the source fills")
+    parser.add_argument("--max-new", type=int, default=1_000, help="scenes per tick while the source fills")
     options = parser.parse_args()
     results = []
     for kind in ("folder", "catalog"):

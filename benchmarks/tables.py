@@ -1,4 +1,4 @@
-"""The quality tables of `docs/results.md`, in Markdown, from the JSON files of `benchmarks/results`.
+"""Make the quality tables of `docs/results.md`, in Markdown, from the JSON files in `benchmarks/results`.
 
 `docs/make.py` puts them between the markers ``<!-- table: NAME -->`` and ``<!-- end -->``. Nothing is measured here.
 """
@@ -19,18 +19,18 @@ GOALS = {
     "false_cues": (.15, "absent target: a cue is offered (lower is better)"),
     "calibration_error": (.08, "calibration error of the cues (ECE, 10 bins; lower is better)"),
 }  # fmt: skip
-"""Goal of ours and what it is called, by figure of retrieval."""
+"""Our goal for each figure of retrieval, and the name of the figure."""
 _PUBLISHED = "paper, cc"
-"""The published retrieval's division that was best on training mosaics."""
+"""The division of the published retrieval that was best on training mosaics."""
 
 
 def blocks(page: str) -> dict[str, str]:
-    """Return what stands between the markers of a page, by name of the table."""
+    """Return the text between the markers of a page, by name of the table."""
     return {match[2]: match[3] for match in _BLOCK.finditer(page)}
 
 
 def fill(page: str, records: Mapping[str, Record]) -> str:
-    """Replace what stands between the markers of each table that was measured.
+    """Replace the text between the markers of each table that was measured.
 
     Raises:
         ValueError: the page has no place for a table.
@@ -46,7 +46,7 @@ def fill(page: str, records: Mapping[str, Record]) -> str:
 
 
 def section(record: Record) -> str:
-    """Return one table with what it was measured with."""
+    """Return one table with the command, commit, machine and data that it was measured with."""
     machine = record["machine"]
     about = [
         f"- **Command**: `{record['command']}`",
@@ -82,7 +82,7 @@ def _number(value: float) -> str:
 
 
 def _share(figure: Mapping[str, Any] | None) -> str:
-    """Return ``.86 (.79-.91, n 120)``; a dash for a figure without value."""
+    """Return ``.86 (.79-.91, n 120)``, or a dash for a figure without a value."""
     if figure is None or figure["value"] is None:
         return "-"
     low, high = _number(figure["low"]), _number(figure["high"])

@@ -1,4 +1,4 @@
-"""The demo's report: one HTML page that stands alone, with overview, cues, answers and lineage."""
+"""Write the demo's report: one self-contained HTML page with overview, cues, answers and lineage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from imagerag_assets.questions.answer_records import answer_folder
 def write_report(
     out: Path, platform: Platform, scenes: Sequence[SceneResult], answers: Sequence[DemoAnswer], seconds: float
 ) -> Path:
-    """Write `out/index.html`, aside and then renamed; returns its path.
+    """Write `out/index.html` aside, rename it into place, and return its path.
 
     Raises:
         StoreError: the folder cannot be written.
@@ -77,7 +77,7 @@ def _view(platform: Platform, answer: DemoAnswer) -> dict[str, Any]:
 
 
 def _picture(platform: Platform, key: str) -> str | None:
-    """A JPEG of the store as a data URL, or None where there is none."""
+    """Return a JPEG of the store as a data URL, or None if it does not exist."""
     if not platform.store.exists(key):
         return None
     return "data:image/jpeg;base64," + base64.b64encode(platform.store.read_bytes(key)).decode()
@@ -85,7 +85,7 @@ def _picture(platform: Platform, key: str) -> str | None:
 
 @dataclass(frozen=True)
 class DemoAnswer:
-    """One question of the demo with what came of it; `expected` is None where no right answer is known."""
+    """One question of the demo with its answer; `expected` is None if no right answer is known."""
 
     kind: str
     expected: str | None
@@ -93,6 +93,7 @@ class DemoAnswer:
 
     @property
     def right(self) -> bool | None:
+        """Whether the chosen answer is the expected one; None if no right answer is known."""
         if self.expected is None:
             return None
         return bool(self.answer.choice and self.answer.choices[self.answer.choice] == self.expected)

@@ -1,6 +1,6 @@
-"""The demo: draw scenes, ingest them through Dagster, build the knowledge base, ask questions, write a report.
+"""Run the demo: draw scenes, ingest them through Dagster, build the knowledge bases, ask questions, write a report.
 
-The work is done by the same code that does the real one; only the choice of questions belongs here.
+The code is the same as for real scenes; only the choice of questions belongs here.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ _PER_KIND = 2
 
 
 def run_demo(settings: Settings, out: Path, progress: Progress | None = None) -> dict[str, Any]:
-    """Run the demo into the installation that `settings` name.
+    """Run the demo in the installation that `settings` describe.
 
     Args:
-        out: Folder of the report; `index.html` in it is written aside and renamed.
+        settings: Settings of the installation, which receives the scenes and answers.
+        out: Folder of the report; `index.html` in it is replaced.
         progress: Called with (done, total, what).
 
     Returns:
@@ -78,7 +79,9 @@ def run_demo(settings: Settings, out: Path, progress: Progress | None = None) ->
 
 
 def choose_questions(file: Path) -> list[tuple[str, str | None, Question]]:
-    """The demo's questions: of every kind from different scenes, one in free words, and one in an analyst's jargon.
+    """Choose the demo's questions: some of every kind, one in free words, and one in an analyst's jargon.
+
+    Questions of one kind are about different scenes.
 
     Returns:
         (kind, expected answer or None, question).

@@ -1,6 +1,6 @@
-"""The demo's data: a static STAC catalog of drawn scenes with known contents, and labelled chips for its knowledge.
+"""Make the demo's data: a static STAC catalog of drawn scenes with known contents, and chips for its knowledge bases.
 
-Everything is drawn from a seed; nothing is downloaded.  Drawing itself is in `terrain.py` and `sprites.py`.
+Everything is drawn from a seed; nothing is downloaded.  `terrain.py` and `sprites.py` do the drawing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class ScenePlan:
-    """What one scene of the demo is to be."""
+    """Name, size in pixels, sample depth and share of water of a scene to draw."""
 
     name: str
     width: int
@@ -47,7 +47,7 @@ class ScenePlan:
 
 @dataclass(frozen=True)
 class DemoCatalog:
-    """Where the demo's data went: the catalog, the answer key beside it, and the chips of the knowledge base."""
+    """Paths of the demo's data: the catalog, its answer key and questions, and the chips of the knowledge bases."""
 
     catalog: Path
     truth: Path
@@ -63,7 +63,7 @@ PLANS = (
 
 
 def draw_scene(plan: ScenePlan, rng: np.random.Generator) -> tuple[Image.Image, tuple[Placed, ...]]:
-    """Draw one scene: an RGB picture, and what was put where."""
+    """Draw one scene; return an RGB picture, and the objects placed in it."""
     terrain = draw_terrain(plan.width, plan.height, rng, water=plan.water)
     usable = [c for c in OBJECT_CLASSES.values() if plan.water or not c.on_water]
     chosen = rng.choice(len(usable), size=min(7, len(usable)), replace=False)
@@ -71,7 +71,7 @@ def draw_scene(plan: ScenePlan, rng: np.random.Generator) -> tuple[Image.Image, 
     taken: list[tuple[int, int, int, int]] = []
     for order, number in enumerate(chosen):
         kind = usable[int(number)]
-        # The first three classes stand alone, so that there is a place and a colour to ask for.
+        # Draw only one object of each of the first three classes, so that questions can ask for its place and colour.
         for _ in range(1 if order < 3 else int(rng.integers(1, 5))):
             colour = str(rng.choice(kind.colours)) if kind.colours else None
             side = round(kind.side_m / GSD_M)
@@ -90,7 +90,7 @@ def draw_scene(plan: ScenePlan, rng: np.random.Generator) -> tuple[Image.Image, 
 def _find_spot(
     terrain: Terrain, side: int, on_water: bool, taken: list[tuple[int, int, int, int]], rng: np.random.Generator
 ) -> tuple[int, int] | None:
-    """The centre of a free place, or None after a bounded number of tries."""
+    """Return the centre of a free place (x, y) in pixels, or None after a bounded number of tries."""
     reach = round(side * 0.75)
     width, height = terrain.image.size
     for _ in range(_TRIES):
@@ -141,7 +141,7 @@ def write_cog(picture: Image.Image, path: Path, origin: tuple[float, float], *, 
 
 
 def scene_item(plan: ScenePlan, number: int, origin: tuple[float, float], path: Path) -> pystac.Item:
-    """The STAC item of a drawn scene whose upper left corner is at `origin` (x, y in metres)."""
+    """Return the STAC item of a drawn scene with its upper left corner at `origin` (x, y in metres)."""
     left, top = origin
     bounds = (left, top - plan.height * GSD_M, left + plan.width * GSD_M, top)
     west, south, east, north = transform_bounds(f"EPSG:{CRS_CODE}", "EPSG:4326", *bounds)
@@ -174,7 +174,7 @@ def scene_item(plan: ScenePlan, number: int, origin: tuple[float, float], path: 
 def scene_questions(
     placed: tuple[Placed, ...], size: tuple[int, int], rng: np.random.Generator, per_kind: int = 2
 ) -> list[DemoQuestion]:
-    """Up to `per_kind` different questions of every kind about one scene."""
+    """Make up to `per_kind` different questions of every kind about one scene of `size` (width, height)."""
     vocabulary = {c.name: c.plural for c in OBJECT_CLASSES.values()}
     maker = QuestionMaker(placed, size, vocabulary, {c.name: c.colours for c in OBJECT_CLASSES.values()}, rng)
     found: dict[tuple[str, str], DemoQuestion] = {}
@@ -187,14 +187,17 @@ def scene_questions(
 
 
 def generate_demo(folder: Path, *, seed: int = 20, progress: Progress | None = None) -> DemoCatalog:
-    """Draw the demo's scenes and knowledge, once: what is already there from a finished call is used again.
+    """Draw the demo's scenes and knowledge, unless an earlier call with the same seed finished.
 
     Args:
-        folder: Where to write; `catalog/` (what is ingested), `truth/` (the answer key), `knowledge/` (labelled chips).
+        folder: Where to write `catalog/` (to ingest), `truth/` (the answer key) and `knowledge/` (labelled chips).
         seed: The same seed gives the same pixels.
         progress: Called with (done, total, what).
+
+    Returns:
+        The paths of the data.
     """
-    folder = folder.absolute()  # hrefs are made relative to their item, which relative paths would confuse
+    folder = folder.absolute()  # hrefs are made relative to their item, which needs absolute paths
     catalog = DemoCatalog(
         folder / "catalog" / "catalog.json",
         folder / "truth",
@@ -239,7 +242,7 @@ def generate_demo(folder: Path, *, seed: int = 20, progress: Progress | None = N
 def draw_knowledge(folder: Path, seed: int) -> None:
     """Draw the knowledge base: `labels/LABEL/*.jpg`, and `captions.jsonl` over the same pictures.
 
-    What analysts call these things is in the packaged glossary (`knowledge/glossary.json`), by the labels' names.
+    The packaged glossary (`knowledge/glossary.json`) has the analysts' terms for these labels.
     """
     captions = []
     for number, (name, kind) in enumerate(OBJECT_CLASSES.items()):

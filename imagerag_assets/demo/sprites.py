@@ -1,7 +1,7 @@
-"""Objects as they look from above, drawn with polygons: the vocabulary of the demo scenes.
+"""Draw objects as they look from above, with polygons: the vocabulary of the demo scenes.
 
 Each class has a draw function in unit coordinates (x right, y down, the object within [-1, 1]), a side length in metres
-and the colours it comes in.  Terrain and layout are in `terrain.py` and `scenes.py`.
+and its possible colours.  Terrain and layout are in `terrain.py` and `scenes.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 RGB = tuple[int, int, int]
-SUPERSAMPLE = 3  # sprites are drawn this much larger and reduced, for soft edges
+SUPERSAMPLE = 3  # sprites are drawn this many times larger and then reduced, for soft edges
 
 COLOURS: dict[str, RGB] = {
     "red": (182, 48, 40),
@@ -28,7 +28,7 @@ COLOURS: dict[str, RGB] = {
 
 
 class Pen:
-    """Draws on a transparent square picture in unit coordinates."""
+    """Draw on a transparent square picture in unit coordinates."""
 
     def __init__(self, side_px: int) -> None:
         self.image = Image.new("RGBA", (side_px, side_px), (0, 0, 0, 0))
@@ -217,7 +217,7 @@ def _helipad(pen: Pen, colour: RGB, rng: np.random.Generator) -> None:
 
 @dataclass(frozen=True)
 class ObjectClass:
-    """One kind of object: how it is drawn, its side in metres, its colours, and where it may stand."""
+    """One kind of object: how to draw it, its side in metres, its colours, and whether it belongs on water."""
 
     name: str
     plural: str
@@ -251,9 +251,9 @@ def sprite(name: str, colour: str | None, side_px: int, angle_deg: float, rng: n
 
     Args:
         name: A key of `OBJECT_CLASSES`.
-        colour: One of the class's colours; None where it has none.
-        side_px: Side of the object's square, in pixels, before rotation.
-        angle_deg: Counter-clockwise rotation.
+        colour: One of the colours of the class; None if it has none.
+        side_px: Side of the object's square before rotation, in pixels.
+        angle_deg: Counter-clockwise rotation, in degrees.
         rng: Source of the small variations (tone, cars, cargo).
 
     Returns:

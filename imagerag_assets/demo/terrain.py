@@ -1,7 +1,7 @@
-"""The land under the demo's objects: grass, fields, forest, water, roads and houses.
+"""Draw the land under the demo's objects: grass, fields, forest, water, roads and houses.
 
-A terrain is drawn whole, so sizes of a few thousand pixels a side are meant.  It knows where water lies and where roads
-and houses leave no room, so that objects can be put where they belong.
+A terrain is drawn in one piece, so it suits sides of a few thousand pixels.  It records where the water is, and
+where roads and houses leave no room, so that objects can be put where they belong.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Terrain:
 
 
 def noise(shape: tuple[int, int], cell: int, rng: np.random.Generator) -> np.ndarray:
-    """Smooth noise in [-1, 1], float32 (height, width), with features about `cell` pixels wide."""
+    """Return smooth noise in [-1, 1], float32 (height, width), with features about `cell` pixels wide."""
     h, w = shape
     coarse = rng.uniform(-1, 1, (max(2, h // cell + 2), max(2, w // cell + 2))).astype(np.float32)
     picture = Image.fromarray(coarse, mode="F").resize((w, h), Image.Resampling.BICUBIC)
@@ -124,7 +124,10 @@ def draw_terrain(width: int, height: int, rng: np.random.Generator, *, water: fl
     """Draw land of `width` x `height` pixels at 0.3 m.
 
     Args:
-        water: Share of the area for the lake (a coast-like blob at one side); None: about one tenth, or none.
+        width: Pixels across.
+        height: Pixels down.
+        rng: Source of every random choice.
+        water: Share of the area that the lake covers (a coast-like blob at one side); None: 0 or 0.12, at random.
     """
     image = draw_ground(width, height, rng)
     draw = ImageDraw.Draw(image)
@@ -166,7 +169,7 @@ def draw_terrain(width: int, height: int, rng: np.random.Generator, *, water: fl
 
 
 def finish(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Give a drawn picture a sensor's softness, noise and light."""
+    """Give a drawn picture the softness, noise and light of a sensor."""
     soft = image.filter(ImageFilter.GaussianBlur(0.8))
     pixels = np.asarray(soft, np.float32)
     pixels = pixels * rng.uniform(0.92, 1.08) + rng.normal(0, 3.0, pixels.shape[:2])[..., None].astype(np.float32)

@@ -1,4 +1,4 @@
-"""How good answers and cues are: question files with known truth, runs over them, figures with intervals, reports.
+"""Measure answers and cues on questions with known truth: files, runs, figures with intervals, reports.
 
-Nothing here decides how a question is answered; that is `questions.ask`.
+Nothing here decides how a question is answered; see `questions.ask`.
 """

@@ -1,6 +1,6 @@
-"""The figures of benchmarks in the object store: `benchmarks/{name}/{time}.json`, with the encoder they are of.
+"""Keep and find benchmark figures in the object store: `benchmarks/{name}/{time}.json`, each with its encoder.
 
-Only keeping and finding them; how they are measured is `evaluation`'s, and what they decide is their readers'.
+`evaluate` measures the figures, and their readers decide what follows from them.
 """
 
 from __future__ import annotations
@@ -24,31 +24,33 @@ class Benchmark:
     """One measurement."""
 
     name: str
-    """What a series of figures is called, in the characters of a scene key."""
+    """Name of the series of figures, in the characters of a scene key."""
     at: str
-    """ISO 8601, UTC."""
+    """Time of the measurement, ISO 8601, UTC."""
     encoder: str
     fingerprint: str
-    """The encoder's, 64 hexadecimal digits."""
+    """Fingerprint of the encoder, 64 hexadecimal digits."""
     questions: int
-    """Asked; more are in `left_out`, about scenes that were not there."""
+    """Number of questions asked, failed ones included."""
     failed: int
+    """Number of questions that failed."""
     left_out: int
+    """Number of questions not asked, because their scenes were missing."""
     options: dict[str, Any]
-    """Mode, retrieval, division, path..."""
+    """Mode, retrieval, division, path and so on."""
     metrics: dict[str, Any]
-    """As `evaluation.metrics.measure_run` gives them."""
+    """What `evaluation.metrics.measure_run` returned."""
 
 
 def save_benchmark(platform: HasStore, benchmark: Benchmark) -> str:
-    """Store a measurement; returns its key, which sorts by time.
+    """Store a measurement and return its key; the keys of a benchmark sort by time.
 
     Raises:
-        InputError: its name cannot be part of a key.
-        StoreError: the store does not take it.
+        InputError: the name cannot be part of a key.
+        StoreError: the store cannot be written.
     """
     if not is_scene_key(benchmark.name):
-        raise InputError(f"{benchmark.name!r} cannot name a benchmark", fix="Use 1 to 200 of A-Z a-z 0-9 _ . -")
+        raise InputError(f"{benchmark.name!r} cannot name a benchmark", fix="Use 1 to 200 of: A-Z a-z 0-9 _ . -")
     time = datetime.fromisoformat(benchmark.at).astimezone(UTC)
     key = f"{BENCHMARKS}/{benchmark.name}/{time:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}.json"
     platform.store.write_json(key, asdict(benchmark))
@@ -56,7 +58,7 @@ def save_benchmark(platform: HasStore, benchmark: Benchmark) -> str:
 
 
 def latest_benchmark(platform: HasStore, fingerprint: str, name: str | None = None) -> Benchmark | None:
-    """The last measurement of an encoder, of one benchmark or of any; None if there is none.
+    """Return the latest measurement of an encoder, by one benchmark or by any; None if there is none.
 
     Raises:
         StoreError: the store cannot be read, or a measurement is damaged.
@@ -66,33 +68,31 @@ def latest_benchmark(platform: HasStore, fingerprint: str, name: str | None = No
         try:
             found = Benchmark(**platform.store.read_json(key))
         except TypeError:
-            raise StoreError(
-                "The record of a benchmark is damaged", fix="Delete it", object=platform.store.url(key)
-            ) from None
+            raise StoreError("A benchmark record is damaged", fix="Delete it", object=platform.store.url(key)) from None
         if found.fingerprint == fingerprint:
             return found
     return None
 
 
 def check_benchmark(platform: Platform) -> CheckOutcome:
-    """``benchmark`` (warn): the latest figures of the chosen encoder, if there are any.
+    """Check ``benchmark`` (warn): report the latest figures of the encoder in use, or that there are none.
 
     Raises:
         StoreError: the store cannot be read, or a measurement is damaged.
     """
     name, found = platform.settings.active_encoder, latest_benchmark(platform, platform.fingerprint)
     if found is None:
-        text = f"Nothing was measured with the encoder {name} yet: run the job benchmark"
+        text = f"Encoder {name} has no benchmark figures yet: run the job benchmark"
         return CheckOutcome("benchmark", False, "warn", text)
     recall = found.metrics["recall"]["all"]["half_covered"]
     if recall["value"] is None:
-        text = f"{found.name} of {found.at} has no question about a target that is there"
+        text = f"{found.name} of {found.at} has no question about a target in the scene"
         return CheckOutcome("benchmark", False, "warn", text, {"questions": found.questions})
     return CheckOutcome(
         "benchmark",
         True,
         "warn",
-        f"{found.name} of {found.at}: half of the target is covered for {recall['value']:.0%} of {recall['n']}"
-        f" questions (95 % interval {recall['low']:.0%} to {recall['high']:.0%}), with the encoder {name}",
+        f"{found.name} of {found.at}: cues cover half of the target in {recall['value']:.0%} of {recall['n']}"
+        f" questions (95 % interval {recall['low']:.0%} to {recall['high']:.0%}), with encoder {name}",
         {"recall": recall["value"], "low": recall["low"], "high": recall["high"], "questions": recall["n"]},
     )

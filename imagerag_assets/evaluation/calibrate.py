@@ -1,13 +1,15 @@
-"""Fit the calibration of an encoder and a division on questions whose truth is known.
+"""Fit the calibration of an encoder and a division on questions with known truth.
 
     IMAGERAG_HOME=... python -m imagerag_assets.evaluation.calibrate QUESTIONS.jsonl ... --data "the scenes" --out FILE
 
-The scenes are ingested already; for the slow path a label knowledge base is built.  A line of a questions file has
-`scene`, `question`, and `roi`: the native windows (x0, y0, x1, y1) of what the question names, none where it is absent.
-Gathers what the retrieval would offer and whether it covers a true window; the fit is `retrieval/calibration.py`.
-Use other data than what results are reported on, and than what the encoder was trained on: it is surer of what it has
-seen.  Where all data went into the encoder, train a twin of it on a part, fit with the twin on the rest, and write the
-result for the encoder with --for.
+Ingest the scenes first; the slow path also needs a label knowledge base.  Each line of a questions file has `scene`,
+`question`, and `roi`: the native windows (x0, y0, x1, y1) of what the question names, or an empty list if the scene
+does not show it.  The command collects what the retrieval would offer, and whether it covers a true window; the fit
+itself is in `retrieval/calibration.py`.
+
+Do not use data that you report results on, or that the encoder was trained on: an encoder is more confident about
+what it has seen.  If all data went into the encoder, train a twin of it on one part, fit with the twin on the rest, and
+write the result for the encoder with --for.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ from imagerag_assets.stores.milvus_filter import Filter
 COVERED = 0.5
 """Share of a true window that a cue must cover to count as a hit."""
 CANDIDATES_JUDGED = 8
-"""Suppressed candidates of a phrase that are judged: what could be offered, and a few beyond."""
+"""Number of candidates judged per phrase, after suppression: those that could be offered, and a few more."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Target:
     scene: str
     phrase: str
     windows: tuple[tuple[float, float, float, float], ...]
-    """(x0, y0, x1, y1) in native pixels; empty: the scene does not show it."""
+    """(x0, y0, x1, y1) in native pixels; empty: the scene does not show the phrase."""
 
 
 @dataclass(frozen=True)
@@ -70,23 +72,23 @@ class Samples:
     """Judged candidates."""
 
     features: NDArray[np.float64]
-    """float64, (n, 2)."""
+    """float64, (n, 2): margin and score of each candidate."""
     hits: NDArray[np.bool_]
-    """bool, (n,)."""
+    """bool, (n,): whether each candidate covers a target."""
     absent: NDArray[np.int64]
-    """int64, (n,): the number of the absent target that a candidate was found for, -1 for targets that are there."""
+    """int64, (n,): number of the absent target that a candidate was found for; -1 if the target is in the scene."""
 
     @property
     def summary(self) -> str:
-        """For a person."""
+        """Number of hits and candidates, in words."""
         return f"{int(self.hits.sum())} hits of {len(self.hits)} candidates"
 
 
 def read_targets(lines: Iterable[str]) -> list[Target]:
-    """The targets of questions about one thing; each scene and phrase once.
+    """Read the targets of questions that ask about one thing; each scene and phrase is kept once.
 
     Raises:
-        InputError: a line is not of the form above.
+        InputError: a line is not JSON, or lacks `scene`, `question` or `roi`.
     """
     targets: dict[tuple[str, str], Target] = {}
     for number, line in enumerate(lines, start=1):
@@ -105,7 +107,7 @@ def read_targets(lines: Iterable[str]) -> list[Target]:
 
 
 def covers(windows: NDArray[np.integer], targets: Sequence[Sequence[float]]) -> NDArray[np.bool_]:
-    """Whether each window, (n, 4), covers at least `COVERED` of one of the target windows: bool, (n,)."""
+    """Return whether each window, (n, 4), covers at least `COVERED` of a target window: bool, (n,)."""
     _, share = compare_windows(windows, targets)
     return np.asarray((share >= COVERED).any(axis=1), dtype=bool)
 
@@ -113,10 +115,10 @@ def covers(windows: NDArray[np.integer], targets: Sequence[Sequence[float]]) -> 
 def fast_samples(
     deps: Deps, targets: Sequence[Target], *, collection: str, calibration: Calibration, look: Look | None = None
 ) -> Samples:
-    """Judge the fast path's candidates of each target; with `look`, as they are after the second look.
+    """Judge the candidates of the fast path for each target; with `look`, judge them after the second look.
 
     Raises:
-        StoreError, EncoderError: as the retrieval.
+        StoreError, EncoderError: the retrieval failed.
     """
     scorers = phrase_scorers(deps, list(dict.fromkeys(target.phrase for target in targets)), calibration)
     judged = []
@@ -138,11 +140,11 @@ def fast_samples(
 
 
 def slow_samples(deps: Deps, targets: Sequence[Target], *, collection: str, calibration: Calibration) -> Samples | None:
-    """Judge the slow path's candidates through labels; None without a knowledge base of labels.
+    """Judge the candidates that the slow path finds through labels; return None without a label knowledge base.
 
     Raises:
-        FingerprintError: the knowledge base is another encoder's.
-        StoreError, EncoderError: as the retrieval.
+        FingerprintError: the knowledge base belongs to another encoder.
+        StoreError, EncoderError: the retrieval failed.
     """
     knowledge = open_knowledge(deps, "knowledge_labels")
     if knowledge is None:
@@ -170,13 +172,25 @@ def calibrate(
     look: Look | None = None,
     fingerprint: str | None = None,
 ) -> tuple[Calibration, list[str]]:
-    """Fit the calibration of the chosen encoder and the collection's division; with it, lines for a person.
+    """Fit the calibration of the chosen encoder and the collection's division.
 
-    Without `look` nothing is fitted for the second look.  With `fingerprint` it is written for that encoder.
+    Args:
+        deps: Encoder, vectors and the rest of the installation.
+        targets: What to look for, and where it is.
+        data: Description of the questions, kept in the calibration.
+        collection: Name or alias of the patch collection.
+        scale: Inverse temperature of the margin.
+        goal: Precision or false cues wanted; None: best F1.
+        coarsest_m: Ground sampling distance in metres beyond which nothing is offered.
+        look: Reader for the second look; None: the second look is not fitted.
+        fingerprint: Encoder to write the calibration for; None: the chosen encoder.
+
+    Returns:
+        The calibration, and lines about the fit for a person.
 
     Raises:
-        InputError: too few hits or misses.
-        FingerprintError: the collection is another encoder's.
+        InputError: there are too few hits or misses.
+        FingerprintError: the collection belongs to another encoder.
     """
     meta = deps.vectors.verify(collection, deps.encoder.fingerprint)
     start = replace(GENERIC, scale=scale, coarsest_m=coarsest_m)
@@ -192,7 +206,7 @@ def calibrate(
     slow_fit: Fit | None = None
     slow = slow_samples(deps, targets, collection=collection, calibration=replace(GENERIC, coarsest_m=coarsest_m))
     if slow is None or not slow.hits.any() or slow.hits.all():
-        told.append("slow: not fitted (no knowledge base of labels, or no hits and misses); the generic weights stay")
+        told.append("slow: not fitted (no label knowledge base, no hits, or no misses); the generic weights are kept")
     else:
         slow_fit = fit(slow.features, slow.hits, goal=_half(goal), absent=slow.absent)
         told.append(f"slow: {slow.summary}; {_told(slow_fit)}")
@@ -210,21 +224,21 @@ def calibrate(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command.  Returns the exit status."""
+    """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("questions", nargs="+", type=Path, help="JSONL files with scene, question and roi")
-    parser.add_argument("--data", required=True, help="what the questions are, kept in the calibration")
+    parser.add_argument("--data", required=True, help="description of the questions, kept in the calibration")
     parser.add_argument("--collection", default="patches", help="name or alias of the patch collection")
     parser.add_argument("--scale", type=float, default=DEFAULT_SCALE, help="inverse temperature of the margin")
     wanted = parser.add_mutually_exclusive_group()
-    wanted.add_argument("--precision", type=float, help="least precision wanted; default: best F1")
+    wanted.add_argument("--precision", type=float, help="minimum precision; default: best F1")
     wanted.add_argument(
         "--false-cues",
         type=float,
-        help="largest share of absent targets that may bring a cue; half of it on the slow path",
+        help="maximum share of absent targets that get a cue; half of it on the slow path",
     )
     parser.add_argument("--coarsest", type=float, help="ground sampling distance, m, beyond which nothing is offered")
-    parser.add_argument("--for", dest="encoder", help="encoder it is written for; default: the one it is fitted with")
+    parser.add_argument("--for", dest="encoder", help="encoder to write it for; default: the one used for the fit")
     parser.add_argument("--out", type=Path, help="file to write; default: the installation's object store")
     given = parser.parse_args(arguments)
     from imagerag_assets.installation.platform import Platform
@@ -255,7 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _half(goal: Goal | None) -> Goal | None:
-    """The slow path is asked where the fast one found nothing: its false cues come on top."""
+    """Halve the share of false cues: the slow path adds its own where the fast path found nothing."""
     return replace(goal, false_cues=goal.false_cues / 2) if goal and goal.false_cues is not None else goal
 
 

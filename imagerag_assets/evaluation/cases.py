@@ -1,6 +1,6 @@
-"""A question with its truth, and the judgement of one answer by it.
+"""Questions with their truth, and the judgement of one answer.
 
-Geometry and right or wrong live here; figures over many questions are in `metrics`, reading files in `loaders`.
+Geometry and right or wrong belong here.  `metrics` has figures over many questions, and `loaders` reads files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Window = tuple[int, int, int, int]
 COVERED = 0.5
 """Share of a target that a cue must cover to count as showing it."""
 TOP = 3
-"""Cues that recall looks at."""
+"""Number of cues that recall looks at."""
 _NOT_WORDS = re.compile(r"[^\w]+", re.UNICODE)
 
 
@@ -30,38 +30,38 @@ class Case:
     id: str
     question: str
     kind: str
-    """What is asked about (``position``, ``count``, ``absent``...), or the benchmark's own category."""
+    """What the question asks about (``position``, ``count``, ``absent``...), or the benchmark's own category."""
     scenes: tuple[str, ...] = ()
-    """Keys of the scenes it is about; the first is the one that `roi` lies in."""
+    """Keys of the scenes that the question is about; `roi` lies in the first."""
     choices: Mapping[str, str] = field(default_factory=dict)
     answer: str | None = None
-    """The right letter (several, sorted and joined, where several are right), else the right text; None: unknown."""
+    """The right letter (if several are right, all of them, sorted and joined), or the right text; None: unknown."""
     roi: tuple[Window, ...] | None = None
-    """Targets (x0, y0, x1, y1) in native pixels; empty: what is asked for is absent; None: not known."""
+    """Targets (x0, y0, x1, y1) in native pixels; empty: the target is absent; None: unknown."""
     images: tuple[Path, ...] = ()
-    """Pictures that a benchmark names, one for each scene; empty for scenes that are ingested from a STAC source."""
+    """Pictures that a benchmark names, one for each scene; empty for scenes from a STAC source."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Further fields of `questions.question.Question` that the line sets, e.g. ``bbox``; before the run's own."""
+    """Further fields of `questions.question.Question` that the line sets, e.g. ``bbox``; they override the run's."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """An answer measured against its truth.  An answer that could not be given has no cues and is not right."""
+    """An answer measured against its truth.  A failed question has no cues and is not right."""
 
     case: Case
     failed: bool
     right: bool | None
-    """None: no answer was asked for, or the right one is not known."""
+    """None: no answer was asked for, or the right answer is unknown."""
     overlaps: NDArray[np.float64]
     """float64, (cues, targets): intersection over union."""
     covered: NDArray[np.float64]
     """float64, (cues, targets): share of the target that the cue covers."""
     confidence: NDArray[np.float64]
-    """float64, (cues,), in the order of rank."""
+    """float64, (cues,), in order of rank."""
 
     @property
     def hits(self) -> NDArray[np.bool_]:
-        """bool, (cues,): whether a cue shows at least half of a target."""
+        """Whether each cue shows at least half of a target: bool, (cues,)."""
         return np.asarray((self.covered >= COVERED).any(axis=1), dtype=bool)
 
     @property
@@ -71,23 +71,23 @@ class Judged:
 
     @property
     def instances(self) -> int:
-        """Number of targets that at least one of all cues shows half of."""
+        """Number of targets that at least one cue covers by half."""
         return int((self.covered >= COVERED).any(axis=0).sum()) if self.covered.size else 0
 
     def reaches(self, iou: float) -> bool:
-        """Whether one of the first three cues has at least this intersection over union with a target."""
+        """Return whether one of the first three cues has at least this intersection over union with a target."""
         return bool((self.overlaps[:TOP] >= iou).any())
 
 
 def judge(case: Case, answer: Mapping[str, Any], *, answered: bool = True) -> Judged:
-    """Measure an answer (the contract's JSON, or a line with ``error``) against its case.
+    """Measure an answer against its case.
 
-    Cues of another scene than the case's first show nothing of its targets.
+    Only cues of the case's first scene can show its targets.
 
     Args:
         case: The question with its truth.
-        answer: What came of it.
-        answered: Whether an answer was asked for, and not only cues.
+        answer: The answer as JSON, or an object with ``error`` if the question failed.
+        answered: Whether an answer was asked for, or only cues.
     """
     failed = "error" in answer
     cues = [] if failed else sorted(answer.get("cues", ()), key=lambda cue: cue["rank"])
@@ -99,14 +99,14 @@ def judge(case: Case, answer: Mapping[str, Any], *, answered: bool = True) -> Ju
 
 
 def compare_windows(cues: ArrayLike, targets: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Intersection over union, and share of the target covered, of every cue with every target.
+    """Compare every cue with every target.
 
     Args:
         cues: n windows (x0, y0, x1, y1), half-open, in native pixels.
-        targets: m windows likewise.
+        targets: m windows of the same form.
 
     Returns:
-        Two float64 arrays, (n, m).
+        Two float64 arrays, (n, m): intersection over union, and the share of the target that the cue covers.
     """
     a = np.asarray(cues, dtype=np.float64).reshape(-1, 4)
     b = np.asarray(targets, dtype=np.float64).reshape(-1, 4)
@@ -128,5 +128,5 @@ def _right(case: Case, answer: Mapping[str, Any]) -> bool | None:
 
 
 def plain_words(text: str) -> str:
-    """Lower case without punctuation, for comparing free answers."""
+    """Return a text in lower case and without punctuation, to compare free answers."""
     return _NOT_WORDS.sub(" ", text.casefold()).strip()

@@ -1,6 +1,6 @@
-"""The use case: read files, ingest a benchmark's pictures, ask, measure, compare, report.
+"""Evaluate an installation on question files: ask, measure, compare with another run, report.
 
-The command line and the Dagster asset are thin calls into this.
+The command line and the Dagster asset are thin calls into this module.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from imagerag_assets.settings import Settings
 
 
 def new_folder(settings: Settings) -> Path:
-    """A folder for one more run in HOME; it does not exist yet."""
+    """Return the path of a folder for a new run in the installation's home; the folder is not created."""
     return settings.home / "evaluations" / new_answer_id()
 
 
@@ -35,24 +35,25 @@ def evaluate(
     """Ask the questions of files, measure the answers, and write the report into `folder`.
 
     Args:
-        platform: The installation; scenes are ingested already.
-        loaded: From `loaders.load_cases`.
-        folder: Where the run is kept; an unfinished run in it goes on.
-        options: Some of `run.OPTIONS`.
+        platform: The installation, with the scenes already ingested.
+        loaded: Questions that `loaders.load_cases` read.
+        folder: Where the run is kept; an unfinished run in it continues.
+        options: Values for some of `run.OPTIONS`.
         compare: Folder of a finished run to compare with, on the questions that both have.
-        progress: Called with questions done, all questions, and the question.
+        progress: Called with the questions done, the number of questions, and the question.
 
     Returns:
-        ``{"questions", "failed", "left_out", "files", "run", "metrics", "comparison"?, "before"?, "report"}``:
-        ``left_out`` questions are about scenes that ``run.missing`` names; ``metrics`` as `metrics.measure_run`,
-        ``comparison`` as `metrics.compare_runs`, ``before`` the metrics of the other run.
+        ``{"questions", "failed", "left_out", "files", "run", "metrics", "comparison"?, "before"?, "report"}``.
+        ``left_out`` counts the questions about scenes that ``run.missing`` names.  ``metrics`` is the result of
+        `metrics.measure_run`, ``comparison`` that of `metrics.compare_runs`, and ``before`` has the metrics of the
+        other run.
 
     Raises:
         InputError: see `run.run_cases` and `run.load_run`.
         FingerprintError: the collection belongs to another encoder.
     """
     cases = [case for each in loaded for case in each.cases]
-    other = load_run(compare, cases) if compare is not None else None  # said before anything is asked
+    other = load_run(compare, cases) if compare is not None else None  # fail before asking anything
     run = run_cases(platform, cases, folder, options=options, progress=progress)
     document: dict[str, Any] = {
         "questions": len(run.judged),

@@ -1,6 +1,6 @@
-"""Pictures of a benchmark as scenes: a STAC catalog over the ones that are there, which is ingested like any other.
+"""Offer the pictures of a benchmark as scenes: write a STAC catalog of them, which is ingested like any other.
 
-Such a picture has no place and no time.  What an item may lack is decided in `stac`.
+Such a picture has no location and no time; `stac` decides what an item may lack.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from imagerag_assets.objects.aside import replace_text
 
 
 def find_images(cases: Iterable[Case], folder: Path) -> dict[str, Path]:
-    """Where the pictures of cases are: scene key -> file, for those that exist in `folder`.
+    """Find the pictures of cases in `folder`; return the existing files by scene key.
 
-    A picture is looked for under the name that the benchmark gives, and under its last part.
+    Each picture is looked for under the path that the benchmark gives, then under its file name alone.
     """
     found: dict[str, Path] = {}
     for case in cases:
@@ -32,7 +32,7 @@ def find_images(cases: Iterable[Case], folder: Path) -> dict[str, Path]:
 
 
 def write_catalog(images: dict[str, Path], folder: Path) -> Path:
-    """Write `catalog.json` and one item a picture into `folder`; returns the catalog's path.
+    """Write `catalog.json` and one item per picture into `folder`; return the path of the catalog.
 
     Raises:
         InputError: the folder cannot be written.
@@ -56,7 +56,7 @@ def write_catalog(images: dict[str, Path], folder: Path) -> Path:
         about = {"type": "Catalog", "stac_version": "1.0.0", "id": "benchmark", "description": "Benchmark pictures"}
         _write(catalog, about | {"links": links})
     except OSError as error:
-        raise InputError(f"The catalog of pictures cannot be written: {error}", fix="Check the folder") from None
+        raise InputError(f"The picture catalog cannot be written: {error}", fix="Check the folder") from None
     return catalog
 
 

@@ -1,8 +1,8 @@
-"""Reading question files: this project's JSONL, MME-RealWorld (and Lite), LRS-VQA and XLRS-Bench, as published.
+"""Read question files: this project's JSONL, and MME-RealWorld (and Lite), LRS-VQA and XLRS-Bench as published.
 
-The format is told from the content.  A line that is not as it should be stops the reading and is named with its
-number: figures over a part of a file would look like figures over all of it.  Whether pictures are there is seen
-where they are ingested (`images`), and said for every one.
+The format is recognised from the content.  A malformed line stops the reading, and the error gives its number:
+otherwise figures over part of a file would look like figures over all of it.  Missing pictures are found and reported
+when they are ingested (`images`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Loaded:
     format: Format
     cases: tuple[Case, ...]
     left_out: int = 0
-    """Questions of the file that are not about overhead imagery (MME-RealWorld has other domains)."""
+    """Number of questions that are not about overhead imagery (MME-RealWorld has other domains too)."""
 
 
 def load_cases(files: Sequence[str | Path], *, images: Path | None = None) -> list[Loaded]:
@@ -48,11 +48,10 @@ def load_cases(files: Sequence[str | Path], *, images: Path | None = None) -> li
 
     Args:
         files: JSON, JSONL, Parquet, or the Arrow files of a saved dataset.
-        images: Folder that pictures inside the files are written to, if they are not there yet; without it they are
-            only named.
+        images: Folder to write embedded pictures to, unless it has them already; None: the pictures are only named.
 
     Raises:
-        InputError: a file cannot be read, is of no known format, has a malformed line, or an id occurs twice.
+        InputError: a file cannot be read, has an unknown format or a malformed line, or an id occurs twice.
     """
     loaded = [load_file(Path(file), images=images) for file in files]
     seen: dict[str, Path] = {}
@@ -61,7 +60,7 @@ def load_cases(files: Sequence[str | Path], *, images: Path | None = None) -> li
             if case.id in seen:
                 raise InputError(
                     f"Question id {case.id!r} occurs twice, in {seen[case.id]} and in {each.file}",
-                    fix="Give every question an id of its own",
+                    fix="Give every question its own id",
                 )
             seen[case.id] = each.file
     return loaded
@@ -77,18 +76,18 @@ def load_file(file: Path, *, images: Path | None = None) -> Loaded:
         try:
             case = _PARSERS[name](_with_picture_files(row, images) if name == "xlrs-bench" else row)
         except (KeyError, TypeError, ValueError, AttributeError, QuestionError) as error:
-            raise _malformed(file, number, f"is no {name} question: {_reason(error)}") from None
+            raise _malformed(file, number, f"is not a valid {name} question: {_reason(error)}") from None
         if case is None:
             left_out += 1
         else:
             cases.append(case if case.id else replace(case, id=f"{file.stem}:{number}"))
     if name is None:
-        raise InputError("There are no questions in the file", fix="Give a file with questions", file=file)
+        raise InputError("The file has no questions", fix="Give a file with questions", file=file)
     return Loaded(file, name, tuple(cases), left_out)
 
 
 def _rows(file: Path) -> Iterator[tuple[int, Row]]:
-    """Rows with their numbers, from 1: of a JSON list its entries, of JSONL its lines, of a table its rows."""
+    """Yield the entries of a JSON list, the lines of JSONL or the rows of a table, numbered from 1."""
     if file.suffix in (".parquet", ".arrow"):
         yield from _table_rows(file)
         return
@@ -102,7 +101,7 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
         try:
             found = list(enumerate(json.loads(text), start=1))
         except ValueError as error:
-            raise InputError(f"The file is not JSON: {error}", fix="Download it again", file=file) from None
+            raise InputError(f"The file is not valid JSON: {error}", fix="Download it again", file=file) from None
     else:
         found = [(number, _json(line, file, number)) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     for number, row in found:
@@ -119,7 +118,7 @@ def _json(line: str, file: Path, number: int) -> Any:
 
 
 def _table_rows(file: Path) -> Iterator[tuple[int, Row]]:
-    """Rows of Parquet or of an Arrow file as the `datasets` library saves them, one at a time: they hold pictures."""
+    """Yield the rows of Parquet, or of an Arrow file saved by `datasets`, one at a time, since they hold pictures."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -138,7 +137,7 @@ def _table_rows(file: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _malformed(file: Path, number: int, what: str) -> InputError:
-    return InputError(f"Line {number} of {file} {what}", fix="Correct the line, or take it out")
+    return InputError(f"Line {number} of {file} {what}", fix="Correct the line or remove it")
 
 
 def _reason(error: Exception) -> str:
@@ -155,20 +154,20 @@ def _format_of(row: Row, file: Path) -> Format:
     if "question" in row:
         return "imagerag"
     raise InputError(
-        "The file is of no known format",
-        fix="Give JSONL with the keys that docs/questions.md lists; or MME-RealWorld, LRS-VQA or XLRS-Bench",
+        "The format of the file is unknown",
+        fix="Give JSONL with the keys that docs/questions.md lists, or MME-RealWorld, LRS-VQA or XLRS-Bench",
         file=file,
     )
 
 
 def _imagerag(row: Row) -> Case:
-    """Read a line as `imagerag ask --batch` does, with its truth: ``kind``, ``answer`` and ``roi``."""
+    """Read a line as `imagerag ask --batch` does, and its truth: ``kind``, ``answer`` and ``roi``."""
     given = fields_of({**row, "question": row["question"]})
     choices = {str(letter): str(text) for letter, text in given.get("choices", {}).items()}
     answer = None if row.get("answer") is None else str(row["answer"])
     if choices and answer is not None and answer not in choices:
-        raise ValueError(f"its answer {answer!r} is none of its choices")
-    Question(**given)  # says what has no meaning
+        raise ValueError(f"its answer {answer!r} is not one of its choices")
+    Question(**given)  # raises if a value is not valid
     roi, _ = given.pop("roi", None), given.pop("choices", None)
     return Case(
         id=_text(given.pop("id", None)),
@@ -183,9 +182,9 @@ def _imagerag(row: Row) -> Case:
 
 
 def _mme_realworld(row: Row) -> Case | None:
-    """https://huggingface.co/datasets/yifanzhang114/MME-RealWorld; Lite has the same fields.
+    """Read https://huggingface.co/datasets/yifanzhang114/MME-RealWorld; Lite has the same fields.
 
-    ``gt_toi`` (x0, y0, x1, y1 in 0-1000) and ``img_size`` stand in the copies that the authors of ImageRAG annotated.
+    Only the copies annotated by the authors of ImageRAG have ``gt_toi`` (x0, y0, x1, y1 in 0-1000) and ``img_size``.
     """
     if row["Subtask"] != _REMOTE_SENSING:
         return None
@@ -207,9 +206,9 @@ def _mme_realworld(row: Row) -> Case | None:
 
 
 def _lrs_vqa(row: Row) -> Case:
-    """https://huggingface.co/datasets/ll-13/LRS-VQA: free answers, right where they are the same words.
+    """Read https://huggingface.co/datasets/ll-13/LRS-VQA: free answers, which are right if the words are the same.
 
-    The authors' script also accepts WordNet synonyms; that needs a corpus this project does not carry.
+    The authors' script also accepts WordNet synonyms, which need a corpus that this project does not ship.
     """
     return _benchmark_case(
         "lrs-vqa",
@@ -222,9 +221,9 @@ def _lrs_vqa(row: Row) -> Case:
 
 
 def _xlrs_bench(row: Row) -> Case:
-    """https://huggingface.co/datasets/initiacms/XLRS-Bench-lite: tables with pictures inside, or JSONL.
+    """Read https://huggingface.co/datasets/initiacms/XLRS-Bench-lite: tables with embedded pictures, or JSONL.
 
-    Where several letters are right, all of them have to be said, so a single choice never is.
+    If several letters are right, an answer has to give all of them, so a single choice is never right.
     """
     letters = re.findall(r"[A-Z]", str(row["answer"]))
     return _benchmark_case(
@@ -239,7 +238,7 @@ def _xlrs_bench(row: Row) -> Case:
 
 
 def _with_picture_files(row: Row, folder: Path | None) -> Row:
-    """The row with its pictures as names of files: given as names, as ``{"path", "bytes"}``, or in base64."""
+    """Replace the pictures of a row with file names; they come as names, as ``{"path", "bytes"}``, or in base64."""
     given = row.get("image") or row.get("image_path")
     names = []
     for number, picture in enumerate(given if isinstance(given, list) else [given]):
@@ -256,7 +255,7 @@ def _with_picture_files(row: Row, folder: Path | None) -> Row:
 
 
 def _base64(text: object) -> bytes | None:
-    """The picture in a text; None if it is the name of one."""
+    """Decode the picture in a text; return None if the text is a file name."""
     if not isinstance(text, str) or len(text) < _LONGEST_NAME:
         return None
     return base64.b64decode(text.rpartition(",")[2], validate=True)
@@ -285,7 +284,7 @@ _PARSERS: dict[Format, Callable[[Row], Case | None]] = {
 
 
 def _choices(given: object) -> dict[str, str]:
-    """Choices written as "(A) text", in a list or one after the other in one text."""
+    """Read choices written as "(A) text", in a list or one after another in one text."""
     text = "\n".join(str(each) for each in given) if isinstance(given, list) else str(given)
     choices = {letter: " ".join(words.split()) for letter, words in _CHOICE.findall(text)}
     if len(choices) < 2 or not all(choices.values()):

@@ -1,8 +1,8 @@
-"""Figures over many judged answers, each with how many it rests on and a 95 % interval, and the comparison of two runs.
+"""Compute figures over many judged answers, each with its sample size and a 95 % interval, and compare two runs.
 
-Every question whose truth is known counts: one without cues, or that failed, is a miss; a failed question about
-something absent is a false cue.  Shares of questions have Wilson's interval.  Figures over cues and targets, which
-come several to a question, have a bootstrap interval that draws whole questions.
+Every question with a known truth counts.  A question that fails or has no cues is a miss; a failed question about
+something absent counts as a false cue.  Shares of questions have Wilson's interval.  One question can have several
+cues and targets, so figures over them have a bootstrap interval that draws whole questions.
 """
 
 from __future__ import annotations
@@ -21,27 +21,29 @@ IOUS = (0.1, 0.3, 0.5)
 BINS = 10
 _DRAWS = 2000
 LOCATED = ("position", "count")
-"""Kinds whose answer depends on finding the target; their recall together is the figure to compare systems by."""
+"""Kinds of question that need the target to be found; compare systems by the recall over both."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A value with what it rests on."""
+    """A value with its sample size and interval."""
 
     value: float | None
-    """None: nothing to measure it on."""
+    """None: there is nothing to measure."""
     n: int
+    """Sample size."""
     low: float | None = None
     """Lower end of the 95 % interval."""
     high: float | None = None
+    """Upper end of the 95 % interval."""
 
     def to_dict(self) -> dict[str, float | int | None]:
-        """JSON-able form."""
+        """Return the figure as a dictionary for JSON."""
         return asdict(self)
 
 
 def share(outcomes: Iterable[bool]) -> Figure:
-    """The share of outcomes that are true, with Wilson's score interval."""
+    """Return the share of outcomes that are true, with Wilson's score interval."""
     values = list(outcomes)
     if not values:
         return Figure(None, 0)
@@ -50,7 +52,11 @@ def share(outcomes: Iterable[bool]) -> Figure:
 
 
 def pooled(parts: Sequence[tuple[int, int]]) -> Figure:
-    """Sum of the first numbers over the sum of the second (n), a pair a question, with a bootstrap interval."""
+    """Divide the sum of the first numbers by the sum of the second (n), with a bootstrap interval.
+
+    Args:
+        parts: One pair (part, whole) for each question.
+    """
     counts = np.array(parts, dtype=np.float64).reshape(-1, 2)
     return bootstrap(len(counts), lambda drawn: _ratio(counts[drawn]), n=int(counts[:, 1].sum()))
 
@@ -61,12 +67,14 @@ def _ratio(counts: NDArray[np.float64]) -> float | None:
 
 
 def bootstrap(questions: int, measure: Callable[[NDArray[np.intp]], float | None], *, n: int) -> Figure:
-    """A figure with the 2.5 and 97.5 % quantiles over questions drawn with replacement; the same at every call.
+    """Return a figure with the 2.5 and 97.5 % quantiles over questions drawn with replacement.
+
+    The draws are the same at every call.
 
     Args:
-        questions: How many there are to draw from.
-        measure: The figure of the questions with these indices, int (k,); None where it has no value.
-        n: What the figure rests on.
+        questions: Number of questions to draw from.
+        measure: Function from indices of questions, int (k,), to the figure over them, or None if it has no value.
+        n: Sample size of the figure.
     """
     value = measure(np.arange(questions)) if questions else None
     if value is None:
@@ -78,7 +86,9 @@ def bootstrap(questions: int, measure: Callable[[NDArray[np.intp]], float | None
 
 
 def calibration_error(confidence: NDArray[np.float64], hits: NDArray[np.bool_]) -> float | None:
-    """Expected calibration error over ten bins of equal width: mean gap of confidence and share of hits, by bin size.
+    """Return the expected calibration error over ten bins of equal width, or None without cues.
+
+    It is the mean gap between confidence and share of hits, weighted by the size of the bins.
 
     Args:
         confidence: float64, (n,), 0 to 1.
@@ -92,7 +102,12 @@ def calibration_error(confidence: NDArray[np.float64], hits: NDArray[np.bool_]) 
 
 
 def reliability(confidence: NDArray[np.float64], hits: NDArray[np.bool_]) -> list[dict[str, float | int | None]]:
-    """Each of the ten bins: its limits, its mean confidence, its share of hits, and how many cues are in it."""
+    """Return the limits, mean confidence, share of hits and number of cues of each of the ten bins.
+
+    Args:
+        confidence: float64, (n,), 0 to 1.
+        hits: bool, (n,).
+    """
     bins = _bin_of(confidence)
     rows: list[dict[str, float | int | None]] = []
     for index in range(BINS):
@@ -109,11 +124,11 @@ def _bin_of(confidence: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def measure_run(judged: Sequence[Judged]) -> dict[str, Any]:
-    """All figures of a run.
+    """Compute all figures of a run.
 
     Returns:
         ``recall`` by kind (``all``, ``position+count``, ...), with ``half_covered`` and ``iou_0.1`` to ``iou_0.5``;
-        ``no_cue`` for a target that is there; ``false_cues`` for absent ones; ``instances_found`` and
+        ``no_cue`` for targets in the scene; ``false_cues`` for absent ones; ``instances_found`` and
         ``cue_precision`` of count questions; ``calibration_error`` and its ``reliability``; ``accuracy`` by kind.
         A figure is ``{"value", "n", "low", "high"}``.
     """
@@ -154,7 +169,7 @@ def _calibration(known: Sequence[Judged]) -> Figure:
 
 
 def _by_kind(judged: Sequence[Judged], *, together: Sequence[str] = ()) -> dict[str, list[Judged]]:
-    """All of them, those of some kinds together, and those of each kind."""
+    """Group answers: all of them, those of the kinds in `together`, and those of each kind."""
     groups: dict[str, list[Judged]] = {"all": list(judged)}
     if together:
         groups["+".join(together)] = [each for each in judged if each.case.kind in together]
@@ -164,12 +179,12 @@ def _by_kind(judged: Sequence[Judged], *, together: Sequence[str] = ()) -> dict[
 
 
 def compare_runs(before: Mapping[str, Judged], after: Mapping[str, Judged]) -> dict[str, Any]:
-    """What a run changed against another on the same questions, which are matched by id.
+    """Compare two runs on the questions that both have, matched by id.
 
     Returns:
         ``found`` (half of a target covered), ``no_false_cue`` and ``right`` (the answer), each with ``n``, ``before``
         and ``after`` (counts), ``fixed``, ``broken`` and ``p``, McNemar's exact two-sided p; and ``only_before`` and
-        ``only_after``, how many questions one of the runs does not have.
+        ``only_after``, the number of questions that only one of the runs has.
     """
     shared = [(before[id], after[id]) for id in before if id in after]
     located = [pair for pair in shared if pair[0].case.roi]
@@ -189,7 +204,7 @@ def _silent(judged: Judged) -> bool:
 
 
 def paired(outcomes: Sequence[tuple[bool, bool]]) -> dict[str, float | int | None]:
-    """Counts of a paired comparison (before, after), and McNemar's exact two-sided p."""
+    """Count the outcomes of a paired comparison (before, after), and compute McNemar's exact two-sided p."""
     fixed = sum(after and not before for before, after in outcomes)
     broken = sum(before and not after for before, after in outcomes)
     p = float(binomtest(fixed, fixed + broken).pvalue) if fixed + broken else 1.0

@@ -1,6 +1,6 @@
-"""What an evaluation writes for people and programs: `metrics.json`, a Markdown table and a plot (SVG).
+"""Write the report of an evaluation for people and programs: `metrics.json`, a Markdown table and a plot (SVG).
 
-The plot is written by hand: a plotting library would be the project's largest dependency for two panels.
+The plot is written by hand, because a plotting library would be the project's largest dependency, for two panels.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NAMES = {
     "iou_0.1": "IoU of the top 3 at least .1",
     "iou_0.3": "IoU of the top 3 at least .3",
     "iou_0.5": "IoU of the top 3 at least .5",
-    "no_cue": "no cue for a target that is there",
+    "no_cue": "no cue for a target in the scene",
     "false_cues": "cue offered for an absent target",
     "instances_found": "count: instances found",
     "cue_precision": "count: cues that are right",
@@ -33,7 +33,7 @@ _COLOURS = ("#1f5fa8", "#c2571a")
 
 
 def figure_rows(metrics: Figures) -> Iterator[tuple[str, Figures]]:
-    """Name and figure of every line of the table, those with nothing to rest on left out."""
+    """Yield the name and figure of every row of the table; figures with an empty sample are left out."""
     for kind, figures in metrics["recall"].items():
         for name, figure in figures.items():
             if figure["n"]:
@@ -47,17 +47,17 @@ def figure_rows(metrics: Figures) -> Iterator[tuple[str, Figures]]:
 
 
 def told(figure: Figures) -> str:
-    """A value for a person: ``.82``."""
+    """Format a value for a person: ``0.820``, or nothing if there is no value."""
     return "" if figure["value"] is None else f"{figure['value']:.3f}"
 
 
 def interval(figure: Figures) -> str:
-    """The 95 % interval for a person."""
+    """Format the 95 % interval for a person."""
     return "" if figure["low"] is None else f"{figure['low']:.3f} to {figure['high']:.3f}"
 
 
 def comparison_rows(comparison: Figures) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Headings and rows of a comparison for a person."""
+    """Return the headings and rows of a comparison, for a person."""
     counts = ("n", "before", "after", "fixed", "broken")
     rows = [
         (name, *(str(each[count]) for count in counts), f"{each['p']:.3f}")
@@ -68,7 +68,11 @@ def comparison_rows(comparison: Figures) -> tuple[tuple[str, ...], list[tuple[st
 
 
 def write_report(folder: Path, document: Mapping[str, Any]) -> dict[str, str]:
-    """Write the three files of a document as the command prints it; returns their paths.
+    """Write the three files of the report and return their paths.
+
+    Args:
+        folder: Where to write.
+        document: What `evaluate.evaluate` measured, without ``report``.
 
     Raises:
         InputError: the folder cannot be written.
@@ -87,7 +91,7 @@ def write_report(folder: Path, document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def markdown(document: Mapping[str, Any]) -> str:
-    """The tables as Markdown, with the plot below."""
+    """Return the tables as Markdown, with the plot below."""
     about = document["run"]
     options = ", ".join(f"{name} {value}" for name, value in about["options"].items() if value is not None)
     lines = [
@@ -113,7 +117,7 @@ def _missing(document: Mapping[str, Any]) -> list[str]:
     if not missing:
         return []
     names = ", ".join(str(name).replace("|", "\\|") for name in missing.values())
-    return ["", f"Not asked: {document['left_out']} questions about {len(missing)} scenes that are missing: {names}."]
+    return ["", f"Not asked: {document['left_out']} questions about {len(missing)} missing scenes: {names}."]
 
 
 def _table(head: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> list[str]:
@@ -121,7 +125,7 @@ def _table(head: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> list[str]:
 
 
 def plot(metrics: Figures, before: Figures | None = None) -> str:
-    """An SVG of two panels: each figure with its interval (and the other run's), and the reliability of confidence."""
+    """Return an SVG with two panels: figures with intervals (of both runs), and the reliability of confidence."""
     rows, others = list(figure_rows(metrics)), dict(figure_rows(before)) if before else {}
     height = max(_TOP + _ROW * len(rows) + 40, 380)
     parts = [*_axis(_LEFT, _TOP - 10, _WIDTH, height - 70 - _TOP + 30)]

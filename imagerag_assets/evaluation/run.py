@@ -1,7 +1,7 @@
-"""One run over questions: ask each, keep every answer at once, and go on where a killed run stopped.
+"""Run questions: ask each one, keep every answer at once, and continue a killed run where it stopped.
 
-A run is a folder: `run.json` says what was asked with what, `answers.jsonl` has one answer a question (until the last
-is there: `.answers.part`).  Figures are in `metrics`, what is written for people in `report`.
+A run is a folder.  `run.json` says what was asked and how; `answers.jsonl` has one answer per question (while the run
+is unfinished, they are in `.answers.part`).  `metrics` computes the figures, and `report` writes them for people.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ Answer = dict[str, Any]
 
 ABOUT, ANSWERS = "run.json", "answers.jsonl"
 OPTIONS = ("mode", "retrieval", "division", "path", "top_k", "answer")
-"""Fields of `questions.question.Question` that a run chooses for all its questions."""
+"""Fields of `questions.question.Question` that a run sets for all its questions."""
 _SETTINGS = (*DECIDING_SETTINGS, "division", "overview_px")
-"""Settings that the answers of a run depend on: the division and overviews of its scenes too."""
+"""Settings that the answers of a run depend on, including the division and overviews of its scenes."""
 _PART = ".answers.part"
 
 
@@ -41,14 +41,14 @@ class Run:
     """A finished run."""
 
     about: Mapping[str, Any]
-    """What was asked with what: ``options``, ``settings``, ``encoder``, ``fingerprint``, and ``missing``, the scenes
-    that are not there, with the pictures that a benchmark names for them."""
+    """What was asked and how: ``options``, ``settings``, ``encoder``, ``fingerprint``, and ``missing``, the scenes
+    that are not ingested, with the pictures that a benchmark names for them."""
     judged: Mapping[str, Judged]
-    """By question id, in the order of the file."""
+    """Judged answers by question id, in the order of the file."""
 
     @property
     def failed(self) -> int:
-        """Questions that could not be answered; they count as misses."""
+        """Number of questions that could not be answered; they count as misses."""
         return sum(each.failed for each in self.judged.values())
 
 
@@ -60,18 +60,19 @@ def run_cases(
     options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Run:
-    """Ask every question whose scenes are ingested; questions that `folder` has answers to are not asked again.
+    """Ask the questions about ingested scenes, except those that `folder` already has answers to.
 
     Args:
         platform: The installation.
         cases: Questions with their truth.
-        folder: Made if it is not there.
-        options: Some of `OPTIONS`.
-        progress: Called with questions done, all questions, and the question.
+        folder: Folder of the run; created if missing.
+        options: Values for some of `OPTIONS`.
+        progress: Called with the questions done, the number of questions, and the question.
 
     Raises:
-        InputError: the folder holds a run of something else or cannot be written, an option has no meaning, or none of
-            the scenes is ingested.
+        InputError: the folder holds another run or cannot be written, or no question can be asked because of missing
+            scenes.
+        QuestionError: an option is not valid.
         FingerprintError: the collection belongs to another encoder.
     """
     chosen = _checked(options or {})
@@ -81,7 +82,7 @@ def run_cases(
         names = ", ".join(list(missing.values())[:3])
         raise InputError(
             f"None of {len(cases)} questions can be asked: {len(missing)} scenes are not ingested ({names})",
-            fix="Ingest them; of a benchmark, give the folder of its pictures with --images",
+            fix="Ingest them; for a benchmark, give the folder of its pictures with --images",
         )
     about = {
         "questions": _digest(asked),
@@ -105,15 +106,15 @@ def run_cases(
         replace_text(folder / ANSWERS, "".join(_line(done[case.id]) for case in asked))
         (folder / _PART).unlink(missing_ok=True)
     except OSError as error:
-        raise InputError(f"The run cannot be kept: {error}", fix="Give another folder with --out") from None
+        raise InputError(f"The run cannot be written: {error}", fix="Give another folder with --out") from None
     return Run(about, _judged(asked, done, chosen))
 
 
 def load_run(folder: Path, cases: Sequence[Case]) -> Run:
-    """A finished run, judged by these cases; answers to other questions are left out.
+    """Load a finished run and judge it by these cases; answers to other questions are left out.
 
     Raises:
-        InputError: there is no finished run in the folder.
+        InputError: the folder has no finished run.
     """
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
@@ -121,13 +122,16 @@ def load_run(folder: Path, cases: Sequence[Case]) -> Run:
         options = about["options"]
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(
-            "There is no finished run in the folder", fix="Give the --out folder of an evaluation", folder=folder
+            "The folder has no finished run", fix="Give the --out folder of an evaluation", folder=folder
         ) from None
     return Run(about, _judged([case for case in cases if case.id in done], done, options))
 
 
 def missing_scenes(platform: Platform, cases: Iterable[Case]) -> dict[str, str]:
-    """Scenes of cases that are not ingested: the picture a benchmark names, or the key, and why ingesting it failed."""
+    """Return the scenes of cases that are not ingested.
+
+    Each has the picture that a benchmark names, or else its key, and the reason if its ingest failed.
+    """
     named = {
         scene: str(image or scene)
         for case in cases
@@ -139,14 +143,14 @@ def missing_scenes(platform: Platform, cases: Iterable[Case]) -> dict[str, str]:
 
 
 def _encoder(platform: Platform) -> dict[str, str]:
-    """Name and fingerprint of the encoder that questions are answered with, which a switch of encoders changes last."""
+    """Return the name and fingerprint of the encoder that answers questions; a switch of encoders changes it last."""
     serving = find_serving(platform)
     target = target_of(platform) if serving is None else serving.target
     return {"encoder": target.encoder, "fingerprint": target.fingerprint}
 
 
 def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of a run.  Raises QuestionError when one has no meaning."""
+    """Return all options of a run.  Raises QuestionError if one is not valid."""
     mode = options.get("mode", "imagerag")
     plain = Question("?", **{**options, "mode": "imagerag" if mode == "oracle" else mode})  # oracle needs a region
     return {name: getattr(plain, name) for name in OPTIONS} | {"mode": mode}
@@ -155,7 +159,7 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
 def _ask(platform: Platform, case: Case, options: Mapping[str, Any], viewer: Viewer) -> Answer:
     changes: dict[str, Any] = {}
     if options["mode"] == "oracle":
-        # Of a question about the whole scene nobody said where its answer is.
+        # A question about the whole scene has no known region to show.
         changes = {"roi": case.roi, "scenes": case.scenes[:1]} if case.roi is not None else {"mode": "global"}
     try:
         question = Question(
@@ -169,7 +173,7 @@ def _ask(platform: Platform, case: Case, options: Mapping[str, Any], viewer: Vie
                 **changes,
             }
         )
-        # The run keeps what failed, and asks it again.
+        # The run records failed questions and asks them again, so the store need not keep them.
         return ask(platform, question, viewer=viewer, keep_failed=False).to_dict()
     except FingerprintError:
         raise  # no question can be answered
@@ -182,14 +186,14 @@ def _judged(cases: Iterable[Case], answers: Mapping[str, Answer], options: Mappi
 
 
 def _digest(cases: Sequence[Case]) -> str:
-    # Without options a case has the digest that it had before there were any.
+    # A case without options keeps the digest that it had before options existed.
     rows = [{name: value for name, value in asdict(case).items() if name != "options" or value} for case in cases]
     text = json.dumps(rows, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _claim(folder: Path, about: dict[str, Any]) -> None:
-    """Make the folder this run's, or see that it is.  Raises InputError when it is another's."""
+    """Claim the folder for this run.  Raises InputError if it belongs to another run."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / ABOUT
     if not file.exists():
@@ -202,12 +206,12 @@ def _claim(folder: Path, about: dict[str, Any]) -> None:
         other = [ABOUT]
     if other:
         raise InputError(
-            f"The folder holds another run: {', '.join(other)} differ", fix="Give another folder", folder=folder
+            f"The folder holds another run with different {', '.join(other)}", fix="Give another folder", folder=folder
         )
 
 
 def _read_answers(folder: Path) -> dict[str, Answer]:
-    """Answers that are there, of a finished or an unfinished run; failed questions are asked again."""
+    """Read the answers of a finished or an unfinished run, except failed ones, which are asked again."""
     done: dict[str, Answer] = {}
     for name in (ANSWERS, _PART):
         if (folder / name).exists():
@@ -216,7 +220,7 @@ def _read_answers(folder: Path) -> dict[str, Answer]:
 
 
 def _parse(text: str) -> dict[str, Answer]:
-    """Answers by id; a last line that a kill cut short is passed over."""
+    """Parse answers, by id; skip a last line that a kill cut short."""
     answers = [json.loads(line) for line in text.split("\n")[:-1] if line]
     return {str(answer["id"]): answer for answer in answers}
 

@@ -1,9 +1,9 @@
-"""The lineage of an answer in W3C PROV-JSON: entities, activities, agents, and their relations.
+"""Describe the lineage of an answer in W3C PROV-JSON: entities, activities, agents, and their relations.
 
-Pure: from a record, and the items of its scenes, to a document; the tree for people is in `trace`.  Ids are qualified
-names with the prefix ``imagerag`` (``urn:imagerag:``), percent-encoded where PROV's grammar asks for it.  A scene,
-shard or encoder has the same id in every document, so that those of several answers can be merged.
-See https://www.w3.org/submissions/prov-json/
+The functions are pure: they turn a record, and the items of its scenes, into a document.  `trace` makes the tree for
+people.  Ids are qualified names with the prefix ``imagerag`` (``urn:imagerag:``), percent-encoded where the grammar of
+PROV requires it.  A scene, shard or encoder has the same id in every document, so the documents of several answers can
+be merged.  See https://www.w3.org/submissions/prov-json/
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from imagerag_assets import __version__
 from imagerag_assets.questions.answer_record import AnswerRecord, Lineage
 
 PREFIX, NAMESPACE = "imagerag", "urn:imagerag:"
-_PLAIN = "-_~"  # kept beside letters and digits; a dot may not end a name, and a colon or slash separates
+_PLAIN = "-_~"  # not encoded, like letters and digits; a name cannot end in a dot, and colons and slashes separate
 _LINKS = {
     "used": ("activity", "entity"),
     "wasGeneratedBy": ("entity", "activity"),
@@ -33,7 +33,7 @@ def prov_document(record: AnswerRecord, items: Mapping[str, Mapping[str, Any]]) 
         items: ``item_href`` and ``source`` of the scenes that are still stored, by scene key.
 
     Returns:
-        A PROV-JSON document; each id that a relation names is declared in it.
+        A PROV-JSON document, which declares every id that its relations name.
     """
     answer_id, lineage = record.answer_id, record.lineage
     doc = _Document(lineage.version or __version__)
@@ -78,7 +78,7 @@ def _scene(
     encoder: str,
     retrieval: str,
 ) -> str:
-    """Declare the scene as it was asked, the item it came from, and the shard with its patches."""
+    """Declare the scene in the version that was asked about, the item it came from, and the shard with its patches."""
     version = lineage.scenes[key]
     origin = doc.entity("item", key, version, href=item.get("item_href"), source=item.get("source"))
     scene = doc.entity("scene", key, version, acquired=lineage.acquired.get(key))
@@ -113,7 +113,7 @@ class _Document:
         self._software = self.agent("software", "imagerag-assets", version)
 
     def entity(self, kind: str, *parts: object, **about: object) -> str:
-        """Declare an entity with what is known of it."""
+        """Declare an entity with what is known about it."""
         return self._declare("entity", kind, parts, {f"{PREFIX}:{name}": value for name, value in about.items()})
 
     def activity(self, kind: str, *parts: object, uses: list[str], ended: str | None = None) -> str:

@@ -1,6 +1,6 @@
-"""What the knowledge bases cover: exemplars of each label, what it may be taken for, and which words lead to it.
+"""Report what the knowledge bases cover: exemplars of each label, similar labels, and the words that lead to it.
 
-Reads only.  The words are matched as the slow path matches them (`retrieval/slow.py`).
+Nothing is written.  Words are matched as in the slow path (`retrieval/slow.py`).
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ def coverage(platform: Platform, questions: Sequence[Path] = ()) -> dict[str, An
 
     Args:
         platform: The installation.
-        questions: Files of questions (JSONL); every phrase that is looked for in them is matched.
+        questions: Question files (JSONL); every phrase that their questions look for is matched.
 
     Returns:
         ``{"labels", "captions", "phrases", "unmatched"}``.  Each knowledge base is ``{"source", "version", "labels",
-        "exemplars", "texts", "left_out"}`` or None, and that of labels has ``groups`` of ``{"label", "exemplars",
-        "names" (texts that lead to it), "coherence", "closest": [{"label", "similarity"}], "confusable"}``: a label is
-        confusable when another's prototype is at least as close to its own as its exemplars are to each other.
-        ``phrases`` are ``{"phrase", "questions", "label", "text", "similarity", "matched", "captions"}``, and
-        ``unmatched`` counts those that neither a label nor a caption matches.
+        "exemplars", "texts", "left_out"}`` or None.  The label knowledge base also has ``groups`` of ``{"label",
+        "exemplars", "names" (number of texts that lead to it), "coherence", "closest": [{"label", "similarity"}],
+        "confusable"}``.  A label is confusable if the prototype of another label is at least as close to its own
+        prototype as its exemplars are to each other.  ``phrases`` are ``{"phrase", "questions", "label", "text",
+        "similarity", "matched", "captions"}``, and ``unmatched`` counts those that match neither a label nor a caption.
 
     Raises:
         KnowledgeError: there is no knowledge base at all.
-        FingerprintError: there is only another encoder's.
+        FingerprintError: the only knowledge bases belong to another encoder.
         InputError: a file cannot be read.
     """
     serving = find_serving(platform, orphaned=True)
@@ -108,7 +108,7 @@ def _rows(platform: Platform, key: str) -> Iterator[tuple[str, str, NDArray[np.f
 
 
 def _phrases(platform: Platform, questions: Sequence[Path]) -> Counter[str]:
-    """Count the phrases looked for in files of questions."""
+    """Count the phrases that the questions in files look for."""
     limit, anything = platform.settings.max_phrases, Question("?")
     found: Counter[str] = Counter()
     for file in questions:
@@ -122,7 +122,7 @@ def _phrases(platform: Platform, questions: Sequence[Path]) -> Counter[str]:
 def _matched(
     platform: Platform, labels: Current | None, captions: Current | None, asked: Counter[str]
 ) -> list[dict[str, Any]]:
-    """Return what each phrase leads to, the best matches last, since people look for what is not covered."""
+    """Return what each phrase leads to, worst matches first, since people look for what is not covered."""
     phrases = sorted(asked)
     if not phrases:
         return []

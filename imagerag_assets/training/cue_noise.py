@@ -1,4 +1,4 @@
-"""The noise of real retrieval in training data: confidences, wrong cues, missing cues, and words about them."""
+"""Bring the noise of real retrieval into training data: confidences, wrong and missing cues, reworded questions."""
 
 from __future__ import annotations
 
@@ -7,25 +7,30 @@ import numpy as np
 from imagerag_assets.answering.findings import article
 from imagerag_assets.training.question_maker import ABSENT, DemoQuestion
 
-FOUND = 0.9  # how often an instance is among the cues
-FALSE_CUE = 0.12  # how often a phrase brings a cue that shows something else
+FOUND = 0.9  # share of instances that are among the cues
+FALSE_CUE = 0.12  # chance that a phrase brings a cue that shows something else
 MAX_CUES = 8
 _NOT_SHOWN = "the imagery does not show it"
 
 
 def phrases_of(question: DemoQuestion) -> list[str]:
+    """Return the phrases that a question looks for."""
     if question.kind == "presence":
         return [text for text in question.choices.values() if text != ABSENT]
     return question.name.split(" / ")
 
 
 def draw_confidence(right: bool, rng: np.random.Generator) -> float:
-    """How confident a retrieval is of a cue that is right, or of one that is wrong."""
+    """Draw the confidence that a retrieval gives to a right or a wrong cue."""
     return float(rng.beta(6, 1.2) if right else rng.beta(4, 2))
 
 
 def shuffled(question: DemoQuestion, rng: np.random.Generator) -> tuple[str, dict[str, str], str]:
-    """The choices in another order, sometimes without the one that says it is absent."""
+    """Put the choices in another order, and sometimes leave out the one for an absent object.
+
+    Returns:
+        Question, choices by letter, and the text of the right choice.
+    """
     texts = list(question.choices.values())
     if ABSENT in texts and question.answer_text != ABSENT and rng.random() < 0.2:
         texts.remove(ABSENT)
@@ -35,7 +40,11 @@ def shuffled(question: DemoQuestion, rng: np.random.Generator) -> tuple[str, dic
 
 
 def freely(question: DemoQuestion, rng: np.random.Generator) -> tuple[str, dict[str, str], str]:
-    """The same question to be answered in words."""
+    """Reword the question so that it is answered in words.
+
+    Returns:
+        Question, no choices, and the answer.
+    """
     answer = _NOT_SHOWN if question.answer_text == ABSENT else question.answer_text
     if question.kind == "presence":
         texts = [t for t in question.choices.values() if t != ABSENT]

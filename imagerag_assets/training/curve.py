@@ -26,14 +26,14 @@ _COLOURS = ("#1f5fa8", "#c2571a")
 
 @dataclass(frozen=True)
 class Curve:
-    """What was measured at each step; loss per reply token, and the share of reply tokens that were right."""
+    """Measurements by step: loss per reply token, and the share of reply tokens that were right."""
 
     rows: tuple[Mapping[str, float], ...]
-    """By step; keys of `COLUMNS`, of which all but the step may be missing."""
+    """One row per step, in order.  The keys are those of `COLUMNS`; any of them but ``step`` may be missing."""
 
     @classmethod
     def of(cls, history: Iterable[Mapping[str, Any]]) -> Curve:
-        """From a trainer's log history; of a step that was logged twice, as after a resume, the later counts."""
+        """Read a trainer's log history; if a step was logged twice, as after a resume, the later values count."""
         steps: dict[int, dict[str, float]] = {}
         for entry in history:
             found = {name: float(entry[key]) for key, name in _LOGGED.items() if key in entry}
@@ -43,16 +43,16 @@ class Curve:
         return cls(tuple(steps[step] for step in sorted(steps)))
 
     def column(self, name: str) -> list[tuple[float, float]]:
-        """(step, value) wherever there is one."""
+        """Return (step, value) for each step that has a value."""
         return [(row["step"], row[name]) for row in self.rows if name in row]
 
     def ends(self, name: str) -> dict[str, float | None]:
-        """The first and the last value of a column."""
+        """Return the first and the last value of a column."""
         values = [value for _, value in self.column(name)]
         return {"first": values[0] if values else None, "last": values[-1] if values else None}
 
     def write(self, folder: Path) -> None:
-        """Replace both files.
+        """Write both files and replace earlier ones.
 
         Raises:
             OSError: the folder cannot be written.
@@ -65,13 +65,13 @@ class Curve:
             replace_text(folder / name, content)
 
     def plot(self) -> str:
-        """Two panels over the steps: loss, and share of right tokens; training and validation."""
+        """Return an SVG with two panels over the steps: loss, and share of right tokens, each for both sets."""
         parts = [
             text(_LEFT + 90 * index, 14, name, colour=colour)
             for index, (name, colour) in enumerate(zip(("training", "validation"), _COLOURS, strict=True))
         ]
         parts += self._panel(_LEFT, "loss per reply token", "loss", "validation_loss")
-        parts += self._panel(_LEFT + _WIDTH + _GAP, "reply tokens right", "accuracy", "validation_accuracy", top=1.0)
+        parts += self._panel(_LEFT + _WIDTH + _GAP, "right reply tokens", "accuracy", "validation_accuracy", top=1.0)
         return drawing(2 * _LEFT + 2 * _WIDTH + _GAP, _TOP + _HEIGHT + 40, parts)
 
     def _panel(self, left: float, title: str, *names: str, top: float | None = None) -> list[str]:
@@ -94,6 +94,6 @@ class Curve:
 
 
 def _reach(curves: Sequence[Sequence[tuple[float, float]]]) -> tuple[float, float]:
-    """The last step, at least 1, and the largest value, of all curves."""
+    """Return the last step, at least 1, and the largest value of all curves."""
     points = [point for curve in curves for point in curve]
     return max([1.0, *(x for x, _ in points)]), max([0.0, *(y for _, y in points)])

@@ -1,8 +1,9 @@
-"""Fine-tuning a multimodal LLM with LoRA on cue-instruction data, through trl and peft.
+"""Fine-tune a multimodal LLM with LoRA on cue-instruction data, through trl and peft.
 
-A model is loaded and prompted by the back end that answers questions, so it learns from exactly what it will be given;
-the loss is on the reply alone.  A run is a folder: ``run.json`` says of what, ``checkpoints/`` let a killed run go on,
-``curve.csv`` and ``curve.svg`` show how it goes, ``adapter/`` is there when it is done.
+The back end that answers questions also loads and prompts the model here, so the model learns from exactly what it
+will be given.  Only the reply counts in the loss.  A run is a folder: ``run.json`` says what is trained on what,
+``checkpoints/`` let a killed run continue, ``curve.csv`` and ``curve.svg`` show the progress, and ``adapter/`` appears
+at the end.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ try:
     from trl.trainer.sft_trainer import SFTTrainer
 except ImportError as error:
     raise ModelError(
-        f"training needs {error.name}, which is not installed", fix="Run: pip install 'imagerag-assets[train]'"
+        f"Training needs {error.name}, which is not installed", fix="Run: pip install 'imagerag-assets[train]'"
     ) from None
 
 RUN, CHECKPOINTS, ADAPTER = "run.json", "checkpoints", "adapter"
-_COMPLETE = "complete"  # in a checkpoint: the trainer writes its files one by one
+_COMPLETE = "complete"  # marks a complete checkpoint, since the trainer writes its files one by one
 _LANGUAGE = "language_model"
-_IGNORED = -100  # a label without loss
+_IGNORED = -100  # label of a token that does not count in the loss
 _LOG_EVERY = 10  # steps
 
 Progress = Callable[[int, int, str], None]
@@ -53,21 +54,22 @@ Progress = Callable[[int, int, str], None]
 def finetune(
     recipe: LoraRecipe, data: Path, out: Path, *, device: str = "auto", progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Train an adapter, or go on where a run in the same folder stopped.
+    """Train an adapter, or continue where a run in the same folder stopped.
 
     Args:
-        recipe: What is trained, and how.
+        recipe: What to train, and how.
         data: A folder that `instruct_data.build_dataset` made.
         out: Folder of the run.
         device: Torch device, or "auto".
-        progress: Called with steps done, their number, and the last loss.
+        progress: Called with the steps done, the number of steps, and the last loss.
 
     Returns:
-        What `imagerag train lora` prints.
+        The document that `imagerag train lora` prints.
 
     Raises:
-        InputError: the data cannot be used, the folder is of another run, or the recipe does not fit the model.
-        ModelError: the model cannot be loaded, or does not fit the memory.
+        InputError: the data cannot be used, the folder belongs to another run, the model is on a server, or the recipe
+            does not fit the model.
+        ModelError: the model cannot be loaded, or does not fit in memory.
     """
     started = time.perf_counter()
     train, validation = read_examples(data, TRAIN), read_examples(data, VALIDATION)
@@ -82,7 +84,7 @@ def finetune(
     if not (out / ADAPTER).exists():
         checkpoint = last_checkpoint(out)
         resumed = _step_of(checkpoint) if checkpoint else None
-        if resumed != recipe.steps:  # the trainer would make a step more after the last one
+        if resumed != recipe.steps:  # after the last step, the trainer would make one more
             shown = _spread(validation, recipe.validation_examples)
             trainer = _trainer(mllm, recipe, data, out, train, shown, progress)
             try:
@@ -91,7 +93,7 @@ def finetune(
                 if not out_of_memory(error):
                     raise
                 raise ModelError(
-                    "training ran out of memory",
+                    "Training ran out of memory",
                     fix="Use a smaller batch, checkpointing = true, dtype = '4bit', or data with a smaller overview",
                     model=recipe.model,
                 ) from None
@@ -113,7 +115,7 @@ def finetune(
 
 
 def last_checkpoint(out: Path) -> Path | None:
-    """The newest checkpoint that was written whole; None: there is none."""
+    """Return the newest complete checkpoint; None if there is none."""
     found = [mark.parent for mark in (out / CHECKPOINTS).glob(f"checkpoint-*/{_COMPLETE}")]
     return max(found, key=_step_of, default=None)
 
@@ -123,10 +125,10 @@ def _step_of(checkpoint: Path) -> int:
 
 
 class Collator:
-    """Examples to a batch: each prompt as the back end encodes it, its reply behind it; padded on the right.
+    """Batch examples: each prompt as the back end encodes it, followed by its reply, and padded on the right.
 
-    Returns a mapping of tensors: those with a value a token, and ``labels``, are (batch, tokens); the pictures of all
-    examples follow each other.
+    Calling it returns a mapping of tensors.  Those with one value per token, and ``labels``, are (batch, tokens); the
+    pictures of all examples are concatenated.
     """
 
     def __init__(self, mllm: TransformersMllm, examples: Sequence[Example], folder: Path) -> None:
@@ -143,7 +145,7 @@ class Collator:
             tail = torch.tensor([reply], device=ids.device)
             for name, value in inputs.items():
                 if value.shape == ids.shape:
-                    # A reply is text, and seen: 0 in what marks pictures, 1 in the mask.
+                    # A reply is text that is attended to: 0 where pictures are marked, 1 in the attention mask.
                     more = tail if name == "input_ids" else torch.full_like(tail, name == "attention_mask")
                     value = torch.cat([value, more.to(value.dtype)], 1)
                     per_token.add(name)
@@ -161,13 +163,13 @@ class Collator:
 
 
 class _Watch(TrainerCallback):
-    """Marks whole checkpoints, keeps the curve on disk, and reports progress."""
+    """Mark complete checkpoints, keep the curve on disk, and report progress."""
 
     def __init__(self, out: Path, progress: Progress | None) -> None:
         self._out, self._progress = out, progress
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step >= state.max_steps:  # also where the last step is none of those that are validated
+        if state.global_step >= state.max_steps:  # even if the last step is not due for validation
             control.should_log = control.should_evaluate = control.should_save = True
         if self._progress is not None:
             loss = next((entry["loss"] for entry in reversed(state.log_history) if "loss" in entry), None)
@@ -209,15 +211,15 @@ def _trainer(
         eval_on_start=True,
         save_strategy="steps",
         save_steps=recipe.evaluate_every,
-        save_total_limit=2,  # while one is written the one before is whole
+        save_total_limit=2,  # while one is being written, the one before is complete
         max_length=None,  # pictures must not be cut off
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
-        dataloader_pin_memory=False,  # the back end puts inputs where the model is
+        dataloader_pin_memory=False,  # the back end already puts inputs on the model's device
         report_to="none",
         disable_tqdm=True,
     )
-    # One list, so that a number tells an example of either.
+    # One list, so that an index identifies an example of either set.
     collator = Collator(mllm, [*train, *validation], data)
     try:
         trainer = SFTTrainer(
@@ -233,12 +235,12 @@ def _trainer(
     except ValueError as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"The recipe does not fit the model: {reason}", fix="Change it", model=recipe.model) from None
-    trainer.remove_callback(PrinterCallback)  # standard output is the command's
+    trainer.remove_callback(PrinterCallback)  # only the command writes to standard output
     return trainer
 
 
 def _lora(model: Any, recipe: LoraRecipe) -> LoraConfig:
-    """An adapter of the language part: what is to be learned is to use cues, not to see."""
+    """Adapt the language part only: the model has to learn to use cues, not to see."""
     names = "|".join(re.escape(name) for name in recipe.targets)
     pattern = re.compile(rf".*{_LANGUAGE}.*\.(?:{names})")
     found = {name.rpartition(".")[2] for name, _ in model.named_modules() if pattern.fullmatch(name)}
@@ -247,7 +249,7 @@ def _lora(model: Any, recipe: LoraRecipe) -> LoraConfig:
                   if isinstance(each, torch.nn.Linear) and _LANGUAGE in name)  # fmt: skip
         raise InputError(
             f"The model's language part has no layer {', '.join(missing)}",
-            fix=f"Targets: {', '.join(dict.fromkeys(layers)) or 'none; the model is of no known family'}",
+            fix=f"Choose from: {', '.join(dict.fromkeys(layers)) or 'nothing; the family of the model is unknown'}",
             model=recipe.model,
         )
     return LoraConfig(
@@ -260,7 +262,7 @@ def _lora(model: Any, recipe: LoraRecipe) -> LoraConfig:
 
 
 def _claim(out: Path, run: Mapping[str, Any]) -> None:
-    """Say of what the folder is, or raise InputError where it is of something else."""
+    """Claim the folder for this run.  Raises InputError if it belongs to another run."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         try:
@@ -273,21 +275,21 @@ def _claim(out: Path, run: Mapping[str, Any]) -> None:
     other = [name for name in run if before.get(name) != run[name]]
     if other:
         raise InputError(
-            f"The folder is of a run with another {' and '.join(other)}", fix="Give a new folder", folder=out
+            f"The folder belongs to a run with another {' and '.join(other)}", fix="Give a new folder", folder=out
         )
 
 
 def _spread(examples: Sequence[Example], most: int) -> list[Example]:
-    """At most so many, from everywhere in the list: it is ordered by scene."""
+    """Take at most `most` examples from all over the list, which is ordered by scene."""
     count = min(most, len(examples))
     return [examples[index * len(examples) // count] for index in range(count)]
 
 
 def _keep(out: Path, notes: Mapping[str, Any]) -> None:
-    """Make the adapter of the last checkpoint, with what has to be known of it; it appears when it is complete."""
+    """Make the adapter from the last checkpoint, with notes on its training; it appears when it is complete."""
     checkpoint = last_checkpoint(out)
     assert checkpoint is not None  # the last step writes one
-    # Where the model lay on this machine is of no use elsewhere.
+    # The path of the model on this machine means nothing elsewhere.
     config = _read(checkpoint / CONFIG) | {"base_model_name_or_path": notes["recipe"]["model"]}
     history = _read(checkpoint / "trainer_state.json")["log_history"]
     with folder_aside(out / ADAPTER) as aside:

@@ -1,7 +1,7 @@
-"""What a retrieval would offer as cues in a labelled scene: patches over objects, and over what is none.
+"""Draw the cues that a retrieval would offer in a labelled scene: patches over objects, and over other places.
 
-It misses some objects and errs at some phrases, at set rates.  No pixel is read here; what is asked about the cues is
-`instruct_data`'s.
+The retrieval misses some objects and brings some wrong cues, at set rates.  No pixel is read here; `instruct_data`
+decides what is asked about the cues.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from imagerag_assets.training.labelled_scenes import LabelledScene
 from imagerag_assets.training.labels import Label, clipped
 from imagerag_assets.training.question_maker import Placed
 
-_SHOWN = 0.5  # share of an object that has to be in a part, or in a cue
-_SEEN = 0.1  # share of an object from which on a cue shows some of it
+_SHOWN = 0.5  # share of an object that a part or a cue must show to count as showing it
+_SEEN = 0.1  # a cue that shows less than this share of an object does not show it at all
 _TRIES = 12
 
 
 @dataclass(frozen=True)
 class Rates:
-    """How often what happens; shares of 1."""
+    """How often each of these happens, as shares of 1."""
 
     missed: float = 0.1
-    """An object that is not among the cues."""
+    """An object is not among the cues."""
     false: float = 0.15
-    """A phrase that brings a cue that shows something else."""
+    """A phrase brings a cue that shows something else."""
     free: float = 0.25
-    """A question without choices."""
+    """A question has no choices."""
     confirm: float = 0.2
-    """A question whether one cue shows what it was found for."""
+    """A question asks whether one cue shows what it was found for."""
     validation: float = 0.1
-    """Scenes kept for validation; of a single scene, questions."""
+    """A scene is kept for validation; with a single scene, a question is."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A scene, or a part of it, and what is in it."""
+    """A scene or a part of it, with its objects."""
 
     window: Window
-    """Native pixels of the scene."""
+    """Window of the part, in native pixels of the scene."""
     objects: tuple[Label, ...]
-    """With windows in pixels of the scene."""
+    """Objects in the part, with windows in native pixels of the scene."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -53,11 +53,11 @@ class Part:
         return self.window[2] - self.window[0], self.window[3] - self.window[1]
 
     def placed(self, plurals: Mapping[str, str]) -> list[Placed]:
-        """The objects with windows in pixels of the part."""
+        """Return the objects with windows in pixels of the part."""
         return [Placed(each.name, plurals[each.name], None, self.within(each.window)) for each in self.objects]
 
     def within(self, window: Window) -> Window:
-        """A window of the scene in pixels of the part."""
+        """Convert a window from pixels of the scene to pixels of the part."""
         x0, y0 = self.window[:2]
         return window[0] - x0, window[1] - y0, window[2] - x0, window[3] - y0
 
@@ -73,7 +73,7 @@ class Drawn:
 
 
 def part_of(scene: LabelledScene, window: Window) -> Part:
-    """A part of a scene with the objects of which at least half lies in it, clipped to it."""
+    """Return a part of a scene with the objects that lie in it by at least half, clipped to it."""
     objects = []
     for label in scene.labels:
         inside = clipped(label.window, window)
@@ -85,7 +85,7 @@ def part_of(scene: LabelledScene, window: Window) -> Part:
 def draw_cues(
     part: Part, phrases: Sequence[str], rates: Rates, patch_px: int, rng: np.random.Generator
 ) -> tuple[Drawn, ...]:
-    """What a retrieval that misses and errs would offer for some phrases, most confident first."""
+    """Draw what a retrieval with these rates would offer for some phrases, most confident first."""
     cues = []
     for phrase in phrases:
         there = [each for each in part.objects if each.name == phrase]
@@ -97,12 +97,12 @@ def draw_cues(
 
 
 def true_cue(part: Part, shown: Label, patch_px: int, rng: np.random.Generator) -> Drawn:
-    """A patch that shows at least half of an object, though seldom its middle in its own middle."""
+    """Draw a patch that shows at least half of an object, seldom in its centre."""
     return Drawn(_patch_over(part, shown.window, patch_px, rng), shown.name, draw_confidence(True, rng), True)
 
 
 def false_cue(part: Part, phrase: str, patch_px: int, rng: np.random.Generator) -> Drawn | None:
-    """A patch that shows nothing of what it is offered for; often something else. None where there is no such place."""
+    """Draw a patch that does not show its phrase, but often something else; return None if no place is found."""
     ours = [each.window for each in part.objects if each.name == phrase]
     others = [each.window for each in part.objects if each.name != phrase]
     for _ in range(_TRIES):
@@ -117,7 +117,7 @@ def false_cue(part: Part, phrase: str, patch_px: int, rng: np.random.Generator) 
 
 
 def _patch_over(part: Part, window: Window, patch_px: int, rng: np.random.Generator) -> Window:
-    """A patch of the pyramid that shows at least half of a window of the part, off its middle by up to a quarter."""
+    """Draw a patch of the pyramid that shows at least half of a window, up to a quarter of its side off the centre."""
     longest, side = max(window[2] - window[0], window[3] - window[1]), patch_px
     while side < longest * rng.uniform(0.7, 1.3):
         side *= 2
@@ -136,7 +136,7 @@ def _patch_over(part: Part, window: Window, patch_px: int, rng: np.random.Genera
 
 
 def _covered(patch: Window, window: Window) -> float:
-    """The share of a window that a patch covers."""
+    """Return the share of a window that a patch covers."""
     inside = clipped(window, patch)
     return 0.0 if inside is None else _area(inside) / _area(window)
 

@@ -1,8 +1,8 @@
-"""Cue-instruction data from labelled scenes: overview, cues with their boxes, question, answer.
+"""Make cue-instruction data from labelled scenes: overview, cues with their boxes, question, answer.
 
-The idea of ImageRAG's Zoom4K and VQA10K, for any scenes with labelled boxes.  Cues are right, missing and wrong at set
-rates (`instruct_cues`), so that a model learns to use them and to distrust them.  Labels have to be complete: what has
-no label counts as absent.  How examples are stored is in `instruct_set`.
+This follows the idea of ImageRAG's Zoom4K and VQA10K, for any scenes with labelled boxes.  Cues are right, missing and
+wrong at set rates (`instruct_cues`), so that a model learns to use them and to distrust them.  Labels must be complete:
+what has no label counts as absent.  `instruct_set` stores the examples.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from imagerag_assets.training.question_maker import QuestionMaker
 KINDS = ("position", "count", "presence", "compare", "absent")
 CONFIRM = "confirm"
 WHOLE = 0.5
-"""Share of the questions about a whole scene; the others are about a part, as if it were a smaller scene."""
+"""Share of the questions about a whole scene; the others are about a part, treated as a smaller scene."""
 _SMALLEST_PART = 0.25  # of a scene's sides
 _TRIES = 12
 _DOT = Image.new("RGB", (1, 1))
@@ -59,26 +59,26 @@ def build_dataset(
     """Make a folder of examples; the same arguments give the same folder, byte for byte.
 
     Args:
-        scenes: By key; each is opened once.
-        plurals: Every class that may be asked about, with its plural.
-        out: A folder that is not there yet; it appears when it is complete.
-        questions: How many; a scene that gives no occasion for its share gives fewer.
-        seed: Of every choice.
-        rates: How often cues miss and err, and so on.
-        overview_px: Longest side of an overview picture.
-        patch_px: Side of the smallest patch that is offered as a cue, in native pixels.
-        progress: Called with questions done, their number, and the scene.
+        scenes: Labelled scenes, ordered by key; each is opened once.
+        plurals: The plural of every class that may be asked about.
+        out: A folder that does not exist yet; it appears when it is complete.
+        questions: Number of questions; a scene with too few occasions gives fewer than its share.
+        seed: Seed of every random choice.
+        rates: How often cues are missing or wrong, and so on; None: the default rates.
+        overview_px: Longest side of an overview picture, in its own pixels.
+        patch_px: Side of the smallest patch offered as a cue, in native pixels.
+        progress: Called with the questions done, the number of questions, and the scene.
 
     Returns:
-        What ``about.json`` says.
+        The content of ``about.json``.
 
     Raises:
-        InputError: `out` is there already, cannot be written, or no question could be made.
+        InputError: `out` already exists or cannot be written, or no question could be made.
         RasterError: a scene cannot be read.
     """
     rates = rates or Rates()
     if out.exists():
-        raise InputError("The folder is there already", fix="Give a new one", folder=out)
+        raise InputError("The folder already exists", fix="Give a new one", folder=out)
     held_out = _held_out(scenes, rates.validation, seed)
     made: dict[str, list[Example]] = {TRAIN: [], VALIDATION: []}
     try:
@@ -107,7 +107,7 @@ def build_dataset(
 
 
 class _SceneMaker:
-    """Makes the examples of one scene, and writes their pictures."""
+    """Make the examples of one scene and write their pictures."""
 
     def __init__(
         self,
@@ -123,11 +123,11 @@ class _SceneMaker:
         self._folder, self._overview_px, self._patch_px = folder, overview_px, patch_px
 
     def make(self, rng: np.random.Generator, index: int) -> Example | None:
-        """One example; None where the scene gave no occasion for one."""
+        """Make one example; return None if the scene offers no occasion for one."""
         name = f"{self._scene.key}-{index:05d}"
         if rng.random() < self._rates.confirm:
             return self._confirmation(name, rng)
-        # Kinds take turns; one that a part gives no occasion for is tried elsewhere, then gives way to the next.
+        # Kinds take turns.  If a part offers no occasion for a kind, try other parts, then the next kind.
         for kind in (*KINDS[index % len(KINDS) :], *KINDS[: index % len(KINDS)]):
             for _ in range(_TRIES):
                 part = self._part(rng)
@@ -147,7 +147,7 @@ class _SceneMaker:
         return None
 
     def _confirmation(self, name: str, rng: np.random.Generator) -> Example | None:
-        """Whether a cue shows what it was found for; about half of them do."""
+        """Ask whether a cue shows what it was found for; about half of the cues do."""
         part = part_of(self._scene, self._scene.grid.window)
         label = part.objects[int(rng.integers(len(part.objects)))]
         drawn: Drawn | None = true_cue(part, label, self._patch_px, rng)
@@ -161,7 +161,7 @@ class _SceneMaker:
         return Example(name, self._scene.key, CONFIRM, None, (cue,), (), asked.question, answer, dict(asked.choices))
 
     def _part(self, rng: np.random.Generator) -> Part:
-        """The scene, or a part of it of any size and place."""
+        """Return the scene, or a part of it with random size and place."""
         width, height = self._scene.grid.width, self._scene.grid.height
         share = math.exp(rng.uniform(math.log(_SMALLEST_PART), 0))
         size = [max(min(2 * self._patch_px, side), round(side * share)) for side in (width, height)]
@@ -180,7 +180,7 @@ class _SceneMaker:
         )
 
     def _picture(self, name: str, window: Window, read: Callable[[], Image.Image]) -> str:
-        """The path of a picture in the folder, written when it is first needed."""
+        """Return the path of a picture in the folder; write the picture when it is first needed."""
         path = f"pictures/{self._scene.key}/{name}-{'-'.join(map(str, window))}.jpg"
         file = self._folder / path
         if not file.exists():
@@ -190,7 +190,7 @@ class _SceneMaker:
 
 
 def _held_out(scenes: Sequence[LabelledScene], share: float, seed: int) -> frozenset[str]:
-    """Keys of the scenes for validation: at least one of several, unless nothing is held out."""
+    """Return the keys of the scenes for validation: at least one of several, unless `share` is 0."""
     if len(scenes) < 2 or share <= 0:
         return frozenset()
     count = min(len(scenes) - 1, max(1, round(share * len(scenes))))

@@ -1,8 +1,8 @@
-"""A folder of cue-instruction examples: what one is, how it is stored, and the prompt it becomes.
+"""Store cue-instruction examples in a folder, read them back, and turn them into prompts.
 
-``train.jsonl`` and ``validation.jsonl`` hold an example a line, ``pictures/`` what they show, ``about.json`` the rest.
-Prompts are built when they are needed, by the code that answers questions, so that a model is trained on what it will
-be given.  How examples are made is in `instruct_data`.
+``train.jsonl`` and ``validation.jsonl`` hold one example per line, ``pictures/`` their pictures, and ``about.json`` the
+rest.  The code that answers questions builds the prompts when they are needed, so a model is trained on what it will
+be given.  `instruct_data` makes the examples.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class ExampleCue:
     """A cue of an example."""
 
     picture: str
-    """Path in the folder."""
+    """Path of the picture in the folder."""
     box: Box
     """(x0, y0, x1, y1) on the 0-1000 scale of the overview, y down."""
     phrase: str
     confidence: float
     shows: bool
-    """Whether it shows what it is offered for; for people and figures, a model is not told."""
+    """Whether the cue shows its phrase; for people and figures only, the prompt does not say it."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,18 @@ class Example:
     scene: str
     kind: str
     overview: str | None
-    """Path in the folder."""
+    """Path of the overview in the folder; None: the prompt has none."""
     cues: tuple[ExampleCue, ...]
     """Most confident first."""
     phrases: tuple[str, ...]
-    """What was looked for; empty where nothing was."""
+    """What was looked for; empty if nothing was."""
     question: str
     answer: str
     """The letter of the right choice, or words."""
     choices: dict[str, str] = field(default_factory=dict)
 
     def prompt(self, folder: Path) -> Prompt:
-        """What a model is given.
+        """Build the prompt that a model is given.
 
         Raises:
             OSError: a picture cannot be read.
@@ -71,7 +71,7 @@ class Example:
         """Read a stored line.
 
         Raises:
-            KeyError, TypeError, ValueError: it is not such a record.
+            KeyError, TypeError, ValueError: the record is malformed.
         """
         cues = tuple(ExampleCue(**cue | {"box": _box(cue["box"])}) for cue in row["cues"])
         made = cls(**row | {"cues": cues, "phrases": tuple(row["phrases"])})
@@ -81,17 +81,17 @@ class Example:
 
 
 def write_examples(file: Path, examples: Iterable[Example]) -> None:
-    """Write an example a line."""
+    """Write one example per line."""
     with file.open("w", encoding="utf-8") as stream:
         for example in examples:
             stream.write(json.dumps(asdict(example), ensure_ascii=False) + "\n")
 
 
 def read_examples(folder: Path, name: str) -> list[Example]:
-    """The examples of one file of a folder.
+    """Read the examples in one file of a folder.
 
     Raises:
-        InputError: the file cannot be read, is empty, or a line of it is no example.
+        InputError: the file cannot be read, is empty, or has a malformed line.
     """
     file = folder / name
     try:
@@ -112,12 +112,12 @@ def read_examples(folder: Path, name: str) -> list[Example]:
                 line=number,
             ) from None
     if not examples:
-        raise InputError("There are no examples in the file", fix="Make more questions", file=file)
+        raise InputError("The file has no examples", fix="Make more questions", file=file)
     return examples
 
 
 def digest_of(folder: Path) -> str:
-    """16 hex digits that change with the examples, or with the scenes that their pictures are from."""
+    """Return 16 hex digits that change with the examples, or with the scenes of their pictures."""
     total = hashlib.sha256()
     for name in (ABOUT, TRAIN, VALIDATION):
         total.update((folder / name).read_bytes())

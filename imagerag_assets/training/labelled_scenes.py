@@ -1,6 +1,6 @@
-"""Scenes with labels, from an installation or straight from a STAC source, for whoever makes training data of them.
+"""Find the scenes that training data is made from: those with labels, in an installation or a STAC source.
 
-What a labels file looks like is in `labels`; what is asked about the scenes is `instruct_data`'s.
+`labels` describes labels files, and `instruct_data` decides what is asked about the scenes.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ from imagerag_assets.training.labels import Label, Labels, place_labels
 
 @dataclass(frozen=True)
 class LabelledScene:
-    """A scene whose objects are known."""
+    """A scene with known objects."""
 
     key: str
     version: str
     grid: Grid
     labels: tuple[Label, ...]
-    """At least one."""
+    """At least one label, clipped to the scene."""
     open: Callable[[], SceneReader]
+    """Opens the scene's pixels; the caller closes the reader."""
 
 
 def installed_scenes(platform: Platform, labels: Labels, file: Path) -> list[LabelledScene]:
-    """The scenes of an installation that labels lie in, by key.
+    """Return the scenes of an installation that have labels, ordered by key.
 
     Raises:
-        UnknownSceneError: a named scene was not ingested.
+        UnknownSceneError: a named scene is not ingested.
         InputError: see :func:`place_labels`.
         StoreError: the store cannot be read.
     """
@@ -57,11 +58,13 @@ def installed_scenes(platform: Platform, labels: Labels, file: Path) -> list[Lab
 def source_scenes(
     settings: Settings, source: str, labels: Labels, file: Path
 ) -> tuple[list[LabelledScene], tuple[str, ...]]:
-    """The scenes of a STAC source that labels lie in, by key, without an ingest; and a note for each item left out.
+    """Return the scenes of a STAC source that have labels, ordered by key, and a note for each item left out.
+
+    Nothing is ingested.
 
     Raises:
         SourceError: the source cannot be reached or understood.
-        UnknownSceneError: a named scene is not in it.
+        UnknownSceneError: a named scene is not in the source.
         InputError: see :func:`place_labels`.
     """
     named = () if labels.anywhere else labels.scenes

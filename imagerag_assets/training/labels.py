@@ -1,15 +1,15 @@
-"""Labelled boxes of scenes: reading a labels file, and putting each label on the grid of its scene.
+"""Read labelled boxes from a file, and put each one on the grid of its scene.
 
-JSONL, a label a line, with a window in native pixels (x to the right, y down)::
+A labels file is JSONL with one label per line and windows in native pixels (x to the right, y down)::
 
     {"scene": "KEY", "class": "tennis court", "window": [x0, y0, x1, y1]}
 
-or GeoJSON (`.geojson`, `.json`) in longitude and latitude, with the class as a property, and the scene too where it
-matters; without it a label belongs to every scene that it lies in::
+or GeoJSON (`.geojson`, `.json`) in longitude and latitude.  Its properties are the class and, optionally, the scene; a
+label without a scene belongs to every scene that it lies in::
 
     {"type": "Feature", "properties": {"class": "tennis court"}, "geometry": {"type": "Polygon", ...}}
 
-`plural` may stand beside the class.  What is made of labels is in `instruct_data`.
+Both may give `plural` beside the class.  `instruct_data` makes examples from the labels.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ _FIX = 'Give lines like {"scene": "KEY", "class": "ship", "window": [x0, y0, x1,
 
 @dataclass(frozen=True)
 class Labels:
-    """A labels file, as it stands there."""
+    """The content of a labels file."""
 
     entries: tuple[Entry, ...]
     plurals: Mapping[str, str]
-    """Every class of the file with its plural."""
+    """The plural of every class in the file."""
 
     @property
     def scenes(self) -> list[str]:
-        """Scenes that are named, each once, in order."""
+        """Scenes that labels name, each once, in order."""
         return list(dict.fromkeys(entry.scene for entry in self.entries if entry.scene is not None))
 
     @property
@@ -59,7 +59,7 @@ class Entry:
     """One label of a file; exactly one of `window` (native pixels) and `geometry` (lon/lat) is given."""
 
     number: int
-    """Of its line or feature, from 1."""
+    """Number of the line or feature, from 1."""
     name: str
     plural: str | None
     scene: str | None
@@ -73,14 +73,14 @@ class Label:
 
     name: str
     window: Window
-    """Native pixels, within the scene."""
+    """(x0, y0, x1, y1) in native pixels, within the scene."""
 
 
 def read_labels(file: Path) -> Labels:
     """Read a labels file.
 
     Raises:
-        InputError: it cannot be read, an entry is malformed (named by its number), or it has no label.
+        InputError: the file cannot be read, has no labels, or has a malformed entry (the error gives its number).
     """
     try:
         text = file.read_text(encoding="utf-8")
@@ -99,30 +99,30 @@ def read_labels(file: Path) -> Labels:
             reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
             raise InputError(f"Not a label: {reason}", fix=_FIX, file=file, line=number) from None
     if not entries:
-        raise InputError("There are no labels in the file", fix=_FIX, file=file)
+        raise InputError("The file has no labels", fix=_FIX, file=file)
     plurals = {entry.name: plural(entry.name) for entry in entries}
     plurals |= {entry.name: entry.plural for entry in entries if entry.plural is not None}
     return Labels(tuple(entries), plurals)
 
 
 def place_labels(labels: Labels, grids: Mapping[str, Grid], file: Path) -> dict[str, tuple[Label, ...]]:
-    """The labels of each scene, clipped to it; scenes without labels are left out.
+    """Return the labels of each scene, clipped to it; scenes without labels are left out.
 
     Args:
-        labels: What :func:`read_labels` read.
-        grids: The grids of the scenes that are there.
-        file: Named in errors.
+        labels: Labels that :func:`read_labels` read.
+        grids: Grids of the known scenes, by key.
+        file: The labels file, to name it in errors.
 
     Raises:
-        InputError: a label names a scene that is not there, or lies outside of the one it names; or no label lies in
-            any of the scenes.
+        InputError: a label names an unknown scene or lies outside the scene that it names, or no label lies in any of
+            the scenes.
     """
     placed: dict[str, list[Label]] = {}
     for entry in labels.entries:
         if entry.scene is not None and entry.scene not in grids:
             known = ", ".join(sorted(grids)[:5]) or "none"
             raise InputError(
-                f"The label is of scene {entry.scene!r}, which is not there",
+                f"The label names the unknown scene {entry.scene!r}",
                 fix=f"Known scenes: {known}", file=file, line=entry.number,
             )  # fmt: skip
         for key in grids if entry.scene is None else [entry.scene]:
@@ -133,26 +133,26 @@ def place_labels(labels: Labels, grids: Mapping[str, Grid], file: Path) -> dict[
                 placed.setdefault(key, []).append(Label(entry.name, inside))
             elif entry.scene is not None:
                 raise InputError(
-                    f"The label lies outside of its scene: {window or 'it has no place there'}",
+                    f"The label lies outside its scene: {window or 'its coordinates cannot be placed there'}",
                     fix=f"Give native pixels of {grid.width} x {grid.height}, or lon/lat within the scene",
                     file=file, line=entry.number, scene=key,
                 )  # fmt: skip
     if not placed:
         raise InputError(
             f"None of the {len(labels.entries)} labels lies in a scene", file=file,
-            fix="Check that coordinates are longitude, latitude, and that the scenes are there",
+            fix="Check that coordinates are longitude, latitude, and that the scenes are the right ones",
         )  # fmt: skip
     return {key: tuple(found) for key, found in placed.items()}
 
 
 def clipped(window: Window, to: Window) -> Window | None:
-    """The part of a window that lies in another one; None if there is none."""
+    """Return the part of a window that lies in another one; None if they do not overlap."""
     x0, y0, x1, y1 = max(window[0], to[0]), max(window[1], to[1]), min(window[2], to[2]), min(window[3], to[3])
     return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
 def plural(name: str) -> str:
-    """A regular English plural of the last word."""
+    """Return the name with a regular English plural of its last word."""
     if name.endswith(("s", "x", "z", "ch", "sh")):
         return f"{name}es"
     if name.endswith("y") and name[-2:-1] not in tuple("aeiou"):
@@ -161,13 +161,13 @@ def plural(name: str) -> str:
 
 
 def _features(text: str, file: Path) -> list[Any]:
-    """The features of a collection in longitude and latitude."""
+    """Return the features of a collection in longitude and latitude."""
     try:
         document = json.loads(text)
         features = list(document["features"])
         crs = str(((document.get("crs") or {}).get("properties") or {}).get("name", _LONLAT[0]))
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise InputError("The file is no GeoJSON FeatureCollection", fix=_FIX, file=file) from None
+        raise InputError("The file is not a GeoJSON FeatureCollection", fix=_FIX, file=file) from None
     if not crs.endswith(_LONLAT):
         raise InputError(
             f"The labels are in {crs}, not in longitude and latitude", fix="Reproject them to EPSG:4326", file=file
@@ -186,7 +186,7 @@ def _from_line(number: int, line: str) -> Entry:
 def _from_feature(number: int, feature: Any) -> Entry:
     properties, geometry = feature["properties"], shape(feature["geometry"])
     if geometry.area == 0:
-        raise ValueError(f"a {geometry.geom_type} without area is not a box")
+        raise ValueError(f"the {geometry.geom_type} has no area")
     scene = properties.get("scene")
     return Entry(
         number,
@@ -200,7 +200,7 @@ def _from_feature(number: int, feature: Any) -> Entry:
 
 def _scene(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise TypeError("the scene is not a name")
+        raise TypeError("the scene must be a name")
     return value
 
 
@@ -209,9 +209,9 @@ def _plural(row: Mapping[str, Any]) -> str | None:
 
 
 def _name(value: Any) -> str:
-    """A class as it is said in a question: lower case, words apart."""
+    """Return a class as questions name it: lower case, words separated by spaces."""
     if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_NAME:
-        raise TypeError(f"a class is a name of at most {_LONGEST_NAME} characters")
+        raise TypeError(f"the class must be a name of at most {_LONGEST_NAME} characters")
     return " ".join(value.replace("_", " ").lower().split())
 
 
@@ -219,7 +219,7 @@ def _window(value: Any) -> Window:
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 4:
         raise ValueError("the window is not [x0, y0, x1, y1]")
     if not all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in value):
-        raise ValueError("the window has to be four numbers")
+        raise ValueError("the window must be four numbers")
     window = (math.floor(value[0]), math.floor(value[1]), math.ceil(value[2]), math.ceil(value[3]))
     if window[2] <= window[0] or window[3] <= window[1]:
         raise ValueError(f"the window {list(value)} is empty")

@@ -1,4 +1,4 @@
-"""What a fine-tuning run is told: model, sizes, rates; from a TOML file, from options, or both."""
+"""Settings of a fine-tuning run (model, sizes, rates), from a TOML file, from options, or from both."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ class LoraRecipe(BaseModel):
     dtype: Literal["auto", "float32", "bfloat16", "float16", "4bit"] = Field(
         "auto", description="Weights of the model; 4bit (QLoRA) needs bitsandbytes and a CUDA device"
     )
-    steps: int = Field(500, ge=1, le=1_000_000, description="Updates of the adapter")
-    batch: int = Field(1, ge=1, le=1024, description="Examples at once")
-    accumulate: int = Field(16, ge=1, le=4096, description="Batches an update")
-    learning_rate: float = Field(1e-4, gt=0, le=1, description="Highest; cosine to zero after the warm-up")
-    warmup: float = Field(0.03, ge=0, lt=1, description="Share of the steps in which the rate rises")
-    rank: int = Field(32, ge=1, le=1024, description="Of the adapter's matrices")
+    steps: int = Field(500, ge=1, le=1_000_000, description="Number of updates of the adapter")
+    batch: int = Field(1, ge=1, le=1024, description="Examples per batch")
+    accumulate: int = Field(16, ge=1, le=4096, description="Batches per update")
+    learning_rate: float = Field(1e-4, gt=0, le=1, description="Peak rate, before a cosine to zero")
+    warmup: float = Field(0.03, ge=0, lt=1, description="Share of the steps during which the rate rises")
+    rank: int = Field(32, ge=1, le=1024, description="Rank of the adapter's matrices")
     alpha: int = Field(64, ge=1, le=4096, description="The adapter is scaled by alpha / rank")
-    dropout: float = Field(0.05, ge=0, lt=1, description="Of the adapter's inputs")
+    dropout: float = Field(0.05, ge=0, lt=1, description="Dropout on the adapter's inputs")
     targets: tuple[str, ...] = Field(
-        LANGUAGE_LAYERS, min_length=1, description="Names of the linear layers of the language part that are adapted"
+        LANGUAGE_LAYERS, min_length=1, description="Names of the linear layers to adapt in the language part"
     )
     checkpointing: bool = Field(True, description="Compute activations again instead of keeping them")
     evaluate_every: int = Field(50, ge=1, description="Steps between validations, each with a checkpoint")
-    validation_examples: int = Field(200, ge=1, description="At most so many are validated on")
-    seed: int = Field(0, ge=0, le=2**31, description="Of the adapter's first values and of the order of examples")
+    validation_examples: int = Field(200, ge=1, description="Maximum number of examples to validate on")
+    seed: int = Field(0, ge=0, le=2**31, description="Seed of the adapter's first values and of the example order")
 
 
 def load_recipe(file: Path | None, **options: object) -> LoraRecipe:
-    """The recipe of a file, with options that are not None in place of its values.
+    """Read the recipe from a file; options that are not None replace its values.
 
     Raises:
         InputError: the file cannot be read, or a value is unknown or out of range; the message names it.
@@ -59,4 +59,4 @@ def load_recipe(file: Path | None, **options: object) -> LoraRecipe:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         known = ", ".join(LoraRecipe.model_fields)
-        raise InputError(f"{name} of the recipe is not valid: {first['msg']}", fix=f"Known: {known}") from None
+        raise InputError(f"{name} of the recipe is not valid: {first['msg']}", fix=f"Known names: {known}") from None

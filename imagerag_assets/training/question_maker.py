@@ -1,6 +1,6 @@
-"""Multiple-choice questions with known answers, from the objects that were put into a scene.
+"""Make multiple-choice questions with known answers from the objects in a scene.
 
-Pure functions of the truth; the wording is shared by the demo and by the training of its multimodal model.
+Everything is a pure function of the truth.  The demo and the training of its multimodal model share the wording.
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ class DemoQuestion:
 
     @property
     def answer_text(self) -> str:
+        """Text of the right choice."""
         return self.choices[self.answer]
 
     def to_dict(self, scene: str, number: int) -> dict[str, Any]:
-        """One line of a question file, as `imagerag ask --batch` and the benchmark scripts read it."""
+        """Return one line of a question file, as `imagerag ask --batch` and the benchmark scripts read it."""
         return {
             "id": f"{scene}-{number:02d}",
             "scene": scene,
@@ -59,7 +60,7 @@ class DemoQuestion:
 
 
 def quadrant(window: Sequence[int], width: int, height: int) -> str:
-    """Which quarter of the scene the centre of a window lies in."""
+    """Return the quarter of the scene that contains the centre of a window."""
     x0, y0, x1, y1 = window
     return QUADRANTS[2 * int((y0 + y1) / 2 >= height / 2) + int((x0 + x1) / 2 >= width / 2)]
 
@@ -73,13 +74,13 @@ def _lettered(options: Sequence[str], right: str) -> tuple[dict[str, str], str]:
 
 
 class QuestionMaker:
-    """Makes questions about one scene.
+    """Make questions about one scene.
 
     Args:
-        placed: What the scene holds.
+        placed: The objects in the scene.
         size: (width, height) of the scene in pixels.
-        vocabulary: Every class that could be asked about: name -> plural.
-        colours: Colours a class comes in: name -> colours.
+        vocabulary: The plural of every class that may be asked about, by name.
+        colours: The possible colours of each class, by name.
         rng: Picks the classes, the wording and the distractors.
     """
 
@@ -98,7 +99,7 @@ class QuestionMaker:
         self._absent = [name for name in vocabulary if name not in self._by_name]
 
     def make(self, kind: str) -> DemoQuestion | None:
-        """One question of a kind, or None where the scene gives no occasion for it."""
+        """Make one question of a kind; return None if the scene offers no occasion for it."""
         makers: dict[str, Callable[[], DemoQuestion | None]] = {
             "position": self._position,
             "count": self._count,

@@ -77,7 +77,7 @@ def test_a_run_its_report_and_going_on(
     assert Path(other["report"]["table"]).parent.parent == installed.home / "evaluations"
 
     code, refused = run(capsys, *command, "--path", "none")
-    assert (code, refused["error"]["message"]) == (2, "The folder holds another run: options differ")
+    assert (code, refused["error"]["message"]) == (2, "The folder holds another run with different options")
     code, refused = run(capsys, *command, "--compare", "nowhere")
     assert (code, refused["error"]["type"]) == (2, "InputError")
 

@@ -1,4 +1,4 @@
-"""What a chip may look like when a sliding window meets it: shifts, neighbours, scale, turns and light.
+"""Make chips look as a sliding window may meet them: shifts, neighbours, scale, rotation and light.
 
 Pictures are uint8 torch tensors (h, w, 3); labels are weights over classes.
 """
@@ -15,7 +15,7 @@ from torch.nn import functional
 from imagerag_assets.encoders.preprocess import preprocess
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-_NEIGHBOUR_SHARE = 0.4  # how often a chip is seen with others around it
+_NEIGHBOUR_SHARE = 0.4  # share of chips shown with others around them
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,16 @@ class Sample:
 def augment(
     chips: torch.Tensor, index: int, others: np.ndarray, size: int, rng: np.random.Generator, *, mild: bool = False
 ) -> Sample:
-    """One picture that chip `index` may be seen as.
+    """Return one picture of chip `index` as a sliding window may show it.
 
     Args:
         chips: uint8 (n, s, s, 3).
+        index: The chip to show.
         others: Indices to draw neighbours from.
-        size: Side of the result, px.
-        mild: Keep the scale that patches have when serving, and turn by any angle: for the end of a training, since
-            crops that are enlarged make objects larger than they will be (arXiv 1906.06423).
+        size: Side of the result, in pixels.
+        rng: Source of every random choice.
+        mild: Keep the scale that patches have when serving, and rotate by any angle.  This is for the end of a
+            training, since enlarged crops make objects larger than they will be (arXiv 1906.06423).
     """
     if rng.random() < _NEIGHBOUR_SHARE * (0.6 if mild else 1.0):
         picture, parts = _with_neighbours(chips, index, others, rng)
@@ -49,7 +51,7 @@ def augment(
 
 
 def plain(images: torch.Tensor, size: int) -> torch.Tensor:
-    """Pictures as an encoder sees them when serving: float32 (n, 3, size, size)."""
+    """Return pictures as an encoder sees them when serving: float32 (n, 3, size, size)."""
     return preprocess(images, size, MEAN, STD)
 
 
@@ -59,7 +61,7 @@ def _turn(picture: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 
 
 def _rotate(image: torch.Tensor, angle: float) -> torch.Tensor:
-    """Turn a float (3, h, w) picture by an angle in radians; corners are filled by reflection."""
+    """Rotate a float (3, h, w) picture by an angle in radians; fill the corners by reflection."""
     turn = torch.tensor([[math.cos(angle), -math.sin(angle), 0.0], [math.sin(angle), math.cos(angle), 0.0]])
     grid = functional.affine_grid(turn[None], [1, *image.shape], align_corners=False)
     return functional.grid_sample(image[None], grid, padding_mode="reflection", align_corners=False)[0]
@@ -76,7 +78,7 @@ def _crop(picture: torch.Tensor, least: float, rng: np.random.Generator) -> torc
 def _with_neighbours(
     chips: torch.Tensor, index: int, others: np.ndarray, rng: np.random.Generator
 ) -> tuple[torch.Tensor, tuple[tuple[int, float], ...]]:
-    """A window over 2 x 2 chips that keeps much of the first: labels weigh by visible area."""
+    """Cut a window from 2 x 2 chips that keeps much of the first, and weight the labels by visible area."""
     side = chips.shape[1]
     members = [index, *(int(i) for i in rng.choice(others, 3))]
     tiles = [_turn(chips[i], rng) for i in members]
@@ -89,13 +91,13 @@ def _with_neighbours(
     widths = (side - left, left + window - side)
     areas = [max(0, heights[r]) * max(0, widths[c]) for r in (0, 1) for c in (0, 1)]
     weights = np.asarray(areas, np.float64) ** 0.8
-    weights[0] *= 1.5  # what the window is about stands out over its surroundings
+    weights[0] *= 1.5  # the subject of the window matters more than its surroundings
     weights /= weights.sum()
     return seen, tuple(zip(members, (float(w) for w in weights), strict=True))
 
 
 def _light(image: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Brightness, contrast, saturation, and a slight cast; `image` is float (3, h, w) in [0, 1]."""
+    """Vary brightness, contrast, saturation and, slightly, the cast of an image, float (3, h, w) in [0, 1]."""
     contrast, saturation = rng.uniform(0.7, 1.35), rng.uniform(0.6, 1.4)
     grey = image.mean(0, keepdim=True)
     image = grey + (image - grey) * saturation

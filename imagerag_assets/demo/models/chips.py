@@ -1,6 +1,6 @@
-"""Small labelled pictures for training: folders of chips, and drawn ones.
+"""Load and draw chips, the small labelled pictures used for training.
 
-Loading and drawing only; augmentation is in `augment.py`.
+Augmentation is in `augment.py`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _GROUNDS = ("agricultural", "forest", "medium residential", "water", "grassland"
 class Chips:
     """Labelled chips.
 
-    images: uint8 (n, 256, 256, 3); names: the class of each; finer: the coloured class of each, or None.
+    images: uint8 (n, 256, 256, 3); names: class of each chip; finer: coloured class of each chip, or None.
     """
 
     images: np.ndarray
@@ -51,7 +51,7 @@ class Chips:
 
 
 def load_chips(root: Path, split: str | None = None, index: Path | None = None) -> Chips:
-    """Read a folder with one sub-folder a class.
+    """Read a folder with one sub-folder per class.
 
     Args:
         root: The folder.
@@ -59,7 +59,7 @@ def load_chips(root: Path, split: str | None = None, index: Path | None = None) 
         index: The index; default: `index.csv` beside the folder.
 
     Raises:
-        InputError: the folder has no chips, or a class nobody gave words for.
+        InputError: the folder has no chips, or a class without phrases.
     """
     wanted: set[str] | None = None
     if split:
@@ -71,17 +71,17 @@ def load_chips(root: Path, split: str | None = None, index: Path | None = None) 
             continue
         name = CHIP_CLASSES.get(path.parent.name, path.parent.name)
         if name not in PHRASES:
-            raise InputError(f"no words for class {name!r}", fix="Add it to demo/models/vocabulary.py", path=path)
+            raise InputError(f"Class {name!r} has no phrases", fix="Add it to demo/models/vocabulary.py", path=path)
         with Image.open(path) as picture:
             images.append(np.asarray(picture.convert("RGB").resize((CHIP_PX, CHIP_PX))))
         names.append(name)
     if not images:
-        raise InputError("no chips found", fix="Give a folder with one sub-folder of pictures a class", path=root)
+        raise InputError("No chips found", fix="Give a folder with one sub-folder of pictures per class", path=root)
     return Chips(np.stack(images), tuple(names), (None,) * len(names))
 
 
 def draw_chips(count: int, seed: int, workers: int = 2) -> Chips:
-    """Draw `count` chips of objects and of bare ground, the same for the same seed whatever the number of workers."""
+    """Draw `count` chips of objects and of bare ground; the number of workers does not change the result."""
     with ProcessPoolExecutor(workers) as pool:
         drawn = list(pool.map(partial(_draw_chip, seed), range(count), chunksize=32))
     return Chips(
@@ -98,13 +98,13 @@ def _draw_chip(seed: int, number: int) -> tuple[np.ndarray, str, str | None]:
     kind = OBJECT_CLASSES[name]
     colour = str(rng.choice(kind.colours)) if kind.colours else None
     side = CHIP_PX + 320
-    # A lake is drawn at one side of its terrain, so a large one is drawn and a wet part taken.
+    # A lake lies at one side of its terrain, so draw a large one and take a wet part.
     terrain = draw_terrain(side, side, rng, water=0.9 if kind.on_water else 0.0)
     left, top = rng.integers(0, side - CHIP_PX, 2)
     picture = terrain.image.crop((left, top, left + CHIP_PX, top + CHIP_PX))
     px = round(kind.side_m / GSD_M * rng.uniform(0.85, 1.15))
     stamp = sprite(name, colour, px, rng.uniform(0, 360), rng)
-    # Off the centre as in a sliding window: at least about half of the object stays inside.
+    # Place the object off the centre, as in a sliding window; at least about half of it stays inside.
     reach = CHIP_PX / 2 - 0.2 * px
     x, y = CHIP_PX / 2 + rng.uniform(-reach, reach, 2)
     picture.paste(stamp, (round(x - stamp.width / 2), round(y - stamp.height / 2)), stamp)
@@ -112,7 +112,7 @@ def _draw_chip(seed: int, number: int) -> tuple[np.ndarray, str, str | None]:
 
 
 def _draw_ground(name: str, rng: np.random.Generator) -> np.ndarray:
-    """A piece of land that is all `name`."""
+    """Draw a piece of land that is all `name`."""
     side = CHIP_PX
     picture = draw_ground(side, side, rng)
     pen = ImageDraw.Draw(picture)

@@ -1,9 +1,10 @@
-"""Cue-instruction data for the demo's multimodal model: what a question looks like after retrieval, with its answer.
+"""Make cue-instruction data for the demo's multimodal model: questions as they look after retrieval, with answers.
 
-A sample is a made-up scene (which objects, how many, where), the cues that a retrieval of known hit and error rate
-would have found in it, and a question; some samples have no cues or the true ones, as the modes `global` and `oracle`,
-and some ask whether one cue shows what it was found for, or for a description.  The pixels are chips; an object is far
-too small to be seen in an overview, so any overview will do.  No file is read and no model is run here.
+A sample consists of a made-up scene (which objects, how many, where), the cues that a retrieval with known hit and
+error rates would find in it, and a question.  Some samples have no cues or the true ones, as in the modes `global` and
+`oracle`.  Others ask whether one cue shows what it was found for, or ask for a description.  The pixels come from
+chips; an object is far too small to be seen in an overview, so any overview will do.  No file is read and no model is
+run here.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from imagerag_assets.training.cue_noise import (
 )
 from imagerag_assets.training.question_maker import KINDS, QUADRANTS, DemoQuestion, Placed, QuestionMaker
 
-# Shares of samples that confirm a cue, that are told in words, that have no cues, and that have the true ones.
+# Shares of samples that confirm a cue, that describe in words, that have no cues, and that have the true cues.
 CONFIRM, TELL, GLOBAL, ORACLE = 0.12, 0.06, 0.1, 0.1
 _DOT = Image.new("RGB", (1, 1))
 _DESCRIBE = ("Describe the {}.", "Describe the {} in the {}.", "What does the {} look like?", "Tell me about the {}.")
@@ -43,10 +44,11 @@ _SIDES = ("north", "north-east", "east", "south-east", "south", "south-west", "w
 
 @dataclass(frozen=True)
 class World:
-    """A vocabulary with pictures for it.
+    """A vocabulary with its pictures.
 
-    plurals: every class that may be asked for; colours: colours of a class; chips: indices of the pictures of a class,
-    by (class, colour); backgrounds: indices of pictures of nothing that is asked for; overviews: indices of overviews.
+    plurals: plural of every class that may be asked for; colours: colours of a class; chips: indices of the pictures of
+    a class, by (class, colour); backgrounds: indices of pictures without any such class; overviews: indices of
+    overviews.
     """
 
     plurals: Mapping[str, str]
@@ -58,7 +60,7 @@ class World:
 
 @dataclass(frozen=True)
 class CueSample:
-    """A cue of a sample: which picture, its box (0-1000), phrase and confidence."""
+    """A cue of a sample: index of its picture, box (x0, y0, x1, y1 in 0-1000), phrase and confidence."""
 
     chip: int
     box: tuple[int, int, int, int]
@@ -68,7 +70,7 @@ class CueSample:
 
 @dataclass(frozen=True)
 class Sample:
-    """One training example; `reply` is what the model is to say, in words.  A confirmation has no overview."""
+    """One training example; `reply` is what the model should say, in words.  A confirmation has no overview."""
 
     kind: str
     overview: int | None
@@ -79,16 +81,18 @@ class Sample:
     found: tuple[Finding, ...] = ()
 
     def views(self) -> tuple[CueView, ...]:
-        """The cues as a prompt takes them, without their pictures."""
+        """Return the cues in the form that a prompt takes, without their pictures."""
         return tuple(CueView(_DOT, cue.box, cue.phrase, cue.confidence) for cue in self.cues)
 
 
 def sample(world: World, rng: np.random.Generator, *, kind: str | None = None, noise: float = 1.0) -> Sample:
-    """One example.
+    """Draw one example.
 
     Args:
-        kind: A kind of question, asked with cues; default: any, and any mode.
-        noise: Scales how often retrieval misses or errs; 0 for the first lessons.
+        world: Vocabulary and pictures to draw from.
+        rng: Source of every random choice.
+        kind: Kind of question, asked with cues; default: any kind in any mode.
+        noise: Factor on how often the retrieval misses or errs; 0 for the first lessons.
     """
     chance = rng.random()
     if kind is None and chance < CONFIRM:
@@ -115,7 +119,7 @@ def sample(world: World, rng: np.random.Generator, *, kind: str | None = None, n
 
 
 def _confirmation(world: World, rng: np.random.Generator) -> Sample:
-    """Whether a cue shows what it was found for; half of them do."""
+    """Ask whether a cue shows what it was found for; half of the cues do."""
     phrase, shown = str(rng.choice(list(world.plurals))), bool(rng.random() < 0.5)
     if shown:
         ours = [key for key in world.chips if key[0] == phrase]
@@ -127,7 +131,7 @@ def _confirmation(world: World, rng: np.random.Generator) -> Sample:
 
 
 def _telling(world: World, rng: np.random.Generator) -> Sample:
-    """Something to be described, or what changed between two dates: where, in words."""
+    """Ask for a description, or for what changed between two dates; the reply says where, in words."""
     name, change = str(rng.choice(list(world.plurals))), bool(rng.random() < 0.4)
     phrase = "change" if change else name
     pool = np.concatenate([world.backgrounds, *world.chips.values()])
@@ -148,7 +152,7 @@ def _telling(world: World, rng: np.random.Generator) -> Sample:
 def _true_cues(
     world: World, placed: Sequence[Placed], question: DemoQuestion, rng: np.random.Generator
 ) -> tuple[CueSample, ...]:
-    """The regions of a question as mode `oracle` shows them: of several phrases nobody says which one it is."""
+    """Return the regions of a question as mode `oracle` shows them; with several phrases, each is called "region"."""
     phrases = phrases_of(question)
     names = question.name.split(" / ")
     name = phrases[0] if len(phrases) == 1 else "region"
@@ -193,7 +197,7 @@ def _cue(chip: int, box: tuple[int, int, int, int], phrase: str, right: bool, rn
 
 
 def _false_cue(world: World, phrase: str, rng: np.random.Generator) -> CueSample:
-    """A cue that shows something else than its phrase: mostly nothing in particular."""
+    """Draw a cue that does not show its phrase; most show nothing in particular."""
     others = [i for (name, _), i in world.chips.items() if name != phrase]
     pool = world.backgrounds if rng.random() < 0.6 else others[int(rng.integers(len(others)))]
     return _cue(int(rng.choice(pool)), _anywhere(rng), phrase, False, rng)
@@ -206,7 +210,7 @@ def _anywhere(rng: np.random.Generator) -> tuple[int, int, int, int]:
 
 
 def _nudged(window: Sequence[int], rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """The window of a patch that covers much of an object: shifted by up to a quarter, and of another size."""
+    """Return the window of a patch that covers much of an object, shifted by up to a quarter and of another size."""
     x0, y0, x1, y1 = window
     side = (x1 - x0) * rng.uniform(0.9, 1.6)
     cx, cy = (x0 + x1) / 2 + rng.uniform(-0.25, 0.25) * side, (y0 + y1) / 2 + rng.uniform(-0.25, 0.25) * side

@@ -1,6 +1,6 @@
-"""What the demo's multimodal model is trained on: overviews, the two worlds of objects, and samples as text.
+"""Make the training data of the demo's multimodal model: overviews, two worlds of objects, and samples as text.
 
-Samples themselves are in `cue_data.py`; training is in `train_mllm.py`.
+`cue_data.py` makes the samples, and `train_mllm.py` trains on them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from imagerag_assets.demo.sprites import OBJECT_CLASSES
 from imagerag_assets.demo.terrain import draw_terrain, finish
 
 _BACKGROUNDS = ("agricultural", "chaparral", "forest", "medium residential", "river", "grassland", "road", "water")
-# Classes of the chips that are asked for, with their plurals.
+# Classes of chips to ask for, with their plurals.
 CHIP_TARGETS = {
     "airplane": "airplanes",
     "baseball diamond": "baseball diamonds",
@@ -41,7 +41,7 @@ _CHIP_NAMES = {"large building": "buildings", "road intersection": "intersection
 
 
 def draw_overviews(count: int, seed: int, workers: int = 2) -> list[np.ndarray]:
-    """Overviews of drawn land, uint8 RGB with a longest side of 384 px."""
+    """Draw overviews of land: uint8 RGB, with a longest side of 384 px."""
     with ProcessPoolExecutor(workers) as pool:
         return list(pool.map(partial(_draw_overview, seed), range(count), chunksize=8))
 
@@ -55,7 +55,7 @@ def _draw_overview(seed: int, number: int) -> np.ndarray:
 
 
 def build_overviews(real: Chips, drawn: int, stitched: int, seed: int) -> tuple[list[np.ndarray], int]:
-    """Drawn overviews, then ones stitched from background chips; and how many are drawn."""
+    """Draw overviews and stitch others from background chips; return both, drawn ones first, and the number drawn."""
     overviews = draw_overviews(drawn, seed)
     rng = np.random.default_rng((seed, 78))
     pool = [i for i, name in enumerate(real.names) if name in _BACKGROUNDS]
@@ -68,7 +68,7 @@ def build_overviews(real: Chips, drawn: int, stitched: int, seed: int) -> tuple[
 
 
 def build_worlds(real: Chips, drawn: Chips, drawn_overviews: int, overviews: int) -> tuple[World, World]:
-    """The world of drawn objects, and the one of mosaics of chips; picture indices count the real chips first."""
+    """Build the world of drawn objects and the world of chip mosaics; picture indices count the real chips first."""
 
     def where(chips: Chips, name: str, finer: str | None, offset: int) -> np.ndarray:
         keep = [i for i, n in enumerate(chips.names) if n == name and (finer is None or chips.finer[i] == finer)]
@@ -97,7 +97,7 @@ def build_worlds(real: Chips, drawn: Chips, drawn_overviews: int, overviews: int
 
 
 def render(one: Sample, images: bool, overview_tokens: int) -> str:
-    """The text of a sample as the processor would make it, with its image tokens in place."""
+    """Return the text of a sample as the processor would make it, with its image tokens in place."""
     overview = Image.new("RGB", (1, 1)) if one.overview is not None else None
     prompt = Prompt(one.question, one.choices, overview, one.views(), one.found)
     parts = build_parts(prompt, FAMILIES["internvl"], in_words=True)

@@ -1,6 +1,6 @@
-"""The demo's multimodal model as a folder: tokenizer, processor and a small InternVL, as `from_pretrained` reads them.
+"""Build the folder of the demo's multimodal model for `from_pretrained`: tokenizer, processor and a small InternVL.
 
-How it is trained is in `train_mllm.py`.
+`train_mllm.py` trains the model.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CHAT = (
 
 
 def build_tokenizer(corpus: Sequence[str]) -> PreTrainedTokenizerFast:
-    """A byte-level BPE that knows the demo's words whole, every number up to 1000, and can spell anything else."""
+    """Train a byte-level BPE with tokens for the demo's words and every number up to 1000; it can spell the rest."""
     inner = Tokenizer(models.BPE())
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()
@@ -51,7 +51,7 @@ def build_tokenizer(corpus: Sequence[str]) -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     inner.train_from_iterator(corpus, trainer)
-    # A number takes the space before it along, which saves four tokens a box.
+    # The token of a number includes the space before it, which saves four tokens per box.
     inner.add_tokens([AddedToken(str(n), lstrip=True, normalized=False) for n in range(10, 1001)])
     return PreTrainedTokenizerFast(
         tokenizer_object=inner,
@@ -122,7 +122,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> InternVLForConditionalGen
 
 
 def _order_numbers(embedding: torch.Tensor, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Start numbers at places that say how large they are, so that near numbers are near each other."""
+    """Initialise the embeddings of numbers by their size, so that near numbers are near each other."""
     half = embedding.shape[1] // 2
     waves = torch.exp(torch.linspace(math.log(1.0), math.log(60.0), half))
     for number in range(1001):
@@ -133,8 +133,8 @@ def _order_numbers(embedding: torch.Tensor, tokenizer: PreTrainedTokenizerFast) 
 
 
 def write_folder(model: InternVLForConditionalGeneration, processor: InternVLProcessor, out: Path) -> None:
-    """The model folder as `from_pretrained` reads it, weights in fp16."""
+    """Write the model folder as `from_pretrained` reads it, with weights in fp16."""
     copy.deepcopy(model).half().save_pretrained(out)
     processor.save_pretrained(out)
-    # It learned to say which choice is right, which for so small a model is easier than to find the letter of it.
+    # The model learned to say the right choice in words: for so small a model, that is easier than to find its letter.
     (out / "imagerag.json").write_text('{"choices": "words"}\n', encoding="utf-8")

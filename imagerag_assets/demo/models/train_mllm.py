@@ -2,9 +2,10 @@
 
     python -m imagerag_assets.demo.models.train_mllm --chips DIR --split train --encoder DIR --out DIR
 
-Three steps, each resumable by what it wrote: the vision tower learns to give what the trained image encoder gives; the
-language part learns the task on text alone, which is cheap and lets matching a cue with a choice emerge; then both are
-joined on pictures, with the vision tower kept as it is, so that its features are computed once.
+The training has three steps, and a finished step is not repeated.  First, the vision tower learns to reproduce the
+trained image encoder.  Second, the language part learns the task on text alone; this is cheap and lets it learn to
+match a cue with a choice.  Third, both are joined on pictures; the vision tower stays fixed, so its features are
+computed once.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ from imagerag_assets.objects.aside import written_aside
 
 @dataclass(frozen=True)
 class Pictures:
-    """Vision features, float16: of every chip (n, 4, d) and of every overview, one (4 * tiles, d) each."""
+    """Vision features, float16: (n, 4, d) of the chips, and (4 * tiles, d) of each overview."""
 
     chips: torch.Tensor
     overviews: list[torch.Tensor]
@@ -61,12 +62,12 @@ def normalise(images: torch.Tensor) -> torch.Tensor:
 
 
 def small(image: np.ndarray) -> np.ndarray:
-    """A patch as the back end hands it to the processor: one tile, bicubic."""
+    """Resize a patch as the back end does for the processor: one tile, bicubic."""
     return np.asarray(Image.fromarray(image).resize((TILE, TILE), Image.Resampling.BICUBIC))
 
 
 def pretrain_vision(vision: nn.Module, chips: Chips, encoder: Path, epochs: int, per_epoch: int, seed: int) -> None:
-    """Teach the vision tower to give the encoder's embedding from the mean of its output tokens."""
+    """Teach the vision tower to reproduce the encoder's embedding from the mean of its output tokens."""
     teacher, size = read_tower(encoder)
     head = nn.Linear(192, 384)
     optimizer = torch.optim.AdamW([*vision.parameters(), *head.parameters()], lr=1e-3, weight_decay=0.05)
@@ -113,7 +114,7 @@ def compute_pictures(
     variants: int,
     seed: int,
 ) -> Pictures:
-    """Features of every chip, as it is and seen off its centre with neighbours, and of every overview."""
+    """Compute the features of every chip, both as it is and off centre with neighbours, and of every overview."""
     model.eval()
 
     def features(pixels: torch.Tensor) -> torch.Tensor:
@@ -152,7 +153,7 @@ def batches(
     lessons: bool,
     located: float,
 ) -> Iterator[dict[str, torch.Tensor | None]]:
-    """Left-padded ids, the positions that are learned, and the pictures' features in order."""
+    """Yield left-padded ids, the weights of the positions to learn, and the features of the pictures in order."""
     pad = tokenizer.pad_token_id
     n_chips = None
     for number in range(count):
@@ -168,7 +169,7 @@ def batches(
             whole = [pictures.overviews[one.overview]] if pictures and one.overview is not None else []
             tokens = sum(map(len, whole))
             prompt = tokenizer.encode(render(one, pictures is not None, tokens), add_special_tokens=False)
-            # With a space before it a word is the token that it is inside the prompt, so it can be copied from there.
+            # With a space before it, a word has the same token as in the prompt, so the model can copy it.
             reply = [*tokenizer.encode(f" {one.reply}", add_special_tokens=False), tokenizer.eos_token_id]
             rows.append((prompt, reply))
             if pictures:
@@ -180,7 +181,7 @@ def batches(
         learned = torch.zeros(batch, longest)
         for row, (prompt, reply) in enumerate(rows):
             ids[row, longest - len(prompt) - len(reply) :] = torch.tensor(prompt + reply)
-            # The prompt itself is learned a little: repeated names are what teaches copying and matching.
+            # Learn the prompt a little too: its repeated names teach copying and matching.
             learned[row, longest - len(prompt) - len(reply) :] = 0.05
             learned[row, longest - len(reply) :] = 1.0
         yield {"ids": ids, "learned": learned, "features": torch.cat(features) if features else None}
@@ -206,7 +207,7 @@ def train_language(
     parts = [*model.model.language_model.parameters(), *model.model.multi_modal_projector.parameters()]
     optimizer = torch.optim.AdamW(parts, lr=lr, weight_decay=0.01, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=max(0.05, 3 / steps))
-    model.model.language_model.set_attn_implementation("eager")  # with padding masks, a third less time on a CPU
+    model.model.language_model.set_attn_implementation("eager")  # with padding masks, a third faster on a CPU
     model.train()
     began, recent, right = time.perf_counter(), [], []
     embed, image_token = model.get_input_embeddings(), model.config.image_token_id
@@ -244,17 +245,19 @@ def train_language(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--chips", type=Path, required=True, help="folder with one sub-folder of chips a class")
+    parser.add_argument("--chips", type=Path, required=True, help="folder with one sub-folder of chips per class")
     parser.add_argument("--index", type=Path)
     parser.add_argument("--split", default="train")
     parser.add_argument("--encoder", type=Path, required=True, help="folder of the trained demo encoder")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--drawn", type=int, default=5000)
     parser.add_argument("--vision-epochs", type=int, default=10)
-    parser.add_argument("--vision-images", type=int, default=2560, help="pictures an epoch")
+    parser.add_argument("--vision-images", type=int, default=2560, help="pictures per epoch")
     parser.add_argument("--text-steps", type=int, default=1600)
     parser.add_argument("--picture-steps", type=int, default=2400)
-    parser.add_argument("--located", type=float, default=0.3, help="share of pictures asked only where something is")
+    parser.add_argument(
+        "--located", type=float, default=0.3, help="share of questions forced to ask where something is"
+    )
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--seed", type=int, default=11)
     args = parser.parse_args()

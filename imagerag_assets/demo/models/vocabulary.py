@@ -1,7 +1,7 @@
-"""The words the demo models are trained with: text of our own for every class of chip and drawn object.
+"""The words that the demo models are trained with: our own phrases for every class of chip and drawn object.
 
-Some words are left out on purpose (`HELD_OUT_QUERIES` and the packaged glossary of jargon), so that what the
-locked text tower generalises to, and what it does not, can be measured.
+Some words are left out on purpose (`HELD_OUT_QUERIES` and the packaged glossary of jargon), to measure what the locked
+text tower generalises to, and what it does not.
 """
 
 from __future__ import annotations
@@ -300,7 +300,7 @@ for _class in OBJECT_CLASSES.values():
             form.format(colour=_colour, name=_class.name, plural=_class.plural) for form in _forms
         )
 
-# Folder names of the UC Merced Land Use chips -> our class names, where they differ.
+# Our class names by folder name of the UC Merced Land Use chips, where the names differ.
 CHIP_CLASSES: dict[str, str] = {
     "baseballdiamond": "baseball diamond",
     "denseresidential": "dense residential",
@@ -314,7 +314,7 @@ CHIP_CLASSES: dict[str, str] = {
     "tenniscourt": "tennis court",
 }
 
-# Never in the training text; query -> the class that should come first.
+# Queries that are never in the training text, each with the class that should come first.
 HELD_OUT_QUERIES: dict[str, str] = {
     "marina full of yachts": "harbor",
     "a jet airliner parked": "airplane",
@@ -328,5 +328,5 @@ HELD_OUT_QUERIES: dict[str, str] = {
 
 
 def coloured(name: str, colour: str | None) -> str | None:
-    """The class of an object of a known colour, or None where colour is not told apart."""
+    """Return the coloured class of an object, or None if its class has no colours."""
     return f"{colour} {name}" if colour else None

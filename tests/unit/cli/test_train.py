@@ -51,7 +51,7 @@ def test_data_from_scenes_that_were_not_ingested(capsys: pytest.CaptureFixture[s
     [
         ({"scene": "one", "class": "ship"}, "'window' is missing"),
         ({"scene": "three", "class": "ship", "window": [0, 0, 9, 9]}, "no scene"),
-        ({"scene": "one", "class": "ship", "window": [300, 0, 309, 9]}, "outside of its scene"),
+        ({"scene": "one", "class": "ship", "window": [300, 0, 309, 9]}, "outside its scene"),
     ],
 )
 def test_a_bad_label_is_one_line_and_code_2(

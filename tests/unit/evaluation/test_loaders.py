@@ -135,13 +135,13 @@ def test_xlrs_bench_as_tables_with_pictures_inside(tmp_path: Path, suffix: str) 
     [
         (['{"id": "1", "question": "a"}', "{broken"], "Line 2 of .* is not JSON"),
         (['{"question": "a"}', '["b"]'], "Line 2 of .* is not a JSON object"),
-        (['{"question": "a"}', '{"id": "2"}'], "Line 2 of .* is no imagerag question: it has no 'question'"),
+        (['{"question": "a"}', '{"id": "2"}'], "Line 2 of .* is not a valid imagerag question: it has no 'question'"),
         (['{"question": "a", "roi": [[5, 5, 1, 1]]}'], "Line 1 of .* is not x0, y0, x1, y1"),
-        (['{"question": "a", "choices": {"A": "x"}, "answer": "C"}'], "none of its choices"),
+        (['{"question": "a", "choices": {"A": "x"}, "answer": "C"}'], "not one of its choices"),
         ([json.dumps({**MME, "Answer choices": ["Purple", "Blue"]})], "Line 1 of .* are not written as"),
         ([json.dumps({key: MME[key] for key in MME if key != "Image"})], "it has no 'Image'"),
         ([json.dumps({**XLRS, "image": []})], "Line 1 of .* it has no picture"),
-        (['{"surprise": 1}'], "of no known format"),
+        (['{"surprise": 1}'], "The format of the file is unknown"),
         ([], "no questions"),
     ],
 )

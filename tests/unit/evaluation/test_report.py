@@ -36,7 +36,7 @@ def test_a_table_with_intervals_and_the_comparison() -> None:
 def test_missing_pictures_are_listed() -> None:
     shown = document("position", left_out=2)
     shown["run"]["missing"] = {"b.P2": "images/P2|x.png", "b.P3": "P3.png"}
-    assert "2 questions about 2 scenes that are missing: images/P2\\|x.png, P3.png" in markdown(shown)
+    assert "2 questions about 2 missing scenes: images/P2\\|x.png, P3.png" in markdown(shown)
 
 
 def test_the_plot_is_svg_whatever_kinds_are_called() -> None:

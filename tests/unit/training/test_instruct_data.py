@@ -149,7 +149,7 @@ def test_confirmations_show_one_cue_and_are_balanced(world: World, tmp_path: Pat
 
 def test_what_cannot_be_written_or_made(world: World, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="already exists"):
         build(world, tmp_path / "there")
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):

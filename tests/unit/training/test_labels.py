@@ -75,8 +75,8 @@ def test_a_label_without_a_scene_is_of_every_scene_that_it_lies_in(tmp_path: Pat
         ("[1, 2]", "not a JSON object"),
         ('"text"', "not a JSON object"),
         ({"scene": "one", "window": [0, 0, 1, 1]}, "'class' is missing"),
-        (GOOD | {"class": ""}, "a class is a name"),
-        (GOOD | {"scene": 3}, "the scene is not a name"),
+        (GOOD | {"class": ""}, "the class must be a name"),
+        (GOOD | {"scene": 3}, "the scene must be a name"),
         (GOOD | {"window": [0, 0, 1]}, r"not \[x0, y0, x1, y1\]"),
         (GOOD | {"window": "0011"}, r"not \[x0, y0, x1, y1\]"),
         (GOOD | {"window": [0, 0, 1, None]}, "four numbers"),
@@ -92,9 +92,9 @@ def test_a_broken_line_is_named(tmp_path: Path, row: object, reason: str) -> Non
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        ("{", "no GeoJSON"),
-        ({"type": "Feature"}, "no GeoJSON"),
-        (collection(), "There are no labels"),
+        ("{", "not a GeoJSON"),
+        ({"type": "Feature"}, "not a GeoJSON"),
+        (collection(), "The file has no labels"),
         (collection(feature(ONE, (0, 0, 9, 9))), "'class' is missing.*line=1"),
         (collection({"properties": {"class": "x"}, "geometry": {"type": "Point", "coordinates": [3, 45]}}), "area"),
         (collection({"properties": {"class": "x"}, "geometry": {"type": "Blob"}}), "Not a label"),
@@ -114,13 +114,13 @@ def test_labels_that_have_no_place(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_labels(tmp_path / "missing.jsonl")
     unknown = write(tmp_path, GOOD, GOOD | {"scene": "oen"})
-    with pytest.raises(InputError, match="'oen', which is not there.*line=2"):
+    with pytest.raises(InputError, match="unknown scene 'oen'.*line=2"):
         place_labels(read_labels(unknown), {"one": ONE}, unknown)
     outside = write(tmp_path, GOOD, GOOD | {"window": [400, 0, 410, 9]})
-    with pytest.raises(InputError, match="outside of its scene.*line=2.*native pixels of 400 x 300"):
+    with pytest.raises(InputError, match="outside its scene.*line=2.*native pixels of 400 x 300"):
         place_labels(read_labels(outside), {"one": ONE}, outside)
     placeless = write(tmp_path, collection(feature(ONE, (0, 0, 9, 9), **{"class": "x", "scene": "it"})), name="p.json")
-    with pytest.raises(InputError, match="no place"):
+    with pytest.raises(InputError, match="cannot be placed"):
         place_labels(read_labels(placeless), {"it": PLACELESS}, placeless)
     swapped = collection({"properties": {"class": "x"}, "geometry": {
         "type": "Polygon", "coordinates": [[[45.1, 3], [45.1, 3.1], [45.2, 3.1], [45.1, 3]]]}})  # fmt: skip
