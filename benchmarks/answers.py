@@ -141,7 +141,7 @@ def _prompt(platform: Platform, viewer: Viewer, case: Case, answer: dict[str, An
         for cue in answer["cues"]
     ]
     pictures, _ = cue_pictures(viewer, cues)
-    return make_prompt(platform, question, analysis, cues, answer["scene"], viewer, pictures)[0]
+    return make_prompt(question, analysis, cues, answer["scene"], viewer, pictures)
 
 
 def table(figures: dict[str, Any]) -> list[str]:

@@ -34,7 +34,7 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title:
 
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
     for column in columns:
-        number = column in ("patches", "seconds", "rows", "bytes", "answers", "confidence", "score", "level")
+        number = column in ("patches", "seconds", "rows", "bytes", "answers", "confidence", "score")
         table.add_column(column, justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
@@ -71,23 +71,54 @@ def ingest(document: Document) -> RenderableType:
     return stacked(table_of(("scene", "status", "patches", "seconds"), rows), f"[bold]{line}[/]", *failed, *notes)
 
 
-def answer(document: Document) -> RenderableType:
-    """Show the answer, its cues, and what to type next."""
-    choice = document.get("choice")
+def answer(document: Document, files: Mapping[str, str] | None = None) -> RenderableType:
+    """Show the answer, how sure it is, what it stands on and where that lies, and what to type next.
+
+    Args:
+        document: The answer's record.
+        files: Where its picture and GeoJSON are, by name.
+    """
+    choice, confidence = document.get("choice"), document.get("confidence")
     cues = [
-        (cue["rank"], cue["scene"], cue["phrase"], cue["confidence"], _window(cue["window"]), cue["level"])
+        (
+            cue["rank"],
+            cue["scene"],
+            cue["phrase"],
+            cue["confidence"],
+            _verdict(cue),
+            _middle(cue),
+            _window(cue["window"]),
+        )
         for cue in document["cues"]
     ]
     facts = {
         "question": document["question"],
         "answer": f"{choice}: {document['answer']}" if choice else document["answer"] or "(none)",
+        "confidence": None if confidence is None else f"{confidence:.2f}",
+        "answered by": document.get("answered_by"),
+        "outcome": document.get("outcome"),
         "path": f"{document['path']}{' (abstained)' if document['abstained'] else ''}",
-        "phrases": ", ".join(document["phrases"]),
+        "looked for": ", ".join(document["phrases"]),
         "milliseconds": round(document["timings_ms"].get("total", 0)),
+        **(files or {}),
     }
-    columns = ("cue", "scene", "phrase", "confidence", "window (x0, y0, x1, y1)", "level")
+    columns = ("cue", "scene", "phrase", "confidence", "verdict", "lat, lon", "window (x0, y0, x1, y1)")
     table = table_of(columns, cues) if cues else None
-    return stacked(facts_of(facts), table, f"[dim]imagerag trace {plain(document['answer_id'])}[/]")
+    notes = [f"[yellow]{plain(note)}[/]" for note in document.get("notes", ())]
+    return stacked(facts_of(facts), table, *notes, f"[dim]imagerag trace {plain(document['answer_id'])}[/]")
+
+
+def _verdict(cue: Document) -> str:
+    verdict = str(cue.get("verdict", ""))
+    return "" if verdict == "unchecked" else verdict
+
+
+def _middle(cue: Document) -> str:
+    if cue["bbox"] is None:
+        return ""
+    west, south, east, north = cue["bbox"]
+    lon = (west + (east - west) % 360 / 2 + 180) % 360 - 180
+    return f"{(south + north) / 2:.5f}, {lon:.5f}"
 
 
 def batch(document: Document) -> RenderableType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from imagerag_assets.cli._command import Debug, Json, command_of
 from imagerag_assets.errors import InputError
 from imagerag_assets.questions.question import Question
 
-NOT_WITH_BATCH = {"choices": "choice", "like": "like", "after": "after"}
+NOT_WITH_BATCH = {"choices": "choice", "like": "like", "after": "after", "plan": "plan"}
 """Fields of a question that belong in the lines of a file of questions, and their options."""
 
 
@@ -45,13 +46,19 @@ def ask(
         for option in NOT_WITH_BATCH.values():
             if typed[option]:
                 raise InputError(f"--{option} cannot be used with --batch", fix="Write it into the lines of the file")
-    cli_options.check_one_of(question if typed["like"] is None else question or "", batch, out)
+    without_words = typed["like"] is not None or typed["plan"] is not None
+    cli_options.check_one_of(question or "" if without_words else question, batch, out)
     options = cli_options.read_options(typed)
+    files: dict[str, str] = {}
     with command.progress("asking") as progress, command.runner(progress) as runner:
         if batch is not None and out is not None:
             common = {name: value for name, value in options.items() if name not in NOT_WITH_BATCH}
             done = runner.ask_batch(batch, out, **common)
         else:
-            done = runner.ask(Question(question or "", **options)).to_dict()
+            # Here, as records take long to import.
+            from imagerag_assets.questions.answer_records import evidence_files
+
+            record = runner.ask(Question(question or "", **options))
+            done, files = record.to_dict(), evidence_files(runner.platform, record)
     code = cli_run.SOME_FAILED if done.get("failed") else cli_run.DONE
-    command.finish(done, render.answer if batch is None else render.batch, code=code)
+    command.finish(done, partial(render.answer, files=files) if batch is None else render.batch, code=code)

@@ -11,6 +11,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from threading import Lock
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from imagerag_assets.encoders import precision
+from imagerag_assets.encoders.cells import Cells, find_cells
 from imagerag_assets.encoders.preprocess import PREPROCESS_VERSION, preprocess
 from imagerag_assets.encoders.templates import expand
 from imagerag_assets.encoders.types import EncoderSpec, Vectors
@@ -103,19 +105,63 @@ class OpenClipEncoder:
             raise EncoderError(
                 f"Patches must be uint8 (n, h, w, 3) with pixels, not {images.dtype} {images.shape}", encoder=self.name
             )
-        model, pre = self._loaded(), self._pre
+        model = self._loaded()
         out = np.empty((len(images), self._dim), dtype=np.float32)
         for start in range(0, len(images), self._batch):
-            block = np.ascontiguousarray(images[start : start + self._batch])
-            if not block.flags.writeable:  # torch cannot wrap read-only memory
-                block = block.copy()
-            tensor = torch.from_numpy(block).to(self._device)
+            block = images[start : start + self._batch]
             with torch.inference_mode():
-                pixels = preprocess(tensor, pre.size, pre.mean, pre.std, pre.interpolation)
+                pixels = self._pixels(block, self._pre.size)
                 with self._autocast():
-                    features = model.encode_image(pixels.contiguous(memory_format=torch.channels_last))
+                    features = model.encode_image(pixels)
             out[start : start + len(block)] = self._normalised(features, "patch", start)
         return out
+
+    @property
+    def cell_px(self) -> int | None:
+        """See :attr:`imagerag_assets.encoders.types.CellEncoder.cell_px`."""
+        return None if self._cells is None else self._cells.cell_px
+
+    def encode_cells(self, images: NDArray[np.uint8], *, side: int) -> NDArray[np.float32]:
+        """See :meth:`imagerag_assets.encoders.types.CellEncoder.encode_cells`."""
+        self._loaded()
+        cells = self._cells
+        if cells is None:
+            raise EncoderError("The vectors of this encoder are not means of cells", encoder=self.name)
+        wrong = images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8 or 0 in images.shape[1:3]
+        if wrong or side < 1 or side % cells.cell_px:
+            raise EncoderError(
+                f"Cells need uint8 (n, h, w, 3) and a multiple of {cells.cell_px} px, "
+                f"not {images.dtype} {images.shape} and {side} px",
+                encoder=self.name,
+            )
+        number = side // cells.cell_px
+        out = np.empty((len(images), number, number, self._dim), dtype=np.float32)
+        batch = max(1, self._batch * self._pre.size**2 // side**2)  # as much memory as a batch of patches
+        for start in range(0, len(images), batch):
+            block = images[start : start + batch]
+            with torch.inference_mode(), self._autocast():
+                features = cells.encode(self._pixels(block, side))
+            out[start : start + len(block)] = features.to(device="cpu", dtype=torch.float32).numpy()
+        if not np.isfinite(out).all():
+            raise EncoderError(
+                "The vectors of cells are not finite",
+                encoder=self.name,
+                fix="Check the weights, or set IMAGERAG_PRECISION=float32",
+            )
+        return out
+
+    def _pixels(self, images: NDArray[np.uint8], side: int) -> torch.Tensor:
+        """Return what the image tower takes: float32 (n, 3, side, side), channels last."""
+        block = np.ascontiguousarray(images)
+        if not block.flags.writeable:  # torch cannot wrap read-only memory
+            block = block.copy()
+        tensor = torch.from_numpy(block).to(self._device)
+        pixels = preprocess(tensor, side, self._pre.mean, self._pre.std, self._pre.interpolation)
+        return pixels.contiguous(memory_format=torch.channels_last)
+
+    @cached_property
+    def _cells(self) -> Cells | None:
+        return find_cells(self._loaded().visual, self._pre.size)
 
     def encode_texts(self, phrases: Sequence[str]) -> Vectors:
         """See :meth:`imagerag_assets.encoders.types.Encoder.encode_texts`."""
@@ -158,6 +204,7 @@ class OpenClipEncoder:
     def close(self) -> None:
         """See :meth:`imagerag_assets.encoders.types.Encoder.close`."""
         self._model = None
+        self.__dict__.pop("_cells", None)
         with self._lock:
             self._phrases.clear()
 

@@ -78,6 +78,32 @@ class Encoder(Protocol):
         """Free the model's memory.  Encoding afterwards raises EncoderError."""
 
 
+@runtime_checkable
+class CellEncoder(Protocol):
+    """An encoder that can say what is where within a patch.  Not every :class:`Encoder` is one."""
+
+    @property
+    def cell_px(self) -> int | None:
+        """Side of a cell in pixels of what the image tower sees; None: its vectors are not means of cells."""
+
+    def encode_cells(self, images: NDArray[np.uint8], *, side: int) -> NDArray[np.float32]:
+        """Embed the cells of pictures.
+
+        The mean of all cells of a picture that is `image_size` a side, scaled to length 1, is its vector.  So the mean
+        of any square of cells is the vector of that part of the picture.
+
+        Args:
+            images: uint8, (n, h, h, 3), RGB; n may be 0.  They are resized whole.
+            side: Side, in pixels, that they are resized to; a multiple of `cell_px`.
+
+        Returns:
+            float32, (n, side / cell_px, side / cell_px, dim): rows, columns.  Not scaled to length 1.
+
+        Raises:
+            EncoderError: wrong shape, type or side, or the encoder has no cells.
+        """
+
+
 @dataclass(frozen=True)
 class EncoderSpec:
     """One entry of the registry."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -22,10 +22,12 @@ from pydantic import (
 )
 
 from imagerag_assets.knowledge.types import KnowledgeKind
+from imagerag_assets.questions.objects import Verdict
 from imagerag_assets.questions.question import Question
 
-RECORD_VERSION = 2
-"""Version of the records that are written now.  Those of version 1, of imagerag-assets 0.1, do not say theirs."""
+RECORD_VERSION = 3
+"""Version of the records that are written now.  Those of version 1, of imagerag-assets 0.1, do not say theirs; from
+version 3 on a record has the plan, its results and the verdict of each cue."""
 
 
 class _Kept(BaseModel):
@@ -69,6 +71,7 @@ class RecordedCue(_Kept):
     score: float
     confidence: float
     rank: int
+    verdict: Verdict = "unchecked"
 
 
 class RecordedModel(_Kept):
@@ -155,6 +158,12 @@ class AnswerRecord(_Kept):
     change: Change | None = None
     error: RecordedError | None = None
     """In place of an answer."""
+    plan: tuple[dict[str, Any], ...] = ()
+    """What the question was understood to ask: the parts of a plan (`plans.plan`)."""
+    result: tuple[dict[str, Any], ...] = ()
+    """What was computed for each part (`plans.result`)."""
+    outcome: str | None = None
+    answered_by: Literal["evidence", "model", "both"] | None = None
 
     HEAD: ClassVar = ("answer_id", "asked_at", "question", "answer", "choice", "path", "error")
     """Keys of a list of answers."""

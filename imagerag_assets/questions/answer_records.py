@@ -50,6 +50,13 @@ def record_key(answer_id: str) -> str:
     return f"{answer_folder(answer_id)}/answer.json"
 
 
+def evidence_files(platform: HasStore, record: AnswerRecord) -> dict[str, str]:
+    """Return where the picture of an answer's evidence and its GeoJSON are, by name; without cues there is neither."""
+    folder = answer_folder(record.answer_id)
+    keys = {"picture": f"{folder}/evidence/overview.jpg", "geojson": f"{folder}/cues.geojson"} if record.cues else {}
+    return {name: platform.store.url(key) for name, key in keys.items()}
+
+
 def prompt_key(answer_id: str) -> str:
     """Object key of the prompt that an answer was given to: its text, with a line for each picture.
 

@@ -11,6 +11,7 @@ from typing import Any
 from imagerag_assets.errors import ModelError, QuestionError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Serving, find_serving
+from imagerag_assets.plans.result import to_json
 from imagerag_assets.questions.answer_record import RECORD_VERSION, AnswerRecord
 from imagerag_assets.questions.answer_records import (
     answer_folder,
@@ -104,12 +105,12 @@ def record_of(answered: Answered, viewer: Viewer, answer_id: str) -> AnswerRecor
         "id": question.id,
         "answer_id": answer_id,
         "question": resolved.analysis.question,
-        "answer": reply.text if reply else answered.said,
-        "choice": reply.choice if reply else None,
+        "answer": answered.text,
+        "choice": answered.choice,
         "path": retrieval.path,
         "abstained": retrieval.abstained,
         "phrases": list(resolved.analysis.phrases),
-        "cues": [cue.to_dict() for cue in found.cues],
+        "cues": [cue.to_dict() | {"verdict": answered.verdict(cue.rank)} for cue in found.cues],
         "timings_ms": {
             "phrases": 0.0,
             "encode": 0.0,
@@ -122,8 +123,8 @@ def record_of(answered: Answered, viewer: Viewer, answer_id: str) -> AnswerRecor
         },
         "lineage": lineage_of(found, viewer),
         "choices": dict(question.choices),
-        "scores": dict(reply.scores) if reply else {},
-        "confidence": reply.confidence if reply else None,
+        "scores": dict(answered.scores),
+        "confidence": answered.confidence,
         "reasoning": reply.reasoning if reply else None,
         "tokens": dict(reply.tokens) if reply else {},
         "mode": question.mode,
@@ -132,6 +133,10 @@ def record_of(answered: Answered, viewer: Viewer, answer_id: str) -> AnswerRecor
         "notes": [*retrieval.notes, *answered.notes],
         "asked_at": resolved.asked_at.isoformat(timespec="milliseconds"),
         "record_version": RECORD_VERSION,
+        "plan": resolved.plan.steps(),
+        "result": to_json(answered.results),
+        "outcome": answered.outcome,
+        "answered_by": answered.by,
     }
     if resolved.former:
         record["after"] = record["lineage"]["after"] = question.after

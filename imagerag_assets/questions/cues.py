@@ -50,21 +50,33 @@ def find_cues(
             top_k=question.top_k,
         )
         return retrieve_paper(platform, analysis, as_published)
-    scope = scope_of(platform, question, analysis.region, viewer, coarsest_m=calibration.coarsest_m)
-    search = Search(
-        calibration=calibration,
-        where=scope.where,
-        keep=scope.keep,
-        collection=collection,
-        path=question.path,
-        top_k=question.top_k,
-        look=viewer,
-    )
+    search, notes = search_of(serving, question, analysis, viewer, calibration)
     if example is not None:
         found = retrieve_like(platform, example.embedding, example.label, search, leave_out=example.patch_id)
     else:
         found = retrieve(platform, analysis, search)
-    return replace(found, notes=(*scope.notes, *found.notes))
+    return replace(found, notes=(*notes, *found.notes))
+
+
+def search_of(
+    serving: Serving, question: Question, analysis: Analysis, viewer: Viewer, calibration: Calibration
+) -> tuple[Search, tuple[str, ...]]:
+    """Return how and where our own retrieval looks for a question, and notes about its scope.
+
+    Raises:
+        StoreError: A store failed.
+    """
+    scope = scope_of(serving.platform, question, analysis.region, viewer, coarsest_m=calibration.coarsest_m)
+    search = Search(
+        calibration=calibration,
+        where=scope.where,
+        keep=scope.keep,
+        collection=serving.collection,
+        path=question.path,
+        top_k=question.top_k,
+        look=viewer,
+    )
+    return search, scope.notes
 
 
 def _given(question: Question, analysis: Analysis, viewer: Viewer) -> tuple[Cue, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from imagerag_assets.questions.change import compare, is_comparison
 from imagerag_assets.questions.compared import Compared
+from imagerag_assets.questions.counts import count
 from imagerag_assets.questions.cues import find_cues
 from imagerag_assets.questions.evidence import Viewer, cue_pictures
+from imagerag_assets.questions.objects import Tally
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.resolve import Resolved
 from imagerag_assets.retrieval.phrases import Analysis
@@ -33,6 +35,8 @@ class Found:
     """About the pictures."""
     compared: Compared | None = None
     """The two scenes of a question about what changed."""
+    tallies: Mapping[str, Tally] = field(default_factory=dict)
+    """Numbers of objects that were counted one by one, by phrase."""
 
     @property
     def cues(self) -> tuple[Cue, ...]:
@@ -65,8 +69,10 @@ def find(resolved: Resolved, viewer: Viewer) -> Found:
         pictures, notes = compared.pictures(viewer)
         return Found(resolved, compared.found, compared.scenes[1], pictures, notes, compared)
     retrieval = find_cues(serving, question, analysis, viewer, resolved.calibration, resolved.example)
+    tallies, counting = count(resolved, retrieval, viewer)
     pictures, notes = cue_pictures(viewer, retrieval.cues)
-    return Found(resolved, retrieval, _main_scene(resolved, retrieval.cues), pictures, notes)
+    main = _main_scene(resolved, retrieval.cues)
+    return Found(resolved, retrieval, main, pictures, (*counting, *notes), tallies=tallies)
 
 
 def _main_scene(resolved: Resolved, cues: tuple[Cue, ...]) -> str | None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from typing import get_args
+
+from pydantic import ValidationError
 
 from imagerag_assets.objects.store import HasStore
+from imagerag_assets.plans.plan import PartName, PartOfScene, Plan, Region
+from imagerag_assets.plans.regions import regions_of
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.answer_records import load_answer
 from imagerag_assets.questions.question import Question
-from imagerag_assets.retrieval.phrases import Analysis
-from imagerag_assets.retrieval.regions import regions_of
 
-_REFERS = re.compile(r"\b(it|its|they|them|their|theirs|those|these)\b")
+_REFERS = re.compile(r"\b(it|its|they|them|their|theirs|those|these|ones?)\b", re.IGNORECASE)
+_ASKS = re.compile(r"\b(how many|what number of|count|any)\b", re.IGNORECASE)
 
 
 def former_of(platform: HasStore, question: Question) -> AnswerRecord | None:
@@ -40,26 +44,60 @@ def in_scope_of(question: Question, former: AnswerRecord | None) -> Question:
     )
 
 
-def about_the_same(analysis: Analysis, former: AnswerRecord | None, max_phrases: int) -> Analysis:
-    """Return what a follow-up looks for: the same, if it names nothing or refers to it ("are they red?").
+def about_the_same(plan: Plan, question: Question, former: AnswerRecord, understood: Callable[[str], Plan]) -> Plan:
+    """Return what a follow-up asks: the same things, if it names none or refers to them ("are they red?").
 
     So it does in the same part of the scene, unless it asks where.
 
     Args:
-        analysis: Of the question by itself.
+        plan: Of the question by itself.
+        question: What is asked.
         former: From :func:`former_of`.
-        max_phrases: At most this many phrases.
+        understood: From words to a plan.
     """
-    if former is None or (analysis.phrases and not _REFERS.search(analysis.question.lower())):
-        return analysis
+    refers = _REFERS.search(question.question.lower())
+    if plan.things and not refers:
+        return plan
     # What was looked for by example has a name, but not one that can be looked for.
-    taken = () if former.options.get("like") else former.phrases
-    phrases = tuple(dict.fromkeys([*taken, *analysis.phrases]))[:max_phrases]
-    regions = regions_of(former.question.lower()) if analysis.region is None and analysis.kind != "position" else ()
-    note = f"Taken from answer {former.answer_id}: {', '.join(taken) or 'no phrase'}"
-    return replace(
-        analysis,
-        phrases=phrases,
-        region=regions[0] if len(regions) == 1 else analysis.region,
-        notes=(*analysis.notes, note),
+    topic = () if former.options.get("like") else _things_of(former)
+    if topic:
+        plan = understood(in_full(question.question, topic))
+    region = _region_of(former)
+    parts = tuple(
+        part.model_copy(update={"region": region}) if part.region is None and part.op != "where" else part
+        for part in plan.parts
     )
+    note = f"Taken from answer {former.answer_id}: {', '.join(topic) or 'nothing that can be looked for'}"
+    return plan.model_copy(update={"parts": parts, "notes": (*plan.notes, note)})
+
+
+def in_full(text: str, topic: Sequence[str]) -> str:
+    """Return a question with the things that it leaves out: "How many are there?" as "How many ships are there?"."""
+    names = " and ".join(topic)
+    full, replaced = _REFERS.subn(lambda _: names, text, 1)
+    if not replaced:
+        full, replaced = _ASKS.subn(lambda match: f"{match[0]} {names}", text, 1)
+    return full if replaced else f"{text.rstrip(' ?.!')} {names}?"
+
+
+def _things_of(former: AnswerRecord) -> tuple[str, ...]:
+    """Return the things that an answer is about, by the question's own words where its record has a plan."""
+    if not former.plan:
+        return former.phrases
+    try:
+        return tuple(thing.name for thing in Plan.model_validate({"parts": former.plan}).things)
+    except ValidationError:  # of a later version
+        return former.phrases
+
+
+def _region_of(former: AnswerRecord) -> Region | None:
+    """Return the part of the scene that an answer is about."""
+    if former.plan:
+        try:
+            regions = {part.region for part in Plan.model_validate({"parts": former.plan}).parts}
+        except ValidationError:
+            return None
+        return regions.pop() if len(regions) == 1 else None
+    named = regions_of(former.question.lower())
+    known = len(named) == 1 and named[0].name in get_args(PartName)
+    return PartOfScene.model_validate({"name": named[0].name}) if known else None

@@ -7,6 +7,7 @@ Nothing heavy is imported, because `imagerag --help` reads this module.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, fiel
 
 from imagerag_assets.errors import InputError, QuestionError
 from imagerag_assets.patches.names import PAPER, PAPER_DEFAULT, PaperDivision
+from imagerag_assets.plans.plan import plan_from_json
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 
 Mode = Literal["imagerag", "global", "oracle"]
@@ -109,9 +111,13 @@ class Question(BaseModel):
         default=None, ge=0, le=100, description="Search only scenes known to have at most this cloud cover, in percent"
     )
 
+    plan: str | None = Field(
+        default=None, description="Compute these operations, given as a JSON list, instead of reading the question"
+    )
+
     ASKED: ClassVar = frozenset({"question", "choices", "id"})
     """Fields at the top of an answer's record; the rest is its ``options``."""
-    ADDED: ClassVar = frozenset({"cloud_at_most"})
+    ADDED: ClassVar = frozenset({"cloud_at_most", "plan"})
     """Fields added after version 0.1; a record has them only if they are set, since older records lack these keys."""
 
     def __init__(self, question: str = "", **options: Any) -> None:
@@ -190,6 +196,16 @@ class Question(BaseModel):
                 raise _RefusedError(f"roi {list(window)} is not x0, y0, x1, y1", "Give native pixels, x0 < x1, y0 < y1")
         return windows
 
+    @field_validator("plan", mode="before")
+    @classmethod
+    def _a_plan(cls, plan: object) -> object:
+        if plan is None or plan == "":
+            return None
+        text = plan if isinstance(plan, str) else json.dumps(plan)
+        with _refusing():
+            plan_from_json(text)
+        return text
+
     @model_validator(mode="after")
     def _together(self) -> Self:
         """Check options that depend on each other."""
@@ -199,7 +215,7 @@ class Question(BaseModel):
                     "A question by example needs a picture or patch id, and allows no other retrieval, mode or path",
                     "Leave those options out",
                 )
-        elif not self.question:
+        elif not self.question and self.plan is None:
             raise _RefusedError("The question is empty", 'Ask something, e.g. "Where is the tennis court?"')
         if self.division not in (PAPER if self.retrieval == "paper" else (None,)):
             raise _RefusedError(

@@ -1,30 +1,41 @@
-"""Third step of a question: answer it, by asking the multimodal LLM where that is needed.
+"""Third step of a question: answer it, from the evidence as far as it can be computed, and by looking where needed.
 
-Prompts and models are in `answering/`.
+Numbers, places and truths are computed (`compute.py`) from objects that a multimodal LLM may have confirmed
+(`verdicts.py`).  The model says what things look like, and scores choices beside the evidence.  Prompts and models are
+in `answering/`, words and choices in `plans/`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 from imagerag_assets.errors import ModelError
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.plans import result as r
+from imagerag_assets.plans.choices import Match, combine, match
+from imagerag_assets.plans.contradictions import contradicts
+from imagerag_assets.plans.sentence import outcome_of, say
+from imagerag_assets.questions.compute import compute
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.find import Found
+from imagerag_assets.questions.objects import Evidence, Sighting, Verdict, grounds, sighting
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.resolve import since
+from imagerag_assets.questions.verdicts import Check, confirm_cues
 from imagerag_assets.retrieval.phrases import Analysis
-from imagerag_assets.retrieval.types import Cue, Retrieval
-from imagerag_assets.settings import Settings
+from imagerag_assets.retrieval.types import Cue
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from imagerag_assets.answering import CueView, Finding, Mllm, Prompt, Reply
+    from imagerag_assets.answering import CueView, Finding, Prompt, Reply
     from imagerag_assets.questions.compared import Compared
+
+By = Literal["evidence", "model", "both"]
+_LOOKED_AT = ("describe", "attribute")
 
 
 @dataclass(frozen=True)
@@ -34,55 +45,229 @@ class Answered:
     found: Found
     reply: Reply | None
     """Of the multimodal LLM; None: it was not asked, or gave none."""
-    said: str | None
-    """The answer where the model was not asked."""
+    text: str | None
+    """The answer that a person reads; None: none was asked for, or there is none."""
     error: ModelError | None
-    """Why the multimodal LLM gave no answer."""
+    """Why there is no answer: the multimodal LLM failed, and the evidence alone does not give one."""
     notes: tuple[str, ...]
     """About the pictures, the prompt and the reply."""
     answer_ms: float
+    choice: str | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    confidence: float | None = None
+    results: tuple[r.Result, ...] = ()
+    checks: Mapping[int, Check] = field(default_factory=dict)
+    """What the model said of each cue, by rank."""
+    by: By | None = None
 
+    def verdict(self, rank: int) -> Verdict:
+        """Return what the model said of a cue."""
+        check = self.checks.get(rank)
+        return check.verdict if check else "unchecked"
 
-CONFIRMED_KINDS = ("count", "compare", "presence")
-"""Kinds of question whose answer depends on every cue, not only on the best."""
-UNFOUND_KINDS = ("presence", "count", "position", "colour", "describe")
-"""Kinds of question without choices that are only about the things they name."""
-DENIED = 0.8
-"""A cue is left out if the model is at least this sure that it does not show its phrase."""
+    @property
+    def outcome(self) -> str | None:
+        """What came of looking: found, not_found, ...; None: nothing was looked for."""
+        return outcome_of(self.results) if self.results else None
 
 
 def answer(found: Found, viewer: Viewer) -> Answered:
-    """Answer a question from its cues.  If the multimodal LLM fails, the result says so; nothing is raised."""
-    before, platform, question = time.perf_counter(), found.resolved.platform, found.resolved.question
-    said = unfound(platform.settings, question, found.analysis, found.retrieval) if question.answer else None
-    reply, error, notes = None, None, found.notes
-    if question.answer and said is None:
-        try:
-            prompt, left_out = make_prompt(
-                platform, question, found.analysis, found.cues, found.scene, viewer, found.pictures, found.compared
+    """Answer a question.  If the multimodal LLM fails, the result says so; nothing is raised."""
+    return _Answering(found, viewer).answered()
+
+
+class _Answering:
+    """One question on its way from evidence to an answer."""
+
+    def __init__(self, found: Found, viewer: Viewer) -> None:
+        self._before = time.perf_counter()
+        self._found, self._viewer = found, viewer
+        self._platform: Platform = found.resolved.platform
+        self._question: Question = found.resolved.question
+        self._plan = found.resolved.plan
+        self._notes = list(found.notes)
+        self._checks: dict[int, Check] = {}
+        self._reply: Reply | None = None
+        self._failure: ModelError | None = None
+
+    def answered(self) -> Answered:
+        if not self._question.answer:
+            return self._done(None)
+        computed = bool(self._plan.parts) and self._question.mode != "global" and self._question.retrieval == "default"
+        if computed:
+            self._confirm()
+        results = compute(self._plan, self._evidence()) if computed else ()
+        if self._found.compared is not None:
+            results = tuple(self._changed(result) for result in results)
+        if self._question.choices:
+            return self._chosen(results)
+        looked = [number for number, result in enumerate(results) if result.kind in _LOOKED_AT]
+        if not computed and self._plan.unplanned and self._question.mode == "imagerag":
+            return self._done(self._plan.unplanned)
+        if computed and not looked:
+            return self._said(results, "evidence")
+        nothing = all(results[number].outcome != "found" for number in looked)
+        if computed and nothing and not self._platform.settings.ask_without_cues:
+            return self._said(results, "evidence")  # nothing to look at
+        self._ask_model()
+        if self._reply is None:
+            return self._said(results, "evidence") if len(looked) < len(results) else self._done(None, results)
+        if not computed:
+            return self._done(self._reply.text, confidence=self._reply.confidence, by="model")
+        seen = self._reply.text
+        if why := contradicts(seen, self._plan, results):
+            self._notes.append(f"What the model said is left out, as it does not agree with the evidence: {why}")
+            seen = ""
+        told = tuple(_with_text(result, seen) if number in looked else result for number, result in enumerate(results))
+        return self._said(told, "model" if len(looked) == len(results) else "both")
+
+    def _chosen(self, results: tuple[r.Result, ...]) -> Answered:
+        """Choose among the choices: by meaning from the evidence, and by the model."""
+        choices = self._question.choices
+        matched = match(choices, self._plan, results) if results else Match(None, "nothing was computed")
+        self._ask_model()
+        if self._reply is None and matched.scores is None:
+            return self._done(None, results)
+        if self._reply is not None and not self._reply.scores and matched.scores is None:
+            letter, sure = self._reply.choice, self._reply.confidence  # a server without probabilities
+            return self._done(
+                choices.get(letter or "", self._reply.text), results, choice=letter, confidence=sure, by="model"
             )
-            reply = platform.mllm.answer(prompt)
-            notes = (*notes, *left_out, *reply.notes)
+        scores = combine(matched, self._model_scores())
+        choice = max(scores, key=lambda letter: scores[letter])
+        if matched.scores is not None:
+            self._notes.append(f"Choice by the evidence: {matched.why}")
+        by: By = "model" if matched.scores is None else "evidence" if self._reply is None else "both"
+        return self._done(choices[choice], results, choice=choice, scores=scores, confidence=scores[choice], by=by)
+
+    def _model_scores(self) -> Mapping[str, float] | None:
+        reply = self._reply
+        if reply is None:
+            return None
+        if reply.scores or reply.choice is None:
+            return reply.scores or None
+        return {letter: float(letter == reply.choice) for letter in self._question.choices}
+
+    def _said(self, results: tuple[r.Result, ...], by: By) -> Answered:
+        scenes = {scene: scene for scene in self._scenes()}
+        text = say(self._plan, results, scenes=scenes, one_scene=len(scenes) <= 1)
+        sure = [result.confidence for result in results if result.confidence is not None]
+        return self._done(text, results, confidence=min(sure, default=None), by=by)
+
+    def _done(
+        self,
+        text: str | None,
+        results: tuple[r.Result, ...] = (),
+        *,
+        choice: str | None = None,
+        scores: Mapping[str, float] | None = None,
+        confidence: float | None = None,
+        by: By | None = None,
+    ) -> Answered:
+        failed = self._failure if text is None and self._question.answer else None
+        if self._failure is not None and text is not None:
+            self._notes.append(f"The model could not be asked, so this is the evidence alone: {self._failure.message}")
+        return Answered(
+            found=self._found,
+            reply=self._reply,
+            text=text,
+            error=failed,
+            notes=tuple(self._notes),
+            answer_ms=since(self._before),
+            choice=choice,
+            scores=scores or {},
+            confidence=confidence,
+            results=results,
+            checks=self._checks,
+            by=by if text is not None else None,
+        )
+
+    def _confirm(self) -> None:
+        """Let the model confirm each cue, for questions that depend on every one (IMAGERAG_CONFIRM_CUES)."""
+        if self._question.mode != "imagerag" or not self._platform.settings.confirm_cues:
+            return
+        if not any(part.op not in ("where", *_LOOKED_AT, "change") for part in self._plan.parts):
+            return
+        views = _views(self._found.cues, set(self._scenes()), self._viewer, self._found.pictures)
+        try:
+            self._checks = confirm_cues(self._platform.mllm, views)
         except ModelError as failure:
-            error = failure
-    return Answered(found, reply, said, error, notes, since(before))
+            self._failure = failure
+        for rank, check in self._checks.items():
+            if check.verdict == "rejected":
+                self._notes.append(
+                    f"Cue {rank} counts for nothing: no {views[rank].phrase} is seen there (sure {check.sure:.2f})"
+                )
+
+    def _evidence(self) -> Evidence:
+        retrieval = self._found.retrieval
+        sizes, areas = grounds(self._viewer, self._scenes())
+        return Evidence(
+            sightings=self._sightings(self._found.cues),
+            best=retrieval.best,
+            unrecognised=retrieval.unrecognised,
+            tallies=self._found.tallies,
+            sizes=sizes,
+            areas_km2=areas,
+        )
+
+    def _sightings(self, cues: Sequence[Cue]) -> tuple[Sighting, ...]:
+        checks = {cue.rank: self._checks.get(cue.rank) for cue in cues}
+        made = []
+        for cue in cues:
+            check = checks[cue.rank]
+            made.append(
+                sighting(cue, self._viewer, check.verdict if check else "unchecked", check.sure if check else None)
+            )
+        return tuple(sorted(made, key=lambda each: -each.place.confidence))
+
+    def _changed(self, result: r.Result) -> r.Result:
+        """Return the result of a part about what changed, from the two scenes that were compared."""
+        compared = self._found.compared
+        if compared is None or not isinstance(result, r.ChangeResult):
+            return result
+        cues = self._found.cues
+        before, after = (sum(cue.scene == scene for cue in cues) for scene in compared.scenes)
+        dates = {"dates": compared.dates, "places": tuple(each.place for each in self._sightings(cues))}
+        return result.model_copy(
+            update={
+                "outcome": "found" if cues else "not_found",
+                "cues": tuple(cue.rank for cue in cues),
+                "confidence": max((cue.confidence for cue in cues), default=None),
+                **({"before": before, "after": after} if compared.counted else {}),
+                **dates,
+            }
+        )
+
+    def _ask_model(self) -> None:
+        if self._failure is not None:
+            return
+        try:
+            found = self._found
+            rejected = [rank for rank, check in self._checks.items() if check.verdict == "rejected"]
+            cues = [cue for cue in found.cues if cue.rank not in rejected]
+            prompt = make_prompt(
+                self._question, found.analysis, cues, found.scene, self._viewer, found.pictures, found.compared,
+                think=self._platform.settings.chain_of_thought,
+            )  # fmt: skip
+            self._reply = self._platform.mllm.answer(prompt)
+            self._notes += self._reply.notes
+        except ModelError as failure:
+            self._failure = failure
+
+    def _scenes(self) -> tuple[str, ...]:
+        """Return the scenes that the answer is about: those in scope by name, and those of the cues."""
+        named = self._found.question.scenes
+        main = [self._found.scene] if self._found.scene else []
+        return tuple(dict.fromkeys([*named, *(cue.scene for cue in self._found.cues), *main]))
 
 
-def unfound(settings: Settings, question: Question, analysis: Analysis, found: Retrieval) -> str | None:
-    """Return the answer where none of the things that a question names was found; None: ask the model.
-
-    Without cues a small model makes things up, and a large one sees little in an overview
-    (IMAGERAG_ASK_WITHOUT_CUES).
-    """
-    names_things = analysis.phrases and analysis.kind in UNFOUND_KINDS and not question.like
-    searched = question.mode == "imagerag" and found.abstained
-    if question.choices or not names_things or not searched or settings.ask_without_cues:
-        return None
-    return f"the imagery does not show it: no {', no '.join(analysis.phrases)} found"
+def _with_text(result: r.Result, text: str) -> r.Result:
+    name = "text" if isinstance(result, r.DescribeResult) else "value"
+    return result.model_copy(update={name: text or None})
 
 
 def make_prompt(
-    platform: Platform,
     question: Question,
     analysis: Analysis,
     cues: Sequence[Cue],
@@ -90,31 +275,27 @@ def make_prompt(
     viewer: Viewer,
     pictures: Mapping[int, Image.Image],
     compared: Compared | None = None,
-) -> tuple[Prompt, tuple[str, ...]]:
-    """Make the prompt for the multimodal LLM, and notes.
-
-    For a count, a comparison or a presence the model first confirms each cue (IMAGERAG_CONFIRM_CUES).  Cues that it
-    is sure do not show what they were found for are left out, with a note.
+    *,
+    think: bool = False,
+) -> Prompt:
+    """Make the prompt for the multimodal LLM.
 
     Args:
+        question: What is asked.
+        analysis: What was looked for.
+        cues: Those that the model has not rejected.
         scene: Whose overview is shown; cues of other scenes have no place in it and are left out.
+        viewer: Opens the scenes.
         pictures: The cues' pictures by rank.
         compared: Of two scenes, whose cues are told apart by their dates.
-
-    Raises:
-        ModelError: The model failed.
+        think: The model reasons in words before it answers.
     """
     from imagerag_assets.answering import Prompt
     from imagerag_assets.answering.findings import findings
 
-    scenes = compared.scenes if compared else (scene,)
-    views = _views(cues, scenes, viewer, pictures)
-    notes: tuple[str, ...] = ()
-    looked_for = question.mode == "imagerag"
-    if looked_for and platform.settings.confirm_cues and analysis.kind in CONFIRMED_KINDS:
-        views, notes = _confirmed(platform.mllm, views)
+    views = _views(cues, compared.scenes if compared else (scene,), viewer, pictures)
     # Without a search nobody can say that something is nowhere; of several phrases a region shows one.
-    known = looked_for or (question.mode == "oracle" and len(analysis.phrases) == 1)
+    known = question.mode == "imagerag" or (question.mode == "oracle" and len(analysis.phrases) == 1)
     phrases = analysis.phrases if known else ()
     found: list[Finding] = []
     for when, ranks in (compared.groups() if compared else {"": frozenset(views)}).items():
@@ -123,8 +304,7 @@ def make_prompt(
     captions = compared.captions() if compared else {}
     shown = tuple(replace(view, phrase=captions.get(rank, view.phrase)) for rank, view in views.items())
     overview = viewer.overview(scene) if scene else None
-    think = platform.settings.chain_of_thought
-    return Prompt(question.question, question.choices, overview, shown, tuple(found), think), notes
+    return Prompt(question.question, question.choices, overview, shown, tuple(found), think)
 
 
 def _views(
@@ -138,16 +318,3 @@ def _views(
         for cue in sorted(cues, key=lambda cue: -cue.confidence)
         if cue.scene in scenes and cue.rank in pictures
     }
-
-
-def _confirmed(mllm: Mllm, views: Mapping[int, CueView]) -> tuple[dict[int, CueView], tuple[str, ...]]:
-    from imagerag_assets.answering.findings import confirm
-
-    sure = {rank: confirm(mllm, view) for rank, view in views.items()}
-    kept = {rank: view for rank, view in views.items() if sure[rank] > 1 - DENIED}
-    notes = tuple(
-        f"Cue {rank} was left out: the model sees no {view.phrase} there (confirmed with {sure[rank]:.2f})"
-        for rank, view in views.items()
-        if rank not in kept
-    )
-    return kept, notes

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from imagerag_assets.errors import QuestionError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Serving
+from imagerag_assets.plans.plan import Plan
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.examples import Example, load_example
-from imagerag_assets.questions.follow_up import about_the_same, former_of, in_scope_of
+from imagerag_assets.questions.follow_up import former_of, in_scope_of
+from imagerag_assets.questions.planning import analysis_of, plan_of
 from imagerag_assets.questions.question import Question
 from imagerag_assets.retrieval.calibration import Calibration, load_calibration
-from imagerag_assets.retrieval.phrases import Analysis, analyse_question
+from imagerag_assets.retrieval.phrases import Analysis
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Resolved:
     serving: Serving
     question: Question
     """As it was asked, but in the scope of the answer that it follows up."""
+    plan: Plan
+    """What it asks; empty for the paper's retrieval by itself."""
     analysis: Analysis
     calibration: Calibration
     former: AnswerRecord | None
@@ -64,10 +68,12 @@ def resolve(serving: Serving, question: Question, calibration: Calibration | Non
     _ = platform.encoder  # loads at the first question of a process; not part of what a question costs
     load_ms, before = since(before), time.perf_counter()
     example = load_example(platform, question.like, serving.collection) if question.like else None
-    analysis = about_the_same(_analysis(platform, question, example), former, platform.settings.max_phrases)
+    plan = plan_of(platform, question, former, example)
+    analysis = analysis_of(platform, question, plan)
     return Resolved(
         serving=serving,
         question=question,
+        plan=plan,
         analysis=analysis,
         calibration=calibration or load_calibration(platform.store, target.fingerprint, target.division.key),
         former=former,
@@ -99,15 +105,3 @@ def _require_rows(platform: Platform, question: Question, collection: str) -> No
         f"Nothing that was ingested lies within {given}",
         fix="Widen it; `imagerag status` lists what is there",
     )
-
-
-def _analysis(platform: Platform, question: Question, example: Example | None) -> Analysis:
-    """Return what is looked for: what the question names, or what looks like the example."""
-    if example is not None and not question.question.strip():
-        return Analysis("", (example.label,), "other", wants_all=False)
-    # The paper looks at the question only.
-    choices = {} if question.retrieval == "paper" else question.choices
-    analysis = analyse_question(
-        question.question, choices, max_phrases=platform.settings.max_phrases, sentences=platform.sentences
-    )
-    return analysis if example is None else replace(analysis, phrases=(example.label,))

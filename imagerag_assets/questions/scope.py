@@ -11,10 +11,10 @@ import math
 from dataclasses import dataclass
 
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.plans.regions import Region
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.question import Question
 from imagerag_assets.retrieval.coarseness import fine_enough
-from imagerag_assets.retrieval.regions import Region
 from imagerag_assets.retrieval.types import Keep
 from imagerag_assets.scenes.records import list_records
 from imagerag_assets.stores.milvus_filter import Filter

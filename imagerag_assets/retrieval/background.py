@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from imagerag_assets.retrieval.lexicon import singular
+from imagerag_assets.plans.lexicon import singular
 
 if TYPE_CHECKING:
     from imagerag_assets.encoders.sentence import SentenceEncoder

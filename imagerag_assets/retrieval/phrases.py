@@ -7,15 +7,15 @@ here: no embedding of pictures, no search.  The text stays data; it is never for
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from imagerag_assets.errors import QuestionError
-from imagerag_assets.retrieval import lexicon
+from imagerag_assets.plans import lexicon
+from imagerag_assets.plans.noun_phrases import MAX_PHRASE_CHARACTERS, MAX_WORDS, TOKEN, clean, noun_phrases
+from imagerag_assets.plans.regions import Region, regions_of
 from imagerag_assets.retrieval.keywords import extract_keywords, most_telling
-from imagerag_assets.retrieval.regions import Region, regions_of
 
 if TYPE_CHECKING:
     from imagerag_assets.encoders.sentence import SentenceEncoder
@@ -24,11 +24,8 @@ Kind = Literal["position", "count", "presence", "colour", "compare", "change", "
 
 MAX_CHARACTERS = 2000
 """Characters of a question that are analysed: no real question is longer, and this bounds the work."""
-_MAX_WORDS = 6  # of a phrase; encoders were trained on short ones
-_MAX_PHRASE_CHARACTERS = 120
 _MAX_CANDIDATES = 60
 
-_TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]|_", re.UNICODE)
 _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("change", re.compile(
         r"\bchang(e|es|ed|ing)\b|\b(between|on|at|of) (the|these|both) (two |both )?(dates|times|years|acquisitions)\b"
@@ -131,78 +128,6 @@ def asks_for_change(question: str) -> bool:
     return _kind(clean(question).lower(), {}) == "change"
 
 
-def clean(text: str) -> str:
-    """Normalise to NFKC, turn control and format characters into blanks, and runs of blanks into one."""
-    text = unicodedata.normalize("NFKC", text)
-    return " ".join("".join(" " if unicodedata.category(c)[0] == "C" else c for c in text).split())
-
-
-def noun_phrases(text: str) -> list[str]:
-    """Return the noun phrases of a text, in order, each once: lower case, head noun singular, adjectives kept."""
-    chunks: list[_Chunk] = []
-    words: list[str] = []
-    after_with = False
-    tokens = [token.replace("’", "'") for token in _TOKEN.findall(text.lower())]
-    for index, token in enumerate([*tokens, "."]):
-        following = tokens[index + 1] if index + 1 < len(tokens) else ""
-        if token in {"and", "or"} and words and words[-1] in lexicon.COLOURS and following in lexicon.COLOURS:
-            words.append(token)  # "red and white ship"
-        elif words and ((token == "full" and following == "of") or (token == "of" and words[-1] == "full")):
-            words.append(token)  # "harbor full of boats"
-        elif token in lexicon.KEPT_WITH_MODIFIER and _describes(words):
-            words.append(token)  # "residential area", but not "which area"
-        elif _ends_phrase(token, words):
-            if words:
-                chunks.append(_Chunk(tuple(words), after_with))
-                words, after_with = [], False
-            after_with = token == "with" or (after_with and token in {"a", "an", "the", *lexicon.NUMBERS})
-        elif token.endswith("'s"):
-            chunks.append(_Chunk((*words, token.removesuffix("'s")), after_with))
-            words, after_with = [], False
-        else:
-            words.append(token)
-    return _joined(chunks)
-
-
-@dataclass(frozen=True)
-class _Chunk:
-    """A run of words that may be a noun phrase."""
-
-    words: tuple[str, ...]
-    after_with: bool
-
-
-def _ends_phrase(token: str, words: Sequence[str]) -> bool:
-    if not token[0].isalnum() or lexicon.is_known(token):
-        return True
-    # "parked cars" is a phrase; "ships | parked in the harbor" ends one
-    return token in lexicon.PARTICIPLES and bool(words) and not all(lexicon.is_modifier(word) for word in words)
-
-
-def _describes(words: Sequence[str]) -> bool:
-    return any(word not in lexicon.COLOURS and word not in lexicon.GENERIC_MODIFIERS for word in words)
-
-
-def _joined(chunks: Iterable[_Chunk]) -> list[str]:
-    """Return the phrases of chunks: drop modifiers alone, join "X with red roof"."""
-    phrases: list[list[str]] = []
-    for chunk in chunks:
-        words = list(chunk.words)
-        while words and (words[0] in lexicon.GENERIC_MODIFIERS or words[0] in {"and", "or", "of"}):
-            words.pop(0)
-        while words and (words[-1] in lexicon.PARTICIPLES or words[-1] in {"and", "or", "of"}):
-            words.pop()
-        if not words or all(lexicon.is_modifier(word) or word in {"and", "or"} for word in words):
-            continue
-        words = [*words[-_MAX_WORDS:-1], lexicon.singular(words[-1])] if "of" not in words else words[-_MAX_WORDS:]
-        if chunk.after_with and phrases and words[-1] in lexicon.PARTS:
-            phrases[-1] = [*phrases[-1], "with", *words]
-        else:
-            phrases.append(words)
-    whole = [words for words in phrases if words[-1] not in lexicon.PARTS or "with" in words]
-    return _unique(" ".join(words)[:_MAX_PHRASE_CHARACTERS] for words in whole or phrases)
-
-
 def _choice_phrases(choice: str) -> list[str]:
     """Return the phrases of a choice: none for refusals, places, numbers and colours."""
     text = clean(choice)[:MAX_CHARACTERS]
@@ -213,7 +138,7 @@ def _kind(question: str, choices: Mapping[str, str]) -> Kind:
     for kind, pattern in _KINDS:
         if pattern.search(question):
             return kind
-    words = [set(_TOKEN.findall(clean(c).lower())) for c in choices.values() if not _NOT_A_TARGET.search(c.lower())]
+    words = [set(TOKEN.findall(clean(c).lower())) for c in choices.values() if not _NOT_A_TARGET.search(c.lower())]
     if words and all(word and word <= lexicon.POSITION for word in words):
         return "position"
     if words and all(word and all(lexicon.is_number(w) for w in word) for word in words):
@@ -225,11 +150,11 @@ def _kind(question: str, choices: Mapping[str, str]) -> Kind:
 
 def _last_resort(text: str, sentences: SentenceEncoder | None) -> list[str]:
     """Return phrases of the words that the rules could not place; none if every word is a word of questions."""
-    words = (word.replace("’", "'") for word in _TOKEN.findall(text.lower()))
+    words = (word.replace("’", "'") for word in TOKEN.findall(text.lower()))
     left = [word for word in words if word[0].isalnum() and not lexicon.is_known(word)]
     if not left:
         return []
-    joined = " ".join(left[:_MAX_WORDS])[:_MAX_PHRASE_CHARACTERS]
+    joined = " ".join(left[:MAX_WORDS])[:MAX_PHRASE_CHARACTERS]
     if sentences is None:
         return [joined]
     ngrams = (2, 4) if len(left) > 4 else (1, 4)

@@ -68,6 +68,7 @@ class _Run:
         self._path: PathName = "none"
         self._notes = list(analysis.notes)
         self._words: dict[str, str] = {}
+        self._best: dict[str, float] = {}
         self._opened: dict[KnowledgeKind, Current | None] = {}
         self._timings = {"encode": 0.0, "search": 0.0, "verify": 0.0}
 
@@ -109,6 +110,7 @@ class _Run:
             notes=tuple(self._notes),
             timings_ms=self._timings,
             words=self._words,
+            best=self._best,
         )
 
     def _missing(self) -> list[str]:
@@ -125,6 +127,8 @@ class _Run:
         for phrase, candidates in found.cues.items():
             good, notes = passing(self._deps, self._look, candidates, found.scorers[phrase], least, budget=self._budget)
             self._notes += notes
+            top = max((cue.confidence for cue in good or candidates), default=0.0)
+            self._best[phrase] = max(top, self._best.get(phrase, 0.0))
             good = [cue for cue in good if self._search.keeps(cue.scene, cue.window)]  # windows have moved
             if good:
                 self._passed[phrase] = good

@@ -122,3 +122,7 @@ class Retrieval:
     """Milliseconds of ``encode`` (texts) and ``search`` (Milvus and scoring)."""
     words: Mapping[str, str] = field(default_factory=dict)
     """Phrases that were put to the encoder as the label that the knowledge base has them as another name of."""
+    best: Mapping[str, float] = field(default_factory=dict)
+    """Confidence of each phrase's best candidate, also where it did not pass."""
+    unrecognised: frozenset[str] = frozenset()
+    """Phrases that the encoder cannot tell from others."""

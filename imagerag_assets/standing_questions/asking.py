@@ -18,6 +18,7 @@ from imagerag_assets.installation.notify import notify
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import find_serving
 from imagerag_assets.objects.store import read_all
+from imagerag_assets.plans.result import gist
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.coverage import covers, newest
 from imagerag_assets.questions.question import Question
@@ -226,6 +227,7 @@ def _compared(watch: Watch, record: AnswerRecord, fresh: dict[str, str], before:
         previous=before.answer_id if before else None,
         changed=(),
         changed_at=before.changed_at if before else None,
+        gist=gist(record.result) if record.result else None,
     )
     changed = tuple(_changes(watch.question, before, answer)) if before else ()
     return replace(answer, changed=changed, changed_at=answer.asked_at) if changed else answer
@@ -238,7 +240,12 @@ def _changes(question: Question, before: WatchAnswer, after: WatchAnswer) -> Ite
         names.append("count")
     for name in names:
         old, new = getattr(before, name), getattr(after, name)
-        if _plain(old) != _plain(new):
+        if name == "answer" and (before.gist or after.gist):
+            # The sentence also has coordinates and confidences; an answer of an earlier version has other words.
+            differ = bool(before.gist and after.gist) and before.gist != after.gist
+        else:
+            differ = _plain(old) != _plain(new)
+        if differ:
             yield {"what": name, "before": old, "after": new}
 
 

@@ -87,6 +87,8 @@ class WatchAnswer:
     """What differs from the answer before: ``what``, ``before``, ``after``; empty for the first one."""
     changed_at: str | None
     """When an answer last differed from the one before it."""
+    gist: str | None = None
+    """What was found, without coordinates and confidences; None in records of earlier versions."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values as JSON."""
@@ -99,7 +101,8 @@ class WatchAnswer:
         Raises:
             KeyError, TypeError: it is not such a record.
         """
-        values = {field.name: stored[field.name] for field in fields(cls)}
+        values = {field.name: stored[field.name] for field in fields(cls) if field.name != "gist"}
+        values["gist"] = stored.get("gist")
         return cls(**values | {"scenes": tuple(values["scenes"]), "changed": tuple(values["changed"])})
 
 

@@ -16,7 +16,7 @@ from tests.bad_mllm_server import MODEL, BadServer, bad_server, chat, fail, say 
 from tests.installation import installed, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
-QUESTION = ["Where is the storage tank?", "--choice", "A=upper left", "--choice", "B=lower right"]
+QUESTION = ["What colour is the storage tank?", "--choice", "A=green", "--choice", "B=brown"]
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -38,20 +38,26 @@ def test_a_failed_question_is_kept_and_asked_again(
         monkeypatch.setenv(f"IMAGERAG_{name}", value)
     bad_server.behaviours = [fail(500, "out of order")]
 
+    # What can be computed is answered without the model, and says so.
+    code, computed = run(capsys, "ask", "How many tanks are there?")
+    assert (code, computed["answered_by"], computed["outcome"]) == (0, "evidence", "found")
+    assert {cue["verdict"] for cue in computed["cues"]} == {"unchecked"}
+    assert any("could not be asked" in note and "HTTP 500" in note for note in computed["notes"])
+
     code, told = run(capsys, "ask", *QUESTION)
     error = told["error"]
     assert (code, error["type"]) == (1, "ModelError")
     answer_id = error["about"]["answer"]
     assert f"imagerag retry {answer_id}" in error["fix"]
     with Platform(installed) as platform:
-        assert list_answers(platform) == [answer_id]
+        assert set(list_answers(platform)) == {answer_id, computed["answer_id"]}
         record = load_answer(platform, answer_id).to_dict()
     assert record["cues"]
     assert (record["answer"], record["choice"], record["lineage"]["mllm"]) == (None, None, None)
     assert "HTTP 500" in record["error"]["message"]
 
     questions = tmp_path / "in.jsonl"
-    questions.write_text(json.dumps({"id": "q", "question": "How many tanks are there?"}) + "\n", encoding="utf-8")
+    questions.write_text(json.dumps({"id": "q", "question": "What colour is the tank?"}) + "\n", encoding="utf-8")
     code, _ = run(capsys, "ask", "--batch", str(questions), "--out", str(tmp_path / "out.jsonl"))
     (line,) = map(json.loads, (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines())
     assert (code, line["id"], line["error"]["type"]) == (3, "q", "ModelError")

@@ -134,8 +134,8 @@ def run_names(folder: Path) -> Iterator[str]:
         answer: dict[str, Any] = {}
         for question in (
             ["How many ships are there?"],
-            ["Where is the pier?", "--choice", "A=upper left", "--choice", "B=lower right"],
             ["Is there a ship and how far is it from the pier?", "--path", "slow"],
+            ["Where is the pier?", "--path", "slow", "--choice", "A=upper left", "--choice", "B=lower right"],
         ):
             yield from _json("ask", question, keep=answer)
         yield from _json("ask --batch", ["--batch", str(batch), "--out", "out.jsonl"], command="ask")

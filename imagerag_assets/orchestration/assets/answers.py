@@ -17,7 +17,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
 from imagerag_assets.orchestration.lineage_metadata import lineage_metadata
-from imagerag_assets.orchestration.previews import inline_image, markdown_table
+from imagerag_assets.orchestration.previews import inline_image, markdown_table, plain
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.orchestration.step_failures import failures
 from imagerag_assets.questions.answer_record import AnswerRecord
@@ -54,6 +54,7 @@ NOT_IN_BATCH = {
     "roi": "the lines have it",
     "like": "the lines have it",
     "after": "the lines have it",
+    "plan": "the lines have it",
 }
 """Fields of a question that are no option of a whole file, and why."""
 _COMMON = [name for name in Question.model_fields if name not in NOT_IN_BATCH]
@@ -168,6 +169,8 @@ def answer_metadata(platform: Platform, record: AnswerRecord) -> dict[str, Any]:
             "scene": cue.scene,
             "phrase": cue.phrase,
             "confidence": f"{cue.confidence:.2f}",
+            "verdict": cue.verdict,
+            "bbox": ", ".join(f"{value:.5f}" for value in cue.bbox or ()),
             "window": ", ".join(str(value) for value in cue.window),
             "level": cue.level,
         }
@@ -177,6 +180,12 @@ def answer_metadata(platform: Platform, record: AnswerRecord) -> dict[str, Any]:
         "question": record.question,
         "answer": record.answer or "(none)",
         "choice": record.choice or "(none)",
+        "confidence": "(none)" if record.confidence is None else record.confidence,
+        "answered_by": record.answered_by or "(none)",
+        "outcome": record.outcome or "(none)",
+        "notes": dg.MetadataValue.md("\n".join(f"- {plain(note)}" for note in record.notes) or "(none)"),
+        "plan": dg.MetadataValue.json(list(record.plan)),
+        "result": dg.MetadataValue.json(list(record.result)),
         "path": record.path,
         "abstained": record.abstained,
         "phrases": ", ".join(record.phrases),

@@ -261,13 +261,20 @@ class TestRendering:
         assert "a: not yet found" in text
 
     def test_answer(self, capsys: pytest.CaptureFixture[str]) -> None:
-        cue = {"rank": 1, "scene": "s", "phrase": "a [b]", "confidence": 0.5, "window": [1, 2, 3, 4], "level": 0}
+        cue = {
+            "rank": 1,
+            "scene": "s",
+            "phrase": "a [b]",
+            "confidence": 0.5,
+            "window": [1, 2, 3, 4],
+            "bbox": [9, 48, 10, 49],
+        }
         document = {
             "question": "where [/]?", "answer": "there", "choice": "B", "path": "fast", "abstained": False,
             "phrases": ["a [b]"], "cues": [cue], "timings_ms": {"total": 12.3}, "answer_id": "id-1",
         }  # fmt: skip
         text = self.show(capsys, cli_render.answer(document))
-        for part in ("where [/]?", "B: there", "a [b]", "1, 2, 3, 4", "imagerag trace id-1"):
+        for part in ("where [/]?", "B: there", "a [b]", "1, 2, 3, 4", "48.50000, 9.50000", "imagerag trace id-1"):
             assert part in text
         nothing = {**document, "answer": None, "choice": None, "cues": [], "abstained": True, "path": "none"}
         assert "none (abstained)" in self.show(capsys, cli_render.answer(nothing))

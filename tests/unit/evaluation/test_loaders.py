@@ -165,6 +165,6 @@ def test_a_line_says_what_a_file_of_questions_may_say_and_nothing_else(tmp_path:
     (case,) = load_file(jsonl(tmp_path / "own.jsonl", asked)).cases
     assert case.scenes == ("a", "b")
     assert case.options == {"bbox": [1, 2, 3, 4], "cloud_at_most": 5}
-    for wrong, says in (({"scens": ["a"]}, "'scens'. Did you mean 'scenes'"), ({"top_k": 0}, "0 cues")):
+    for wrong, says in (({"scens": ["a"]}, "'scens'. Did you mean 'scenes'"), ({"top_k": 0}, "top_k 0")):
         with pytest.raises(InputError, match=f"Line 1 of .*{says}"):
             load_file(jsonl(tmp_path / "wrong.jsonl", asked | wrong))

@@ -89,7 +89,7 @@ def prompt_of(platform: Platform, question: Question) -> tuple[Prompt, dict[str,
         compared = compare(serving, question, analysis, viewer, used)
         pictures, _ = compared.pictures(viewer)
         told, cues = compared.analysis, compared.found.cues
-        prompt, _ = make_prompt(platform, question, told, cues, compared.scenes[1], viewer, pictures, compared)
+        prompt = make_prompt(question, told, cues, compared.scenes[1], viewer, pictures, compared)
     return prompt, compared.to_dict()
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from imagerag_assets.cli import main
+from imagerag_assets.plans.plan import PartOfScene, Plan
+from imagerag_assets.plans.understand import understand
 from imagerag_assets.questions.follow_up import about_the_same, in_scope_of
 from imagerag_assets.questions.question import Question
-from imagerag_assets.retrieval.phrases import Analysis, analyse_question
 from imagerag_assets.settings import Settings
 from tests.answers import answer_record
 from tests.installation import installed, tiny_registry  # noqa: F401
@@ -26,37 +27,50 @@ FORMER: dict[str, Any] = {
 }
 
 
-def after(question: str, former: dict[str, Any] | None = None, max_phrases: int = 5) -> Analysis:
-    own = analyse_question(question, {}, max_phrases=max_phrases, sentences=None)
-    return about_the_same(own, answer_record(**FORMER | (former or {})), max_phrases)
+def after(question: str, former: dict[str, Any] | None = None) -> Plan:
+    def understood(text: str) -> Plan:
+        return understand(text, {})
+
+    asked = Question(question)
+    return about_the_same(understood(question), asked, answer_record(**FORMER | (former or {})), understood)
 
 
 @pytest.mark.parametrize(
-    ("question", "phrases"),
+    ("question", "operation", "phrases"),
     [
-        ("How many are there?", ("red ship",)),
-        ("What colour is it?", ("red ship",)),
-        ("Are they near a pier?", ("red ship", "pier")),
-        ("Is there a pier?", ("pier",)),
+        ("How many are there?", "count", ("red ship",)),
+        ("What colour is it?", "attribute", ("red ship",)),
+        ("Where are they?", "where", ("red ship",)),
+        ("Are they near a pier?", "exists", ("red ship", "pier")),
+        ("Is there a pier?", "exists", ("pier",)),
+        ("And how many?", "count", ("red ship",)),
     ],
 )
-def test_phrases_are_taken_where_a_question_names_nothing_or_refers(question: str, phrases: tuple[str, ...]) -> None:
-    assert after(question).phrases == phrases
+def test_things_are_taken_where_a_question_names_nothing_or_refers(
+    question: str, operation: str, phrases: tuple[str, ...]
+) -> None:
+    plan = after(question)
+    assert [part.op for part in plan.parts] == [operation]
+    assert tuple(thing.phrase for thing in plan.things) == phrases
 
 
-def test_there_are_never_too_many_phrases_and_an_examples_name_is_none() -> None:
-    assert after("Are they near a pier?", max_phrases=1).phrases == ("red ship",)
-    assert after("How many are there?", {"options": {"like": "x.png"}, "phrases": ["like x.png"]}).phrases == ()
+def test_a_plan_is_followed_up_in_the_questions_own_words() -> None:
+    thing = {"name": "big round tank", "look_for": "storage tank"}
+    region = {"kind": "part", "name": "north-east"}
+    plan = after("How many?", {"plan": [{"op": "exists", "thing": thing, "region": region}]})
+    assert [part.op for part in plan.parts] == ["count"]
+    assert [(each.name, each.phrase) for each in plan.things] == [("big round tank", "storage tank")]
+    assert plan.parts[0].region == PartOfScene(name="north-east")
+
+
+def test_an_examples_name_is_none() -> None:
+    assert not after("How many are there?", {"options": {"like": "x.png"}, "phrases": ["like x.png"]}).things
 
 
 def test_the_part_of_the_scene_stays_unless_the_question_asks_where_or_says_another() -> None:
-    region = after("How many are there?").region
-    assert region is not None
-    assert region.name == "upper left"
-    assert after("Where is it?").region is None
-    other = after("Is it in the north?").region
-    assert other is not None
-    assert other.name == "north"
+    assert after("How many are there?").parts[0].region == PartOfScene(name="upper left")
+    assert after("Where are they?").parts[0].region is None
+    assert after("How many of them are there in the north?").parts[0].region == PartOfScene(name="north")
 
 
 def test_scope_is_taken_whole_or_not_at_all() -> None:

@@ -23,7 +23,7 @@ DAY = 86_400_000
         ({"mode": "guess"}, "guess"),
         ({"mode": "oracle"}, "roi"),
         ({"mode": "oracle", "scenes": ("a",), "roi": [(5, 5, 1, 9)]}, "[5, 5, 1, 9]"),
-        ({"top_k": 0}, "0 cues"),
+        ({"top_k": 0}, "top_k 0"),
         ({"datetime": "yesterday/.."}, "yesterday"),
         ({"datetime": "2026-02-01/2026-01-01"}, "ends before"),
         ({"datetime": "a/b/c"}, "START/END"),
@@ -83,7 +83,7 @@ def test_clouds_are_part_of_the_scope() -> None:
 def test_a_question_can_be_changed_and_is_checked_again() -> None:
     question = Question("Where?", scenes=("a",), top_k=3)
     assert question.but(scenes=["b"]) == Question("Where?", scenes=("b",), top_k=3)
-    with pytest.raises(QuestionError, match="0 cues"):
+    with pytest.raises(QuestionError, match="top_k 0"):
         question.but(top_k=0)
 
 

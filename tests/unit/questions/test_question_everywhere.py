@@ -49,6 +49,7 @@ FULL = Question(
     roi=((1, 2, 3, 4),),
     after="20260504T103000-1f2e3d4c",
     cloud_at_most=12.5,
+    plan='[{"op": "count", "thing": "ship"}]',
 )
 """Every field except `like`, which allows no other retrieval and mode, differs from its default."""
 LIKE = Question("", like="pier.png", cloud_at_most=0)

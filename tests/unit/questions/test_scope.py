@@ -11,6 +11,7 @@ from rasterio.transform import Affine, from_origin
 from imagerag_assets.ingestion.ingest import embed, index, register
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import find_serving
+from imagerag_assets.plans.regions import Region, regions_of
 from imagerag_assets.questions import scope as parts
 from imagerag_assets.questions.cues import find_cues
 from imagerag_assets.questions.evidence import Viewer
@@ -18,7 +19,6 @@ from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.scope import scope_of
 from imagerag_assets.retrieval.calibration import load_calibration
 from imagerag_assets.retrieval.phrases import analyse_question
-from imagerag_assets.retrieval.regions import Region, regions_of
 from tests.items import scene_at, texture, write_scene
 
 NORTH_UP = {"transform": from_origin(500_000, 5_300_000, 0.5, 0.5)}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from imagerag_assets.retrieval import lexicon
+from imagerag_assets.plans import lexicon
 
 _THIRD = 1 / 3
 _HALVES = {"first": (0.0, 0.5), "last": (0.5, 1.0), "middle": (0.0, 1.0)}
@@ -77,6 +77,11 @@ def regions_of(question: str) -> tuple[Region, ...]:
     """
     found = (_region(match, question[match.end() :]) for match in _PLACE.finditer(question))
     return tuple({region.box: region for region in found if region is not None}.values())
+
+
+def region_named(name: str) -> Region:
+    """Return the region of a plain name: "upper left", "north-east", "centre", "left"."""
+    return regions_of(f"in the {name} part")[0]
 
 
 def _region(match: re.Match[str], rest: str) -> Region | None:

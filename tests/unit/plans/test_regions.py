@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from imagerag_assets.answering.findings import place
+from imagerag_assets.plans.regions import Region, regions_of
 from imagerag_assets.retrieval.phrases import analyse_question
-from imagerag_assets.retrieval.regions import Region, regions_of
 
 LOW, HIGH = pytest.approx(1 / 3), pytest.approx(2 / 3)
 

@@ -6,11 +6,12 @@ Data only, plus the few functions that read single words.  How words make phrase
 from __future__ import annotations
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text as a set."""
     return frozenset(text.split())
 
 
-FUNCTION = _words(
+FUNCTION = words(
     """
     a an the this that these those some any no none not each every all both either neither other another such same
     and or but nor so yet if then else than as at by for from in into inside of off on onto out outside over to toward
@@ -24,7 +25,7 @@ FUNCTION = _words(
 )
 """Words that end a noun phrase."""
 
-VERBS = _words(
+VERBS = words(
     """
     am is are was were be been being do does did doing done have has had having can could may might must shall should
     will would see sees seen saw seeing look looks looking looked show shows showing shown contain contains containing
@@ -40,7 +41,7 @@ VERBS = _words(
     """
 )
 
-PARTICIPLES = _words(
+PARTICIPLES = words(
     """
     parked moored docked anchored berthed standing flying sailing driving moving lined painted planted stacked arranged
     scattered visible present built surrounded covered filled full made coloured colored marked placed grouped
@@ -49,7 +50,7 @@ PARTICIPLES = _words(
 )
 """Modifiers before a noun ("parked cars"); after one they end the phrase ("cars | parked by the road")."""
 
-META = _words(
+META = words(
     """
     image images picture pictures photo photos photograph photographs scene scenes view frame patch tile imagery
     snapshot satellite aerial overhead remote sensing question option options choice choices following statement
@@ -67,10 +68,32 @@ META = _words(
 )
 """Words of questions about pictures, never what is looked for."""
 
-KEPT_WITH_MODIFIER = _words("area areas site sites land side place spot section region centre center")
+ASKED = words(
+    """
+    distance distances percentage percent proportion proportions fraction share density densities quarter quarters
+    relative relation outnumber outnumbers exceed exceeds free lack lacks majority coverage radius compass bearing
+    metre metres meter meters kilometre kilometres kilometer kilometers km mile miles feet yards hectare hectares
+    square dominate dominates dominant predominant prevalent common commonest frequent frequently often far away
+    apart stuff anywhere somewhere nowhere everywhere hey hi hello ok okay versus vs quantity sum tally acre acres
+    anybody anyone somebody everybody bigger smaller larger greater higher lower longer shorter taller wider closer
+    nearer farther further furthest fewest bit call called chance check comparing coordinate counting depth diameter
+    dimension dimensions end ends enough entire equal even false true figure foot footage form ground head height
+    help hide hiding hour hours hue inventory length lets map mark match material minute minutes now numerous
+    orientation outline overview ratio removed report respect rundown scenery search situation special state
+    condition statement statements unit units unusual strange weird odd interesting suspicious abnormal anomaly
+    anomalies noteworthy remarkable noticeable notable wrong vicinity whereabouts width wonder today once while
+    whole although because unless sure possible pinpoint stretch span spans spanning happened happening occupied
+    occupies takes taken took take room space else way ways lacking devoid void missing hunt guess estimate try
+    using used well thanks thank bye lot lots mean upstairs downstairs sentence sentences word words paragraph rarer
+    scarcer commoner shrunk shrank grown grew expanded vanished disappeared maths case
+    """
+)
+"""Words of what is asked about things: measures, shares and comparisons."""
+
+KEPT_WITH_MODIFIER = words("area areas site sites land side place spot section region centre center")
 """Words of META that end a real phrase when a describing noun or adjective precedes: "residential area"."""
 
-GENERIC_MODIFIERS = _words(
+GENERIC_MODIFIERS = words(
     """
     whole entire given certain main particular same visible specific overall separate above
     largest smallest biggest longest tallest widest shortest highest busiest
@@ -78,7 +101,7 @@ GENERIC_MODIFIERS = _words(
 )
 """Modifiers that no single patch can show, dropped from the front of a phrase."""
 
-POSITION = _words(
+POSITION = words(
     """
     upper lower left right top bottom northern southern eastern western north south east west northeast northwest
     southeast southwest northeastern northwestern southeastern southwestern north-east north-west south-east south-west
@@ -88,14 +111,14 @@ POSITION = _words(
     """
 )
 
-COLOURS = _words(
+COLOURS = words(
     """
     red green blue white black grey gray yellow orange brown purple pink cyan magenta beige tan golden silver dark light
     bright pale teal turquoise maroon reddish greenish bluish brownish whitish greyish grayish
     """
 )
 
-ADJECTIVES = _words(
+ADJECTIVES = words(
     """
     large small big tiny huge long short tall low high wide narrow round square rectangular circular oval new old empty
     full open closed bare dense sparse medium modern flat big-sized larger
@@ -103,14 +126,14 @@ ADJECTIVES = _words(
     """
 )
 
-NUMBERS = _words(
+NUMBERS = words(
     """
     zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
     eighteen nineteen twenty thirty forty fifty hundred thousand dozen first second third fourth fifth last
     """
 )
 
-PARTS = _words(
+PARTS = words(
     """
     roof roofs hull hulls wing wings deck stripe stripes marking markings fence chimney chimneys lawn net surface
     sail sails
@@ -123,17 +146,15 @@ _IRREGULAR = {
     "men": "man", "women": "woman", "volcanoes": "volcano", "movies": "movie", "aircraft": "aircraft",
     "railways": "railway", "axes": "axis", "calves": "calf", "sheep": "sheep", "geese": "goose", "oxen": "ox",
 }  # fmt: skip
-_CONTRACTED = _words("i you he she it we they there what where who that how let can don doesn didn isn aren wasn won")
-_INVARIANT = _words(
-    "species series premises headquarters barracks stairs works links gas tennis lens chaos canvas atlas"
-)
+_CONTRACTED = words("i you he she it we they there what where who that how let can don doesn didn isn aren wasn won")
+INVARIANT = words("species series premises headquarters barracks stairs works links gas tennis lens chaos canvas atlas")
 
 
 def singular(noun: str) -> str:
     """The singular of an English noun in lower case; a word that does not look like a plural comes back unchanged."""
     if noun in _IRREGULAR:
         return _IRREGULAR[noun]
-    if noun in _INVARIANT or len(noun) < 4 or not noun.endswith("s") or noun.endswith(("ss", "us", "is")):
+    if noun in INVARIANT or len(noun) < 4 or not noun.endswith("s") or noun.endswith(("ss", "us", "is")):
         return noun
     if noun.endswith("ies") and len(noun) > 4:
         return noun[:-3] + "y"
@@ -159,6 +180,7 @@ def is_known(word: str) -> bool:
         or word in VERBS
         or word in META
         or word in POSITION
+        or word in ASKED
         or is_number(word)
         or ("'" in word and word.partition("'")[0] in _CONTRACTED)
     )

@@ -1,0 +1,153 @@
+"""Where a question is about: a part of the scene, the surroundings of a thing, or a box in degrees.
+
+A region is cut out of the question, so that what it names is not taken for what is asked about.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import get_args
+
+from imagerag_assets.plans.numbers import spelt
+from imagerag_assets.plans.plan import Area, Around, PartName, PartOfScene, Region, Thing
+from imagerag_assets.plans.regions import regions_of
+from imagerag_assets.plans.scene_parts import part_in
+
+UNITS = {
+    **dict.fromkeys(("m", "metre", "metres", "meter", "meters"), 1.0),
+    **dict.fromkeys(("km", "kms", "kilometre", "kilometres", "kilometer", "kilometers", "klick", "klicks"), 1000.0),
+    **dict.fromkeys(("mi", "mile", "miles"), 1609.344),
+    **dict.fromkeys(("nm", "nmi", "nautical mile", "nautical miles"), 1852.0),
+    **dict.fromkeys(("ft", "foot", "feet"), 0.3048),
+    **dict.fromkeys(("yd", "yds", "yard", "yards"), 0.9144),
+}
+"""Metres of each unit of length."""
+_NEAR_M = {"near": 500.0, "close to": 500.0, "around": 500.0, "in the vicinity of": 1000.0, "next to": 150.0,
+           "over": 100.0, "across": 100.0, "spanning": 100.0, "span": 100.0, "cross": 100.0, "crossing": 100.0,
+           "beside": 150.0, "adjacent to": 150.0, "alongside": 150.0, "by": 150.0, "along": 150.0,
+           "in": 100.0, "at": 100.0, "on": 100.0, "inside": 100.0, "within": 100.0, "parked in": 100.0}  # fmt: skip
+"""What people mean by near, in metres; an answer says the number."""
+_NUMBER = (
+    r"(?P<number>\d{1,3}(?:,\d{3})+|\d+(?:[.,]\d+)?|"
+    r"(?:half a|a quarter of a|a couple of|a hundred|one hundred|two hundred|five hundred|a thousand|"
+    r"a|one|two|three|four|five|six|seven|eight|nine|ten|twenty|fifty|hundred)\b)"
+)
+_SPOKEN = {
+    "half a": 0.5,
+    "a quarter of a": 0.25,
+    "a couple of": 2.0,
+    "a": 1.0,
+    "a hundred": 100.0,
+    "one hundred": 100.0,
+    "hundred": 100.0,
+    "two hundred": 200.0,
+    "five hundred": 500.0,
+    "a thousand": 1000.0,
+}
+_THING = r"(?:the|a|an|any|some|that|this)?\s*(?P<thing>[a-z][\w' -]{1,60}?)"
+_END = (
+    r"(?=\s*(?:[?.!,;]|$|\b(?:are|is|was|were|do|does|did|can|could|have|has|how|what|where|and "
+    r"(?:how|where|is|are)|in the|on the|"
+    r"at the|there|visible)\b|\s-\s))"
+)
+_REACH = (
+    r"(?:within|inside|in|less than|(?:not|no) (?:more|further|farther) than|up to|closer than|nearer "
+    r"than|under|at most|below|"
+    r"at a distance of)"
+)
+_WITHIN = re.compile(
+    rf"\b(?:(?:that|which) (?:is|are) )?(?P<reach>{_REACH})?\s*"
+    rf"(?:(?:a|the)\s+(?:radius|distance|range|circle)\s+of\s+)?(?:about |around |roughly )?{_NUMBER}\s*"
+    rf"(?P<unit>[a-z]+(?: miles?)?)\s+(?:radius\s+|or (?:less|closer)\s+)?(?:away\s+)?(?:of|from|to|"
+    rf"around|off)\s+{_THING}{_END}"
+)
+_NEAR = re.compile(rf"\b(?P<how>{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\s+{_THING}{_END}")
+_BOX = re.compile(r"[\[(]?\s*" + r"\s*[,; ]\s*".join([r"(-?\d{1,3}(?:\.\d+)?)"] * 4) + r"\s*[\])]?")
+_PLACE_NOUNS = r"\s+(?:edge|border|margin|rim|boundary|third)$"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The region of a question, and the question without it."""
+
+    region: Region | None
+    rest: str
+    notes: tuple[str, ...] = ()
+    unknown_unit: str | None = None
+    """A unit of length that there is not."""
+
+
+def place_of(text: str, *, near: bool) -> Place:
+    """Return the region that a clause names.
+
+    Args:
+        text: In lower case.
+        near: Whether "near the pier" is a region, and not what is asked.
+    """
+    within = _WITHIN.search(text)
+    if within is not None:
+        unit, metres = within["unit"], _metres(within["number"], within["unit"])
+        if metres is None and within["reach"] in (None, "in", "under", "below", "up to"):
+            within = None
+        elif metres is None:
+            return Place(None, text, unknown_unit=unit)
+        elif metres is not None:
+            return Place(Around(thing=_named(within["thing"]), metres=metres), _without(text, within))
+    close = _near(text) if near else None
+    if close is not None:
+        metres = _NEAR_M[close["how"]]
+        note = f"{close['how']!r} is taken as within {metres:,.0f} m"
+        return Place(Around(thing=_named(close["thing"]), metres=metres), _without(text, close), (note,))
+    if (box := _BOX.search(text)) is not None:
+        west, south, east, north = (float(value) for value in box.groups())
+        if -180 <= west <= 180 and -180 <= east <= 180 and -90 <= south < north <= 90:
+            return Place(Area(bbox=(west, south, east, north)), _without(text, box))
+    part = part_in(text)
+    if part is not None:
+        return Place(PartOfScene(name=part[0]), part[1])
+    regions = regions_of(text)
+    if len(regions) > 1:
+        names = ", ".join(region.name for region in regions)
+        return Place(None, text, (f"Several parts of the scene are named ({names}): all of it is looked at",))
+    if regions:
+        name = re.sub(_PLACE_NOUNS, "", regions[0].name)
+        if name in get_args(PartName):
+            return Place(PartOfScene.model_validate({"name": name}), text)
+    return Place(None, text)
+
+
+def _near(text: str) -> re.Match[str] | None:
+    """Return where the surroundings of a thing are named, after a thing that is asked about."""
+    from imagerag_assets.plans.things import things_of
+
+    for found in _NEAR.finditer(text):
+        if things_of(found["thing"]) and things_of(text[: found.start()]):
+            return found
+    return None
+
+
+def _metres(number: str, unit: str) -> float | None:
+    if unit not in UNITS:
+        return None
+    word = number.strip()
+    grouped = re.fullmatch(r"\d{1,3}(?:,\d{3})+", word)
+    if grouped:
+        value = float(word.replace(",", ""))
+    elif word in _SPOKEN:
+        value = _SPOKEN[word]
+    elif word[0].isdigit():
+        value = float(word.replace(",", "."))
+    else:
+        value = float(spelt(word) or 1)
+    return value * UNITS[unit] or None
+
+
+def _named(text: str) -> Thing:
+    from imagerag_assets.plans.things import thing_of
+
+    return thing_of(text)
+
+
+def _without(text: str, match: re.Match[str]) -> str:
+    return f"{text[: match.start()]} {text[match.end() :]}".strip()

@@ -1,0 +1,36 @@
+"""A clause with its things and its region: what the rules of `operations.py` read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from imagerag_assets.plans import plan as p
+
+_NO = re.compile(
+    r"\b(?:no|not|none|never|without|lack(?:s|ing)?|free of|devoid of|void of|absence of|absent|"
+    r"missing|zero|nothing|neither|"
+    r"empty of|bare of|clear of|no such)\b|n't\b|\bcannot\b"
+)
+
+Parts = list[p.Part]
+
+
+def any_of(*patterns: str) -> re.Pattern[str]:
+    """Return one pattern that fits where any of several does."""
+    return re.compile("|".join(patterns))
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A clause, its things and its region."""
+
+    text: str
+    """In lower case, without its region."""
+    things: tuple[p.Thing, ...]
+    region: p.Region | None = None
+
+    @property
+    def negated(self) -> bool:
+        """Whether it asks for what is not there."""
+        return bool(_NO.search(self.text))

@@ -1,0 +1,181 @@
+"""What a clause asks about two things: distance, the nearest one, comparison, and where one is from the other."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from imagerag_assets.plans import lexicon
+from imagerag_assets.plans import plan as p
+from imagerag_assets.plans.clause import Clause, Parts, any_of
+from imagerag_assets.plans.things import things_of
+
+_COMPASS = r"(?:north|south)[ -]?(?:east|west)(?:ern)?|north(?:ern)?|south(?:ern)?|east(?:ern)?|west(?:ern)?"
+_NEAR = (
+    r"next to|near(?:by)?(?: to)?|beside|close (?:to|by)|adjacent to|alongside|along|by|in the vicinity of|around|at|"
+    r"bordering|touching|facing|opposite|not far from|on the (?:edge|shore|bank)s? of|over|across|spanning|off"
+)
+_INSIDE = r"inside(?: of)?|within|surrounded by|enclosed by|in the middle of|on top of|in|on|part of"
+_RELATION = re.compile(
+    rf"\b(?:(?:to |on |in |at )?(?:the )?(?P<compass>{_COMPASS})(?:wards?)?(?: (?:side|end|edge))? (?:of|from)"
+    rf"|(?:to |on |at )?(?:the )?(?P<side>left|right)(?:[ -]hand)?(?: side)? (?:of|from)"
+    rf"|(?:further|farther|more)(?: to the)? (?P<than>{_COMPASS}|left|right) than"
+    rf"|(?P<vertical>above|below|beneath|underneath|under|higher than|lower than|higher up than|lower down than)"
+    rf"|(?P<near>{_NEAR})|(?P<inside>{_INSIDE}))\s+(?=(?:the|a|an|any|some|that|this|one)\b|\w)"
+)
+_YES_NO = re.compile(
+    r"^(?:is|are|was|were|isn't|aren't|does|do|did|has|have|can|could|will|whether)\b|^(?:any|there (?:is|are))\b"
+)
+_DISTANCE = any_of(
+    r"\bhow (?:far|close|near|distant)\b",
+    r"\bdistances?\b",
+    r"\bfar apart\b",
+    r"\b(?:gap|space) between\b",
+    r"\bhow many (?:met(?:er|re)s|m|kms?|kilomet(?:er|re)s|miles|feet|yards|ft|mi)\b",
+    r"\bhow long (?:a |of a |is the )?(?:walk|drive|way|trip|ride)\b",
+    r"\bseparat(?:es?|ion)\b",
+)
+_TRAVEL = re.compile(r"\b(?:walk|drive|way|trip|ride|gap|separation)\b")
+_MORE = any_of(
+    r"\bmore\b",
+    r"\bmost\b",
+    r"\b(?:higher|larger|greater|bigger) (?:number|count)\b",
+    r"\boutnumber\w*",
+    r"\bexceed\w*",
+    r"\bmajority\b",
+    r"\bpredomina\w+\b",
+    r"\bdomina\w+\b",
+    r"\bcommon(?:er)?\b",
+    r"\bprevail\w*\b",
+    r"\bwins?\b",
+)
+_FEWER = any_of(
+    r"\b(?:fewer|fewest|less|least|rarer|scarcer|smaller|smallest|lower|narrower|shorter)\b", r"\boutnumbered by\b"
+)
+_EQUAL = any_of(
+    r"\bas (?:many|much|common|large|big|numerous)\b",
+    r"\b(?:same|identical) (?:number|amount|area|size)\b",
+    r"\bequal\w*\b",
+)
+_SIZE = any_of(
+    r"\b(?:larger|bigger|smaller|largest|biggest|smallest|wider|extensive)\b",
+    r"\b(?:area|space|ground|land|room|size|surface|big|large)\b",
+    r"\b(?:covers?|tak(?:e|es) up|occup(?:y|ies))\b",
+)
+_COVERS = lexicon.words("forest farmland water lake sea river grassland wetland snow sand desert pasture")
+"""What is measured by its area rather than counted."""
+_NUMBERS = re.compile(r"\b(?:number|numbers|many|fewer|count|common|numerous)\b")
+_COMPARED = any_of(
+    r"\bcompar\w*",
+    r"\bversus\b",
+    r"\bvs\b",
+    r"\bor\b",
+    r"\bthan\b",
+    r"\boutnumber\w*\b",
+    r"\bexceed\w*\b",
+    r"\bas (?:many|much|common|large|big|numerous)\b",
+    r"\bsame\b",
+    r"\bequal\w*\b",
+    r"\b(?:most|fewest)\b",
+    r"^which\b",
+    r"^what\b",
+)
+_SEEN_FROM = (
+    r"relative to|compared (?:to|with)|in relation to|related to|with (?:respect|regard|reference) to|as seen "
+    r"from|seen from|"
+    r"viewed from|looking from|from the (?:perspective|viewpoint|point of view) of"
+)
+_REFERENCE = re.compile(rf"\b(?:{_SEEN_FROM}|from|(?:side|direction|end|perspective) of)\s+(.*)")
+_DIRECTION = re.compile(r"\b(?:which|what) (?:compass )?(?:direction|side|way|bearing)\b")
+
+
+def distance(clause: Clause) -> Parts:
+    """Read "how far is the dam from the bridge?"."""
+    things = [thing for thing in clause.things if not _TRAVEL.search(thing.name)]
+    if len(things) < 2 or not _DISTANCE.search(clause.text):
+        return []
+    return [p.Distance(thing=things[0], to=things[1])]
+
+
+def nearest(clause: Clause) -> Parts:
+    """Read "which ship is nearest to the pier?", and "is the dam or the lake closer to the town?"."""
+    text, things = clause.text, clause.things
+    found = re.search(
+        r"\b(nearest|closest|farthest|furthest|most distant|remotest)\b|^which\b.*\b(closer|nearer|farther|further)\b",
+        text,
+    )
+    if found is None or len(things) < 2:
+        return []
+    word = found[1] or found[2]
+    one, other = things[:2]
+    # "what is closest to the pier, a ship": the thing after the word is the one that it is near to.
+    rest = text[found.end() :]
+    after = re.match(r"(?: away)?(?: one)? ?(?:to|from|of)\s+(.*)", rest)
+    goal = things_of(after[1])[:1] if after is not None else ()
+    if len(things) == 3:
+        to = goal[0] if goal else things[-1]
+        return [p.Distance(thing=thing, to=to) for thing in things if thing != to]
+    if (goal and goal[0].phrase == one.phrase) or re.match(r"(?:as seen |seen )?(?:from|to|for)\b", text):
+        one, other = other, one
+    return [
+        p.Nearest(
+            thing=one,
+            to=other,
+            farthest=word in ("farthest", "furthest", "most distant", "remotest", "farther", "further"),
+        )
+    ]
+
+
+def compare(clause: Clause) -> Parts:
+    """Read "are there more ships than cars?", and "which is larger, the lake or the forest?"."""
+    text, things = clause.text, clause.things
+    if len(things) < 2 or re.search(
+        r"\b(?:more|further|farther) (?:to the )?(?:north|south|east|west|left|right)", text
+    ):
+        return []
+    more, fewer, equal, size = (pattern.search(text) for pattern in (_MORE, _FEWER, _EQUAL, _SIZE))
+    plain = re.search(r"\bcompare\b|\bversus\b|\bvs\b|\bcomparison\b", text)
+    sized = re.search(r"\b(?:larger|bigger|smaller|largest|biggest|smallest|wider)\b", text)
+    if not _COMPARED.search(text) or not (more or fewer or equal or sized or plain):
+        return []
+    covers = all(thing.phrase in _COVERS for thing in things)
+    by = "area" if (size or covers) and not _NUMBERS.search(text) else "count"
+    if re.match(r"(?:when )?(?:compared|in comparison) (?:to|with)\b", text):
+        things = (things[1], things[0], *things[2:])
+    both = re.search(r"\b(?:more|larger|bigger) or (?:fewer|less|smaller)\b", text)
+    wanted = "equal" if equal else "fewer" if fewer and not both else "more"
+    return [p.Compare(among=tuple(things[: p.MAX_THINGS]), by=by, wanted=wanted)]  # type: ignore[arg-type]
+
+
+def relative(clause: Clause) -> Parts:
+    """Read "where is the pier relative to the lighthouse?", and "is the pier north of the lighthouse?"."""
+    text, things = clause.text, clause.things
+    open_ = re.search(rf"\b(?:{_SEEN_FROM})\b", text) or _DIRECTION.search(text)
+    if open_ and len(things) >= 2:
+        return [_seen_from(text, things)]
+    found = next((each for each in _RELATION.finditer(text) if things_of(text[each.end() :])), None)
+    if found is None or not _YES_NO.search(text):
+        return []
+    for each in _RELATION.finditer(text):
+        before, after = things_of(text[: each.start()]), things_of(text[each.end() :])
+        if before and after and before[-1] != after[0]:
+            return [p.Relative(thing=before[-1], to=after[0], relation=_relation(each), negated=clause.negated)]
+    return []
+
+
+def _seen_from(text: str, things: tuple[p.Thing, ...]) -> p.Relative:
+    reference = _REFERENCE.search(text)
+    named = things_of(reference[1]) if reference is not None else ()
+    to = next((thing for thing in things if named and thing.phrase == named[0].phrase), things[1])
+    one = next((thing for thing in things if thing != to), things[0])
+    return p.Relative(thing=one, to=to)
+
+
+def _relation(found: re.Match[str]) -> Any:
+    side = found["compass"] or found["than"] or found["side"]
+    if side:
+        plain = side.replace("ern", "").replace(" ", "-")
+        return re.sub(r"^(north|south)(east|west)$", r"\1-\2", plain)
+    if found["vertical"]:
+        return "above" if found["vertical"] in ("above", "higher than", "higher up than") else "below"
+    return "near" if found["near"] else "inside"

@@ -1,0 +1,162 @@
+"""Spelling: unknown words of a question are read as the nearest word of the field, or of English.
+
+The dictionary of English words with their frequencies is symspellpy's; distances are rapidfuzz's.  Words with digits or
+capitals inside, and words that are in a dictionary, are never changed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from imagerag_assets.plans import lexicon
+from imagerag_assets.plans.thesaurus import names_known, vocabulary
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_SHORTEST = 3
+_FREQUENT = lexicon.words("how many where what which there show find count number near the")
+"""Words that most questions hold."""
+_PLAIN = re.compile(r"[A-Za-z][a-z]+|[A-Z]+")
+_MOST_CORRECTED = 40
+"""Words of one text that are looked up at most."""
+
+
+@dataclass(frozen=True)
+class Spelled:
+    """A text with its words corrected."""
+
+    text: str
+    notes: tuple[str, ...]
+    """One line for each correction."""
+    unknown: tuple[str, ...]
+    """Words that are in no dictionary and like none."""
+
+
+def correct(text: str, names: Collection[str] = ()) -> Spelled:
+    """Correct the words of a text that are in no dictionary.
+
+    Args:
+        text: A question.
+        names: Further names that are right as they are, e.g. those of a knowledge base.
+    """
+    own = {word for name in names for word in name.lower().split()}
+    notes: dict[str, None] = {}
+    unknown: dict[str, None] = {}
+
+    def fixed(match: re.Match[str]) -> str:
+        word = match[0]
+        low = word.lower().replace("’", "'")
+        if len(notes) + len(unknown) >= _MOST_CORRECTED or is_word(low) or low in own or not _PLAIN.fullmatch(word):
+            return word
+        if len(low) < _SHORTEST or text[: match.start()].rstrip()[-1:].isdigit():  # what follows a number may be a unit
+            return word
+        better = nearest(low, own)
+        if better is None:
+            unknown[low] = None
+            return word
+        notes[f"{word!r} is read as {better!r}"] = None
+        return better
+
+    corrected = _beside(_WORD.sub(fixed, text), notes)
+    return Spelled(corrected, tuple(notes), tuple(word for word in unknown if word in corrected.lower()))
+
+
+def _beside(text: str, notes: dict[str, None]) -> str:
+    """Correct real words that stand where a name has another one: "golf corse"."""
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    words = list(_WORD.finditer(text))[:_MOST_CORRECTED]
+    for one, other in itertools.pairwise(words):
+        for known, wrong, partners in (
+            (one[0].lower(), other[0], _pairs()[0]), (other[0].lower(), one[0], _pairs()[1]),
+        ):  # fmt: skip
+            meant = partners.get(known, frozenset())
+            if not meant or wrong.lower() in _field() or len(wrong) < _SHORTEST or lexicon.is_known(wrong.lower()):
+                continue
+            near = process.extractOne(wrong.lower(), sorted(meant), scorer=OSA.distance, score_cutoff=1)
+            if near is not None:
+                notes[f"{wrong!r} is read as {near[0]!r}"] = None
+                return _beside(re.sub(rf"\b{re.escape(wrong)}\b", near[0], text, count=1), notes)
+    return text
+
+
+def is_word(word: str) -> bool:
+    """Return whether a word in lower case is English or a word of the field."""
+    from lemminflect import getAllLemmas
+
+    plain = word.removesuffix("'s").replace("'", "")
+    if word in _field() or plain in _field() or plain in _frequencies():
+        return True
+    return bool(getAllLemmas(plain))
+
+
+def nearest(word: str, names: Collection[str] = ()) -> str | None:
+    """Return the word that was probably meant; None: nothing is near.
+
+    A word of the field is preferred to another one of the same distance, and to one a step nearer that is rare.  Two
+    words of the field that were written as one are told apart.
+    """
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    for at in range(3, len(word) - 2):
+        if word[:at] in _field() and word[at:] in _field():
+            return f"{word[:at]} {word[at:]}"
+    most = 1 if len(word) < 5 else 2
+    found: list[tuple[float, str]] = []
+    for words, cost in ((sorted({*_field(), *names}), 0.0), (list(_frequencies()), 0.9)):
+        for other, distance, _ in process.extract(word, words, scorer=OSA.distance, score_cutoff=most, limit=20):
+            first = 0.3 if other[0] != word[0] else 0.0  # the first letter is seldom wrong
+            # Letters are left out, doubled and swapped more often than they are replaced.
+            first += 0.2 if len(other) == len(word) and sorted(other) != sorted(word) else 0.0
+            first -= 0.1 if sorted(other) == sorted(word) else 0.0
+            first -= 0.3 if word.endswith("z") and other.endswith("s") else 0.0
+            first -= 0.2 if other in _FREQUENT else 0.0
+            rarity = 0.0 if not cost else min(0.6, 2e5 / (_frequencies()[other] + 1))
+            found.append((distance + cost + first + rarity, other))
+    return min(found)[1] if found else None
+
+
+@cache
+def _pairs() -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]]]:
+    """Return the words that follow a word in a name of the thesaurus, and those that precede it, with plurals."""
+    after: dict[str, set[str]] = {}
+    before: dict[str, set[str]] = {}
+    for name in names_known():
+        words = name.split()
+        for one, other in itertools.pairwise(words):
+            after.setdefault(one, set()).update((other, *_plurals(other)))
+            before.setdefault(other, set()).add(one)
+    return (
+        {word: frozenset(others) for word, others in after.items()},
+        {word: frozenset(others) for word, others in before.items()},
+    )
+
+
+@cache
+def _field() -> frozenset[str]:
+    """Return words of the field and of questions, with plurals."""
+    named = {word for word in vocabulary() if len(word) > 2}
+    words = named | {plural for word in named for plural in _plurals(word)}
+    asked = lexicon.FUNCTION | lexicon.VERBS | lexicon.META | lexicon.POSITION | lexicon.COLOURS | lexicon.NUMBERS
+    asked |= {"harbour", "harbours"}  # the thesaurus keeps the American spelling
+    return frozenset({*words, *(word for word in asked if "-" not in word and "'" not in word), *lexicon.PARTICIPLES})
+
+
+def _plurals(word: str) -> tuple[str, ...]:
+    from lemminflect import getInflection
+
+    return tuple(getInflection(word, "NNS")) or (f"{word}s",)
+
+
+@cache
+def _frequencies() -> dict[str, int]:
+    """Return English words with how often they occur."""
+    file = resources.files("symspellpy").joinpath("frequency_dictionary_en_82_765.txt")
+    pairs = (line.split() for line in file.read_text(encoding="utf-8-sig").splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}

@@ -1,0 +1,132 @@
+"""Other names of things in overhead imagery: from the word of a question to the phrase that is looked for."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from lemminflect import getAllLemmas, getLemma
+
+from imagerag_assets.plans import lexicon
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a name stands for."""
+
+    look_for: str
+    """The phrase that is looked for."""
+    known: bool
+    """Whether the thesaurus has the name."""
+
+
+def look_up(name: str) -> Named:
+    """Return what a name stands for: "big round tanks" is a "storage tank"; a name that is not known stays as it is.
+
+    Words that no patch shows more of ("big", "separate") are left out until what remains has an entry.  Words that say
+    what it looks like ("red car") are kept before the entry's phrase.
+    """
+    words = _key(name).split()
+    for start in range(len(words)):
+        if all(word in _PLAIN for word in words[:start]):
+            found = _entries().get(" ".join(words[start:]))
+            if found is not None:
+                return Named(found, known=True)
+    for start in range(1, len(words)):
+        found = _entries().get(" ".join(words[start:]))
+        if found is not None and all(lexicon.is_modifier(word) for word in words[:start]):
+            kept = [word for word in words[:start] if word not in _PLAIN]
+            return Named(" ".join([*kept, found]), known=True)
+    return Named(" ".join(words) or name, known=False)
+
+
+def singular(word: str) -> str:
+    """Return the singular of a noun in lower case; other words come back unchanged."""
+    if word in lexicon.INVARIANT or len(word) < 3:
+        return word
+    lemmas = getLemma(word, "NOUN", lemmatize_oov=False)
+    if not lemmas:
+        return lexicon.singular(word) if not getAllLemmas(word) else word
+    return min(lemmas, key=lambda lemma: (lemma not in vocabulary(), len(lemma) < len(word) - 3))
+
+
+def may_be_noun(word: str) -> bool:
+    """Return whether a word is a noun, or one that is in no dictionary."""
+    kinds = getAllLemmas(word)
+    return not kinds or "NOUN" in kinds or "PROPN" in kinds
+
+
+def may_be_verb(word: str) -> bool:
+    """Return whether a word is the base form of a verb, and no word of a name."""
+    return word in getAllLemmas(word).get("VERB", ()) and not look_up(word).known
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """Return every word of the thesaurus."""
+    return frozenset(word for name in _entries() for word in name.replace("-", " ").split())
+
+
+def names_known() -> tuple[str, ...]:
+    """Return every name of the thesaurus, in its singular."""
+    return tuple(_entries())
+
+
+def known_run(words: Sequence[str], at: int) -> int:
+    """Return how many words from `at` on are the longest known name of several words; 0: none begins there."""
+    for length in range(min(_longest().get(words[at], 0), len(words) - at), 1, -1):
+        run = words[at : at + length]
+        if " ".join((*run[:-1], singular(run[-1]))) in _entries():
+            return length
+    return 0
+
+
+@cache
+def _longest() -> dict[str, int]:
+    """Return the number of words of the longest name that begins with each word, of names of several words."""
+    found: dict[str, int] = {}
+    for name in _entries():
+        words = name.split()
+        if len(words) > 1:
+            found[words[0]] = max(found.get(words[0], 0), len(words))
+    return found
+
+
+@cache
+def things() -> tuple[str, ...]:
+    """Return the phrases that are looked for, of all entries."""
+    return tuple(dict.fromkeys(_entries().values()))
+
+
+_PLAIN = lexicon.words(
+    """
+    big large small little tiny huge great long short tall round circular square rectangular separate single individual
+    many several various different visible parked moored standing old new main nearby other few
+    """
+)
+"""Modifiers that are left out before a known name: they do not decide what it is."""
+
+
+@cache
+def _entries() -> dict[str, str]:
+    """Return the phrase that is looked for, by every name in its singular."""
+    return dict(_read())
+
+
+def _read() -> Iterator[tuple[str, str]]:
+    text = resources.files("imagerag_assets.plans").joinpath("thesaurus.toml").read_text(encoding="utf-8")
+    for group in tomllib.loads(text).values():
+        for phrase, others in group.items():
+            for name in (*others, phrase):
+                yield _key(name, bare=True), phrase
+
+
+def _key(name: str, *, bare: bool = False) -> str:
+    """Return a name in lower case, its last word in the singular."""
+    words = name.lower().replace("-", " ").replace("harbour", "harbor").split()
+    if words:
+        words[-1] = lexicon.singular(words[-1]) if bare else singular(words[-1])
+    return " ".join(words)

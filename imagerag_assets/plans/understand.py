@@ -1,0 +1,245 @@
+"""From the words of a question to its plan, by rules; a language model helps where they are not sure.
+
+Spelling (`spelling.py`), clauses (`clauses.py`), regions (`areas.py`), things (`things.py`, with the thesaurus) and
+what is asked about them (`operations.py`) are told apart one after the other.  The text stays data.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from imagerag_assets.plans import plan as p
+from imagerag_assets.plans import refusals
+from imagerag_assets.plans.areas import UNITS, place_of
+from imagerag_assets.plans.chat import written_out
+from imagerag_assets.plans.clause import Clause
+from imagerag_assets.plans.clauses import clauses_of
+from imagerag_assets.plans.noun_phrases import clean, noun_phrases
+from imagerag_assets.plans.operations import is_topic, parts_of
+from imagerag_assets.plans.spelling import Spelled, correct
+from imagerag_assets.plans.things import thing_of, things_of
+
+MAX_CHARACTERS = 2000
+"""Characters of a question that are read."""
+_LONGEST = 40
+"""Letters of the longest word that may be one."""
+_REFERS = re.compile(r"\b(?:it|its|they|them|their|those|these|ones?|there|so|any)\b")
+_OF_TOPIC = re.compile(r"^(?:is|are|do|does|can|has|have)\b.*\b(?:it|they|them|one|any|those|these)\b")
+_MISSING = re.compile(r"\b(?:not|missing|absent|cannot|never|lacking|lacks)\b")
+_STATES = re.compile(r"\b(?:is|are|was|were|there|has|have|lies?|can|does|do)\b")
+_PRONOUN = re.compile(r"\b(?:it|they|them|those)\b(?! (?:true|possible|the case|like))")
+_IF_SO = re.compile(
+    r"^(?:and )?(?:if (?:so|yes|there (?:is|are)(?: any| some)?|any|you (?:do|can)|it is|they are)|in that "
+    r"case)\b|\bif so\b"
+)
+_BARE_ASK = re.compile(
+    r"^(?:and )?(?:if (?:so|yes|any|there (?:is|are)(?: any)?),? )?"
+    r"(?:how (?:many|much|far|big|large|long|wide|tall)|where(?:abouts)?|(?:what|which) (?:colou?r|shape|size|"
+    r"part|corner|side)s?|"
+    r"(?:in|on) (?:what|which)|count|number|their (?:number|colou?r|position)s?|locations?|positions?)\b"
+)
+_ASKS = re.compile(r"\b(?:how many|where|what|which|is|are|show|find|count|list|describe|any)\b")
+_OF_CHOICES = re.compile(r"\b(?:which|what|one|any) of (?:these|those|the following|the (?:options|choices))\b")
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
+_ASK = 'ask for instance "Where are the ships?", "How many tennis courts are there?" or "Describe the scene"'
+_NO_TARGET = re.compile(
+    r"\b(?:not|none|no|nothing|neither|both|all|unknown|unsure|cannot|can't|absent|yes|true|false|equal|same|"
+    r"more|fewer|less)\b"
+)
+
+
+def understand(
+    question: str, choices: Mapping[str, str], *, names: Collection[str] = (), sentences: Any = None, model: Any = None
+) -> p.Plan:
+    """Return what a question asks.
+
+    Args:
+        question: Any text.
+        choices: Letter to text; things are taken from them where the question says "which of these" or names none.
+        names: Names that are right as they are, e.g. of a knowledge base.
+        sentences: Not used by the rules.
+        model: Not used by the rules.
+
+    Returns:
+        The plan.  Nothing is raised: what cannot be planned is said in `unplanned`.
+    """
+    text, notes = clean(question), []
+    if len(text) > MAX_CHARACTERS:
+        text = text[:MAX_CHARACTERS].rsplit(None, 1)[0]
+        notes.append(f"Only the first {MAX_CHARACTERS} characters of the question were read")
+    if not any(letter.isalpha() for letter in text):
+        return _unplanned(f"There is no question in this; {_ASK}", notes)
+    foreign = refusals.foreign(text, re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", text.lower()))
+    if foreign is not None:
+        return _unplanned(foreign, notes)
+    if refusals.is_order(text):
+        text = refusals.without_orders(text)
+        notes.append("A sentence that is no question about the imagery was left out")
+        if not text:
+            return _unplanned(f"This is no question about the imagery; {_ASK}", notes)
+    spelled = correct(text, names)
+    notes += spelled.notes
+    low = written_out(spelled.text.lower())
+    words = re.findall(r"[a-z]+", low)
+    endless = any(len(word) > _LONGEST for word in words)
+    if endless or len(spelled.unknown) > max(1, len(words) // 2) or _is_noise(spelled, low):
+        return _unplanned(f"I do not understand {_quoted(spelled) or repr(text[:60])}; {_ASK}", notes)
+    refused: list[str] = []
+    parts, unit = _parts(low, _offered(low, choices), notes, refused)
+    if unit is not None:
+        known = ", ".join(("metres", "kilometres", "miles", "feet", "yards"))
+        return _unplanned(f"I do not know the unit {unit!r}: give the distance in {known}", notes)
+    if not parts and choices and not refused:
+        parts = _of_statements(choices, notes)
+    if not parts and refused:
+        return _unplanned(refused[0], notes)
+    if not parts:
+        return _unplanned(f"I could not work out what to look for in {text[:80]!r}; {_ASK}", notes)
+    if len(parts) > p.MAX_PARTS:
+        notes.append(f"{len(parts)} things are asked; the first {p.MAX_PARTS} are answered")
+    if text.endswith("?") and len(parts) == 1 and _only_named(low):
+        parts = [p.Exists(thing=part.thing, region=part.region) for part in parts if isinstance(part, p.Where)] or parts
+    unplanned = refused[0] if refused else None
+    return p.Plan(parts=tuple(parts[: p.MAX_PARTS]), by="rules", unplanned=unplanned, notes=tuple(dict.fromkeys(notes)))
+
+
+def _parts(
+    text: str, offered: tuple[p.Thing, ...], notes: list[str], refused: list[str]
+) -> tuple[list[p.Part], str | None]:
+    """Return the parts of all clauses, and a unit of length that there is not."""
+    parts: list[p.Part] = []
+    topic: tuple[p.Thing, ...] = ()
+    region: p.Region | None = None
+    carried: p.Region | None = None
+    clauses = clauses_of(text)
+    for number, clause in enumerate(clauses):
+        clause = _with_topic(clause, topic)
+        place = place_of(clause, near=_near_is_region(clause))
+        if place.unknown_unit is not None and place.unknown_unit not in UNITS:
+            return parts, place.unknown_unit
+        notes += place.notes
+        things = things_of(place.rest)
+        refers = bool(_REFERS.search(clause) or _BARE_ASK.search(clause)) and not things and bool(topic)
+        if refers:
+            things = topic
+        if place.region is not None and not re.search(r"[a-z]{3}", place.rest) and number + 1 < len(clauses):
+            carried = place.region  # "in the south, are there ships?"
+            continue
+        own = place.region or carried or (region if refers else None)
+        carried = None
+        why = refusals.not_about_imagery(clause, things)
+        if why is not None:
+            refused.append(why)
+            continue
+        following = clauses[number + 1] if number + 1 < len(clauses) else ""
+        asks = _BARE_ASK.match(following) or _OF_TOPIC.match(following)
+        if asks and is_topic(Clause(place.rest, things, own)):
+            topic, region = things, own
+            continue  # "cranes: how many?"
+        if _OF_CHOICES.search(clause) and len(offered) > 1:
+            landmark = own or (p.Around(thing=things[0], metres=500) if things and not refers else None)
+            found: list[p.Part] = [p.Which(among=offered, region=landmark, negated=_MISSING.search(clause) is not None)]
+        else:
+            found = parts_of(Clause(place.rest, things, own))
+            if not _sensible(found, things, alone=len(clauses) == 1):
+                found = []
+            if not things and offered and (not found or found[0].op in ("describe", "list")) and not parts:
+                absent = _MISSING.search(clause) is not None
+                found = [p.Which(among=offered, negated=absent)] if len(offered) > 1 else [p.Exists(thing=offered[0])]
+        if _IF_SO.search(clause) or (refers and parts and parts[-1].op == "exists"):
+            condition = next((n for n in reversed(range(len(parts))) if isinstance(parts[n], p.Exists)), None)
+            if condition is not None:
+                found = [part.model_copy(update={"when": condition}) for part in found]
+        if not found and not things and place.region is not None:
+            carried = place.region  # "look within 1 km of the dam: any houses?"
+        parts += found
+        topic = things or topic
+        region = own
+    return _unique(parts), None
+
+
+def _with_topic(clause: str, topic: Sequence[p.Thing]) -> str:
+    """Put the thing of the clause before in place of "it" where another thing is named: "is it west of the river?"."""
+    if len(topic) != 1 or not _PRONOUN.search(clause) or len(things_of(clause)) != 1:
+        return clause
+    if not re.search(r"\b(?:of|from|to|near|by|at|in|inside|beside|than|above|below|under)\b", clause):
+        return clause
+    return _PRONOUN.sub(f"the {topic[0].name}", clause, count=1)
+
+
+def _sensible(found: Sequence[p.Part], things: Sequence[p.Thing], *, alone: bool) -> bool:
+    """Return whether a clause that only names things names at least one that is known."""
+    bare = bool(found) and all(part.op == "where" for part in found)
+    return not bare or any(refusals.is_known(thing) for thing in things) or (alone and len(things) == 1)
+
+
+def _only_named(text: str) -> bool:
+    """Return whether a question is nothing but a name: "woodland?"."""
+    return len(clauses_of(text)) == 1 and is_topic(Clause(clauses_of(text)[0], things_of(text)))
+
+
+def _is_noise(spelled: Spelled, text: str) -> bool:
+    """Return whether a text that asks nothing was made of unknown words."""
+    if len(spelled.notes) + len(spelled.unknown) < 2 or _ASKS.search(text):
+        return False
+    return bool(spelled.unknown) or not _known_word(text)
+
+
+def _known_word(text: str) -> bool:
+    """Return whether a text holds a word of questions, or a thing that is known."""
+    return bool(_ASKS.search(text)) or any(refusals.is_known(thing) for thing in things_of(text))
+
+
+def _of_statements(choices: Mapping[str, str], notes: list[str]) -> list[p.Part]:
+    """Return what the choices say, where the question names nothing: "which statement is true?"."""
+    found: list[p.Part] = []
+    for choice in choices.values():
+        low = written_out(clean(choice)[:MAX_CHARACTERS].lower())
+        parts, _ = _parts(low, (), notes, [])
+        parts = parts or [p.Where(thing=thing) for thing in things_of(low)]
+        for part in parts:
+            if isinstance(part, p.Exists | p.Relative):
+                part = part.model_copy(update={"negated": False})
+            found.append(part.model_copy(update={"when": None}))
+    return _unique(found)
+
+
+def _near_is_region(clause: str) -> bool:
+    """Return whether "near the pier" limits a question ("are there cars near the pool?") and is not what it asks."""
+    if re.search(
+        r"\bhow (?:near|close|far)\b|\bnearest\b|\bclosest\b|\bdistance\b|\bdirection\b|\brelat\w+\b|"
+        r"\brespect\b|\b(?:which|what) (?:way|side)\b",
+        clause,
+    ):
+        return False
+    return not re.match(r"(?:is|are|was|were) (?:the|that|this|those|these|it|they)\b", clause)
+
+
+def _offered(text: str, choices: Mapping[str, str]) -> tuple[p.Thing, ...]:
+    """Return the things that the choices name; places, numbers and refusals are none."""
+    found: dict[str, p.Thing] = {}
+    for choice in choices.values():
+        low = clean(choice)[:MAX_CHARACTERS].lower()
+        if _NO_TARGET.search(low) or _STATES.search(low):
+            continue
+        for phrase in noun_phrases(low)[:1]:
+            thing = thing_of(phrase)
+            found.setdefault(thing.phrase, thing)
+    return tuple(found.values())[: p.MAX_THINGS]
+
+
+def _unique(parts: Sequence[p.Part]) -> list[p.Part]:
+    """Return parts without repetitions, so far as no condition counts on their order."""
+    if any(part.when is not None for part in parts):
+        return list(parts)
+    return list(dict.fromkeys(parts))
+
+
+def _unplanned(why: str, notes: Sequence[str]) -> p.Plan:
+    return p.Plan(parts=(), by="rules", unplanned=f"{why}.", notes=tuple(notes))
+
+
+def _quoted(spelled: Spelled) -> str:
+    return ", ".join(repr(word[:30]) for word in spelled.unknown[:5])

@@ -1,0 +1,318 @@
+"""Compute a plan from the objects that were found: numbers, places and truths, never generated.
+
+Parts that need looking (describe, attribute) get a result without a value here; `reply.py` asks a model for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from itertools import product
+from typing import Any
+
+import numpy as np
+import shapely
+
+from imagerag_assets.plans import plan as p
+from imagerag_assets.plans import result as r
+from imagerag_assets.plans.regions import region_named
+from imagerag_assets.questions.coverage import area_of
+from imagerag_assets.questions.measures import away, direction, distance_m, distance_px, holds, is_near
+from imagerag_assets.questions.objects import Evidence, Sighting
+
+Keep = Callable[[r.Place], bool]
+LOOKING = (p.Describe, p.Attribute)
+"""Parts for which somebody must look at the pictures."""
+
+
+def compute(plan: p.Plan, evidence: Evidence) -> tuple[r.Result, ...]:
+    """Return one result for each part of a plan."""
+    done: list[r.Result] = []
+    for part in plan.parts:
+        result = _COMPUTED[type(part)](part, _Found(evidence, part))
+        if part.when is not None and done[part.when].outcome != "found":
+            result = result.model_copy(update={"skipped": True})
+        done.append(result)
+    return tuple(done)
+
+
+class _Found:
+    """The objects that one part of a plan is about."""
+
+    def __init__(self, evidence: Evidence, part: p.Part) -> None:
+        self.evidence = evidence
+        self.region = part.region
+        self._keep = _keeper(evidence, part.region)
+
+    def of(self, thing: p.Thing) -> tuple[Sighting, ...]:
+        return self.evidence.of(thing.phrase, self._keep)
+
+    def places(self, thing: p.Thing) -> tuple[r.Place, ...]:
+        return tuple(each.place for each in self.of(thing))
+
+    def number(self, thing: p.Thing) -> tuple[int, int, int]:
+        """Return how many there are, with an interval."""
+        tally = self.evidence.tallies.get(thing.phrase)
+        if tally is not None and self.region is None:
+            return tally.value, tally.low, tally.high
+        return number_of([each.place.confidence for each in self.of(thing)])
+
+    def common(self, *things: p.Thing, needs_all: bool = False) -> dict[str, Any]:
+        """Return what every result says."""
+        outcomes = {thing: self.evidence.outcome(thing.phrase, self.of(thing)) for thing in things}
+        there = [thing for thing, outcome in outcomes.items() if outcome == "found"]
+        enough = len(there) == len(outcomes) if needs_all else bool(there)
+        lacking = {thing: outcome for thing, outcome in outcomes.items() if outcome != "found"}
+        missing = dict(lacking)
+        if isinstance(self.region, p.Around):
+            centre = self.region.thing
+            outcome = self.evidence.outcome(centre.phrase, self.evidence.of(centre.phrase))
+            missing |= {centre: outcome} if outcome != "found" else {}
+        sure = [max(place.confidence for place in self.places(thing)) for thing in there]
+        best = [self.evidence.best[thing.phrase] for thing in lacking if thing.phrase in self.evidence.best]
+        return {
+            "outcome": "found" if enough else next(iter(lacking.values())),
+            "cues": tuple(dict.fromkeys(place.cue for thing in things for place in self.places(thing))),
+            "confidence": round(min(sure), 4) if sure and enough else None,
+            "where": region_in_words(self.region),
+            "missing": {thing.name: outcome for thing, outcome in missing.items()},
+            "best": max(best, default=None),
+            "searched": self.evidence.searched if lacking else None,
+        }
+
+
+def number_of(confidences: Sequence[float]) -> tuple[int, int, int]:
+    """Return how many of some objects are real, and an interval of 95 %, by the Poisson binomial distribution."""
+    if not confidences:
+        return 0, 0, 0
+    pmf = reduce(np.convolve, (np.array([1 - c, c]) for c in confidences))
+    below = np.cumsum(pmf)
+    low, high = (int(np.searchsorted(below, tail)) for tail in (0.025, 0.975))
+    return len(confidences), min(low, len(confidences)), max(min(high, len(confidences)), len(confidences))
+
+
+def region_in_words(region: p.Region | None) -> str | None:
+    """Return where a part of a plan looks, in words."""
+    if region is None:
+        return None
+    if isinstance(region, p.PartOfScene):
+        return f"in the {region.name}"
+    if isinstance(region, p.Around):
+        return f"within {region.metres:,.0f} m of the {region.thing.name}"
+    west, south, east, north = region.bbox
+    return f"between {west:g} and {east:g} degrees of longitude and {south:g} and {north:g} of latitude"
+
+
+def _keeper(evidence: Evidence, region: p.Region | None) -> Keep | None:
+    if region is None:
+        return None
+    if isinstance(region, p.PartOfScene):
+        part = region_named(region.name)
+        return lambda place: place.share is not None and part.holds(*place.share)
+    if isinstance(region, p.Around):
+        centres = [each.place for each in evidence.of(region.thing.phrase)]
+        return lambda place: any(_within(place, centre, region.metres) for centre in centres)
+    area = area_of(region.bbox)
+    return lambda place: place.lonlat is not None and bool(shapely.intersects_xy(area, *place.lonlat))
+
+
+def _within(place: r.Place, centre: r.Place, metres: float) -> bool:
+    """Return whether a place lies in the surroundings of another one, measured from the edge of that one."""
+    apart = distance_m(place, centre)
+    if apart is None:  # without a size on the ground only what is next to it is known to be near
+        return is_near(place, centre) is True
+    own = max(centre.size_m) / 2 if centre.size_m else 0.0
+    return apart <= metres + own
+
+
+def _exists(part: p.Exists, found: _Found) -> r.Result:
+    places = found.places(part.thing)
+    return r.ExistsResult(
+        **found.common(part.thing),
+        phrase=part.thing.phrase,
+        value=True if places else None,
+        negated=part.negated,
+        places=places,
+    )
+
+
+def _count(part: p.Count, found: _Found) -> r.Result:
+    value, low, high = found.number(part.thing)
+    area = sum(found.evidence.areas_km2.values()) if found.region is None else None
+    return r.CountResult(
+        **found.common(part.thing),
+        phrase=part.thing.phrase,
+        value=value or None,
+        low=low if value else None,
+        high=high if value else None,
+        area_km2=area or None,
+        places=found.places(part.thing),
+    )
+
+
+def _where(part: p.Where, found: _Found) -> r.Result:
+    return r.WhereResult(**found.common(part.thing), phrase=part.thing.phrase, places=found.places(part.thing))
+
+
+def _which(part: p.Which, found: _Found) -> r.Result:
+    there = [thing.name for thing in part.among if found.of(thing)]
+    missing = [thing.name for thing in part.among if not found.of(thing)]
+    return r.WhichResult(
+        **found.common(*part.among),
+        phrases=tuple(thing.phrase for thing in part.among),
+        values=tuple(missing if part.negated else there),
+        negated=part.negated,
+    )
+
+
+def _compare(part: p.Compare, found: _Found) -> r.Result:
+    if part.by == "count":
+        values = [float(found.number(thing)[0]) for thing in part.among]
+    else:
+        values = [_area(found.places(thing)) for thing in part.among]
+    most = max(values)
+    winners = [thing.name for thing, value in zip(part.among, values, strict=True) if value == most]
+    return r.CompareResult(
+        **found.common(*part.among),
+        phrases=tuple(thing.phrase for thing in part.among),
+        values=tuple(values),
+        by=part.by,
+        wanted=part.wanted,
+        more=winners[0] if len(winners) == 1 and most > 0 else None,
+    )
+
+
+def _area(places: Sequence[r.Place]) -> float:
+    """Return the ground of places in square metres, or in square pixels without a size on the ground."""
+    shapes = [shapely.box(*place.window) for place in places]
+    pixels = float(shapely.union_all(shapes).area) if shapes else 0.0
+    sized = next((place for place in places if place.size_m), None)
+    if sized is None or sized.size_m is None:
+        return pixels
+    return pixels * (sized.size_m[0] / max(1, sized.window[2] - sized.window[0])) ** 2
+
+
+def _nearest(part: p.Nearest, found: _Found) -> r.Result:
+    pairs = list(product(found.places(part.thing), found.places(part.to)))
+    best: tuple[r.Place, r.Place] | None = None
+    if pairs and part.farthest:
+        ends = {one: min((other for other in found.places(part.to)), key=lambda o: away(one, o)) for one, _ in pairs}
+        one = max(ends, key=lambda each: away(each, ends[each]))
+        best = one, ends[one]
+    elif pairs:
+        best = min(pairs, key=lambda pair: away(*pair))
+    return r.NearestResult(
+        **_both(part, found),
+        phrases=(part.thing.phrase, part.to.phrase),
+        place=best[0] if best else None,
+        to=best[1] if best else None,
+        metres=_metres(best),
+        farthest=part.farthest,
+    )
+
+
+def _distance(part: p.Distance, found: _Found) -> r.Result:
+    pairs = [pair for pair in product(found.places(part.thing), found.places(part.to)) if pair[0] != pair[1]]
+    best = min(pairs, key=lambda pair: away(*pair), default=None)
+    return r.DistanceResult(
+        **_both(part, found),
+        phrases=(part.thing.phrase, part.to.phrase),
+        metres=_metres(best),
+        pixels=distance_px(*best) if best and _metres(best) is None else None,
+        ends=best,
+    )
+
+
+def _relative(part: p.Relative, found: _Found) -> r.Result:
+    """Compare every pair; the truth is that of most of them, weighted by confidence."""
+    pairs = list(product(found.places(part.thing), found.places(part.to)))
+    best = max(pairs, key=lambda pair: pair[0].confidence * pair[1].confidence, default=None)
+    value = None
+    if part.relation is not None:
+        told = [(holds(part.relation, *pair), pair[0].confidence * pair[1].confidence) for pair in pairs]
+        known = [(truth, weight) for truth, weight in told if truth is not None]
+        if part.relation in ("near", "inside"):
+            value = any(truth for truth, _ in known) if known else None
+        elif known:
+            value = 2 * sum(weight for truth, weight in known if truth) >= sum(weight for _, weight in known)
+    there = direction(*best) if best else None
+    return r.RelativeResult(
+        **_both(part, found),
+        phrases=(part.thing.phrase, part.to.phrase),
+        relation=part.relation or there,
+        value=value if part.relation is not None else (True if there else None),
+        asked=part.relation is not None,
+        found=there,
+        negated=part.negated,
+        ends=best,
+    )
+
+
+def _share(part: p.Share, found: _Found) -> r.Result:
+    places = found.places(part.thing)
+    whole = sum(width * height for width, height in found.evidence.sizes.values())
+    shapes: dict[str, list[Any]] = {}
+    for place in places:
+        shapes.setdefault(place.scene, []).append(shapely.box(*place.window))
+    covered = sum(float(shapely.union_all(own).area) for own in shapes.values())
+    value = round(100 * covered / whole, 2) if places and whole else None
+    return r.ShareResult(**found.common(part.thing), phrase=part.thing.phrase, value=value)
+
+
+def _density(part: p.Density, found: _Found) -> r.Result:
+    number, area = found.number(part.thing)[0], sum(found.evidence.areas_km2.values())
+    return r.DensityResult(
+        **found.common(part.thing),
+        phrase=part.thing.phrase,
+        value=number / area if number and area else None,
+        count=number or None,
+        area_km2=area or None,
+    )
+
+
+def _list(part: p.ListThings, found: _Found) -> r.Result:
+    names = dict.fromkeys(each.phrase for each in found.evidence.sightings if each.counts)
+    return r.ListResult(
+        outcome="found" if names else "not_found", values=tuple(names), where=region_in_words(part.region)
+    )
+
+
+def _describe(part: p.Describe, found: _Found) -> r.Result:
+    common = found.common(part.thing) if part.thing else {"outcome": "found", "where": region_in_words(part.region)}
+    return r.DescribeResult(**common, text=None)
+
+
+def _attribute(part: p.Attribute, found: _Found) -> r.Result:
+    return r.AttributeResult(**found.common(part.thing), phrase=part.thing.phrase, name=part.name, value=None)
+
+
+def _change(part: p.Change, found: _Found) -> r.Result:
+    phrases = (part.thing.phrase,) if part.thing else ()
+    return r.ChangeResult(outcome="not_found", phrases=phrases, where=region_in_words(part.region))
+
+
+def _both(part: p.Nearest | p.Distance | p.Relative, found: _Found) -> dict[str, Any]:
+    return found.common(part.thing, part.to, needs_all=True)
+
+
+def _metres(ends: tuple[r.Place, r.Place] | None) -> float | None:
+    metres = distance_m(*ends) if ends else None
+    return None if metres is None else round(metres, 1)
+
+
+_COMPUTED: dict[type, Callable[[Any, _Found], r.Result]] = {
+    p.Exists: _exists,
+    p.Count: _count,
+    p.Where: _where,
+    p.Which: _which,
+    p.Compare: _compare,
+    p.Nearest: _nearest,
+    p.Distance: _distance,
+    p.Relative: _relative,
+    p.Share: _share,
+    p.Density: _density,
+    p.ListThings: _list,
+    p.Describe: _describe,
+    p.Attribute: _attribute,
+    p.Change: _change,
+}

@@ -1,0 +1,81 @@
+"""What a question asks: its plan, and what retrieval has to look for so that it can be computed."""
+
+from __future__ import annotations
+
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.plans import plan as p
+from imagerag_assets.plans.noun_phrases import clean
+from imagerag_assets.plans.regions import Region, region_named
+from imagerag_assets.plans.understand import understand
+from imagerag_assets.questions.answer_record import AnswerRecord
+from imagerag_assets.questions.examples import Example
+from imagerag_assets.questions.follow_up import about_the_same
+from imagerag_assets.questions.question import Question
+from imagerag_assets.retrieval.phrases import Analysis, Kind, analyse_question
+
+_KINDS: dict[str, Kind] = {
+    "exists": "presence", "which": "presence", "count": "count", "density": "count", "where": "position",
+    "nearest": "position", "distance": "position", "relative": "position", "share": "count", "compare": "compare",
+    "attribute": "colour", "describe": "describe", "list": "describe", "change": "change",
+}  # fmt: skip
+_ONE_IS_ENOUGH = ("where", "attribute", "describe", "change")
+"""Operations that do not need every object."""
+
+
+def plan_of(platform: Platform, question: Question, former: AnswerRecord | None, example: Example | None) -> p.Plan:
+    """Return what a question asks: the plan that it brings, or what its words say.
+
+    Args:
+        platform: The installation.
+        question: What is asked.
+        former: The answer that it follows up; a question that names nothing is about the things of that one.
+        example: What it looks for, instead of what it names.
+    """
+    if question.plan is not None:
+        plan = p.plan_from_json(question.plan)
+    elif question.question:
+        plan = _understood(platform, question, question.question)
+        if former is not None:
+            plan = about_the_same(plan, question, former, lambda text: _understood(platform, question, text))
+    else:
+        plan = p.Plan()
+    return plan if example is None else _about(plan, example.label)
+
+
+def _understood(platform: Platform, question: Question, text: str) -> p.Plan:
+    return understand(text, question.choices, sentences=platform.sentences)
+
+
+def analysis_of(platform: Platform, question: Question, plan: p.Plan) -> Analysis:
+    """Return what retrieval looks for.  The paper's retrieval has phrases of its own, from the question only."""
+    most = platform.settings.max_phrases
+    if question.retrieval == "paper" and question.question:
+        return analyse_question(question.question, {}, max_phrases=most, sentences=platform.sentences)
+    phrases = tuple(dict.fromkeys(thing.phrase for thing in plan.things))
+    notes = plan.notes
+    if len(phrases) > most:
+        notes = (*notes, f"{len(phrases)} things are asked about; the first {most} are looked for")
+    kind: Kind = _KINDS[plan.parts[0].op] if plan.parts else "other"
+    if any(part.op == "change" for part in plan.parts):
+        kind = "change"
+    wants_all = any(part.op not in _ONE_IS_ENOUGH for part in plan.parts)
+    return Analysis(clean(question.question), phrases[:most], kind, wants_all, notes, _region(plan))
+
+
+def _region(plan: p.Plan) -> Region | None:
+    """Return the part of the scene that all parts of a plan are about."""
+    regions = {part.region for part in plan.parts}
+    only = regions.pop() if len(regions) == 1 else None
+    return region_named(only.name) if isinstance(only, p.PartOfScene) else None
+
+
+def _about(plan: p.Plan, label: str) -> p.Plan:
+    """Return the plan with an example in place of the things that it names."""
+    thing = p.Thing(name=label)
+    parts = []
+    for part in plan.parts:
+        fields = [name for name in ("thing",) if getattr(part, name, None) is not None]
+        parts.append(part.model_copy(update=dict.fromkeys(fields, thing)))
+    if not any(part.things for part in parts):
+        parts = [p.Where(thing=thing), *parts]
+    return plan.model_copy(update={"parts": tuple(parts), "unplanned": None})

@@ -1,0 +1,246 @@
+"""Plans computed from objects whose places are known."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from imagerag_assets.plans import plan as p
+from imagerag_assets.plans import result as r
+from imagerag_assets.questions.compute import compute, number_of
+from imagerag_assets.questions.measures import direction, distance_m, holds
+from imagerag_assets.questions.objects import Evidence, Sighting, Tally, Verdict, middle, part_of_scene
+
+SIDE = 1000
+"""Of the scene, px; a pixel is a metre, and the scene's upper left corner lies at 10 E, 48 N."""
+_DEGREE = 1 / 111_195
+
+
+def at(
+    phrase: str,
+    x: int,
+    y: int,
+    *,
+    sure: float = 0.9,
+    verdict: Verdict = "unchecked",
+    scene: str = "s",
+    size: int = 20,
+    placed: bool = True,
+) -> Sighting:
+    window = (x - size // 2, y - size // 2, x + size // 2, y + size // 2)
+    lon = [10 + value * _DEGREE / np.cos(np.radians(48)) for value in (window[0], window[2])]
+    lat = [48 - value * _DEGREE for value in (window[3], window[1])]
+    bbox = (float(lon[0]), lat[0], float(lon[1]), lat[1])
+    share = (x / SIDE, y / SIDE)
+    place = r.Place(
+        scene=scene,
+        name=part_of_scene(*share),
+        window=window,
+        bbox=bbox if placed else None,
+        lonlat=middle(bbox) if placed else None,
+        size_m=(size, size) if placed else None,
+        share=share,
+        confidence=sure,
+        cue=0,
+    )
+    return Sighting(phrase, place, verdict)
+
+
+def evidence(*seen: Sighting, **more: object) -> Evidence:
+    numbered = [
+        Sighting(each.phrase, each.place.model_copy(update={"cue": n}), each.verdict) for n, each in enumerate(seen, 1)
+    ]
+    return Evidence(numbered, sizes={"s": (SIDE, SIDE)}, areas_km2={"s": 1.0}, **more)  # type: ignore[arg-type]
+
+
+def only(part: p.Part, given: Evidence) -> r.Result:
+    (result,) = compute(p.Plan(parts=(part,)), given)
+    return result
+
+
+SHIPS = (at("ship", 100, 100), at("ship", 200, 150, sure=0.7), at("ship", 900, 900))
+CAR, TANK = p.Thing(name="car"), p.Thing(name="big round tank", look_for="storage tank")
+SHIP, PIER = p.Thing(name="ship"), p.Thing(name="pier")
+
+
+def test_presence_number_and_place() -> None:
+    given = evidence(*SHIPS)
+    there = only(p.Exists(thing=SHIP), given)
+    assert isinstance(there, r.ExistsResult)
+    assert (there.value, there.outcome, there.cues) == (True, "found", (1, 2, 3))
+    many = only(p.Count(thing=SHIP), given)
+    assert isinstance(many, r.CountResult)
+    assert (many.value, many.outcome, many.area_km2) == (3, "found", 1.0)
+    assert many.low is not None
+    assert many.low <= 3
+    where = only(p.Where(thing=SHIP), given)
+    assert isinstance(where, r.WhereResult)
+    assert [place.name for place in where.places] == ["upper left", "upper left", "lower right"]
+
+
+def test_things_go_by_what_is_looked_for_and_are_named_as_asked() -> None:
+    given = evidence(at("storage tank", 10, 10))
+    result, other = (only(p.Which(among=(TANK, CAR), negated=negated), given) for negated in (False, True))
+    assert isinstance(result, r.WhichResult)
+    assert (result.phrases, result.values) == (("storage tank", "car"), ("big round tank",))
+    assert result.missing == {"car": "not_found"}
+    assert isinstance(other, r.WhichResult)
+    assert other.values == ("car",)
+
+
+def test_what_was_not_found_is_null_and_says_why() -> None:
+    given = evidence(
+        at("tank", 10, 10, verdict="rejected"), best={"ship": 0.3, "tank": 0.6}, unrecognised=frozenset({"geoglyph"})
+    )
+    for name, outcome in {"ship": "not_found", "tank": "rejected", "geoglyph": "unrecognised"}.items():
+        for part in (p.Exists(thing=p.Thing(name=name)), p.Count(thing=p.Thing(name=name))):
+            result = only(part, given)
+            assert isinstance(result, r.ExistsResult | r.CountResult)
+            assert (result.outcome, result.value, result.cues, result.searched) == (outcome, None, (), 1.0)
+    assert only(p.Count(thing=SHIP), given).best == 0.3
+
+
+def test_a_rejected_object_counts_for_nothing() -> None:
+    given = evidence(at("ship", 10, 10), at("ship", 500, 500, verdict="rejected"), at("ship", 900, 10))
+    result = only(p.Count(thing=SHIP), given)
+    assert isinstance(result, r.CountResult)
+    assert (result.value, result.cues) == (2, (1, 3))
+
+
+def test_regions_limit_a_part() -> None:
+    def count(region: p.Region) -> int | None:
+        result = only(p.Count(thing=SHIP, region=region), evidence(*SHIPS, at("pier", 150, 100), at("lake", 0, 1000)))
+        assert isinstance(result, r.CountResult)
+        return result.value
+
+    assert count(p.PartOfScene(name="upper left")) == 2
+    assert count(p.PartOfScene(name="north-east")) is None
+    assert count(p.PartOfScene(name="lower")) == 1
+    assert count(p.Around(thing=PIER, metres=65)) == 2
+    assert count(p.Around(thing=PIER, metres=30)) is None
+    assert count(p.Around(thing=p.Thing(name="bridge"), metres=5000)) is None  # no bridge was found
+    assert count(p.Area(bbox=SHIPS[2].place.bbox or (0, 0, 0, 0))) == 1
+
+
+def test_comparison_by_number_and_by_area() -> None:
+    given = evidence(*SHIPS, at("car", 500, 500, size=200))
+    by_count = only(p.Compare(among=(CAR, SHIP)), given)
+    assert isinstance(by_count, r.CompareResult)
+    assert (by_count.values, by_count.more) == ((1, 3), "ship")
+    by_area = only(p.Compare(among=(CAR, SHIP), by="area"), given)
+    assert isinstance(by_area, r.CompareResult)
+    assert by_area.values == (pytest.approx(40_000), pytest.approx(1200))
+    assert by_area.more == "car"
+    equal = only(p.Compare(among=(CAR, TANK)), evidence(at("car", 1, 1), at("storage tank", 9, 9)))
+    assert isinstance(equal, r.CompareResult)
+    assert equal.more is None
+
+
+def test_nearest_farthest_and_distance() -> None:
+    given = evidence(*SHIPS, at("pier", 190, 150))
+    near, far = (only(p.Nearest(thing=SHIP, to=PIER, farthest=farthest), given) for farthest in (False, True))
+    assert isinstance(near, r.NearestResult)
+    assert isinstance(far, r.NearestResult)
+    assert near.place is not None
+    assert far.place is not None
+    assert (near.place.cue, far.place.cue) == (2, 3)
+    assert near.metres == pytest.approx(10, rel=0.02)
+    apart = only(p.Distance(thing=SHIP, to=PIER), given)
+    assert isinstance(apart, r.DistanceResult)
+    assert apart.metres == near.metres
+    flat = evidence(at("ship", 0, 0, placed=False), at("pier", 30, 40, placed=False))
+    pixels = only(p.Distance(thing=SHIP, to=PIER), flat)
+    assert isinstance(pixels, r.DistanceResult)
+    assert (pixels.metres, pixels.pixels) == (None, 50)
+    none = only(p.Distance(thing=SHIP, to=CAR), given)
+    assert isinstance(none, r.DistanceResult)
+    assert (none.outcome, none.metres, none.missing) == ("not_found", None, {"car": "not_found"})
+
+
+@pytest.mark.parametrize("placed", [True, False])
+def test_relations(placed: bool) -> None:
+    centre = at("pier", 500, 500, placed=placed)
+    for (dx, dy), names in {
+        (0, -300): ("north", "above"),
+        (0, 300): ("south", "below"),
+        (300, 0): ("east", "right"),
+        (-300, 0): ("west", "left"),
+        (200, -200): ("north-east", "above"),
+    }.items():
+        ship = at("ship", 500 + dx, 500 + dy, placed=placed)
+        assert direction(ship.place, centre.place) == names[0]
+        for relation in names:
+            part = p.Relative(thing=SHIP, to=PIER, relation=relation)  # type: ignore[arg-type]
+            result = only(part, evidence(ship, centre))
+            assert isinstance(result, r.RelativeResult)
+            assert (result.value, result.found) == (True, names[0])
+    asked = only(p.Relative(thing=SHIP, to=PIER), evidence(at("ship", 100, 500), centre))
+    assert isinstance(asked, r.RelativeResult)
+    assert (asked.asked, asked.relation) == (False, "west")
+
+
+def test_near_and_inside() -> None:
+    field, ship = at("field", 500, 500, size=400), at("ship", 600, 600)
+    assert holds("inside", ship.place, field.place) is True
+    assert holds("inside", field.place, at("ship", 800, 500).place) is False
+    assert holds("near", at("ship", 0, 0).place, at("ship", 300, 300).place) is True  # 424 m
+    assert holds("near", at("ship", 0, 0).place, at("ship", 600, 600).place) is False
+    assert holds("inside", ship.place, at("field", 500, 500, scene="t").place) is None
+
+
+def test_share_and_density() -> None:
+    given = evidence(at("lake", 500, 500, size=200), at("lake", 550, 500, size=200), *SHIPS)
+    share = only(p.Share(thing=p.Thing(name="lake")), given)
+    assert isinstance(share, r.ShareResult)
+    assert share.value == 5.0  # 250 x 200 px of 1000 x 1000
+    density = only(p.Density(thing=SHIP), given)
+    assert isinstance(density, r.DensityResult)
+    assert (density.value, density.count, density.area_km2) == (3.0, 3, 1.0)
+
+
+def test_a_condition_that_does_not_hold_leaves_the_next_part_out() -> None:
+    plan = p.Plan(parts=(p.Exists(thing=CAR), p.Count(thing=CAR, when=0), p.Count(thing=SHIP)))
+    assert [result.skipped for result in compute(plan, evidence(*SHIPS))] == [False, True, False]
+    assert [result.skipped for result in compute(plan, evidence(at("car", 5, 5)))] == [False, False, False]
+
+
+def test_what_was_counted_within_patches_is_used_for_whole_scenes() -> None:
+    given = evidence(*SHIPS, tallies={"ship": Tally(140, 120, 165)})
+    whole = only(p.Count(thing=SHIP), given)
+    part = only(p.Count(thing=SHIP, region=p.PartOfScene(name="upper left")), given)
+    assert isinstance(whole, r.CountResult)
+    assert isinstance(part, r.CountResult)
+    assert (whole.value, whole.low, whole.high) == (140, 120, 165)
+    assert part.value == 2
+
+
+@given(st.lists(st.floats(0, 1), max_size=9))
+@hypothesis_settings(deadline=None, max_examples=60)
+def test_the_interval_of_a_number_is_that_of_the_poisson_binomial(confidences: list[float]) -> None:
+    value, low, high = number_of(confidences)
+    assert value == len(confidences)
+    chances = np.zeros(value + 1)
+    for truth in itertools.product([0, 1], repeat=value):
+        chances[sum(truth)] += np.prod([c if t else 1 - c for c, t in zip(confidences, truth, strict=True)])
+    assert 0 <= low <= value == high
+    assert chances[:low].sum() <= 0.025 + 1e-6
+
+
+def test_every_result_is_json() -> None:
+    parts: tuple[p.Part, ...] = (
+        p.Exists(thing=SHIP), p.Count(thing=SHIP), p.Where(thing=CAR), p.Which(among=(SHIP, CAR)),
+        p.Compare(among=(SHIP, CAR)), p.Nearest(thing=SHIP, to=CAR), p.Distance(thing=SHIP, to=SHIP),
+        p.Relative(thing=SHIP, to=CAR), p.Share(thing=SHIP), p.Density(thing=SHIP), p.ListThings(), p.Describe(),
+        p.Attribute(thing=SHIP, name="colour"), p.Change(),
+    )  # fmt: skip
+    for chunk in (p.Plan(parts=parts[:8]), p.Plan(parts=parts[8:])):
+        results = compute(chunk, evidence(*SHIPS))
+        assert len(results) == len(chunk.parts)
+        for entry in r.to_json(results):
+            assert {"kind", "outcome", "cues"} <= entry.keys()
+    assert distance_m(SHIPS[0].place, SHIPS[0].place) == 0
