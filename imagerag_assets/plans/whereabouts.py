@@ -52,10 +52,10 @@ def coordinates(lonlat: tuple[float, float]) -> str:
 
 
 def details(place: Place) -> str:
-    """Return coordinates and size as far as they are known: "at 48.12345 N, 11.12345 E, 20 m x 25 m in size"."""
+    """Return coordinates and size as far as they are known: "at 48.12345 N, 11.12345 E, in an area of 20 m x 25 m"."""
     known = [f"at {coordinates(place.lonlat)}"] if place.lonlat is not None else []
     if place.size_m is not None:
-        known.append(f"{' x '.join(metres(side) for side in place.size_m)} in size")
+        known.append(f"in an area of {' x '.join(metres(side) for side in place.size_m)}")
     return ", ".join(known)
 
 

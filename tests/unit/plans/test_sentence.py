@@ -67,7 +67,7 @@ LOWER_LEFT = place("lower left")
         (count("bus", 1, place("left"), low=1, high=1), "Found 1 bus, on the left."),
         (
             where("ship", place("north", lonlat=(-11.123456, 48.1), size_m=(20.4, 5.25))),
-            "1 ship was found, in the north, at 48.10000 N, 11.12346 W, 20 m x 5.2 m in size.",
+            "1 ship was found, in the north, at 48.10000 N, 11.12346 W, in an area of 20 m x 5.2 m.",
         ),
         (
             where("water", LOWER_LEFT, place("upper")),
@@ -375,7 +375,7 @@ def test_numbers_that_are_printed_are_numbers_of_the_result(pair: Any) -> None:
     found = getattr(result, "places", ())
     allowed = {getattr(result, "value", None), getattr(result, "low", None), getattr(result, "high", None)}
     allowed |= set(range(1, len(found) + 1))
-    plain = re.sub(r"\(?(?:at )?\d+\.\d{5} [NS], \d+\.\d{5} [EW]|[\d.]+ m x [\d.]+ m in size", "", text)
+    plain = re.sub(r"\(?(?:at )?\d+\.\d{5} [NS], \d+\.\d{5} [EW]|in an area of [\d.]+ m x [\d.]+ m", "", text)
     plain = re.sub(r"[\d.]+ % of the area|confidence (?:of )?\d\.\d\d", "", plain)
     assert {int(each) for each in re.findall(r"\d+", plain)} <= allowed
 
