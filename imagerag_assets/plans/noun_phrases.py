@@ -11,10 +11,22 @@ from functools import lru_cache
 from imagerag_assets.plans import lexicon
 from imagerag_assets.plans.thesaurus import known_run, singular, vocabulary
 
+MAX_CHARACTERS = 2000
+"""Characters of a question that are read: no real question is longer, and this bounds the work."""
+OF_CHOICES = re.compile(r"\b(?:which|what|one|any) of (?:these|those|the following|the (?:options|choices))\b")
+"""Words, in lower case, that refer to the choices of a question."""
 MAX_WORDS = 6
 """Of a phrase; encoders were trained on short ones."""
 MAX_PHRASE_CHARACTERS = 120
 TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]|_", re.UNICODE)
+
+
+def shortened(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return the beginning of a text, of `MAX_CHARACTERS` at most and up to a whole word, and a note if it was cut."""
+    if len(text) <= MAX_CHARACTERS:
+        return text, ()
+    note = f"Only the first {MAX_CHARACTERS} characters of the question were read"
+    return text[:MAX_CHARACTERS].rsplit(None, 1)[0], (note,)
 
 
 def clean(text: str) -> str:

@@ -161,13 +161,13 @@ def not_about_imagery(text: str, things: Sequence[Thing]) -> str | None:
     """
     known = [thing for thing in things if is_known(thing)]
     if _RUDE.search(text) and (_TO_YOU.search(text) or not known):
-        return f"This is no question about the imagery; ask, for example, {EXAMPLE}"
+        return f"This is no question about the imagery; {nearest_question(())}"
     if _NOT_SEEN.search(text):
         return f"Who, why and when cannot be seen from above; {nearest_question(known)}"
     if _OFF.search(text) and not _FRAME.search(text):
         return f"This cannot be read from imagery; {nearest_question(known)}"
     if _TO_YOU.search(text) and not known:
-        return f"This is no question about the imagery; ask, for example, {EXAMPLE}"
+        return f"This is no question about the imagery; {nearest_question(())}"
     return None
 
 

@@ -1,4 +1,4 @@
-"""From the words of a question to its plan, by rules; a language model helps where they are not sure.
+"""From the words of a question to its plan, by rules.
 
 Spelling (`spelling.py`), clauses (`clauses.py`), regions (`areas.py`), things (`things.py`, with the thesaurus) and
 what is asked about them (`operations.py`) are told apart one after the other.  The text stays data.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans import refusals
@@ -16,13 +15,11 @@ from imagerag_assets.plans.areas import UNITS, place_of
 from imagerag_assets.plans.chat import written_out
 from imagerag_assets.plans.clause import Clause
 from imagerag_assets.plans.clauses import clauses_of
-from imagerag_assets.plans.noun_phrases import clean, noun_phrases
+from imagerag_assets.plans.noun_phrases import MAX_CHARACTERS, OF_CHOICES, clean, noun_phrases, shortened
 from imagerag_assets.plans.operations import is_topic, parts_of
 from imagerag_assets.plans.spelling import Spelled, correct
 from imagerag_assets.plans.things import thing_of, things_of
 
-MAX_CHARACTERS = 2000
-"""Characters of a question that are read."""
 _LONGEST = 40
 """Letters of the longest word that may be one."""
 _REFERS = re.compile(r"\b(?:it|its|they|them|their|those|these|ones?|there|so|any)\b")
@@ -41,34 +38,26 @@ _BARE_ASK = re.compile(
     r"(?:in|on) (?:what|which)|count|number|their (?:number|colou?r|position)s?|locations?|positions?)\b"
 )
 _ASKS = re.compile(r"\b(?:how many|where|what|which|is|are|show|find|count|list|describe|any)\b")
-_OF_CHOICES = re.compile(r"\b(?:which|what|one|any) of (?:these|those|the following|the (?:options|choices))\b")
-_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
-_ASK = 'ask for instance "Where are the ships?", "How many tennis courts are there?" or "Describe the scene"'
+_ASK = refusals.nearest_question(())
 _NO_TARGET = re.compile(
     r"\b(?:not|none|no|nothing|neither|both|all|unknown|unsure|cannot|can't|absent|yes|true|false|equal|same|"
     r"more|fewer|less)\b"
 )
 
 
-def understand(
-    question: str, choices: Mapping[str, str], *, names: Collection[str] = (), sentences: Any = None, model: Any = None
-) -> p.Plan:
+def understand(question: str, choices: Mapping[str, str], *, names: Collection[str] = ()) -> p.Plan:
     """Return what a question asks.
 
     Args:
         question: Any text.
         choices: Letter to text; things are taken from them where the question says "which of these" or names none.
         names: Names that are right as they are, e.g. of a knowledge base.
-        sentences: Not used by the rules.
-        model: Not used by the rules.
 
     Returns:
         The plan.  Nothing is raised: what cannot be planned is said in `unplanned`.
     """
-    text, notes = clean(question), []
-    if len(text) > MAX_CHARACTERS:
-        text = text[:MAX_CHARACTERS].rsplit(None, 1)[0]
-        notes.append(f"Only the first {MAX_CHARACTERS} characters of the question were read")
+    text, cut = shortened(clean(question))
+    notes = list(cut)
     if not any(letter.isalpha() for letter in text):
         return _unplanned(f"There is no question in this; {_ASK}", notes)
     foreign = refusals.foreign(text, re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", text.lower()))
@@ -138,7 +127,7 @@ def _parts(
         if asks and is_topic(Clause(place.rest, things, own)):
             topic, region = things, own
             continue  # "cranes: how many?"
-        if _OF_CHOICES.search(clause) and len(offered) > 1:
+        if OF_CHOICES.search(clause) and len(offered) > 1:
             landmark = own or (p.Around(thing=things[0], metres=500) if things and not refers else None)
             found: list[p.Part] = [p.Which(among=offered, region=landmark, negated=_MISSING.search(clause) is not None)]
         else:

@@ -21,8 +21,6 @@ from imagerag_assets.questions.measures import away, direction, distance_m, dist
 from imagerag_assets.questions.objects import Evidence, Sighting
 
 Keep = Callable[[r.Place], bool]
-LOOKING = (p.Describe, p.Attribute)
-"""Parts for which somebody must look at the pictures."""
 
 
 def compute(plan: p.Plan, evidence: Evidence) -> tuple[r.Result, ...]:

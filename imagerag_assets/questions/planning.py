@@ -22,11 +22,10 @@ _ONE_IS_ENOUGH = ("where", "attribute", "describe", "change")
 """Operations that do not need every object."""
 
 
-def plan_of(platform: Platform, question: Question, former: AnswerRecord | None, example: Example | None) -> p.Plan:
+def plan_of(question: Question, former: AnswerRecord | None = None, example: Example | None = None) -> p.Plan:
     """Return what a question asks: the plan that it brings, or what its words say.
 
     Args:
-        platform: The installation.
         question: What is asked.
         former: The answer that it follows up; a question that names nothing is about the things of that one.
         example: What it looks for, instead of what it names.
@@ -34,16 +33,17 @@ def plan_of(platform: Platform, question: Question, former: AnswerRecord | None,
     if question.plan is not None:
         plan = p.plan_from_json(question.plan)
     elif question.question:
-        plan = _understood(platform, question, question.question)
+        plan = understand(question.question, question.choices)
         if former is not None:
-            plan = about_the_same(plan, question, former, lambda text: _understood(platform, question, text))
+            plan = about_the_same(plan, question, former, lambda text: understand(text, question.choices))
     else:
         plan = p.Plan()
     return plan if example is None else _about(plan, example.label)
 
 
-def _understood(platform: Platform, question: Question, text: str) -> p.Plan:
-    return understand(text, question.choices, sentences=platform.sentences)
+def asks_for(operation: str, question: Question) -> bool:
+    """Return whether a question has a part with this operation."""
+    return any(part.op == operation for part in plan_of(question).parts)
 
 
 def analysis_of(platform: Platform, question: Question, plan: p.Plan) -> Analysis:
@@ -72,10 +72,10 @@ def _region(plan: p.Plan) -> Region | None:
 def _about(plan: p.Plan, label: str) -> p.Plan:
     """Return the plan with an example in place of the things that it names."""
     thing = p.Thing(name=label)
-    parts = []
-    for part in plan.parts:
-        fields = [name for name in ("thing",) if getattr(part, name, None) is not None]
-        parts.append(part.model_copy(update=dict.fromkeys(fields, thing)))
+    parts = [
+        part if getattr(part, "thing", None) is None else part.model_copy(update={"thing": thing})
+        for part in plan.parts
+    ]
     if not any(part.things for part in parts):
         parts = [p.Where(thing=thing), *parts]
     return plan.model_copy(update={"parts": tuple(parts), "unplanned": None})

@@ -68,7 +68,7 @@ def resolve(serving: Serving, question: Question, calibration: Calibration | Non
     _ = platform.encoder  # loads at the first question of a process; not part of what a question costs
     load_ms, before = since(before), time.perf_counter()
     example = load_example(platform, question.like, serving.collection) if question.like else None
-    plan = plan_of(platform, question, former, example)
+    plan = plan_of(question, former, example)
     analysis = analysis_of(platform, question, plan)
     return Resolved(
         serving=serving,

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Literal
 
 from imagerag_assets.errors import QuestionError
 from imagerag_assets.plans import lexicon
-from imagerag_assets.plans.noun_phrases import MAX_PHRASE_CHARACTERS, MAX_WORDS, TOKEN, clean, noun_phrases
+from imagerag_assets.plans.noun_phrases import (
+    MAX_CHARACTERS,
+    MAX_PHRASE_CHARACTERS,
+    MAX_WORDS,
+    OF_CHOICES,
+    TOKEN,
+    clean,
+    noun_phrases,
+    shortened,
+)
 from imagerag_assets.plans.regions import Region, regions_of
 from imagerag_assets.retrieval.keywords import extract_keywords, most_telling
 
@@ -22,8 +31,6 @@ if TYPE_CHECKING:
 
 Kind = Literal["position", "count", "presence", "colour", "compare", "change", "describe", "other"]
 
-MAX_CHARACTERS = 2000
-"""Characters of a question that are analysed: no real question is longer, and this bounds the work."""
 _MAX_CANDIDATES = 60
 
 _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
@@ -44,7 +51,6 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("describe", re.compile(r"\bdescri(be|ption)\b|\bcaption\b|\btheme\b|\bsummar|\bwhat (is|does) (shown|this|the) "
                             r"(image|picture|scene|photo)|\bwhat is (shown|depicted)|\bwhat do you see\b")),
 )  # fmt: skip
-_ONE_OF_CHOICES = re.compile(r"\b(which|what|one|any) of (these|those|the following|the (options|choices))\b")
 _WANTS_ALL = re.compile(r"\b(all (of )?the|all|every|each|more|fewer)\b|^\s*list\b")
 _NOT_A_TARGET = re.compile(
     r"\b(not|n[o']t|none|no such|doesn.?t|isn.?t|aren.?t|cannot|can.?t|absent|neither|both|unknown|unsure|"
@@ -90,16 +96,13 @@ def analyse_question(
     cleaned = clean(question)
     if not cleaned:
         raise QuestionError("The question is empty", fix='Ask something, e.g. "Where is the tennis court?"')
-    notes = []
-    text = cleaned
-    if len(text) > MAX_CHARACTERS:
-        text = text[:MAX_CHARACTERS].rsplit(None, 1)[0]
-        notes.append(f"Only the first {MAX_CHARACTERS} characters of the question were analysed")
+    text, cut = shortened(cleaned)
+    notes = list(cut)
     lowered = text.lower()
     kind = _kind(lowered, choices)
     own = noun_phrases(text)
     offered: list[str] = []
-    if _ONE_OF_CHOICES.search(lowered) or not own:
+    if OF_CHOICES.search(lowered) or not own:
         offered = [phrase for choice in choices.values() for phrase in _choice_phrases(choice)]
     phrases = _unique([*offered, *own])
     if not phrases:

@@ -7,7 +7,8 @@ import pytest
 from imagerag_assets.encoders.sentence import sentence_encoder
 from imagerag_assets.errors import QuestionError
 from imagerag_assets.plans.lexicon import singular
-from imagerag_assets.retrieval.phrases import MAX_CHARACTERS, Analysis, analyse_question
+from imagerag_assets.plans.noun_phrases import MAX_CHARACTERS
+from imagerag_assets.retrieval.phrases import Analysis, analyse_question
 
 PLACES = {"A": "upper left", "B": "upper right", "C": "lower left", "D": "This image does not feature it"}
 
