@@ -26,9 +26,9 @@ from imagerag_assets.evaluation.loaders import load_cases
 from imagerag_assets.evaluation.metrics import share
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.questions.evidence import Viewer, cue_pictures
+from imagerag_assets.questions.planning import analysis_of, plan_of
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.reply import make_prompt
-from imagerag_assets.retrieval.phrases import analyse_question
 from imagerag_assets.retrieval.types import Cue
 from imagerag_assets.settings import Settings
 
@@ -133,9 +133,7 @@ def _shares(outcomes: dict[str, list[bool]]) -> dict[str, Any]:
 def _prompt(platform: Platform, viewer: Viewer, case: Case, answer: dict[str, Any]) -> Prompt:
     """Return what the model was asked when it gave an answer, pictures included."""
     question = Question(case.question, choices=case.choices, scenes=case.scenes)
-    analysis = analyse_question(
-        case.question, case.choices, max_phrases=platform.settings.max_phrases, sentences=platform.sentences
-    )
+    analysis = analysis_of(platform, question, plan_of(question))
     cues = [
         Cue(**{**cue, "window": tuple(cue["window"]), "bbox": cue["bbox"] and tuple(cue["bbox"])})
         for cue in answer["cues"]

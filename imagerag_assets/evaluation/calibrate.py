@@ -31,6 +31,7 @@ from imagerag_assets.evaluation.cases import compare_windows
 from imagerag_assets.installation.platform import Deps
 from imagerag_assets.knowledge.search import open_knowledge
 from imagerag_assets.objects.aside import replace_bytes
+from imagerag_assets.plans.understand import understand
 from imagerag_assets.retrieval.calibration import (
     DEFAULT_SCALE,
     GENERIC,
@@ -42,7 +43,6 @@ from imagerag_assets.retrieval.calibration import (
     save_calibration,
 )
 from imagerag_assets.retrieval.fast import Neighbours, neighbours, phrase_scorers, suppressed_cues
-from imagerag_assets.retrieval.phrases import analyse_question
 from imagerag_assets.retrieval.scoring import Head
 from imagerag_assets.retrieval.second_look import WORTH_A_LOOK, crops_per_candidate, look_again
 from imagerag_assets.retrieval.slow import phrase_prototypes, prototype_neighbours
@@ -100,9 +100,9 @@ def read_targets(lines: Iterable[str]) -> list[Target]:
             windows = tuple((float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in value["roi"])
         except (KeyError, TypeError, ValueError):
             raise InputError("Not a question with scene and roi", fix="Give JSONL with both", line=number) from None
-        phrases = analyse_question(question, {}, max_phrases=2, sentences=None).phrases
-        if len(phrases) == 1:
-            targets[scene, phrases[0]] = Target(scene, phrases[0], windows)
+        things = understand(question, {}).things
+        if len(things) == 1:
+            targets[scene, things[0].phrase] = Target(scene, things[0].phrase, windows)
     return list(targets.values())
 
 

@@ -19,9 +19,9 @@ from imagerag_assets.installation.serving import UNKNOWN, find_serving
 from imagerag_assets.knowledge.files import iter_rows
 from imagerag_assets.knowledge.search import open_knowledge, search_texts
 from imagerag_assets.knowledge.types import PROTOTYPE, Current, images_key, texts_key
+from imagerag_assets.questions.planning import analysis_of, plan_of
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.question_files import parse_line, read_lines
-from imagerag_assets.retrieval.phrases import analyse_question
 from imagerag_assets.retrieval.slow import CAPTION_FLOOR, LABEL_FLOOR, make_prototype
 
 CLOSEST = 3
@@ -109,13 +109,12 @@ def _rows(platform: Platform, key: str) -> Iterator[tuple[str, str, NDArray[np.f
 
 def _phrases(platform: Platform, questions: Sequence[Path]) -> Counter[str]:
     """Count the phrases that the questions in files look for."""
-    limit, anything = platform.settings.max_phrases, Question("?")
+    anything = Question("?")
     found: Counter[str] = Counter()
     for file in questions:
         for number, line in enumerate(read_lines(file), 1):
             asked = parse_line(line, number, anything)
-            analysis = analyse_question(asked.question, asked.choices, max_phrases=limit, sentences=platform.sentences)
-            found.update(analysis.phrases)
+            found.update(analysis_of(platform, asked, plan_of(asked)).phrases)
     return found
 
 

@@ -121,16 +121,6 @@ def analyse_question(
     return Analysis(cleaned, tuple(phrases), kind, wants_all, tuple(notes), regions[0] if len(regions) == 1 else None)
 
 
-def asks_for_count(question: str) -> bool:
-    """Return whether a question asks for a number."""
-    return _kind(clean(question).lower(), {}) == "count"
-
-
-def asks_for_change(question: str) -> bool:
-    """Return whether a question compares two dates."""
-    return _kind(clean(question).lower(), {}) == "change"
-
-
 def _choice_phrases(choice: str) -> list[str]:
     """Return the phrases of a choice: none for refusals, places, numbers and colours."""
     text = clean(choice)[:MAX_CHARACTERS]

@@ -21,8 +21,8 @@ from imagerag_assets.objects.store import read_all
 from imagerag_assets.plans.result import gist
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.coverage import covers, newest
+from imagerag_assets.questions.planning import asks_for
 from imagerag_assets.questions.question import Question
-from imagerag_assets.retrieval.phrases import asks_for_change, asks_for_count
 from imagerag_assets.scenes.records import SceneRecord, find_record, list_records
 from imagerag_assets.standing_questions.store import (
     Watch,
@@ -137,7 +137,7 @@ def _ask(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
     searchable = _Searchable(platform)
     fresh = _unseen(platform, watch, records, searchable)
     question = watch.question
-    if question.bbox is not None and not asks_for_change(question.question):
+    if question.bbox is not None and not asks_for("change", question):
         there = [record for record in records if covers(question, record) and searchable(record)]
         keys = tuple(record.scene.scene_key for record in newest(there, question.bbox))
         if 0 < len(keys) <= _MAX_SCENES:
@@ -236,7 +236,7 @@ def _compared(watch: Watch, record: AnswerRecord, fresh: dict[str, str], before:
 def _changes(question: Question, before: WatchAnswer, after: WatchAnswer) -> Iterator[dict[str, Any]]:
     """Yield what differs: the choice or else the text, whether there are cues, and, if asked for, their number."""
     names = ["choice" if question.choices else "answer", "found"]
-    if asks_for_count(question.question):
+    if asks_for("count", question):
         names.append("count")
     for name in names:
         old, new = getattr(before, name), getattr(after, name)
