@@ -9,20 +9,12 @@ import re
 from dataclasses import dataclass
 from typing import get_args
 
-from imagerag_assets.plans.numbers import spelt
-from imagerag_assets.plans.plan import Area, Around, PartName, PartOfScene, Region, Thing
+from imagerag_assets.plans.numbers import LENGTHS, spelt
+from imagerag_assets.plans.plan import Area, Around, PartName, PartOfScene, Region
 from imagerag_assets.plans.regions import regions_of
 from imagerag_assets.plans.scene_parts import part_in
+from imagerag_assets.plans.things import thing_of, things_of
 
-UNITS = {
-    **dict.fromkeys(("m", "metre", "metres", "meter", "meters"), 1.0),
-    **dict.fromkeys(("km", "kms", "kilometre", "kilometres", "kilometer", "kilometers", "klick", "klicks"), 1000.0),
-    **dict.fromkeys(("mi", "mile", "miles"), 1609.344),
-    **dict.fromkeys(("nm", "nmi", "nautical mile", "nautical miles"), 1852.0),
-    **dict.fromkeys(("ft", "foot", "feet"), 0.3048),
-    **dict.fromkeys(("yd", "yds", "yard", "yards"), 0.9144),
-}
-"""Metres of each unit of length."""
 _NEAR_M = {"near": 500.0, "close to": 500.0, "around": 500.0, "in the vicinity of": 1000.0, "next to": 150.0,
            "over": 100.0, "across": 100.0, "spanning": 100.0, "span": 100.0, "cross": 100.0, "crossing": 100.0,
            "beside": 150.0, "adjacent to": 150.0, "alongside": 150.0, "by": 150.0, "along": 150.0,
@@ -92,13 +84,13 @@ def place_of(text: str, *, near: bool) -> Place:
             within = None
         elif metres is None:
             return Place(None, text, unknown_unit=unit)
-        elif metres is not None:
-            return Place(Around(thing=_named(within["thing"]), metres=metres), _without(text, within))
+        else:
+            return Place(Around(thing=thing_of(within["thing"]), metres=metres), _without(text, within))
     close = _near(text) if near else None
     if close is not None:
         metres = _NEAR_M[close["how"]]
         note = f"{close['how']!r} is taken as within {metres:,.0f} m"
-        return Place(Around(thing=_named(close["thing"]), metres=metres), _without(text, close), (note,))
+        return Place(Around(thing=thing_of(close["thing"]), metres=metres), _without(text, close), (note,))
     if (box := _BOX.search(text)) is not None:
         west, south, east, north = (float(value) for value in box.groups())
         if -180 <= west <= 180 and -180 <= east <= 180 and -90 <= south < north <= 90:
@@ -119,8 +111,6 @@ def place_of(text: str, *, near: bool) -> Place:
 
 def _near(text: str) -> re.Match[str] | None:
     """Return where the surroundings of a thing are named, after a thing that is asked about."""
-    from imagerag_assets.plans.things import things_of
-
     for found in _NEAR.finditer(text):
         if things_of(found["thing"]) and things_of(text[: found.start()]):
             return found
@@ -128,7 +118,7 @@ def _near(text: str) -> re.Match[str] | None:
 
 
 def _metres(number: str, unit: str) -> float | None:
-    if unit not in UNITS:
+    if unit not in LENGTHS:
         return None
     word = number.strip()
     grouped = re.fullmatch(r"\d{1,3}(?:,\d{3})+", word)
@@ -140,13 +130,7 @@ def _metres(number: str, unit: str) -> float | None:
         value = float(word.replace(",", "."))
     else:
         value = float(spelt(word) or 1)
-    return value * UNITS[unit] or None
-
-
-def _named(text: str) -> Thing:
-    from imagerag_assets.plans.things import thing_of
-
-    return thing_of(text)
+    return value * LENGTHS[unit] or None
 
 
 def _without(text: str, match: re.Match[str]) -> str:

@@ -70,11 +70,17 @@ _FRACTIONS = {
     r"most(?: of)?|the majority": (50, 100),
     r"(?:a )?minority": (0, 50),
 }
+LENGTHS = {
+    **dict.fromkeys(("m", "metre", "metres", "meter", "meters"), 1.0),
+    **dict.fromkeys(("km", "kms", "kilometre", "kilometres", "kilometer", "kilometers", "klick", "klicks"), 1000.0),
+    **dict.fromkeys(("mi", "mile", "miles"), 1609.344),
+    **dict.fromkeys(("nm", "nmi", "nautical mile", "nautical miles"), 1852.0),
+    **dict.fromkeys(("ft", "foot", "feet"), 0.3048),
+    **dict.fromkeys(("yd", "yds", "yard", "yards"), 0.9144),
+}
+"""Metres of each unit of length."""
 _UNITS: dict[str, tuple[str, float]] = {
-    **dict.fromkeys(("m", "metre", "metres", "meter", "meters"), ("m", 1.0)),
-    **dict.fromkeys(("km", "kilometre", "kilometres", "kilometer", "kilometers"), ("m", 1000.0)),
-    **dict.fromkeys(("mile", "miles", "mi"), ("m", 1609.344)),
-    **dict.fromkeys(("ft", "foot", "feet"), ("m", 0.3048)),
+    **{unit: ("m", metres) for unit, metres in LENGTHS.items()},
     **dict.fromkeys(("px", "pixel", "pixels"), ("px", 1.0)),
     **dict.fromkeys(("%", "percent", "per cent"), ("%", 1.0)),
     **dict.fromkeys(("m²", "m2", "sq m", "square metres", "square meters"), ("m²", 1.0)),

@@ -11,11 +11,12 @@ from collections.abc import Collection, Mapping, Sequence
 
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans import refusals
-from imagerag_assets.plans.areas import UNITS, place_of
+from imagerag_assets.plans.areas import place_of
 from imagerag_assets.plans.chat import written_out
 from imagerag_assets.plans.clause import Clause
 from imagerag_assets.plans.clauses import clauses_of
 from imagerag_assets.plans.noun_phrases import MAX_CHARACTERS, OF_CHOICES, clean, noun_phrases, shortened
+from imagerag_assets.plans.numbers import LENGTHS
 from imagerag_assets.plans.operations import is_topic, parts_of
 from imagerag_assets.plans.spelling import Spelled, correct
 from imagerag_assets.plans.things import thing_of, things_of
@@ -106,7 +107,7 @@ def _parts(
     for number, clause in enumerate(clauses):
         clause = _with_topic(clause, topic)
         place = place_of(clause, near=_near_is_region(clause))
-        if place.unknown_unit is not None and place.unknown_unit not in UNITS:
+        if place.unknown_unit is not None and place.unknown_unit not in LENGTHS:
             return parts, place.unknown_unit
         notes += place.notes
         things = things_of(place.rest)
