@@ -34,7 +34,11 @@ def findings(phrases: Sequence[str], cues: Sequence[CueView], choices: Mapping[s
 
 def place(box: tuple[int, int, int, int], *, thirds: bool = False) -> str:
     """Return the part of the scene with the centre of a box (0-1000, y down): "upper left" or, of thirds, "centre"."""
-    x, y = (box[0] + box[2]) / 2000, (box[1] + box[3]) / 2000
+    return part_of_scene((box[0] + box[2]) / 2000, (box[1] + box[3]) / 2000, thirds=thirds)
+
+
+def part_of_scene(x: float, y: float, *, thirds: bool = False) -> str:
+    """Return the part of the scene that a point lies in, given as shares of width and height, y down."""
     if not thirds:
         return f"{'upper' if y < 0.5 else 'lower'} {'left' if x < 0.5 else 'right'}"
     row, column = ("upper", "middle", "lower")[min(2, int(3 * y))], ("left", "middle", "right")[min(2, int(3 * x))]

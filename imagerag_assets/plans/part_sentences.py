@@ -14,7 +14,6 @@ from imagerag_assets.plans.plan import (
     Compare,
     Exists,
     Part,
-    PartOfScene,
     Plan,
     Thing,
     Which,
@@ -59,9 +58,7 @@ class Teller:
         self.plan = plan
         self._same_thing = same_thing
         self.results = tuple(
-            result.model_copy(update={"where": region(part.region)})
-            if not result.where or isinstance(part.region, PartOfScene)
-            else result
+            result if result.where else result.model_copy(update={"where": region(part.region)})
             for part, result in zip(plan.parts, results, strict=True)
         )
         self.where = Whereabouts(scenes, one_scene=one_scene)

@@ -30,7 +30,10 @@ def region(given: Region | None) -> str | None:
         return f"within {metres(given.metres)} of the {given.thing.name}"
     if isinstance(given, PartOfScene):
         return part(given.name)
-    return "in the area given" if given is not None else None
+    if given is None:
+        return None
+    west, south, east, north = given.bbox
+    return f"between {west:g} and {east:g} degrees of longitude and {south:g} and {north:g} of latitude"
 
 
 def metres(value: float) -> str:

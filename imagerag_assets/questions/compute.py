@@ -16,6 +16,7 @@ import shapely
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans import result as r
 from imagerag_assets.plans.regions import region_named
+from imagerag_assets.plans.whereabouts import region as in_words
 from imagerag_assets.questions.coverage import area_of
 from imagerag_assets.questions.measures import away, direction, distance_m, distance_px, holds, is_near
 from imagerag_assets.questions.objects import Evidence, Sighting
@@ -72,7 +73,7 @@ class _Found:
             "outcome": "found" if enough else next(iter(lacking.values())),
             "cues": tuple(dict.fromkeys(place.cue for thing in things for place in self.places(thing))),
             "confidence": round(min(sure), 4) if sure and enough else None,
-            "where": region_in_words(self.region),
+            "where": in_words(self.region),
             "missing": {thing.name: outcome for thing, outcome in missing.items()},
             "best": max(best, default=None),
             "searched": self.evidence.searched if lacking else None,
@@ -87,18 +88,6 @@ def number_of(confidences: Sequence[float]) -> tuple[int, int, int]:
     below = np.cumsum(pmf)
     low, high = (int(np.searchsorted(below, tail)) for tail in (0.025, 0.975))
     return len(confidences), min(low, len(confidences)), max(min(high, len(confidences)), len(confidences))
-
-
-def region_in_words(region: p.Region | None) -> str | None:
-    """Return where a part of a plan looks, in words."""
-    if region is None:
-        return None
-    if isinstance(region, p.PartOfScene):
-        return f"in the {region.name}"
-    if isinstance(region, p.Around):
-        return f"within {region.metres:,.0f} m of the {region.thing.name}"
-    west, south, east, north = region.bbox
-    return f"between {west:g} and {east:g} degrees of longitude and {south:g} and {north:g} of latitude"
 
 
 def _keeper(evidence: Evidence, region: p.Region | None) -> Keep | None:
@@ -270,13 +259,11 @@ def _density(part: p.Density, found: _Found) -> r.Result:
 
 def _list(part: p.ListThings, found: _Found) -> r.Result:
     names = dict.fromkeys(each.phrase for each in found.evidence.sightings if each.counts)
-    return r.ListResult(
-        outcome="found" if names else "not_found", values=tuple(names), where=region_in_words(part.region)
-    )
+    return r.ListResult(outcome="found" if names else "not_found", values=tuple(names), where=in_words(part.region))
 
 
 def _describe(part: p.Describe, found: _Found) -> r.Result:
-    common = found.common(part.thing) if part.thing else {"outcome": "found", "where": region_in_words(part.region)}
+    common = found.common(part.thing) if part.thing else {"outcome": "found", "where": in_words(part.region)}
     return r.DescribeResult(**common, text=None)
 
 
@@ -286,7 +273,7 @@ def _attribute(part: p.Attribute, found: _Found) -> r.Result:
 
 def _change(part: p.Change, found: _Found) -> r.Result:
     phrases = (part.thing.phrase,) if part.thing else ()
-    return r.ChangeResult(outcome="not_found", phrases=phrases, where=region_in_words(part.region))
+    return r.ChangeResult(outcome="not_found", phrases=phrases, where=in_words(part.region))
 
 
 def _both(part: p.Nearest | p.Distance | p.Relative, found: _Found) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from imagerag_assets.answering.findings import part_of_scene
 from imagerag_assets.plans.result import Outcome, Place
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.retrieval.types import Cue
@@ -106,11 +107,6 @@ def sighting(cue: Cue, viewer: Viewer, verdict: Verdict, sure: float | None) -> 
         cue=cue.rank,
     )
     return Sighting(cue.phrase, place, verdict)
-
-
-def part_of_scene(x: float, y: float) -> str:
-    """Return the quarter of the scene that a point lies in, given as shares of width and height, y down."""
-    return f"{'upper' if y < 0.5 else 'lower'} {'left' if x < 0.5 else 'right'}"
 
 
 def middle(bbox: tuple[float, float, float, float]) -> tuple[float, float]:

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from imagerag_assets.answering.findings import part_of_scene
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans import result as r
 from imagerag_assets.questions.compute import compute, number_of
 from imagerag_assets.questions.measures import direction, distance_m, holds
-from imagerag_assets.questions.objects import Evidence, Sighting, Tally, Verdict, middle, part_of_scene
+from imagerag_assets.questions.objects import Evidence, Sighting, Tally, Verdict, middle
 
 SIDE = 1000
 """Of the scene, px; a pixel is a metre, and the scene's upper left corner lies at 10 E, 48 N."""
