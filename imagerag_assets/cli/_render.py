@@ -116,9 +116,10 @@ def _verdict(cue: Document) -> str:
 def _middle(cue: Document) -> str:
     if cue["bbox"] is None:
         return ""
-    west, south, east, north = cue["bbox"]
-    lon = (west + (east - west) % 360 / 2 + 180) % 360 - 180
-    return f"{(south + north) / 2:.5f}, {lon:.5f}"
+    from imagerag_assets.raster.geo import middle_of_box  # takes long to load
+
+    lon, lat = middle_of_box(cue["bbox"])
+    return f"{lat:.5f}, {lon:.5f}"
 
 
 def batch(document: Document) -> RenderableType:

@@ -176,7 +176,8 @@ def _area(places: Sequence[r.Place]) -> float:
     sized = next((place for place in places if place.size_m), None)
     if sized is None or sized.size_m is None:
         return pixels
-    return pixels * (sized.size_m[0] / max(1, sized.window[2] - sized.window[0])) ** 2
+    x0, y0, x1, y1 = sized.window
+    return pixels * sized.size_m[0] * sized.size_m[1] / max(1, (x1 - x0) * (y1 - y0))
 
 
 def _nearest(part: p.Nearest, found: _Found) -> r.Result:

@@ -5,15 +5,16 @@ What a plan computes from them is in `compute.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from imagerag_assets.answering.findings import part_of_scene
 from imagerag_assets.plans.result import Outcome, Place
 from imagerag_assets.questions.evidence import Viewer
+from imagerag_assets.raster.geo import middle_of_box
 from imagerag_assets.retrieval.types import Cue
-from imagerag_assets.scenes.ground import pixel_m
+from imagerag_assets.scenes.ground import pixel_size_m
 
 Verdict = Literal["confirmed", "rejected", "unchecked"]
 """What a multimodal LLM said of a cue: that it shows what it was found for, that it does not, or nothing."""
@@ -81,48 +82,49 @@ class Evidence:
         return "unrecognised" if phrase in self.unrecognised else "not_found"
 
 
-def sighting(cue: Cue, viewer: Viewer, verdict: Verdict, sure: float | None) -> Sighting:
+@dataclass(frozen=True)
+class Extent:
+    """How large a scene is."""
+
+    width: int
+    height: int
+    """In native pixels."""
+    pixel_m: tuple[float, float] | None
+    """Metres from west to east and from south to north of a pixel; None without a place on the ground."""
+
+    @property
+    def km2(self) -> float | None:
+        """The scene's ground in square kilometres."""
+        return None if self.pixel_m is None else self.width * self.height * self.pixel_m[0] * self.pixel_m[1] / 1e6
+
+
+def extent_of(viewer: Viewer, scene: str) -> Extent:
+    """Return how large a registered scene is."""
+    grid = viewer.record(scene).grid
+    return Extent(grid.width, grid.height, pixel_size_m(grid))
+
+
+def sighting(cue: Cue, scene: Extent, verdict: Verdict, sure: float | None) -> Sighting:
     """Return a cue as an object.
 
     Args:
-        cue: Of a registered scene.
-        viewer: Knows the scenes.
+        cue: What was found.
+        scene: Its scene.
         verdict: Of the multimodal LLM.
         sure: How sure the model is that the cue shows its phrase, 0 to 1; None: it was not asked.
     """
     x0, y0, x1, y1 = cue.window
-    width, height = viewer.size(cue.scene)
-    share = ((x0 + x1) / 2 / width, (y0 + y1) / 2 / height)
-    metres = pixel_m(viewer.record(cue.scene).grid)
+    share = ((x0 + x1) / 2 / scene.width, (y0 + y1) / 2 / scene.height)
     confidence = cue.confidence if sure is None else (cue.confidence * sure) ** 0.5
     place = Place(
         scene=cue.scene,
         name=part_of_scene(*share),
         window=cue.window,
         bbox=cue.bbox,
-        lonlat=None if cue.bbox is None else middle(cue.bbox),
-        size_m=None if metres is None else ((x1 - x0) * metres, (y1 - y0) * metres),
+        lonlat=None if cue.bbox is None else middle_of_box(cue.bbox),
+        size_m=None if scene.pixel_m is None else ((x1 - x0) * scene.pixel_m[0], (y1 - y0) * scene.pixel_m[1]),
         share=share,
         confidence=round(confidence, 4),
         cue=cue.rank,
     )
     return Sighting(cue.phrase, place, verdict)
-
-
-def middle(bbox: tuple[float, float, float, float]) -> tuple[float, float]:
-    """Return the longitude and latitude of the middle of (west, south, east, north), also across the antimeridian."""
-    west, south, east, north = bbox
-    lon = west + ((east - west) % 360) / 2
-    return (lon + 180) % 360 - 180, (south + north) / 2
-
-
-def grounds(viewer: Viewer, scenes: Iterable[str]) -> tuple[dict[str, tuple[int, int]], dict[str, float]]:
-    """Return the size of scenes in pixels, and their ground in square kilometres where it is known."""
-    sizes, areas = {}, {}
-    for scene in list(dict.fromkeys(scenes))[:MAX_SCENES]:
-        grid = viewer.record(scene).grid
-        sizes[scene] = (grid.width, grid.height)
-        metres = pixel_m(grid)
-        if metres is not None:
-            areas[scene] = grid.width * grid.height * metres**2 / 1e6
-    return sizes, areas

@@ -21,7 +21,7 @@ from imagerag_assets.plans.sentence import outcome_of, say
 from imagerag_assets.questions.compute import compute
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.find import Found
-from imagerag_assets.questions.objects import Evidence, Sighting, Verdict, grounds, sighting
+from imagerag_assets.questions.objects import MAX_SCENES, Evidence, Extent, Sighting, Verdict, extent_of, sighting
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.resolve import since
 from imagerag_assets.questions.verdicts import Check, confirm_cues
@@ -87,6 +87,7 @@ class _Answering:
         self._plan = found.resolved.plan
         self._notes = list(found.notes)
         self._checks: dict[int, Check] = {}
+        self._extents: dict[str, Extent] = {}
         self._reply: Reply | None = None
         self._failure: ModelError | None = None
 
@@ -201,24 +202,27 @@ class _Answering:
 
     def _evidence(self) -> Evidence:
         retrieval = self._found.retrieval
-        sizes, areas = grounds(self._viewer, self._scenes())
+        extents = {scene: self._extent(scene) for scene in self._scenes()[:MAX_SCENES]}
         return Evidence(
             sightings=self._sightings(self._found.cues),
             best=retrieval.best,
             unrecognised=retrieval.unrecognised,
             tallies=self._found.tallies,
-            sizes=sizes,
-            areas_km2=areas,
+            sizes={scene: (each.width, each.height) for scene, each in extents.items()},
+            areas_km2={scene: each.km2 for scene, each in extents.items() if each.km2 is not None},
         )
 
+    def _extent(self, scene: str) -> Extent:
+        if scene not in self._extents:
+            self._extents[scene] = extent_of(self._viewer, scene)
+        return self._extents[scene]
+
     def _sightings(self, cues: Sequence[Cue]) -> tuple[Sighting, ...]:
-        checks = {cue.rank: self._checks.get(cue.rank) for cue in cues}
         made = []
         for cue in cues:
-            check = checks[cue.rank]
-            made.append(
-                sighting(cue, self._viewer, check.verdict if check else "unchecked", check.sure if check else None)
-            )
+            check = self._checks.get(cue.rank)
+            verdict: Verdict = check.verdict if check else "unchecked"
+            made.append(sighting(cue, self._extent(cue.scene), verdict, check.sure if check else None))
         return tuple(sorted(made, key=lambda each: -each.place.confidence))
 
     def _changed(self, result: r.Result) -> r.Result:

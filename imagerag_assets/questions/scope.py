@@ -14,6 +14,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.plans.regions import Region
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.question import Question
+from imagerag_assets.raster.geo import middle_of_box
 from imagerag_assets.retrieval.coarseness import fine_enough
 from imagerag_assets.retrieval.types import Keep
 from imagerag_assets.scenes.records import list_records
@@ -90,8 +91,8 @@ def _shares(viewer: Viewer, scene: str, window: Window, whole: Bbox | None) -> t
     if whole is None or bbox is None:
         width, height = viewer.size(scene)
         return (window[0] + window[2]) / 2 / width, (window[1] + window[3]) / 2 / height
-    lon = bbox[0] + _span(bbox) / 2
-    return (lon - whole[0]) % 360 / _span(whole), (whole[3] - (bbox[1] + bbox[3]) / 2) / (whole[3] - whole[1])
+    lon, lat = middle_of_box(bbox)
+    return (lon - whole[0]) % 360 / _span(whole), (whole[3] - lat) / (whole[3] - whole[1])
 
 
 def _whole(viewer: Viewer, scene: str) -> Bbox | None:

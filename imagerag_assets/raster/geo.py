@@ -98,6 +98,12 @@ def box_geometry(west: float, south: float, east: float, north: float) -> BaseGe
     return antimeridian.fix_polygon(outline, fix_winding=True, great_circle=False)
 
 
+def middle_of_box(bbox: tuple[float, float, float, float]) -> tuple[float, float]:
+    """Return the longitude and latitude of the middle of (west, south, east, north), also across the antimeridian."""
+    west, south, east, north = bbox
+    return (west + (east - west) % 360 / 2 + 180) % 360 - 180, (south + north) / 2
+
+
 def joint_box(boxes: ArrayLike) -> tuple[float, float, float, float] | None:
     """Return the smallest lon/lat box around lon/lat boxes; None if no box has a place.
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagerag_assets.retrieval.types import Look, Window
-from imagerag_assets.scenes.ground import DEGREE_M
+from imagerag_assets.scenes.ground import box_size_m
 
 _FINE = 4
 """Squares a side of the smallest patch."""
@@ -94,6 +94,5 @@ def _square_m2(look: Look, scene: str, size: tuple[int, int]) -> float | None:
     bbox = look.bbox(scene, whole)
     if bbox is None:
         return None
-    west, south, east, north = bbox
-    across = (east - west) % 360 * DEGREE_M * math.cos(math.radians((south + north) / 2))
-    return across * (north - south) * DEGREE_M / (size[0] * size[1])
+    across, down = box_size_m(bbox)
+    return across * down / (size[0] * size[1])

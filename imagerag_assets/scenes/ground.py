@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import datetime
 from threading import Lock
@@ -17,12 +18,31 @@ DEGREE_M = 111_320.0
 _MIDDLE_PX = 1024
 
 
-def pixel_m(grid: Grid) -> float | None:
-    """Return the metres from north to south of a pixel in the middle of a scene; None without a place on the ground."""
+def box_size_m(bbox: tuple[float, float, float, float]) -> tuple[float, float]:
+    """Return the metres from west to east and from south to north of (west, south, east, north) in degrees."""
+    west, south, east, north = bbox
+    across = ((east - west) % 360 or 360.0 * (east > west)) * math.cos(math.radians((south + north) / 2))
+    return across * DEGREE_M, (north - south) * DEGREE_M
+
+
+def pixel_size_m(grid: Grid) -> tuple[float, float] | None:
+    """Return the metres from west to east and from south to north of a pixel in the middle of a scene.
+
+    None without a place on the ground.
+    """
     side = min(grid.width, grid.height, _MIDDLE_PX)
     x0, y0 = (grid.width - side) // 2, (grid.height - side) // 2
     bbox = pixel_window_to_lonlat_bbox(grid, (x0, y0, x0 + side, y0 + side))
-    return None if bbox is None else (bbox[3] - bbox[1]) * DEGREE_M / side
+    if bbox is None:
+        return None
+    across, down = box_size_m(bbox)
+    return across / side, down / side
+
+
+def pixel_m(grid: Grid) -> float | None:
+    """Return the metres from north to south of a pixel in the middle of a scene; None without a place on the ground."""
+    size = pixel_size_m(grid)
+    return None if size is None else size[1]
 
 
 class GroundDistances:

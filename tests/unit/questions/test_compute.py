@@ -15,7 +15,8 @@ from imagerag_assets.plans import plan as p
 from imagerag_assets.plans import result as r
 from imagerag_assets.questions.compute import compute, number_of
 from imagerag_assets.questions.measures import direction, distance_m, holds
-from imagerag_assets.questions.objects import Evidence, Sighting, Tally, Verdict, middle
+from imagerag_assets.questions.objects import Evidence, Sighting, Tally, Verdict
+from imagerag_assets.raster.geo import middle_of_box
 
 SIDE = 1000
 """Of the scene, px; a pixel is a metre, and the scene's upper left corner lies at 10 E, 48 N."""
@@ -43,7 +44,7 @@ def at(
         name=part_of_scene(*share),
         window=window,
         bbox=bbox if placed else None,
-        lonlat=middle(bbox) if placed else None,
+        lonlat=middle_of_box(bbox) if placed else None,
         size_m=(size, size) if placed else None,
         share=share,
         confidence=sure,
