@@ -60,6 +60,9 @@ class Owner:
         return age.total_seconds() < STALE_SECONDS
 
 
+_UNREADABLE = Owner("unreadable", "", 0, "", "", "")
+
+
 class Lock:
     """A lock that this process holds."""
 
@@ -106,10 +109,12 @@ def _taken(store: ObjectStore, key: str, owner: Owner) -> bool:
     if store.create_json(key, asdict(owner)):
         return True
     other = _owner(store, key)
-    if other is not None and other.alive:
+    if other is None:  # released, or being taken over, since: only the next create decides whose it is
+        return store.create_json(key, asdict(owner))
+    if other.alive:
         return False
     with _succession(store, key, other, owner) as chosen:
-        if chosen and store.exists(key):
+        if chosen:
             store.delete(key)
         return chosen and store.create_json(key, asdict(owner))
 
@@ -121,19 +126,19 @@ def _release(store: ObjectStore, key: str, owner: Owner) -> None:
 
 
 @contextmanager
-def _succession(store: ObjectStore, key: str, before: Owner | None, owner: Owner) -> Iterator[bool]:
+def _succession(store: ObjectStore, key: str, before: Owner, owner: Owner) -> Iterator[bool]:
     """Give whether `owner`, and nobody else, may replace or remove the lock that `before` holds.
 
     Several processes may find the same dead owner, and one that was asleep may release what it no longer owns.  So each
     first takes a lock on that one change, then looks again.
     """
-    turn = f"{key.removesuffix('.json')}.after-{before.token if before else 'unreadable'}.json"
+    turn = f"{key.removesuffix('.json')}.after-{before.token}.json"
     if not _taken(store, turn, owner):
         yield False
         return
     try:
         found = _owner(store, key)
-        yield (found and found.token) == (before and before.token)
+        yield found is not None and found.token == before.token
     finally:
         store.delete(turn)
 
@@ -148,7 +153,7 @@ def _beat(store: ObjectStore, name: str, owner: Owner, stop: Event) -> None:
 
 
 def _owner(store: ObjectStore, key: str) -> Owner | None:
-    """Return who holds a lock; None if nobody does or the record is unreadable."""
+    """Return who holds a lock: None if nobody does, `_UNREADABLE` if the record does not say."""
     for left in reversed(range(_READS)):
         try:
             found = store.read_json(key)
@@ -161,11 +166,11 @@ def _owner(store: ObjectStore, key: str) -> Owner | None:
     try:
         return Owner(**{each.name: found[each.name] for each in fields(Owner) if each.name in found})
     except TypeError:
-        return None
+        return _UNREADABLE
 
 
 def _locked(name: str, owner: Owner | None) -> LockedError:
-    who = f"process {owner.pid} on {owner.host} since {owner.since}" if owner else "another process"
+    who = f"process {owner.pid} on {owner.host} since {owner.since}" if owner and owner.host else "another process"
     return LockedError(f"A {name} is already running: {who}", fix="Wait for it, or end it", lock=_key(name))
 
 

@@ -171,3 +171,36 @@ def test_of_several_that_find_a_dead_owner_one_takes_over(settings: Settings) ->
         with ThreadPoolExecutor(8) as pool:
             assert sum(pool.map(one, range(8))) == 1
         assert store.list("locks") == []
+
+
+def test_a_lock_that_is_being_taken_over_is_not_taken_for_unreadable(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the removal of a dead owner's lock and its successor's there is none, and then the successor's."""
+    store = open_store(settings)
+    store.write_json(KEY, asdict(owner_here(os.getpid(), born="12345")))
+    exists, looks, successes = type(store).exists, [], []
+
+    def replaced(self: ObjectStore, key: str) -> bool:
+        if key != KEY:
+            return exists(self, key)
+        looks.append(key)
+        found = exists(self, key)
+        if len(looks) == 2:
+            successes.append(store.create_json(KEY, asdict(ELSEWHERE)))
+        return found
+
+    def removed(self: ObjectStore, key: str, read: Any = type(store).read_json) -> Any:
+        if key == KEY and not looks:
+            self.delete(key)
+        return read(self, key)
+
+    monkeypatch.setattr(type(store), "exists", replaced)
+    monkeypatch.setattr(type(store), "read_json", removed)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(store, "work"))
+            successes.append(True)
+        except LockedError:
+            successes.append(False)
+    assert sum(successes) == 1
