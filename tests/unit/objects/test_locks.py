@@ -179,7 +179,8 @@ def test_a_lock_that_is_being_taken_over_is_not_taken_for_unreadable(
     """Between the removal of a dead owner's lock and its successor's there is none, and then the successor's."""
     store = open_store(settings)
     store.write_json(KEY, asdict(owner_here(os.getpid(), born="12345")))
-    exists, looks, successes = type(store).exists, [], []
+    exists, read = type(store).exists, type(store).read_json
+    looks, successes = [], []
 
     def replaced(self: ObjectStore, key: str) -> bool:
         if key != KEY:
@@ -190,7 +191,7 @@ def test_a_lock_that_is_being_taken_over_is_not_taken_for_unreadable(
             successes.append(store.create_json(KEY, asdict(ELSEWHERE)))
         return found
 
-    def removed(self: ObjectStore, key: str, read: Any = type(store).read_json) -> Any:
+    def removed(self: ObjectStore, key: str) -> Any:
         if key == KEY and not looks:
             self.delete(key)
         return read(self, key)
