@@ -89,6 +89,7 @@ def render(document: Mapping[str, Any]) -> RenderableType:
     for name, figure in figure_rows(document["metrics"]):
         figures.add_row(plain(name), told(figure), interval(figure), str(figure["n"]))
     parts: list[RenderableType] = [figures]
+    parts += [f"[dim]{plain(each['protocol'])}[/]" for each in document.get("files", ()) if each.get("protocol")]
     if "comparison" in document:
         columns, rows = comparison_rows(document["comparison"])
         changes = Table(*columns, box=box.SIMPLE_HEAD, title="compared with the other run", title_justify="left")

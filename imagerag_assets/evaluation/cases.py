@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from imagerag_assets.evaluation.free_answers import FreeVerdict, judge_free
+from imagerag_assets.evaluation.truth import Truth
+
 Window = tuple[int, int, int, int]
 
 COVERED = 0.5
@@ -42,6 +45,10 @@ class Case:
     """Pictures that a benchmark names, one for each scene; empty for scenes from a STAC source."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of `questions.question.Question` that the line sets, e.g. ``bbox``; they override the run's."""
+    truth: Truth | None = None
+    """What a free answer must say; None: only `answer` is known."""
+    several: bool = False
+    """Whether more than one choice may be right, as in some questions of its kind."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Judged:
     """float64, (cues, targets): share of the target that the cue covers."""
     confidence: NDArray[np.float64]
     """float64, (cues,), in order of rank."""
+    free: FreeVerdict | None = None
+    """Of a free answer whose truth is known."""
 
     @property
     def hits(self) -> NDArray[np.bool_]:
@@ -95,7 +104,9 @@ def judge(case: Case, answer: Mapping[str, Any], *, answered: bool = True) -> Ju
     overlaps, covered = compare_windows([cue["window"] for cue in cues], case.roi or ())
     overlaps[elsewhere], covered[elsewhere] = 0.0, 0.0
     confidence = np.array([cue["confidence"] for cue in cues], dtype=np.float64)
-    return Judged(case, failed, _right(case, answer) if answered else None, overlaps, covered, confidence)
+    free = judge_free(case.truth, {} if failed else answer) if answered and case.truth is not None else None
+    right = free.right if free is not None else _right(case, answer) if answered else None
+    return Judged(case, failed, right, overlaps, covered, confidence, free)
 
 
 def compare_windows(cues: ArrayLike, targets: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -123,8 +134,17 @@ def _right(case: Case, answer: Mapping[str, Any]) -> bool | None:
     if case.answer is None:
         return None
     if case.choices:
-        return bool(answer.get("choice") == case.answer)
+        return letters_of(case, answer) == case.answer
     return plain_words(str(answer.get("answer") or "")) == plain_words(case.answer)
+
+
+def letters_of(case: Case, answer: Mapping[str, Any]) -> str | None:
+    """Return the letter of an answer; where several may be right, those with at least an even share of the scores."""
+    scores = answer.get("scores")
+    if not case.several or not scores:
+        return answer.get("choice")
+    even = 1 / len(case.choices)
+    return "".join(sorted(letter for letter, score in scores.items() if score >= even))
 
 
 def plain_words(text: str) -> str:

@@ -60,7 +60,13 @@ def evaluate(
         "failed": run.failed,
         "left_out": len(cases) - len(run.judged),
         "files": [
-            {"file": str(each.file), "format": each.format, "questions": len(each.cases), "passed_over": each.left_out}
+            {
+                "file": str(each.file),
+                "format": each.format,
+                "questions": len(each.cases),
+                "passed_over": each.left_out,
+                "protocol": each.protocol,
+            }
             for each in loaded
         ],
         "run": dict(run.about),

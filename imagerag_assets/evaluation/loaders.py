@@ -15,8 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from imagerag_assets.errors import InputError, QuestionError
 from imagerag_assets.evaluation.cases import Case, Window
+from imagerag_assets.evaluation.protocols import protocol_of
+from imagerag_assets.evaluation.truth import Truth
 from imagerag_assets.objects.aside import replace_bytes
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.question_files import fields_of
@@ -41,6 +45,11 @@ class Loaded:
     cases: tuple[Case, ...]
     left_out: int = 0
     """Number of questions that are not about overhead imagery (MME-RealWorld has other domains too)."""
+
+    @property
+    def protocol(self) -> str:
+        """How the answers to this file are scored, and which part of its benchmark it is, in one line."""
+        return protocol_of(self.format, self.file, self.cases)
 
 
 def load_cases(files: Sequence[str | Path], *, images: Path | None = None) -> list[Loaded]:
@@ -83,7 +92,15 @@ def load_file(file: Path, *, images: Path | None = None) -> Loaded:
             cases.append(case if case.id else replace(case, id=f"{file.stem}:{number}"))
     if name is None:
         raise InputError("The file has no questions", fix="Give a file with questions", file=file)
-    return Loaded(file, name, tuple(cases), left_out)
+    return Loaded(file, name, _with_several(cases), left_out)
+
+
+def _with_several(cases: Sequence[Case]) -> tuple[Case, ...]:
+    """Mark all questions of a kind in which several letters may be right, so that the mark does not tell which do."""
+    kinds = {
+        case.kind for case in cases if case.choices and case.answer is not None and case.answer not in case.choices
+    }
+    return tuple(replace(case, several=True) if case.choices and case.kind in kinds else case for case in cases)
 
 
 def _rows(file: Path) -> Iterator[tuple[int, Row]]:
@@ -161,12 +178,12 @@ def _format_of(row: Row, file: Path) -> Format:
 
 
 def _imagerag(row: Row) -> Case:
-    """Read a line as `imagerag ask --batch` does, and its truth: ``kind``, ``answer`` and ``roi``."""
+    """Read a line as `imagerag ask --batch` does, and its truth: ``kind``, ``answer``, ``truth`` and ``roi``."""
     given = fields_of({**row, "question": row["question"]})
     choices = {str(letter): str(text) for letter, text in given.get("choices", {}).items()}
-    answer = None if row.get("answer") is None else str(row["answer"])
-    if choices and answer is not None and answer not in choices:
-        raise ValueError(f"its answer {answer!r} is not one of its choices")
+    answer = _answer(row.get("answer"), choices)
+    if choices and row.get("truth") is not None:
+        raise ValueError("it has both choices and a truth; the answer among choices is a letter")
     Question(**given)  # raises if a value is not valid
     roi, _ = given.pop("roi", None), given.pop("choices", None)
     return Case(
@@ -177,21 +194,45 @@ def _imagerag(row: Row) -> Case:
         choices=choices,
         answer=answer,
         roi=None if roi is None else tuple(_window(box) for box in roi),
+        truth=None if row.get("truth") is None else _truth(row["truth"]),
         options=given,
     )
+
+
+def _truth(given: object) -> Truth:
+    try:
+        return Truth.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(["truth", *(str(part) for part in first["loc"])])
+        raise ValueError(f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
+
+
+def _answer(given: object, choices: Mapping[str, str]) -> str | None:
+    """Return the right letter or text; of a list of letters all of them, sorted and joined."""
+    if given is None or not choices:
+        return None if given is None else str(given)
+    letters = sorted({str(letter) for letter in given} if isinstance(given, list) else {str(given)})
+    for letter in letters:
+        if letter not in choices:
+            raise ValueError(f"its answer {letter!r} is not one of its choices")
+    if len(letters) > 1 and any(len(letter) > 1 for letter in choices):
+        raise ValueError("several choices are right, and their keys are not single letters")
+    return "".join(letters) or None
 
 
 def _mme_realworld(row: Row) -> Case | None:
     """Read https://huggingface.co/datasets/yifanzhang114/MME-RealWorld; Lite has the same fields.
 
-    Only the copies annotated by the authors of ImageRAG have ``gt_toi`` (x0, y0, x1, y1 in 0-1000) and ``img_size``.
+    Only the copies annotated by the authors of ImageRAG have ``gt_toi`` (x0, y0, x1, y1) and ``img_size`` (width,
+    height), both in pixels.
     """
     if row["Subtask"] != _REMOTE_SENSING:
         return None
     roi = None
-    if "gt_toi" in row:
-        width, height = row["img_size"]
-        roi = (_window([round(v * side / 1000) for v, side in zip(row["gt_toi"], [width, height] * 2, strict=True)]),)
+    if row.get("gt_toi") is not None:
+        width, height = (int(side) for side in row["img_size"])
+        roi = (_window_inside([round(value) for value in row["gt_toi"]], width, height),)
     kind = str(row["Category"]).rsplit("/", 1)[-1]
     return _benchmark_case(
         "mme-realworld",
@@ -223,17 +264,21 @@ def _lrs_vqa(row: Row) -> Case:
 def _xlrs_bench(row: Row) -> Case:
     """Read https://huggingface.co/datasets/initiacms/XLRS-Bench-lite: tables with embedded pictures, or JSONL.
 
-    If several letters are right, an answer has to give all of them, so a single choice is never right.
+    If several letters are right, an answer is right if it gives all of them and no other, as the authors' script
+    scores it.
     """
-    letters = re.findall(r"[A-Z]", str(row["answer"]))
+    choices = _choices(row["multi-choice options"])
+    letters = set(re.findall(r"[A-Z]", str(row["answer"])))
+    if not letters or not letters <= set(choices):
+        raise ValueError(f"its answer {row['answer']!r} is not made of letters of its choices")
     return _benchmark_case(
         "xlrs-bench",
         row["index"],
         row["image"],
         question=str(row["question"]),
         kind=str(row["category"]),
-        choices=_choices(row["multi-choice options"]),
-        answer="".join(sorted(set(letters))),
+        choices=choices,
+        answer="".join(sorted(letters)),
     )
 
 
@@ -297,6 +342,14 @@ def _window(box: Sequence[float]) -> Window:
     if x0 >= x1 or y0 >= y1:
         raise ValueError(f"the box {list(box)} is not x0, y0, x1, y1")
     return x0, y0, x1, y1
+
+
+def _window_inside(box: Sequence[float], width: int, height: int) -> Window:
+    """Return a region in pixels of a picture of this size."""
+    window = _window(box)
+    if min(window[:2]) < 0 or window[2] > width or window[3] > height:
+        raise ValueError(f"the region {list(box)} lies outside of the picture of {width} x {height} px")
+    return window
 
 
 def _text(value: object) -> str:

@@ -129,7 +129,8 @@ def measure_run(judged: Sequence[Judged]) -> dict[str, Any]:
     Returns:
         ``recall`` by kind (``all``, ``position+count``, ...), with ``half_covered`` and ``iou_0.1`` to ``iou_0.5``;
         ``no_cue`` for targets in the scene; ``false_cues`` for absent ones; ``instances_found`` and
-        ``cue_precision`` of count questions; ``calibration_error`` and its ``reliability``; ``accuracy`` by kind.
+        ``cue_precision`` of count questions; ``calibration_error`` and its ``reliability``; ``accuracy`` by kind; of
+        free answers about things that are not there, ``presence_asserted`` and ``absence_asserted`` (as a fact).
         A figure is ``{"value", "n", "low", "high"}``.
     """
     located = [each for each in judged if each.case.roi]
@@ -137,6 +138,7 @@ def measure_run(judged: Sequence[Judged]) -> dict[str, Any]:
     counted = [each for each in located if each.case.kind == "count"]
     known = [each for each in judged if each.case.roi is not None]
     answered = [each for each in judged if each.right is not None]
+    gone = [each.free for each in judged if each.free is not None and each.free.presence_asserted is not None]
     confidence = np.concatenate([np.zeros(0), *(each.confidence for each in known)])
     hits = np.concatenate([np.zeros(0, dtype=bool), *(each.hits for each in known)])
     return {
@@ -150,6 +152,8 @@ def measure_run(judged: Sequence[Judged]) -> dict[str, Any]:
         "accuracy": {
             name: share(bool(each.right) for each in group).to_dict() for name, group in _by_kind(answered).items()
         },
+        "presence_asserted": share(bool(each.presence_asserted) for each in gone).to_dict(),
+        "absence_asserted": share(bool(each.absence_asserted) for each in gone).to_dict(),
     }
 
 

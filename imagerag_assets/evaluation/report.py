@@ -27,6 +27,8 @@ _NAMES = {
     "instances_found": "count: instances found",
     "cue_precision": "count: cues that are right",
     "calibration_error": "calibration error (ECE)",
+    "presence_asserted": "not there: the answer says that it is",
+    "absence_asserted": "not there: the answer says so as a fact",
 }
 _LEFT, _WIDTH, _ROW, _TOP = 330, 300, 20, 40
 _COLOURS = ("#1f5fa8", "#c2571a")
@@ -44,6 +46,9 @@ def figure_rows(metrics: Figures) -> Iterator[tuple[str, Figures]]:
     for kind, figure in metrics["accuracy"].items():
         if figure["n"]:
             yield f"{kind}: right answers", figure
+    for name in ("presence_asserted", "absence_asserted"):
+        if metrics.get(name, {}).get("n"):  # runs of earlier versions have none
+            yield _NAMES[name], metrics[name]
 
 
 def told(figure: Figures) -> str:
@@ -100,6 +105,7 @@ def markdown(document: Mapping[str, Any]) -> str:
         f"{document['questions']} questions, {document['failed']} failed; encoder {about['encoder']} "
         f"({about['fingerprint'][:12]}); {options}.",
         *_missing(document),
+        *_protocols(document),
         "",
         *_table(
             ("figure", "value", "95 % interval", "n"),
@@ -118,6 +124,15 @@ def _missing(document: Mapping[str, Any]) -> list[str]:
         return []
     names = ", ".join(str(name).replace("|", "\\|") for name in missing.values())
     return ["", f"Not asked: {document['left_out']} questions about {len(missing)} missing scenes: {names}."]
+
+
+def _protocols(document: Mapping[str, Any]) -> list[str]:
+    named = [
+        f"- `{Path(each['file']).name}`: {each['protocol']}"
+        for each in document.get("files", ())
+        if each.get("protocol")
+    ]
+    return ["", *named] if named else []
 
 
 def _table(head: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> list[str]:

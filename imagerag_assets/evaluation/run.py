@@ -186,8 +186,9 @@ def _judged(cases: Iterable[Case], answers: Mapping[str, Answer], options: Mappi
 
 
 def _digest(cases: Sequence[Case]) -> str:
-    # A case without options keeps the digest that it had before options existed.
-    rows = [{name: value for name, value in asdict(case).items() if name != "options" or value} for case in cases]
+    # A case without these keeps the digest that it had before they existed.
+    added = ("options", "truth", "several")
+    rows = [{name: value for name, value in asdict(case).items() if name not in added or value} for case in cases]
     text = json.dumps(rows, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 

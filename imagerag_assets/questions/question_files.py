@@ -24,7 +24,7 @@ NOT_IN_A_LINE = {
     "answer": "in a line it is the right answer, which `imagerag evaluate` reads",
 }
 """Fields of a question that a line may not set, and why."""
-TRUTH = ("kind", "class", "answer")
+TRUTH = ("kind", "class", "answer", "truth")
 """Keys of a line that say what is known about the answer.  `imagerag evaluate` reads them; asking ignores them."""
 KEYS = (*(name for name in Question.model_fields if name not in NOT_IN_A_LINE), "scene", *TRUTH)
 """Every key that a line may have."""

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from imagerag_assets.errors import InputError
+from imagerag_assets.evaluation.cases import judge
 from imagerag_assets.evaluation.loaders import load_cases, load_file
 
 MME: dict[str, Any] = {
@@ -78,7 +79,7 @@ def test_our_own_questions(tmp_path: Path) -> None:
 
 
 def test_mme_realworld_takes_remote_sensing_and_says_how_many_are_not(tmp_path: Path) -> None:
-    where = {"gt_toi": [250, 500, 500, 1000], "img_size": [4000, 2000]}
+    where = {"gt_toi": [6592, 970, 6970, 1569], "img_size": [7360, 4912]}
     annotated = {**MME, **where, "Question_id": "b", "Category": "position"}
     other = {**MME, "Question_id": "c", "Subtask": "Monitoring"}
     file = tmp_path / "MME_RealWorld.json"
@@ -91,7 +92,8 @@ def test_mme_realworld_takes_remote_sensing_and_says_how_many_are_not(tmp_path: 
     assert list(first.choices) == list("ABCDE")
     assert (first.choices["B"], first.choices["E"]) == ("Blue", "This image doesn't feature the color.")
     assert (first.scenes, first.images) == (("mme-realworld.dota_v2_P7321",), (Path("dota_v2_P7321.png"),))
-    assert second.roi == ((1000, 1000, 2000, 2000),)  # from 0-1000 to pixels
+    assert second.roi == ((6592, 970, 6970, 1569),)  # pixels, as in the files of their authors
+    assert loaded.protocol.startswith("MME-RealWorld Remote Sensing (MME_RealWorld.json), 2 questions; pass@1; letters")
 
 
 def test_lrs_vqa_has_free_answers(tmp_path: Path) -> None:
@@ -141,6 +143,15 @@ def test_xlrs_bench_as_tables_with_pictures_inside(tmp_path: Path, suffix: str) 
         ([json.dumps({**MME, "Answer choices": ["Purple", "Blue"]})], "Line 1 of .* are not written as"),
         ([json.dumps({key: MME[key] for key in MME if key != "Image"})], "it has no 'Image'"),
         ([json.dumps({**XLRS, "image": []})], "Line 1 of .* it has no picture"),
+        ([json.dumps({**XLRS, "image": "a.png", "answer": "E"})], "'E' is not made of letters of its choices"),
+        (
+            [json.dumps({**MME, "gt_toi": [6592, 970, 7370, 1569], "img_size": [7360, 4912]})],
+            r"Line 1 of .* the region \[6592, 970, 7370, 1569\] lies outside of the picture of 7360 x 4912 px",
+        ),
+        ([json.dumps({**MME, "gt_toi": [-5, 0, 10, 10], "img_size": [100, 100]})], "lies outside of the picture"),
+        (['{"question": "a", "truth": {"facts": []}}'], "Line 1 of .* truth.facts: "),
+        (['{"question": "a", "truth": {"facts": [{"kind": "smell"}]}}'], "Line 1 of .* truth.facts.0: .*smell"),
+        (['{"question": "a", "choices": {"A": "x", "B": "y"}, "truth": {"facts": []}}'], "both choices and a truth"),
         (['{"surprise": 1}'], "The format of the file is unknown"),
         ([], "no questions"),
     ],
@@ -150,6 +161,40 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, rows: list[str], m
     file.write_text("\n".join(rows), encoding="utf-8")
     with pytest.raises(InputError, match=message):
         load_file(file)
+
+
+def test_an_answer_of_several_letters_is_right_if_all_and_no_others_are_given(tmp_path: Path) -> None:
+    rows = [{**XLRS, "image": "a.png"}, {**XLRS, "index": 8, "answer": "D", "image": "b.png"}]
+    other = {**XLRS, "index": 9, "answer": "B", "image": "c.png", "category": "Counting"}
+    loaded = load_file(jsonl(tmp_path / "XLRS-Bench-lite_part0.jsonl", *rows, other))
+    both, one, alone = loaded.cases
+    assert [case.several for case in loaded.cases] == [True, True, False]  # of a kind, whatever the answer
+    scores = {"A": 0.4, "B": 0.1, "C": 0.3, "D": 0.2}
+    for case, scored, right in (
+        (both, scores, True),
+        (both, {**scores, "D": 0.3}, False),
+        (both, {**scores, "C": 0.2}, False),
+        (one, {"A": 0.1, "B": 0.1, "C": 0.1, "D": 0.7}, True),
+    ):
+        assert judge(case, {"choice": "A", "scores": scored, "cues": []}).right is right
+    assert judge(alone, {"choice": "B", "scores": scores, "cues": []}).right is True
+    assert judge(one, {"choice": "D", "cues": []}).right is True  # a server without probabilities
+    assert "XLRS-Bench-Lite (XLRS-Bench-lite_part0.jsonl), 3 questions" in loaded.protocol
+    assert "where a category allows several" in loaded.protocol
+    listed = {**OURS, "answer": ["B", "A"]}
+    assert load_file(jsonl(tmp_path / "own.jsonl", listed)).cases[0].answer == "AB"
+
+
+def test_the_truth_of_a_free_question_is_read(tmp_path: Path) -> None:
+    truth = {"facts": [{"kind": "count", "thing": "tank", "value": 2}], "names": {"tank": ["storage tank"]}}
+    loaded = load_file(jsonl(tmp_path / "own.jsonl", {"question": "tanks?", "kind": "count", "truth": truth}))
+    (case,) = loaded.cases
+    judged = judge(case, {"answer": "Found 2 storage tanks.", "cues": []})
+    assert judged.right is True
+    assert judged.free is not None
+    assert judge(case, {"error": {}}).right is False
+    assert judge(case, {"cues": []}, answered=False).right is None
+    assert loaded.protocol.endswith("pass@1; free answers by their result and their sentence")
 
 
 def test_an_id_may_not_occur_twice(tmp_path: Path) -> None:
