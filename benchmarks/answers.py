@@ -1,168 +1,178 @@
-"""Measure what cues are worth to the multimodal LLM: ask without cues, with ours, and with the true regions.
+"""Measure what answers are worth: in people's words, with something taken away, and why they are wrong.
 
     python -m benchmarks.answers --images CHIPS --split dev --work DIR
+    python -m benchmarks.quality --only answers --images CHIPS
 
-Prints the figures and writes `answers.json`; `python -m benchmarks.quality` makes the table of `docs/results.md`.
-Further runs show whether the questions give away their answers (blind: question and choices only), how many answers
-change when cues or choices come in another order, and how the size of the overview matters.
+Asks about mosaics, in the words of `wording/`, which no model was trained with and no rule was written for. Rows take
+something away (`rows.py`): pictures, evidence, or both. Counts of many objects are asked about scenes of their own.
+Prints the figures and writes `answers.json`. A killed run continues: `--work` keeps each answer.
 """
 
 from __future__ import annotations
 
+import argparse
+import hashlib
 import json
-import random
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from rich.progress import track
 
-from benchmarks.mosaics import Mosaics, arguments, ask_all, console, finish, prepare, run, told
-from imagerag_assets.answering.budget import bounded
-from imagerag_assets.answering.types import Prompt
-from imagerag_assets.evaluation.cases import Case
-from imagerag_assets.evaluation.loaders import load_cases
-from imagerag_assets.evaluation.metrics import share
+from benchmarks import counting
+from benchmarks.asked import Asked, count_question, questions
+from benchmarks.known_scenes import EVERYWHERE, Scene, chips
+from benchmarks.make_mosaic import TARGETS
+from benchmarks.mosaics import Mosaics, arguments, console, finish, ingest, prepare, run
+from benchmarks.rows import FULL, answers, rows_of
+from benchmarks.tables import answers_table
+from benchmarks.targets import Judgement, judge, share_over_scenes, target
+from benchmarks.targets import measure as figures_of
+from imagerag_assets.errors import InputError
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.questions.evidence import Viewer, cue_pictures
-from imagerag_assets.questions.planning import analysis_of, plan_of
-from imagerag_assets.questions.question import Question
-from imagerag_assets.questions.reply import make_prompt
-from imagerag_assets.retrieval.types import Cue
+from imagerag_assets.installation.serving import find_serving
+from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.settings import Settings
 
-MODES = ("global", "imagerag", "oracle")
-OVERVIEWS = (0, 96, 256, 512, 1024)
+OPTIONS = ("per_kind", "choices", "dense")
+"""Options of this measurement, beside those of the mosaics."""
+_PIXELS = 1800  # side of a drawn scene with many objects
+_CELLS = 14  # a side of a mosaic with many objects
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this measurement."""
+    parser.add_argument("--per-kind", type=int, default=2, help="free questions of each kind about a scene; default: 2")
+    parser.add_argument(
+        "--choices", type=int, default=8, help="multiple-choice questions about a scene, each reworded too; default: 8"
+    )
+    parser.add_argument(
+        "--dense", type=int, default=12, help="drawn scenes and mosaics with many objects, of each; default: 12"
+    )
 
 
 def main() -> None:
     """Run the command."""
     parser = arguments(__doc__)
-    parser.add_argument(
-        "--again",
-        type=int,
-        default=200,
-        help="questions asked again with other orders of cues and choices, and other overviews; default: 200",
-    )
-    parser.add_argument(
-        "--overviews", default=",".join(map(str, OVERVIEWS)), help="longest sides of the overview, px; 0: none"
-    )
+    add_arguments(parser)
     given = parser.parse_args()
     settings, sets = prepare(given)
-    sizes = [int(size) for size in given.overviews.split(",") if size]
-    figures = measure(settings, sets, given.work / "runs", again=given.again, seed=given.seed, sizes=sizes)
-    finish(figures, given.work / "answers.json", table(figures))
+    figures = measure(settings, sets, given.work / "runs", given)
+    finish(figures, given.work / "answers.json", answers_table(figures))
 
 
-def measure(
-    settings: Settings, sets: Sequence[Mosaics], runs: Path, *, again: int, seed: int, sizes: Sequence[int] = OVERVIEWS
-) -> dict[str, Any]:
-    """Return accuracy by kind in each mode, and what other orders and overviews change.
+def measure(settings: Settings, sets: Sequence[Mosaics], runs: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """Ask all questions in all rows, and return the figures.
 
     Args:
         settings: Settings of the installation that has the mosaics.
         sets: Mosaics of each size.
-        runs: Folder of the runs; killed runs continue.
-        again: Number of questions to ask again, with one change at a time.
-        seed: Seed of the choice of these questions, and of the orders.
-        sizes: Longest sides of the overviews to ask them with, in pixels; 0: no overview.
+        runs: Folder of the answers; a killed run continues.
+        given: The options.
     """
-    figures: dict[str, Any] = {}
+    asked = [
+        each
+        for mosaics in sets
+        for file in sorted((mosaics.folder / "truth").glob("mosaic-????.json"))
+        for each in questions(Scene.read(file), given.seed, per_kind=given.per_kind, choices=given.choices)
+    ]
+    dense = list(_dense(settings, given)) if given.dense else []
     with Platform(settings) as platform:
-        for mode in MODES:
-            before = None if mode == "global" else runs / "answers-global"
-            done = ask_all(platform, sets, runs / f"answers-{mode}", compare=before, mode=mode)
-            figures[mode] = {"accuracy": done["metrics"]["accuracy"], "against_global": done.get("comparison")}
-        figures["blind"] = {"accuracy": measure_blind(platform, sets)}
-        asked = runs / "answers-imagerag"
-        figures["shuffled"], figures["overviews"] = ask_again(platform, sets, asked, again, seed, sizes)
+        judged = _ask(platform, asked, runs / "answers")
+        figures = figures_of(judged)
+        figures["questions"] = len(asked)
+        many = _ask(platform, dense, runs / "answers-dense", rows=(FULL,)) if dense else []
+    figures["dense"] = _counts(many)
+    good = figures["dense"]["all"]
+    figures["targets"].append(target("count of 20 to 300 objects: right within 25 %", ">=", 0.6, good))
     return figures
 
 
-def _cases(sets: Sequence[Mosaics]) -> list[Case]:
-    return [case for loaded in load_cases([file for each in sets for file in each.questions]) for case in loaded.cases]
+def _ask(
+    platform: Platform, asked: Sequence[Asked], folder: Path, rows: Sequence[str] | None = None
+) -> list[Judgement]:
+    """Ask questions in their rows, except those that `folder` has answers to, and judge all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _claim(folder / "questions.json", platform, asked)
+    file = folder / "answers.jsonl"
+    done = {(line["id"], line["row"]): line for line in _lines(file)}
+    serving = find_serving(platform)
+    if serving is None:
+        raise InputError("No scene was ingested", fix="Give another --work folder")
+    with Viewer(serving.platform) as viewer, file.open("a", encoding="utf-8") as out:
+        for each in track(asked, f"asking {folder.name}", console=console):
+            wanted = [row for row in rows or rows_of(each) if (each.id, row) not in done]
+            for row, line in answers(serving, viewer, each, wanted) if wanted else ():
+                done[each.id, row] = {"id": each.id, "row": row, "question": each.question, **line}
+                out.write(json.dumps(done[each.id, row], ensure_ascii=False) + "\n")
+                out.flush()
+    return [judge(each, row, done[each.id, row]) for each in asked for row in rows or rows_of(each)]
 
 
-def measure_blind(platform: Platform, sets: Sequence[Mosaics]) -> dict[str, Any]:
-    """Return the accuracy by kind of the model when it sees no picture."""
-    right: dict[str, list[bool]] = {"all": []}
-    for case in track(_cases(sets), "asking blind", console=console):
-        ok = platform.mllm.answer(Prompt(case.question, case.choices)).choice == case.answer
-        for kind in ("all", case.kind):
-            right.setdefault(kind, []).append(ok)
-    return _shares(right)
+def _lines(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield the answers in a file, but for a last line that a kill cut short, which is cut off."""
+    if not file.exists():
+        return
+    text = file.read_text(encoding="utf-8")
+    whole, _, rest = text.rpartition("\n")
+    if rest:
+        file.write_text(whole + "\n" if whole else "", encoding="utf-8")
+    yield from (json.loads(line) for line in whole.split("\n") if line)
 
 
-def ask_again(
-    platform: Platform, sets: Sequence[Mosaics], asked: Path, count: int, seed: int, sizes: Sequence[int]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Ask some questions again, each time with one thing changed.
-
-    Returns:
-        The share of answers that change when the cues, and when the choices, come in another order; and the share of
-        right answers with each size of the overview.
-    """
-    answers = {line["id"]: line for line in map(json.loads, (asked / "answers.jsonl").read_text().splitlines())}
-    rng = random.Random(seed)
-    cases = [case for case in _cases(sets) if "error" not in answers[case.id]]
-    cases = rng.sample(cases, min(count, len(cases)))
-    changed: dict[str, list[bool]] = {"cues": [], "choices": []}
-    right: dict[str, list[bool]] = {str(size): [] for size in sizes}
-    with Viewer(platform) as viewer:
-        for case in track(cases, "asking again", console=console):
-            before = answers[case.id]["answer"]
-            prompt = _prompt(platform, viewer, case, answers[case.id])
-            if len(prompt.cues) > 1:
-                cues = rng.sample(prompt.cues, len(prompt.cues))
-                changed["cues"].append(platform.mllm.answer(replace(prompt, cues=tuple(cues))).text != before)
-            texts = rng.sample(list(prompt.choices.values()), len(prompt.choices))
-            other = replace(prompt, choices=dict(zip(prompt.choices, texts, strict=True)))
-            changed["choices"].append(platform.mllm.answer(other).text != before)
-            for size in sizes:
-                overview = bounded(prompt.overview, size) if size and prompt.overview else None
-                reply = platform.mllm.answer(replace(prompt, overview=overview))
-                right[str(size)].append(reply.choice == case.answer)
-    return _shares(changed), _shares(right)
+def _claim(file: Path, platform: Platform, asked: Sequence[Asked]) -> None:
+    """Say what a folder is about.  Raises InputError if it is about something else."""
+    text = json.dumps([asdict(each) for each in asked], sort_keys=True, default=str)
+    about = {"questions": hashlib.sha256(text.encode()).hexdigest(), "mllm": platform.settings.mllm}
+    if not file.exists():
+        file.write_text(json.dumps(about), encoding="utf-8")
+    elif json.loads(file.read_text(encoding="utf-8")) != about:
+        raise InputError(
+            "The folder has answers to other questions, or of another model",
+            fix="Give another --work folder, or remove this one",
+            folder=file.parent,
+        )
 
 
-def _shares(outcomes: dict[str, list[bool]]) -> dict[str, Any]:
-    return {what: share(some).to_dict() for what, some in outcomes.items()}
+def _dense(settings: Settings, given: argparse.Namespace) -> Iterator[Asked]:
+    """Make scenes with many objects of one kind, ingest them, and yield a question about each."""
+    options = {"half": "measuring", "drawn": given.dense, "drawn_px": _PIXELS}
+    options |= {"scenes": given.dense, "cells": _CELLS}
+    own = SimpleNamespace(**{**vars(given), **options})
+    for name, folder in (("drawn", counting.drawn_scenes(own)), ("mosaics", counting.stitched_scenes(own))):
+        ingest(settings, folder / "catalog.json")
+        for truth in sorted((folder / "truth").glob("*.json")):
+            known = json.loads(truth.read_text(encoding="utf-8"))
+            if name == "drawn" or not _several_in_a_chip(known["kind"]):
+                yield count_question(truth.stem, known["kind"], len(known["windows"]), given.seed, about=name)
 
 
-def _prompt(platform: Platform, viewer: Viewer, case: Case, answer: dict[str, Any]) -> Prompt:
-    """Return what the model was asked when it gave an answer, pictures included."""
-    question = Question(case.question, choices=case.choices, scenes=case.scenes)
-    analysis = analysis_of(platform, question, plan_of(question))
-    cues = [
-        Cue(**{**cue, "window": tuple(cue["window"]), "bbox": cue["bbox"] and tuple(cue["bbox"])})
-        for cue in answer["cues"]
+def _several_in_a_chip(thing: str) -> bool:
+    """Return whether chips of a class may show several objects, so that cells are not their number."""
+    counted = {chip.rstrip("0123456789") for chip in chips()["count"]}
+    return thing in EVERYWHERE or any(TARGETS.get(each) == thing for each in counted)
+
+
+def _counts(judged: Sequence[Judgement]) -> dict[str, Any]:
+    """Return the share of counts that are within 25 %, by set, and the numbers themselves."""
+    figures: dict[str, Any] = {"all": share_over_scenes(judged).to_dict()}
+    for name in sorted({each.asked.about for each in judged}):
+        figures[name] = share_over_scenes([each for each in judged if each.asked.about == name]).to_dict()
+    figures["counts"] = [
+        {"scene": each.asked.scene, "true": _true(each.asked), "counted": _counted(each.line)} for each in judged
     ]
-    pictures, _ = cue_pictures(viewer, cues)
-    return make_prompt(question, analysis, cues, answer["scene"], viewer, pictures)
+    return figures
 
 
-def table(figures: dict[str, Any]) -> list[str]:
-    """Return the figures in Markdown."""
-    modes = ("blind", *MODES)
-    lines = [f"| right answers | {' | '.join(modes)} |", "|" + "---|" * (len(modes) + 1)]
-    lines += [
-        f"| {kind} | {' | '.join(told(figures[mode]['accuracy'][kind]) for mode in modes)} |"
-        for kind in figures["global"]["accuracy"]
-    ]
-    ours, oracle = (figures[mode]["accuracy"]["all"]["value"] for mode in ("imagerag", "oracle"))
-    compared = figures["imagerag"]["against_global"]["right"]
-    lines += [
-        "",
-        f"Ours over oracle {ours / oracle:.2f}; against global {compared['fixed']} fixed, {compared['broken']} broken, "
-        f"McNemar p {compared['p']:.1e}.",
-        f"Changed by another order of the cues {told(figures['shuffled']['cues'])}, of the choices "
-        f"{told(figures['shuffled']['choices'])}.",
-        "With an overview of "
-        + "; ".join(f"{size} px {told(figure)}" for size, figure in figures["overviews"].items())
-        + ".",
-    ]
-    return lines
+def _true(asked: Asked) -> int:
+    assert asked.truth is not None
+    return next(fact.value for fact in asked.truth.facts if fact.kind == "count")
+
+
+def _counted(line: Mapping[str, Any]) -> int | None:
+    return next((each.get("value") for each in line.get("result") or () if each.get("kind") == "count"), None)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--half", choices=sorted(HALVES), default="measuring", help="kinds of the drawn scenes")
     parser.add_argument("--budget", type=int, default=BUDGET, help="patches encoded at most for a count")
     given = parser.parse_args()
-    sets = {"drawn": _drawn(given), "mosaics": _stitched(given)}
+    sets = {"drawn": drawn_scenes(given), "mosaics": stitched_scenes(given)}
     settings = load_settings(home=given.work / "home")
     figures: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
@@ -142,14 +142,16 @@ def _spread(ratios: Sequence[float]) -> float:
     return math.sqrt(sum(each**2 for each in logs) / len(logs))
 
 
-def _drawn(given: argparse.Namespace) -> Path:
+def drawn_scenes(given: argparse.Namespace) -> Path:
+    """Draw scenes with many objects, unless they are there, and return their folder."""
     name = f"drawn-{given.half}-{given.seed}-{given.drawn}-{given.drawn_px}"
     kinds = HALVES[given.half]
     scenes = ((f"{name}-{number:02d}", (given.seed, number)) for number in range(given.drawn))
     return _write(given.work / name, (draw_dense(each, seed, kinds, size=given.drawn_px) for each, seed in scenes))
 
 
-def _stitched(given: argparse.Namespace) -> Path:
+def stitched_scenes(given: argparse.Namespace) -> Path:
+    """Stitch mosaics with many objects, unless they are there, and return their folder."""
     name = f"stitched-{given.split}-{given.seed}-{given.scenes}-{given.cells}"
     chips = chips_by_class(given.images, given.split, given.index)
     made = (

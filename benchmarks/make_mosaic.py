@@ -8,7 +8,7 @@ SEED, SEED + 1, ...:
 
     catalog.json                   a static STAC catalog that links all items
     SCENE/SCENE.json, SCENE.tif    the STAC item, and a uint8 RGB COG with overviews
-    truth/SCENE.json               class and pixel window (x0, y0, x1, y1) of each target cell
+    truth/SCENE.json               class, chip and pixel window (x0, y0, x1, y1) of each target cell
     truth/SCENE.questions.jsonl    multiple-choice questions (position, count, presence, absent) with their answers
 
 The same seed and chips give the same scenes. Memory holds one row of cells at a time.
@@ -158,7 +158,8 @@ def _make_mosaic(chips: dict[str, list[Path]], out: Path, rows: int, cols: int, 
                 strip[:, :, col * CELL_PX : (col + 1) * CELL_PX] = _turned_chip(path, rng)
                 if each in TARGETS:
                     x0 = col * CELL_PX - across
-                    truth.append({"class": each, "window": [x0, y0, x0 + CELL_PX, y0 + CELL_PX]})
+                    window = [x0, y0, x0 + CELL_PX, y0 + CELL_PX]
+                    truth.append({"class": each, "chip": path.stem, "window": window})
             first, last = max(y0, 0), min(y0 + CELL_PX, height)
             if first < last:
                 part = strip[:, first - y0 : last - y0, across : across + width]

@@ -118,8 +118,11 @@ def measure_growth(bench: Bench) -> Measured:
 
 def measure_answers(bench: Bench) -> Measured:
     settings, sets = bench.mosaics
-    figures = answers.measure(settings, sets, bench.state / "runs", again=bench.given.again, seed=bench.given.seed)
-    return figures, _mosaics(bench.given.work) | _chips(bench)
+    figures = answers.measure(settings, sets, bench.state / "runs", bench.given)
+    about = [f"{figures['questions']} questions in several wordings"]
+    if many := len(figures["dense"]["counts"]):
+        about.append(f"{many} scenes with 20 to 300 objects of a kind")
+    return figures, _mosaics(bench.given.work) | _chips(bench) | {"other": about}
 
 
 def measure_jargon(bench: Bench) -> Measured:
@@ -221,14 +224,14 @@ def measure(bench: Bench, table: str, results: Path) -> None:
 
 
 def _own_options(table: str) -> tuple[str, ...]:
-    return {"retrieval": ("paper",), "growth": ("grow",), "answers": ("again",)}.get(table, ())
+    return {"retrieval": ("paper",), "growth": ("grow",), "answers": answers.OPTIONS}.get(table, ())
 
 
 def _other_options(given: argparse.Namespace) -> str:
     """Return the options that differ from their defaults, as a user types them; paths become CHIPS."""
     plain = parser().parse_args([])
     words = "" if given.images.resolve() == SAMPLES.resolve() else " --images CHIPS"
-    for name in (*_OPTIONS, "paper", "grow", "again"):
+    for name in (*_OPTIONS, "paper", "grow", *answers.OPTIONS):
         if getattr(given, name) != getattr(plain, name):
             words += f" --{name.replace('_', '-')} {getattr(given, name)}"
     return words
@@ -262,8 +265,6 @@ def take_over(bench: Bench, source: Path, results: Path) -> list[str]:
             parts |= {"growth": growth} if growth else {}
             divisions = [each.partition(", ")[2] for each in next(iter(figures.values())) if each != "ours"]
             command += f" --paper {','.join(divisions)}" + ("" if growth else " --grow 0")
-        elif figures["shuffled"]["choices"]["value"] is None:
-            command += " --again 0"
         for table, its in parts.items():
             record = make_record(table, its, commit=bench.commit, command=command, data=data, seconds=None, day=day)
             write_json(results / f"{table}.json", record)
@@ -284,7 +285,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--paper", default="vit,cc,grid", help="divisions of the published retrieval; empty: none")
     parser.add_argument("--grow", type=int, default=80, help="cells a side of the very large scene; default: 80")
-    parser.add_argument("--again", type=int, default=200, help="questions asked again in other orders; default: 200")
+    answers.add_arguments(parser)
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON files")
     parser.add_argument("--from", type=Path, dest="source", help="work folder to take results over from")
     parser.add_argument("--commit", help="with --from: the commit that was measured")

@@ -138,30 +138,71 @@ def _jargon(figures: Record) -> list[str]:
     return _table(("target found", "with the knowledge base", "without", "published, with it"), rows)
 
 
-def _answers(figures: Record) -> list[str]:
-    modes = ("blind", "global", "imagerag", "oracle")
-    kinds = figures["global"]["accuracy"]
-    rows = [[kind, *(_share(figures[mode]["accuracy"].get(kind)) for mode in modes)] for kind in kinds]
-    lines = _table(("kind", *modes), rows)
-    compared = figures["imagerag"]["against_global"]["right"]
-    lines += [
-        "",
-        f"- Against *global*, cues fixed {compared['fixed']} answers and broke {compared['broken']} (McNemar p "
-        f"{compared['p']:.1e}).",
+def answers_table(figures: Record) -> list[str]:
+    """Return the tables of answers: targets, right answers by row and kind, rewordings, and causes of wrong answers."""
+    rows = [
+        [
+            each["figure"],
+            f"{_SIGNS[each['sign']]} {_number(each['wanted'])}",
+            _share(each["measured"]),
+            _met(each["met"]),
+        ]
+        for each in figures["targets"]
     ]
-    shuffled = figures["shuffled"]
-    if shuffled["choices"]["value"] is not None:
-        lines.append(
-            f"- Another order of the cues changed {_share(shuffled['cues'])} of the answers; another order of the "
-            f"choices changed {_share(shuffled['choices'])}."
+    lines = _table(("figure", "wanted", "measured", "met"), rows)
+    for wording, called in (("tool", "The mosaic tool's wording, multiple choice"), ("free", "People's wording")):
+        by_row = {row: kinds[wording] for row, kinds in figures["right"].items() if wording in kinds}
+        if not by_row:
+            continue
+        kinds = list(dict.fromkeys(kind for cells in by_row.values() for kind in cells))
+        cells = [[kind, *(_share(each.get(kind)) for each in by_row.values())] for kind in kinds]
+        lines += ["", f"{called}: right answers.", "", *_table(("kind", *by_row), cells)]
+    full = figures["right"].get("everything", {})
+    rows = [
+        [wording, _share(full[wording]["all"]), *(_share(each) for each in figures["reworded"][wording].values())]
+        for wording in figures["reworded"]
+        if wording in full
+    ]
+    if rows:
+        ways = next(iter(figures["reworded"].values()))
+        columns = ("reworded", "right, everything", *(f"loss, {row}" for row in ways))
+        lines += ["", "The same multiple-choice questions, reworded.", "", *_table(columns, rows)]
+    rows = [
+        [what, *(_share(figures["gone"][kind][key]) for kind in ("absent", "unknown"))]
+        for key, what in (
+            ("presence_not_asserted", "presence is not asserted"),
+            ("absence_asserted", "absence is asserted as a fact (lower is better)"),
         )
-    sizes = {size: each for size, each in figures["overviews"].items() if each["value"] is not None}
-    if sizes:
-        by_size = "; ".join(
-            f"{'no overview' if size == '0' else f'{size} px'} {_share(each)}" for size, each in sizes.items()
-        )
-        lines.append(f"- Right answers by the longest side of the overview: {by_size}.")
+    ]
+    lines += ["", *_table(("things that are not there, people's wording", "absent", "unknown to the encoder"), rows)]
+    rows = [[about, _share(each)] for about, each in figures["eyes"].items()]
+    lines += ["", *_table(("questions that need eyes", "everything minus pictures black"), rows)]
+    lines += ["", *_causes(figures["causes"])]
+    dense = {name: each for name, each in figures["dense"].items() if name != "counts" and each["value"] is not None}
+    if dense:
+        rows = [[name, _share(each)] for name, each in dense.items()]
+        lines += ["", *_table(("20 to 300 objects of a kind, scenes", "counted within 25 %"), rows)]
     return lines
+
+
+_SIGNS = {">=": "at least", "<=": "at most"}
+
+
+def _met(met: bool | None) -> str:
+    return "-" if met is None else "yes" if met else "no"
+
+
+def _causes(causes: Record) -> list[str]:
+    """Return why answers were wrong, by wording and kind."""
+    kinds = [(wording, kind, each) for wording, by_kind in causes.items() for kind, each in by_kind.items()]
+    names = list(dict.fromkeys(cause for *_, each in kinds for cause in each["causes"]))
+    called = {"tool": "the tool's", "free": "people's"}
+    rows = [
+        [f"{called[wording]}, {kind}", f"{each['wrong']} of {each['n']}"]
+        + [str(each["causes"].get(name, "")) for name in names]
+        for wording, kind, each in kinds
+    ]
+    return _table(("wording, kind", "wrong", *names), rows)
 
 
 def _demo(figures: Record) -> list[str]:
@@ -175,6 +216,6 @@ _TABLES: dict[str, Callable[[Record], list[str]]] = {
     "retrieval": _retrieval,
     "growth": _growth,
     "jargon": _jargon,
-    "answers": _answers,
+    "answers": answers_table,
     "demo": _demo,
 }
