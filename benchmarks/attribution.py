@@ -42,6 +42,8 @@ def cause_of(asked: Asked, line: Mapping[str, Any]) -> str:
         return FAILED
     if not _understood(asked, line.get("plan") or ()):
         return MISUNDERSTOOD
+    if asked.region is not None:
+        return MISREAD  # it was pointed out
     cues = [cue for cue in line.get("cues") or () if cue.get("verdict") != "rejected"]
     if not cues and line.get("answered_by") in ("model", "both"):
         return PRIOR

@@ -180,6 +180,11 @@ def test_why_an_answer_is_wrong(line: dict[str, Any], cause: str) -> None:
     assert cause_of(asked_of("count"), {"plan": plan, **line, "cues": cues}) == cause
 
 
+def test_a_region_that_is_pointed_out_is_found() -> None:
+    asked = asked_of("eyes", region=(0, 0, 256, 256))
+    assert cause_of(asked, {"plan": [{"op": "describe"}], "cues": []}) == MISREAD
+
+
 def test_figures_draw_whole_scenes_and_pair_rewordings() -> None:
     judged: list[Judgement] = []
     for number in range(8):
