@@ -16,7 +16,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from rich.progress import track
@@ -140,7 +139,7 @@ def _dense(settings: Settings, given: argparse.Namespace) -> Iterator[Asked]:
     """Make scenes with many objects of one kind, ingest them, and yield a question about each."""
     options = {"half": "measuring", "drawn": given.dense, "drawn_px": _PIXELS}
     options |= {"scenes": given.dense, "cells": _CELLS}
-    own = SimpleNamespace(**{**vars(given), **options})
+    own = argparse.Namespace(**{**vars(given), **options})
     for name, folder in (("drawn", counting.drawn_scenes(own)), ("mosaics", counting.stitched_scenes(own))):
         ingest(settings, folder / "catalog.json")
         for truth in sorted((folder / "truth").glob("*.json")):

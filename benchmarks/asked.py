@@ -108,20 +108,20 @@ class _Maker:
 
     def presence(self) -> Asked | None:
         thing = self._one(tuple(self.scene.cells))
-        return thing and self.ask("presence", "presence", [thing], [_exists(thing, True)])
+        return None if thing is None else self.ask("presence", "presence", [thing], [_exists(thing, True)])
 
     def count(self) -> Asked | None:
         thing = self._one([thing for thing in self.scene.sure if self.scene.number(thing)])
-        return thing and self.ask("count", "count", [thing], [self._number(thing)])
+        return None if thing is None else self.ask("count", "count", [thing], [self._number(thing)])
 
     def position(self) -> Asked | None:
         thing = self._one([thing for thing in self.scene.sure if len(self.scene.cells[thing]) <= 2])
-        return thing and self.ask("position", "position", [thing], [self._where(thing)])
+        return None if thing is None else self.ask("position", "position", [thing], [self._where(thing)])
 
     def absent(self) -> Asked | None:
         thing = self._one(self.scene.absent)
         family = self.rng.choice(("presence", "count", "position"))
-        return thing and self.ask("absent", family, [thing], [_exists(thing, False)])
+        return None if thing is None else self.ask("absent", family, [thing], [_exists(thing, False)])
 
     def unknown(self) -> Asked:
         name, plural = self.rng.choice(words()["unknown"]["things"])
@@ -138,13 +138,17 @@ class _Maker:
 
     def negation(self) -> Asked | None:
         if self.rng.random() < 0.3 and len(self.scene.sure) > 1 and self.scene.absent:
-            there, gone = self.rng.sample(self.scene.sure, 2), self._one(self.scene.absent)
+            there, gone = self.rng.sample(self.scene.sure, 2), self.rng.choice(self.scene.absent)
             things = self.rng.sample([*there, gone], 3)
             fact = {"kind": "which", "among": things, "values": [thing for thing in things if thing != gone]}
             return self.ask("negation", "negation_which", things, [fact])
         there_is = self.rng.random() < 0.6
         thing = self._one(tuple(self.scene.cells) if there_is else self.scene.absent)
-        return thing and self.ask("negation", "negation", [thing], [_exists(thing, there_is, negated=True)])
+        return (
+            None
+            if thing is None
+            else self.ask("negation", "negation", [thing], [_exists(thing, there_is, negated=True)])
+        )
 
     # Several things or parts
 
@@ -160,11 +164,13 @@ class _Maker:
             thing = self._one(self.scene.single)
             there_is = self.rng.random() < 0.6
             other = self._one([each for each in (self.scene.cells if there_is else self.scene.absent) if each != thing])
-            facts = [self._where(thing), _exists(other, there_is)] if thing and other else []
-            return self.ask("two-part", "two_part_mixed", [thing, other], facts) if facts else None
+            if thing is None or other is None:
+                return None
+            facts = [self._where(thing), _exists(other, there_is)]
+            return self.ask("two-part", "two_part_mixed", [thing, other], facts)
         if self.rng.random() < 0.2:
             thing = self._one(self.scene.absent)
-            return thing and self.ask("two-part", f"two_part_{form}", [thing], [_exists(thing, False)])
+            return None if thing is None else self.ask("two-part", f"two_part_{form}", [thing], [_exists(thing, False)])
         thing = self._one(counted if form == "number" else self.scene.single)
         if thing is None:
             return None

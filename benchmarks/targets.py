@@ -58,13 +58,14 @@ def measure(judged: Sequence[Judgement]) -> dict[str, Any]:
     figures["reworded"] = {
         wording: {row: _loss(judged, wording, row) for row in (FULL, EVIDENCE)} for wording in REWORDED
     }
-    figures["eyes"] = {"all": _against(judged, BLACK, lambda each: each.kind == "eyes")} | {
-        about: _against(judged, BLACK, lambda each, about=about: each.kind == "eyes" and each.about == about)
-        for about in sorted({each.asked.about for each in judged if each.asked.kind == "eyes"})
+    eyes = [each for each in judged if each.asked.kind == "eyes"]
+    figures["eyes"] = {"all": _against(eyes, BLACK)} | {
+        about: _against([each for each in eyes if each.asked.about == about], BLACK)
+        for about in sorted({each.asked.about for each in eyes})
     }
+    plain = [each for each in judged if each.asked.wording in (FREE, TOOL)]
     figures["without_model"] = {
-        kind: _against(judged, EVIDENCE, lambda each, kind=kind: each.kind == kind and each.wording in (FREE, TOOL))
-        for kind in ("count", "position")
+        kind: _against([each for each in plain if each.asked.kind == kind], EVIDENCE) for kind in ("count", "position")
     }
     figures["gone"] = _gone(judged)
     figures["causes"] = _causes(judged)
@@ -127,10 +128,10 @@ def _loss(judged: Sequence[Judgement], wording: str, row: str) -> dict[str, Any]
     return difference(pairs).to_dict()
 
 
-def _against(judged: Sequence[Judgement], row: str, wanted: Callable[[Asked], bool]) -> dict[str, Any]:
+def _against(judged: Sequence[Judgement], row: str) -> dict[str, Any]:
     """Return how many more answers are right with everything than in another row."""
     others = {each.asked.id: each for each in judged if each.row == row}
-    full = [each for each in judged if each.row == FULL and wanted(each.asked)]
+    full = [each for each in judged if each.row == FULL]
     return difference([(each, others[each.asked.id]) for each in full if each.asked.id in others]).to_dict()
 
 
