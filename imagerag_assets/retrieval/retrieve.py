@@ -14,6 +14,7 @@ from imagerag_assets.knowledge.search import names_of, open_knowledge
 from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS, Current, KnowledgeKind
 from imagerag_assets.retrieval.fast import CANDIDATES, CANDIDATES_ALL, Found, ranked, search_fast
 from imagerag_assets.retrieval.phrases import Analysis
+from imagerag_assets.retrieval.recognition import recognition
 from imagerag_assets.retrieval.second_look import affordable, passing
 from imagerag_assets.retrieval.slow import search_slow
 from imagerag_assets.retrieval.types import Cue, PathName, Retrieval, Search
@@ -27,8 +28,9 @@ def retrieve(deps: Deps, analysis: Analysis, search: Search) -> Retrieval:
 
     Path ``auto`` looks for each phrase on the fast path and, where nothing passes its threshold, through the labels and
     then the captions of the knowledge base.  If the knowledge base has a phrase as another name of a label, the fast
-    path looks for the label: the encoder may know the words of "tank farm" and yet take it for a farm.  ``fast`` and
-    ``slow`` use only one path; ``none`` looks for nothing.
+    path looks for the label: the encoder may know the words of "tank farm" and yet take it for a farm.  A phrase
+    that the encoder cannot tell from others (`recognition.py`) gets no cues, unless the knowledge base has pictures of
+    it.  ``fast`` and ``slow`` use only one path, for whatever phrase; ``none`` looks for nothing.
 
     Args:
         deps: The installation.
@@ -68,15 +70,18 @@ class _Run:
         self._path: PathName = "none"
         self._notes = list(analysis.notes)
         self._words: dict[str, str] = {}
+        self._unrecognised: frozenset[str] = frozenset()
         self._best: dict[str, float] = {}
         self._opened: dict[KnowledgeKind, Current | None] = {}
         self._timings = {"encode": 0.0, "search": 0.0, "verify": 0.0}
 
     def fast(self) -> None:
-        """Look for every phrase by its text embedding."""
+        """Look for every phrase by its text embedding, if the encoder knows its words."""
+        phrases: Sequence[str] = self._analysis.phrases
         if self._search.path == "auto":
             self._words = self._labels_of_phrases()
-        found = search_fast(self._deps, self._analysis.phrases, self._search, limit=self._limit, words=self._words)
+            phrases = self._told_apart()
+        found = search_fast(self._deps, phrases, self._search, limit=self._limit, words=self._words)
         used = self._search.calibration
         self._add(found, used.threshold if self._look is None else used.second_threshold, "fast")
 
@@ -111,10 +116,22 @@ class _Run:
             timings_ms=self._timings,
             words=self._words,
             best=self._best,
+            unrecognised=self._unrecognised,
         )
 
     def _missing(self) -> list[str]:
-        return [phrase for phrase in self._analysis.phrases if phrase not in self._passed]
+        """Return the phrases that are still to be found."""
+        done = self._passed.keys() | self._unrecognised
+        return [phrase for phrase in self._analysis.phrases if phrase not in done]
+
+    def _told_apart(self) -> list[str]:
+        """Return the phrases whose words the encoder tells from others, and note those that nothing recognises."""
+        start = perf_counter()
+        judged = recognition(self._deps, self._analysis.phrases, words=self._words, opened=self._open)
+        self._unrecognised = frozenset(phrase for phrase, each in judged.items() if not each.known)
+        self._notes += [judged[phrase].sentence for phrase in judged if phrase in self._unrecognised]
+        self._timings["encode"] += 1000 * (perf_counter() - start)
+        return [phrase for phrase, each in judged.items() if each.known and each.by != "knowledge"]
 
     def _add(self, found: Found, threshold: float, path: PathName) -> None:
         """Add the candidates that reach the threshold, or IMAGERAG_MIN_CONFIDENCE in its place."""

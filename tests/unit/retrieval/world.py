@@ -38,7 +38,8 @@ def unit(*parts: tuple[int, float]) -> NDArray[np.float32]:
 
 @dataclass
 class AxisEncoder:
-    """Every known phrase has an axis of its own, every other text a fixed direction away from all those.
+    """Every known phrase has an axis of its own, every other text a fixed direction away from all those.  Article and
+    plural make no difference.
 
     A picture's vector is made from its red channel's mean: the axis of that number.
     """
@@ -65,6 +66,7 @@ class AxisEncoder:
         """Nothing to free."""
 
     def _text(self, phrase: str) -> NDArray[np.float32]:
+        phrase = phrase.removeprefix("a ").removesuffix("s") if phrase not in self.axes else phrase
         if phrase in self.axes:
             return unit((self.axes[phrase], 1.0), (40, 0.4))
         return unit((48 + sum(phrase.encode()) % 12, 1.0), (40, 0.4))
@@ -82,7 +84,7 @@ class World:
 
     def add(self, scene: str, windows: Sequence[Sequence[int]], vectors: Sequence[NDArray[np.float32]]) -> None:
         """Put patches into the `patches` collection; the scene has no georeference."""
-        name = self.vectors.ensure_patches(self.encoder.fingerprint, DIM)
+        name = self.vectors.ensure_patches(self.encoder.fingerprint, self.encoder.dim)
         box = np.array(windows)
         columns = {
             "patch_id": [f"{scene}:pyramid:0:0:{index}" for index in range(len(box))],
