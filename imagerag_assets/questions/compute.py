@@ -52,7 +52,7 @@ class _Found:
     def number(self, thing: p.Thing) -> tuple[int, int, int]:
         """Return how many there are, with an interval."""
         tally = self.evidence.tallies.get(thing.phrase)
-        if tally is not None and self.region is None:
+        if tally is not None and self.region is None and thing.phrase not in self.evidence.unsure:
             return tally.value, tally.low, tally.high
         return number_of([each.place.confidence for each in self.of(thing)])
 

@@ -31,7 +31,7 @@ def count(resolved: Resolved, found: Retrieval, viewer: Viewer) -> tuple[dict[st
     question, platform = resolved.question, resolved.platform
     budget = platform.settings.count_budget
     plain = question.mode == "imagerag" and question.retrieval == "default" and question.like is None
-    there = {cue.phrase for cue in found.cues}
+    there = {cue.phrase for cue in found.cues} - found.unsure
     phrases = [phrase for phrase in _counted(resolved.plan) if phrase in there]
     if not (budget and plain and phrases):
         return {}, ()

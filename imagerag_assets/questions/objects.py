@@ -56,6 +56,8 @@ class Evidence:
     """Confidence of the best candidate of a phrase, also where it was not enough."""
     unrecognised: frozenset[str] = frozenset()
     """Phrases that the encoder cannot tell from others."""
+    unsure: frozenset[str] = frozenset()
+    """Phrases whose candidates are shown, and not sure enough to count."""
     tallies: Mapping[str, Tally] = field(default_factory=dict)
     """Of phrases that were counted within patches."""
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -67,6 +69,8 @@ class Evidence:
 
     def of(self, phrase: str, keep: Callable[[Place], bool] | None = None) -> tuple[Sighting, ...]:
         """Return the objects found for a phrase that count, in a region."""
+        if phrase in self.unsure:
+            return ()
         return tuple(
             each
             for each in self.sightings

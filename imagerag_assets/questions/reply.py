@@ -207,6 +207,7 @@ class _Answering:
             sightings=self._sightings(self._found.cues),
             best=retrieval.best,
             unrecognised=retrieval.unrecognised,
+            unsure=retrieval.unsure,
             tallies=self._found.tallies,
             sizes={scene: (each.width, each.height) for scene, each in extents.items()},
             areas_km2={scene: each.km2 for scene, each in extents.items() if each.km2 is not None},

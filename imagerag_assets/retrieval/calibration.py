@@ -51,6 +51,9 @@ class Calibration:
     """Weights after the second look of the fast path; None: those of `fast`."""
     second_minimum: float | None = None
     """Least confidence after the second look; None: `threshold`."""
+    presence_minimum: float | None = None
+    """Least confidence, after the second look, of a phrase's best cue from which it is said to be there; None: what
+    passes is there."""
     coarsest_m: float | None = None
     """Ground sampling distance, m, beyond which the encoder cannot be trusted; None: no limit is known."""
     background: int = BACKGROUND_VERSION

@@ -30,8 +30,8 @@ from scipy.special import expit
 from imagerag_assets.errors import FingerprintError
 from imagerag_assets.installation.platform import Deps
 from imagerag_assets.knowledge.search import SAME_WORDS, exemplars, open_knowledge, search_texts
+from imagerag_assets.plans.lexicon import is_modifier
 from imagerag_assets.retrieval.background import PROMPTS, SAME_THING, applies, background_vectors
-from imagerag_assets.retrieval.lexicon import is_modifier
 from imagerag_assets.retrieval.slow import LABEL_FLOOR
 from imagerag_assets.retrieval.things import key, name_vectors, names_by_key, thing_of
 

@@ -71,6 +71,7 @@ class _Run:
         self._notes = list(analysis.notes)
         self._words: dict[str, str] = {}
         self._unrecognised: frozenset[str] = frozenset()
+        self._unsure: set[str] = set()
         self._best: dict[str, float] = {}
         self._opened: dict[KnowledgeKind, Current | None] = {}
         self._timings = {"encode": 0.0, "search": 0.0, "verify": 0.0}
@@ -84,6 +85,8 @@ class _Run:
         found = search_fast(self._deps, phrases, self._search, limit=self._limit, words=self._words)
         used = self._search.calibration
         self._add(found, used.threshold if self._look is None else used.second_threshold, "fast")
+        if self._look is not None and used.presence_minimum is not None and self._deps.settings.min_confidence is None:
+            self._doubt(used.presence_minimum)
 
     def slow(self) -> None:
         """Look for what is still missing through labels, then captions."""
@@ -117,12 +120,23 @@ class _Run:
             words=self._words,
             best=self._best,
             unrecognised=self._unrecognised,
+            unsure=frozenset(self._unsure),
         )
 
     def _missing(self) -> list[str]:
         """Return the phrases that are still to be found."""
         done = self._passed.keys() | self._unrecognised
         return [phrase for phrase in self._analysis.phrases if phrase not in done]
+
+    def _doubt(self, least: float) -> None:
+        """Note the phrases whose best cue is worth showing, and not sure enough to say that the thing is there."""
+        for phrase, cues in self._passed.items():
+            if cues and cues[0].confidence < least:
+                self._unsure.add(phrase)
+                self._notes.append(
+                    f"The best candidate for {phrase!r} has confidence {cues[0].confidence:.2f}: below {least:.2f}, "
+                    "where presence is stated"
+                )
 
     def _told_apart(self) -> list[str]:
         """Return the phrases whose words the encoder tells from others, and note those that nothing recognises."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imagerag_assets.retrieval.lexicon import singular
+from imagerag_assets.plans.lexicon import singular
 
 if TYPE_CHECKING:
     from pathlib import Path

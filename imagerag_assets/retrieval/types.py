@@ -126,3 +126,5 @@ class Retrieval:
     """Confidence of each phrase's best candidate, also where it did not pass."""
     unrecognised: frozenset[str] = frozenset()
     """Phrases that the encoder cannot tell from others."""
+    unsure: frozenset[str] = frozenset()
+    """Phrases that have cues, the best of which is not sure enough to say that the thing is there."""

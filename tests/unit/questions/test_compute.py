@@ -246,3 +246,16 @@ def test_every_result_is_json() -> None:
         for entry in r.to_json(results):
             assert {"kind", "outcome", "cues"} <= entry.keys()
     assert distance_m(SHIPS[0].place, SHIPS[0].place) == 0
+
+
+def test_candidates_that_are_not_sure_enough_state_nothing() -> None:
+    plan = p.Plan(parts=(p.Exists(thing=p.Thing(name="tank")), p.Count(thing=p.Thing(name="tank"))))
+    seen = evidence(
+        at("tank", 100, 100, sure=0.6),
+        unsure=frozenset(["tank"]),
+        tallies={"tank": Tally(12, 9, 15)},
+        best={"tank": 0.6},
+    )
+    exists, count = compute(plan, seen)
+    assert (exists.outcome, exists.value, exists.best) == ("not_found", None, 0.6)
+    assert (count.outcome, count.value) == ("not_found", None)

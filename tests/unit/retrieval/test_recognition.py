@@ -6,6 +6,7 @@ The words here are not those that the list, the thresholds and the fit were made
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from imagerag_assets.retrieval.calibration import load_calibration
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.recognition import GOOD_AUC, Recognition, measured_words, recognition
 from imagerag_assets.retrieval.retrieve import retrieve
-from imagerag_assets.retrieval.types import PathChoice, Retrieval
+from imagerag_assets.retrieval.types import PathChoice, Retrieval, Window
 from imagerag_assets.settings import load_settings
 from tests.unit.retrieval.world import AxisEncoder, World, search, worlds
 
@@ -142,6 +143,50 @@ def test_the_fast_path_that_was_asked_for_looks_for_anything(airfield: World) ->
     found = _ask(airfield, "fast", "helicopter")
     assert not found.unrecognised
     assert "helicopter" in found.best
+
+
+class _Strip:
+    """Pixels of a row of pictures."""
+
+    def __init__(self, pictures: np.ndarray) -> None:
+        self._row = np.concatenate(list(pictures), axis=1)
+
+    def size(self, scene_key: str) -> tuple[int, int]:
+        return self._row.shape[1], self._row.shape[0]
+
+    def read(self, scene_key: str, window: Window, level: int) -> np.ndarray:
+        x0, y0, x1, y1 = window
+        return np.ascontiguousarray(self._row[y0 : y1 : 1 << level, x0 : x1 : 1 << level])
+
+    def bbox(self, scene_key: str, window: Window) -> None:
+        return None
+
+
+def test_a_candidate_that_is_worth_showing_may_not_be_sure_enough_to_state_presence(
+    demo: Encoder, make_world: MakeWorld, samples: Path
+) -> None:
+    pictures = np.stack(
+        [
+            np.asarray(Image.open(file).convert("RGB").resize((256, 256)))
+            for file in sorted((samples / "ucmerced" / "images_jpg" / "airplane").iterdir())[:3]
+        ]
+    )
+    world = make_world(demo)
+    world.add("a", [(256 * i, 0, 256 * i + 256, 256) for i in range(3)], list(demo.encode_images(pictures)))
+    calibration = load_calibration(world.store, demo.fingerprint, "pyramid")
+    assert calibration.presence_minimum is not None
+    assert calibration.presence_minimum > calibration.second_threshold
+
+    def found(least: float) -> Retrieval:
+        used = replace(calibration, presence_minimum=least)
+        asked = Analysis("?", ("airplane",), "position", False)
+        return retrieve(world, asked, search(calibration=used, look=_Strip(pictures)))
+
+    sure, unsure = found(calibration.second_threshold), found(1.0)
+    assert not sure.unsure
+    assert unsure.unsure == {"airplane"}
+    assert unsure.cues == sure.cues
+    assert any("where presence is stated" in note for note in unsure.notes)
 
 
 def test_a_phrase_that_the_knowledge_base_has_pictures_of_is_looked_for_through_them(
