@@ -55,6 +55,7 @@ _WITHIN = re.compile(
     rf"around|off)\s+{_THING}{_END}"
 )
 _NEAR = re.compile(rf"\b(?P<how>{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\s+{_THING}{_END}")
+_ANYTHING = re.compile(r"(?:what(?!ever| kind| type| colou?r)|anything|something|everything|things|objects)\b")
 _BOX = re.compile(r"[\[(]?\s*" + r"\s*[,; ]\s*".join([r"(-?\d{1,3}(?:\.\d+)?)"] * 4) + r"\s*[\])]?")
 _PLACE_NOUNS = r"\s+(?:edge|border|margin|rim|boundary|third)$"
 
@@ -110,9 +111,10 @@ def place_of(text: str, *, near: bool) -> Place:
 
 
 def _near(text: str) -> re.Match[str] | None:
-    """Return where the surroundings of a thing are named, after a thing that is asked about."""
+    """Return where the surroundings of a thing are named, after what is asked about: a thing, or "what is"."""
     for found in _NEAR.finditer(text):
-        if things_of(found["thing"]) and things_of(text[: found.start()]):
+        before = text[: found.start()]
+        if things_of(found["thing"]) and (things_of(before) or _ANYTHING.match(before)):
             return found
     return None
 

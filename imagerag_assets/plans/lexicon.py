@@ -141,6 +141,9 @@ PARTS = words(
 )
 """Parts of a target.  "with" binds them to it ("warehouse with red roof"); beside other phrases they are dropped."""
 
+COVERS = words("forest farmland water lake sea river grassland wetland snow sand desert pasture")
+"""What is measured by its area rather than counted."""
+
 _IRREGULAR = {
     "wharves": "wharf", "leaves": "leaf", "shelves": "shelf", "buses": "bus", "gases": "gas", "people": "people",
     "men": "man", "women": "woman", "volcanoes": "volcano", "movies": "movie", "aircraft": "aircraft",

@@ -6,6 +6,7 @@ two things, such as distances and comparisons, are in `pair_operations.py`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from dataclasses import replace
 from imagerag_assets.plans import lexicon
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans.clause import Clause, Parts, any_of
+from imagerag_assets.plans.numbers import quantities
 from imagerag_assets.plans.pair_operations import compare, distance, nearest, relative
 from imagerag_assets.plans.things import thing_of
 
@@ -39,6 +41,18 @@ _CHANGE = any_of(
     r"\bdevelop(?:ed)?\b.*\b(?:from|since|between)\b",
 )
 _COVERS = r"(?:cover\w*|occup\w+|tak(?:e|es|en|ing) up|made up|filled|space|room|ground|land|area|surface)"
+_MOSTLY = re.compile(r"\b(?:mostly|mainly|predominantly|largely|chiefly|primarily|dominated by)\b")
+_COVER = {
+    "urban": "residential area", "built-up": "residential area", "residential": "residential area",
+    "industrial": "industrial area", "agricultural": "farmland", "farmed": "farmland", "forested": "forest",
+    "wooded": "forest",
+}  # fmt: skip
+"""What is looked for where a question says what land mostly is."""
+_NUMERAL = re.compile(rf"\d|\b(?:{'|'.join(sorted(lexicon.NUMBERS))})\b")
+_ONLY = re.compile(r"\b(?:only|just|exactly|precisely|single|sole|no more than|at most)\b")
+_MOST_OF_THEM = re.compile(
+    r"\b(?:which|what) (?:part|quadrant|quarter|corner|side|area|section|region|half)\b.*\bmost\b"
+)
 _SHARE = any_of(
     r"%",
     r"\b(?:percent(?:age)?|proportion|share|fraction|ratio|coverage)\b",
@@ -52,6 +66,7 @@ _SHARE = any_of(
     r"\bmostly covered\b",
     r"\bhow (?:widespread|extensive)\b",
 )
+_HOW_LARGE = re.compile(r"\bhow (?:large|big)\b|\b(?:size|area|extent) of\b")
 _AREA_UNIT = (
     r"(?:square|sq\.?) ?(?:kms?|kilomet(?:er|re)s?|miles?|m|met(?:er|re)s?|feet|yards?)|km2|m2|hectares?|ha|acres?"
 )
@@ -180,6 +195,8 @@ _LIST = any_of(
     r"\bwhat can be\b",
     r"^what is there\b",
     r"^what lies\b",
+    r"^(?:(?:is|are) there )?(?:any|some)thing\b",
+    r"\bmost (?:common|frequent|numerous)\b",
 )
 _WHERE = any_of(
     r"\bwhere(?:'s|abouts)?\b",
@@ -247,7 +264,8 @@ def _change(clause: Clause) -> Parts:
 
 
 def _share(clause: Clause) -> Parts:
-    if clause.things and _SHARE.search(clause.text):
+    cover = all(thing.phrase in lexicon.COVERS for thing in clause.things)
+    if clause.things and (_SHARE.search(clause.text) or (cover and _HOW_LARGE.search(clause.text))):
         return [p.Share(thing=thing) for thing in clause.things]
     return []
 
@@ -255,6 +273,34 @@ def _share(clause: Clause) -> Parts:
 def _density(clause: Clause) -> Parts:
     if clause.things and _DENSITY.search(clause.text):
         return [p.Density(thing=clause.things[0])]
+    return []
+
+
+def _mostly(clause: Clause) -> Parts:
+    """Read "is it mostly forest?", and "is the area mainly urban or farmland?"."""
+    if not _MOSTLY.search(clause.text):
+        return []
+    named = {thing.phrase: (clause.text.find(thing.name), thing) for thing in clause.things}
+    for word, cover in _COVER.items():
+        at = re.search(rf"\b{word}\b(?! (?:{'|'.join(lexicon.KEPT_WITH_MODIFIER)}))", clause.text)
+        if at is not None:
+            named[cover] = at.start(), p.Thing(name=f"{word} land" if word != "wooded" else "woodland", look_for=cover)
+    things = [thing for _, thing in sorted(named.values(), key=lambda each: each[0])]
+    if len(things) > 1:
+        return [p.Compare(among=tuple(things[: p.MAX_THINGS]), by="area")]
+    return [p.Share(thing=thing) for thing in things]
+
+
+def _bounded(clause: Clause) -> Parts:
+    """Read "are there more than two ships?"."""
+    if len(clause.things) != 1 or not _YES_NO.search(clause.text) or re.search(r"\bhow many\b", clause.text):
+        return []
+    for amount in quantities(clause.text):
+        said = clause.text[amount.start : amount.end]
+        counts = not amount.unit and _NUMERAL.search(said) and amount.high > 0
+        if counts and ((amount.low, amount.high) != (1, 1) or _ONLY.search(clause.text)):
+            most = None if amount.high == math.inf else math.floor(amount.high)
+            return [p.Count(thing=clause.things[0], at_least=math.ceil(amount.low), at_most=most)]
     return []
 
 
@@ -297,6 +343,8 @@ def _which(clause: Clause) -> Parts:
 def _where(clause: Clause) -> Parts:
     if not clause.things or not _WHERE.search(clause.text):
         return []
+    if _MOST_OF_THEM.search(clause.text):
+        return [p.Count(thing=thing) for thing in clause.things]
     lost = re.search(r"\b(?:can't|cannot|can not|could not|couldn't) (?:find|see|locate)\b|\bwhere\b", clause.text)
     if clause.negated and not lost:
         return [p.Exists(thing=thing, negated=True) for thing in clause.things]
@@ -342,7 +390,9 @@ _RULES: Sequence[Rule] = (
     compare,
     _share,
     _density,
+    _mostly,
     _attribute,
+    _bounded,
     _count,
     _list,
     relative,

@@ -62,8 +62,6 @@ _SIZE = any_of(
     r"\b(?:area|space|ground|land|room|size|surface|big|large)\b",
     r"\b(?:covers?|tak(?:e|es) up|occup(?:y|ies))\b",
 )
-_COVERS = lexicon.words("forest farmland water lake sea river grassland wetland snow sand desert pasture")
-"""What is measured by its area rather than counted."""
 _NUMBERS = re.compile(r"\b(?:number|numbers|many|fewer|count|common|numerous)\b")
 _COMPARED = any_of(
     r"\bcompar\w*",
@@ -138,7 +136,7 @@ def compare(clause: Clause) -> Parts:
     sized = re.search(r"\b(?:larger|bigger|smaller|largest|biggest|smallest|wider)\b", text)
     if not _COMPARED.search(text) or not (more or fewer or equal or sized or plain):
         return []
-    covers = all(thing.phrase in _COVERS for thing in things)
+    covers = all(thing.phrase in lexicon.COVERS for thing in things)
     by = "area" if (size or covers) and not _NUMBERS.search(text) else "count"
     if re.match(r"(?:when )?(?:compared|in comparison) (?:to|with)\b", text):
         things = (things[1], things[0], *things[2:])

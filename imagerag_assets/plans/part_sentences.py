@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from imagerag_assets.plans.pair_sentences import UNSURE, distance, nearest, rela
 from imagerag_assets.plans.plan import (
     Around,
     Compare,
+    Count,
     Exists,
     Part,
     Plan,
@@ -26,6 +28,7 @@ from imagerag_assets.plans.result import (
     DensityResult,
     DescribeResult,
     ExistsResult,
+    Listed,
     ListResult,
     Outcome,
     Place,
@@ -34,7 +37,7 @@ from imagerag_assets.plans.result import (
     WhichResult,
 )
 from imagerag_assets.plans.same_things import SameThing, same_thing
-from imagerag_assets.plans.whereabouts import Whereabouts, region
+from imagerag_assets.plans.whereabouts import Whereabouts, part, region
 from imagerag_assets.plans.wording import article, counted, is_mass, joined, number, plural, was
 
 _HEDGED = ("which", "compare", "nearest", "distance", "share", "density", "list")
@@ -194,7 +197,10 @@ class Teller:
         else:
             what, verb = (article(name) if elsewhere in (None, 1) else plural(name)), was(name, elsewhere or 1)
         lead = self._lead(exists, unsure)
-        if lead is None and isinstance(results[0], CountResult):
+        if count is not None and _asks_for_a_number(self.plan, thing):
+            answer = "yes" if count.holds else "no" if count.holds is False else "possibly"
+            told = f"{answer}: {what} {verb} found{_after(known)}{marked}"
+        elif lead is None and isinstance(results[0], CountResult):
             told = f"found {what}{_after(known)}{marked}"
         elif unsure:
             told = f"possibly {what} {verb} found{_after(known)}{marked}"
@@ -273,6 +279,8 @@ class Teller:
     def _list(self, asked: Part, result: ListResult) -> list[str]:
         if not result.values:
             return [f"Nothing was found{_after(result.where)} that I can name"]
+        if result.things:
+            return [_inventory(result.things, result.where)]
         verb = "was" if len(result.values) == 1 else "were"
         return [f"{joined(map(article, result.values))} {verb} found{_after(result.where)}"]
 
@@ -283,7 +291,10 @@ class Teller:
 
     def _describe(self, asked: Part, result: DescribeResult) -> list[str]:
         text = self._kept(result.text or "")
+        text = "" if re.fullmatch(r"\W*\w*\W*", text) else text  # "Yes." describes nothing
         names = [thing.name for thing in asked.things]
+        if result.things:
+            return [*([text] if text else []), _inventory(result.things, result.where)]
         if not text:
             return [f"No description of {joined(f'the {name}' for name in names)} could be made"
                     if names else "No description could be made"]  # fmt: skip
@@ -322,6 +333,25 @@ class Teller:
             if phrase == thing.name:
                 return phrase
         return next((thing.name for thing in (*asked.things, *self.plan.things) if thing.phrase == phrase), phrase)
+
+
+def _inventory(things: Sequence[Listed], where: str | None) -> str:
+    """Return what was found, with where most of it is: "a ship in the upper left; houses in the upper right"."""
+    told = []
+    for each in things:
+        # Of so many things only the best places were looked at closely, so that their number says nothing.
+        name = article(each.phrase) if each.number == 1 else plural(each.phrase)
+        names = [part(name) for name in each.parts[:2]]
+        told.append(f"{name} {joined(names)}{' and elsewhere' if len(each.parts) > len(names) else ''}")
+    return f"what was found{_after(where)}: {'; '.join(told)}"
+
+
+def _asks_for_a_number(plan: Plan, thing: Thing) -> bool:
+    """Return whether the question names a number of a thing: "are there more than two ships?"."""
+    return any(
+        isinstance(each, Count) and each.thing == thing and (each.at_least, each.at_most) != (None, None)
+        for each in plan.parts
+    )
 
 
 def _looked_at(searched: float) -> str:

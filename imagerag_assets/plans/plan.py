@@ -27,6 +27,9 @@ Relation = Literal[
 ]  # fmt: skip
 
 
+End = Literal["north", "south", "east", "west", "left", "right", "top", "bottom"]
+
+
 class _Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,6 +41,8 @@ class Thing(_Plain):
     """As the question says it, in the singular: "big round tank".  The answer uses this word."""
     look_for: str = Field(default="", max_length=120)
     """The phrase that retrieval looks for: "storage tank"; by default the name."""
+    pick: End | None = None
+    """Of those that are found, only the one that lies farthest this way: "the northernmost harbour"."""
 
     @model_validator(mode="before")
     @classmethod
@@ -116,10 +121,13 @@ class Exists(_Part):
 
 
 class Count(_Part):
-    """How many are there?"""
+    """How many are there?  With bounds: are there so many?"""
 
     op: Literal["count"] = "count"
     thing: Thing
+    at_least: int | None = Field(default=None, ge=0)
+    """"Are there more than two?" has 3."""
+    at_most: int | None = Field(default=None, ge=0)
 
 
 class Where(_Part):

@@ -171,6 +171,37 @@ def not_about_imagery(text: str, things: Sequence[Thing]) -> str | None:
     return None
 
 
+_NOT_MEASURED: dict[str, re.Pattern[str]] = {
+    "length": re.compile(r"\bhow (?:long|lengthy)\b|\b(?:length|perimeter)\b|\blongest\b|\bshortest\b"),
+    "width": re.compile(r"\bhow (?:wide|broad|narrow)\b|\bwidth\b|\bwidest\b|\bnarrowest\b"),
+    "height": re.compile(r"\bhow (?:tall|high)\b|\b(?:height|elevation|altitude)\b|\btallest\b|\bhighest\b"),
+    "depth": re.compile(r"\bhow deep\b|\bdepth\b|\bdeepest\b"),
+    "weight": re.compile(r"\bhow heavy\b|\bweight\b|\bheaviest\b"),
+    "age": re.compile(r"\bhow old\b|\bthe age of\b|\boldest\b|\bnewest\b"),
+    "speed": re.compile(r"\bhow fast\b|\bspeed\b|\bfastest\b"),
+    "size": re.compile(
+        r"\bhow (?:big|large|small|huge)\b(?! an? (?:area|share|part))|\bsizes?\b|\bdimensions?\b|\bdiameter\b|"
+        r"\b(?:largest|biggest|smallest)\b"
+    ),
+}
+_LENGTH_OF = re.compile(r"\bhow many (?:met(?:er|re)s|kms?|kilomet(?:er|re)s|miles|feet|yards) of\b")
+
+
+def not_measured(text: str, things: Sequence[Thing]) -> str | None:
+    """Return one sentence if a clause asks for a length, height, age, ... of one thing: none of them is measured.
+
+    Args:
+        text: The clause in lower case.
+        things: What it names.
+    """
+    if len(things) != 1 or re.search(r"\bhow (?:far|long (?:a |of a |is the )?(?:walk|drive|way|trip|ride))\b", text):
+        return None
+    asked = next((name for name, words in _NOT_MEASURED.items() if words.search(text)), None)
+    if (asked is None and not _LENGTH_OF.search(text)) or (asked == "size" and things[0].phrase in lexicon.COVERS):
+        return None
+    return f"The {asked or 'length'} of a single {things[0].name} is not measured here"
+
+
 def is_known(thing: Thing) -> bool:
     """Return whether the thesaurus has a thing, or the last words of its name."""
     words = thing.name.split()

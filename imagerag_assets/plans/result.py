@@ -85,6 +85,8 @@ class CountResult(_Result):
     area_km2: float | None = None
     """Ground that was looked at."""
     places: tuple[Place, ...] = ()
+    holds: bool | None = None
+    """Whether there are so many as the question asked for; None: it did not ask, or the interval leaves it open."""
 
 
 class WhereResult(_Result):
@@ -174,18 +176,30 @@ class DensityResult(_Result):
     area_km2: float | None = None
 
 
+class Listed(_Plain):
+    """One of several things that were found."""
+
+    phrase: str
+    number: int
+    """Places that show it, of those that were looked at closely."""
+    parts: tuple[str, ...]
+    """Parts of the scene, those with most places first."""
+
+
 class ListResult(_Result):
-    """What was found."""
+    """What was found, what takes most ground first."""
 
     kind: Literal["list"] = "list"
     values: tuple[str, ...]
+    things: tuple[Listed, ...] = ()
 
 
 class DescribeResult(_Result):
-    """What a model says that it sees."""
+    """What was found, and what a model says that it sees."""
 
     kind: Literal["describe"] = "describe"
     text: str | None
+    things: tuple[Listed, ...] = ()
 
 
 class AttributeResult(_Result):

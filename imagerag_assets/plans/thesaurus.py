@@ -59,9 +59,14 @@ def may_be_noun(word: str) -> bool:
     return not kinds or "NOUN" in kinds or "PROPN" in kinds
 
 
+def has_verb(word: str) -> bool:
+    """Return whether a word is the base form of a verb, whatever else it is: "moor", "park"."""
+    return word in getAllLemmas(word).get("VERB", ())
+
+
 def may_be_verb(word: str) -> bool:
     """Return whether a word is the base form of a verb, and no word of a name."""
-    return word in getAllLemmas(word).get("VERB", ()) and not look_up(word).known
+    return has_verb(word) and not look_up(word).known
 
 
 @cache

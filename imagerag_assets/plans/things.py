@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 from imagerag_assets.plans.noun_phrases import noun_phrases
-from imagerag_assets.plans.plan import Thing
-from imagerag_assets.plans.thesaurus import look_up, may_be_noun, may_be_verb, singular
+from imagerag_assets.plans.plan import End, Thing
+from imagerag_assets.plans.thesaurus import has_verb, look_up, may_be_noun, may_be_verb, singular
 
 _LEADING = re.compile(r"^(?:the|a|an|any|some|all|every|each|those|these|that|this|my|our|other)\s+")
+_ENDS: dict[str, End] = {
+    r"north(?:ern)?-?most|most (?:northern|northerly)|(?:furthest|farthest)[ -]north": "north",
+    r"south(?:ern)?-?most|most (?:southern|southerly)|(?:furthest|farthest)[ -]south": "south",
+    r"east(?:ern)?-?most|most (?:eastern|easterly)|(?:furthest|farthest)[ -]east": "east",
+    r"west(?:ern)?-?most|most (?:western|westerly)|(?:furthest|farthest)[ -]west": "west",
+    r"left-?most": "left",
+    r"right-?most": "right",
+    r"(?:top|upper)-?most|topmost": "top",
+    r"(?:bottom|lower)-?most|bottommost": "bottom",
+}
+_ACTION = re.compile(
+    r"\b((?:can|could|may|might|must|should|will|would|do|to) (?:i|we|you|they|one|people|somebody|someone) )(\w+)"
+)
+_EXTREME = re.compile("|".join(rf"(?P<{end}>\b(?:{words})\b)" for words, end in _ENDS.items()))
 
 
 def things_of(text: str) -> tuple[Thing, ...]:
-    """Return the things that a text names, in order, each once."""
+    """Return the things that a text names, in order, each once; "the northernmost ship" is one of the ships."""
+    found: dict[tuple[str, End | None], Thing] = {}
+    extremes = list(_EXTREME.finditer(text))
+    starts = [0, *(each.end() for each in extremes)]
+    ends = [*(each.start() for each in extremes), len(text)]
+    asked = text
+    for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        things = _named(text[start:end], asked)
+        if number and things:
+            one, pick = things[0], extremes[number - 1]
+            own = f"{pick[0]} {one.name}"[:120]
+            things = (Thing(name=own, look_for=one.phrase, pick=cast("End", pick.lastgroup)), *things[1:])
+        for thing in things:
+            found.setdefault((thing.phrase, thing.pick), thing)
+    return tuple(found.values())
+
+
+def _named(text: str, asked: str) -> tuple[Thing, ...]:
+    """Return the things that a piece of a text names, of which none is only one of several."""
     found: dict[str, Thing] = {}
-    asks = re.match(r"(?:does|do|did|can|could|will|would)\b", text)
+    text = _ACTION.sub(lambda each: " " if has_verb(each[2]) else each[0], text)
+    asks = re.match(r"(?:does|do|did|can|could|will|would)\b", asked)
     for phrase in (
         part for whole in noun_phrases(text) for part in _told_apart(_without_verb(whole) if asks else whole)
     ):
@@ -32,6 +66,8 @@ def _is_verb(name: str) -> bool:
 
 def thing_of(name: str) -> Thing:
     """Return one thing by its name."""
+    if _EXTREME.search(name) and (things := things_of(name)):
+        return things[0]
     words = _LEADING.sub("", " ".join(name.lower().split())).split()
     if words and "of" not in words and "with" not in words:
         words[-1] = singular(words[-1])

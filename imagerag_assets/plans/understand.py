@@ -89,7 +89,7 @@ def understand(question: str, choices: Mapping[str, str], *, names: Collection[s
         return _unplanned(f"I could not work out what to look for in {text[:80]!r}; {_ASK}", notes)
     if len(parts) > p.MAX_PARTS:
         notes.append(f"{len(parts)} things are asked; the first {p.MAX_PARTS} are answered")
-    if text.endswith("?") and len(parts) == 1 and _only_named(low):
+    if text.endswith("?") and len(parts) == 1 and not refused and _only_named(low):
         parts = [p.Exists(thing=part.thing, region=part.region) for part in parts if isinstance(part, p.Where)] or parts
     unplanned = refused[0] if refused else None
     return p.Plan(parts=tuple(parts[: p.MAX_PARTS]), by="rules", unplanned=unplanned, notes=tuple(dict.fromkeys(notes)))
@@ -119,9 +119,15 @@ def _parts(
             continue
         own = place.region or carried or (region if refers else None)
         carried = None
-        why = refusals.not_about_imagery(clause, things)
+        unmeasured = refusals.not_measured(clause, things)
+        why = None if unmeasured else refusals.not_about_imagery(clause, things)
         if why is not None:
             refused.append(why)
+            continue
+        if unmeasured is not None:
+            refused.append(unmeasured)
+            parts += [p.Where(thing=thing, region=own) for thing in things]
+            topic, region = things, own
             continue
         following = clauses[number + 1] if number + 1 < len(clauses) else ""
         asks = _BARE_ASK.match(following) or _OF_TOPIC.match(following)

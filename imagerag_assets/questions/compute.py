@@ -5,6 +5,8 @@ Parts that need looking (describe, attribute) get a result without a value here;
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import product
@@ -44,7 +46,13 @@ class _Found:
         self._keep = _keeper(evidence, part.region)
 
     def of(self, thing: p.Thing) -> tuple[Sighting, ...]:
-        return self.evidence.of(thing.phrase, self._keep)
+        return _picked(self.evidence.of(thing.phrase, self._keep), thing.pick)
+
+    def all(self) -> tuple[Sighting, ...]:
+        """Return everything that was found in the region, but for the thing that the region lies around."""
+        own = self.region.thing.phrase if isinstance(self.region, p.Around) else None
+        phrases = dict.fromkeys(each.phrase for each in self.evidence.sightings if each.phrase != own)
+        return tuple(each for phrase in phrases for each in self.evidence.of(phrase, self._keep))
 
     def places(self, thing: p.Thing) -> tuple[r.Place, ...]:
         return tuple(each.place for each in self.of(thing))
@@ -52,7 +60,8 @@ class _Found:
     def number(self, thing: p.Thing) -> tuple[int, int, int]:
         """Return how many there are, with an interval."""
         tally = self.evidence.tallies.get(thing.phrase)
-        if tally is not None and self.region is None and thing.phrase not in self.evidence.unsure:
+        everywhere = self.region is None and thing.pick is None
+        if tally is not None and everywhere and thing.phrase not in self.evidence.unsure:
             return tally.value, tally.low, tally.high
         return number_of([each.place.confidence for each in self.of(thing)])
 
@@ -97,10 +106,27 @@ def _keeper(evidence: Evidence, region: p.Region | None) -> Keep | None:
         part = region_named(region.name)
         return lambda place: place.share is not None and part.holds(*place.share)
     if isinstance(region, p.Around):
-        centres = [each.place for each in evidence.of(region.thing.phrase)]
+        centres = [each.place for each in _picked(evidence.of(region.thing.phrase), region.thing.pick)]
         return lambda place: any(_within(place, centre, region.metres) for centre in centres)
     area = area_of(region.bbox)
     return lambda place: place.lonlat is not None and bool(shapely.intersects_xy(area, *place.lonlat))
+
+
+def _picked(found: tuple[Sighting, ...], end: p.End | None) -> tuple[Sighting, ...]:
+    """Return the one that lies farthest one way; all without `end`, or where only names of parts are known."""
+    known = [each for each in found if each.place.lonlat is not None or each.place.share is not None]
+    if end is None or not known:
+        return found
+    return (max(known, key=lambda each: _towards(each.place, end)),)
+
+
+def _towards(place: r.Place, end: p.End) -> float:
+    if place.lonlat is not None and end in ("north", "south", "east", "west"):
+        value = place.lonlat[1 if end in ("north", "south") else 0]
+        return value if end in ("north", "east") else -value
+    x, y = place.share or (0.5, 0.5)
+    value = y if end in ("north", "south", "top", "bottom") else x
+    return value if end in ("south", "bottom", "east", "right") else -value
 
 
 def _within(place: r.Place, centre: r.Place, metres: float) -> bool:
@@ -134,7 +160,18 @@ def _count(part: p.Count, found: _Found) -> r.Result:
         high=high if value else None,
         area_km2=area or None,
         places=found.places(part.thing),
+        holds=_holds(part, value, low, high),
     )
+
+
+def _holds(part: p.Count, value: int, low: int, high: int) -> bool | None:
+    """Return whether there are so many as a part asks for; not found is not absent, so none holds nothing."""
+    if (part.at_least is None and part.at_most is None) or not value:
+        return None
+    least, most = part.at_least or 0, math.inf if part.at_most is None else part.at_most
+    if least <= value <= most:
+        return True
+    return False if high < least or low > most else None
 
 
 def _where(part: p.Where, found: _Found) -> r.Result:
@@ -259,13 +296,37 @@ def _density(part: p.Density, found: _Found) -> r.Result:
 
 
 def _list(part: p.ListThings, found: _Found) -> r.Result:
-    names = dict.fromkeys(each.phrase for each in found.evidence.sightings if each.counts)
-    return r.ListResult(outcome="found" if names else "not_found", values=tuple(names), where=in_words(part.region))
+    things, common = _listed(found)
+    return r.ListResult(values=tuple(each.phrase for each in things), things=things, **common)
 
 
 def _describe(part: p.Describe, found: _Found) -> r.Result:
-    common = found.common(part.thing) if part.thing else {"outcome": "found", "where": in_words(part.region)}
-    return r.DescribeResult(**common, text=None)
+    if part.thing is not None:
+        return r.DescribeResult(text=None, **found.common(part.thing))
+    things, common = _listed(found)
+    return r.DescribeResult(text=None, things=things, **common | {"outcome": "found"})
+
+
+def _listed(found: _Found) -> tuple[tuple[r.Listed, ...], dict[str, Any]]:
+    """Return everything that was found, what takes most ground first, and what the result says."""
+    of: dict[str, list[r.Place]] = {}
+    for each in found.all():
+        of.setdefault(each.phrase, []).append(each.place)
+    things = [
+        r.Listed(
+            phrase=phrase,
+            number=len(places),
+            parts=tuple(name for name, _ in Counter(place.name for place in places).most_common()),
+        )
+        for phrase, places in sorted(of.items(), key=lambda item: -_area(item[1]))
+    ]
+    sure = [max(place.confidence for place in places) for places in of.values()]
+    return tuple(things), {
+        "outcome": "found" if things else "not_found",
+        "cues": tuple(place.cue for places in of.values() for place in places),
+        "confidence": round(min(sure), 4) if sure else None,
+        "where": in_words(found.region),
+    }
 
 
 def _attribute(part: p.Attribute, found: _Found) -> r.Result:

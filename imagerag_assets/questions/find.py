@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from imagerag_assets.questions.change import compare, is_comparison
 from imagerag_assets.questions.compared import Compared
 from imagerag_assets.questions.counts import count
-from imagerag_assets.questions.cues import find_cues
+from imagerag_assets.questions.cues import find_cues, search_of
 from imagerag_assets.questions.evidence import Viewer, cue_pictures
 from imagerag_assets.questions.objects import Tally
+from imagerag_assets.questions.planning import is_about_everything
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.resolve import Resolved
 from imagerag_assets.retrieval.phrases import Analysis
+from imagerag_assets.retrieval.survey import survey
 from imagerag_assets.retrieval.types import Cue, Retrieval
 
 if TYPE_CHECKING:
@@ -68,11 +70,25 @@ def find(resolved: Resolved, viewer: Viewer) -> Found:
         compared = compare(serving, question, analysis, viewer, resolved.calibration)
         pictures, notes = compared.pictures(viewer)
         return Found(resolved, compared.found, compared.scenes[1], pictures, notes, compared)
+    if is_about_everything(question, resolved.plan):
+        analysis = _surveyed(resolved, viewer)
+        resolved = replace(resolved, analysis=analysis)
     retrieval = find_cues(serving, question, analysis, viewer, resolved.calibration, resolved.example)
     tallies, counting = count(resolved, retrieval, viewer)
     pictures, notes = cue_pictures(viewer, retrieval.cues)
     main = _main_scene(resolved, retrieval.cues)
     return Found(resolved, retrieval, main, pictures, (*counting, *notes), tallies=tallies)
+
+
+def _surveyed(resolved: Resolved, viewer: Viewer) -> Analysis:
+    """Return what to look for where the question names nothing: what the scope probably shows."""
+    analysis = resolved.analysis
+    search, _ = search_of(resolved.serving, resolved.question, analysis, viewer, resolved.calibration)
+    things = survey(resolved.platform, search)
+    told = ", ".join(things) or "nothing that the encoder knows"
+    note = f"The question names nothing, so what the scope probably shows was looked for: {told}"
+    phrases = tuple(dict.fromkeys([*analysis.phrases, *things]))
+    return replace(analysis, phrases=phrases, wants_all=True, notes=(*analysis.notes, note))
 
 
 def _main_scene(resolved: Resolved, cues: tuple[Cue, ...]) -> str | None:

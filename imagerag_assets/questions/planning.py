@@ -46,6 +46,13 @@ def asks_for(operation: str, question: Question) -> bool:
     return any(part.op == operation for part in plan_of(question).parts)
 
 
+def is_about_everything(question: Question, plan: p.Plan) -> bool:
+    """Return whether a part asks what is there, and names no thing that could be looked for."""
+    vague = any(part.op in ("list", "describe") and getattr(part, "thing", None) is None for part in plan.parts)
+    own = question.mode == "imagerag" and question.retrieval == "default" and question.path != "none"
+    return vague and own and question.like is None
+
+
 def analysis_of(platform: Platform, question: Question, plan: p.Plan) -> Analysis:
     """Return what retrieval looks for.  The paper's retrieval has phrases of its own, from the question only."""
     most = platform.settings.max_phrases

@@ -112,7 +112,8 @@ class _Answering:
             return self._said(results, "evidence")  # nothing to look at
         self._ask_model()
         if self._reply is None:
-            return self._said(results, "evidence") if len(looked) < len(results) else self._done(None, results)
+            known = len(looked) < len(results) or any(getattr(result, "things", ()) for result in results)
+            return self._said(results, "evidence") if known else self._done(None, results)
         if not computed:
             return self._done(self._reply.text, confidence=self._reply.confidence, by="model")
         seen = self._reply.text
@@ -120,7 +121,8 @@ class _Answering:
             self._notes.append(f"What the model said is left out, as it does not agree with the evidence: {why}")
             seen = ""
         told = tuple(_with_text(result, seen) if number in looked else result for number, result in enumerate(results))
-        return self._said(told, "model" if len(looked) == len(results) else "both")
+        evident = len(looked) < len(results) or any(getattr(result, "things", ()) for result in results)
+        return self._said(told, "both" if evident and seen else "evidence" if evident else "model")
 
     def _chosen(self, results: tuple[r.Result, ...]) -> Answered:
         """Choose among the choices: by meaning from the evidence, and by the model."""
@@ -187,7 +189,7 @@ class _Answering:
         """Let the model confirm each cue, for questions that depend on every one (IMAGERAG_CONFIRM_CUES)."""
         if self._question.mode != "imagerag" or not self._platform.settings.confirm_cues:
             return
-        if not any(part.op not in ("where", *_LOOKED_AT, "change") for part in self._plan.parts):
+        if not any(part.op not in ("where", "list", *_LOOKED_AT, "change") for part in self._plan.parts):
             return
         views = _views(self._found.cues, set(self._scenes()), self._viewer, self._found.pictures)
         try:

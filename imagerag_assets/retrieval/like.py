@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from imagerag_assets.installation.platform import Deps
 from imagerag_assets.retrieval.fast import ranked, suppressed_cues
-from imagerag_assets.retrieval.second_look import affordable, passing
+from imagerag_assets.retrieval.second_look import affordable, looked_at
 from imagerag_assets.retrieval.slow import make_prototype, prototype_neighbours, prototype_scorer
 from imagerag_assets.retrieval.types import Retrieval, Search
 
@@ -47,15 +47,17 @@ def retrieve_like(
     cues = suppressed_cues(near, values, search.calibration.slow, label, "fast")
     searched = perf_counter()
     budget, minimum = deps.settings.second_look, deps.settings.min_confidence
-    good, notes = passing(
+    least = search.calibration.slow_threshold if minimum is None else minimum
+    seen, notes = looked_at(
         deps,
         affordable(search.look, budget),
         [cue for cue in cues if cue.patch_id != leave_out],
         prototype_scorer(prototypes, nothing, search.calibration),
-        search.calibration.slow_threshold if minimum is None else minimum,
+        least,
         budget=budget,
     )
-    good = [cue for cue in good if search.keeps(cue.scene, cue.window)]  # the second look has moved windows
+    # The second look has moved windows.
+    good = [cue for cue in seen if cue.confidence >= least and search.keeps(cue.scene, cue.window)]
     passed = ranked(good[: search.most(deps.settings.top_k)])
     return Retrieval(
         cues=passed,

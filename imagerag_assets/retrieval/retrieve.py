@@ -15,7 +15,7 @@ from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS, Current, KnowledgeK
 from imagerag_assets.retrieval.fast import CANDIDATES, CANDIDATES_ALL, Found, ranked, search_fast
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.recognition import recognition
-from imagerag_assets.retrieval.second_look import affordable, passing
+from imagerag_assets.retrieval.second_look import affordable, looked_at
 from imagerag_assets.retrieval.slow import search_slow
 from imagerag_assets.retrieval.types import Cue, PathName, Retrieval, Search
 
@@ -156,11 +156,13 @@ class _Run:
         minimum = self._deps.settings.min_confidence
         least = threshold if minimum is None else minimum
         for phrase, candidates in found.cues.items():
-            good, notes = passing(self._deps, self._look, candidates, found.scorers[phrase], least, budget=self._budget)
+            scorer = found.scorers[phrase]
+            seen, notes = looked_at(self._deps, self._look, candidates, scorer, least, budget=self._budget)
             self._notes += notes
-            top = max((cue.confidence for cue in good or candidates), default=0.0)
+            seen = [cue for cue in seen if self._search.keeps(cue.scene, cue.window)]  # windows have moved
+            top = max((cue.confidence for cue in seen), default=0.0)
             self._best[phrase] = max(top, self._best.get(phrase, 0.0))
-            good = [cue for cue in good if self._search.keeps(cue.scene, cue.window)]  # windows have moved
+            good = [cue for cue in seen if cue.confidence >= least]
             if good:
                 self._passed[phrase] = good
                 self._path = path if self._path == "none" else self._path

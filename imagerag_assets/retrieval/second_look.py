@@ -76,17 +76,17 @@ def affordable(look: Look | None, budget: int) -> Look | None:
     return look if budget >= crops_per_candidate(1) else None
 
 
-def passing(
+def looked_at(
     deps: Deps, look: Look | None, cues: Sequence[Cue], scorer: Scorer, threshold: float, *, budget: int
 ) -> tuple[list[Cue], tuple[str, ...]]:
-    """Return the candidates of one phrase that reach a threshold, after the second look if there is one, and notes.
+    """Return the candidates of one phrase as they are after the second look, if there is one, and notes.
 
     Args:
         deps: The installation, for its encoder.
         look: Where pixels come from; None: there is no second look.
         cues: Best first.
         scorer: Of the phrase, as the candidates were scored.
-        threshold: Least confidence.
+        threshold: Least confidence that they will need.
         budget: Patches encoded at most.
 
     Raises:
@@ -97,7 +97,7 @@ def passing(
         worth = [cue for cue in cues if cue.confidence >= min(WORTH_A_LOOK, threshold)]
         seen, notes = look_again(deps, look, worth, scorer, budget=budget)
         cues = [each.cue for each in seen]
-    return [cue for cue in cues if cue.confidence >= threshold], notes
+    return list(cues), notes
 
 
 def look_again(

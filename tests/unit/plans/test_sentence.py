@@ -32,6 +32,12 @@ def said(*pairs: Any, scenes: dict[str, str] = ONE, **more: Any) -> str:
 LOWER_LEFT = place("lower left")
 
 
+LISTED = (
+    r.Listed(phrase="forest", number=5, parts=("lower left", "lower right", "centre")),
+    r.Listed(phrase="ship", number=1, parts=("lower right",)),
+)
+
+
 @pytest.mark.parametrize(
     ("pair", "expected"),
     [
@@ -273,6 +279,37 @@ BOTH = {"outcome": "found", "phrases": ("ship", "bridge")}
             "A ship, an oil tank and water were found.",
         ),
         (p.ListThings(), r.ListResult(outcome="not_found", values=()), "Nothing was found that I can name."),
+        (
+            p.ListThings(region=p.PartOfScene(name="south")),
+            r.ListResult(outcome="found", values=("forest", "ship"), things=LISTED, where="in the south"),
+            "What was found in the south: forests in the lower left and in the lower right and elsewhere; a ship in the "
+            "lower right.",
+        ),
+        (
+            p.Describe(),
+            r.DescribeResult(outcome="found", text="Yes.", things=LISTED[1:]),
+            "What was found: a ship in the lower right.",
+        ),
+        (
+            p.Describe(),
+            r.DescribeResult(outcome="found", text="A harbour with quays.", things=LISTED[1:]),
+            "A harbour with quays. What was found: a ship in the lower right.",
+        ),
+        (
+            p.Count(thing="ship", at_least=2),
+            r.CountResult(outcome="found", phrase="ship", value=3, low=2, high=4, holds=True),
+            "Yes: 3 ships (2 to 4) were found.",
+        ),
+        (
+            p.Count(thing="ship", at_least=9),
+            r.CountResult(outcome="found", phrase="ship", value=3, low=2, high=4, holds=False),
+            "No: 3 ships (2 to 4) were found.",
+        ),
+        (
+            p.Count(thing="ship", at_least=4),
+            r.CountResult(outcome="found", phrase="ship", value=3, low=2, high=4),
+            "Possibly: 3 ships (2 to 4) were found.",
+        ),
         (
             p.Describe(),
             r.DescribeResult(outcome="found", text="A harbour with quays. Cue 7 shows a ship."),

@@ -97,8 +97,7 @@ WORDINGS = [
     # attributes and change
     ("what color are the ships?", "attribute[colour]: ship"),
     ("What is the shape of the pool?", "attribute[shape]: swimming pool"),
-    ("how long is the runway", "attribute[length]: runway"),
-    ("how big is the lake?", "attribute[size]: lake"),
+    ("how big is the lake?", "share: lake"),
     ("Is the ship red or blue?", "attribute[colour]: ship"),
     ("what changed between the two dates?", "change"),
     ("how has the harbour changed since 2020", "change: harbor"),
@@ -141,6 +140,17 @@ WORDINGS = [
     ("from the pier, which way is the stadium", "relative[none]: stadium > pier"),
     ("is the car in the car park", "relative[inside]: car > parking lot"),
     ("is the bridge further north than the dam?", "relative[north]: bridge > dam"),
+    # bounds of a number
+    ("are there more than two ships?", "count: ship"),
+    ("is there just one pier?", "count: pier"),
+    # what it mostly is
+    ("is the area mainly farmland?", "share: farmland"),
+    # everything
+    ("what lies next to the stadium?", "list @ around(stadium,150)"),
+    ("is there anything in the south?", "list @ south"),
+    # where somebody does something
+    ("where can I moor my boat?", "where: boat"),
+    ("where do people park their cars?", "where: car"),
     # spelling
     ("were are the tankz", "where: storage tank"),
     ("hwo many shps are ther", "count: ship"),
@@ -217,3 +227,58 @@ def test_statements_as_choices_are_planned_each() -> None:
     statements = {"A": "There are two ships.", "B": "A stadium is in the upper left.", "C": "There is no bridge."}
     things = [thing.phrase for thing in understand("Which statement is true?", statements).things]
     assert things == ["ship", "stadium", "bridge"]
+
+
+@pytest.mark.parametrize(
+    ("question", "least", "most"),
+    [
+        ("are there at least three cranes?", 3, None),
+        ("are there more than 2 cranes?", 3, None),
+        ("do you see fewer than ten cranes", 0, 9),
+        ("is there only one crane?", 1, 1),
+        ("are there exactly 5 cranes?", 5, 5),
+        ("how many cranes are there?", None, None),
+        ("is there one crane?", None, None),
+    ],
+)
+def test_bounds_of_a_number(question: str, least: int | None, most: int | None) -> None:
+    (part,) = understand(question, {}).parts
+    assert (getattr(part, "at_least", None), getattr(part, "at_most", None)) == (least, most)
+
+
+@pytest.mark.parametrize(
+    ("question", "picks"),
+    [
+        ("where is the northernmost crane?", ["north"]),
+        ("where is the most southerly crane", ["south"]),
+        ("how far is the easternmost crane from the western-most crane?", ["east", "west"]),
+        ("is there a ship within 300 m of the leftmost crane?", [None, "left"]),
+        ("where are the northern cranes", [None]),
+    ],
+)
+def test_the_one_that_lies_farthest_one_way(question: str, picks: list[str | None]) -> None:
+    things = understand(question, {}).things
+    assert [thing.pick for thing in things] == picks
+    assert {thing.phrase for thing in things} <= {"crane", "ship"}
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ("how long is the runway?", "length of a single runway"),
+        ("how tall are the chimneys", "height of a single chimney"),
+        ("which is the largest tank?", "size of a single tank"),
+        ("how many kilometres of road are there?", "length of a single road"),
+        ("how old is the bridge", "age of a single bridge"),
+    ],
+)
+def test_what_is_not_measured_is_said_and_where_it_is(question: str, says: str) -> None:
+    plan = understand(question, {})
+    assert [part.op for part in plan.parts] == ["where"]
+    assert says in (plan.unplanned or "")
+
+
+def test_what_land_mostly_is() -> None:
+    (part,) = understand("is the area mostly urban or mostly forest?", {}).parts
+    assert part.model_dump(include={"op", "by"}) == {"op": "compare", "by": "area"}
+    assert [thing.phrase for thing in part.things] == ["residential area", "forest"]

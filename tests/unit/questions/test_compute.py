@@ -259,3 +259,63 @@ def test_candidates_that_are_not_sure_enough_state_nothing() -> None:
     exists, count = compute(plan, seen)
     assert (exists.outcome, exists.value, exists.best) == ("not_found", None, 0.6)
     assert (count.outcome, count.value) == ("not_found", None)
+
+
+def test_the_one_that_lies_farthest_one_way() -> None:
+    given = evidence(*SHIPS, at("pier", 150, 600))
+
+    def where(pick: p.End) -> list[int]:
+        result = only(p.Where(thing=p.Thing(name="ship", pick=pick)), given)
+        assert isinstance(result, r.WhereResult)
+        return [place.cue for place in result.places]
+
+    assert [where(pick) for pick in ("north", "top", "west", "left")] == [[1]] * 4
+    assert [where(pick) for pick in ("south", "bottom", "east", "right")] == [[3]] * 4
+    unplaced = evidence(*(at("ship", x, y, placed=False) for x, y in ((100, 100), (900, 900))))
+    result = only(p.Where(thing=p.Thing(name="ship", pick="south")), unplaced)
+    assert isinstance(result, r.WhereResult)
+    assert [place.cue for place in result.places] == [2]  # without a place on the ground north is above
+    # It counts in relations and in the surroundings too.
+    north = p.Thing(name="northernmost ship", look_for="ship", pick="north")
+    relation = only(p.Relative(thing=PIER, to=north, relation="south"), given)
+    assert isinstance(relation, r.RelativeResult)
+    assert relation.value is True
+    near = only(p.Exists(thing=PIER, region=p.Around(thing=north, metres=300)), given)
+    assert near.outcome == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "holds"),
+    [(2, None, True), (3, 3, True), (None, 4, True), (5, None, False), (None, 0, False), (None, None, None)],
+)
+def test_bounds_of_a_number(least: int | None, most: int | None, holds: bool | None) -> None:
+    ships = evidence(*(at("ship", x, 100, sure=0.999) for x in (100, 300, 500)))
+    result = only(p.Count(thing=SHIP, at_least=least, at_most=most), ships)
+    assert isinstance(result, r.CountResult)
+    assert (result.value, result.holds) == (3, holds)
+    unsure = only(p.Count(thing=SHIP, at_most=2), evidence(*(at("ship", x, 100, sure=0.6) for x in (100, 300, 500))))
+    assert isinstance(unsure, r.CountResult)
+    assert unsure.holds is None  # 3 were found, but no more than 2 may be real
+    nothing = only(p.Count(thing=SHIP, at_most=2), evidence())
+    assert isinstance(nothing, r.CountResult)
+    assert nothing.holds is None  # not found is not absent
+
+
+def test_everything_that_was_found_is_listed() -> None:
+    given = evidence(
+        at("ship", 100, 100), at("forest", 500, 500, size=400), at("ship", 900, 900), at("car", 100, 900),
+        at("tank", 900, 100, verdict="rejected"),
+    )  # fmt: skip
+    result = only(p.ListThings(), given)
+    assert isinstance(result, r.ListResult)
+    assert result.values == ("forest", "ship", "car")  # by the ground that they take
+    assert [(each.number, each.parts) for each in result.things] == [
+        (1, ("lower right",)), (2, ("upper left", "lower right")), (1, ("lower left",)),
+    ]  # fmt: skip
+    described = only(p.Describe(), given)
+    assert isinstance(described, r.DescribeResult)
+    assert (described.things, described.text) == (result.things, None)
+    near = only(p.ListThings(region=p.Around(thing=p.Thing(name="car"), metres=900)), given)
+    assert isinstance(near, r.ListResult)
+    assert near.values == ("forest", "ship")  # not the car itself
+    assert only(p.ListThings(), evidence()).outcome == "not_found"
