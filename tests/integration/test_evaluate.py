@@ -102,7 +102,7 @@ def test_pictures_of_a_benchmark_are_ingested_and_missing_ones_named(
         "Ground truth": "B",
         "Subtask": "Remote Sensing",
         "Category": "position",
-        "gt_toi": [0, 0, 500, 500],
+        "gt_toi": [0, 0, 200, 150],
         "img_size": [400, 300],
     }
     rows = [row | {"Question_id": name, "Image": f"{name}.png"} for name in ("P1", "P2")]

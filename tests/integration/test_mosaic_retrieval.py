@@ -34,7 +34,7 @@ SCENES = 3
 @pytest.fixture(scope="module")
 def mosaics(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("mosaics")
-    make_mosaics(samples / "ucmerced" / "images_jpg", out, split="dev", rows=14, cols=14, scenes=SCENES, seed=301)
+    make_mosaics(samples / "ucmerced" / "images_jpg", out, split="dev", rows=10, cols=10, scenes=SCENES, seed=301)
     return out
 
 
@@ -53,16 +53,16 @@ def measured(mosaics: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 def test_cues_show_what_is_there_and_little_else(measured: dict[str, Any]) -> None:
-    """Measured with these seeds: 18 of 18 found, 34 of 40 instances, 34 of 36 cues right, 3 of 9 false cues, ECE .13.
+    """Measured with these seeds: 10 of 10 found, 24 of 27 instances, 24 of 25 cues right, 0 of 9 false cues, ECE .09.
 
-    Two questions (or instances, or cues) are left for what differs between processors.
+    One question and two instances or cues are left for what differs between processors.
     """
     found = measured["recall"]["position+count"]["half_covered"]
-    assert found["n"] == 18
-    assert found["value"] >= 16 / 18
-    assert measured["instances_found"]["n"] == 40
-    assert measured["instances_found"]["value"] >= 32 / 40
-    assert measured["cue_precision"]["value"] >= 0.88
+    assert found["n"] == 10
+    assert found["value"] >= 9 / 10
+    assert measured["instances_found"]["n"] == 27
+    assert measured["instances_found"]["value"] >= 22 / 27
+    assert measured["cue_precision"]["value"] >= 22 / 25
     assert measured["false_cues"]["n"] == 9
-    assert measured["false_cues"]["value"] <= 5 / 9
-    assert measured["calibration_error"]["value"] <= 0.18
+    assert measured["false_cues"]["value"] <= 2 / 9
+    assert measured["calibration_error"]["value"] <= 0.14
