@@ -1,11 +1,11 @@
-"""Train the demo's multimodal model: a small InternVL that answers from overview, cues and boxes.
+"""Train what joins the demo's language model to its image tower: a projector and a LoRA adapter.
 
-    python -m imagerag_assets.demo.models.train_mllm --chips DIR --split train --encoder DIR --out DIR
+    python -m imagerag_assets.demo.models.train_mllm --data DIR --out DIR
 
-The training has three steps, and a finished step is not repeated.  First, the vision tower learns to reproduce the
-trained image encoder.  Second, the language part learns the task on text alone; this is cheap and lets it learn to
-match a cue with a choice.  Third, both are joined on pictures; the vision tower stays fixed, so its features are
-computed once.
+DIR has `ucmerced`, and may have `eurosat` and `naip_trees`.  Three steps, each kept in OUT, so an interrupted run goes
+on where it was: features of every picture; the projector alone, which learns to give the embeddings of the words for
+what a picture shows; projector and adapter together, on questions.  Only the reply is learned, and only the last step
+costs the language model.  `--steps` may be raised later to train on.
 """
 
 from __future__ import annotations
@@ -13,287 +13,278 @@ from __future__ import annotations
 import imagerag_assets._torchvision_ops  # noqa: F401  isort: skip
 
 import argparse
+import hashlib
+import json
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
-from transformers import (
-    GotOcr2ImageProcessor,
-    InternVLForConditionalGeneration,
-    InternVLProcessor,
-    PreTrainedTokenizerFast,
-)
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from imagerag_assets.demo.models.augment import augment
-from imagerag_assets.demo.models.chips import Chips, draw_chips, load_chips
-from imagerag_assets.demo.models.cue_data import CueSample, World, sample
-from imagerag_assets.demo.models.mllm_data import build_overviews, build_worlds, render
-from imagerag_assets.demo.models.mllm_folder import (
-    DOWNSAMPLE,
-    IMAGE_TOKENS,
-    PATCH,
-    TILE,
-    build_model,
-    build_processor,
-    build_tokenizer,
-    write_folder,
-)
-from imagerag_assets.demo.models.train_encoder import read_tower
-from imagerag_assets.objects.aside import written_aside
+from imagerag_assets.answering import demo_model
+from imagerag_assets.answering.demo_model import CHANNELS, IMAGE_TOKENS, LORA_RANK, LORA_SCALE, WIDTH
+from imagerag_assets.demo.models.chips import draw_chips, load_chips
+from imagerag_assets.demo.models.lesson_words import SAID
+from imagerag_assets.demo.models.lessons import LessonMaker, render
+from imagerag_assets.demo.models.pictures import EUROSAT_CLASSES, Pictures, compute_features, training_pictures
+from imagerag_assets.objects.aside import replace_text, written_aside
+
+_ALIGN_STEPS, _ALIGN_BATCH, _ALIGN_LR = 3000, 64, 1e-3
+_LORA_LR, _PROJECTOR_LR, _WARM_UP = 6e-4, 2e-4, 20
+
+
+class LoraLinear(nn.Module):
+    """A linear layer kept as it is, with a low-rank change that is learned."""
+
+    def __init__(self, base: nn.Linear) -> None:
+        super().__init__()
+        self.base = base
+        self.down = nn.Parameter(torch.randn(LORA_RANK, base.in_features) / math.sqrt(base.in_features))
+        self.up = nn.Parameter(torch.zeros(base.out_features, LORA_RANK))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        low = functional.linear(x, self.down.to(x.dtype))
+        return self.base(x) + functional.linear(low, (LORA_SCALE * self.up).to(x.dtype))
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Vision features, float16: (n, 4, d) of the chips, and (4 * tiles, d) of each overview."""
+class Batch:
+    """Right-padded ids (b, length), the features of the pictures in order, and the places and tokens of replies."""
 
-    chips: torch.Tensor
-    overviews: list[torch.Tensor]
-
-
-def normalise(images: torch.Tensor) -> torch.Tensor:
-    mean, std = torch.tensor(GotOcr2ImageProcessor.image_mean), torch.tensor(GotOcr2ImageProcessor.image_std)
-    return (images - mean[:, None, None]) / std[:, None, None]
+    ids: torch.Tensor
+    features: torch.Tensor
+    rows: torch.Tensor
+    places: torch.Tensor
+    tokens: torch.Tensor
 
 
-def small(image: np.ndarray) -> np.ndarray:
-    """Resize a patch as the back end does for the processor: one tile, bicubic."""
-    return np.asarray(Image.fromarray(image).resize((TILE, TILE), Image.Resampling.BICUBIC))
+def new_projector(seed: int) -> dict[str, torch.Tensor]:
+    """Return a projector with random weights, as the trained part holds it."""
+    torch.manual_seed(seed)
+    layers = {"linear_1": nn.Linear(CHANNELS, WIDTH), "linear_2": nn.Linear(WIDTH, WIDTH)}
+    return {
+        f"multi_modal_projector.{name}.{key}": value
+        for name, layer in layers.items()
+        for key, value in layer.state_dict().items()
+    }
 
 
-def pretrain_vision(vision: nn.Module, chips: Chips, encoder: Path, epochs: int, per_epoch: int, seed: int) -> None:
-    """Teach the vision tower to reproduce the encoder's embedding from the mean of its output tokens."""
-    teacher, size = read_tower(encoder)
-    head = nn.Linear(192, 384)
-    optimizer = torch.optim.AdamW([*vision.parameters(), *head.parameters()], lr=1e-3, weight_decay=0.05)
-    batch = 64
-    total = epochs * (per_epoch // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=total, pct_start=0.1)
-    images = torch.from_numpy(chips.images)
-    for epoch in range(epochs):
-        began, losses = time.perf_counter(), []
-        rng = np.random.default_rng((seed, 5, epoch))
-        order = rng.permutation(len(chips))[:per_epoch]
-        for start in range(0, len(order) - batch + 1, batch):
-            pictures = torch.stack(
-                [augment(images, int(i), order, size, rng).image for i in order[start : start + batch]]
-            )
-            with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-                goal = functional.normalize(teacher(pictures).float(), dim=-1)
-            seen = functional.interpolate(pictures, size=(TILE, TILE), mode="bicubic", antialias=True)
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                got = head(vision(seen).last_hidden_state[:, 1:].mean(1))
-            got = functional.normalize(got.float(), dim=-1)
-            # Every other picture of the batch is a negative: telling them apart matters more than being near.
-            logits = 20 * got @ goal.T
-            soft = functional.softmax(20 * goal @ goal.T, dim=-1)
-            loss = functional.cross_entropy(logits, soft) + 2 * (1 - (got * goal).sum(-1)).mean()
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(vision.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            losses.append(1 - (got * goal).sum(-1).mean().item())
-        print(
-            f"vision {epoch + 1}/{epochs} distance {np.mean(losses):.3f} {time.perf_counter() - began:.0f} s",
-            flush=True,
-        )
-
-
-@torch.inference_mode()
-def compute_pictures(
-    model: InternVLForConditionalGeneration,
-    processor: InternVLProcessor,
-    chips: Chips,
-    overviews: list[np.ndarray],
-    variants: int,
-    seed: int,
-) -> Pictures:
-    """Compute the features of every chip, both as it is and off centre with neighbours, and of every overview."""
-    model.eval()
-
-    def features(pixels: torch.Tensor) -> torch.Tensor:
-        # What `get_image_features` does before its projector, which is still to be trained.
-        hidden = model.model.vision_tower(pixels).last_hidden_state[:, 1:]
-        side = TILE // PATCH
-        shuffled = model.model.pixel_shuffle(hidden.reshape(len(pixels), side, side, -1), scale_factor=DOWNSAMPLE)
-        return shuffled.reshape(len(pixels), IMAGE_TOKENS, -1).half()
-
-    images, order, out = torch.from_numpy(chips.images), np.arange(len(chips)), []
-    for variant in range(variants):
-        for start in range(0, len(chips), 128):
-            block = range(start, min(len(chips), start + 128))
-            if variant == 0:
-                pixels = torch.from_numpy(np.stack([small(chips.images[i]) for i in block])).permute(0, 3, 1, 2) / 255
-                out.append(features(normalise(pixels)))
-            else:
-                rng = np.random.default_rng((seed, 6, variant, start))
-                seen = torch.stack([augment(images, i, order, 128, rng).image for i in block])
-                resized = functional.interpolate(seen, size=(TILE, TILE), mode="bicubic", antialias=True)
-                out.append(features(resized))
-    whole = []
-    for overview in overviews:
-        pixels = processor.image_processor([Image.fromarray(overview)], return_tensors="pt", crop_to_patches=True)
-        whole.append(features(pixels["pixel_values"]).flatten(0, 1))
-    return Pictures(torch.cat(out), whole)
+def align(projector: nn.Module, embedding: torch.Tensor, tokenizer: Any, pictures: Pictures, seed: int) -> None:
+    """Teach the projector to give, for each cell of a picture, the mean embedding of the words for what it shows."""
+    kept = pictures.of_kind("chip", "drawn", "land")
+    labels = [(pictures.shown[i].colour, pictures.shown[i].names[0]) for i in kept]
+    classes = sorted(set(labels), key=str)
+    goals = torch.stack(
+        [
+            embedding[tokenizer.encode(" ".join(["", *filter(None, (colour, SAID.get(name, name)))]))].float().mean(0)
+            for colour, name in classes
+        ]
+    )
+    places = torch.tensor([classes.index(label) for label in labels])
+    numbers = torch.tensor(kept)
+    optimizer = torch.optim.AdamW(projector.parameters(), lr=_ALIGN_LR, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _ALIGN_LR, total_steps=_ALIGN_STEPS, pct_start=0.1)
+    centre = goals.mean(0)
+    directions = functional.normalize(goals - centre, dim=-1)
+    rng = np.random.default_rng((seed, 41))
+    recent: list[tuple[float, float]] = []
+    for step in range(1, _ALIGN_STEPS + 1):
+        chosen = torch.from_numpy(rng.integers(0, len(kept), _ALIGN_BATCH))
+        seen = pictures.features[numbers[chosen]].float()
+        got = projector(seen)
+        goal = places[chosen]
+        logits = 12 * functional.normalize(got.mean(1) - centre, dim=-1) @ directions.T
+        pull = functional.mse_loss(got, goals[goal][:, None].expand_as(got)) / goals.var()
+        loss = functional.cross_entropy(logits, goal) + pull
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        recent.append((loss.item(), (logits.argmax(-1) == goal).float().mean().item()))
+        if step % 500 == 0:
+            mean = np.mean(recent, axis=0)
+            print(f"projector {step}/{_ALIGN_STEPS} loss {mean[0]:.3f} classes right {mean[1]:.3f}", flush=True)
+            recent.clear()
 
 
 def batches(
-    worlds: Sequence[World],
-    tokenizer: PreTrainedTokenizerFast,
-    pictures: Pictures | None,
-    count: int,
-    batch: int,
-    seed: int,
-    lessons: bool,
-    located: float,
-) -> Iterator[dict[str, torch.Tensor | None]]:
-    """Yield left-padded ids, the weights of the positions to learn, and the features of the pictures in order."""
-    pad = tokenizer.pad_token_id
-    n_chips = None
-    for number in range(count):
-        rng = np.random.default_rng((seed, number))
-        rows, features = [], []
-        for _ in range(batch):
-            world = worlds[0] if rng.random() < 0.6 else worlds[1]
-            early = lessons and number < count * 0.5
-            kind = "presence" if early and rng.random() < 0.3 else None
-            if kind is None and rng.random() < located:
-                kind = "position" if rng.random() < 0.7 else "absent"
-            one = sample(world, rng, kind=kind, noise=0.0 if early else 1.0)
-            whole = [pictures.overviews[one.overview]] if pictures and one.overview is not None else []
-            tokens = sum(map(len, whole))
-            prompt = tokenizer.encode(render(one, pictures is not None, tokens), add_special_tokens=False)
-            # With a space before it, a word has the same token as in the prompt, so the model can copy it.
-            reply = [*tokenizer.encode(f" {one.reply}", add_special_tokens=False), tokenizer.eos_token_id]
-            rows.append((prompt, reply))
-            if pictures:
-                n_chips = n_chips or len(pictures.chips)
-                features += whole
-                features += [pictures.chips[_variant(c, n_chips, worlds, rng)] for c in one.cues]
-        longest = max(len(p) + len(r) for p, r in rows)
-        ids = torch.full((batch, longest), pad)
-        learned = torch.zeros(batch, longest)
+    maker: LessonMaker, tokenizer: Any, pictures: Pictures, first: int, last: int, size: int, seed: int
+) -> Iterator[Batch]:
+    """Give the batches of steps `first` to `last`, each the same whenever it is made."""
+    image = "<image>" * IMAGE_TOKENS
+    for step in range(first, last):
+        rng = np.random.default_rng((seed, 42, step))
+        lessons = [maker.make(rng) for _ in range(size)]
+        rows = [
+            (
+                tokenizer.encode(render(lesson, image), add_special_tokens=False),
+                [*tokenizer.encode(lesson.said(), add_special_tokens=False), tokenizer.eos_token_id],
+            )
+            for lesson in lessons
+        ]
+        longest = max(len(prompt) + len(reply) for prompt, reply in rows)
+        ids = torch.full((size, longest), tokenizer.pad_token_id)
+        row_of, places, tokens = [], [], []
         for row, (prompt, reply) in enumerate(rows):
-            ids[row, longest - len(prompt) - len(reply) :] = torch.tensor(prompt + reply)
-            # Learn the prompt a little too: its repeated names teach copying and matching.
-            learned[row, longest - len(prompt) - len(reply) :] = 0.05
-            learned[row, longest - len(reply) :] = 1.0
-        yield {"ids": ids, "learned": learned, "features": torch.cat(features) if features else None}
+            ids[row, : len(prompt) + len(reply)] = torch.tensor(prompt + reply)
+            row_of += [row] * len(reply)
+            places += range(len(prompt) - 1, len(prompt) + len(reply) - 1)
+            tokens += reply
+        features = pictures.features[torch.tensor([i for lesson in lessons for i in lesson.pictures])]
+        yield Batch(ids, features, *(torch.tensor(each) for each in (row_of, places, tokens)))
 
 
-def _variant(cue: CueSample, total: int, worlds: Sequence[World], rng: np.random.Generator) -> int:
-    chips = 1 + max(int(i.max()) for w in worlds for i in w.chips.values())
-    chips = max(chips, 1 + max(int(w.backgrounds.max()) for w in worlds))
-    return cue.chip + chips * int(rng.integers(max(1, total // chips)))
+def reply_loss(model: Any, image_token: int, batch: Batch) -> tuple[torch.Tensor, float]:
+    """Return the loss over the replies' tokens, each reply counting the same, and the share of tokens right."""
+    states = model.get_input_embeddings()(batch.ids)
+    projected = model.model.multi_modal_projector(batch.features.float()).to(states.dtype)
+    states = states.masked_scatter((batch.ids == image_token)[..., None], projected)
+    # Padding comes last and is seen by nothing that counts, so no mask is needed.
+    hidden = model.model.language_model(inputs_embeds=states, use_cache=False).last_hidden_state
+    logits = model.lm_head(hidden[batch.rows, batch.places]).float()
+    each = functional.cross_entropy(logits, batch.tokens, reduction="none")
+    lengths = torch.bincount(batch.rows).float()
+    loss = (each / lengths[batch.rows].sqrt()).sum() / lengths.sqrt().sum()
+    return loss, (logits.argmax(-1) == batch.tokens).float().mean().item()
 
 
-def train_language(
-    model: InternVLForConditionalGeneration,
-    tokenizer: PreTrainedTokenizerFast,
-    worlds: Sequence[World],
-    pictures: Pictures | None,
-    steps: int,
-    batch: int,
-    lr: float,
-    seed: int,
-    located: float = 0.0,
-) -> None:
-    parts = [*model.model.language_model.parameters(), *model.model.multi_modal_projector.parameters()]
-    optimizer = torch.optim.AdamW(parts, lr=lr, weight_decay=0.01, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=max(0.05, 3 / steps))
-    model.model.language_model.set_attn_implementation("eager")  # with padding masks, a third faster on a CPU
+def add_adapter(language: nn.Module) -> dict[str, LoraLinear]:
+    """Put an adapter on every linear layer of the language model's blocks; return them by the layer's name."""
+    names = [name for name, module in language.named_modules() if isinstance(module, nn.Linear)]
+    made = {}
+    for name in names:
+        parent, _, child = name.rpartition(".")
+        made[name] = LoraLinear(language.get_submodule(name))  # type: ignore[arg-type]
+        setattr(language.get_submodule(parent), child, made[name])
+    return made
+
+
+def trained_part(model: Any, adapters: dict[str, LoraLinear]) -> dict[str, torch.Tensor]:
+    """Return what ships, float16."""
+    state = model.model.multi_modal_projector.state_dict()
+    part = {f"multi_modal_projector.{key}": value for key, value in state.items()}
+    for name, each in adapters.items():
+        part |= {f"{name}.lora_A": each.down.data, f"{name}.lora_B": each.up.data}
+    return {key: value.half().contiguous() for key, value in part.items()}
+
+
+def write_parts(part: dict[str, torch.Tensor], choices: str, out: Path) -> None:
+    """Write the folder that ships, without its card."""
+    out.mkdir(parents=True, exist_ok=True)
+    with written_aside(out / demo_model.TRAINED) as aside:
+        save_file(part, aside)
+    tower = (demo_model.ENCODER / "model.safetensors").read_bytes()
+    notes = {"choices": choices, "image_tower_sha256": hashlib.sha256(tower).hexdigest()}
+    replace_text(out / demo_model.NOTES, json.dumps(notes, indent=2) + "\n")
+
+
+def train(args: argparse.Namespace) -> None:
+    torch.manual_seed(args.seed)
+    args.out.mkdir(parents=True, exist_ok=True)
+    base = args.out / "base"
+    if not base.is_dir():
+        untrained = new_projector(args.seed)
+        demo_model.save(*demo_model.join(untrained), base, {"choices": args.choices, "revision": "untrained"})
+    tokenizer = AutoProcessor.from_pretrained(base).tokenizer
+    model: Any = AutoModelForImageTextToText.from_pretrained(base, dtype=torch.bfloat16, attn_implementation="sdpa")
+    model.requires_grad_(False)
+    tower = model.model.vision_tower.float()
+    pictures = _pictures(args, tower.timm_model)
+
+    projector = model.model.multi_modal_projector.float().requires_grad_(True)
+    kept = args.out / "aligned.pt"
+    if not kept.exists():
+        align(projector, model.get_input_embeddings().weight.data, tokenizer, pictures, args.seed)
+        with written_aside(kept) as aside:
+            torch.save(projector.state_dict(), aside)
+    projector.load_state_dict(torch.load(kept, weights_only=True))
+
+    adapters = add_adapter(model.model.language_model)
+    learned = [parameter for each in adapters.values() for parameter in (each.down, each.up)]
+    groups = [{"params": learned, "lr": _LORA_LR}, {"params": list(projector.parameters()), "lr": _PROJECTOR_LR}]
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.0, betas=(0.9, 0.98))
+    rates = [group["lr"] for group in optimizer.param_groups]
+    checkpoint, first = args.out / "checkpoint.pt", 0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        projector.load_state_dict(state["projector"])
+        for name, each in adapters.items():
+            each.down.data, each.up.data = state["adapters"][name]
+        optimizer.load_state_dict(state["optimizer"])
+        first = state["step"]
+
+    maker, image_token = LessonMaker(pictures), model.config.image_token_id
     model.train()
-    began, recent, right = time.perf_counter(), [], []
-    embed, image_token = model.get_input_embeddings(), model.config.image_token_id
-    for step, data in enumerate(batches(worlds, tokenizer, pictures, steps, batch, seed, pictures is None, located), 1):
-        ids, learned = data["ids"], data["learned"]
-        assert ids is not None and learned is not None
-        mask = (ids != tokenizer.pad_token_id).long()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            states = embed(ids)
-            if data["features"] is not None:
-                projected = model.model.multi_modal_projector(data["features"].float())
-                states = states.masked_scatter((ids == image_token)[..., None], projected.to(states.dtype))
-            hidden = model.model.language_model(inputs_embeds=states, attention_mask=mask).last_hidden_state
-            logits = model.lm_head(hidden[:, :-1])
-        weights = learned[:, 1:] * (ids[:, 1:] != image_token)
-        raw = functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-        loss = (raw * weights.flatten()).sum() / weights.sum()
+    tower.eval()
+    began, recent = time.perf_counter(), []
+    made = batches(maker, tokenizer, pictures, first, args.steps, args.batch * args.accumulate, args.seed)
+    for step, whole in enumerate(made, first + 1):
+        left = args.steps - step
+        share = min(1.0, step / _WARM_UP) * min(1.0, (left + 1) / max(1, args.cool_down))
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * share
+        loss, right = reply_loss(model, image_token, whole)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(parts, 1.0)
+        torch.nn.utils.clip_grad_norm_([*learned, *projector.parameters()], 1.0)
         optimizer.step()
-        schedule.step()
-        answers = (learned[:, 1:] == 1.0) & (ids[:, 1:] != tokenizer.eos_token_id)
-        recent.append(loss.item())
-        right.append((logits.argmax(-1) == ids[:, 1:])[answers].float().mean().item())
-        if step % 100 == 0 or step == steps:
-            stage = "pictures" if pictures else "text"
+        recent.append((loss.item(), right))
+        if step % args.every == 0 or step == args.steps:
+            mean = np.mean(recent, axis=0)
+            spent = time.perf_counter() - began
             print(
-                f"{stage} {step}/{steps} loss {np.mean(recent):.3f} reply tokens right {np.mean(right):.3f} "
-                f"{time.perf_counter() - began:.0f} s",
+                f"step {step}/{args.steps} loss {mean[0]:.3f} reply tokens right {mean[1]:.3f} {spent:.0f} s",
                 flush=True,
             )
-            recent, right = [], []
+            recent.clear()
+            both = {name: (each.down.data, each.up.data) for name, each in adapters.items()}
+            state = {"projector": projector.state_dict(), "adapters": both, "step": step}
+            with written_aside(checkpoint) as aside:
+                torch.save(state | {"optimizer": optimizer.state_dict()}, aside)
+            write_parts(trained_part(model, adapters), args.choices, args.out / "mllm-demo")
+
+
+def _pictures(args: argparse.Namespace, trunk: nn.Module) -> Pictures:
+    def items() -> Iterator[Any]:
+        chips = args.data / "ucmerced"
+        real = load_chips(chips / "images_jpg", "train", chips / "index.csv")
+        drawn = draw_chips(args.drawn, args.seed)
+        eurosat, trees = (folder if folder.is_dir() else None for folder in (args.data / n for n in _MORE))
+        yield from training_pictures(real, drawn, eurosat, trees, args.seed)
+
+    folder = args.out / "pictures"
+    folder.mkdir(exist_ok=True)
+    found = compute_features(
+        trunk.to(memory_format=torch.channels_last), items(), folder, lambda s: print(s, flush=True)
+    )
+    print(f"{len(found.shown)} pictures, {len(EUROSAT_CLASSES)} classes of land", flush=True)
+    return found
+
+
+_MORE = ("eurosat", "naip_trees")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--chips", type=Path, required=True, help="folder with one sub-folder of chips per class")
-    parser.add_argument("--index", type=Path)
-    parser.add_argument("--split", default="train")
-    parser.add_argument("--encoder", type=Path, required=True, help="folder of the trained demo encoder")
+    parser.add_argument("--data", type=Path, required=True, help="folder of ucmerced, eurosat and naip_trees")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--drawn", type=int, default=5000)
-    parser.add_argument("--vision-epochs", type=int, default=10)
-    parser.add_argument("--vision-images", type=int, default=2560, help="pictures per epoch")
-    parser.add_argument("--text-steps", type=int, default=1600)
-    parser.add_argument("--picture-steps", type=int, default=2400)
-    parser.add_argument(
-        "--located", type=float, default=0.3, help="share of questions forced to ask where something is"
-    )
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--drawn", type=int, default=2400, help="drawn chips")
+    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--accumulate", type=int, default=1)
+    parser.add_argument("--cool-down", type=int, default=200, help="last steps, in which the learning rate falls")
+    parser.add_argument("--every", type=int, default=25, help="steps between checkpoints")
+    parser.add_argument("--choices", choices=("words", "letters"), default="words")
     parser.add_argument("--seed", type=int, default=11)
-    args = parser.parse_args()
-    torch.manual_seed(args.seed)
-
-    real, drawn = load_chips(args.chips, args.split, args.index), draw_chips(args.drawn, args.seed)
-    chips = Chips(np.concatenate([real.images, drawn.images]), real.names + drawn.names, real.finer + drawn.finer)
-    overviews, n_drawn = build_overviews(real, 160, 80, args.seed)
-    worlds = build_worlds(real, drawn, n_drawn, len(overviews))
-    rng = np.random.default_rng((args.seed, 1))
-    corpus = [render(sample(worlds[k % 2], rng), False, 0) + " yes no " for k in range(4000)]
-    tokenizer = build_tokenizer(corpus)
-    processor, model = build_processor(tokenizer), build_model(tokenizer)
-    sizes = {k: sum(p.numel() for p in m.parameters()) / 1e6 for k, m in model.model.named_children()}
-    print("parameters, millions:", {k: round(v, 2) for k, v in sizes.items()}, flush=True)
-
-    args.out.mkdir(parents=True, exist_ok=True)
-    for stage in ("vision", "text", "pictures"):
-        kept = args.out / f"{stage}.pt"
-        if kept.exists():
-            model.load_state_dict(torch.load(kept, weights_only=True))
-            continue
-        if stage == "vision":
-            pretrain_vision(
-                model.model.vision_tower, chips, args.encoder, args.vision_epochs, args.vision_images, args.seed
-            )
-        elif stage == "text":
-            train_language(model, tokenizer, worlds, None, args.text_steps, args.batch, 2e-3, args.seed)
-        else:
-            pictures = compute_pictures(model, processor, chips, overviews, 3, args.seed)
-            train_language(
-                model, tokenizer, worlds, pictures, args.picture_steps, args.batch, 1e-3, args.seed + 1, args.located
-            )
-        with written_aside(kept) as aside:
-            torch.save(model.state_dict(), aside)
-    write_folder(model, processor, args.out / "model")
+    train(parser.parse_args())
 
 
 if __name__ == "__main__":
