@@ -216,7 +216,7 @@ def _tokenizer(base: Path) -> PreTrainedTokenizerFast:
     )
 
 
-def _config(language: Any, tokenizer: PreTrainedTokenizerFast) -> FastVlmConfig:
+def _config(language: Any, tokenizer: Any) -> FastVlmConfig:
     text = language.to_dict()
     for key in ("quantization_config", "_name_or_path", "architectures"):
         text.pop(key, None)

@@ -113,8 +113,20 @@ TOGETHER = {
 }
 """What a chip of a class may show besides, so nobody says that it is not there."""
 
-GROUNDS = ("agricultural", "forest", "medium residential", "sparse residential", "water", "grassland", "road", "river")
-GROUNDS += ("chaparral", "buildings", "beach", "dense residential")
+GROUNDS = (
+    "agricultural",
+    "forest",
+    "medium residential",
+    "sparse residential",
+    "dense residential",
+    "water",
+    "grassland",
+    "road",
+    "river",
+    "chaparral",
+    "buildings",
+    "beach",
+)
 """What may lie around a drawn object."""
 
 NEUTRAL = ("region", "picture", "place", "crop", "this place", "area", "spot", "marked place")

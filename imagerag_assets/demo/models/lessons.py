@@ -36,7 +36,7 @@ SHARES = {
     "scene": 0.05,
     "blank": 0.05,
 }
-_BY_LETTER, _AS_SCENE, _WITH_OVERVIEW, _WITH_FOUND = 0.25, 0.3, 0.1, 0.25
+_BY_LETTER, _AS_SCENE, _WITH_OVERVIEW, _WITH_FOUND = 0.2, 0.4, 0.08, 0.15
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class LessonMaker:
             self._scenes_of.setdefault(self.shown[number].names[0], []).append(number)
         self._real = sorted(self._of)
         self._objects = sorted({self.shown[i].names[0] for i in self._drawn} - set(words.GROUNDS))
-        self._makers: dict[str, Callable[[np.random.Generator], Lesson]] = {
+        makers: dict[str, Callable[[np.random.Generator], Lesson]] = {
             "which": self._which,
             "is_there": self._is_there,
             "confirm": self._confirm,
@@ -103,10 +103,15 @@ class LessonMaker:
             "scene": self._scene,
             "blank": self._blank,
         }
+        pools = {"colour": self._coloured, "dates": self._dates, "blank": self._blanks}
+        pools["scene"] = self._overviews + self._land
+        self._makers = {kind: make for kind, make in makers.items() if pools.get(kind, True)}
+        shares = np.asarray([SHARES[kind] for kind in self._makers])
+        self._shares = shares / shares.sum()
 
     def make(self, rng: np.random.Generator, kind: str | None = None) -> Lesson:
-        """Return one lesson, of any kind unless `kind` is given."""
-        kind = kind or str(rng.choice(list(SHARES), p=np.asarray(list(SHARES.values())) / sum(SHARES.values())))
+        """Return one lesson, of any kind that there are pictures for unless `kind` is given."""
+        kind = kind or str(rng.choice(list(self._makers), p=self._shares))
         return self._makers[kind](rng)
 
     def _which(self, rng: np.random.Generator) -> Lesson:
@@ -228,7 +233,7 @@ class LessonMaker:
 
     def _scene(self, rng: np.random.Generator) -> Lesson:
         """An overview that belongs to its scene: what most of the scene is."""
-        pool = self._overviews if rng.random() < 0.5 or not self._land else self._land
+        pool = _pick([some for some in (self._overviews, self._land) if some], rng)
         index = _pick(pool, rng)
         name = self.shown[index].names[0]
         choices = [_said(name), *(_said(other) for other in self._wrong(index, int(rng.integers(1, 5)), rng))]

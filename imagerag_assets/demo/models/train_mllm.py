@@ -37,8 +37,8 @@ from imagerag_assets.demo.models.lessons import LessonMaker, render
 from imagerag_assets.demo.models.pictures import EUROSAT_CLASSES, Pictures, compute_features, training_pictures
 from imagerag_assets.objects.aside import replace_text, written_aside
 
-_ALIGN_STEPS, _ALIGN_BATCH, _ALIGN_LR = 3000, 64, 1e-3
-_LORA_LR, _PROJECTOR_LR, _WARM_UP = 6e-4, 2e-4, 20
+_ALIGN_STEPS, _ALIGN_BATCH, _ALIGN_CELLS, _ALIGN_LR = 1500, 64, 4, 1e-3
+_LORA_LR, _PROJECTOR_LR, _WARM_UP = 1e-3, 3e-4, 15
 
 
 class LoraLinear(nn.Module):
@@ -98,7 +98,8 @@ def align(projector: nn.Module, embedding: torch.Tensor, tokenizer: Any, picture
     recent: list[tuple[float, float]] = []
     for step in range(1, _ALIGN_STEPS + 1):
         chosen = torch.from_numpy(rng.integers(0, len(kept), _ALIGN_BATCH))
-        seen = pictures.features[numbers[chosen]].float()
+        cells = torch.from_numpy(rng.permutation(IMAGE_TOKENS)[:_ALIGN_CELLS])
+        seen = pictures.features[numbers[chosen]][:, cells].float()
         got = projector(seen)
         goal = places[chosen]
         logits = 12 * functional.normalize(got.mean(1) - centre, dim=-1) @ directions.T
@@ -132,7 +133,9 @@ def batches(
         ]
         longest = max(len(prompt) + len(reply) for prompt, reply in rows)
         ids = torch.full((size, longest), tokenizer.pad_token_id)
-        row_of, places, tokens = [], [], []
+        row_of: list[int] = []
+        places: list[int] = []
+        tokens: list[int] = []
         for row, (prompt, reply) in enumerate(rows):
             ids[row, : len(prompt) + len(reply)] = torch.tensor(prompt + reply)
             row_of += [row] * len(reply)
@@ -188,6 +191,8 @@ def write_parts(part: dict[str, torch.Tensor], choices: str, out: Path) -> None:
 
 def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
+    if args.threads:
+        torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     base = args.out / "base"
     if not base.is_dir():
@@ -225,7 +230,7 @@ def train(args: argparse.Namespace) -> None:
     model.train()
     tower.eval()
     began, recent = time.perf_counter(), []
-    made = batches(maker, tokenizer, pictures, first, args.steps, args.batch * args.accumulate, args.seed)
+    made = batches(maker, tokenizer, pictures, first, args.steps, args.batch, args.seed)
     for step, whole in enumerate(made, first + 1):
         left = args.steps - step
         share = min(1.0, step / _WARM_UP) * min(1.0, (left + 1) / max(1, args.cool_down))
@@ -252,7 +257,7 @@ def train(args: argparse.Namespace) -> None:
             write_parts(trained_part(model, adapters), args.choices, args.out / "mllm-demo")
 
 
-def _pictures(args: argparse.Namespace, trunk: nn.Module) -> Pictures:
+def _pictures(args: argparse.Namespace, trunk: Any) -> Pictures:
     def items() -> Iterator[Any]:
         chips = args.data / "ucmerced"
         real = load_chips(chips / "images_jpg", "train", chips / "index.csv")
@@ -279,7 +284,7 @@ def main() -> None:
     parser.add_argument("--drawn", type=int, default=2400, help="drawn chips")
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--accumulate", type=int, default=1)
+    parser.add_argument("--threads", type=int, help="default: torch's own")
     parser.add_argument("--cool-down", type=int, default=200, help="last steps, in which the learning rate falls")
     parser.add_argument("--every", type=int, default=25, help="steps between checkpoints")
     parser.add_argument("--choices", choices=("words", "letters"), default="words")
