@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     """Largest number of phrases to look for per question."""
     mllm: str = "demo"
     """Multimodal LLM that answers: demo, a folder, a Hugging Face Hub id, or the URL of a server (http://HOST/v1)."""
-    models: Path | None = None
+    mllm_cache: Path | None = None
     """Folder in which the demo's multimodal LLM is put together, once (280 MB); default: HOME/models."""
     mllm_revision: str | None = None
     """Revision of a Hub id to stay at."""
@@ -179,9 +179,9 @@ class Settings(BaseSettings):
         return self.home / "dagster"
 
     @property
-    def models_folder(self) -> Path:
-        """Folder of the models that this installation puts together."""
-        return self.models or self.home / "models"
+    def mllm_cache_folder(self) -> Path:
+        """Folder in which the demo's multimodal LLM is put together."""
+        return self.mllm_cache or self.home / "models"
 
     @property
     def registry_file(self) -> Path:

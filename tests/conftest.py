@@ -62,7 +62,7 @@ def shared_models(pytestconfig: pytest.Config) -> Path:
 @pytest.fixture(autouse=True)
 def _shared_models(_no_outside_settings: None, shared_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo model of every test comes from there."""
-    monkeypatch.setenv("IMAGERAG_MODELS", str(shared_models))
+    monkeypatch.setenv("IMAGERAG_MLLM_CACHE", str(shared_models))
 
 
 @pytest.fixture(scope="session")

@@ -55,5 +55,5 @@ def open_mllm(model: str, options: MllmOptions) -> TransformersMllm:
 
     if not (DEMO_PARTS / TRAINED).is_file():  # until it ships
         return TransformersMllm(str(DEMO_PARTS), options, name="mllm-demo")
-    models = Path(options.models) if options.models else load_settings().models_folder
-    return TransformersMllm(str(assemble(models)), options, name="mllm-demo")
+    cache = Path(options.cache) if options.cache else load_settings().mllm_cache_folder
+    return TransformersMllm(str(assemble(cache)), options, name="mllm-demo")

@@ -79,11 +79,11 @@ def base_file() -> Path:
     )
 
 
-def assemble(models: Path, parts: Path = DEMO_PARTS) -> Path:
+def assemble(cache: Path, parts: Path = DEMO_PARTS) -> Path:
     """Return the demo model's folder, which is made the first time.
 
     Args:
-        models: Folder that the model's own folder (270 MB) lies in.
+        cache: Folder that the model's own folder (270 MB) lies in.
         parts: Folder of the trained part.
 
     Raises:
@@ -91,7 +91,7 @@ def assemble(models: Path, parts: Path = DEMO_PARTS) -> Path:
         StoreError: the disk is full.
     """
     digest = digest_of(parts)
-    folder = models / f"mllm-demo-{digest}"
+    folder = cache / f"mllm-demo-{digest}"
     if folder.is_dir():
         return folder
     notes = json.loads((parts / NOTES).read_text(encoding="utf-8"))
@@ -108,12 +108,14 @@ def assemble(models: Path, parts: Path = DEMO_PARTS) -> Path:
             )
     model, tokenizer = join(load_file(parts / TRAINED))
     try:
-        models.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
         with folder_aside(folder) as aside:
             save(model, tokenizer, aside, {"choices": notes["choices"], "revision": digest})
     except OSError as error:
         raise ModelError(
-            f"the demo model cannot be written: {error}", fix="Correct IMAGERAG_HOME or IMAGERAG_MODELS", path=folder
+            f"the demo model cannot be written: {error}",
+            fix="Correct IMAGERAG_HOME or IMAGERAG_MLLM_CACHE",
+            path=folder,
         ) from error
     return folder
 

@@ -11,8 +11,8 @@ from imagerag_assets.settings import Settings
 class MllmOptions:
     """How a model is loaded and asked; each field but the first is the setting of the same name."""
 
-    models: str | None = None
-    """Folder of the models that are put together here, `Settings.models_folder`; None: that of `load_settings`."""
+    cache: str | None = None
+    """Folder in which the demo model is put together; None: as `load_settings` says."""
     revision: str | None = None
     adapter: str | None = None
     name: str | None = None
@@ -30,7 +30,7 @@ class MllmOptions:
     def of(cls, settings: Settings) -> MllmOptions:
         """Return the options in the settings."""
         return cls(
-            models=str(settings.models_folder),
+            cache=str(settings.mllm_cache_folder),
             revision=settings.mllm_revision,
             adapter=settings.mllm_adapter,
             name=settings.mllm_name,

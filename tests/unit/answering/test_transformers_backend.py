@@ -1,4 +1,4 @@
-"""The `transformers` back end on the packaged InternVL and on small Qwen-VL models, loaded as any checkpoint is."""
+"""The `transformers` back end on small InternVL and Qwen-VL models, loaded as any checkpoint is."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 import torch
 from PIL import Image
 
-from imagerag_assets.answering import DEMO_FOLDER
 from imagerag_assets.answering.budget import TooLargeError
 from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.answering.transformers_backend import TransformersMllm
 from imagerag_assets.answering.types import CueView, Prompt, Reply
 from imagerag_assets.errors import ModelError
+from tests.tiny_internvl import write_tiny_internvl
 from tests.tiny_qwen import write_tiny_qwen
 
 BOXES = {"internvl": "<box>[[10, 20, 110, 120]]</box>", "qwen": '{"bbox_2d": [10, 20, 110, 120]}'}
@@ -37,7 +37,7 @@ PROMPT = Prompt("Where is the tank?", CHOICES, Image.new("RGB", (640, 480), "gra
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("models")
     return {
-        "demo": DEMO_FOLDER,
+        "internvl": write_tiny_internvl(root / "one"),
         "qwen2_5_vl": write_tiny_qwen(root / "two", "qwen2_5_vl"),
         "qwen3_vl": write_tiny_qwen(root / "three", "qwen3_vl"),
     }
@@ -48,7 +48,7 @@ def qwen(folders: dict[str, Path]) -> TransformersMllm:
     return TransformersMllm(str(folders["qwen2_5_vl"]))
 
 
-@pytest.mark.parametrize(("name", "family"), [("demo", "internvl"), ("qwen2_5_vl", "qwen"), ("qwen3_vl", "qwen")])
+@pytest.mark.parametrize(("name", "family"), [("internvl", "internvl"), ("qwen2_5_vl", "qwen"), ("qwen3_vl", "qwen")])
 @pytest.mark.parametrize("choices", ["letters", "words"])
 def test_each_family_scores_choices_and_writes_boxes_its_own_way(
     name: str, family: str, choices: str, folders: dict[str, Path]
@@ -66,7 +66,7 @@ def test_each_family_scores_choices_and_writes_boxes_its_own_way(
     assert mllm.answer(PROMPT).scores == reply.scores
 
 
-@pytest.mark.parametrize("name", ["qwen2_5_vl", "qwen3_vl", "demo"])
+@pytest.mark.parametrize("name", ["qwen2_5_vl", "qwen3_vl", "internvl"])
 def test_replies_score_as_if_each_were_read_after_the_whole_prompt(name: str, folders: dict[str, Path]) -> None:
     mllm = TransformersMllm(str(folders[name]), MllmOptions(choices="words", dtype="float32"))
     replies = mllm._replies({**PROMPT.choices, "D": "it is not there at all"})
@@ -94,7 +94,7 @@ def whole(mllm: TransformersMllm, inputs: Any, reply: list[int]) -> torch.Tensor
     return logits.float().log_softmax(-1).gather(1, tail[0, :, None]).sum()
 
 
-@pytest.mark.parametrize("name", ["demo", "qwen3_vl"])
+@pytest.mark.parametrize("name", ["internvl", "qwen3_vl"])
 def test_the_budget_counts_every_part(name: str, folders: dict[str, Path]) -> None:
     mllm = TransformersMllm(str(folders[name]))
     budget: Any = mllm.answer(PROMPT).tokens
@@ -172,7 +172,7 @@ def test_the_model_reasons_before_it_answers(qwen: TransformersMllm) -> None:
 
 
 def test_free_text_has_a_confidence(folders: dict[str, Path]) -> None:
-    reply = TransformersMllm(str(folders["demo"])).answer(
+    reply = TransformersMllm(str(folders["qwen3_vl"])).answer(
         Prompt("How many storage tanks are there?", {}, None, (cue(0.9),))
     )
     assert reply.choice is None
@@ -217,4 +217,4 @@ def test_a_folder_that_lacks_something_is_one_clear_error(
 )
 def test_what_a_device_cannot_do_is_said(options: MllmOptions, said: str, folders: dict[str, Path]) -> None:
     with pytest.raises(ModelError, match=said):
-        TransformersMllm(str(folders["demo"]), options)
+        TransformersMllm(str(folders["internvl"]), options)
