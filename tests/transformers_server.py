@@ -19,22 +19,23 @@ from typing import Any
 import pytest
 import requests
 
-from imagerag_assets.answering import DEMO_FOLDER
+from imagerag_assets.answering.demo_model import assemble
 from tests.conftest import PROJECT
 
 START_S = 240
 
 
 @pytest.fixture(scope="module")
-def served_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the server; the model's name there is the folder's path."""
+def served_demo(tmp_path_factory: pytest.TempPathFactory, shared_models: Path) -> Iterator[tuple[str, str]]:
+    """The address of the server, and the model's name there, which is the folder's path."""
+    model = str(assemble(shared_models))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log: Path = tmp_path_factory.mktemp("serve") / "log.txt"
     # The weights are stored as float16, which the server would take for a CPU too.
     options = ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
-    command = [sys.executable, "-m", "tests.transformers_server", "serve", str(DEMO_FOLDER), *options]
+    command = [sys.executable, "-m", "tests.transformers_server", "serve", model, *options]
     with log.open("wb") as out:
         environment = os.environ | {"HF_HUB_OFFLINE": "1"}
         process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=out, stderr=out)
@@ -44,7 +45,7 @@ def served_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             if process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"transformers serve did not start: {log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/v1"
+        yield f"http://127.0.0.1:{port}/v1", model
         print(log.read_text(errors="replace")[-4000:])  # pytest shows it where a test failed
     finally:
         process.terminate()

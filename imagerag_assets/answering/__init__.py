@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CueView", "Finding", "Mllm", "MllmOptions", "Prompt", "Reply", "box_of", "load_mllm", "open_mllm"]
 
-DEMO_FOLDER = Path(__file__).parents[1] / "weights" / "mllm-demo"
-
-
 def load_mllm(settings: Settings) -> Mllm:
     """Load the multimodal LLM that the settings name, once per process.
 
@@ -51,9 +48,7 @@ def open_mllm(model: str, options: MllmOptions) -> TransformersMllm:
 
     if model != "demo":
         return TransformersMllm(model, options)
-    from imagerag_assets.answering.demo_model import DEMO_PARTS, TRAINED, assemble
+    from imagerag_assets.answering.demo_model import assemble
 
-    if not (DEMO_PARTS / TRAINED).is_file():  # until it ships
-        return TransformersMllm(str(DEMO_PARTS), options, name="mllm-demo")
     cache = Path(options.cache) if options.cache else load_settings().mllm_cache_folder
     return TransformersMllm(str(assemble(cache)), options, name="mllm-demo")
