@@ -164,6 +164,7 @@ _DESCRIBE = any_of(
     r"\bwhat(?:'s| is) (?:this|that|it|shown|depicted|going on|happening)\b",
     rf"\b{_ODD}\b",
     r"\blook(?:s)? like\b",
+    r"\b(?:does|do) (?:it|this|that|the area|the scene|the place) look\b",
     r"\bwhat does (?:it|this|that|the \w+) (?:look|show)\b",
     r"\bland (?:cover|use)\b",
     r"\bwhat happens\b",

@@ -22,6 +22,7 @@ from imagerag_assets.questions.compute import compute
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.find import Found
 from imagerag_assets.questions.objects import MAX_SCENES, Evidence, Extent, Sighting, Verdict, extent_of, sighting
+from imagerag_assets.questions.planning import is_about_everything
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.resolve import since
 from imagerag_assets.questions.verdicts import Check, confirm_cues
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 By = Literal["evidence", "model", "both"]
 _LOOKED_AT = ("describe", "attribute")
+_DESCRIBED = 4
+"""Cues that a model sees beside the overview to describe a scene; more say little more, and take long."""
 
 
 @dataclass(frozen=True)
@@ -253,6 +256,8 @@ class _Answering:
             found = self._found
             rejected = [rank for rank, check in self._checks.items() if check.verdict == "rejected"]
             cues = [cue for cue in found.cues if cue.rank not in rejected]
+            if is_about_everything(self._question, self._plan):
+                cues = cues[:_DESCRIBED]
             prompt = make_prompt(
                 self._question, found.analysis, cues, found.scene, self._viewer, found.pictures, found.compared,
                 think=self._platform.settings.chain_of_thought,
