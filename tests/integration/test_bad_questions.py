@@ -94,7 +94,7 @@ def test_ten_thousand_characters_are_looked_for_in_part(platform: Platform, text
 def test_what_the_model_cannot_take_in_is_refused(platform: Platform) -> None:
     colours = {"A": "red", "B": "blue"}  # of which the evidence says nothing
     with pytest.raises(ImageRAGError, match="does not fit the model's context") as raised:
-        ask(platform, Question("ship " * 2000, choices=colours, scenes=("one",)))
+        ask(platform, Question("ship " * 8500, choices=colours, scenes=("one",)))
     assert "\n" not in str(raised.value)
 
 

@@ -170,7 +170,7 @@ def run_names(folder: Path) -> Iterator[str]:
 def _environment(registry: Path, home: Path) -> Any:
     (home / "dagster").mkdir(parents=True, exist_ok=True)
     (home / "sources.toml").write_text(SOURCES, encoding="utf-8")
-    variables = {"HOME": home, "ENCODERS_FILE": registry, "ENCODER": "tiny", "MIN_CONFIDENCE": 0}
+    variables = {"HOME": home, "ENCODERS_FILE": registry, "ENCODER": "tiny", "MIN_CONFIDENCE": 0, "CONFIRM_CUES": False}
     return mock.patch.dict(os.environ, {f"IMAGERAG_{name}": str(value) for name, value in variables.items()})
 
 
