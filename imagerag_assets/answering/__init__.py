@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CueView", "Finding", "Mllm", "MllmOptions", "Prompt", "Reply", "box_of", "load_mllm", "open_mllm"]
 
+
 def load_mllm(settings: Settings) -> Mllm:
     """Load the multimodal LLM that the settings name, once per process.
 

@@ -139,7 +139,7 @@ class Teller:
     def _nothing(self, asked: Part, result: Result) -> list[str]:
         where = _after(result.where)
         things = [thing.name for thing in asked.things]
-        if not things:
+        if not things or (not _own(asked) and not result.missing):
             what = {"change": "No difference was found", "describe": "No description could be made"}
             return [what.get(asked.op, f"Nothing was found{where} that I can name")]
         missing = self._missing(asked, result) or {thing.name: result.outcome for thing in _looked_for(asked)}
@@ -292,7 +292,7 @@ class Teller:
     def _describe(self, asked: Part, result: DescribeResult) -> list[str]:
         text = self._kept(result.text or "")
         text = "" if re.fullmatch(r"\W*\w*\W*", text) else text  # "Yes." describes nothing
-        names = [thing.name for thing in asked.things]
+        names = [thing.name for thing in asked.things] if _own(asked) else []
         if result.things:
             return [*([text] if text else []), _inventory(result.things, result.where)]
         if not text:
@@ -368,10 +368,13 @@ def _with_surroundings(asked: Part, sentences: list[str]) -> list[str]:
 
 def _looked_for(asked: Part) -> tuple[Thing, ...]:
     """Return the things whose absence is the outcome; the surroundings of a region come last and only in its words."""
-    own = tuple(
-        thing for thing in asked.things if not (isinstance(asked.region, Around) and thing == asked.region.thing)
-    )
-    return own or asked.things
+    return _own(asked) or asked.things
+
+
+def _own(asked: Part) -> tuple[Thing, ...]:
+    """Return the things that are asked about, without the one that the region lies around."""
+    around = asked.region.thing if isinstance(asked.region, Around) else None
+    return tuple(thing for thing in asked.things if thing != around)
 
 
 def _after(where: str | None) -> str:

@@ -57,6 +57,14 @@ class _Found:
     def places(self, thing: p.Thing) -> tuple[r.Place, ...]:
         return tuple(each.place for each in self.of(thing))
 
+    def without_centre(self) -> dict[str, r.Outcome]:
+        """Return the thing that the region lies around, with its outcome, if it was not found."""
+        if not isinstance(self.region, p.Around):
+            return {}
+        centre = self.region.thing
+        outcome = self.evidence.outcome(centre.phrase, self.evidence.of(centre.phrase))
+        return {} if outcome == "found" else {centre.name: outcome}
+
     def number(self, thing: p.Thing) -> tuple[int, int, int]:
         """Return how many there are, with an interval."""
         tally = self.evidence.tallies.get(thing.phrase)
@@ -71,11 +79,6 @@ class _Found:
         there = [thing for thing, outcome in outcomes.items() if outcome == "found"]
         enough = len(there) == len(outcomes) if needs_all else bool(there)
         lacking = {thing: outcome for thing, outcome in outcomes.items() if outcome != "found"}
-        missing = dict(lacking)
-        if isinstance(self.region, p.Around):
-            centre = self.region.thing
-            outcome = self.evidence.outcome(centre.phrase, self.evidence.of(centre.phrase))
-            missing |= {centre: outcome} if outcome != "found" else {}
         sure = [max(place.confidence for place in self.places(thing)) for thing in there]
         best = [self.evidence.best[thing.phrase] for thing in lacking if thing.phrase in self.evidence.best]
         return {
@@ -83,7 +86,7 @@ class _Found:
             "cues": tuple(dict.fromkeys(place.cue for thing in things for place in self.places(thing))),
             "confidence": round(min(sure), 4) if sure and enough else None,
             "where": in_words(self.region),
-            "missing": {thing.name: outcome for thing, outcome in missing.items()},
+            "missing": {thing.name: outcome for thing, outcome in lacking.items()} | self.without_centre(),
             "best": max(best, default=None),
             "searched": self.evidence.searched if lacking else None,
         }
@@ -304,7 +307,8 @@ def _describe(part: p.Describe, found: _Found) -> r.Result:
     if part.thing is not None:
         return r.DescribeResult(text=None, **found.common(part.thing))
     things, common = _listed(found)
-    return r.DescribeResult(text=None, things=things, **common | {"outcome": "found"})
+    outcome = "not_found" if common["missing"] else "found"  # a model may see what nobody looked for
+    return r.DescribeResult(text=None, things=things, **common | {"outcome": outcome})
 
 
 def _listed(found: _Found) -> tuple[tuple[r.Listed, ...], dict[str, Any]]:
@@ -326,6 +330,7 @@ def _listed(found: _Found) -> tuple[tuple[r.Listed, ...], dict[str, Any]]:
         "cues": tuple(place.cue for places in of.values() for place in places),
         "confidence": round(min(sure), 4) if sure else None,
         "where": in_words(found.region),
+        "missing": found.without_centre(),
     }
 
 

@@ -286,6 +286,16 @@ BOTH = {"outcome": "found", "phrases": ("ship", "bridge")}
             "lower right.",
         ),
         (
+            p.ListThings(region=p.Around(thing="pier", metres=500)),
+            r.ListResult(outcome="not_found", values=()),
+            "Nothing was found within 500 m of the pier that I can name.",
+        ),
+        (
+            p.ListThings(region=p.Around(thing="pier", metres=500)),
+            r.ListResult(outcome="not_found", values=(), missing={"pier": "not_found"}),
+            "No pier was found.",
+        ),
+        (
             p.Describe(),
             r.DescribeResult(outcome="found", text="Yes.", things=LISTED[1:]),
             "What was found: a ship in the lower right.",

@@ -319,3 +319,11 @@ def test_everything_that_was_found_is_listed() -> None:
     assert isinstance(near, r.ListResult)
     assert near.values == ("forest", "ship")  # not the car itself
     assert only(p.ListThings(), evidence()).outcome == "not_found"
+
+
+@pytest.mark.parametrize("part", [p.ListThings, p.Describe])
+def test_what_lies_near_something_that_was_not_found_stays_open(part: type[p.ListThings | p.Describe]) -> None:
+    near = part(region=p.Around(thing=PIER, metres=500))
+    nowhere = only(near, evidence(at("ship", 100, 100)))
+    assert (nowhere.outcome, nowhere.missing) == ("not_found", {"pier": "not_found"})
+    assert only(near, evidence(at("pier", 100, 100))).missing == {}  # nothing else is there
