@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from imagerag_assets.errors import EncoderError
 from imagerag_assets.plans import plan as p
-from imagerag_assets.questions.cues import search_of
-from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.objects import Tally
 from imagerag_assets.questions.resolve import Resolved
 from imagerag_assets.retrieval.counting import Counted, count_objects
-from imagerag_assets.retrieval.types import Retrieval
+from imagerag_assets.retrieval.types import Retrieval, Search
 
 SMALLER = 0.75
 """Windows up to this share of a patch's side show objects that patches cannot tell apart."""
 
 
-def count(resolved: Resolved, found: Retrieval, viewer: Viewer) -> tuple[dict[str, Tally], tuple[str, ...]]:
+def count(resolved: Resolved, found: Retrieval, search: Search) -> tuple[dict[str, Tally], tuple[str, ...]]:
     """Count what a plan asks the number of, where a cue shows that it is there.
 
     Returns:
@@ -30,12 +28,10 @@ def count(resolved: Resolved, found: Retrieval, viewer: Viewer) -> tuple[dict[st
     """
     question, platform = resolved.question, resolved.platform
     budget = platform.settings.count_budget
-    plain = question.mode == "imagerag" and question.retrieval == "default" and question.like is None
     there = {cue.phrase for cue in found.cues} - found.unsure
     phrases = [phrase for phrase in _counted(resolved.plan) if phrase in there]
-    if not (budget and plain and phrases):
+    if not (budget and phrases and question.like is None):
         return {}, ()
-    search, _ = search_of(resolved.serving, question, resolved.analysis, viewer, resolved.calibration)
     tallies: dict[str, Tally] = {}
     notes: list[str] = []
     for phrase in phrases:

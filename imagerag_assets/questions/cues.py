@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from imagerag_assets.installation.serving import Serving
 from imagerag_assets.patches.names import PAPER_DEFAULT
@@ -19,17 +19,34 @@ from imagerag_assets.retrieval.retrieve import retrieve
 from imagerag_assets.retrieval.types import Cue, Retrieval, Search
 
 
+@dataclass(frozen=True)
+class Scoped:
+    """How and where our own retrieval looks for a question."""
+
+    search: Search
+    notes: tuple[str, ...]
+    """About its scope."""
+
+
 def find_cues(
     serving: Serving,
     question: Question,
     analysis: Analysis,
     viewer: Viewer,
-    calibration: Calibration,
+    scoped: Scoped | None,
     example: Example | None = None,
 ) -> Retrieval:
     """Find the cues of a question in the region of the scenes that it names.
 
     The paper's retrieval knows no regions; modes `global` and `oracle` do not search.
+
+    Args:
+        serving: The collection.
+        question: What is asked.
+        analysis: What is looked for.
+        viewer: Opens the scenes.
+        scoped: From :func:`search_of`; None where our own retrieval is not asked for.
+        example: What is looked for, instead of phrases.
 
     Raises:
         FingerprintError: Vectors of another encoder would be compared.
@@ -39,7 +56,7 @@ def find_cues(
     if question.mode != "imagerag":
         cues = _given(question, analysis, viewer) if question.mode == "oracle" else ()
         return Retrieval(cues, "none", abstained=False, notes=(f"Mode {question.mode}: nothing was looked for",))
-    if question.retrieval == "paper":
+    if scoped is None:
         as_published = PaperSearch(
             division=question.division or PAPER_DEFAULT,
             scenes=question.scenes,
@@ -50,22 +67,23 @@ def find_cues(
             top_k=question.top_k,
         )
         return retrieve_paper(platform, analysis, as_published)
-    search, notes = search_of(serving, question, analysis, viewer, calibration)
     if example is not None:
-        found = retrieve_like(platform, example.embedding, example.label, search, leave_out=example.patch_id)
+        found = retrieve_like(platform, example.embedding, example.label, scoped.search, leave_out=example.patch_id)
     else:
-        found = retrieve(platform, analysis, search)
-    return replace(found, notes=(*notes, *found.notes))
+        found = retrieve(platform, analysis, scoped.search)
+    return replace(found, notes=(*scoped.notes, *found.notes))
 
 
 def search_of(
     serving: Serving, question: Question, analysis: Analysis, viewer: Viewer, calibration: Calibration
-) -> tuple[Search, tuple[str, ...]]:
-    """Return how and where our own retrieval looks for a question, and notes about its scope.
+) -> Scoped | None:
+    """Return how and where our own retrieval looks for a question; None where it does not.
 
     Raises:
         StoreError: A store failed.
     """
+    if question.mode != "imagerag" or question.retrieval == "paper":
+        return None
     scope = scope_of(serving.platform, question, analysis.region, viewer, coarsest_m=calibration.coarsest_m)
     search = Search(
         calibration=calibration,
@@ -76,7 +94,7 @@ def search_of(
         top_k=question.top_k,
         look=viewer,
     )
-    return search, scope.notes
+    return Scoped(search, scope.notes)
 
 
 def _given(question: Question, analysis: Analysis, viewer: Viewer) -> tuple[Cue, ...]:

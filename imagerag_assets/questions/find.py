@@ -17,7 +17,7 @@ from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.resolve import Resolved
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.survey import survey
-from imagerag_assets.retrieval.types import Cue, Retrieval
+from imagerag_assets.retrieval.types import Cue, Retrieval, Search
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -70,20 +70,20 @@ def find(resolved: Resolved, viewer: Viewer) -> Found:
         compared = compare(serving, question, analysis, viewer, resolved.calibration)
         pictures, notes = compared.pictures(viewer)
         return Found(resolved, compared.found, compared.scenes[1], pictures, notes, compared)
-    if is_about_everything(question, resolved.plan):
-        analysis = _surveyed(resolved, viewer)
+    scoped = search_of(serving, question, analysis, viewer, resolved.calibration)
+    if scoped is not None and is_about_everything(question, resolved.plan):
+        analysis = _surveyed(resolved, scoped.search)
         resolved = replace(resolved, analysis=analysis)
-    retrieval = find_cues(serving, question, analysis, viewer, resolved.calibration, resolved.example)
-    tallies, counting = count(resolved, retrieval, viewer)
+    retrieval = find_cues(serving, question, analysis, viewer, scoped, resolved.example)
+    tallies, counting = ({}, ()) if scoped is None else count(resolved, retrieval, scoped.search)
     pictures, notes = cue_pictures(viewer, retrieval.cues)
     main = _main_scene(resolved, retrieval.cues)
     return Found(resolved, retrieval, main, pictures, (*counting, *notes), tallies=tallies)
 
 
-def _surveyed(resolved: Resolved, viewer: Viewer) -> Analysis:
+def _surveyed(resolved: Resolved, search: Search) -> Analysis:
     """Return what to look for where the question names nothing: what the scope probably shows."""
     analysis = resolved.analysis
-    search, _ = search_of(resolved.serving, resolved.question, analysis, viewer, resolved.calibration)
     things = survey(resolved.platform, search)
     told = ", ".join(things) or "nothing that the encoder knows"
     note = f"The question names nothing, so what the scope probably shows was looked for: {told}"

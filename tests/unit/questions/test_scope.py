@@ -13,7 +13,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import find_serving
 from imagerag_assets.plans.regions import Region, regions_of
 from imagerag_assets.questions import scope as parts
-from imagerag_assets.questions.cues import find_cues
+from imagerag_assets.questions.cues import find_cues, search_of
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.scope import scope_of
@@ -47,7 +47,8 @@ def found(platform: Platform, question: Question) -> set[tuple[str, tuple[int, i
     )
     used = load_calibration(platform.store, serving.target.fingerprint, serving.target.division.name)
     with Viewer(platform) as viewer:
-        cues = find_cues(serving, question, analysis, viewer, used).cues
+        scoped = search_of(serving, question, analysis, viewer, used)
+        cues = find_cues(serving, question, analysis, viewer, scoped).cues
     return {(cue.scene, cue.window) for cue in cues}
 
 
