@@ -22,7 +22,7 @@ from rich.progress import track
 
 from benchmarks import counting
 from benchmarks.asked import Asked, count_question, questions
-from benchmarks.known_scenes import EVERYWHERE, Scene, chips
+from benchmarks.known_scenes import EVERYWHERE, Scene, counted_classes
 from benchmarks.make_mosaic import TARGETS
 from benchmarks.mosaics import Mosaics, arguments, console, finish, ingest, prepare, run
 from benchmarks.rows import FULL, answers, rows_of
@@ -150,8 +150,7 @@ def _dense(settings: Settings, given: argparse.Namespace) -> Iterator[Asked]:
 
 def _several_in_a_chip(thing: str) -> bool:
     """Return whether chips of a class may show several objects, so that cells are not their number."""
-    counted = {chip.rstrip("0123456789") for chip in chips()["count"]}
-    return thing in EVERYWHERE or any(TARGETS.get(each) == thing for each in counted)
+    return thing in EVERYWHERE or any(TARGETS.get(each) == thing for each in counted_classes())
 
 
 def _counts(judged: Sequence[Judgement]) -> dict[str, Any]:

@@ -90,7 +90,10 @@ class Scene:
         if self.doubtful(thing):
             return None
         counts = chips()["count"]
-        each = [counts.get(chip, 1 if not _has_counts(chip) else None) for _, chip in self.cells.get(thing, ())]
+        each = [
+            counts.get(chip, None if _class_of(chip) in counted_classes() else 1)
+            for _, chip in self.cells.get(thing, ())
+        ]
         return None if None in each else sum(each)
 
 
@@ -106,10 +109,14 @@ def chips() -> Mapping[str, Any]:
     return tomllib.loads((WORDING / "chips.toml").read_text(encoding="utf-8"))
 
 
-def _has_counts(chip: str) -> bool:
-    """Return whether chips of this chip's class show different numbers of objects."""
-    own = chip.rstrip("0123456789")
-    return any(each.rstrip("0123456789") == own for each in chips()["count"])
+@cache
+def counted_classes() -> frozenset[str]:
+    """Return the classes whose chips show different numbers of objects."""
+    return frozenset(map(_class_of, chips()["count"]))
+
+
+def _class_of(chip: str) -> str:
+    return chip.rstrip("0123456789")
 
 
 def names_of(thing: str) -> tuple[str, ...]:

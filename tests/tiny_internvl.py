@@ -8,15 +8,15 @@ import json
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     GotOcr2ImageProcessor,
     InternVLConfig,
     InternVLForConditionalGeneration,
     InternVLProcessor,
     InternVLVideoProcessor,
-    PreTrainedTokenizerFast,
 )
+
+from tests.byte_tokenizer import byte_tokenizer
 
 _TILE, _PATCH, _TOKENS = 96, 12, 4
 _START, _END, _CONTEXT, _VIDEO = "<img>", "</img>", "<IMG_CONTEXT>", "<video>"
@@ -32,7 +32,12 @@ _CHAT = (
 
 def write_tiny_internvl(folder: Path, *, context: int = 4096, seed: int = 0) -> Path:
     """Write a model of some 0.3 M parameters that cuts pictures into tiles and names choices in words."""
-    tokenizer = _tokenizer()
+    own = {"start_image": _START, "end_image": _END, "context_image": _CONTEXT, "video": _VIDEO}
+    tokenizer = byte_tokenizer(
+        own.values(),
+        padding_side="left",
+        extra_special_tokens={f"{name}_token": token for name, token in own.items()},
+    )
     images = GotOcr2ImageProcessor(
         size={"height": _TILE, "width": _TILE}, crop_to_patches=True, min_patches=1, max_patches=4
     )
@@ -79,23 +84,3 @@ def write_tiny_internvl(folder: Path, *, context: int = 4096, seed: int = 0) -> 
     processor.save_pretrained(folder)
     (folder / "imagerag.json").write_text(json.dumps({"choices": "words"}), encoding="utf-8")
     return folder
-
-
-def _tokenizer() -> PreTrainedTokenizerFast:
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    inner = Tokenizer(models.BPE(vocab={letter: number for number, letter in enumerate(alphabet)}, merges=[]))
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    inner.decoder = decoders.ByteLevel()
-    inner.add_special_tokens(["<|endoftext|>", "<|im_start|>", "<|im_end|>", _START, _END, _CONTEXT, _VIDEO])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=inner,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        padding_side="left",
-        extra_special_tokens={
-            "start_image_token": _START,
-            "end_image_token": _END,
-            "context_image_token": _CONTEXT,
-            "video_token": _VIDEO,
-        },
-    )

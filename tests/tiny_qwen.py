@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
-    PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2_5_VLProcessor,
@@ -21,6 +19,8 @@ from transformers import (
     Qwen3VLProcessor,
     Qwen3VLVideoProcessor,
 )
+
+from tests.byte_tokenizer import byte_tokenizer
 
 Kind = Literal["qwen2_5_vl", "qwen3_vl"]
 CHAT = (
@@ -38,7 +38,7 @@ _SPECIAL = {
 
 def write_tiny_qwen(folder: Path, kind: Kind, *, context: int = 4096, seed: int = 0) -> Path:
     """Write a model of some 0.2 M parameters with a tokenizer of single bytes; returns the folder."""
-    tokenizer = _tokenizer()
+    tokenizer = byte_tokenizer(_SPECIAL.values())
     ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in _SPECIAL.items()}
     text: dict[str, Any] = {
         "hidden_size": 64,
@@ -79,12 +79,3 @@ def write_tiny_qwen(folder: Path, kind: Kind, *, context: int = 4096, seed: int 
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
-
-
-def _tokenizer() -> PreTrainedTokenizerFast:
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    inner = Tokenizer(models.BPE(vocab={letter: number for number, letter in enumerate(alphabet)}, merges=[]))
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    inner.decoder = decoders.ByteLevel()
-    inner.add_special_tokens(["<|endoftext|>", "<|im_start|>", "<|im_end|>", *_SPECIAL.values()])
-    return PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<|im_end|>", pad_token="<|endoftext|>")

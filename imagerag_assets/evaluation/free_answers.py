@@ -138,11 +138,10 @@ class _Judged:
         """Return whether the answer says that a thing is there: its sentence, or its result."""
         return self._said_present(thing) or any(_found(each, thing, self.truth) for each in self.result)
 
-    def _said_present(self, thing: str) -> bool:
+    def _said_present(self, thing: str, *, negated: bool = False) -> bool:
+        """Return whether the sentence says so; `negated`: it was asked the other way round, so "no" does too."""
         own = self.about(thing)
-        if said.lead(own) == "yes":
-            return not said.is_negative(own)
-        return bool(own) and not said.is_negative(own) and said.lead(own) != "no"
+        return bool(own) and not said.is_negative(own) and (negated or said.lead(own) != "no")
 
     # Presence and number
 
@@ -150,18 +149,17 @@ class _Judged:
         yield from self._there(fact.thing, fact.value, negated=fact.negated)
 
     def _there(self, thing: str, value: bool, *, negated: bool = False) -> Iterator[str]:
-        own = self.about(thing)
         if not value:
             if self.present(thing):
                 yield f"says that there is {thing}, which is not there"
+            own = self.about(thing)
             absent = said.asserts_absence(said.without_lead(own) if negated else own)
             if absent:
                 yield f"says as a fact that there is no {thing}"
             return
         if self.result and not any(_found(each, thing, self.truth) for each in self.result):
             yield f"{thing}: not found"
-        positive = bool(own) and not said.is_negative(own) and (negated or said.lead(own) != "no")
-        if not positive:
+        if not self._said_present(thing, negated=negated):
             yield f"does not say that there is {thing}"
 
     def _count(self, fact: CountFact) -> Iterator[str]:
@@ -274,13 +272,11 @@ class _Judged:
 
     def _compare(self, fact: CompareFact) -> Iterator[str]:
         told = [each for each in self.result if each.get("kind") == "compare"]
-        counts = [
-            [number for each in self.result for number in _counts(each, thing, self.truth)] for thing in fact.things
-        ]
+        counts = [self._counted(thing) for thing in fact.things]
         if self.result:
             computed = [_more(each, fact, self.truth) for each in told]
             if not told and all(counts):
-                computed = [_larger(fact, max(counts[0]), max(counts[1]))]
+                computed = [fact.larger(max(counts[0]), max(counts[1]))]
             if fact.more not in computed:
                 yield f"computed more of {computed}, not of {fact.more}"
         if self._said_more(fact) != (fact.more or "equal"):
@@ -301,7 +297,7 @@ class _Judged:
             return "equal"
         one, two = (said.number_of(self.text, self.truth.names_of(thing)) for thing in fact.things)
         if one is not None and two is not None:
-            return _larger(fact, one, two) or "equal"
+            return fact.larger(one, two) or "equal"
         absent = [said.is_negative(self.about(thing)) for thing in fact.things]
         if sum(absent) == 1 and all(self.about(thing) for thing in fact.things):
             return fact.things[absent.index(False)]
@@ -386,10 +382,6 @@ def _more(each: Row, fact: CompareFact, truth: Truth) -> str | None:
     """Return the thing of which a comparison says that there is more; None: equally many."""
     more = each.get("more")
     return next((thing for thing in fact.things if more and said.same_name(str(more), truth.names_of(thing))), None)
-
-
-def _larger(fact: CompareFact, first: float, second: float) -> str | None:
-    return None if first == second else fact.things[0] if first > second else fact.things[1]
 
 
 def _sides(words: str) -> frozenset[str]:

@@ -9,25 +9,17 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from imagerag_assets.plans.plan import Relation
+
 Share = Annotated[float, Field(ge=0, le=1)]
-Relation = Literal[
-    "north", "south", "east", "west", "north-east", "north-west", "south-east", "south-west", "above", "below", "left",
-    "right", "near", "inside",
-]  # fmt: skip
 
 
 class _Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ExistsFact(_Plain):
-    """Whether a thing is there.  Of one that is not there, an answer may neither say that it is, nor that it is not."""
-
-    kind: Literal["exists"] = "exists"
+class _OneThing(_Plain):
     thing: str
-    value: bool
-    negated: bool = False
-    """The question asked whether there is none, so that neither "yes" nor "no" alone is judged."""
 
     @property
     def things(self) -> tuple[str, ...]:
@@ -35,11 +27,19 @@ class ExistsFact(_Plain):
         return (self.thing,)
 
 
-class CountFact(_Plain):
+class ExistsFact(_OneThing):
+    """Whether a thing is there.  Of one that is not there, an answer may neither say that it is, nor that it is not."""
+
+    kind: Literal["exists"] = "exists"
+    value: bool
+    negated: bool = False
+    """The question asked whether there is none, so that neither "yes" nor "no" alone is judged."""
+
+
+class CountFact(_OneThing):
     """How many there are."""
 
     kind: Literal["count"] = "count"
-    thing: str
     value: int = Field(ge=0)
     """0 is judged as a thing that is not there."""
     within: Share = 0.0
@@ -47,24 +47,13 @@ class CountFact(_Plain):
     places: tuple[tuple[Share, Share], ...] = ()
     """x, y of each, as in `WhereFact`; numbers of parts of the scene are checked with them."""
 
-    @property
-    def things(self) -> tuple[str, ...]:
-        """The things that it is about."""
-        return (self.thing,)
 
-
-class WhereFact(_Plain):
+class WhereFact(_OneThing):
     """Where it is."""
 
     kind: Literal["where"] = "where"
-    thing: str
     places: tuple[tuple[Share, Share], ...] = Field(min_length=1)
     """x, y of the middle of each, as shares of the scene's width and height, y down."""
-
-    @property
-    def things(self) -> tuple[str, ...]:
-        """The things that it is about."""
-        return (self.thing,)
 
 
 class WhichFact(_Plain):
@@ -100,7 +89,10 @@ class CompareFact(_Pair):
     @property
     def more(self) -> str | None:
         """The thing of which there is more; None: equally many."""
-        first, second = self.values
+        return self.larger(*self.values)
+
+    def larger(self, first: float, second: float) -> str | None:
+        """Return the thing whose number is larger; None: both are equal."""
         return None if first == second else self.things[0] if first > second else self.things[1]
 
 
@@ -122,20 +114,14 @@ class DistanceFact(_Pair):
     within: Share = 0.25
 
 
-class AttributeFact(_Plain):
+class AttributeFact(_OneThing):
     """A property of a thing."""
 
     kind: Literal["attribute"] = "attribute"
-    thing: str
     values: tuple[str, ...] = Field(min_length=1)
     """Words that say it rightly."""
     others: tuple[str, ...] = ()
     """Words that would be wrong."""
-
-    @property
-    def things(self) -> tuple[str, ...]:
-        """The things that it is about."""
-        return (self.thing,)
 
 
 class NothingFact(_Plain):

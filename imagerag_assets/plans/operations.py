@@ -50,9 +50,6 @@ _COVER = {
 """What is looked for where a question says what land mostly is."""
 _NUMERAL = re.compile(rf"\d|\b(?:{'|'.join(sorted(lexicon.NUMBERS))})\b")
 _ONLY = re.compile(r"\b(?:only|just|exactly|precisely|single|sole|no more than|at most)\b")
-_MOST_OF_THEM = re.compile(
-    r"\b(?:which|what) (?:part|quadrant|quarter|corner|side|area|section|region|half)\b.*\bmost\b"
-)
 _SHARE = any_of(
     r"%",
     r"\b(?:percent(?:age)?|proportion|share|fraction|ratio|coverage)\b",
@@ -85,6 +82,7 @@ _COUNT = any_of(
     r"\b(?:quantity|amount|sum|total) of\b",
     r"\bhow numerous\b",
     r"\btally\b",
+    r"\b(?:which|what) (?:part|quadrant|quarter|corner|side|area|section|region|half)\b.*\bmost\b",
     r"\btotal\b",
     r"\bhow often\b",
     r"\benumerate\b",
@@ -344,8 +342,6 @@ def _which(clause: Clause) -> Parts:
 def _where(clause: Clause) -> Parts:
     if not clause.things or not _WHERE.search(clause.text):
         return []
-    if _MOST_OF_THEM.search(clause.text):
-        return [p.Count(thing=thing) for thing in clause.things]
     lost = re.search(r"\b(?:can't|cannot|can not|could not|couldn't) (?:find|see|locate)\b|\bwhere\b", clause.text)
     if clause.negated and not lost:
         return [p.Exists(thing=thing, negated=True) for thing in clause.things]

@@ -32,9 +32,8 @@ def things_of(text: str) -> tuple[Thing, ...]:
     extremes = list(_EXTREME.finditer(text))
     starts = [0, *(each.end() for each in extremes)]
     ends = [*(each.start() for each in extremes), len(text)]
-    asked = text
     for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        things = _named(text[start:end], asked)
+        things = _named(text[start:end], text)
         if number and things:
             one, pick = things[0], extremes[number - 1]
             own = f"{pick[0]} {one.name}"[:120]

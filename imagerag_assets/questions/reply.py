@@ -113,10 +113,10 @@ class _Answering:
         nothing = all(results[number].outcome != "found" for number in looked)
         if computed and nothing and not self._platform.settings.ask_without_cues:
             return self._said(results, "evidence")  # nothing to look at
+        evident = len(looked) < len(results) or any(getattr(result, "things", ()) for result in results)
         self._ask_model()
         if self._reply is None:
-            known = len(looked) < len(results) or any(getattr(result, "things", ()) for result in results)
-            return self._said(results, "evidence") if known else self._done(None, results)
+            return self._said(results, "evidence") if evident else self._done(None, results)
         if not computed:
             return self._done(self._reply.text, confidence=self._reply.confidence, by="model")
         seen = self._reply.text
@@ -124,7 +124,6 @@ class _Answering:
             self._notes.append(f"What the model said is left out, as it does not agree with the evidence: {why}")
             seen = ""
         told = tuple(_with_text(result, seen) if number in looked else result for number, result in enumerate(results))
-        evident = len(looked) < len(results) or any(getattr(result, "things", ()) for result in results)
         return self._said(told, "both" if evident and seen else "evidence" if evident else "model")
 
     def _chosen(self, results: tuple[r.Result, ...]) -> Answered:

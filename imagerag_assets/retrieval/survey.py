@@ -40,6 +40,7 @@ def survey(deps: Deps, search: Search, most: int = MOST) -> tuple[str, ...]:
     names = common_things(deps)
     scorers = phrase_scorers(deps, names, search.calibration)
     near = neighbours(deps.vectors, deps.encoder.encode_texts(names), search, CANDIDATES_ALL)
+    # Unlike in `search_fast`, overlapping patches all count: one may be another thing's best.
     best: dict[str, tuple[float, str]] = {}
     for name, found in zip(names, near, strict=True):
         if not found.rows:
