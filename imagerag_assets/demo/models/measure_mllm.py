@@ -12,7 +12,6 @@ import imagerag_assets._torchvision_ops  # noqa: F401  isort: skip
 
 import argparse
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from imagerag_assets.answering.types import CueView, Mllm, Prompt
 from imagerag_assets.demo.models.chips import Chips, draw_chips, load_chips
 from imagerag_assets.demo.models.lesson_words import TOGETHER
 from imagerag_assets.demo.sprites import OBJECT_CLASSES
+from imagerag_assets.evaluation.metrics import share
 from imagerag_assets.objects.aside import replace_text
 
 DRAWN_SEED = 90_001
@@ -143,13 +143,11 @@ def _black(picture: Image.Image) -> Image.Image:
     return Image.new("RGB", picture.size)
 
 
-def _share(right: list[bool]) -> dict[str, float]:
+def _share(right: list[bool]) -> dict[str, float | None]:
     """The share with its Wilson interval."""
-    n, z = len(right), 1.96
-    share = sum(right) / n
-    middle, reach = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    low, high = ((middle + sign * reach) / (1 + z * z / n) for sign in (-1, 1))
-    return {"right": round(share, 3), "low": round(low, 3), "high": round(high, 3)}
+    figure = share(right)
+    named = {"right": figure.value, "low": figure.low, "high": figure.high}
+    return {name: None if value is None else round(value, 3) for name, value in named.items()}
 
 
 def main() -> None:
