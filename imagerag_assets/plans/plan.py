@@ -129,6 +129,12 @@ class Count(_Part):
     """"Are there more than two?" has 3."""
     at_most: int | None = Field(default=None, ge=0)
 
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"`at_least` ({self.at_least}) is more than `at_most` ({self.at_most})")
+        return self
+
 
 class Where(_Part):
     """Where is it?"""
