@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from imagerag_assets.objects.aside import ASIDE
 from imagerag_assets.settings import Settings, load_settings
 from tests.tiny_encoder import NAME, tiny_registry
 
-__all__ = ["installed", "tiny_registry"]
+__all__ = ["installed", "shards_in", "tiny_registry"]
 
 
 @pytest.fixture
@@ -27,3 +28,9 @@ def installed(
     for name, value in {"HOME": settings.home, "ENCODERS_FILE": tiny_registry, "ENCODER": NAME}.items():
         monkeypatch.setenv(f"IMAGERAG_{name}", str(value))
     return load_settings()
+
+
+def shards_in(settings: Settings) -> list[Path]:
+    """Return the finished shards; a process that writes one has it under another name until then."""
+    found = (settings.home / "objects" / "embeddings").rglob("*.parquet")
+    return sorted(path for path in found if not path.name.startswith(ASIDE))

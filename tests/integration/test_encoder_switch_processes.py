@@ -25,6 +25,7 @@ from imagerag_assets.orchestration.build import open_runner
 from imagerag_assets.scenes.records import load_record
 from imagerag_assets.settings import Settings
 from imagerag_assets.stores.shards import list_shards
+from tests.installation import shards_in
 from tests.items import scene_at, texture, write_scene
 from tests.tiny_encoder import tiny_registry, tiny_settings  # noqa: F401
 
@@ -152,8 +153,7 @@ def test_a_killed_backfill_goes_on_where_it_was(tmp_path: Path, fine: Settings) 
         served = platform.vectors.alias_target("patches")
 
     def shards() -> dict[str, int]:
-        paths = (fine.home / "objects" / "embeddings").rglob("*.parquet")
-        return {str(path): path.stat().st_mtime_ns for path in paths if twin[:16] in path.parts}
+        return {str(path): path.stat().st_mtime_ns for path in shards_in(fine) if twin[:16] in path.parts}
 
     def parts() -> dict[str, int]:
         folder = fine.home / "scratch" / "embed" / "b"

@@ -14,10 +14,10 @@ import pytest
 
 from imagerag_assets.ingestion.ingest import embed, ingest_scene
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.objects.aside import ASIDE
 from imagerag_assets.settings import Settings
 from imagerag_assets.stores.shard_columns import embeddings_of
 from imagerag_assets.stores.shards import list_shards, read_shard
+from tests.installation import shards_in
 from tests.items import scene_at, texture, write_scene
 from tests.tiny_encoder import tiny_registry, tiny_settings  # noqa: F401
 
@@ -73,11 +73,6 @@ def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> 
 
 def parts_in(settings: Settings) -> list[Path]:
     return sorted((settings.home / "scratch" / "embed").rglob("[0-9]*.parquet"))
-
-
-def shards_in(settings: Settings) -> list[Path]:
-    found = (settings.home / "objects" / "embeddings").rglob("*.parquet")
-    return sorted(path for path in found if not path.name.startswith(ASIDE))
 
 
 def test_killed_while_embedding_the_next_run_makes_only_the_missing_parts(tmp_path: Path, fine: Settings) -> None:
