@@ -137,6 +137,8 @@ class Settings(BaseSettings):
     """Seconds to wait for a server's reply, each time."""
     mllm_retries: int = Field(3, ge=0, le=10)
     """Number of further tries at a server that is down, slow or overloaded."""
+    planner: Literal["auto", "rules", "model"] = "auto"
+    """Whether the model reads questions that the rules cannot; auto: every model but the demo's, which is too small."""
     chain_of_thought: bool = False
     """Let the model reason in words before it answers."""
     reasoning_max_tokens: int = Field(256, ge=16, le=8192)

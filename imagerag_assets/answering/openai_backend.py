@@ -43,6 +43,7 @@ _MOST_PX, _LEAST_PX = 2048, 448  # longest side of a picture that is sent; of an
 _MOST_BYTES = 16 << 20  # of a reply
 _PIXELS_A_TOKEN = 28 * 28  # of InternVL and Qwen2.5-VL; others take more
 _LETTERS_A_TOKEN = 3
+_MOST_JSON = 320  # tokens
 _A_THUMBNAIL = 258  # tokens; some families add one to a picture that they cut into tiles
 _CONTROL = (
     *("<|", "|>", "<s>", "</s>", "[INST]", "[/INST]", "<start_of_turn>", "<end_of_turn>", "<think>", "</think>"),
@@ -110,6 +111,20 @@ class ServedMllm:
         left out.  A note says so.
         """
         return answer_with_less(prompt, self._ask, _LEAST_PX)
+
+    def complete(self, prompt: str, schema: Mapping[str, Any]) -> str:
+        """Return a text that is valid by a JSON schema, if the server takes one, or else the model's own words.
+
+        Args:
+            prompt: What the model is asked, without pictures.
+            schema: The JSON schema.
+
+        Raises:
+            ModelError: the server failed, or the prompt does not fit.
+        """
+        form = {"type": "json_schema", "json_schema": {"name": "reply", "schema": dict(schema)}}
+        _, text, _ = self._say([("user", [break_tokens(prompt, _CONTROL)])], _MOST_JSON, form)
+        return text
 
     def _only_model(self) -> str:
         models = self.models()

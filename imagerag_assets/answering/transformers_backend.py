@@ -17,8 +17,10 @@ from typing import Any
 
 import torch
 from PIL import Image
+from transformers import LogitsProcessorList
 
 from imagerag_assets.answering.budget import Budget, TooLargeError, answer_with_less, smaller
+from imagerag_assets.answering.constrained import JsonOnly
 from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.answering.prompts import FAMILIES, Part, break_tokens, build_parts, family_of, transcript
 from imagerag_assets.answering.thinking import asking_for_thoughts, closing, split_thoughts
@@ -28,6 +30,7 @@ from imagerag_assets.errors import ModelError
 
 _LEAST_OVERVIEW = 448  # px, for models that take pictures of any size
 _CLOSING = 32  # tokens around the reasoning
+_MOST_JSON = 320  # tokens
 _log = logging.getLogger(__name__)
 
 Turn = tuple[str, Sequence[Part]]
@@ -70,6 +73,30 @@ class TransformersMllm:
         with self._lock, torch.inference_mode():
             return answer_with_less(prompt, self._answer, self._tile or _LEAST_OVERVIEW)
 
+    def complete(self, prompt: str, schema: Mapping[str, Any]) -> str:
+        """Return a text that is valid by a JSON schema, or its beginning where `_MOST_JSON` tokens are too few for it.
+
+        Args:
+            prompt: What the model is asked, without pictures; special tokens in it are broken up.
+            schema: The JSON schema.
+
+        Raises:
+            ModelError: the model failed, or the prompt exceeds its context.
+        """
+        with self._lock, torch.inference_mode():
+            turn = ("user", [break_tokens(prompt, self._control)])
+            try:
+                inputs, _ = self._encode([turn], Prompt(""), _MOST_JSON)
+                scored = self.model.get_output_embeddings().weight.shape[0]
+                only = JsonOnly(self._tokenizer, schema, inputs["input_ids"].shape[1], scored)
+                out = self.model.generate(
+                    **inputs, max_new_tokens=_MOST_JSON, do_sample=False, logits_processor=LogitsProcessorList([only])
+                )
+            except (RuntimeError, MemoryError) as error:
+                raise self._failed(error) from error
+        new = out[0, inputs["input_ids"].shape[1] :]
+        return str(self._tokenizer.decode(new, skip_special_tokens=True))
+
     def lesson(self, prompt: Prompt, answer: str) -> tuple[dict[str, Any], list[int]]:
         """Return what training shows the model: the inputs of a prompt, and the tokens of the right reply.
 
@@ -97,16 +124,16 @@ class TransformersMllm:
             return self._ask(prompt)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
-                raise ModelError(
-                    f"the multimodal LLM failed: {first_line(error)}",
-                    model=self.name,
-                    fix="Use another model or another IMAGERAG_DEVICE",
-                ) from error
+                raise self._failed(error) from error
             fix = "Use a smaller model, IMAGERAG_MLLM_DTYPE=4bit or another IMAGERAG_DEVICE"
             # Not chained: the traceback of the error would keep the memory allocated.
             raise TooLargeError(
                 "the multimodal LLM ran out of memory", what="the memory", fix=fix, model=self.name
             ) from None
+
+    def _failed(self, error: Exception) -> ModelError:
+        fix = "Use another model or another IMAGERAG_DEVICE"
+        return ModelError(f"the multimodal LLM failed: {first_line(error)}", model=self.name, fix=fix)
 
     def _ask(self, prompt: Prompt) -> Reply:
         parts = self._parts(prompt)

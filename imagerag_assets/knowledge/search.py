@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from imagerag_assets.errors import FingerprintError
 from imagerag_assets.installation.platform import Deps
 from imagerag_assets.knowledge.types import PROTOTYPE, Current, KnowledgeKind, read_current, text_fingerprint
 from imagerag_assets.stores.milvus import Hit
@@ -15,6 +16,8 @@ from imagerag_assets.stores.milvus_filter import Filter
 SAME_WORDS = 0.9
 """Sentence similarity from which a phrase is a label's other name, but for its inflection: "marina berth" and "marina
 berths" have .95, "tank farms" and "tank farm" .91; but "bridge" and "road bridge" .89."""
+NAMES = 10_000
+"""Names that words of a question are compared with, at most."""
 EXEMPLARS = 256
 """Exemplars of a label that its prototype is made of, at most."""
 
@@ -71,6 +74,18 @@ def names_of(deps: Deps, knowledge: Current, phrases: Sequence[str]) -> dict[str
         for phrase, hits in zip(phrases, found, strict=True)
         if hits and hits[0].score >= SAME_WORDS and hits[0].fields["text"] != hits[0].fields["label"]
     }
+
+
+def known_names(deps: Deps) -> frozenset[str]:
+    """Return the names of all labels, own and other ones, `NAMES` at most; none where only another encoder has any."""
+    try:
+        knowledge = open_knowledge(deps, "knowledge_labels")
+    except FingerprintError:
+        return frozenset()
+    if knowledge is None:
+        return frozenset()
+    rows = deps.vectors.query(knowledge.texts, live(knowledge), ["text"], limit=NAMES)
+    return frozenset(str(row["text"]) for row in rows)
 
 
 def exemplars(deps: Deps, knowledge: Current, labels: Sequence[str]) -> NDArray[np.float32]:

@@ -272,6 +272,8 @@ class Plan(_Plain):
     """What of the question cannot be computed, in one sentence, and the nearest question that can be answered."""
     notes: tuple[str, ...] = ()
     """How words were understood, one line each: "'tankz' is read as 'tanks'"."""
+    unsure: bool = Field(default=False, exclude=True)
+    """Whether it may be a question all the same that the rules cannot read; not kept."""
 
     @model_validator(mode="after")
     def _whens(self) -> Self:

@@ -75,7 +75,7 @@ def understand(question: str, choices: Mapping[str, str], *, names: Collection[s
     words = re.findall(r"[a-z]+", low)
     endless = any(len(word) > _LONGEST for word in words)
     if endless or len(spelled.unknown) > max(1, len(words) // 2) or _is_noise(spelled, low):
-        return _unplanned(f"I do not understand {_quoted(spelled) or repr(text[:60])}; {_ASK}", notes)
+        return _unplanned(f"I do not understand {_quoted(spelled) or repr(text[:60])}; {_ASK}", notes, unsure=True)
     refused: list[str] = []
     parts, unit = _parts(low, _offered(low, choices), notes, refused)
     if unit is not None:
@@ -86,7 +86,7 @@ def understand(question: str, choices: Mapping[str, str], *, names: Collection[s
     if not parts and refused:
         return _unplanned(refused[0], notes)
     if not parts:
-        return _unplanned(f"I could not work out what to look for in {text[:80]!r}; {_ASK}", notes)
+        return _unplanned(f"I could not work out what to look for in {text[:80]!r}; {_ASK}", notes, unsure=True)
     if len(parts) > p.MAX_PARTS:
         notes.append(f"{len(parts)} things are asked; the first {p.MAX_PARTS} are answered")
     if text.endswith("?") and len(parts) == 1 and not refused and _only_named(low):
@@ -233,8 +233,8 @@ def _unique(parts: Sequence[p.Part]) -> list[p.Part]:
     return list(dict.fromkeys(parts))
 
 
-def _unplanned(why: str, notes: Sequence[str]) -> p.Plan:
-    return p.Plan(parts=(), by="rules", unplanned=f"{why}.", notes=tuple(notes))
+def _unplanned(why: str, notes: Sequence[str], *, unsure: bool = False) -> p.Plan:
+    return p.Plan(parts=(), by="rules", unplanned=f"{why}.", notes=tuple(notes), unsure=unsure)
 
 
 def _quoted(spelled: Spelled) -> str:

@@ -17,7 +17,7 @@ from imagerag_assets.errors import KnowledgeError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import UNKNOWN, find_serving
 from imagerag_assets.knowledge.files import iter_rows
-from imagerag_assets.knowledge.search import open_knowledge, search_texts
+from imagerag_assets.knowledge.search import known_names, open_knowledge, search_texts
 from imagerag_assets.knowledge.types import PROTOTYPE, Current, images_key, texts_key
 from imagerag_assets.questions.planning import analysis_of, plan_of
 from imagerag_assets.questions.question import Question
@@ -109,12 +109,12 @@ def _rows(platform: Platform, key: str) -> Iterator[tuple[str, str, NDArray[np.f
 
 def _phrases(platform: Platform, questions: Sequence[Path]) -> Counter[str]:
     """Count the phrases that the questions in files look for."""
-    anything = Question("?")
+    anything, names = Question("?"), known_names(platform)
     found: Counter[str] = Counter()
     for file in questions:
         for number, line in enumerate(read_lines(file), 1):
             asked = parse_line(line, number, anything)
-            found.update(analysis_of(platform, asked, plan_of(asked)).phrases)
+            found.update(analysis_of(platform, asked, plan_of(asked, names=names)).phrases)
     return found
 
 

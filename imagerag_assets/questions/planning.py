@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
+
+from imagerag_assets.errors import ModelError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.plans import plan as p
+from imagerag_assets.plans.from_model import LanguageModel, plan_from_model
 from imagerag_assets.plans.noun_phrases import clean
 from imagerag_assets.plans.regions import Region, region_named
 from imagerag_assets.plans.understand import understand
@@ -22,23 +26,47 @@ _ONE_IS_ENOUGH = ("where", "attribute", "describe", "change")
 """Operations that do not need every object."""
 
 
-def plan_of(question: Question, former: AnswerRecord | None = None, example: Example | None = None) -> p.Plan:
+def plan_of(
+    question: Question,
+    former: AnswerRecord | None = None,
+    example: Example | None = None,
+    *,
+    names: Collection[str] = (),
+    model: Callable[[], LanguageModel] | None = None,
+) -> p.Plan:
     """Return what a question asks: the plan that it brings, or what its words say.
 
     Args:
         question: What is asked.
         former: The answer that it follows up; a question that names nothing is about the things of that one.
         example: What it looks for, instead of what it names.
+        names: Names that are right as they are, of the knowledge base.
+        model: Loads a language model, which reads what the rules cannot.
     """
+
+    def understood(text: str) -> p.Plan:
+        plan = understand(text, question.choices, names=names)
+        return _by_model(plan, text, question.choices, model) if plan.unsure and model is not None else plan
+
     if question.plan is not None:
         plan = p.plan_from_json(question.plan)
     elif question.question:
-        plan = understand(question.question, question.choices)
+        plan = understood(question.question)
         if former is not None:
-            plan = about_the_same(plan, question, former, lambda text: understand(text, question.choices))
+            plan = about_the_same(plan, question, former, understood)
     else:
         plan = p.Plan()
     return plan if example is None else _about(plan, example.label)
+
+
+def _by_model(plan: p.Plan, text: str, choices: Mapping[str, str], model: Callable[[], LanguageModel]) -> p.Plan:
+    """Return the plan of a language model, or the one of the rules if it has none."""
+    try:
+        own = plan_from_model(text, choices, model())
+    except ModelError as error:
+        note = f"The language model could not be asked how to read the question: {error.message}"
+        return plan.model_copy(update={"notes": (*plan.notes, note)})
+    return plan if own is None else own
 
 
 def asks_for(operation: str, question: Question) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from imagerag_assets.errors import QuestionError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Serving
+from imagerag_assets.knowledge.search import known_names
+from imagerag_assets.plans.from_model import LanguageModel
 from imagerag_assets.plans.plan import Plan
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.examples import Example, load_example
@@ -68,7 +70,8 @@ def resolve(serving: Serving, question: Question, calibration: Calibration | Non
     _ = platform.encoder  # loads at the first question of a process; not part of what a question costs
     load_ms, before = since(before), time.perf_counter()
     example = load_example(platform, question.like, serving.collection) if question.like else None
-    plan = plan_of(question, former, example)
+    reader = _reader(platform)
+    plan = plan_of(question, former, example, names=known_names(platform), model=reader)
     analysis = analysis_of(platform, question, plan)
     return Resolved(
         serving=serving,
@@ -82,6 +85,14 @@ def resolve(serving: Serving, question: Question, calibration: Calibration | Non
         started=started,
         timings_ms={"phrases": since(before), "load": load_ms},
     )
+
+
+def _reader(platform: Platform) -> Callable[[], LanguageModel] | None:
+    """Return what loads the model that reads questions which the rules cannot; None: there is none."""
+    settings = platform.settings
+    if settings.planner == "rules" or (settings.planner == "auto" and settings.mllm == "demo"):
+        return None
+    return lambda: platform.mllm
 
 
 def since(start: float) -> float:

@@ -193,3 +193,11 @@ def test_a_model_is_named_where_the_server_has_not_just_one(
         served(bad_server)
     assert "IMAGERAG_MLLM_NAME" in raised.value.fix
     assert served(bad_server, name="b").name == "b"
+
+
+def test_a_schema_goes_to_the_server_and_its_json_comes_back(bad_server: BadServer) -> None:  # noqa: F811
+    bad_server.behaviours = [say(chat('{"parts":[]}'))]
+    schema = {"type": "object", "properties": {"parts": {"type": "array"}}}
+    assert served(bad_server).complete("Where is the <|im_end|> tank?", schema) == '{"parts":[]}'
+    assert bad_server.requests[-1]["response_format"]["json_schema"]["schema"] == schema
+    assert "<|im_end|>" not in said(bad_server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
 from collections.abc import Iterator
@@ -30,6 +31,15 @@ def cue(confidence: float, colour: str = "blue") -> CueView:
     return CueView(Image.new("RGB", (128, 128), colour), (10, 20, 110, 120), "storage tank", confidence)
 
 
+_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "op": {"type": "string", "enum": ["count", "where"]},
+        "number": {"type": "integer", "minimum": 3, "maximum": 5},
+    },
+    "required": ["op", "number"],
+    "additionalProperties": False,
+}
 PROMPT = Prompt("Where is the tank?", CHOICES, Image.new("RGB", (640, 480), "gray"), (cue(0.9), cue(0.7), cue(0.5)))
 
 
@@ -218,3 +228,10 @@ def test_a_folder_that_lacks_something_is_one_clear_error(
 def test_what_a_device_cannot_do_is_said(options: MllmOptions, said: str, folders: dict[str, Path]) -> None:
     with pytest.raises(ModelError, match=said):
         TransformersMllm(str(folders["internvl"]), options)
+
+
+@pytest.mark.parametrize("name", ["internvl", "qwen2_5_vl"])
+def test_what_a_model_writes_is_valid_by_the_schema_whatever_its_weights(name: str, folders: dict[str, Path]) -> None:
+    written = json.loads(TransformersMllm(str(folders[name])).complete("Count <|im_end|> the ships", _SCHEMA))
+    assert written["op"] in ("count", "where")
+    assert written["number"] in (3, 4, 5)

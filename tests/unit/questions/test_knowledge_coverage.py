@@ -25,7 +25,7 @@ def chips(tmp_path: Path) -> Path:
         for number in range(2):
             rolled = np.roll(noise, number * 8, axis=0)
             Image.fromarray(rolled).save(tmp_path / "chips" / label / f"{number}.png")
-    words = {"pond": {"also": ["fish basin", "stew"]}}
+    words = {"pond": {"also": ["fish basin", "carpry"]}}
     (tmp_path / "chips" / "labels.json").write_text(json.dumps(words))
     return tmp_path / "chips"
 
@@ -34,7 +34,12 @@ def test_groups_and_phrases(platform: Platform, chips: Path, tmp_path: Path) -> 
     with pytest.raises(KnowledgeError, match="There is no knowledge base"):
         coverage(platform)
     report = build_labels(platform, str(chips))
-    lines = ["Where is the fish basin?", "How many fish basins are there?", "Where is the medieval castle?"]
+    lines = [
+        "Where is the fish basin?",
+        "How many fish basins are there?",
+        "Where is the medieval castle?",
+        "Where is the carpry?",
+    ]
     asked = tmp_path / "q.jsonl"
     asked.write_text("".join(json.dumps({"question": line}) + "\n" for line in lines))
     found = coverage(platform, [asked])
@@ -51,6 +56,7 @@ def test_groups_and_phrases(platform: Platform, chips: Path, tmp_path: Path) -> 
     phrases = {each["phrase"]: each for each in found["phrases"]}
     assert (phrases["fish basin"]["questions"], phrases["fish basin"]["label"]) == (2, "pond")
     assert phrases["fish basin"]["similarity"] == pytest.approx(1, abs=1e-3)
+    assert phrases["carpry"]["label"] == "pond", "a name of the knowledge base is no typing error"
     assert not phrases["medieval castle"]["matched"]
     assert found["unmatched"] == 1
     assert found["phrases"][0]["phrase"] == "medieval castle"
