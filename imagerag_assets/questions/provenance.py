@@ -34,6 +34,7 @@ DECIDING_SETTINGS = (
     "reasoning_max_tokens",
     "ask_without_cues",
     "confirm_cues",
+    "looks",
     "count_budget",
 )
 """Settings that can change the answer to a question, but for those that encoder and scenes carry."""

@@ -21,6 +21,7 @@ from imagerag_assets.plans.sentence import outcome_of, say
 from imagerag_assets.questions.compute import compute
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.find import Found
+from imagerag_assets.questions.looks import look_further, wanted_by_model
 from imagerag_assets.questions.objects import MAX_SCENES, Evidence, Extent, Sighting, Verdict, extent_of, sighting
 from imagerag_assets.questions.planning import is_about_everything
 from imagerag_assets.questions.question import Question
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 By = Literal["evidence", "model", "both"]
 _LOOKED_AT = ("describe", "attribute")
+_SURE = 0.5
+"""Confidence of a model's answer below which it may look again."""
 _DESCRIBED = 4
 """Cues that a model sees beside the overview to describe a scene; more say little more, and take long."""
 
@@ -99,7 +102,8 @@ class _Answering:
             return self._done(None)
         computed = bool(self._plan.parts) and self._question.mode != "global" and self._question.retrieval == "default"
         if computed:
-            self._confirm()
+            self._confirm(self._found.cues)
+            self._look_further()
         results = compute(self._plan, self._evidence()) if computed else ()
         if self._found.compared is not None:
             results = tuple(self._changed(result) for result in results)
@@ -114,7 +118,7 @@ class _Answering:
         if computed and nothing and not self._platform.settings.ask_without_cues:
             return self._said(results, "evidence")  # nothing to look at
         evident = len(looked) < len(results) or any(getattr(result, "things", ()) for result in results)
-        self._ask_model()
+        self._ask_model(looks=self._may_look)
         if self._reply is None:
             return self._said(results, "evidence") if evident else self._done(None, results)
         if not computed:
@@ -130,7 +134,7 @@ class _Answering:
         """Choose among the choices: by meaning from the evidence, and by the model."""
         choices = self._question.choices
         matched = match(choices, self._plan, results) if results else Match(None, "nothing was computed")
-        self._ask_model()
+        self._ask_model(looks=self._may_look if matched.scores is None else 0)
         if self._reply is None and matched.scores is None:
             return self._done(None, results)
         if self._reply is not None and not self._reply.scores and matched.scores is None:
@@ -187,18 +191,50 @@ class _Answering:
             by=by if text is not None else None,
         )
 
-    def _confirm(self) -> None:
+    def _look_further(self) -> None:
+        """Look again for what the plan is about and nothing counts of, until a look adds nothing."""
+        for _ in range(self._may_look):
+            evidence, unknown = self._evidence(), self._found.retrieval.unrecognised
+            phrases = [phrase for phrase in self._found.analysis.phrases if phrase not in unknown]
+            missing = [phrase for phrase in phrases if not evidence.of(phrase)]
+            if not missing:
+                return
+            added = self._look_for(missing)
+            self._confirm(added)
+            if not any(self._counts(cue) for cue in added):
+                return
+
+    def _look_for(self, phrases: Sequence[str]) -> tuple[Cue, ...]:
+        """Look for phrases outside what was seen, and return the cues that this adds."""
+        before = self._found
+        self._found = look_further(before, phrases, self._viewer)
+        self._notes += self._found.notes[len(before.notes) :]
+        return self._found.cues[len(before.cues) :]
+
+    @property
+    def _may_look(self) -> int:
+        """How many further looks there are at most: none where the question says what is seen."""
+        own = self._question.mode == "imagerag" and self._question.path != "none" and self._question.like is None
+        alone = self._found.compared is None and self._question.retrieval == "default"
+        return self._platform.settings.looks if own and alone else 0
+
+    def _counts(self, cue: Cue) -> bool:
+        check = self._checks.get(cue.rank)
+        return check is None or check.verdict != "rejected"
+
+    def _confirm(self, cues: Sequence[Cue]) -> None:
         """Let the model confirm each cue, for questions that depend on every one (IMAGERAG_CONFIRM_CUES)."""
-        if self._question.mode != "imagerag" or not self._platform.settings.confirm_cues:
+        if self._failure is not None or self._question.mode != "imagerag" or not self._platform.settings.confirm_cues:
             return
         if not any(part.op not in ("where", "list", *_LOOKED_AT, "change") for part in self._plan.parts):
             return
-        views = _views(self._found.cues, set(self._scenes()), self._viewer, self._found.pictures)
+        views = _views(cues, set(self._scenes()), self._viewer, self._found.pictures)
         try:
-            self._checks = confirm_cues(self._platform.mllm, views)
+            new = confirm_cues(self._platform.mllm, views) if views else {}
         except ModelError as failure:
-            self._failure = failure
-        for rank, check in self._checks.items():
+            self._failure, new = failure, {}
+        self._checks |= new
+        for rank, check in new.items():
             if check.verdict == "rejected":
                 self._notes.append(
                     f"Cue {rank} counts for nothing: no {views[rank].phrase} is seen there (sure {check.sure:.2f})"
@@ -248,23 +284,36 @@ class _Answering:
             }
         )
 
-    def _ask_model(self) -> None:
+    def _ask_model(self, looks: int = 0) -> None:
+        """Ask the model; while it is not sure, it says what it wants to see, and is asked again with what was found."""
         if self._failure is not None:
             return
         try:
-            found = self._found
-            rejected = [rank for rank, check in self._checks.items() if check.verdict == "rejected"]
-            cues = [cue for cue in found.cues if cue.rank not in rejected]
-            if is_about_everything(self._question, self._plan):
-                cues = cues[:_DESCRIBED]
-            prompt = make_prompt(
-                self._question, found.analysis, cues, found.scene, self._viewer, found.pictures, found.compared,
-                think=self._platform.settings.chain_of_thought,
-            )  # fmt: skip
-            self._reply = self._platform.mllm.answer(prompt)
+            mllm, known = self._platform.mllm, [*self._found.analysis.phrases]
+            while True:
+                prompt = self._prompt()
+                self._reply = mllm.answer(prompt)
+                sure = self._reply.confidence
+                if looks < 1 or sure is None or sure >= _SURE:
+                    break
+                looks -= 1
+                wanted = wanted_by_model(mllm, prompt, known, self._platform)
+                if wanted is None or not self._look_for([wanted]):
+                    break
+                known.append(wanted)
             self._notes += self._reply.notes
         except ModelError as failure:
-            self._failure = failure
+            self._failure = failure if self._reply is None else None
+
+    def _prompt(self) -> Prompt:
+        found = self._found
+        cues = [cue for cue in found.cues if self._counts(cue)]
+        if is_about_everything(self._question, self._plan):
+            cues = cues[:_DESCRIBED]
+        return make_prompt(
+            self._question, found.analysis, cues, found.scene, self._viewer, found.pictures, found.compared,
+            think=self._platform.settings.chain_of_thought,
+        )  # fmt: skip
 
     def _scenes(self) -> tuple[str, ...]:
         """Return the scenes that the answer is about: those in scope by name, and those of the cues."""

@@ -17,7 +17,7 @@ from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.recognition import recognition
 from imagerag_assets.retrieval.second_look import affordable, looked_at
 from imagerag_assets.retrieval.slow import search_slow
-from imagerag_assets.retrieval.types import Cue, PathName, Retrieval, Search
+from imagerag_assets.retrieval.types import Cue, PathName, Retrieval, SceneWindow, Search
 
 MAX_CUES_ALL = 24
 """Most cues if every occurrence matters: about as many as a multimodal LLM still sees as separate pictures."""
@@ -73,6 +73,7 @@ class _Run:
         self._unrecognised: frozenset[str] = frozenset()
         self._unsure: set[str] = set()
         self._best: dict[str, float] = {}
+        self._seen: dict[str, tuple[SceneWindow, ...]] = {}
         self._opened: dict[KnowledgeKind, Current | None] = {}
         self._timings = {"encode": 0.0, "search": 0.0, "verify": 0.0}
 
@@ -121,6 +122,7 @@ class _Run:
             best=self._best,
             unrecognised=self._unrecognised,
             unsure=frozenset(self._unsure),
+            seen=self._seen if self._look is not None else {},
         )
 
     def _missing(self) -> list[str]:
@@ -159,6 +161,7 @@ class _Run:
             scorer = found.scorers[phrase]
             seen, notes = looked_at(self._deps, self._look, candidates, scorer, least, budget=self._budget)
             self._notes += notes
+            self._seen[phrase] = (*self._seen.get(phrase, ()), *((cue.scene, cue.window) for cue in seen))
             seen = [cue for cue in seen if self._search.keeps(cue.scene, cue.window)]  # windows have moved
             top = max((cue.confidence for cue in seen), default=0.0)
             self._best[phrase] = max(top, self._best.get(phrase, 0.0))

@@ -22,6 +22,8 @@ Reducer = Literal["mean", "cluster", "rerank"]
 """How exemplars become a prototype: the mean of all, of their largest DBSCAN cluster, or of the three most similar to
 the phrase's text embedding."""
 
+SceneWindow = tuple[str, Window]
+"""The key of a scene, and a window of it in native pixels."""
 Keep = Callable[[str, Window], bool]
 """Whether a patch counts, given its scene key and native window; for conditions that a Milvus filter cannot state."""
 
@@ -128,3 +130,5 @@ class Retrieval:
     """Phrases that the encoder cannot tell from others."""
     unsure: frozenset[str] = frozenset()
     """Phrases that have cues, the best of which is not sure enough to say that the thing is there."""
+    seen: Mapping[str, tuple[SceneWindow, ...]] = field(default_factory=dict)
+    """Places that were looked at a second time for each phrase, whether they passed or not."""
