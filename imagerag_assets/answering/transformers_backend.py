@@ -20,6 +20,7 @@ from PIL import Image
 from transformers import LogitsProcessorList
 
 from imagerag_assets.answering.budget import Budget, TooLargeError, answer_with_less, smaller
+from imagerag_assets.answering.choosing import choose
 from imagerag_assets.answering.constrained import JsonOnly
 from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.answering.prompts import FAMILIES, Part, break_tokens, build_parts, family_of, transcript
@@ -157,7 +158,7 @@ class TransformersMllm:
             "tokens": budget.to_dict(),
         }
         if replies:
-            scores = self._scores(inputs, replies)
+            scores = choose(self.model, inputs, replies, self._tokenizer.eos_token_id)
             choice = max(scores, key=lambda letter: scores[letter])
             return Reply(prompt.choices[choice], choice, scores, scores[choice], reasoning=thoughts, **given)
         text, confidence = self._generate(inputs, self._options.max_new_tokens)
@@ -235,24 +236,6 @@ class TransformersMllm:
         while (count := len(self._tokens(text))) > most:
             text = text[: len(text) * most // count]
         return text
-
-    def _scores(self, inputs: Any, replies: Mapping[str, list[int]]) -> dict[str, float]:
-        """Return the probability of each reply among them; nothing is parsed, and the prompt is read once."""
-        read = self.model(**inputs, use_cache=True)
-        first = read.logits[0, -1].float().log_softmax(-1)
-        raw = [first[reply[0]] + self._rest(read.past_key_values, reply) for reply in replies.values()]
-        return dict(zip(replies, torch.stack(raw).softmax(0).tolist(), strict=True))
-
-    def _rest(self, cache: Any, reply: list[int]) -> torch.Tensor:
-        """Return the log-probability of a reply's tokens after its first; leave `cache` as it was, with the prompt."""
-        if len(reply) == 1:
-            return torch.zeros((), device=self._device)
-        said = torch.tensor([reply[:-1]], device=self._device)
-        # Without a mask, because nothing is padded: from a mask, the Qwen-VL models compute positions for all of it.
-        after = self.model(input_ids=said, past_key_values=cache, use_cache=True)
-        cache.crop(-said.shape[1])
-        following = torch.tensor(reply[1:], device=self._device)
-        return after.logits[0].float().log_softmax(-1).gather(1, following[:, None]).sum()
 
     def _generate(self, inputs: Any, max_new_tokens: int) -> tuple[str, float]:
         """Generate the model's own words; return them with the mean probability of their tokens."""

@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor,
 
 from imagerag_assets.answering.adapters import adapter_digest, attach
 from imagerag_assets.answering.options import MllmOptions
+from imagerag_assets.encoders.precision import multiplies_bfloat16
 from imagerag_assets.errors import ModelError
 
 
@@ -114,7 +115,7 @@ def _number_format(dtype: str, device: torch.device) -> dict[str, Any]:
         ModelError: it is 4bit, and bitsandbytes or a CUDA device is missing.
     """
     if dtype == "auto":
-        return {"dtype": torch.float32 if device.type == "cpu" else "auto"}
+        return {"dtype": "auto" if device.type != "cpu" else torch.bfloat16 if multiplies_bfloat16() else torch.float32}
     if dtype != "4bit":
         return {"dtype": getattr(torch, dtype)}
     if device.type != "cuda" or find_spec("bitsandbytes") is None:

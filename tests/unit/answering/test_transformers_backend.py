@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import resource
 import shutil
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import torch
 from PIL import Image
 
 from imagerag_assets.answering.budget import TooLargeError
+from imagerag_assets.answering.choosing import choose
 from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.answering.transformers_backend import TransformersMllm
 from imagerag_assets.answering.types import CueView, Prompt, Reply
@@ -77,21 +79,37 @@ def test_each_family_scores_choices_and_writes_boxes_its_own_way(
 
 
 @pytest.mark.parametrize("name", ["qwen2_5_vl", "qwen3_vl", "internvl"])
-def test_replies_score_as_if_each_were_read_after_the_whole_prompt(name: str, folders: dict[str, Path]) -> None:
+def test_replies_score_as_constrained_decoding_over_the_whole_prompt_would_choose(
+    name: str, folders: dict[str, Path]
+) -> None:
     mllm = TransformersMllm(str(folders[name]), MllmOptions(choices="words", dtype="float32"))
-    replies = mllm._replies({**PROMPT.choices, "D": "it is not there at all"})
+    choices = {**PROMPT.choices, "D": "it is not there at all", "E": "upper", "F": "upper left"}
+    replies = mllm._replies(choices)
     assert len({len(reply) for reply in replies.values()}) > 1
     with torch.inference_mode():
         inputs, _ = mllm._encode([("user", mllm._parts(PROMPT))], PROMPT, 8)
-        logs = torch.stack([whole(mllm, inputs, reply) for reply in replies.values()])
-        scores = mllm._scores(inputs, replies)
-        again = mllm._scores(inputs, replies)
-    assert scores == pytest.approx(dict(zip(replies, logs.softmax(0).tolist(), strict=True)), abs=1e-5)
+        end = mllm._tokenizer.eos_token_id
+        expected = {letter: constrained(mllm, inputs, replies, letter) for letter in replies}
+        scores, again = (choose(mllm.model, inputs, replies, end) for _ in range(2))
+    assert scores == pytest.approx(expected, abs=1e-5)
+    assert sum(scores.values()) == pytest.approx(1)
+    assert scores["A"] == scores["F"], "equal replies share"
     assert again == scores
 
 
+def constrained(mllm: TransformersMllm, inputs: Any, replies: dict[str, list[int]], letter: str) -> float:
+    """Probability of a reply where each token is one that continues a reply, prompt and reply read as one."""
+    own = replies[letter]
+    logits = whole(mllm, inputs, own)
+    logs = 0.0
+    for at, token in enumerate(own):
+        allowed = sorted({each[at] for each in replies.values() if each[:at] == own[:at] and at < len(each)})
+        logs += float(logits[at, allowed].float().log_softmax(-1)[allowed.index(token)])
+    return math.exp(logs) / sum(each == own for each in replies.values())
+
+
 def whole(mllm: TransformersMllm, inputs: Any, reply: list[int]) -> torch.Tensor:
-    """Log-probability of a reply, prompt and reply read as one."""
+    """Scores of each token of a reply, prompt and reply read as one."""
     tail = torch.tensor([reply])
     longer = {
         # What there is a value of for each token: more of them are text, and seen.
@@ -100,8 +118,8 @@ def whole(mllm: TransformersMllm, inputs: Any, reply: list[int]) -> torch.Tensor
         if torch.is_tensor(value) and value.shape == inputs["input_ids"].shape
     }
     longer["input_ids"] = torch.cat([inputs["input_ids"], tail], 1)
-    logits = mllm.model(**{**inputs, **longer}).logits[0, -len(reply) - 1 : -1]
-    return logits.float().log_softmax(-1).gather(1, tail[0, :, None]).sum()
+    logits: torch.Tensor = mllm.model(**{**inputs, **longer}).logits[0, -len(reply) - 1 : -1]
+    return logits
 
 
 @pytest.mark.parametrize("name", ["internvl", "qwen3_vl"])
