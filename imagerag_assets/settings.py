@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     """Where scenes' records, embeddings and answers are stored: a path or s3://bucket/prefix; default: HOME/objects."""
     milvus_uri: str | None = None
     """Vector index: the path of a Milvus Lite file (.db) or the URL of a Milvus server; default: HOME/milvus.db."""
+    cache: Path | None = None
+    """Folder of what can be made again: fingerprints of encoders, and vectors of fixed texts; default: HOME/cache."""
     milvus_token: str | None = Field(None, repr=False)
     """Token of the Milvus server, often user:password."""
     s3_endpoint_url: str | None = None
@@ -182,6 +184,11 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """Dagster's folder."""
         return self.home / "dagster"
+
+    @property
+    def cache_folder(self) -> Path:
+        """Folder of what can be made again."""
+        return self.cache or self.home / "cache"
 
     @property
     def mllm_cache_folder(self) -> Path:

@@ -61,8 +61,9 @@ def shared_models(pytestconfig: pytest.Config) -> Path:
 
 @pytest.fixture(autouse=True)
 def _shared_models(_no_outside_settings: None, shared_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo model of every test comes from there."""
+    """The demo model of every test, and the vectors of fixed texts, come from there."""
     monkeypatch.setenv("IMAGERAG_MLLM_CACHE", str(shared_models))
+    monkeypatch.setenv("IMAGERAG_CACHE", str(shared_models / "cache"))  # the prompts' vectors take seconds, too
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from imagerag_assets.encoders import precision
 from imagerag_assets.encoders.cells import Cells, find_cells
+from imagerag_assets.encoders.kept_texts import kept
 from imagerag_assets.encoders.preprocess import PREPROCESS_VERSION, preprocess
 from imagerag_assets.encoders.templates import expand
 from imagerag_assets.encoders.types import EncoderSpec, Vectors
@@ -57,6 +58,7 @@ class OpenClipEncoder:
         self._spec, self._pre = spec, architecture.preprocessing
         self._dim = int(architecture.config["embed_dim"])
         self._batch = settings.batch_size
+        self._folder = settings.cache_folder / "texts"
         self._logit_scale = math.exp(float(cast(torch.Tensor, model.logit_scale)))
         bias = cast("torch.Tensor | None", getattr(model, "logit_bias", None))
         self._logit_bias = None if bias is None else float(bias)
@@ -169,7 +171,10 @@ class OpenClipEncoder:
             known = {phrase: self._phrases[phrase] for phrase in phrases if phrase in self._phrases}
         missing = [phrase for phrase in dict.fromkeys(phrases) if phrase not in known]
         if missing:
-            known |= dict(zip(missing, self._through_templates(missing), strict=True))
+            # What decides the vectors; bfloat16 moves them by about 0.01.
+            by = f"{self._fingerprint} {'bfloat16' if self._bfloat16 else 'float32'}"
+            vectors = kept(self._folder, missing, self._dim, by, lambda: self._through_templates(missing))
+            known |= dict(zip(missing, vectors, strict=True))
         with self._lock:
             for phrase in known:
                 self._phrases[phrase] = known[phrase]

@@ -126,7 +126,7 @@ def _identity(spec: EncoderSpec, settings: Settings) -> str:
 
 
 def _fingerprint_file(identity: str, settings: Settings) -> Path:
-    return settings.home / "cache" / "fingerprints" / identity
+    return settings.cache_folder / "fingerprints" / identity
 
 
 def _remember_fingerprint(identity: object, fingerprint: str, settings: Settings) -> None:

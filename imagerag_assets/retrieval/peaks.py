@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from scipy.stats import norm
+from scipy.special import ndtri
 
 
 def apart(middles: NDArray[np.float64], logits: NDArray[np.float64], least: float) -> list[int]:
@@ -48,7 +48,7 @@ def interval(count: int, spread: float, doubt: tuple[float, float] = (0.0, 0.0))
         spread: Standard deviation of the logarithm of such counts around the truth.
         doubt: How many of those found are doubtful, and how many of those left out.
     """
-    wide = float(norm.ppf(0.975))
+    wide = float(ndtri(0.975))
     fewer = math.hypot(count * (1 - math.exp(-wide * spread)), doubt[0])
     more = math.hypot(count * (math.exp(wide * spread) - 1), doubt[1])
     return max(0, math.floor(count - fewer)), math.ceil(count + more)

@@ -208,8 +208,8 @@ def _taken_for(deps: Deps, table: Measured, text: str, *, besides: str = "") -> 
     """Return the measured thing whose words the encoder's text tower finds most like a text."""
     told = {word.thing for word in table.words.values() if word.good and word.thing != besides}
     names = sorted(told, key=list(thing_of()).index)
-    vectors = deps.encoder.encode_texts([text, *names])
-    return names[int((vectors[1:] @ vectors[0]).argmax())]
+    vectors, (own,) = deps.encoder.encode_texts(names), deps.encoder.encode_texts([text])
+    return names[int((vectors @ own).argmax())]
 
 
 def _by_text(deps: Deps, phrase: str, text: str) -> Recognition:
