@@ -23,6 +23,9 @@ from imagerag_assets.stores.milvus_schema import BackEnd, parse_version
 # pymilvus logs a traceback of every error that it also raises.
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 
+_WITHOUT_PINGS = {"grpc.keepalive_time_ms": 2**31 - 1, "grpc.keepalive_permit_without_calls": 0}
+"""For a server on this machine, whose end is seen at once: pings that it answers late, when the machine is busy,
+would end a connection that works."""
 _CONNECT_SECONDS = 10.0
 
 
@@ -93,7 +96,7 @@ class MilvusConnection:
                 return MilvusClient(uri=settings.milvus, token=settings.milvus_token or "", timeout=_CONNECT_SECONDS)
         self._share = LiteShare(lite_path(settings))
         with milvus_errors("connect", settings.milvus):
-            return MilvusClient(uri=self._share.url, timeout=_CONNECT_SECONDS)
+            return MilvusClient(uri=self._share.url, timeout=_CONNECT_SECONDS, grpc_options=_WITHOUT_PINGS)
 
 
 def lite_path(settings: Settings) -> str:
