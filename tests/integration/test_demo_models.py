@@ -107,14 +107,14 @@ def test_the_demo_model_answers_better_than_by_chance_about_a_scene_it_has_not_s
     write_cog(picture, tmp_path / "unseen.tif", (500_000.0, 5_350_000.0))
     item = scene_item(plan, 0, (500_000.0, 5_350_000.0), tmp_path / "unseen.tif")
     (tmp_path / "unseen.json").write_text(json.dumps(item.to_dict(include_self_link=False)), encoding="utf-8")
-    asked = scene_questions(placed, (plan.width, plan.height), rng, per_kind=3)
+    asked = scene_questions(placed, (plan.width, plan.height), rng, per_kind=2)
     with Platform(settings) as platform:
         (scene,) = find_scenes(str(tmp_path / "unseen.json"), settings)
         assert isinstance(scene, Scene)
         assert ingest_scene(platform, scene).status == "ingested"
         answers = [ask(platform, Question(q.question, choices=q.choices, scenes=("unseen",))).to_dict() for q in asked]
     right = [answer["choice"] == question.answer for answer, question in zip(answers, asked, strict=True)]
-    assert len(right) >= 10
+    assert len(right) >= 8
     assert sum(right) >= 0.35 * len(right), f"{sum(right)} of {len(right)}"
     for answer in answers:
         assert sum(answer["scores"].values()) == pytest.approx(1.0, abs=1e-3)
@@ -141,7 +141,7 @@ def demo_platform(demo_home: Path) -> Iterator[Platform]:
 def test_the_demo_answers_most_of_its_questions(demo_platform: Platform, demo_home: Path) -> None:
     lines = (demo_home / "demo" / "truth" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 35
-    asked = [json.loads(line) for line in lines][::2]
+    asked = [json.loads(line) for line in lines][::3]
     right = [
         ask(demo_platform, Question(q["question"], choices=q["choices"], scenes=(q["scene"],))).to_dict()["choice"]
         == q["answer"]
