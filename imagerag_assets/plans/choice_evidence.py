@@ -341,9 +341,9 @@ def _pair(part: Part) -> tuple[str, str]:
 
 def _sure(result: Result) -> float:
     places: Sequence[Place] = getattr(result, "places", ())
-    if result.confidence is not None and not isinstance(result, CountResult):
-        return min(0.99, result.confidence)
-    return min(0.99, max([place.confidence for place in places], default=FOUND))
+    if places:
+        return min(0.99, max(place.confidence for place in places))
+    return min(0.99, FOUND if result.confidence is None else result.confidence)
 
 
 def _absent(result: Result) -> float:

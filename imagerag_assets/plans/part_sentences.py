@@ -188,7 +188,8 @@ class Teller:
         elsewhere = None if count else self._counted_elsewhere(thing, known)
         total = count.value if count and count.value is not None else len(places) if elsewhere is None else 0
         marked = self.where.several(places, total or elsewhere or 0, known=known)
-        confidence = exists.confidence if exists else None if count else results[0].confidence
+        best = max((each.confidence for each in places), default=None)
+        confidence = exists.confidence if exists else None if count else best
         unsure = (confidence is not None and confidence < UNSURE) or (count is not None and count.low == 0)
         if total:
             about = "about " if count and total >= DENSE and _spread(count) else ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import reduce
 from itertools import product
 from typing import Any
 
@@ -22,8 +21,11 @@ from imagerag_assets.plans.whereabouts import region as in_words
 from imagerag_assets.questions.coverage import area_of
 from imagerag_assets.questions.measures import away, direction, distance_m, distance_px, holds, is_near
 from imagerag_assets.questions.objects import Evidence, Sighting
+from imagerag_assets.questions.sureness import all_real, numbers, present, ranked
 
 Keep = Callable[[r.Place], bool]
+_INTERVAL = 0.95
+"""Of the truth, in the interval of objects that were counted one by one."""
 
 
 def compute(plan: p.Plan, evidence: Evidence) -> tuple[r.Result, ...]:
@@ -65,6 +67,19 @@ class _Found:
         outcome = self.evidence.outcome(centre.phrase, self.evidence.of(centre.phrase))
         return {} if outcome == "found" else {centre.name: outcome}
 
+    def sure(self, *things: p.Thing) -> list[list[float]]:
+        """Return the confidences of the objects of each thing."""
+        return [[place.confidence for place in self.places(thing)] for thing in things]
+
+    def counted(self, thing: p.Thing) -> float | None:
+        """Return how probable a number is: that it lies in its interval, where objects were counted one by one."""
+        (sure,) = self.sure(thing)
+        if not sure:
+            return None
+        if thing.phrase in self.evidence.tallies and self.region is None and thing.pick is None:
+            return _INTERVAL * present(sure)
+        return all_real(sure, self.evidence.others.get(thing.phrase, 1.0))
+
     def number(self, thing: p.Thing) -> tuple[int, int, int]:
         """Return how many there are, with an interval."""
         tally = self.evidence.tallies.get(thing.phrase)
@@ -73,18 +88,25 @@ class _Found:
             return tally.value, tally.low, tally.high
         return number_of([each.place.confidence for each in self.of(thing)])
 
-    def common(self, *things: p.Thing, needs_all: bool = False) -> dict[str, Any]:
-        """Return what every result says."""
+    def common(self, *things: p.Thing, needs_all: bool = False, sure: float | None = None) -> dict[str, Any]:
+        """Return what every result says.
+
+        Args:
+            things: What it is about.
+            needs_all: Nothing is found unless all of them are.
+            sure: How probable it is that the result is right; default: that each thing that was found is there.
+        """
         outcomes = {thing: self.evidence.outcome(thing.phrase, self.of(thing)) for thing in things}
         there = [thing for thing, outcome in outcomes.items() if outcome == "found"]
         enough = len(there) == len(outcomes) if needs_all else bool(there)
         lacking = {thing: outcome for thing, outcome in outcomes.items() if outcome != "found"}
-        sure = [max(place.confidence for place in self.places(thing)) for thing in there]
+        if sure is None:
+            sure = math.prod(present(each) for each in self.sure(*there))
         best = [self.evidence.best[thing.phrase] for thing in lacking if thing.phrase in self.evidence.best]
         return {
             "outcome": "found" if enough else next(iter(lacking.values())),
             "cues": tuple(dict.fromkeys(place.cue for thing in things for place in self.places(thing))),
-            "confidence": round(min(sure), 4) if sure and enough else None,
+            "confidence": round(sure, 4) if there and enough else None,
             "where": in_words(self.region),
             "missing": {thing.name: outcome for thing, outcome in lacking.items()} | self.without_centre(),
             "best": max(best, default=None),
@@ -96,8 +118,7 @@ def number_of(confidences: Sequence[float]) -> tuple[int, int, int]:
     """Return how many of some objects are real, and an interval of 95 %, by the Poisson binomial distribution."""
     if not confidences:
         return 0, 0, 0
-    pmf = reduce(np.convolve, (np.array([1 - c, c]) for c in confidences))
-    below = np.cumsum(pmf)
+    below = np.cumsum(numbers(confidences))
     low, high = (int(np.searchsorted(below, tail)) for tail in (0.025, 0.975))
     return len(confidences), min(low, len(confidences)), max(min(high, len(confidences)), len(confidences))
 
@@ -156,7 +177,7 @@ def _count(part: p.Count, found: _Found) -> r.Result:
     value, low, high = found.number(part.thing)
     area = sum(found.evidence.areas_km2.values()) if found.region is None else None
     return r.CountResult(
-        **found.common(part.thing),
+        **found.common(part.thing, sure=found.counted(part.thing)),
         phrase=part.thing.phrase,
         value=value or None,
         low=low if value else None,
@@ -178,7 +199,9 @@ def _holds(part: p.Count, value: int, low: int, high: int) -> bool | None:
 
 
 def _where(part: p.Where, found: _Found) -> r.Result:
-    return r.WhereResult(**found.common(part.thing), phrase=part.thing.phrase, places=found.places(part.thing))
+    (sure,) = found.sure(part.thing)
+    places = found.places(part.thing)
+    return r.WhereResult(**found.common(part.thing, sure=all_real(sure)), phrase=part.thing.phrase, places=places)
 
 
 def _which(part: p.Which, found: _Found) -> r.Result:
@@ -199,14 +222,23 @@ def _compare(part: p.Compare, found: _Found) -> r.Result:
         values = [_area(found.places(thing)) for thing in part.among]
     most = max(values)
     winners = [thing.name for thing, value in zip(part.among, values, strict=True) if value == most]
+    sure = _ranked(values, found.sure(*part.among)) if part.by == "count" else None
     return r.CompareResult(
-        **found.common(*part.among),
+        **found.common(*part.among, sure=sure),
         phrases=tuple(thing.phrase for thing in part.among),
         values=tuple(values),
         by=part.by,
         wanted=part.wanted,
         more=winners[0] if len(winners) == 1 and most > 0 else None,
     )
+
+
+def _ranked(values: Sequence[float], sure: Sequence[Sequence[float]]) -> float | None:
+    """Return how probable it is that the first of two kinds has more, or as many, as was found; None: not two."""
+    if len(values) != 2:
+        return None
+    first = 0 if values[0] >= values[1] else 1
+    return ranked(sure[first], sure[1 - first], lead=int(values[0] != values[1]))
 
 
 def _area(places: Sequence[r.Place]) -> float:
@@ -230,7 +262,7 @@ def _nearest(part: p.Nearest, found: _Found) -> r.Result:
     elif pairs:
         best = min(pairs, key=lambda pair: away(*pair))
     return r.NearestResult(
-        **_both(part, found),
+        **_both(part, found, best),
         phrases=(part.thing.phrase, part.to.phrase),
         place=best[0] if best else None,
         to=best[1] if best else None,
@@ -243,7 +275,7 @@ def _distance(part: p.Distance, found: _Found) -> r.Result:
     pairs = [pair for pair in product(found.places(part.thing), found.places(part.to)) if pair[0] != pair[1]]
     best = min(pairs, key=lambda pair: away(*pair), default=None)
     return r.DistanceResult(
-        **_both(part, found),
+        **_both(part, found, best),
         phrases=(part.thing.phrase, part.to.phrase),
         metres=_metres(best),
         pixels=distance_px(*best) if best and _metres(best) is None else None,
@@ -265,7 +297,7 @@ def _relative(part: p.Relative, found: _Found) -> r.Result:
             value = 2 * sum(weight for truth, weight in known if truth) >= sum(weight for _, weight in known)
     there = direction(*best) if best else None
     return r.RelativeResult(
-        **_both(part, found),
+        **_both(part, found, best),
         phrases=(part.thing.phrase, part.to.phrase),
         relation=part.relation or there,
         value=value if part.relation is not None else (True if there else None),
@@ -324,7 +356,7 @@ def _listed(found: _Found) -> tuple[tuple[r.Listed, ...], dict[str, Any]]:
         )
         for phrase, places in sorted(of.items(), key=lambda item: -_area(item[1]))
     ]
-    sure = [max(place.confidence for place in places) for places in of.values()]
+    sure = [present([place.confidence for place in places]) for places in of.values()]
     return tuple(things), {
         "outcome": "found" if things else "not_found",
         "cues": tuple(place.cue for places in of.values() for place in places),
@@ -343,8 +375,11 @@ def _change(part: p.Change, found: _Found) -> r.Result:
     return r.ChangeResult(outcome="not_found", phrases=phrases, where=in_words(part.region))
 
 
-def _both(part: p.Nearest | p.Distance | p.Relative, found: _Found) -> dict[str, Any]:
-    return found.common(part.thing, part.to, needs_all=True)
+def _both(
+    part: p.Nearest | p.Distance | p.Relative, found: _Found, ends: tuple[r.Place, r.Place] | None
+) -> dict[str, Any]:
+    sure = all_real([each.confidence for each in ends]) if ends else None
+    return found.common(part.thing, part.to, needs_all=True, sure=sure)
 
 
 def _metres(ends: tuple[r.Place, r.Place] | None) -> float | None:

@@ -54,6 +54,8 @@ class Evidence:
     """The most confident first."""
     best: Mapping[str, float] = field(default_factory=dict)
     """Confidence of the best candidate of a phrase, also where it was not enough."""
+    others: Mapping[str, float] = field(default_factory=dict)
+    """How probable it is that a phrase has no object beside those that were found; none of a phrase: not known."""
     unrecognised: frozenset[str] = frozenset()
     """Phrases that the encoder cannot tell from others."""
     unsure: frozenset[str] = frozenset()
@@ -119,7 +121,8 @@ def sighting(cue: Cue, scene: Extent, verdict: Verdict, sure: float | None) -> S
     """
     x0, y0, x1, y1 = cue.window
     share = ((x0 + x1) / 2 / scene.width, (y0 + y1) / 2 / scene.height)
-    confidence = cue.confidence if sure is None else (cue.confidence * sure) ** 0.5
+    # That a model confirms a cue adds nothing that was measured; that it doubts one does.
+    confidence = cue.confidence if sure is None or sure >= 0.5 else (cue.confidence * sure) ** 0.5
     place = Place(
         scene=cue.scene,
         name=part_of_scene(*share),

@@ -246,6 +246,7 @@ class _Answering:
         return Evidence(
             sightings=self._sightings(self._found.cues),
             best=retrieval.best,
+            others=retrieval.others,
             unrecognised=retrieval.unrecognised,
             unsure=retrieval.unsure,
             tallies=self._found.tallies,

@@ -6,6 +6,7 @@ A cue below the threshold of its path is never given: a wrong cue harms an answe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import prod
 from time import perf_counter
 
 from imagerag_assets.errors import FingerprintError
@@ -73,6 +74,7 @@ class _Run:
         self._unrecognised: frozenset[str] = frozenset()
         self._unsure: set[str] = set()
         self._best: dict[str, float] = {}
+        self._others: dict[str, float] = {}
         self._seen: dict[str, tuple[SceneWindow, ...]] = {}
         self._opened: dict[KnowledgeKind, Current | None] = {}
         self._timings = {"encode": 0.0, "search": 0.0, "verify": 0.0}
@@ -122,6 +124,7 @@ class _Run:
             best=self._best,
             unrecognised=self._unrecognised,
             unsure=frozenset(self._unsure),
+            others=self._others,
             seen=self._seen if self._look is not None else {},
         )
 
@@ -166,6 +169,7 @@ class _Run:
             top = max((cue.confidence for cue in seen), default=0.0)
             self._best[phrase] = max(top, self._best.get(phrase, 0.0))
             good = [cue for cue in seen if cue.confidence >= least]
+            self._others[phrase] = prod(1 - cue.confidence for cue in seen if cue.confidence < least)
             if good:
                 self._passed[phrase] = good
                 self._path = path if self._path == "none" else self._path

@@ -130,5 +130,7 @@ class Retrieval:
     """Phrases that the encoder cannot tell from others."""
     unsure: frozenset[str] = frozenset()
     """Phrases that have cues, the best of which is not sure enough to say that the thing is there."""
+    others: Mapping[str, float] = field(default_factory=dict)
+    """How probable it is that a phrase has no object beside its cues: from the candidates that did not pass."""
     seen: Mapping[str, tuple[SceneWindow, ...]] = field(default_factory=dict)
     """Places that were looked at a second time for each phrase, whether they passed or not."""
