@@ -32,6 +32,8 @@ _FLOOR = 0.002
 """Least probability that choices have together, so that those which all fit badly are not told apart by rounding."""
 WEAK = 0.5
 """Weight of evidence that a thing was not found, beside a model: not found is not absent."""
+SEEN = 0.5
+"""How far a model's choice is taken for seen, where it has no cue of the thing; the rest is taken for a guess."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ def combine(found: Match, model_scores: Mapping[str, float] | None) -> dict[str,
 
     Numbers, places and comparisons that were computed are not for a model to overrule: where the evidence is not weak,
     the model decides only between choices that the evidence holds for equally good (within `TIE`), and among those that
-    it does not speak of.  Where it is weak (not found, rejected), both are factors, the evidence with weight `WEAK`.
+    it does not speak of.  Where it is weak (not found, rejected), both are factors, the evidence with weight `WEAK` and
+    the model as far as it may have seen what nobody showed it (`SEEN`).
     """
     if found.scores is None:
         return _normalised(model_scores or {})
@@ -120,7 +123,9 @@ def combine(found: Match, model_scores: Mapping[str, float] | None) -> dict[str,
     }
     if found.weak:
         average = {letter: left / len(silent) if letter in silent else own[letter] for letter in own}
-        return _normalised({letter: average[letter] ** WEAK * model[letter] for letter in own})
+        total = math.fsum(model.values())
+        seen = {letter: SEEN * model[letter] / total + (1 - SEEN) / len(model) for letter in model}
+        return _normalised({letter: average[letter] ** WEAK * seen[letter] for letter in own})
     # A factor between 1 and TIE for each choice: it orders ties, and nothing else.
     most = max(model.values())
     return _normalised(

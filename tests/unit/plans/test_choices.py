@@ -643,6 +643,10 @@ def test_a_model_decides_ties_and_what_the_evidence_leaves_open() -> None:
     absent = scored(("yes", "no"), exists("ship", best=0.4, searched=0.5))
     assert combine(absent, {"A": 0.99, "B": 0.01})["A"] > 0.5
     assert combine(absent, None) == absent.scores
+    texts = ("upper left", "upper right", "lower left", "lower right", "it is not in this image")
+    unseen = scored(texts, where("ship", best=0.1))
+    joined = combine(unseen, {"A": 0.1, "B": 0.1, "C": 0.08, "D": 0.72, "E": 1e-4})
+    assert max(joined, key=lambda letter: joined[letter]) == "E", "a guess is no sight"
     open_ = scored(("1", "a red one", "a blue one"), count("ship", 8, place(), low=8, high=8))
     assert set(open_.silent) == {"B", "C"}
     joined = combine(open_, {"A": 0.4, "B": 0.5, "C": 0.1})
