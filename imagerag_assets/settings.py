@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     mllm_choices: Literal["auto", "letters", "words"] = "auto"
     """How the model names a choice; auto does what its folder says, otherwise letters."""
     mllm_dtype: Literal["auto", "float32", "bfloat16", "float16", "4bit"] = "auto"
-    """Number format of the weights; auto: as stored, on a CPU bfloat16 if that is fast; 4bit needs bitsandbytes, CUDA."""
+    """Number format of the weights; auto: as stored, or bfloat16 where a CPU is fast with it; 4bit needs CUDA."""
     mllm_context: int | None = Field(None, ge=128)
     """Largest number of tokens of prompt and reply together; default: the model's own limit."""
     mllm_max_new_tokens: int = Field(64, ge=1, le=4096)
