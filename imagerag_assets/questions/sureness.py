@@ -34,6 +34,15 @@ def numbers(confidences: Sequence[float]) -> NDArray[np.float64]:
     return reduce(np.convolve, (np.array([1 - each, each]) for each in confidences), np.ones(1))
 
 
+def number_of(confidences: Sequence[float]) -> tuple[int, int, int]:
+    """Return how many of some objects are real, and an interval of 95 %, by the Poisson binomial distribution."""
+    if not confidences:
+        return 0, 0, 0
+    below = np.cumsum(numbers(confidences))
+    low, high = (int(np.searchsorted(below, tail)) for tail in (0.025, 0.975))
+    return len(confidences), min(low, len(confidences)), max(min(high, len(confidences)), len(confidences))
+
+
 def ranked(one: Sequence[float], other: Sequence[float], *, lead: int) -> float:
     """Return how probable it is that one kind of objects has more real ones than another.
 

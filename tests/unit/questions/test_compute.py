@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from imagerag_assets.answering.findings import part_of_scene
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans import result as r
-from imagerag_assets.questions.compute import compute, number_of
+from imagerag_assets.questions.compute import compute
 from imagerag_assets.questions.measures import direction, distance_m, holds
 from imagerag_assets.questions.objects import Evidence, Sighting, Tally, Verdict
+from imagerag_assets.questions.sureness import number_of
 from imagerag_assets.raster.geo import middle_of_box
 
 SIDE = 1000
