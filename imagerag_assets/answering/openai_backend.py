@@ -33,7 +33,7 @@ from imagerag_assets.answering.replies import (
 )
 from imagerag_assets.answering.server_errors import detail_of, explained, is_too_large, rejected, shortened
 from imagerag_assets.answering.thinking import asking_for_thoughts, closing, split_thoughts
-from imagerag_assets.answering.types import Prompt, Reply
+from imagerag_assets.answering.types import MOST_JSON, Prompt, Reply
 from imagerag_assets.errors import ModelError
 
 KEY = "OPENAI_API_KEY"
@@ -43,7 +43,6 @@ _MOST_PX, _LEAST_PX = 2048, 448  # longest side of a picture that is sent; of an
 _MOST_BYTES = 16 << 20  # of a reply
 _PIXELS_A_TOKEN = 28 * 28  # of InternVL and Qwen2.5-VL; others take more
 _LETTERS_A_TOKEN = 3
-_MOST_JSON = 320  # tokens
 _A_THUMBNAIL = 258  # tokens; some families add one to a picture that they cut into tiles
 _CONTROL = (
     *("<|", "|>", "<s>", "</s>", "[INST]", "[/INST]", "<start_of_turn>", "<end_of_turn>", "<think>", "</think>"),
@@ -123,7 +122,7 @@ class ServedMllm:
             ModelError: the server failed, or the prompt does not fit.
         """
         form = {"type": "json_schema", "json_schema": {"name": "reply", "schema": dict(schema)}}
-        _, text, _ = self._say([("user", [break_tokens(prompt, _CONTROL)])], _MOST_JSON, form)
+        _, text, _ = self._say([("user", [break_tokens(prompt, _CONTROL)])], MOST_JSON, form)
         return text
 
     def _only_model(self) -> str:

@@ -26,12 +26,11 @@ from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.answering.prompts import FAMILIES, Part, break_tokens, build_parts, family_of, transcript
 from imagerag_assets.answering.thinking import asking_for_thoughts, closing, split_thoughts
 from imagerag_assets.answering.transformers_loading import first_line, load, out_of_memory
-from imagerag_assets.answering.types import Prompt, Reply
+from imagerag_assets.answering.types import MOST_JSON, Prompt, Reply
 from imagerag_assets.errors import ModelError
 
 _LEAST_OVERVIEW = 448  # px, for models that take pictures of any size
 _CLOSING = 32  # tokens around the reasoning
-_MOST_JSON = 320  # tokens
 _log = logging.getLogger(__name__)
 
 Turn = tuple[str, Sequence[Part]]
@@ -75,7 +74,7 @@ class TransformersMllm:
             return answer_with_less(prompt, self._answer, self._tile or _LEAST_OVERVIEW)
 
     def complete(self, prompt: str, schema: Mapping[str, Any]) -> str:
-        """Return a text that is valid by a JSON schema, or its beginning where `_MOST_JSON` tokens are too few for it.
+        """Return a text that is valid by a JSON schema, or its beginning where `MOST_JSON` tokens are too few for it.
 
         Args:
             prompt: What the model is asked, without pictures; special tokens in it are broken up.
@@ -87,11 +86,11 @@ class TransformersMllm:
         with self._lock, torch.inference_mode():
             turn = ("user", [break_tokens(prompt, self._control)])
             try:
-                inputs, _ = self._encode([turn], Prompt(""), _MOST_JSON)
+                inputs, _ = self._encode([turn], Prompt(""), MOST_JSON)
                 scored = self.model.get_output_embeddings().weight.shape[0]
                 only = JsonOnly(self._tokenizer, schema, inputs["input_ids"].shape[1], scored)
                 out = self.model.generate(
-                    **inputs, max_new_tokens=_MOST_JSON, do_sample=False, logits_processor=LogitsProcessorList([only])
+                    **inputs, max_new_tokens=MOST_JSON, do_sample=False, logits_processor=LogitsProcessorList([only])
                 )
             except (RuntimeError, MemoryError) as error:
                 raise self._failed(error) from error

@@ -9,6 +9,9 @@ from typing import Protocol
 
 from PIL import Image
 
+MOST_JSON = 320
+"""Largest number of tokens of a reply that is JSON by a schema: a plan of several parts."""
+
 
 @dataclass(frozen=True)
 class CueView:

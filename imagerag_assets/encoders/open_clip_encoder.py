@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from imagerag_assets.encoders import precision
 from imagerag_assets.encoders.cells import Cells, find_cells
-from imagerag_assets.encoders.kept_texts import kept
+from imagerag_assets.encoders.kept_texts import LEAST, kept
 from imagerag_assets.encoders.preprocess import PREPROCESS_VERSION, preprocess
 from imagerag_assets.encoders.templates import expand
 from imagerag_assets.encoders.types import EncoderSpec, Vectors
@@ -169,12 +169,15 @@ class OpenClipEncoder:
         """See :meth:`imagerag_assets.encoders.types.Encoder.encode_texts`."""
         with self._lock:
             known = {phrase: self._phrases[phrase] for phrase in phrases if phrase in self._phrases}
-        missing = [phrase for phrase in dict.fromkeys(phrases) if phrase not in known]
+        asked = list(dict.fromkeys(phrases))
+        missing = [phrase for phrase in asked if phrase not in known]
         if missing:
+            # A long list is kept whole, whatever of it is in memory already, so that it is found again.
+            texts = asked if len(asked) >= LEAST else missing
             # What decides the vectors; bfloat16 moves them by about 0.01.
             by = f"{self._fingerprint} {'bfloat16' if self._bfloat16 else 'float32'}"
-            vectors = kept(self._folder, missing, self._dim, by, lambda: self._through_templates(missing))
-            known |= dict(zip(missing, vectors, strict=True))
+            vectors = kept(self._folder, texts, self._dim, by, lambda: self._through_templates(texts))
+            known |= dict(zip(texts, vectors, strict=True))
         with self._lock:
             for phrase in known:
                 self._phrases[phrase] = known[phrase]

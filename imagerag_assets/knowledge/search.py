@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,16 +77,34 @@ def names_of(deps: Deps, knowledge: Current, phrases: Sequence[str]) -> dict[str
     }
 
 
-def known_names(deps: Deps) -> frozenset[str]:
-    """Return the names of all labels, own and other ones, `NAMES` at most; none where only another encoder has any."""
-    try:
-        knowledge = open_knowledge(deps, "knowledge_labels")
-    except FingerprintError:
-        return frozenset()
-    if knowledge is None:
-        return frozenset()
-    rows = deps.vectors.query(knowledge.texts, live(knowledge), ["text"], limit=NAMES)
-    return frozenset(str(row["text"]) for row in rows)
+class KnownNames(Collection[str]):
+    """The names of all labels, own and other ones, `NAMES` at most; none where only another encoder has any.
+
+    They are read when they are first used: few questions have a word that is in no dictionary.
+    """
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        try:
+            knowledge = open_knowledge(self._deps, "knowledge_labels")
+        except FingerprintError:
+            return frozenset()
+        if knowledge is None:
+            return frozenset()
+        rows = self._deps.vectors.query(knowledge.texts, live(knowledge), ["text"], limit=NAMES)
+        return frozenset(str(row["text"]) for row in rows)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def exemplars(deps: Deps, knowledge: Current, labels: Sequence[str]) -> NDArray[np.float32]:

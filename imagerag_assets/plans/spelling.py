@@ -43,18 +43,21 @@ def correct(text: str, names: Collection[str] = ()) -> Spelled:
         text: A question.
         names: Further names that are right as they are, e.g. those of a knowledge base.
     """
-    own = {word for name in names for word in name.lower().split()}
     notes: dict[str, None] = {}
     unknown: dict[str, None] = {}
+
+    @cache
+    def own() -> frozenset[str]:
+        return frozenset(word for name in names for word in name.lower().split())
 
     def fixed(match: re.Match[str]) -> str:
         word = match[0]
         low = word.lower().replace("’", "'")
-        if len(notes) + len(unknown) >= _MOST_CORRECTED or is_word(low) or low in own or not _PLAIN.fullmatch(word):
+        if len(notes) + len(unknown) >= _MOST_CORRECTED or is_word(low) or not _PLAIN.fullmatch(word) or low in own():
             return word
         if len(low) < _SHORTEST or text[: match.start()].rstrip()[-1:].isdigit():  # what follows a number may be a unit
             return word
-        better = nearest(low, own)
+        better = nearest(low, own())
         if better is None:
             unknown[low] = None
             return word

@@ -17,7 +17,7 @@ from imagerag_assets.errors import KnowledgeError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import UNKNOWN, find_serving
 from imagerag_assets.knowledge.files import iter_rows
-from imagerag_assets.knowledge.search import known_names, open_knowledge, search_texts
+from imagerag_assets.knowledge.search import KnownNames, open_knowledge, search_texts
 from imagerag_assets.knowledge.types import PROTOTYPE, Current, images_key, texts_key
 from imagerag_assets.questions.planning import analysis_of, plan_of
 from imagerag_assets.questions.question import Question
@@ -109,7 +109,7 @@ def _rows(platform: Platform, key: str) -> Iterator[tuple[str, str, NDArray[np.f
 
 def _phrases(platform: Platform, questions: Sequence[Path]) -> Counter[str]:
     """Count the phrases that the questions in files look for."""
-    anything, names = Question("?"), known_names(platform)
+    anything, names = Question("?"), KnownNames(platform)
     found: Counter[str] = Counter()
     for file in questions:
         for number, line in enumerate(read_lines(file), 1):

@@ -115,7 +115,7 @@ def _with_more(first: Retrieval, more: Retrieval, phrase: str) -> Retrieval:
         abstained=first.abstained and not added,
         notes=(*first.notes, f"A further look for {phrase!r}, elsewhere, found {told}"),
         timings_ms={name: ms + more.timings_ms.get(name, 0.0) for name, ms in first.timings_ms.items()},
-        others={**first.others, **more.others},
+        others={**first.others, phrase: first.others.get(phrase, 1.0) * more.others.get(phrase, 1.0)},
         best=_greater(first.best, more.best),
         unsure=first.unsure - {phrase} if sure else first.unsure | more.unsure,
         seen={**first.seen, phrase: (*first.seen.get(phrase, ()), *more.seen.get(phrase, ()))},

@@ -68,8 +68,7 @@ class Answered:
 
     def verdict(self, rank: int) -> Verdict:
         """Return what the model said of a cue."""
-        check = self.checks.get(rank)
-        return check.verdict if check else "unchecked"
+        return _verdict(self.checks, rank)
 
     @property
     def outcome(self) -> str | None:
@@ -78,7 +77,12 @@ class Answered:
 
 
 def answer(found: Found, viewer: Viewer) -> Answered:
-    """Answer a question.  If the multimodal LLM fails, the result says so; nothing is raised."""
+    """Answer a question.  If the multimodal LLM fails, the result says so, and nothing is raised.
+
+    Raises:
+        StoreError: A store failed while what was not found was looked for again.
+        EncoderError: A crop cannot be embedded then.
+    """
     return _Answering(found, viewer).answered()
 
 
@@ -194,8 +198,8 @@ class _Answering:
     def _look_further(self) -> None:
         """Look again for what the plan is about and nothing counts of, until a look adds nothing."""
         for _ in range(self._may_look):
-            evidence, unknown = self._evidence(), self._found.retrieval.unrecognised
-            phrases = [phrase for phrase in self._found.analysis.phrases if phrase not in unknown]
+            evidence, planned = self._evidence(), {thing.phrase for thing in self._plan.things}
+            phrases = [phrase for phrase in self._found.analysis.phrases if phrase in planned - evidence.unrecognised]
             missing = [phrase for phrase in phrases if not evidence.of(phrase)]
             if not missing:
                 return
@@ -219,8 +223,7 @@ class _Answering:
         return self._platform.settings.looks if own and alone else 0
 
     def _counts(self, cue: Cue) -> bool:
-        check = self._checks.get(cue.rank)
-        return check is None or check.verdict != "rejected"
+        return _verdict(self._checks, cue.rank) != "rejected"
 
     def _confirm(self, cues: Sequence[Cue]) -> None:
         """Let the model confirm each cue, for questions that depend on every one (IMAGERAG_CONFIRM_CUES)."""
@@ -263,7 +266,7 @@ class _Answering:
         made = []
         for cue in cues:
             check = self._checks.get(cue.rank)
-            verdict: Verdict = check.verdict if check else "unchecked"
+            verdict = _verdict(self._checks, cue.rank)
             made.append(sighting(cue, self._extent(cue.scene), verdict, check.sure if check else None))
         return tuple(sorted(made, key=lambda each: -each.place.confidence))
 
@@ -302,9 +305,11 @@ class _Answering:
                 if wanted is None or not self._look_for([wanted]):
                     break
                 known.append(wanted)
-            self._notes += self._reply.notes
         except ModelError as failure:
-            self._failure = failure if self._reply is None else None
+            if self._reply is None:
+                self._failure = failure
+                return
+        self._notes += self._reply.notes
 
     def _prompt(self) -> Prompt:
         found = self._found
@@ -321,6 +326,11 @@ class _Answering:
         named = self._found.question.scenes
         main = [self._found.scene] if self._found.scene else []
         return tuple(dict.fromkeys([*named, *(cue.scene for cue in self._found.cues), *main]))
+
+
+def _verdict(checks: Mapping[int, Check], rank: int) -> Verdict:
+    check = checks.get(rank)
+    return check.verdict if check else "unchecked"
 
 
 def _with_text(result: r.Result, text: str) -> r.Result:

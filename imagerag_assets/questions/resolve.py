@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from imagerag_assets.errors import QuestionError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Serving
-from imagerag_assets.knowledge.search import known_names
+from imagerag_assets.knowledge.search import KnownNames
 from imagerag_assets.plans.from_model import LanguageModel
 from imagerag_assets.plans.plan import Plan
 from imagerag_assets.questions.answer_record import AnswerRecord
@@ -70,8 +70,7 @@ def resolve(serving: Serving, question: Question, calibration: Calibration | Non
     _ = platform.encoder  # loads at the first question of a process; not part of what a question costs
     load_ms, before = since(before), time.perf_counter()
     example = load_example(platform, question.like, serving.collection) if question.like else None
-    reader = _reader(platform)
-    plan = plan_of(question, former, example, names=known_names(platform), model=reader)
+    plan = plan_of(question, former, example, names=KnownNames(platform), model=_reader(platform))
     analysis = analysis_of(platform, question, plan)
     return Resolved(
         serving=serving,

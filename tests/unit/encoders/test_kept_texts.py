@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 from imagerag_assets.encoders.kept_texts import LEAST, kept
+from imagerag_assets.encoders.open_clip_encoder import OpenClipEncoder
+from imagerag_assets.encoders.registry import encoder_spec
 from imagerag_assets.encoders.types import Vectors
+from imagerag_assets.settings import Settings
+from tests.tiny_encoder import NAME, tiny_registry, tiny_settings  # noqa: F401
 
 TEXTS = [f"thing {number}" for number in range(LEAST)]
 VECTORS = np.random.default_rng(0).normal(size=(LEAST, 8)).astype(np.float32)
@@ -54,3 +58,18 @@ def test_a_damaged_file_is_replaced(content: bytes, tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     assert np.array_equal(kept(tmp_path / "file" / "texts", TEXTS, 8, "one", Embedding()), VECTORS)
+
+
+def test_a_list_is_found_again_whatever_of_it_was_asked_before(
+    tiny_settings: Settings,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = tiny_settings.model_copy(update={"cache": tmp_path / "cache"})
+    spec = encoder_spec(NAME, settings)
+    vectors = OpenClipEncoder(spec, settings).encode_texts(TEXTS)
+    again = OpenClipEncoder(spec, settings)
+    again.encode_texts(TEXTS[3:4])
+    monkeypatch.setattr(again, "_through_templates", lambda _: pytest.fail("embedded anew"))
+    assert np.array_equal(again.encode_texts(TEXTS), vectors)
+    assert len(list((tmp_path / "cache" / "texts").iterdir())) == 1
