@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from imagerag_assets.plans.plan import Area, Around, Part, Plan, Thing
+from imagerag_assets.plans.plan import Area, Around, Beyond, Part, Plan, Thing
 from imagerag_assets.plans.understand import understand
 
 WORDING = Path(__file__).parent / "wording" / "plans.jsonl"
@@ -90,6 +90,9 @@ def _same_region(region: object, wanted: str | None) -> bool:
     box = re.fullmatch(r"bbox\((.+)\)", wanted)
     if box:
         return isinstance(region, Area) and list(region.bbox) == [float(each) for each in box[1].split(",")]
+    side = re.fullmatch(r"([a-z-]+) of (.+)", wanted)
+    if side:
+        return isinstance(region, Beyond) and region.side == side[1] and _same(region.thing.phrase, side[2])
     return getattr(region, "name", None) in wanted.split("|")
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import get_args
 
 from imagerag_assets.plans.numbers import LENGTHS, spelt
-from imagerag_assets.plans.plan import Area, Around, PartName, PartOfScene, Region
+from imagerag_assets.plans.plan import Area, Around, Beyond, PartName, PartOfScene, Region
 from imagerag_assets.plans.regions import regions_of
 from imagerag_assets.plans.scene_parts import part_in
-from imagerag_assets.plans.things import thing_of, things_of
+from imagerag_assets.plans.things import is_known, is_out_of_sight, thing_of, things_of
 
 _NEAR_M = {"near": 500.0, "close to": 500.0, "around": 500.0, "in the vicinity of": 1000.0, "next to": 150.0,
-           "over": 100.0, "across": 100.0, "spanning": 100.0, "span": 100.0, "cross": 100.0, "crossing": 100.0,
+           "over": 100.0, "across": 100.0, "spanning": 100.0, "span": 100.0, "cross": 100.0, "crosses": 100.0, "spans": 100.0, "crossing": 100.0,
            "beside": 150.0, "adjacent to": 150.0, "alongside": 150.0, "by": 150.0, "along": 150.0,
            "in": 100.0, "at": 100.0, "on": 100.0, "inside": 100.0, "within": 100.0, "parked in": 100.0}  # fmt: skip
 """What people mean by near, in metres; an answer says the number."""
@@ -37,7 +37,7 @@ _SPOKEN = {
     "five hundred": 500.0,
     "a thousand": 1000.0,
 }
-_THING = r"(?:the|a|an|any|some|that|this)?\s*(?P<thing>[a-z][\w' -]{1,60}?)"
+_THING = r"(?:(?:the|a|an|any|some|that|this)\s+)?(?P<thing>[a-z][\w' -]{1,60}?)"
 _END = (
     r"(?=\s*(?:[?.!,;]|$|\b(?:are|is|was|were|do|does|did|can|could|have|has|how|what|where|and "
     r"(?:how|where|is|are)|in the|on the|"
@@ -55,7 +55,27 @@ _WITHIN = re.compile(
     rf"around|off)\s+{_THING}{_END}"
 )
 _NEAR = re.compile(rf"\b(?P<how>{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\s+{_THING}{_END}")
-_ANYTHING = re.compile(r"(?:what(?!ever| kind| type| colou?r)|anything|something|everything|things|objects)\b")
+_COMPASS = r"(?:north|south)[ -]?(?:east|west)(?:ern)?|(?:north|south|east|west)(?:ern)?"
+_SIDE = re.compile(
+    rf"\b(?:(?:that|which) (?:is|are|lies?) )?(?:to the |on the |at the )?(?:(?P<way>{_COMPASS}|left|right)(?:wards?)?(?:[ -]hand)?"
+    rf"(?: side)? of|(?P<vertical>above|below))\s+{_THING}{_END}"
+)
+_IS_KNOWN = re.compile(
+    r"\b(?:the|this|that|these|those|they|it) (?:[a-z' -]+ )?(?:is|are|lies?|lying|sits?|stands?|located|situated)\b"
+)
+"""Begins a sentence about one thing, whose place is what is asked: "is it true that the dam is north of the lake?"."""
+_ABOUT_ONE = re.compile(r"(?:do|does|did|can|could|will|would|is|are) (?!there\b).*\bthe [a-z' -]+$")
+_SOUGHT = re.compile(
+    r"\b(?:how many|number of|count|tally|enumerate|any|are there|is there|show|find|list|what|where are)\b"
+)
+_ANYTHING = re.compile(
+    r"(?:(?:list|show|name|describe|find|tell|give)(?: me| us)? )?(?:what(?!ever| kind| type| colou?r)|anything|something|everything|things|objects)\b"
+)
+_LONGEST_NAME = 3
+"""Words of an unknown name at most; more are a part of the sentence."""
+_NO_PLACE = re.compile(
+    r"(?:to|one|which|what|where|how|order|case|total|(?:photo|picture|image|scene|frame|view|shot|tile)\b)"
+)
 _BOX = re.compile(r"[\[(]?\s*" + r"\s*[,; ]\s*".join([r"(-?\d{1,3}(?:\.\d+)?)"] * 4) + r"\s*[\])]?")
 _PLACE_NOUNS = r"\s+(?:edge|border|margin|rim|boundary|third)$"
 
@@ -87,6 +107,13 @@ def place_of(text: str, *, near: bool) -> Place:
             return Place(None, text, unknown_unit=unit)
         else:
             return Place(Around(thing=thing_of(within["thing"]), metres=metres), _without(text, within))
+    side = _side(text) if near and _SOUGHT.search(text) else None
+    if side is not None:
+        way = re.sub(
+            r"^(north|south)[ -]?(east|west)$", r"\1-\2", re.sub(r"ern\b", "", side["way"] or side["vertical"])
+        )
+        region = Beyond.model_validate({"thing": thing_of(side["thing"]), "side": way})
+        return Place(region, _without(text, side))
     close = _near(text) if near else None
     if close is not None:
         metres = _NEAR_M[close["how"]]
@@ -110,13 +137,37 @@ def place_of(text: str, *, near: bool) -> Place:
     return Place(None, text)
 
 
+def _side(text: str) -> re.Match[str] | None:
+    """Return where a side of a thing is named, after what is asked about."""
+    for found in _SIDE.finditer(text):
+        before = text[: found.start()]
+        asked = things_of(before) or _ANYTHING.match(before)
+        one = _IS_KNOWN.search(before) or _ABOUT_ONE.match(before)
+        if asked and not one and _may_be_centre(found["thing"]):
+            return found
+    return None
+
+
 def _near(text: str) -> re.Match[str] | None:
     """Return where the surroundings of a thing are named, after what is asked about: a thing, or "what is"."""
     for found in _NEAR.finditer(text):
         before = text[: found.start()]
-        if things_of(found["thing"]) and (things_of(before) or _ANYTHING.match(before)):
+        agent = found["how"] == "by" and re.search(
+            r"(?<!surround)(?<!border)(?<!flank)(?:ed|en|up|wn)\s*$", text[: found.start()]
+        )
+        if agent or _NO_PLACE.match(found["thing"]):
+            continue
+        if _may_be_centre(found["thing"]) and (things_of(before) or _ANYTHING.match(before)):
             return found
     return None
+
+
+def _may_be_centre(text: str) -> bool:
+    """Return whether a text is the name of a thing that others may be near to."""
+    if not things_of(text):
+        return False
+    thing = thing_of(text)
+    return is_known(thing) or (not is_out_of_sight(thing) and len(text.split()) <= _LONGEST_NAME)
 
 
 def _metres(number: str, unit: str) -> float | None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from imagerag_assets.plans.choice_evidence import Evidence
-from imagerag_assets.plans.choice_meaning import Meaning, meaning
+from imagerag_assets.plans.choice_meaning import Claim, Meaning, meaning
 from imagerag_assets.plans.directions import Frame
 from imagerag_assets.plans.plan import Plan
 from imagerag_assets.plans.result import Result
@@ -30,8 +30,6 @@ _SHORT: tuple[dict[str, str], ...] = (
 """Pairs that mean yes and no beside each other only; "N" alone is north."""
 _FLOOR = 0.002
 """Least probability that choices have together, so that those which all fit badly are not told apart by rounding."""
-WEAK = 0.5
-"""Weight of evidence that a thing was not found, beside a model: not found is not absent."""
 SEEN = 0.5
 """How far a model's choice is taken for seen, where it has no cue of the thing; the rest is taken for a guess."""
 
@@ -74,6 +72,7 @@ def match(
         letter: meaning(short.get(text.strip(" .()").lower(), text), unread.things, same_thing)
         for letter, text in choices.items()
     }
+    meanings = _apart(meanings)
     frame = Frame(place for each in meanings.values() for claim in each.claims for place in claim.places)
     evidence = Evidence(plan, results, frame)
     in_order = sorted(meanings, key=lambda letter: choices[letter])  # that of the letters means nothing
@@ -106,8 +105,8 @@ def combine(found: Match, model_scores: Mapping[str, float] | None) -> dict[str,
 
     Numbers, places and comparisons that were computed are not for a model to overrule: where the evidence is not weak,
     the model decides only between choices that the evidence holds for equally good (within `TIE`), and among those that
-    it does not speak of.  Where it is weak (not found, rejected), both are factors, the evidence with weight `WEAK` and
-    the model as far as it may have seen what nobody showed it (`SEEN`).
+    it does not speak of.  Where it is weak (not found, rejected), both are factors, the model as far as it may have
+    seen what nobody showed it (`SEEN`).
     """
     if found.scores is None:
         return _normalised(model_scores or {})
@@ -125,12 +124,36 @@ def combine(found: Match, model_scores: Mapping[str, float] | None) -> dict[str,
         average = {letter: left / len(silent) if letter in silent else own[letter] for letter in own}
         total = math.fsum(model.values())
         seen = {letter: SEEN * model[letter] / total + (1 - SEEN) / len(model) for letter in model}
-        return _normalised({letter: average[letter] ** WEAK * seen[letter] for letter in own})
+        return _normalised({letter: average[letter] * seen[letter] for letter in own})
     # A factor between 1 and TIE for each choice: it orders ties, and nothing else.
     most = max(model.values())
     return _normalised(
         {letter: score * (1 if letter in silent else TIE ** (model[letter] / most)) for letter, score in own.items()}
     )
+
+
+def _apart(meanings: Mapping[str, Meaning]) -> dict[str, Meaning]:
+    """Return meanings in which a range leaves out the numbers of other choices: "as many as four", beside "three"."""
+    named = [claim.quantity for each in meanings.values() for claim in each.claims if claim.quantity is not None]
+    exact = {each.low for each in named if each.low == each.high and not each.unit and not each.vague}
+    if any(each.none_of_these or any(claim.absent for claim in each.claims) for each in meanings.values()):
+        exact.add(0.0)
+    return {
+        letter: replace(each, claims=tuple(_left_over(claim, exact) for claim in each.claims))
+        for letter, each in meanings.items()
+    }
+
+
+def _left_over(claim: Claim, exact: Collection[float]) -> Claim:
+    quantity = claim.quantity
+    if quantity is None or not quantity.vague or quantity.unit:
+        return claim
+    low, high = quantity.low, quantity.high
+    while low in exact and low < high:
+        low += 1
+    while high in exact and high > low:
+        high -= 1
+    return replace(claim, quantity=replace(quantity, low=low, high=high)) if low not in exact else claim
 
 
 def _in_scenes(choices: Mapping[str, str], results: Sequence[Result], scenes: Mapping[str, str]) -> dict[str, float]:

@@ -7,12 +7,16 @@ import re
 from imagerag_assets.plans.things import things_of
 
 _STARTS = (
-    r"(?:how|where|whereabouts|what|which|is|are|was|were|does|do|did|can|could|has|have|if so|if yes|"
-    r"if there (?:are|is)|if you do|count|show|find|list|describe|tell|give|point|mark|locate|name|also|compare|any|"
-    r"number of|(?:in|on) (?:which|what)|highlight|their (?:number|colou?r)s?)\b"
+    r"(?:how|where|whereabouts|what|which|would you|will you|(?:i |we )?(?:need|want|would like|like|have) to "
+    r"(?:know|see|find|check|learn|establish|report)|is|are|was|were|does|do|did|can|could|has|have|if so|if yes|"
+    r"if there (?:are|is)|if you do|if not|count|show|find|list|describe|tell|give|point|mark|locate|name|also|compare|any|"
+    r"number of|(?:in|on) (?:which|what)|highlight|the (?:number|count|total) of|"
+    r"(?:their|its) (?:number|colou?r|location|position|place|coordinate|shape|size|whereabout)s?)\b"
 )
 _COMMA = re.compile(rf"\s*[,;]\s*(?:and |but |or |then |plus )?(?={_STARTS})")
-_AND = re.compile(rf"\s+(?:and|but|then|plus|as well as)\s*,?\s+(?:also\s+|then\s+)?(?={_STARTS})")
+_AND = re.compile(
+    rf"\s+(?:and|but|then|plus|as well as)\s*,?\s+(?:(?:also|then|additionally|in addition|finally),?\s+)?(?={_STARTS})"
+)
 _END = re.compile(rf"[?!.;]+(?:\s+|$)|\n+|\s[-–—]+\s(?={_STARTS})")
 _COLON = re.compile(r":\s+")
 _CONDITION = re.compile(
@@ -20,56 +24,73 @@ _CONDITION = re.compile(
     r"(?P<thing>(?!so\b)[^,]+?)\s*(?:,|\bthen\b)\s*(?:then )?(?=\S)"
 )
 _HELPS = (
-    r"(?:tell|show|help|give|count|find|list|describe|point|locate|let|mark|highlight|say|check|explain|compare|look|"
+    r"(?:tell|show|help|give|count|add|tot|tally|mark|direct|establish|assess|find|list|describe|point|locate|let|mark|highlight|say|check|explain|compare|look|"
     r"identify|summari[sz]e|take|figure|work|determine|estimate|get|ask|search|zoom|pinpoint|verify|confirm|"
     r"name|report|"
     r"measure|put|run|pick|bring|know)"
 )
 _POLITE = re.compile(
     r"^(?:(?:hi|hello|hey|ok|okay|so|well|um|uh|please|pls|kindly|thanks|excuse me|sorry|actually|also|then|"
-    r"now|and|or|just|"
+    r"now|and|or|just|if not|oh|hmm?|ah|why(?=,)|right(?=,)|listen|look(?=,)|first|secondly?|finally|additionally|besides|"
     r"good (?:morning|evening|day|afternoon)|quick question|there)\b(?! (?:is|are|was|were|might|may|must|"
     r"could|should|seems?|isn't|aren't|exists?)\b)[\s,!.]*)+"
 )
 _WRAPPED = re.compile(
     rf"^(?!(?:can|could|would) (?:i|we|one|anybody|someone) (?:find|spot|locate|see)\b)(?:(?:can|could|would|"
-    rf"will|might) (?:you|we|i|someone|anybody)(?: please| kindly| maybe| perhaps| just)*"
+    rf"will|might) (?:you|we|i|someone|anybody)(?: please| kindly| maybe| perhaps| possibly| just)*"
     rf"(?: be so kind (?:as )?to)? (?={_HELPS}\b)"
     r"|would you mind (?:telling|showing|counting|giving|helping) (?:me |us )?"
     r"|(?:do|would|can) you (?:happen to )?know (?:if |whether )?|do you (?:think|reckon|believe)(?: that)? "
-    r"|i(?:'d| would| do)? (?:really )?(?:like|love|want|need|wish) (?:you )?to (?:know|see|find out|learn|"
+    r"|(?:i(?:'d| would| do)? |we(?:'d| would| do)? )?(?:really )?(?:like|love|want|need|wish|have) (?:you )?to (?:know|see|find out|learn|check|establish|report|"
     r"ask|hear)\s*(?:if |whether )?"
     r"|i(?:'m| am| was) (?:wondering|curious|looking for|interested in|trying to find|after)\s*(?:if |whether )?"
     r"|i(?:'d| would) like |i wonder (?:if |whether )?|let me know (?:if |whether )?"
     r"|(?:please )?(?:tell|let) (?:me|us) (?:know )?(?:if |whether )?|help me (?:to )?(?:find|see|count)?\s*"
-    r"|(?:please )?(?:check|verify|confirm|determine|say|find out|see) (?:if|whether|for|that) "
+    r"|(?:please )?(?:check|verify|confirm|determine|say|find out|see|establish|assess|ascertain|state|report|judge|make sure) "
+    r"(?:if|whether|for|that) "
+    r"|i(?:'d| would| should) (?:be |feel )?(?:very |most )?(?:obliged|grateful|glad|happy|thankful|appreciate it|appreciate)"
+    r"(?: knowing| to know)?(?: if (?:you|someone) (?:would|could))? (?:if |whether )?"
+    r"|(?:before|since|as|because|while|after|when|so) (?:i|we|he|she|they|my \w+|our \w+) [^,?]*?,? "
+    r"(?=(?:i|we)(?:'d| would)? (?:need|want|like|must|have to)\b|please\b|could you|can you|tell me|do you)"
     r"|is it (?:true|the case|right|correct|so|possible) (?:that )?|could it be (?:the case )?that "
     r"|am i (?:right|correct)(?: in (?:thinking|saying|assuming))? (?:that )?"
     r"|(?:it|this) (?:looks|seems|appears) (?:like |as if |to me )?(?:that )?"
     r"|i (?:think|believe|guess|suppose|assume|bet|hear|heard|doubt) (?:that )?"
-    r"|\w+(?: \w+)? (?:claims|says|thinks|believes|told me) (?:that )?|please )+"
+    r"|(?:\w+ ){1,3}(?:will |would |may |might )?(?:claims?|says?|said|thinks?|believes?|told me|told us|swears?|insists?|reckons?) "
+    r"(?:that )?(?=there|it|a |an |the |he|she|they|i )"
+    r"|(?:\w+ ){1,3}(?:will |would |may |might )?(?:wants?|needs?|wish(?:es)?|asks?|asked|wonders?|wondered|demands?|requires?) "
+    r"(?:me |us )?(?:to (?:know|learn|see|find out|be told) )?(?:whether |if |for |about )?(?=where|how|whether|which|what|there|the |a )"
+    r"|for (?:the |my |our |an? |this )?(?:\w+[ -]){0,2}\w+,? (?=i |i'd|we |how |where |please |could |can )|(?:i|we) need |please )+"
 )
 _TAG_VERB = r"(?:is|are|was|were|has|have|does|do|did|can|could|will)"
 _TAIL = re.compile(
-    r"[\s,]*\b(?:please|pls|thanks|thank you|for (?:me|us)|right now|at all|exactly|in total|altogether|"
+    r"[\s,]*\b(?:(?:and )?(?:report|come|write|answer)?(?: back)? ?with (?:a )?yes or (?:a )?no|in sight|wouldn't you (?:say|think|agree)|don't you (?:think|agree)|or nah|agree or disagree|"
+    r"for (?:my|our|his|her|their) [a-z' -]+|love|dear|mate|please|pls|thanks|thank you|for (?:me|us)|right now|at all|exactly|in total|altogether|"
     r"overall|roughly|"
-    r"if possible|if you can|by any chance|in this \w+|in here|around here|over there|out there|would you say|"
-    r"do you think|in your opinion|or not|yes or no|true or false|at the moment)\s*$|,\s*(?:right|correct|yes|"
+    r"if possible|if you can|by any chance|in this \w+|in here|round here|around here|over there|out there|would you say|"
+    r"do you think|in your opinion|or no|or not|yes or no|affirmative or negative|true or false|at the moment)\s*$|,\s*(?:right|correct|yes|"
     r"no|ok)\s*$"
-    rf"|,\s*{_TAG_VERB}(?: ?n[o']t)? (?:it|there|they|that|you)(?: not)?\s*$|,\s*(?:isn't|aren't|hasn't|"
+    rf"|,\s*{_TAG_VERB}(?: ?n[o']t)? (?:it|there|they|that|you|we)(?: not)?\s*$|,\s*(?:isn't|aren't|hasn't|"
     rf"doesn't) (?:it|there|they)\s*$"
 )
 _LEADING = re.compile(
     r"^(?:as seen |seen |viewed |looking |starting |coming )?(?:from|relative to|compared (?:to|with)|of|out "
     r"of|among|between)\b(?!.*\b(?:is|are)\b)"
+    r"|^(?:(?:let's |let us )?(?:say|suppose|imagine|assume) (?:that )?(?:i|we|you|someone)|"
+    r"if (?:i|we|you|one|someone) (?:were|was|had|have|walk|go|went|stand|head|drive|start|travel|set|fly|look)\w*|"
+    r"(?:standing|starting|walking|heading|going|coming|travell?ing|driving|setting off|flying|looking)\b)"
     r"|^(?:and )?(?:if (?:so|yes|any|it is|they are|you do|there (?:is|are)(?: any| some| one)?)|in that case)$"
 )
 _DOUBTS = re.compile(
     r"\b(?:if|whether|is it|am i|could it be|looks|seems|appears|think|believe|suppose|assume|claims|says|told)\b"
 )
 _ASKS = re.compile(rf"^(?:{_STARTS}|there\b|isn't|aren't|any\b|it\b|they\b|this\b|that\b)")
+_ALIKE = re.compile(r"\bnumbers?\b.*\band\b.*\bnumbers?\b.*\b(?:same|equal|identical|alike|match)\b")
+_NOTHING = frozenset(
+    ("why", "well", "hm", "hmm", "so", "oh", "right", "ok", "okay", "hello", "hi", "what is it", "what is the answer")
+)
 _TAG_ONLY = re.compile(
-    rf"^(?:{_TAG_VERB}(?:n't| not)? (?:it|there|they|that|you)(?: not| so| right| correct| true)?|right|"
+    rf"^(?:{_TAG_VERB}(?:n't| not)? (?:it|there|they|that|you|we|i)(?: not| so| right| correct| true)?|right|"
     rf"correct|true|yes|no|yes or no|or not)$"
 )
 
@@ -78,13 +99,16 @@ def clauses_of(text: str) -> tuple[str, ...]:
     """Return the clauses of a question in lower case, without polite words around them."""
     found: list[str] = []
     for sentence in (part for whole in _END.split(text) for part in _topic_apart(whole)):
+        if _ALIKE.search(sentence):
+            found.append(sentence)
+            continue
         condition = _CONDITION.match(_bare(sentence))
         if condition is not None:
             found.append(f"are there {condition['thing']}")
             sentence = f"if so, {_bare(sentence)[condition.end() :]}"
         for part in _COMMA.split(sentence):
             found += _AND.split(part)
-    bare = [clause for clause in map(_bare, _led(found)) if clause]
+    bare = [clause for clause in map(_bare, _led(found)) if clause and clause not in _NOTHING]
     return tuple(clause for number, clause in enumerate(bare) if not number or not _TAG_ONLY.match(clause))
 
 

@@ -18,6 +18,7 @@ FUNCTION = words(
     towards under up upon via with within without about above across after against along alongside among amid around
     before behind below beneath beside besides between beyond despite down during near nearby next opposite past per
     since through throughout until versus vs like just only very really quite too also already still ever never always
+    him them herself himself themselves whichever whatever whoever wherever nobody
     i you he she it its it's we they them their theirs his her hers my your our me us one ones someone something
     anything everything nothing itself themselves here there where when why how what which who whom whose whether
     yes please kindly actually maybe perhaps s t don't doesn't isn't aren't
@@ -37,6 +38,7 @@ VERBS = words(
     gives think know want need use used make makes made point belong belongs touch touches face faces facing surround
     surrounds border borders bordering adjoin adjoins adjoining connect connects connecting cross crosses
     change changes changed changing
+    said told went came knew thought took gave kept brought meant heard wrote lost
     lead leads run runs hold holds sit sits stand stands cover covers covering spot spots notice noticed
     """
 )
@@ -53,10 +55,11 @@ PARTICIPLES = words(
 META = words(
     """
     image images picture pictures photo photos photograph photographs scene scenes view frame patch tile imagery
-    snapshot satellite aerial overhead remote sensing question option options choice choices following statement
+    camera cameras photographer drone snapshot shot shots sheet still satellite aerial overhead
+    remote sensing question option options choice choices following statement
     part parts portion section sections side sides quadrant quadrants region regions place places location locations
     position positions site sites spot spots corner corners middle centre center edge edges half direction
-    coordinates area areas number numbers amount total sum many much more most less least fewer few several
+    coordinates directions area areas number numbers amount total sum many much more most less least fewer few several
     various multiple single separate individual distinct different similar exact approximate approximately roughly
     kind kinds type types sort sorts class category categories object objects target targets item items thing things
     element elements feature colour color colours colors shape shapes size sizes theme topic content contents land use
@@ -85,7 +88,7 @@ ASKED = words(
     whole although because unless sure possible pinpoint stretch span spans spanning happened happening occupied
     occupies takes taken took take room space else way ways lacking devoid void missing hunt guess estimate try
     using used well thanks thank bye lot lots mean upstairs downstairs sentence sentences word words paragraph rarer
-    scarcer commoner shrunk shrank grown grew expanded vanished disappeared maths case
+    scarcer commoner shrunk shrank grown grew expanded vanished disappeared maths case back pic pics
     """
 )
 """Words of what is asked about things: measures, shares and comparisons."""

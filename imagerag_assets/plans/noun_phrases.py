@@ -18,6 +18,7 @@ OF_CHOICES = re.compile(r"\b(?:which|what|one|any) of (?:these|those|the followi
 MAX_WORDS = 6
 """Of a phrase; encoders were trained on short ones."""
 MAX_PHRASE_CHARACTERS = 120
+_DETERMINERS = lexicon.words("a an the any some no this that these those")
 TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]|_", re.UNICODE)
 
 
@@ -53,7 +54,7 @@ def noun_phrases(text: str) -> list[str]:
             words.append(token)  # "harbor full of boats"
         elif token in lexicon.KEPT_WITH_MODIFIER and _describes(words):
             words.append(token)  # "residential area", but not "which area"
-        elif _ends_phrase(token, words):
+        elif _ends_phrase(token, words) or (words and _is_verb_of(words, token, following)):
             if words:
                 chunks.append(_Chunk(tuple(words), after_with))
                 words, after_with = [], False
@@ -79,6 +80,25 @@ def _ends_phrase(token: str, words: Sequence[str]) -> bool:
         return True
     # "parked cars" is a phrase; "ships | parked in the harbor" ends one
     return token in lexicon.PARTICIPLES and bool(words) and not all(lexicon.is_modifier(word) for word in words)
+
+
+def _is_verb_of(words: Sequence[str], token: str, following: str) -> bool:
+    """Return whether a word after a name says what it does: "the shot captures a dam", "pools fall in the west"."""
+    if not _has_verb(token):
+        return False
+    if following in _DETERMINERS:
+        return True
+    plural = singular(words[-1]) != words[-1]
+    done = token.endswith("ed") and following != token  # "ponds recorded"
+    ends = following in lexicon.FUNCTION or following in lexicon.POSITION
+    return plural and token not in vocabulary() and (done or ends)
+
+
+@lru_cache(maxsize=4096)
+def _has_verb(word: str) -> bool:
+    from lemminflect import getAllLemmas
+
+    return "VERB" in getAllLemmas(word)
 
 
 @lru_cache(maxsize=4096)
@@ -108,7 +128,7 @@ def _joined(chunks: Iterable[_Chunk]) -> list[str]:
         while words and (
             words[-1] in lexicon.PARTICIPLES
             or words[-1] in {"and", "or", "of"}
-            or (named and words[-1] in lexicon.COLOURS)
+            or (named and words[-1] in lexicon.COLOURS and not words[-2].endswith("ing"))
         ):  # "is the ship red or blue"
             words.pop()
         if not words or all(lexicon.is_modifier(word) or word in {"and", "or"} for word in words):

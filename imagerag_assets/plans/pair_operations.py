@@ -8,7 +8,7 @@ from typing import Any
 from imagerag_assets.plans import lexicon
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans.clause import Clause, Parts, any_of
-from imagerag_assets.plans.things import things_of
+from imagerag_assets.plans.things import is_out_of_sight, things_of
 
 _COMPASS = r"(?:north|south)[ -]?(?:east|west)(?:ern)?|north(?:ern)?|south(?:ern)?|east(?:ern)?|west(?:ern)?"
 _NEAR = (
@@ -34,12 +34,16 @@ _DISTANCE = any_of(
     r"\bhow many (?:met(?:er|re)s|m|kms?|kilomet(?:er|re)s|miles|feet|yards|ft|mi)\b",
     r"\bhow long (?:a |of a |is the )?(?:walk|drive|way|trip|ride)\b",
     r"\bseparat(?:es?|ion)\b",
+    r"\b(?:met(?:er|re)s?|km|kilomet(?:er|re)s?|miles?|feet|yards?)\b.*\b(?:from|between)\b.*\b(?:to|and)\b",
 )
+_OF_KIND = re.compile(r"\b(?:between the|two|both|together|apart|each other|one another|neighbou?ring|separation)\b")
 _TRAVEL = re.compile(r"\b(?:walk|drive|way|trip|ride|gap|separation)\b")
 _MORE = any_of(
     r"\bmore\b",
     r"\bmost\b",
-    r"\b(?:higher|larger|greater|bigger) (?:number|count)\b",
+    r"\b(?:higher|larger|greater|bigger|highest|largest|greatest) (?:numbers?|counts?|totals?)\b",
+    r"\brank\b",
+    r"\b(?:beats?|ahead|leads?|ahead of|comes? out on top)\b",
     r"\boutnumber\w*",
     r"\bexceed\w*",
     r"\bmajority\b",
@@ -54,7 +58,8 @@ _FEWER = any_of(
 )
 _EQUAL = any_of(
     r"\bas (?:many|much|common|large|big|numerous)\b",
-    r"\b(?:same|identical) (?:number|amount|area|size)\b",
+    r"\b(?:same|identical) (?:number|amount|area|size)s?\b",
+    r"\bnumbers?\b.*\b(?:same|identical)\b",
     r"\bequal\w*\b",
 )
 _SIZE = any_of(
@@ -62,10 +67,17 @@ _SIZE = any_of(
     r"\b(?:area|space|ground|land|room|size|surface|big|large)\b",
     r"\b(?:covers?|tak(?:e|es) up|occup(?:y|ies))\b",
 )
+_SCENE = re.compile(
+    r"\b(?:this|the|that|our|my|your|whole|entire|here) (?:area|place|land|ground|space|surface)\b(?! (?:of|covered|taken|under)\b)"
+)
 _NUMBERS = re.compile(r"\b(?:number|numbers|many|fewer|count|common|numerous)\b")
 _COMPARED = any_of(
     r"\bcompar\w*",
+    r"\brank\b",
+    r"\bbeats?\b",
+    r"\bor of\b",
     r"\bversus\b",
+    r"\bagainst\b",
     r"\bvs\b",
     r"\bor\b",
     r"\bthan\b",
@@ -79,17 +91,42 @@ _COMPARED = any_of(
     r"^what\b",
 )
 _SEEN_FROM = (
+    r"standing (?:at|by|in|on|near)|starting (?:at|from|out from)|if (?:i|we|you|one) (?:stand|stood|start|started) (?:at|by|in|from)|"
     r"relative to|compared (?:to|with)|in relation to|related to|with (?:respect|regard|reference) to|as seen "
     r"from|seen from|"
     r"viewed from|looking from|from the (?:perspective|viewpoint|point of view) of"
 )
 _REFERENCE = re.compile(rf"\b(?:{_SEEN_FROM}|from|(?:side|direction|end|perspective) of)\s+(.*)")
-_DIRECTION = re.compile(r"\b(?:which|what) (?:compass )?(?:direction|side|way|bearing)\b")
+_DIRECTION = re.compile(
+    r"\b(?:direction|bearing|heading)s? (?:from|to|of)\b|\b(?:which|what) (?:compass )?(?:direction|side|way|bearing)\b"
+)
+
+
+_SIDES = r"(?:north|south|east|west|left|right)"
+_RANKED = re.compile(
+    rf"\b(?:more|further|farther|furthest|farthest|most)(?: to the| towards? the)? ?{_SIDES}(?:er|ern|erly|wards?)?\b(?! (?:of|than)\b)"
+    rf"|^(?:which|what|who)(?: one| of (?:them|these|those|the two|the three|both))?(?:'s| is| are| lies?| sits?| stands?)? "
+    rf"(?:more |further |farther )?(?:on|to|at|in|towards) the {_SIDES}(?: side)?$"
+    r"|\b(?:who|which|what|one)(?:'s| is| are| lies?| sits?)? (?:the )?(?:higher|lower|further|farther)(?: up| down)?\b(?! (?:of|than|number|count))"
+)
+
+
+def ranks_places(text: str) -> bool:
+    """Return whether a clause asks which of several things lies farther one way: "which is more to the west?"."""
+    return _RANKED.search(text) is not None
+
+
+_FRAGMENT = re.compile(
+    r"(?!(?:how|where|what|which|who|show|find|count|list|describe|number|tell|give)\b)(?:the )?[\w' -]+$"
+)
+"""A clause without a verb in front, "airport west of the lake?"."""
 
 
 def distance(clause: Clause) -> Parts:
     """Read "how far is the dam from the bridge?"."""
     things = [thing for thing in clause.things if not _TRAVEL.search(thing.name)]
+    if len(things) == 1 and _DISTANCE.search(clause.text) and _OF_KIND.search(clause.text):
+        return [p.Distance(thing=things[0], to=things[0])]
     if len(things) < 2 or not _DISTANCE.search(clause.text):
         return []
     return [p.Distance(thing=things[0], to=things[1])]
@@ -98,17 +135,24 @@ def distance(clause: Clause) -> Parts:
 def nearest(clause: Clause) -> Parts:
     """Read "which ship is nearest to the pier?", and "is the dam or the lake closer to the town?"."""
     text, things = clause.text, clause.things
+    if ranks_places(text):
+        return []
     found = re.search(
         r"\b(nearest|closest|farthest|furthest|most distant|remotest)\b|^which\b.*\b(closer|nearer|farther|further)\b",
         text,
     )
+    if found is None and len(things) == 3:
+        found = re.search(r"()\b(closer|nearer)\b", text)
     if found is None or len(things) < 2:
         return []
+    than = re.search(r"\b(?:closer|nearer) to (.+) than (?:to )?(.+)", text)
+    if than is not None and (before := things_of(text[: than.start()])):
+        return [p.Distance(thing=before[0], to=to) for end in than.groups() for to in things_of(end)[:1]]
     word = found[1] or found[2]
     one, other = things[:2]
     # "what is closest to the pier, a ship": the thing after the word is the one that it is near to.
     rest = text[found.end() :]
-    after = re.match(r"(?: away)?(?: one)? ?(?:to|from|of)\s+(.*)", rest)
+    after = re.match(r"(?: away)?(?: one)? ?(?:to|from|of)\s+(.*)", rest) or re.match(r" (the\b.*)", rest)
     goal = things_of(after[1])[:1] if after is not None else ()
     if len(things) == 3:
         to = goal[0] if goal else things[-1]
@@ -131,8 +175,9 @@ def compare(clause: Clause) -> Parts:
         r"\b(?:more|further|farther) (?:to the )?(?:north|south|east|west|left|right)", text
     ):
         return []
-    more, fewer, equal, size = (pattern.search(text) for pattern in (_MORE, _FEWER, _EQUAL, _SIZE))
-    plain = re.search(r"\bcompare\b|\bversus\b|\bvs\b|\bcomparison\b", text)
+    more, fewer, equal = (pattern.search(text) for pattern in (_MORE, _FEWER, _EQUAL))
+    size = _SIZE.search(_SCENE.sub(" ", text))
+    plain = re.search(r"\bcompare\b|\bversus\b|\bvs\b|\bcomparison\b|\bagainst\b", text)
     sized = re.search(r"\b(?:larger|bigger|smaller|largest|biggest|smallest|wider)\b", text)
     if not _COMPARED.search(text) or not (more or fewer or equal or sized or plain):
         return []
@@ -145,23 +190,35 @@ def compare(clause: Clause) -> Parts:
     return [p.Compare(among=tuple(things[: p.MAX_THINGS]), by=by, wanted=wanted)]  # type: ignore[arg-type]
 
 
+def compares(text: str) -> bool:
+    """Return whether a clause asks which of several things there is more or less of: "which are in the majority?"."""
+    ranked = any(pattern.search(text) for pattern in (_MORE, _FEWER, _EQUAL))
+    return ranked and re.match(r"(?:which|what|who|is there more|are there more)\b", text) is not None
+
+
 def relative(clause: Clause) -> Parts:
     """Read "where is the pier relative to the lighthouse?", and "is the pier north of the lighthouse?"."""
     text, things = clause.text, clause.things
+    if ranks_places(text) and len(things) > 1:
+        two = len(things) == 2
+        return [p.Relative(thing=things[0], to=things[1])] if two else [p.Where(thing=thing) for thing in things]
     open_ = re.search(rf"\b(?:{_SEEN_FROM})\b", text) or _DIRECTION.search(text)
     if open_ and len(things) >= 2:
         return [_seen_from(text, things)]
     found = next((each for each in _RELATION.finditer(text) if things_of(text[each.end() :])), None)
-    if found is None or not _YES_NO.search(text):
+    if found is None or not (_YES_NO.search(text) or _FRAGMENT.match(text)):
         return []
-    for each in _RELATION.finditer(text):
+    # "over to the left of": what says a direction counts before what only says that it is near.
+    for each in sorted(_RELATION.finditer(text), key=lambda each: bool(each["near"] or each["inside"])):
         before, after = things_of(text[: each.start()]), things_of(text[each.end() :])
-        if before and after and before[-1] != after[0]:
+        if before and after and before[-1] != after[0] and not is_out_of_sight(after[0]):
             return [p.Relative(thing=before[-1], to=after[0], relation=_relation(each), negated=clause.negated)]
     return []
 
 
 def _seen_from(text: str, things: tuple[p.Thing, ...]) -> p.Relative:
+    if re.search(r"\bfrom (?:it|them|there|that|those)\b", text):
+        return p.Relative(thing=things[1], to=things[0])
     reference = _REFERENCE.search(text)
     named = things_of(reference[1]) if reference is not None else ()
     to = next((thing for thing in things if named and thing.phrase == named[0].phrase), things[1])

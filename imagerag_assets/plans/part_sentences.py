@@ -11,7 +11,6 @@ from imagerag_assets.plans.comparison_sentence import comparison
 from imagerag_assets.plans.contradictions import kept
 from imagerag_assets.plans.pair_sentences import UNSURE, distance, nearest, relative
 from imagerag_assets.plans.plan import (
-    Around,
     Compare,
     Count,
     Exists,
@@ -19,6 +18,7 @@ from imagerag_assets.plans.plan import (
     Plan,
     Thing,
     Which,
+    landmark_of,
 )
 from imagerag_assets.plans.result import (
     AttributeResult,
@@ -144,7 +144,8 @@ class Teller:
             return [what.get(asked.op, f"Nothing was found{where} that I can name")]
         missing = self._missing(asked, result) or {thing.name: result.outcome for thing in _looked_for(asked)}
         negated = bool(getattr(asked, "negated", False)) and isinstance(asked, Exists)
-        around = asked.region.thing.name if isinstance(asked.region, Around) else None
+        landmark = landmark_of(asked.region)
+        around = landmark.name if landmark is not None else None
         if around in missing:  # then nothing could lie near it
             missing = {name: each for name, each in missing.items() if name == around or each != "not_found"}
         told = [
@@ -362,7 +363,8 @@ def _looked_at(searched: float) -> str:
 
 def _with_surroundings(asked: Part, sentences: list[str]) -> list[str]:
     """Return sentences with one more, if none of them names the thing whose surroundings the part is about."""
-    if isinstance(asked.region, Around) and asked.region.thing.name.lower() not in " ".join(sentences).lower():
+    landmark = landmark_of(asked.region)
+    if landmark is not None and landmark.name.lower() not in " ".join(sentences).lower():
         return [*sentences, f"this is about what lies {region(asked.region)}"]
     return sentences
 
@@ -374,8 +376,7 @@ def _looked_for(asked: Part) -> tuple[Thing, ...]:
 
 def _own(asked: Part) -> tuple[Thing, ...]:
     """Return the things that are asked about, without the one that the region lies around."""
-    around = asked.region.thing if isinstance(asked.region, Around) else None
-    return tuple(thing for thing in asked.things if thing != around)
+    return tuple(thing for thing in asked.things if thing != landmark_of(asked.region))
 
 
 def _after(where: str | None) -> str:

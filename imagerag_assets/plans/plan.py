@@ -83,7 +83,26 @@ class Around(_Plain):
     metres: float = Field(gt=0, le=1_000_000)
 
 
-Region = Annotated[PartOfScene | Area | Around, Field(discriminator="kind")]
+Side = Literal[
+    "north", "south", "east", "west", "north-east", "north-west", "south-east", "south-west", "above", "below", "left",
+    "right",
+]  # fmt: skip
+
+
+class Beyond(_Plain):
+    """One side of a thing: "north of the river"; of several such things, the nearest counts."""
+
+    kind: Literal["side"] = "side"
+    thing: Thing
+    side: Side
+
+
+Region = Annotated[PartOfScene | Area | Around | Beyond, Field(discriminator="kind")]
+
+
+def landmark_of(region: PartOfScene | Area | Around | Beyond | None) -> Thing | None:
+    """Return the thing that a region is described by, if any."""
+    return region.thing if isinstance(region, Around | Beyond) else None
 
 
 class _Part(_Plain):
@@ -103,8 +122,8 @@ class _Part(_Plain):
         for field in self.THINGS:
             value = getattr(self, field)
             found += value if isinstance(value, tuple) else [value] if value is not None else []
-        if isinstance(self.region, Around):
-            found.append(self.region.thing)
+        if (landmark := landmark_of(self.region)) is not None:
+            found.append(landmark)
         return tuple(dict.fromkeys(found))
 
 

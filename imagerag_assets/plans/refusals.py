@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from imagerag_assets.plans import lexicon
 from imagerag_assets.plans.plan import Thing
-from imagerag_assets.plans.thesaurus import look_up
+from imagerag_assets.plans.things import is_known
 
 _STOPWORDS = {
     "German": """
@@ -89,7 +89,14 @@ _RUDE = re.compile(
     r"damn\w*|hell|asshole\w*|loser\w*|garbage|pathetic|worthless|hate you|jerk\w*|imbecile\w*|"
     r"bitch\w*|arse\w*|bloody|wanker\w*|trash)\b"
 )
+_TASK = re.compile(
+    r"\b(?:restrict|limit|confine|keep) yourself\b|\byour (?:answer|estimate|guess|figure|count|view|opinion|take)\b"
+)
 _TO_YOU = re.compile(r"^you\b|\bare you\b|\byou are\b|\b(?:your|yours|yourself|ur)\b|\byou (?:suck|know nothing)\b")
+_INTERJECTION = re.compile(r"^(?:why|when)\s*,\s*")
+_IS_AHEAD = re.compile(
+    r"^who(?:'s| is)? (?:wins?|winning|leads?|leading|ahead|higher|lower|has more|have more|comes out)\b"
+)
 _NOT_SEEN = re.compile(r"^(?:who|whom|whose|why|when)\b")
 _OFF = re.compile(
     r"\b(?:weather|forecast|joke|recipe|president|prime minister|capital (?:city )?of|meaning of|song|"
@@ -160,13 +167,14 @@ def not_about_imagery(text: str, things: Sequence[Thing]) -> str | None:
         things: What it names.
     """
     known = [thing for thing in things if is_known(thing)]
+    text = _INTERJECTION.sub("", text)
     if _RUDE.search(text) and (_TO_YOU.search(text) or not known):
         return f"This is no question about the imagery; {nearest_question(())}"
-    if _NOT_SEEN.search(text):
+    if _NOT_SEEN.search(text) and not _IS_AHEAD.search(text):
         return f"Who, why and when cannot be seen from above; {nearest_question(known)}"
     if _OFF.search(text) and not _FRAME.search(text):
         return f"This cannot be read from imagery; {nearest_question(known)}"
-    if _TO_YOU.search(text) and not known:
+    if _TO_YOU.search(text) and not known and not _TASK.search(text):
         return f"This is no question about the imagery; {nearest_question(())}"
     return None
 
@@ -184,6 +192,7 @@ _NOT_MEASURED: dict[str, re.Pattern[str]] = {
         r"\b(?:largest|biggest|smallest)\b"
     ),
 }
+_LOOKS = re.compile(r"\b(?:colou?rs?|shapes?|materials?|what kind|which kind|what type)\b")
 _LENGTH_OF = re.compile(r"\bhow many (?:met(?:er|re)s|kms?|kilomet(?:er|re)s|miles|feet|yards) of\b")
 
 
@@ -197,15 +206,11 @@ def not_measured(text: str, things: Sequence[Thing]) -> str | None:
     if len(things) != 1 or re.search(r"\bhow (?:far|long (?:a |of a |is the )?(?:walk|drive|way|trip|ride))\b", text):
         return None
     asked = next((name for name, words in _NOT_MEASURED.items() if words.search(text)), None)
+    if asked == "size" and _LOOKS.search(text):
+        return None  # "which colour has the largest roof?"
     if (asked is None and not _LENGTH_OF.search(text)) or (asked == "size" and things[0].phrase in lexicon.COVERS):
         return None
     return f"The {asked or 'length'} of a single {things[0].name} is not measured here"
-
-
-def is_known(thing: Thing) -> bool:
-    """Return whether the thesaurus has a thing, or the last words of its name."""
-    words = thing.name.split()
-    return any(look_up(" ".join(words[start:])).known for start in range(len(words)))
 
 
 def nearest_question(known: Sequence[Thing]) -> str:

@@ -14,13 +14,16 @@ from functools import cache
 from importlib import resources
 
 from imagerag_assets.plans import lexicon
-from imagerag_assets.plans.thesaurus import names_known, vocabulary
+from imagerag_assets.plans.chat import SHORT_FORMS
+from imagerag_assets.plans.thesaurus import look_up, names_known, vocabulary
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _SHORTEST = 3
 _FREQUENT = lexicon.words("how many where what which there show find count number near the")
 """Words that most questions hold."""
 _PLAIN = re.compile(r"[A-Za-z][a-z]+|[A-Z]+")
+_RARER = 20
+"""How much rarer a word is than another one of the same letters, for which it is taken then."""
 _MOST_CORRECTED = 40
 """Words of one text that are looked up at most."""
 
@@ -53,7 +56,24 @@ def correct(text: str, names: Collection[str] = ()) -> Spelled:
     def fixed(match: re.Match[str]) -> str:
         word = match[0]
         low = word.lower().replace("’", "'")
-        if len(notes) + len(unknown) >= _MOST_CORRECTED or is_word(low) or not _PLAIN.fullmatch(word) or low in own():
+        if (apart := _told_apart(low)) is not None:
+            notes[f"{word!r} is read as {apart!r}"] = None
+            return apart
+        if (
+            low not in SHORT_FORMS
+            and _PLAIN.fullmatch(word)
+            and (meant := _rarely_meant(low)) is not None
+            and low not in own()
+        ):
+            notes[f"{word!r} is read as {meant!r}"] = None
+            return meant
+        if (
+            len(notes) + len(unknown) >= _MOST_CORRECTED
+            or low in SHORT_FORMS
+            or is_word(low)
+            or not _PLAIN.fullmatch(word)
+            or low in own()
+        ):
             return word
         if len(low) < _SHORTEST or text[: match.start()].rstrip()[-1:].isdigit():  # what follows a number may be a unit
             return word
@@ -64,7 +84,7 @@ def correct(text: str, names: Collection[str] = ()) -> Spelled:
         notes[f"{word!r} is read as {better!r}"] = None
         return better
 
-    corrected = _beside(_WORD.sub(fixed, text), notes)
+    corrected = _beside(_WORD.sub(fixed, _beside(text, notes)), notes)
     return Spelled(corrected, tuple(notes), tuple(word for word in unknown if word in corrected.lower()))
 
 
@@ -88,6 +108,29 @@ def _beside(text: str, notes: dict[str, None]) -> str:
     return text
 
 
+def _told_apart(word: str) -> str | None:
+    """Return a name of two words that was written as one: "parkinglot"."""
+    if look_up(word).known:
+        return None
+    halves = ((word[:at], word[at:]) for at in range(3, len(word) - 2))
+    return next((f"{one} {two}" for one, two in halves if look_up(f"{one} {two}").known and is_word(one)), None)
+
+
+def _rarely_meant(word: str) -> str | None:
+    """Return the word of the field for a name like it, "forrest", and for a rare word of the same letters, "tress"."""
+    from lemminflect import getAllLemmas
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    if len(word) < 5 or word in _field() or word not in _frequencies():
+        return None
+    near = process.extractOne(word, sorted(_field()), scorer=OSA.distance, score_cutoff=1)
+    if near is None or near[0][0] != word[0]:
+        return None
+    swapped = sorted(near[0]) == sorted(word) and _frequencies().get(near[0], 0) > _RARER * _frequencies()[word]
+    return near[0] if swapped or not getAllLemmas(word) else None
+
+
 def is_word(word: str) -> bool:
     """Return whether a word in lower case is English or a word of the field."""
     from lemminflect import getAllLemmas
@@ -96,6 +139,11 @@ def is_word(word: str) -> bool:
     if word in _field() or plain in _field() or plain in _frequencies():
         return True
     return bool(getAllLemmas(plain))
+
+
+def frequency(word: str) -> int:
+    """Return how often an English word occurs in a large body of text; 0: it is in no dictionary."""
+    return _frequencies().get(word, 0)
 
 
 def nearest(word: str, names: Collection[str] = ()) -> str | None:
@@ -108,7 +156,7 @@ def nearest(word: str, names: Collection[str] = ()) -> str | None:
     from rapidfuzz.distance import OSA
 
     for at in range(3, len(word) - 2):
-        if word[:at] in _field() and word[at:] in _field():
+        if word[:at] in _field() and word[at:] in _field() and {word[:at], word[at:]} & _named():
             return f"{word[:at]} {word[at:]}"
     most = 1 if len(word) < 5 else 2
     found: list[tuple[float, str]] = []
@@ -144,17 +192,25 @@ def _pairs() -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]]]:
 @cache
 def _field() -> frozenset[str]:
     """Return words of the field and of questions, with plurals."""
-    named = {word for word in vocabulary() if len(word) > 2}
-    words = named | {plural for word in named for plural in _plurals(word)}
     asked = lexicon.FUNCTION | lexicon.VERBS | lexicon.META | lexicon.POSITION | lexicon.COLOURS | lexicon.NUMBERS
+    asked |= lexicon.ADJECTIVES
     asked |= {"harbour", "harbours"}  # the thesaurus keeps the American spelling
-    return frozenset({*words, *(word for word in asked if "-" not in word and "'" not in word), *lexicon.PARTICIPLES})
+    return frozenset(
+        {*_named(), *(word for word in asked if "-" not in word and "'" not in word), *lexicon.PARTICIPLES}
+    )
 
 
 def _plurals(word: str) -> tuple[str, ...]:
     from lemminflect import getInflection
 
     return tuple(getInflection(word, "NNS")) or (f"{word}s",)
+
+
+@cache
+def _named() -> frozenset[str]:
+    """Return the words of names, with plurals."""
+    words = {word for word in vocabulary() if len(word) > 2}
+    return frozenset(words | {plural for word in words for plural in _plurals(word)})
 
 
 @cache

@@ -40,7 +40,24 @@ def look_up(name: str) -> Named:
         if found is not None and all(lexicon.is_modifier(word) for word in words[:start]):
             kept = [word for word in words[:start] if word not in _PLAIN]
             return Named(" ".join([*kept, found]), known=True)
-    return Named(" ".join(words) or name, known=False)
+    joined = _joined(words) or _in_base_form(words)
+    return look_up(joined) if joined is not None else Named(" ".join(words) or name, known=False)
+
+
+def _in_base_form(words: Sequence[str]) -> str | None:
+    """Return a name with the base form of a participle before it, "golfing green", if that is known."""
+    made = [getLemma(word, "VERB")[0] if word.endswith("ing") else word for word in words[:-1]]
+    name = " ".join([*made, *words[-1:]])
+    return name if made != list(words[:-1]) and name in _entries() else None
+
+
+def _joined(words: Sequence[str]) -> str | None:
+    """Return a name with two of its words as one, "basket ball court", if that is known."""
+    for at in range(len(words) - 1):
+        name = " ".join([*words[:at], words[at] + words[at + 1], *words[at + 2 :]])
+        if name in _entries():
+            return name
+    return None
 
 
 def singular(word: str) -> str:
@@ -82,11 +99,20 @@ def names_known() -> tuple[str, ...]:
 
 def known_run(words: Sequence[str], at: int) -> int:
     """Return how many words from `at` on are the longest known name of several words; 0: none begins there."""
-    for length in range(min(_longest().get(words[at], 0), len(words) - at), 1, -1):
+    longest = max(_longest().get(words[at], 0), _longest().get(singular(words[at]), 0))
+    for length in range(min(longest, len(words) - at), 1, -1):
         run = words[at : at + length]
-        if " ".join((*run[:-1], singular(run[-1]))) in _entries():
+        if " ".join(_in_singular(run)) in _entries():
             return length
     return 0
+
+
+def _in_singular(words: Sequence[str]) -> list[str]:
+    """Return a name with its head in the singular: "court for tennis", "parking lot"."""
+    made = list(words)
+    head = next((at - 1 for at, word in enumerate(words) if at and word in ("of", "for", "with")), len(words) - 1)
+    made[head] = singular(made[head])
+    return made
 
 
 @cache
@@ -132,6 +158,6 @@ def _read() -> Iterator[tuple[str, str]]:
 def _key(name: str, *, bare: bool = False) -> str:
     """Return a name in lower case, its last word in the singular."""
     words = name.lower().replace("-", " ").replace("harbour", "harbor").split()
-    if words:
-        words[-1] = lexicon.singular(words[-1]) if bare else singular(words[-1])
-    return " ".join(words)
+    if words and bare:
+        words[-1] = lexicon.singular(words[-1])
+    return " ".join(words if bare or not words else _in_singular(words))

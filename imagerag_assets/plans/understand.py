@@ -11,15 +11,19 @@ from collections.abc import Collection, Mapping, Sequence
 
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans import refusals
-from imagerag_assets.plans.areas import place_of
+from imagerag_assets.plans.activities import said_as_things
+from imagerag_assets.plans.areas import Place, place_of
 from imagerag_assets.plans.chat import written_out
 from imagerag_assets.plans.clause import Clause
 from imagerag_assets.plans.clauses import clauses_of
 from imagerag_assets.plans.noun_phrases import MAX_CHARACTERS, OF_CHOICES, clean, noun_phrases, shortened
 from imagerag_assets.plans.numbers import LENGTHS
-from imagerag_assets.plans.operations import is_topic, parts_of
+from imagerag_assets.plans.operations import asks_more, is_topic, parts_of
+from imagerag_assets.plans.pair_operations import ranks_places
 from imagerag_assets.plans.spelling import Spelled, correct
-from imagerag_assets.plans.things import thing_of, things_of
+from imagerag_assets.plans.thesaurus import singular
+from imagerag_assets.plans.things import is_known, is_out_of_sight, thing_of, things_of, with_heads
+from imagerag_assets.plans.unseen import is_unseen
 
 _LONGEST = 40
 """Letters of the longest word that may be one."""
@@ -40,6 +44,29 @@ _BARE_ASK = re.compile(
 )
 _ASKS = re.compile(r"\b(?:how many|where|what|which|is|are|show|find|count|list|describe|any)\b")
 _ASK = refusals.nearest_question(())
+_ASKS_WHETHER = re.compile(r"^(?:is|are|was|were|does|do|did|has|have|can|could)\b")
+_ASKING = re.compile(
+    r"\b(?:how many|where|which|show|find|count|list|describe)\b|^(?:is|are|what)\b|, (?:what|is|are)\b"
+)
+_TELLS = re.compile(
+    r"^(?:i|we|he|she|they|my|our|his|her|the (?:plan|report|map|notice|council|client|ledger|file|owner|survey)|"
+    r"someone|somebody|people|everyone|by (?:my|our))\b(?!.*\b(?:know|look|see|love|wonder|tell|need|want|'d like|would like|looking|after|whether|if|more|fewer)\b)"
+)
+_SUBJECT = re.compile(
+    r"^(?:the|my|our|his|her|their|a|an) ([a-z]+) (?:\w+ly |never |also )?"
+    r"(?:\w+ed|is|was|are|were|has|have|had|will|would|can|could|says|thinks|claims|mentions|needs|wants|told|never)\b"
+)
+_IS_A = re.compile(
+    r"^(?:is|was) (?:this|it|that)(?: whole| entire)? (?:(?:an?|the) )?[a-z' -]+? (?:with no|without(?: an?| any)?|lacking(?: an?| any)?|missing(?: an?| any)?) "
+)
+_GROUND = re.compile(
+    r"^is (?:the|this|that) (?:area|land|ground|space|region|strip) (near|close to|around|next to|by|along|beside) (.+?) "
+    r"(?:free of|without|clear of|devoid of) (.+)"
+)
+_HAS = re.compile(
+    r"^(?:does|do|has|have|did|would|will|can)(?:n't| not)? (?P<whose>the|this|that|our|my|your) (?P<subject>[\w' -]+?) "
+    r"(?:have|has|had|got|contain|include|feature|boast|offer|possess|come with)\b (?P<rest>.+)"
+)
 _NO_TARGET = re.compile(
     r"\b(?:not|none|no|nothing|neither|both|all|unknown|unsure|cannot|can't|absent|yes|true|false|equal|same|"
     r"more|fewer|less)\b"
@@ -96,22 +123,36 @@ def understand(question: str, choices: Mapping[str, str], *, names: Collection[s
 
 
 def _parts(
-    text: str, offered: tuple[p.Thing, ...], notes: list[str], refused: list[str]
+    text: str, offered: tuple[p.Thing, ...], notes: list[str], refused: list[str], *, told: bool = True
 ) -> tuple[list[p.Part], str | None]:
-    """Return the parts of all clauses, and a unit of length that there is not."""
+    """Return the parts of all clauses, and a unit of length that there is not.
+
+    Args:
+        text: In lower case.
+        offered: Things that the choices name.
+        notes: Gets one line for each reading that may surprise.
+        refused: Gets one sentence for each clause that cannot be planned.
+        told: Whether clauses that only tell something say what the others are about.
+    """
     parts: list[p.Part] = []
     topic: tuple[p.Thing, ...] = ()
     region: p.Region | None = None
     carried: p.Region | None = None
-    clauses = clauses_of(text)
+    clauses = [_of_subject(said_as_things(with_heads(clause))) for clause in clauses_of(text)]
+    named = [thing for clause in clauses for thing in things_of(clause)]
+    seen = any(not is_out_of_sight(thing) for thing in named)
+    known = any(is_known(thing) for thing in named)
     for number, clause in enumerate(clauses):
         clause = _with_topic(clause, topic)
-        place = place_of(clause, near=_near_is_region(clause))
+        place = Place(None, clause) if ranks_places(clause) else place_of(clause, near=_near_is_region(clause))
         if place.unknown_unit is not None and place.unknown_unit not in LENGTHS:
             return parts, place.unknown_unit
         notes += place.notes
-        things = things_of(place.rest)
-        refers = bool(_REFERS.search(clause) or _BARE_ASK.search(clause)) and not things and bool(topic)
+        things = tuple(thing for thing in things_of(place.rest) if not seen or not is_out_of_sight(thing))
+        if told and (parts or number + 1 < len(clauses)) and _is_told(clause):
+            topic, carried = things or topic, carried if things else place.region or carried
+            continue  # "we always had a ball field. Does this picture have one?"
+        refers = not things and bool(topic) and (bool(_REFERS.search(clause)) or asks_more(clause))
         if refers:
             things = topic
         if place.region is not None and not re.search(r"[a-z]{3}", place.rest) and number + 1 < len(clauses):
@@ -121,6 +162,9 @@ def _parts(
         carried = None
         unmeasured = refusals.not_measured(clause, things)
         why = None if unmeasured else refusals.not_about_imagery(clause, things)
+        if why is not None and place.region is not None and not things:
+            carried = place.region
+            continue
         if why is not None:
             refused.append(why)
             continue
@@ -130,7 +174,8 @@ def _parts(
             topic, region = things, own
             continue
         following = clauses[number + 1] if number + 1 < len(clauses) else ""
-        asks = _BARE_ASK.match(following) or _OF_TOPIC.match(following)
+        more = asks_more(following) and not things_of(following) and not _ASKS_WHETHER.match(clause)
+        asks = more or _BARE_ASK.match(following) or _OF_TOPIC.match(following)
         if asks and is_topic(Clause(place.rest, things, own)):
             topic, region = things, own
             continue  # "cranes: how many?"
@@ -138,12 +183,19 @@ def _parts(
             landmark = own or (p.Around(thing=things[0], metres=500) if things and not refers else None)
             found: list[p.Part] = [p.Which(among=offered, region=landmark, negated=_MISSING.search(clause) is not None)]
         else:
-            found = parts_of(Clause(place.rest, things, own))
+            whole = Clause(place.rest, things, own)
+            found = parts_of(whole)
             if not _sensible(found, things, alone=len(clauses) == 1):
                 found = []
+            if known and len(clauses) > 1 and is_topic(whole) and not any(map(is_known, things)):
+                found = []  # "my rates team: how many pools are there?"
             if not things and offered and (not found or found[0].op in ("describe", "list")) and not parts:
                 absent = _MISSING.search(clause) is not None
                 found = [p.Which(among=offered, negated=absent)] if len(offered) > 1 else [p.Exists(thing=offered[0])]
+        former = next((part for part in parts if isinstance(part, p.Compare) and set(things) <= set(part.among)), None)
+        if refers and former is not None:  # "trees or crops: which covers more ground?"
+            parts[parts.index(former)] = next((part for part in found if isinstance(part, p.Compare)), former)
+            continue
         if _IF_SO.search(clause) or (refers and parts and parts[-1].op == "exists"):
             condition = next((n for n in reversed(range(len(parts))) if isinstance(parts[n], p.Exists)), None)
             if condition is not None:
@@ -153,6 +205,8 @@ def _parts(
         parts += found
         topic = things or topic
         region = own
+    if not parts and not refused and told and any(map(_is_told, clauses)):
+        return _parts(text, offered, notes, refused, told=False)  # "we have no tennis courts, do we?"
     return _unique(parts), None
 
 
@@ -165,10 +219,32 @@ def _with_topic(clause: str, topic: Sequence[p.Thing]) -> str:
     return _PRONOUN.sub(f"the {topic[0].name}", clause, count=1)
 
 
+def _is_told(clause: str) -> bool:
+    """Return whether a clause tells of something and asks nothing: "my neighbour has a boat"."""
+    subject = _SUBJECT.match(clause)
+    tells = _TELLS.match(clause) or (subject is not None and is_unseen(singular(subject[1])))
+    return bool(tells) and not _ASKING.search(clause) and not asks_more(clause)
+
+
+def _of_subject(clause: str) -> str:
+    """Read "does the school have a pool?" as a pool at the school, and "does this harbour have cranes?" as cranes."""
+    clause = _IS_A.sub("is there no ", clause)
+    clause = _GROUND.sub(r"is there no \3 \1 \2", clause)
+    found = _HAS.match(clause)
+    if found is None or not things_of(found["rest"]) or not things_of(found["subject"]):
+        return clause
+    place = "" if found["whose"] in ("this", "our", "my", "your", "that") else f" at the {found['subject']}"
+    return (
+        f"is there {found['rest']}{place}"
+        if "n't" not in found[0] and " not " not in found[0]
+        else f"is there no {found['rest']}{place}"
+    )
+
+
 def _sensible(found: Sequence[p.Part], things: Sequence[p.Thing], *, alone: bool) -> bool:
     """Return whether a clause that only names things names at least one that is known."""
     bare = bool(found) and all(part.op == "where" for part in found)
-    return not bare or any(refusals.is_known(thing) for thing in things) or (alone and len(things) == 1)
+    return not bare or any(is_known(thing) for thing in things) or (alone and len(things) == 1)
 
 
 def _only_named(text: str) -> bool:
@@ -185,7 +261,7 @@ def _is_noise(spelled: Spelled, text: str) -> bool:
 
 def _known_word(text: str) -> bool:
     """Return whether a text holds a word of questions, or a thing that is known."""
-    return bool(_ASKS.search(text)) or any(refusals.is_known(thing) for thing in things_of(text))
+    return bool(_ASKS.search(text)) or any(is_known(thing) for thing in things_of(text))
 
 
 def _of_statements(choices: Mapping[str, str], notes: list[str]) -> list[p.Part]:

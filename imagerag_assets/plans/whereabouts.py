@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from imagerag_assets.plans.plan import Around, PartOfScene, Region
+from imagerag_assets.plans.plan import Around, Beyond, PartOfScene, Region
 from imagerag_assets.plans.result import Place
 from imagerag_assets.plans.wording import joined, number
 
@@ -16,6 +16,7 @@ DETAILED = 3
 """So many places are given with coordinates and sizes; more would bury the answer."""
 _GROUPS = 4
 _PARTS = {"upper": "in the upper part", "lower": "in the lower part", "left": "on the left", "right": "on the right"}
+_SIDES = {"above": "above", "below": "below", "left": "to the left of", "right": "to the right of"}
 _SCENES = 6
 
 
@@ -28,6 +29,8 @@ def region(given: Region | None) -> str | None:
     """Return a region of a plan in words: "within 500 m of the river"; None for everywhere."""
     if isinstance(given, Around):
         return f"within {metres(given.metres)} of the {given.thing.name}"
+    if isinstance(given, Beyond):
+        return f"{_SIDES.get(given.side, f'{given.side} of')} the {given.thing.name}"
     if isinstance(given, PartOfScene):
         return part(given.name)
     if given is None:

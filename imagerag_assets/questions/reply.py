@@ -108,11 +108,11 @@ class _Answering:
         if computed:
             self._confirm(self._found.cues)
             self._look_further()
-        results = compute(self._plan, self._evidence()) if computed else ()
-        if self._found.compared is not None:
-            results = tuple(self._changed(result) for result in results)
+        results = self._computed(self._evidence()) if computed else ()
         if self._question.choices:
-            return self._chosen(results)
+            # What is too unsure to be stated still speaks for one choice and against another.
+            weighed = self._computed(replace(self._evidence(), unsure=frozenset())) if computed else ()
+            return self._chosen(results, weighed)
         looked = [number for number, result in enumerate(results) if result.kind in _LOOKED_AT]
         if not computed and self._plan.unplanned and self._question.mode == "imagerag":
             return self._done(self._plan.unplanned)
@@ -134,10 +134,19 @@ class _Answering:
         told = tuple(_with_text(result, seen) if number in looked else result for number, result in enumerate(results))
         return self._said(told, "both" if evident and seen else "evidence" if evident else "model")
 
-    def _chosen(self, results: tuple[r.Result, ...]) -> Answered:
-        """Choose among the choices: by meaning from the evidence, and by the model."""
+    def _computed(self, evidence: Evidence) -> tuple[r.Result, ...]:
+        results = compute(self._plan, evidence)
+        return results if self._found.compared is None else tuple(self._changed(result) for result in results)
+
+    def _chosen(self, results: tuple[r.Result, ...], weighed: tuple[r.Result, ...]) -> Answered:
+        """Choose among the choices: by meaning from the evidence, and by the model.
+
+        Args:
+            results: What is stated.
+            weighed: The same with everything that was found, however unsure.
+        """
         choices = self._question.choices
-        matched = match(choices, self._plan, results) if results else Match(None, "nothing was computed")
+        matched = match(choices, self._plan, weighed) if weighed else Match(None, "nothing was computed")
         self._ask_model(looks=self._may_look if matched.scores is None else 0)
         if self._reply is None and matched.scores is None:
             return self._done(None, results)

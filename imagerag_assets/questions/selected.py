@@ -13,7 +13,7 @@ from imagerag_assets.plans import result as r
 from imagerag_assets.plans.regions import region_named
 from imagerag_assets.plans.whereabouts import region as in_words
 from imagerag_assets.questions.coverage import area_of
-from imagerag_assets.questions.measures import distance_m, is_near
+from imagerag_assets.questions.measures import away, distance_m, holds, is_near
 from imagerag_assets.questions.objects import Evidence, Sighting, Tally
 from imagerag_assets.questions.sureness import all_real, number_of, present
 
@@ -35,7 +35,8 @@ class Selected:
 
     def all(self) -> tuple[Sighting, ...]:
         """Return everything that was found in the region, but for the thing that the region lies around."""
-        own = self.region.thing.phrase if isinstance(self.region, p.Around) else None
+        landmark = p.landmark_of(self.region)
+        own = landmark.phrase if landmark is not None else None
         phrases = dict.fromkeys(each.phrase for each in self.evidence.sightings if each.phrase != own)
         return tuple(each for phrase in phrases for each in self.evidence.of(phrase, self._keep))
 
@@ -44,9 +45,9 @@ class Selected:
 
     def without_centre(self) -> dict[str, r.Outcome]:
         """Return the thing that the region lies around, with its outcome, if it was not found."""
-        if not isinstance(self.region, p.Around):
+        centre = p.landmark_of(self.region)
+        if centre is None:
             return {}
-        centre = self.region.thing
         outcome = self.evidence.outcome(centre.phrase, self.evidence.of(centre.phrase))
         return {} if outcome == "found" else {centre.name: outcome}
 
@@ -109,8 +110,17 @@ def _keeper(evidence: Evidence, region: p.Region | None) -> Keep | None:
     if isinstance(region, p.Around):
         centres = [each.place for each in _picked(evidence.of(region.thing.phrase), region.thing.pick)]
         return lambda place: any(_within(place, centre, region.metres) for centre in centres)
+    if isinstance(region, p.Beyond):
+        landmarks = [each.place for each in _picked(evidence.of(region.thing.phrase), region.thing.pick)]
+        return lambda place: _is_beyond(place, landmarks, region.side)
     area = area_of(region.bbox)
     return lambda place: place.lonlat is not None and bool(shapely.intersects_xy(area, *place.lonlat))
+
+
+def _is_beyond(place: r.Place, landmarks: list[r.Place], side: p.Side) -> bool:
+    """Return whether a place lies on one side of the nearest of some landmarks."""
+    nearest = min(landmarks, key=lambda each: away(place, each), default=None)
+    return nearest is not None and holds(side, place, nearest) is True
 
 
 def _picked(found: tuple[Sighting, ...], end: p.End | None) -> tuple[Sighting, ...]:

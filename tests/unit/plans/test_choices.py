@@ -637,6 +637,20 @@ def test_a_model_overrules_no_evidence_of_what_was_found(texts: list[str], pair:
                 assert joined[one] > joined[other]
 
 
+def test_a_range_leaves_out_the_numbers_of_other_choices() -> None:
+    texts = ("one", "exactly two", "3 altogether", "as many as four", "nowhere to be seen")
+    assert best(texts, count("ship", 1, place(), low=1, high=1)) == "one"
+    assert best(texts, count("ship", 4, place(), low=4, high=4)) == "as many as four"
+    assert best(("none", "1", "at least one"), count("ship", 6, place(), low=5, high=8)) == "at least one"
+
+
+def test_a_model_that_was_shown_nothing_of_a_thing_does_not_place_it() -> None:
+    texts = ("upper left", "upper right", "lower left", "lower right", "not present")
+    unseen = scored(texts, where("ship", best=0.05))
+    joined = combine(unseen, {"A": 0.001, "B": 0.001, "C": 0.99, "D": 0.001, "E": 1e-6})
+    assert max(joined, key=lambda letter: joined[letter]) == "E"
+
+
 def test_a_model_decides_ties_and_what_the_evidence_leaves_open() -> None:
     tie = scored(("ship", "bridge"), which("ship", "bridge"))
     assert combine(tie, {"A": 0.1, "B": 0.9})["B"] > 0.5

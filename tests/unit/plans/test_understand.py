@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from benchmarks.understanding import score
@@ -149,8 +153,28 @@ WORDINGS = [
     ("what lies next to the stadium?", "list @ around(stadium,150)"),
     ("is there anything in the south?", "list @ south"),
     # where somebody does something
-    ("where can I moor my boat?", "where: boat"),
-    ("where do people park their cars?", "where: car"),
+    ("where can I moor my boat?", "where: harbor"),
+    ("any spots where folks could play basketball?", "where: basketball court"),
+    ("I need somewhere to land my helicopter", "where: helipad"),
+    ("where is the fuel stored?", "where: storage tank"),
+    ("do planes land on the runway?", "exists: airplane @ around(runway,*)"),
+    # words that no picture shows
+    ("my boss wants the number of ships", "count: ship"),
+    ("for the insurance claim: how many pools?", "count: swimming pool"),
+    ("the deadline is near, where are the tanks?", "where: storage tank"),
+    # sides of a thing
+    ("how many ships are north of the pier?", "count: ship @ north of pier"),
+    ("list everything to the left of the runway", "list @ left of runway"),
+    ("is the dam north of the lake?", "relative[north]: dam > lake"),
+    ("dam north of the lake?", "relative[north]: dam > lake"),
+    ("which is farther east, the dam or the lake?", "relative[none]: dam > lake"),
+    ("standing on the pier, which way is the lighthouse?", "relative[none]: lighthouse > pier"),
+    # shared heads
+    ("more tennis or basketball courts?", "compare[count,more]: tennis court, basketball court"),
+    # states
+    ("is the parking lot empty?", "attribute[condition]: parking lot"),
+    ("are the fields harvested yet?", "attribute[condition]: farmland"),
+    ("where do people park their cars?", "where: parking lot"),
     # spelling
     ("were are the tankz", "where: storage tank"),
     ("hwo many shps are ther", "count: ship"),
@@ -159,6 +183,16 @@ WORDINGS = [
     ("tenis cort", "where: tennis court"),
     ("how many airplnes", "count: airplane"),
 ]  # fmt: skip
+
+
+READ = [json.loads(line) for line in Path(__file__).with_name("wordings.jsonl").read_text("utf-8").splitlines()]
+"""Questions of imagined people, which the rules were tuned with, as far as they are read rightly."""
+
+
+@pytest.mark.parametrize("case", READ, ids=lambda case: str(case["question"])[:60])
+def test_questions_that_the_rules_were_tuned_with(case: dict[str, Any]) -> None:
+    plan = understand(case["question"], {})
+    assert score(plan, case["expect"])[2], (plan.steps(), plan.unplanned)
 
 
 @pytest.mark.parametrize(("question", "expected"), [(each[0], each[1:]) for each in WORDINGS])
