@@ -29,6 +29,7 @@ from imagerag_assets.demo.scenes import ScenePlan, scene_item, write_cog
 from imagerag_assets.evaluation.metrics import share
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import find_serving
+from imagerag_assets.questions.counts import count_shown
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.retrieval.calibration import Calibration, load_calibration
 from imagerag_assets.retrieval.coarseness import fine_enough
@@ -88,20 +89,26 @@ def measure(platform: Platform, truth: Path, budget: int) -> dict[str, Any]:
     calibration = load_calibration(deps.store, deps.encoder.fingerprint, deps.settings.division)
     with Viewer(deps) as viewer:
         search = Search(calibration, _where(deps, truth.stem, calibration), collection=serving.collection, look=viewer)
-        found = count_objects(deps, known["kind"], search, budget=budget)
         patches = count_objects(deps, known["kind"], Search(calibration, search.where, collection=serving.collection))
         analysis = Analysis(known["kind"], (known["kind"],), "count", wants_all=True)
-        cues = len(retrieve(deps, analysis, search).cues)
+        cues = retrieve(deps, analysis, search)
+        counted = count_shown(deps, known["kind"], cues, search, budget)
+        found = counted or _of_cues(known["kind"], len(cues.cues))
     n = len(known["windows"])
     row = {
         "scene": truth.stem, "kind": known["kind"], "n": n, "side_px": known["side_px"], "layout": known["layout"],
         "count": found.count, "low": found.low, "high": found.high, "window_px": found.window_px, "how": found.how,
-        "share": found.share, "passes": found.passes, "patches": patches.count, "cues": cues, "constant": CONSTANT,
-        "area": found.area_m2, "right": _right(found, known["windows"]), "notes": found.notes,
+        "share": found.share, "passes": found.passes, "patches": patches.count, "cues": len(cues.cues),
+        "constant": CONSTANT, "area": found.area_m2, "right": _right(found, known["windows"]), "notes": found.notes,
         "patches_interval": [patches.low, patches.high],
     }  # fmt: skip
     console.print(f"{row['scene']}: {row['n']} {row['kind']}, counted {found.count} ({found.low} to {found.high})")
     return row
+
+
+def _of_cues(kind: str, cues: int) -> Counted:
+    """Return the count of a thing that is not counted within patches."""
+    return Counted(kind, (), cues, cues, cues, None, 1.0, "patches")
 
 
 def _where(deps: Platform, scene: str, calibration: Calibration) -> Filter:

@@ -151,7 +151,7 @@ class Settings(BaseSettings):
     """Let the model confirm each cue of a question about number, comparison or presence."""
     looks: int = Field(1, ge=0, le=10)
     """Further searches at most for what was not found or not confirmed, each outside what was seen already."""
-    count_budget: int = Field(0, ge=0, le=100_000)
+    count_budget: int = Field(6_000, ge=0, le=100_000)
     """Patches encoded at most to count objects within patches (a small scene takes some 1500); 0: cues are counted."""
     overview_px: int = Field(1024, ge=64, le=8192)
     """Longest side of the overview picture that the model sees, in pixels."""

@@ -41,6 +41,10 @@ REJECTED_ABSENT = 0.75
 """How far not finding a thing, and rejecting what looked like it, speak for its absence: never certainty."""
 
 
+SITES = 0.4
+"""How far the number of places may be meant where a number of objects is asked."""
+
+
 @dataclass
 class Grounds:
     """What a score stands on, gathered while claims are weighed."""
@@ -216,6 +220,11 @@ class Evidence:
         else:
             self.grounds.add(f"{counted(name, round(value))} counted", weak=present < 0.5)
         low, high = max(0.0 if within else 1.0, quantity.low), quantity.high
+        sites = getattr(result, "in_places", None)
+        if sites and within is None and high >= low:
+            # "How many tanks?" may mean the tanks, or the places that have some: the choices tell which.
+            either = (1 - SITES) * near(value, (low, high), sigma) + SITES * near(sites, (low, high), spread(sites))
+            return zero + present * either
         return zero + (present * near(value, (low, high), sigma) if high >= low else 0.0)
 
     def _counted(self, part: Part, result: Result, name: str) -> tuple[float | None, float]:

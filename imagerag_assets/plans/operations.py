@@ -117,6 +117,10 @@ _OF_COUNT = re.compile(
     r"\b(?:how many|numbers? of|counts? of|count(?: up)?(?: all)?|total(?: number)?(?: of)?|(?:quantity|amount|sum|tally) of|"
     r"tally(?: up)?|add up|enumerate)\b"
 )
+_OF_PLACES = re.compile(
+    r"\b(?:how many|numbers? of|count(?: up)?(?: all)?(?: the)?|at how many|in how many) "
+    r"(?:different |separate |distinct |individual )*(?:places?|sites?|spots?|locations?|positions?|areas?|groups?|clusters?)\b"
+)
 _AFTER_COUNT = re.compile(
     r"\b(?:sticking|jutting|reaching|leading|running|lying|standing|sitting|parked|moored|docked|built|for (?:me|us|my|our|the|this)|is|are|was|were|do|does|did|can|could|have|has|had|in|on|at|within|inside|near|along|around|beside|there|that|which|you|"
     r"i|we|to|from|by|as|should|would|will|got|before|this|here|between|cross(?:es)?|across)\b"
@@ -394,7 +398,8 @@ def _bounded(clause: Clause) -> Parts:
 
 def _count(clause: Clause) -> Parts:
     if clause.things and _COUNT.search(clause.text):
-        return [p.Count(thing=thing) for thing in _counted(clause)]
+        places = _OF_PLACES.search(clause.text) is not None
+        return [p.Count(thing=thing, places=places) for thing in _counted(clause)]
     return []
 
 

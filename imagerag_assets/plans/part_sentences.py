@@ -188,7 +188,9 @@ class Teller:
         known = next((each.where for each in results if each.where), None)
         elsewhere = None if count else self._counted_elsewhere(thing, known)
         total = count.value if count and count.value is not None else len(places) if elsewhere is None else 0
-        marked = self.where.several(places, total or elsewhere or 0, known=known)
+        sites = count.in_places if count is not None else None
+        several = f" in {counted('place', sites)}" if sites else ""
+        marked = several + self.where.several(places, sites or total or elsewhere or 0, known=known)
         best = max((each.confidence for each in places), default=None)
         confidence = exists.confidence if exists else None if count else best
         unsure = (confidence is not None and confidence < UNSURE) or (count is not None and count.low == 0)

@@ -144,6 +144,8 @@ class Count(_Part):
 
     op: Literal["count"] = "count"
     thing: Thing
+    places: bool = False
+    """Count the places where there are some, however many each place has: "how many sites with tanks"."""
     at_least: int | None = Field(default=None, ge=0)
     """"Are there more than two?" has 3."""
     at_most: int | None = Field(default=None, ge=0)

@@ -85,6 +85,8 @@ class CountResult(_Result):
     area_km2: float | None = None
     """Ground that was looked at."""
     places: tuple[Place, ...] = ()
+    in_places: int | None = None
+    """Number of places, where one may show several objects; None: each object has a place of its own."""
     holds: bool | None = None
     """Whether there are so many as the question asked for; None: it did not ask, or the interval leaves it open."""
 

@@ -55,6 +55,7 @@ def _count(part: p.Count, found: Selected) -> r.Result:
         high=high if value else None,
         area_km2=area or None,
         places=found.places(part.thing),
+        in_places=len(found.places(part.thing)) or None if found.tally(part.thing) else None,
         holds=_holds(part, value, low, high),
     )
 

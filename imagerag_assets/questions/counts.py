@@ -5,13 +5,20 @@ How they are counted is in `retrieval/counting.py`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from imagerag_assets.errors import EncoderError
+from imagerag_assets.installation.platform import Deps
 from imagerag_assets.plans import plan as p
 from imagerag_assets.questions.objects import Tally
 from imagerag_assets.questions.resolve import Resolved
 from imagerag_assets.retrieval.counting import Counted, count_objects
-from imagerag_assets.retrieval.types import Retrieval, Search
+from imagerag_assets.retrieval.object_sizes import size_of
+from imagerag_assets.retrieval.types import Cue, Retrieval, Search
+from imagerag_assets.scenes.ground import box_size_m
 
+_MOST_CUES = 12
+"""Cues of a phrase from which there may be more than are shown."""
 SMALLER = 0.75
 """Windows up to this share of a patch's side show objects that patches cannot tell apart."""
 
@@ -27,24 +34,58 @@ def count(resolved: Resolved, found: Retrieval, search: Search) -> tuple[dict[st
         StoreError: Milvus fails.
     """
     question, platform = resolved.question, resolved.platform
-    budget = platform.settings.count_budget
-    there = {cue.phrase for cue in found.cues} - found.unsure
-    phrases = [phrase for phrase in _counted(resolved.plan) if phrase in there]
-    if not (budget and phrases and question.like is None):
-        return {}, ()
+    phrases = _counted(resolved.plan) if question.like is None else []
     tallies: dict[str, Tally] = {}
     notes: list[str] = []
     for phrase in phrases:
         try:
-            counted = count_objects(platform, phrase, search, budget=budget // len(phrases), words=found.words)
+            counted = count_shown(platform, phrase, found, search, platform.settings.count_budget // len(phrases))
         except EncoderError as error:
             notes.append(f"{phrase!r} was not counted within patches: {error}")
             continue
         cues = sum(cue.phrase == phrase for cue in found.cues)
-        if _tells_more(counted, cues, platform.settings.patch_px):
+        if counted is not None and _tells_more(counted, cues, platform.settings.patch_px):
             tallies[phrase] = Tally(counted.count, counted.low, counted.high)
             notes += [*counted.notes, _how(counted)]
     return tallies, tuple(notes)
+
+
+def count_shown(deps: Deps, phrase: str, found: Retrieval, search: Search, budget: int) -> Counted | None:
+    """Count the objects of a phrase on ground that promises as much as its cues.
+
+    Args:
+        deps: The installation.
+        phrase: What to count.
+        found: Its cues among others.
+        search: Where to look.
+        budget: Patches encoded at most.
+
+    Returns:
+        None: there is no budget, or the cues are all there is: none is sure, or they are few and as large as patches.
+
+    Raises:
+        EncoderError: A picture cannot be embedded.
+        FingerprintError: The collection belongs to another encoder.
+        StoreError: Milvus fails.
+    """
+    cues = [cue for cue in found.cues if cue.phrase == phrase and phrase not in found.unsure]
+    if not (budget and cues):
+        return None
+    shown = frozenset(cue.patch_id for cue in cues)
+    size_m = size_of(phrase)
+    size_px = _in_pixels(size_m, cues[0]) if size_m else None
+    if size_m is None or (size_px is not None and size_px[0] > SMALLER * deps.settings.patch_px):
+        # As large as patches: only what exceeds the cues of one answer has to be counted.
+        if len(cues) < _MOST_CUES:
+            return None
+        return count_objects(deps, phrase, replace(search, look=None), words=found.words, shown=shown)
+    return count_objects(deps, phrase, search, budget=budget, words=found.words, size_px=size_px, shown=shown)
+
+
+def _in_pixels(size_m: tuple[float, float], cue: Cue) -> tuple[float, float] | None:
+    """Return lengths in native pixels of a cue's scene; None: it has no place on the ground."""
+    across = 0.0 if cue.bbox is None else box_size_m(cue.bbox)[0] / (cue.window[2] - cue.window[0])
+    return (size_m[0] / across, size_m[1] / across) if across > 0 else None
 
 
 def _counted(plan: p.Plan) -> list[str]:
@@ -52,7 +93,7 @@ def _counted(plan: p.Plan) -> list[str]:
     found: dict[str, None] = {}
     for part in plan.parts:
         numbers = isinstance(part, p.Count | p.Density) or (isinstance(part, p.Compare) and part.by == "count")
-        if numbers and not isinstance(part.region, p.Around | p.Beyond | p.Area):
+        if numbers and not getattr(part, "places", False) and not isinstance(part.region, p.Around | p.Beyond | p.Area):
             found |= dict.fromkeys(thing.phrase for thing in part.things)
     return list(found)
 

@@ -28,6 +28,7 @@ class Selected:
     def __init__(self, evidence: Evidence, part: p.Part) -> None:
         self.evidence = evidence
         self.region = part.region
+        self._of_places = isinstance(part, p.Count) and part.places
         self._keep = _keeper(evidence, part.region)
 
     def of(self, thing: p.Thing) -> tuple[Sighting, ...]:
@@ -60,19 +61,24 @@ class Selected:
         (sure,) = self.sure(thing)
         if not sure:
             return None
-        if self._tally(thing) is not None:
+        if self.tally(thing) is not None:
             return _INTERVAL * present(sure)
         return all_real(sure, self.evidence.others.get(thing.phrase, 1.0))
 
     def number(self, thing: p.Thing) -> tuple[int, int, int]:
         """Return how many there are, with an interval."""
-        if (tally := self._tally(thing)) is not None:
+        if (tally := self.tally(thing)) is not None:
             return tally.value, tally.low, tally.high
         return number_of(*self.sure(thing))
 
-    def _tally(self, thing: p.Thing) -> Tally | None:
+    def tally(self, thing: p.Thing) -> Tally | None:
         """Return how many were counted within patches, which is known of everything in scope only."""
-        everywhere = self.region is None and thing.pick is None and thing.phrase not in self.evidence.unsure
+        everywhere = (
+            self.region is None
+            and thing.pick is None
+            and not self._of_places
+            and thing.phrase not in self.evidence.unsure
+        )
         return self.evidence.tallies.get(thing.phrase) if everywhere else None
 
     def common(self, *things: p.Thing, needs_all: bool = False, sure: float | None = None) -> dict[str, Any]:

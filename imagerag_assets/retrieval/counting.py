@@ -10,7 +10,7 @@ counted instead.  `windows.py` sees windows, `ground.py` knows what is searched.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -44,6 +44,12 @@ _BEST = 8
 _FINER_COSTS, _COARSER_COSTS = 0.45, 0.8
 """Log-odds for each halving or doubling of the patches' own size, which encoders are made for: a part of a runway looks
 like a runway, too, and so does the ground around one."""
+_RARE = 0.01
+"""Share of the patches that show a thing in the scenes that confidences are calibrated for."""
+_MANY, _EVERYWHERE = 6, 5.0
+"""Patches that show a thing for sure, and how many times more than is rare, from which it may be anywhere."""
+_TOLERANCE = 2.0
+"""Factor by which windows may be smaller or larger than objects are known to be."""
 _GIVE_UP = 2.0  # log-odds below the best size, twice in succession, at which finer ones are not tried
 _APART = 0.85  # least distance of two objects, in windows
 _QUIET = 24
@@ -106,6 +112,8 @@ def count_objects(
     *,
     budget: int = BUDGET,
     words: Mapping[str, str] | None = None,
+    size_px: tuple[float, float] | None = None,
+    shown: Collection[str] = (),
 ) -> Counted:
     """Count the objects of a phrase on the ground that is searched.
 
@@ -115,6 +123,9 @@ def count_objects(
         search: Where to look.  Without `search.look`, or with too small a budget, patches are counted.
         budget: Patches encoded at most.
         words: Other words to give to the encoder for a phrase.
+        size_px: How long an object may be in native pixels, shortest and longest; None: unknown.
+        shown: Ids of patches that show the thing for sure; where patches promise less than the least of them,
+            nothing is counted, as parts of much else look like small objects.
 
     Raises:
         FingerprintError: the collection belongs to another encoder.
@@ -132,8 +143,39 @@ def count_objects(
     notes = []
     if len(near.rows) >= MAX_ROWS:
         notes.append(f"Only the {MAX_ROWS} patches most like {phrase!r} are looked at")
-    count = _Count(deps, phrase, search, scorer, near, logits, budget, notes)
+    count = _Count(
+        deps, phrase, search, scorer, near, logits, budget, notes, size_px, _what_is_shown(near, logits, shown)
+    )
     return count.by_windows() if search.look is not None else count.by_patches()
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What the patches that show a thing for sure say about the others."""
+
+    least: float = -math.inf
+    """Least log-odds of a patch on whose ground objects are counted."""
+    common: float = 0.0
+    """Logarithm of how many times commoner the thing is than in the scenes that confidences are calibrated for."""
+
+
+def _what_is_shown(near: Neighbours, logits: NDArray[np.float64], shown: Collection[str]) -> _Shown:
+    """Return what the patches with these ids say.
+
+    Objects are counted on ground that promises as much as the least of them.  Where they are many for the ground that
+    is searched, the thing is common there, and the odds of other patches are as much better (Bayes' rule); where it is
+    everywhere, all ground counts.
+    """
+    sure = [logit for row, logit in zip(near.rows, logits, strict=True) if row["patch_id"] in shown]
+    if not sure:
+        return _Shown()
+    side = int((near.windows[:, 2] - near.windows[:, 0]).min())
+    cells = near.windows[:, :2] // side
+    places = {(row["scene_key"], int(x), int(y)) for row, (x, y) in zip(near.rows, cells, strict=True)}
+    times = len(sure) / len(places) / _RARE
+    if len(sure) >= _MANY and times >= _EVERYWHERE:
+        return _Shown(common=math.log(times))
+    return _Shown(min(sure) - max(0.0, math.log(times)))
 
 
 @dataclass
@@ -177,7 +219,10 @@ class _Count:
         logits: NDArray[np.float64],
         budget: int,
         notes: Sequence[str],
+        size_px: tuple[float, float] | None,
+        shown: _Shown,
     ) -> None:
+        self._size_px, self._shown = size_px, shown
         self._deps, self._phrase, self._search, self._scorer = deps, phrase, search, scorer
         self._near, self._patch_logits = near, logits
         self._budget, self._passes = budget, 0
@@ -209,7 +254,8 @@ class _Count:
         best = np.argsort(-self._patch_logits)[:MAX_OVERLAPPING]
         scenes = [self._near.rows[i]["scene_key"] for i in best]
         keep = best[suppress(self._near.windows[best], self._patch_logits[best], scenes)]
-        passed = [int(i) for i in keep if confidence[i] >= self._least(patches=True)]
+        least = max(self._threshold(patches=True) - self._shown.common, self._shown.least)
+        passed = [int(i) for i in keep if self._patch_logits[i] >= least]
         objects = tuple(self._patch(i, float(confidence[i])) for i in passed)
         doubt = float(np.sqrt((confidence[passed] * (1 - confidence[passed])).sum()))
         low, high = interval(len(objects), SPREAD["patches"], (doubt, doubt))
@@ -234,8 +280,8 @@ class _Count:
         used = self._search.calibration
         return minimum if minimum is not None else used.threshold if patches else used.second_threshold
 
-    def _threshold(self) -> float:
-        least = min(max(self._least(), 1e-6), 1 - 1e-6)
+    def _threshold(self, *, patches: bool = False) -> float:
+        least = min(max(self._least(patches=patches), 1e-6), 1 - 1e-6)
         return math.log(least / (1 - least))
 
     def _sizes(self) -> tuple[int, list[int]]:
@@ -254,12 +300,22 @@ class _Count:
         sizes = [round(own * 2 ** (half / 2)) for half in range(COARSER, finest - 1, -step)]
         return own, [each for each in sizes if each <= largest]
 
+    def _as_large_as_objects(self, sizes: Sequence[int]) -> list[int]:
+        """Return the sizes whose windows an object may fill; the nearest one, if none is so large."""
+        if self._size_px is None:
+            return list(sizes)
+        shortest, longest = self._size_px
+        windows = {size: lens_for(self._deps.encoder, size).window_px for size in sizes}
+        fitting = [size for size in sizes if shortest / _TOLERANCE <= windows[size] <= longest * _TOLERANCE]
+        middle = math.sqrt(shortest * longest)
+        return fitting or sorted(sizes, key=lambda size: abs(math.log(windows[size] / middle)))[:1]
+
     def _choose_size(self, look: Look) -> _Found | None:
         """See a few tiles at each size; return the size at which the best windows look most like the phrase."""
         tried: list[tuple[float, _Found]] = []
         hints: list[_Found] = []
         own, sizes = self._sizes()
-        for size in sizes:
+        for size in self._as_large_as_objects(sizes):
             found = _Found(lens_for(self._deps.encoder, size))
             for tile in self._pilots(found.lens, hints[-2:]):
                 self._see(look, found, tile)
@@ -297,7 +353,7 @@ class _Count:
                 for row in range(math.ceil(ground.size[1] / lens.tile_px)):
                     tile = (number, col, row)
                     worth = self._promise(lens, tile)
-                    if worth > -math.inf:
+                    if worth > -math.inf and worth >= self._shown.least:
                         yield worth, tile
 
     def _promise(self, lens: Lens, tile: tuple[int, int, int]) -> float:
@@ -319,7 +375,7 @@ class _Count:
             self._notes.append(f"{ground.scene} was not looked at: {error}")
             return False
         self._passes += found.lens.passes
-        inside = ground.holds(peaks.middles) & (peaks.logits > _NOTHING)
+        inside = ground.promises(peaks.middles, self._shown.least) & (peaks.logits > _NOTHING)
         found.tiles[tile] = Peaks(peaks.middles[inside], peaks.logits[inside])
         return True
 

@@ -50,13 +50,14 @@ class Ground:
         found = self.evidence[self.squares(left, top, side)]
         return float(found.max()) if found.size else -math.inf
 
-    def holds(self, middles: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which points, (n, 2): x, y, lie on ground that is searched."""
+    def promises(self, middles: NDArray[np.float64], least: float) -> NDArray[np.bool_]:
+        """Return which points, (n, 2): x, y, lie on ground whose best patch has at least so much log-odds."""
         cols, rows = (np.floor(middles / self.step).astype(np.int64)).T
         inside = (middles >= 0).all(axis=1) & (middles < np.array(self.size)).all(axis=1)
         inside &= (rows < self.evidence.shape[0]) & (cols < self.evidence.shape[1])
         held = np.zeros(len(middles), dtype=bool)
-        held[inside] = self.covered[rows[inside], cols[inside]]
+        found = self.evidence[rows[inside], cols[inside]]
+        held[inside] = np.isfinite(found) & (found >= least)
         return held
 
     def pixels(self, squares: NDArray[np.bool_]) -> float:

@@ -238,3 +238,33 @@ def test_a_collection_of_another_encoder(make_world: Callable[..., World]) -> No
     fill(make_world(Cells()), "a", np.zeros((512, 512, 3), np.uint8))
     with pytest.raises(FingerprintError):
         count_objects(make_world(Cells(fingerprint="b" * 64)), "tank", search())
+
+
+def test_few_sure_patches_say_where_objects_are_counted_and_many_say_everywhere(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(Cells())
+    picture = np.zeros((1536, 1536, 3), np.uint8)
+    crowd = [(x, y) for y in range(10, 200, 80) for x in range(10, 200, 80)]
+    for x, y in [*crowd, (1100, 1100), (1300, 700)]:
+        paint(picture, x, y, 48)
+    fill(world, "a", picture)
+    look = search(look=PaintedLook({"a": picture}))
+
+    def counted(*numbers: int) -> int:
+        return count_objects(world, "tank", look, shown=[f"a:pyramid:0:0:{number}" for number in numbers]).count
+
+    assert counted() == counted(*range(12)) == len(crowd) + 2, "nobody knows where, or they are everywhere"
+    assert counted(0) == len(crowd), "the first patch shows a crowd, and no patch elsewhere promises as much"
+
+
+def test_sizes_are_looked_for_only_if_objects_may_have_them(make_world: Callable[..., World]) -> None:
+    world = make_world(Cells())
+    picture, _ = painted(80, 48)
+    fill(world, "a", picture)
+    look = search(look=PaintedLook({"a": picture}))
+    free = count_objects(world, "tank", look).window_px
+    large = count_objects(world, "tank", look, size_px=(300, 600)).window_px
+    assert free is not None
+    assert large is not None
+    assert free < 100 <= large
