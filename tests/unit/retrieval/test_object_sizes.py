@@ -14,6 +14,6 @@ def test_objects_have_a_size(phrase: str) -> None:
     assert 0 < size[0] < size[1] < 1000
 
 
-@pytest.mark.parametrize("phrase", ["beach", "golf course", "forest", "mobile home park", "car park", "unheard-of thing"])
+@pytest.mark.parametrize("phrase", ["beach", "golf course", "forest", "mobile home park", "car park", "unknown thing"])
 def test_ground_and_areas_have_none(phrase: str) -> None:
     assert size_of(phrase) is None
