@@ -13,6 +13,9 @@ _NO = re.compile(
     r"empty of|bare of|clear of|no such)\b|n't\b|\bcannot\b"
 )
 
+YES_NO = re.compile(r"^(?:is|are|was|were|does|do|did|has|have|can|could|any|got|there|whether|if|i see)\b")
+"""Begins a question that is answered by yes or no."""
+
 Parts = list[p.Part]
 
 
