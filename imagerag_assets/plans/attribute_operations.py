@@ -81,6 +81,9 @@ _STATE = re.compile(
     r"[a-z]+(?:(?:,| or|, or) [a-z]+(?: [a-z]+)?)*|under construction|in use|under water)"
     r"(?: yet| now| already| today| there)?$"
 )
+_MATERIALS = lexicon.words(
+    "concrete tarmac asphalt grass gravel dirt clay sand brick steel metal wood wooden paved unpaved"
+)
 _NO_STATES = lexicon.words(
     "visible present absent missing there close near adjacent located situated seen found shown here north south"
 )
@@ -119,6 +122,8 @@ def _state(clause: Clause) -> p.Thing | None:
 
 
 def _is_state(words: str) -> bool:
+    if words in _MATERIALS:
+        return True
     """Return whether words say in what state a thing is: an adjective or a participle, "full", "under construction"."""
     first = words.split()[0] if words.split() else ""
     kinds = getAllLemmas(first)

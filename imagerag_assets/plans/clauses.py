@@ -7,7 +7,7 @@ import re
 from imagerag_assets.plans.things import things_of
 
 _STARTS = (
-    r"(?:how|where|whereabouts|what|which|would you|will you|(?:i |we )?(?:need|want|would like|like|have) to "
+    r"(?:whether|(?:add|say|note|report) (?:if|whether)|how|where|whereabouts|what|which|would you|will you|(?:i |we )?(?:need|want|would like|like|have) to "
     r"(?:know|see|find|check|learn|establish|report)|is|are|was|were|does|do|did|can|could|has|have|if so|if yes|"
     r"if there (?:are|is)|if you do|if not|count|show|find|list|describe|tell|give|point|mark|locate|name|also|compare|any|"
     r"number of|(?:in|on) (?:which|what)|highlight|the (?:number|count|total) of|"
@@ -15,7 +15,7 @@ _STARTS = (
 )
 _COMMA = re.compile(rf"\s*[,;]\s*(?:and |but |or |then |plus )?(?={_STARTS})")
 _AND = re.compile(
-    rf"\s+(?:and|but|then|plus|as well as)\s*,?\s+(?:(?:also|then|additionally|in addition|finally),?\s+)?(?={_STARTS})"
+    rf"\s+(?:and|but|then|plus|as well as)\s*,?\s+(?:(?:also|then|additionally|in addition|finally|about|roughly),?\s+)?(?={_STARTS})"
 )
 _END = re.compile(rf"[?!.;]+(?:\s+|$)|\n+|\s[-–—]+\s(?={_STARTS})")
 _COLON = re.compile(r":\s+")

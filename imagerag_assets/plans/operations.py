@@ -132,6 +132,8 @@ _WHERE = any_of(
     r"display|see|give|"
     r"all|list|map|zoom|fetch|pick out|locate|indicate|reveal|want|need|i want|i need|name)\b",
 )
+_UNSEEN = re.compile(r"^(?:i|we) (?:just )?(?:can't|cannot|can not|couldn't|could not)\b.*\b(?:see|find|spot|locate)\b")
+"""Begins what asks where a thing is: "I can't see the bridge that everybody talks about"."""
 _EXISTS = any_of(
     r"^(?:is|are|was|were|does|do|did|has|have|can|could|any|got|there|will|would)\b",
     r"\b(?:is|are|be) there\b",
@@ -207,6 +209,8 @@ def _which(clause: Clause) -> Parts:
 
 
 def _where(clause: Clause) -> Parts:
+    if clause.things and _UNSEEN.search(clause.text):
+        return [p.Where(thing=thing) for thing in clause.things]
     if not clause.things or not _WHERE.search(clause.text):
         return []
     lost = re.search(r"\b(?:can't|cannot|can not|could not|couldn't) (?:find|see|locate)\b|\bwhere\b", clause.text)

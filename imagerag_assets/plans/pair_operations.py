@@ -168,6 +168,9 @@ def nearest(clause: Clause) -> Parts:
     ]
 
 
+_WHICH_PART = re.compile(r"(?:in |at |on )?(?:which|what) (?:end|part|side|corner|half|quarter|area|edge)\b")
+
+
 def compare(clause: Clause) -> Parts:
     """Read "are there more ships than cars?", and "which is larger, the lake or the forest?"."""
     text, things = clause.text, clause.things
@@ -175,6 +178,8 @@ def compare(clause: Clause) -> Parts:
         r"\b(?:more|further|farther) (?:to the )?(?:north|south|east|west|left|right)", text
     ):
         return []
+    if _WHICH_PART.match(text):
+        return []  # "which end of the basin are most of the ships at?"
     more, fewer, equal = (pattern.search(text) for pattern in (_MORE, _FEWER, _EQUAL))
     size = _SIZE.search(_SCENE.sub(" ", text))
     plain = re.search(r"\bcompare\b|\bversus\b|\bvs\b|\bcomparison\b|\bagainst\b", text)

@@ -40,8 +40,17 @@ def look_up(name: str) -> Named:
         if found is not None and all(lexicon.is_modifier(word) for word in words[:start]):
             kept = [word for word in words[:start] if word not in _PLAIN]
             return Named(" ".join([*kept, found]), known=True)
+    for start in range(1, len(words)):
+        found = _entries().get(" ".join(words[start:]))
+        if found is not None and all(_only_describes(word) for word in words[:start]):
+            return Named(" ".join([*words[:start], found]), known=True)
     joined = _joined(words) or _in_base_form(words)
     return look_up(joined) if joined is not None else Named(" ".join(words) or name, known=False)
+
+
+def _only_describes(word: str) -> bool:
+    """Return whether a word is an adjective and nothing else: "proper", "ordinary"."""
+    return getAllLemmas(word).keys() == {"ADJ"}
 
 
 def _in_base_form(words: Sequence[str]) -> str | None:

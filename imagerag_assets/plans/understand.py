@@ -63,6 +63,11 @@ _GROUND = re.compile(
     r"^is (?:the|this|that) (?:area|land|ground|space|region|strip) (near|close to|around|next to|by|along|beside) (.+?) "
     r"(?:free of|without|clear of|devoid of) (.+)"
 )
+_CALLED = re.compile(r"^(?:would|do|could) you (?:call|consider|describe|judge) (?=(?:the|this|these|those)\b)")
+_SUPPOSED = re.compile(
+    r"^(?:if|when|were|suppose|supposing|imagine) (?:i|we|you|one|someone)\b(?:(?!\b(?:from|at|in|on|of|to the|past)\b)[^,])*, "
+    r"(?=(?:would|will|could|can|do|does|how|where|what|which|is|are|might)\b)"
+)
 _HAS = re.compile(
     r"^(?:does|do|has|have|did|would|will|can)(?:n't| not)? (?P<whose>the|this|that|our|my|your) (?P<subject>[\w' -]+?) "
     r"(?:have|has|had|got|contain|include|feature|boast|offer|possess|come with)\b (?P<rest>.+)"
@@ -203,6 +208,8 @@ def _parts(
         if not found and not things and place.region is not None:
             carried = place.region  # "look within 1 km of the dam: any houses?"
         parts += found
+        if len(found) == 1 and isinstance(found[0], p.Attribute):
+            things = (found[0].thing,)  # not what it is asked to be: "is the runway grass or gravel?"
         topic = things or topic
         region = own
     if not parts and not refused and told and any(map(_is_told, clauses)):
@@ -228,6 +235,10 @@ def _is_told(clause: str) -> bool:
 
 def _of_subject(clause: str) -> str:
     """Read "does the school have a pool?" as a pool at the school, and "does this harbour have cranes?" as cranes."""
+    supposed = _SUPPOSED.match(clause)
+    if supposed is not None and not any(map(is_known, things_of(supposed[0]))):
+        clause = clause[supposed.end() :]  # "if I drove through here, would I come to a bridge?"
+    clause = _CALLED.sub("is ", clause)
     clause = _IS_A.sub("is there no ", clause)
     clause = _GROUND.sub(r"is there no \3 \1 \2", clause)
     found = _HAS.match(clause)
