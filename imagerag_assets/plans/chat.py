@@ -10,7 +10,7 @@ SHORT_FORMS = {
     "doesnt": "does not", "didnt": "did not",
     "wasnt": "was not", "werent": "were not", "wont": "will not", "couldnt": "could not", "cant": "can not",
     "cannot": "can not", "hasnt": "has not", "havent": "have not", "pic": "picture", "pics": "pictures", "fo": "of",
-    "ot": "to", "tel": "tell", "kinda": "kind of", "theyre": "they are", "yo": "", "innit": "", "huh": "", "eh": "",
+    "ot": "to", "tel": "tell", "kinda": "kind of", "theyre": "they are", "yo": "", "innit": "", "nope": "", "nah": "", "y'all": "you all", "yall": "you all", "huh": "", "eh": "",
     "im": "i am", "i'm": "i am", "youre": "you are", "u": "you", "r": "are", "ur": "your", "pls": "please",
     "plz": "please", "thx": "thanks", "gimme": "give me", "lemme": "let me", "wat": "what", "wut": "what",
     "abt": "about", "howmany": "how many", "hows": "how is", "it's": "it is", "who's": "who is", "how's": "how is",
@@ -40,6 +40,8 @@ _MOST = re.compile(
     r"\b(?:which|what) ([a-z' -]+?) (?:is|are|lies|sits|stands) (?:the )?"
     r"((?:north|south|east|west|left|right|top|bottom|upper|lower)(?:ern)?-?most)\b"
 )
+_SAY_YES = re.compile(r"\b(?:say|answer|tell me|reply|write|tick|put) (?:yes|y|true) (?:if|when|in case) ")
+_IF_NOT = re.compile(r",? (?:and|or|but) (?:no|n|false) (?:if|when|in case) [^?.!]*|,? (?:and|or) no otherwise\b")
 _SEE = re.compile(r"\b(you|i|we|can|could) sea\b")
 _YES_OR_NO = re.compile(r"^(?!is |are |do |does |can |has |have |there )([^,:?-]+?)\s*[,:–-]*\s*yes or no\W*$")
 
@@ -48,7 +50,7 @@ def written_out(text: str) -> str:
     """Return a text in lower case with its short forms written out: "r u" as "are you", "were are" as "where are"."""
     text = _WORD.sub(lambda match: SHORT_FORMS.get(match[0], match[0]), text.replace("’", "'"))
     text = _SEE.sub(r"\1 see", _WHERE.sub("where ", " ".join(text.split())))
-    text = _MARK.sub("mark ", text)
+    text = _MARK.sub("mark ", _IF_NOT.sub("", _SAY_YES.sub("is it true that ", text.replace("y/n", "yes or no"))))
     text = _LETTERED.sub(" ", text).replace(" n ", " and ").replace("home to", "with").strip()
     text = _NEAR.sub("near", _TRACK.sub(" ", re.sub(r"\bput (?:in|up) (?=an?|the|any)", "built ", text)))
     text = _MOST.sub(r"where is the \2 \1", text)

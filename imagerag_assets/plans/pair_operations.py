@@ -168,6 +168,7 @@ def nearest(clause: Clause) -> Parts:
     ]
 
 
+_COURSE = re.compile(r"(?:from )?(.+?) to (.+?)\s*[-:,–]+\s*(?:what |which )?(?:heading|bearing|direction|course)$")
 _WHICH_PART = re.compile(r"(?:in |at |on )?(?:which|what) (?:end|part|side|corner|half|quarter|area|edge)\b")
 
 
@@ -204,6 +205,9 @@ def compares(text: str) -> bool:
 def relative(clause: Clause) -> Parts:
     """Read "where is the pier relative to the lighthouse?", and "is the pier north of the lighthouse?"."""
     text, things = clause.text, clause.things
+    if (course := _COURSE.match(text)) is not None:
+        start, goal = things_of(course[1]), things_of(course[2])
+        return [p.Relative(thing=goal[0], to=start[0])] if start and goal else []
     if ranks_places(text) and len(things) > 1:
         two = len(things) == 2
         return [p.Relative(thing=things[0], to=things[1])] if two else [p.Where(thing=thing) for thing in things]

@@ -155,6 +155,7 @@ def _parts(
         notes += place.notes
         things = tuple(thing for thing in things_of(place.rest) if not seen or not is_out_of_sight(thing))
         if told and (parts or number + 1 < len(clauses)) and _is_told(clause):
+            things = tuple(filter(is_known, things)) or things
             topic, carried = things or topic, carried if things else place.region or carried
             continue  # "we always had a ball field. Does this picture have one?"
         refers = not things and bool(topic) and (bool(_REFERS.search(clause)) or asks_more(clause))
