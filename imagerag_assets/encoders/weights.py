@@ -280,6 +280,14 @@ def _tokenizer(spec: EncoderSpec, config: dict[str, Any]) -> Tokenizer:
     return cast("Tokenizer", tokenizer)
 
 
+def padding_of(model: Any) -> int | None:
+    """Return the token that fills the context behind a text, if the model masks it; None if it needs a whole context.
+
+    Towers of the hub's kind mask it; open_clip's own do not.
+    """
+    return cast("int | None", getattr(getattr(getattr(model, "text", None), "config", None), "pad_token_id", None))
+
+
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
     """Silence progress bars and the report of the unused pooler while a tower loads: they would mix with our output."""
