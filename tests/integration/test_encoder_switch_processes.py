@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,16 @@ def ask(running: subprocess.Popen[str], question: str) -> dict[str, Any]:
     return found
 
 
+def wait_until(reached: Callable[[], object], running: subprocess.Popen[str]) -> None:
+    """Wait for a state that a process brings about, and leave it the processor meanwhile."""
+    while not reached():
+        try:
+            ended = running.communicate(timeout=0.01)
+        except subprocess.TimeoutExpired:
+            continue
+        pytest.fail(f"it ended first: {ended}")
+
+
 @pytest.mark.parametrize("milvus", ["lite", "server"])
 def test_questions_of_another_process_go_on_through_a_switch_and_a_rollback(
     milvus: str, tmp_path: Path, fine: Settings, request: pytest.FixtureRequest
@@ -160,9 +170,7 @@ def test_a_killed_backfill_goes_on_where_it_was(tmp_path: Path, fine: Settings) 
         return {str(path): path.stat().st_mtime_ns for path in folder.rglob("[0-9]*.parquet")}
 
     with process(BACKFILL, fine) as running:
-        while not (shards() and parts()):
-            if running.poll() is not None:
-                pytest.fail(f"it ended first: {running.communicate()}")
+        wait_until(lambda: shards() and parts(), running)
         running.send_signal(signal.SIGKILL)
         assert running.wait() == -signal.SIGKILL
         left, left_parts = shards(), parts()
@@ -196,9 +204,7 @@ def test_what_a_killed_backfill_embedded_is_reported_to_dagster_when_it_resumes(
     first = fine.home / "objects" / twin.key(load_record(runner.platform, "a")).path
     parts = fine.home / "scratch" / "embed" / "b"
     with process(DAGSTER_BACKFILL, fine) as running:
-        while not (first.exists() and list(parts.rglob("[0-9]*.parquet"))):
-            if running.poll() is not None:
-                pytest.fail(f"it ended first: {running.communicate()}")
+        wait_until(lambda: first.exists() and list(parts.rglob("[0-9]*.parquet")), running)
         running.send_signal(signal.SIGKILL)
         assert running.wait() == -signal.SIGKILL
 
@@ -221,9 +227,7 @@ def test_a_second_process_is_told_who_is_at_work(tmp_path: Path, fine: Settings)
     elsewhere = fine.model_copy(update={"milvus_uri": str(fine.home / "another.db")})  # Lite is one process's
     lock = fine.home / "objects" / "locks" / "backfill.json"
     with process(BACKFILL, fine) as running:
-        while not lock.exists():
-            if running.poll() is not None:
-                pytest.fail(f"it ended first: {running.communicate()}")
+        wait_until(lock.exists, running)
         with (
             Platform(elsewhere) as platform,
             pytest.raises(LockedError, match=f"process {running.pid} on .* since .*Wait for it, or end it"),
