@@ -64,7 +64,7 @@ def test_replays(
     source: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    answer = elsewhere("ask", *QUESTION, *AREA)
+    _, answer = run(capsys, "ask", *QUESTION, *AREA)
     answer_id = answer["answer_id"]
     assert answer["cues"]
     with Platform(installed) as platform:
