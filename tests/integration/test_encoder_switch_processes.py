@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from imagerag_assets.stores.shards import list_shards
 from tests.installation import shards_in
 from tests.items import scene_at, texture, write_scene
 from tests.tiny_encoder import tiny_registry, tiny_settings  # noqa: F401
+from tests.waiting import wait_until
 
 # Each line asked for on standard input is one question; its lineage is the line that comes back.
 ASK = """
@@ -100,16 +101,6 @@ def ask(running: subprocess.Popen[str], question: str) -> dict[str, Any]:
         pytest.fail(f"a question was lost: {running.communicate()[1][-1500:]}")
     found: dict[str, Any] = json.loads(line)
     return found
-
-
-def wait_until(reached: Callable[[], object], running: subprocess.Popen[str]) -> None:
-    """Wait for a state that a process brings about, and leave it the processor meanwhile."""
-    while not reached():
-        try:
-            ended = running.communicate(timeout=0.01)
-        except subprocess.TimeoutExpired:
-            continue
-        pytest.fail(f"it ended first: {ended}")
 
 
 @pytest.mark.parametrize("milvus", ["lite", "server"])
