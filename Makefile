@@ -31,8 +31,9 @@ help:
 demo: .venv/installed
 	$(BIN)/imagerag demo --out demo-report
 
+# Modules are compiled once, also where the environment has it otherwise: the tests start dozens of processes.
 test: .venv/installed
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 dev: .venv/installed
 	$(BIN)/imagerag dev

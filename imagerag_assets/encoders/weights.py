@@ -219,7 +219,7 @@ def build_model(spec: EncoderSpec, architecture: Architecture, checkpoint: Path)
     custom_text = config.pop("custom_text", False) or "hf_model_name" in config["text_cfg"]
     model_class = open_clip.CustomTextCLIP if custom_text else open_clip.CLIP
     try:
-        with _quiet_transformers():
+        with quiet_transformers():
             model = model_class(**config).float()
         incompatible = open_clip.load_checkpoint(model, str(checkpoint), strict=False)
     except Exception as error:
@@ -280,8 +280,16 @@ def _tokenizer(spec: EncoderSpec, config: dict[str, Any]) -> Tokenizer:
     return cast("Tokenizer", tokenizer)
 
 
+def padding_of(model: Any) -> int | None:
+    """Return the token that fills the context behind a text, if the model masks it; None if it needs a whole context.
+
+    Towers of the hub's kind mask it; open_clip's own do not.
+    """
+    return cast("int | None", getattr(getattr(getattr(model, "text", None), "config", None), "pad_token_id", None))
+
+
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """Silence progress bars and the report of the unused pooler while a tower loads: they would mix with our output."""
     from transformers.utils import logging as transformers_logging
 

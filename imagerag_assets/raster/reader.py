@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import rioxarray
-import xarray as xr
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.transform import Affine
@@ -29,6 +27,9 @@ from imagerag_assets.raster.render import apply_render, compute_render
 from imagerag_assets.raster.types import Grid, RenderSpec, Window
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.types import Scene
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 STATISTICS_PX = 1024
 """Longest side of the overview from which display limits are computed."""
@@ -186,6 +187,9 @@ class SceneReader:
         Raises:
             RasterError: a file cannot be opened, or bands without a CRS have different sizes.
         """
+        import rioxarray  # with dask's arrays, a second to import
+        import xarray as xr
+
         chunk = max(512, self._settings.supertile_px // 512 * 512)
         bands: list[xr.DataArray] = []
         with self._environment():

@@ -5,6 +5,7 @@ Which words are candidates, and when keywords are needed at all, is decided in `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from imagerag_assets.encoders.sentence import SentenceEncoder
+    from imagerag_assets.encoders.types import Vectors
 
 _DIVERSITY = 0.7
 
@@ -25,9 +27,14 @@ def extract_keywords(text: str, ngrams: tuple[int, int], sentences: SentenceEnco
         sentences: The sentence encoder.
     """
     from keybert import KeyBERT
+    from keybert.backend import BaseEmbedder
+
+    class Embedder(BaseEmbedder):
+        def embed(self, documents: Sequence[str], verbose: bool = False) -> Vectors:
+            return sentences.encode(list(documents))
 
     try:
-        found = KeyBERT(model=sentences.model).extract_keywords(
+        found = KeyBERT(model=Embedder()).extract_keywords(
             text, keyphrase_ngram_range=ngrams, stop_words=None, top_n=5, use_mmr=True, diversity=_DIVERSITY
         )
     except ValueError:  # its vectorizer finds no word, e.g. single letters only

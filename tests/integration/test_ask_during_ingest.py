@@ -8,11 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from imagerag_assets.cli import main
 from imagerag_assets.settings import Settings
 from tests.conftest import PROJECT
-from tests.installation import installed, tiny_registry  # noqa: F401
+from tests.installation import installed, shards_in, tiny_registry  # noqa: F401
 from tests.small_source import write_source
+from tests.waiting import wait_until
 
 
 def imagerag(*arguments: str) -> subprocess.Popen[str]:
@@ -26,18 +29,19 @@ def imagerag(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def test_ask_and_ingest_at_once(installed: Settings, tmp_path: Path) -> None:  # noqa: F811
+def test_ask_and_ingest_at_once(
+    installed: Settings,  # noqa: F811
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["ingest", str(write_source(tmp_path / "first", ("first",))), "--json"]) == 0
     names = tuple(f"n{number}" for number in range(4))
     with imagerag("ingest", str(write_source(tmp_path / "more", names, px=600))) as ingest:
-        asked = 0
-        while ingest.poll() is None and asked < 2:
-            with imagerag("ask", "Where is the red field?", "--scene", "first", "--no-answer") as ask:
-                out, err = ask.communicate(timeout=300)
-            assert ask.returncode == 0, err
-            assert json.loads(out)["lineage"]["scenes"].keys() == {"first"}
-            asked += 1
+        wait_until(lambda: len(shards_in(installed)) > 1, ingest)  # it is in the middle of its work
+        for _ in range(2):
+            capsys.readouterr()
+            assert main(["ask", "Where is the red field?", "--scene", "first", "--no-answer", "--json"]) == 0
+            assert json.loads(capsys.readouterr().out)["lineage"]["scenes"].keys() == {"first"}
         out, err = ingest.communicate(timeout=300)
     assert ingest.returncode == 0, err
     assert json.loads(out)["totals"]["ingested"] == len(names)
-    assert asked

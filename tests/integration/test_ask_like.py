@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,32 @@ import pytest
 from PIL import Image
 
 from imagerag_assets.cli import main
-from imagerag_assets.settings import Settings
+from imagerag_assets.ingestion.ingest import ingest_scene
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.settings import Settings, load_settings
+from imagerag_assets.stac.source import find_scenes
+from imagerag_assets.stac.types import Scene
 from tests.installation import installed, tiny_registry  # noqa: F401
 from tests.small_source import write_source
+from tests.tiny_encoder import NAME
+
+
+@pytest.fixture(scope="module")
+def ingested(tiny_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:  # noqa: F811
+    """A folder with a source of two scenes and the home of an installation that has them; it is only asked."""
+    folder = tmp_path_factory.mktemp("ingested")
+    options = {"home": folder / "home", "encoder": NAME, "encoders_file": tiny_registry}
+    with Platform(load_settings(**options, _env_file=None)) as platform:
+        for scene in find_scenes(str(write_source(folder / "source", ("one", "two"))), platform.settings):
+            assert isinstance(scene, Scene)
+            assert ingest_scene(platform, scene).status == "ingested"
+        yield folder
+
+
+@pytest.fixture
+def typed(installed: Settings, ingested: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """Commands see that installation."""
+    monkeypatch.setenv("IMAGERAG_HOME", str(ingested / "home"))
 
 
 def ask(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -23,14 +47,14 @@ def ask(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[
 
 def test_by_example(
     capsys: pytest.CaptureFixture[str],
-    installed: Settings,  # noqa: F811
+    typed: None,
+    ingested: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert main(["ingest", str(write_source(tmp_path / "source", ("one", "two")))]) == 0
     monkeypatch.setenv("IMAGERAG_MIN_CONFIDENCE", "0")  # the order is what counts here
     monkeypatch.setenv("IMAGERAG_SECOND_LOOK", "0")
-    with Image.open(tmp_path / "source" / "two.tif") as scene:
+    with Image.open(ingested / "source" / "two.tif") as scene:
         scene.crop((0, 0, 256, 256)).save(tmp_path / "corner.png")
 
     code, by_file = ask(capsys, "--like", str(tmp_path / "corner.png"))
@@ -64,13 +88,8 @@ def test_by_example(
     ],
 )
 def test_bad_examples_are_refused_in_a_line(
-    arguments: list[str],
-    said: str,
-    capsys: pytest.CaptureFixture[str],
-    installed: Settings,  # noqa: F811
-    tmp_path: Path,
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], typed: None
 ) -> None:
-    assert main(["ingest", str(write_source(tmp_path / "source", ("one",)))]) == 0
     Path("broken.png").write_bytes(b"not a picture")
     capsys.readouterr()
     assert main(["ask", *arguments]) == 2

@@ -13,7 +13,7 @@ from imagerag_assets.cli import main
 from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import Settings
-from tests.installation import installed, tiny_registry  # noqa: F401
+from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -32,10 +32,16 @@ def latest(instance: dg.DagsterInstance, asset: str) -> dict[str, Any]:
     return {name: value.value for name, value in event.asset_materialization.metadata.items()}
 
 
-def test_questions(capsys: pytest.CaptureFixture[str], installed: Settings, tmp_path: Path) -> None:  # noqa: F811
+def test_questions(
+    capsys: pytest.CaptureFixture[str],
+    installed: Settings,  # noqa: F811
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
     code, nothing_there = run(capsys, "ask", "where is a boat?")
     assert code == 2
     assert "ingest" in nothing_there["error"]["fix"]
+    request.getfixturevalue("milvus_stays")
 
     assert run(capsys, "ingest", str(write_source(tmp_path / "source", ("one",))))[0] == 0
     code, answer = run(capsys, "ask", "where is a boat?", "--scene", "one", "--path", "fast", "--no-answer")

@@ -23,7 +23,7 @@ from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import Scene
 from imagerag_assets.stores.shard_columns import embeddings_of
 from imagerag_assets.stores.shards import ShardWriter, read_shard, shard_info
-from tests.installation import installed, tiny_registry  # noqa: F401
+from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -60,6 +60,7 @@ def evaluations(instance: dg.DagsterInstance) -> dict[str, dict[str | None, bool
     return latest
 
 
+@pytest.mark.usefixtures("milvus_stays")
 def test_a_broken_scene_stops_only_itself(
     capsys: pytest.CaptureFixture[str],
     installed: Settings,  # noqa: F811
@@ -118,6 +119,7 @@ def test_a_broken_scene_stops_only_itself(
     assert run(capsys, "status")[1]["failures"] == []
 
 
+@pytest.mark.usefixtures("milvus_stays")
 def test_a_scene_that_failed_a_check_is_not_taken_for_current(
     capsys: pytest.CaptureFixture[str],
     installed: Settings,  # noqa: F811

@@ -13,7 +13,7 @@ from imagerag_assets.cli import main
 from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import Settings, load_settings
-from tests.installation import installed, tiny_registry  # noqa: F401
+from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -46,7 +46,7 @@ def data_versions(instance: dg.DagsterInstance, asset: str) -> dict[str, str]:
 
 
 def test_from_choice_to_switch_and_back(
-    capsys: pytest.CaptureFixture[str], chosen: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], chosen: Settings, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     catalog = write_source(tmp_path / "source", ("one", "two"))
     code, before = run(capsys, "explain", str(catalog))
@@ -54,6 +54,7 @@ def test_from_choice_to_switch_and_back(
     assert before["totals"]["seconds"] > 0
     assert before["totals"]["bytes_read"] == sum(path.stat().st_size for path in (tmp_path / "source").glob("*.tif"))
     assert not Path(chosen.milvus).exists()
+    request.getfixturevalue("milvus_stays")
     code, ingested = run(capsys, "ingest", str(catalog))
     assert (code, ingested["totals"]["patches"]) == (0, before["totals"]["patches"])
     code, after = run(capsys, "explain", str(catalog))
@@ -110,6 +111,7 @@ def test_from_choice_to_switch_and_back(
     assert "back to tiny-twin" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("milvus_stays")
 def test_a_gate_that_fails_and_force(capsys: pytest.CaptureFixture[str], chosen: Settings, tmp_path: Path) -> None:
     assert run(capsys, "ingest", str(write_source(tmp_path / "source", ("one", "two"))))[0] == 0
     code, done = run(capsys, "backfill", "--encoder", "tiny-other")
@@ -133,6 +135,7 @@ def test_a_gate_that_fails_and_force(capsys: pytest.CaptureFixture[str], chosen:
     assert (status["serving"]["name"], status["stale"]) == ("tiny-other", 0)
 
 
+@pytest.mark.usefixtures("milvus_stays")
 def test_a_scene_that_questions_cannot_find_is_said_and_ends_with_code_3(
     capsys: pytest.CaptureFixture[str], chosen: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ from imagerag_assets.stores.shards import list_shards
 from tests.installation import shards_in
 from tests.items import scene_at, texture, write_scene
 from tests.tiny_encoder import tiny_registry, tiny_settings  # noqa: F401
+from tests.waiting import wait_until
 
 # Each line asked for on standard input is one question; its lineage is the line that comes back.
 ASK = """
@@ -160,9 +161,7 @@ def test_a_killed_backfill_goes_on_where_it_was(tmp_path: Path, fine: Settings) 
         return {str(path): path.stat().st_mtime_ns for path in folder.rglob("[0-9]*.parquet")}
 
     with process(BACKFILL, fine) as running:
-        while not (shards() and parts()):
-            if running.poll() is not None:
-                pytest.fail(f"it ended first: {running.communicate()}")
+        wait_until(lambda: shards() and parts(), running)
         running.send_signal(signal.SIGKILL)
         assert running.wait() == -signal.SIGKILL
         left, left_parts = shards(), parts()
@@ -196,9 +195,7 @@ def test_what_a_killed_backfill_embedded_is_reported_to_dagster_when_it_resumes(
     first = fine.home / "objects" / twin.key(load_record(runner.platform, "a")).path
     parts = fine.home / "scratch" / "embed" / "b"
     with process(DAGSTER_BACKFILL, fine) as running:
-        while not (first.exists() and list(parts.rglob("[0-9]*.parquet"))):
-            if running.poll() is not None:
-                pytest.fail(f"it ended first: {running.communicate()}")
+        wait_until(lambda: first.exists() and list(parts.rglob("[0-9]*.parquet")), running)
         running.send_signal(signal.SIGKILL)
         assert running.wait() == -signal.SIGKILL
 
@@ -221,9 +218,7 @@ def test_a_second_process_is_told_who_is_at_work(tmp_path: Path, fine: Settings)
     elsewhere = fine.model_copy(update={"milvus_uri": str(fine.home / "another.db")})  # Lite is one process's
     lock = fine.home / "objects" / "locks" / "backfill.json"
     with process(BACKFILL, fine) as running:
-        while not lock.exists():
-            if running.poll() is not None:
-                pytest.fail(f"it ended first: {running.communicate()}")
+        wait_until(lock.exists, running)
         with (
             Platform(elsewhere) as platform,
             pytest.raises(LockedError, match=f"process {running.pid} on .* since .*Wait for it, or end it"),

@@ -13,7 +13,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.questions.answer_records import answer_folder, list_answers, load_answer
 from imagerag_assets.settings import Settings
 from tests.bad_mllm_server import MODEL, BadServer, bad_server, chat, fail, say  # noqa: F401
-from tests.installation import installed, tiny_registry  # noqa: F401
+from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
 QUESTION = ["What colour is the storage tank?", "--choice", "A=green", "--choice", "B=brown"]
@@ -25,6 +25,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[
     return code, json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.usefixtures("milvus_stays")
 def test_a_failed_question_is_kept_and_asked_again(
     capsys: pytest.CaptureFixture[str],
     installed: Settings,  # noqa: F811

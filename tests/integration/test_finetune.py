@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from imagerag_assets.answering import MllmOptions, load_mllm, open_mllm
+from imagerag_assets.cli import main
 from imagerag_assets.errors import InputError, ModelError
 from imagerag_assets.settings import Settings
 from imagerag_assets.training.finetune import Collator, finetune, last_checkpoint
@@ -51,8 +52,7 @@ def internvl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(data: Path, model: Path, out: Path) -> list[str]:
     recipe, values = out.with_suffix(".toml"), SMALL | {"model": str(model)}
     recipe.write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in values.items()), encoding="utf-8")
-    arguments = ["train", "lora", str(data), "--config", str(recipe), "--out", str(out), "--json"]
-    return [sys.executable, "-m", "imagerag_assets.cli", *arguments]
+    return ["train", "lora", str(data), "--config", str(recipe), "--out", str(out), "--json"]
 
 
 def curve_of(out: Path) -> list[dict[str, str]]:
@@ -61,11 +61,19 @@ def curve_of(out: Path) -> list[dict[str, str]]:
 
 
 def test_a_killed_run_goes_on_and_ends_where_it_would_have(
-    data: Path, internvl: Path, tmp_path: Path, settings: Settings
+    data: Path,
+    internvl: Path,
+    tmp_path: Path,
+    settings: Settings,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     environment = os.environ | {"IMAGERAG_HOME": str(settings.home), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command(data, internvl, killed), cwd=PROJECT, env=environment, start_new_session=True)
+    imagerag = [sys.executable, "-m", "imagerag_assets.cli"]
+    process = subprocess.Popen(
+        [*imagerag, *command(data, internvl, killed)], cwd=PROJECT, env=environment, start_new_session=True
+    )
     try:
         while last_checkpoint(killed) is None:
             assert process.poll() is None, "it ended before it wrote a checkpoint"
@@ -75,7 +83,7 @@ def test_a_killed_run_goes_on_and_ends_where_it_would_have(
         process.wait()
     assert not (killed / "adapter").exists()
     (killed / "checkpoints" / "checkpoint-999").mkdir()  # one that was being written
-    goes_on = command(data, internvl, killed)
+    goes_on = [*imagerag, *command(data, internvl, killed)]
     ran = subprocess.run(goes_on, cwd=PROJECT, env=environment, check=False, capture_output=True)
     assert ran.returncode == 0, ran.stderr.decode()
     done = json.loads(ran.stdout)
@@ -84,13 +92,16 @@ def test_a_killed_run_goes_on_and_ends_where_it_would_have(
     assert losses[-1] < losses[0]
     assert (killed / "curve.svg").read_text(encoding="utf-8").startswith("<svg")
 
-    assert subprocess.run(command(data, internvl, whole), cwd=PROJECT, env=environment, check=False).returncode == 0
+    # What needs no kill runs in this process.
+    monkeypatch.setenv("IMAGERAG_HOME", str(settings.home))
+    assert main(command(data, internvl, whole)) == 0
     assert [row["step"] for row in curve_of(killed)] == [row["step"] for row in curve_of(whole)]
     ends = [float(curve_of(out)[-1]["validation_loss"]) for out in (killed, whole)]
     assert ends[0] == pytest.approx(ends[1], rel=1e-3)
 
-    again = subprocess.run(goes_on, cwd=PROJECT, env=environment, check=False, capture_output=True)
-    assert json.loads(again.stdout)["revision"] == done["revision"]  # it was done: nothing is trained
+    capsys.readouterr()
+    assert main(command(data, internvl, killed)) == 0
+    assert json.loads(capsys.readouterr().out)["revision"] == done["revision"]  # it was done: nothing is trained
     _answers_with(killed / "adapter", data, settings.model_copy(update={"mllm": str(internvl)}), done)
 
 

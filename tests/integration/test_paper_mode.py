@@ -13,7 +13,7 @@ from PIL import Image
 from imagerag_assets.cli import main
 from imagerag_assets.patches.divisions import division as make_division
 from imagerag_assets.settings import Settings
-from tests.installation import installed, tiny_registry  # noqa: F401
+from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import PX, write_source
 
 
@@ -23,6 +23,7 @@ def ask(capsys: pytest.CaptureFixture[str], question: str, *arguments: str) -> t
     return code, json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.usefixtures("milvus_stays")
 def test_the_papers_retrieval(
     capsys: pytest.CaptureFixture[str],
     installed: Settings,  # noqa: F811
@@ -79,6 +80,7 @@ def test_the_papers_retrieval(
     assert main(["ask", "Where?", "--division", "cc", "--json"]) == 2  # a division belongs to the paper's retrieval
 
 
+@pytest.mark.usefixtures("milvus_stays")
 def test_the_slow_path_where_the_fast_one_is_not_sure(
     capsys: pytest.CaptureFixture[str],
     installed: Settings,  # noqa: F811

@@ -18,7 +18,7 @@ from imagerag_assets.questions.answer_records import list_answers, prompt_key
 from imagerag_assets.retrieval.calibration import GENERIC, save_calibration
 from imagerag_assets.settings import Settings
 from tests.conftest import PROJECT
-from tests.installation import installed, tiny_registry  # noqa: F401
+from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_raster, write_source
 
 OTHER = "tiny-other"
@@ -47,6 +47,7 @@ def kinds(replayed: dict[str, Any]) -> set[str]:
 @pytest.fixture
 def source(
     installed: Settings,  # noqa: F811
+    milvus_stays: None,  # noqa: F811
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -64,7 +65,7 @@ def test_replays(
     source: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    answer = elsewhere("ask", *QUESTION, *AREA)
+    _, answer = run(capsys, "ask", *QUESTION, *AREA)
     answer_id = answer["answer_id"]
     assert answer["cues"]
     with Platform(installed) as platform:

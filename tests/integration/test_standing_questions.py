@@ -21,7 +21,7 @@ from imagerag_assets.orchestration.assets.standing_answers import CHECK
 from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import Settings
-from tests.installation import installed, tiny_registry  # noqa: F401
+from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_raster, write_source
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -66,6 +66,7 @@ def acquire(folder: Path, name: str, px: int, day: str) -> Path:
     return catalog
 
 
+@pytest.mark.usefixtures("milvus_stays")
 def test_a_new_acquisition_is_asked_about_and_a_change_is_told(
     capsys: pytest.CaptureFixture[str],
     installed: Settings,  # noqa: F811
@@ -151,6 +152,7 @@ def test_a_new_acquisition_is_asked_about_and_a_change_is_told(
         assert instance.get_dynamic_partitions("watches") == []
 
 
+@pytest.mark.usefixtures("milvus_stays")
 def test_added_in_the_launchpad_it_is_asked_at_once(
     capsys: pytest.CaptureFixture[str],
     installed: Settings,  # noqa: F811

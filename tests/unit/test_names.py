@@ -20,7 +20,7 @@ import os
 import re
 import runpy
 from collections.abc import Iterator, Mapping
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import chdir, closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,6 +33,7 @@ from PIL import Image
 
 from imagerag_assets.cli import app, main
 from imagerag_assets.demo.scenes import DemoCatalog
+from imagerag_assets.stores.milvus_lite_share import LiteShare
 from tests.small_source import write_source
 from tests.tiny_encoder import write_tiny_encoder
 
@@ -123,7 +124,9 @@ def run_names(folder: Path) -> Iterator[str]:
     captions.write_text(json.dumps({"image": str(folder / "chips/ship/0.png"), "caption": "a ship at a pier"}) + "\n")
     batch = folder / "batch.jsonl"
     batch.write_text(json.dumps({"id": "1", "question": "Where is the pier?", "scene": "one"}) + "\n")
-    with chdir(folder), _environment(registry, folder / "home"):
+    # Milvus Lite's server stays up, or each command would start its own.
+    lite = closing(LiteShare(str(folder / "home" / "milvus.db")))
+    with chdir(folder), _environment(registry, folder / "home"), lite:
         yield from _json("error", ["ask"], code=2)
         yield from _json("explain", [str(catalog)])
         yield from _json("ingest", [str(catalog)])

@@ -69,6 +69,16 @@ def test_the_text_tower_is_the_sentence_encoder(encoder: Encoder) -> None:
     np.testing.assert_allclose(encoder.encode_raw_texts(texts), sentence_encoder().encode(texts), atol=2e-2)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_texts_vector_depends_on_no_other_text_and_on_no_padding(precision: str, registered: Settings) -> None:
+    encoder = load_encoder("tiny", registered.model_copy(update={"precision": precision}))
+    texts = [f"a pond{' and another one' * count}" for count in (0, 12, 5, 1, 30)]
+    together = encoder.encode_raw_texts(texts)
+    np.testing.assert_array_equal(np.concatenate([encoder.encode_raw_texts([text]) for text in texts]), together)
+    tolerance = 1e-5 if precision == "float32" else 2e-2
+    np.testing.assert_allclose(sentence_encoder().encode(texts[:4]), together[:4], atol=tolerance)
+
+
 def test_many_threads(encoder: Encoder) -> None:
     expected = encoder.encode_images(images(4)), encoder.encode_texts(["a", "b"])
     with ThreadPoolExecutor(4) as pool:

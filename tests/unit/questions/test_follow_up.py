@@ -15,7 +15,7 @@ from imagerag_assets.questions.follow_up import about_the_same, in_scope_of
 from imagerag_assets.questions.question import Question
 from imagerag_assets.settings import Settings
 from tests.answers import answer_record
-from tests.installation import installed, tiny_registry  # noqa: F401
+from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
 FORMER: dict[str, Any] = {
@@ -84,6 +84,7 @@ def test_scope_is_taken_whole_or_not_at_all() -> None:
     assert in_scope_of(Question("How many?"), None) == Question("How many?")
 
 
+@pytest.mark.usefixtures("milvus_stays")
 def test_by_command_line(
     capsys: pytest.CaptureFixture[str],
     installed: Settings,  # noqa: F811
