@@ -64,6 +64,7 @@ _GROUND = re.compile(
     r"(?:free of|without|clear of|devoid of) (.+)"
 )
 _CALLED = re.compile(r"^(?:would|do|could) you (?:call|consider|describe|judge) (?=(?:the|this|these|those)\b)")
+_SEEING = re.compile(r"^(?:are )?you(?: all| guys| folks)? (?:seeing|getting|finding|spotting|noticing) (?=an?\b|any\b|some\b|no\b)")
 _SUPPOSED = re.compile(
     r"^(?:if|when|were|suppose|supposing|imagine) (?:i|we|you|one|someone)\b(?:(?!\b(?:from|at|in|on|of|to the|past)\b)[^,])*, "
     r"(?=(?:would|will|could|can|do|does|how|where|what|which|is|are|might)\b)"
@@ -155,7 +156,8 @@ def _parts(
         notes += place.notes
         things = tuple(thing for thing in things_of(place.rest) if not seen or not is_out_of_sight(thing))
         if told and (parts or number + 1 < len(clauses)) and _is_told(clause):
-            things = tuple(filter(is_known, things)) or things
+            about = things_of(clause.rpartition(" about ")[2]) if " about " in clause else ()
+            things = about or tuple(filter(is_known, things)) or things
             topic, carried = things or topic, carried if things else place.region or carried
             continue  # "we always had a ball field. Does this picture have one?"
         refers = not things and bool(topic) and (bool(_REFERS.search(clause)) or asks_more(clause))
@@ -239,7 +241,7 @@ def _of_subject(clause: str) -> str:
     supposed = _SUPPOSED.match(clause)
     if supposed is not None and not any(map(is_known, things_of(supposed[0]))):
         clause = clause[supposed.end() :]  # "if I drove through here, would I come to a bridge?"
-    clause = _CALLED.sub("is ", clause)
+    clause = _SEEING.sub("is there ", _CALLED.sub("is ", clause))
     clause = _IS_A.sub("is there no ", clause)
     clause = _GROUND.sub(r"is there no \3 \1 \2", clause)
     found = _HAS.match(clause)
