@@ -102,7 +102,7 @@ def _beside(text: str, notes: dict[str, None]) -> str:
             if not meant or wrong.lower() in _field() or len(wrong) < _SHORTEST or lexicon.is_known(wrong.lower()):
                 continue
             near = process.extractOne(wrong.lower(), sorted(meant), scorer=OSA.distance, score_cutoff=1)
-            if near is not None:
+            if near is not None and frequency(wrong.lower()) <= _RARER * frequency(near[0]):  # "and put" is no "putt"
                 notes[f"{wrong!r} is read as {near[0]!r}"] = None
                 return _beside(re.sub(rf"\b{re.escape(wrong)}\b", near[0], text, count=1), notes)
     return text
@@ -155,8 +155,9 @@ def nearest(word: str, names: Collection[str] = ()) -> str | None:
     from rapidfuzz import process
     from rapidfuzz.distance import OSA
 
+    meant = process.extractOne(word, sorted(_asked()), scorer=OSA.distance, score_cutoff=1)
     for at in range(3, len(word) - 2):
-        if word[:at] in _field() and word[at:] in _field() and {word[:at], word[at:]} & _named():
+        if meant is None and word[:at] in _field() and word[at:] in _field() and {word[:at], word[at:]} & _named():
             return f"{word[:at]} {word[at:]}"
     most = 1 if len(word) < 5 else 2
     found: list[tuple[float, str]] = []
@@ -168,7 +169,8 @@ def nearest(word: str, names: Collection[str] = ()) -> str | None:
             first -= 0.1 if sorted(other) == sorted(word) else 0.0
             first -= 0.3 if word.endswith("z") and other.endswith("s") else 0.0
             first -= 0.2 if other in _FREQUENT else 0.0
-            rarity = 0.0 if not cost else min(0.6, 2e5 / (_frequencies()[other] + 1))
+            often = _frequencies().get(other, 0) + 1
+            rarity = min(0.6, 2e5 / often) if cost else 0.0 if other in _asked() else 0.05
             found.append((distance + cost + first + rarity, other))
     return min(found)[1] if found else None
 
@@ -192,12 +194,15 @@ def _pairs() -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]]]:
 @cache
 def _field() -> frozenset[str]:
     """Return words of the field and of questions, with plurals."""
+    return _named() | _asked() | {"harbour", "harbours"}  # the thesaurus keeps the American spelling
+
+
+@cache
+def _asked() -> frozenset[str]:
+    """Return words of questions."""
     asked = lexicon.FUNCTION | lexicon.VERBS | lexicon.META | lexicon.POSITION | lexicon.COLOURS | lexicon.NUMBERS
-    asked |= lexicon.ADJECTIVES
-    asked |= {"harbour", "harbours"}  # the thesaurus keeps the American spelling
-    return frozenset(
-        {*_named(), *(word for word in asked if "-" not in word and "'" not in word), *lexicon.PARTICIPLES}
-    )
+    asked |= lexicon.ADJECTIVES | lexicon.PARTICIPLES
+    return frozenset(word for word in asked if "-" not in word and "'" not in word)
 
 
 def _plurals(word: str) -> tuple[str, ...]:

@@ -64,7 +64,9 @@ _GROUND = re.compile(
     r"(?:free of|without|clear of|devoid of) (.+)"
 )
 _CALLED = re.compile(r"^(?:would|do|could) you (?:call|consider|describe|judge) (?=(?:the|this|these|those)\b)")
-_SEEING = re.compile(r"^(?:are )?you(?: all| guys| folks)? (?:seeing|getting|finding|spotting|noticing) (?=an?\b|any\b|some\b|no\b)")
+_SEEING = re.compile(
+    r"^(?:are )?you(?: all| guys| folks)? (?:seeing|getting|finding|spotting|noticing) (?=an?\b|any\b|some\b|no\b)"
+)
 _SUPPOSED = re.compile(
     r"^(?:if|when|were|suppose|supposing|imagine) (?:i|we|you|one|someone)\b(?:(?!\b(?:from|at|in|on|of|to the|past)\b)[^,])*, "
     r"(?=(?:would|will|could|can|do|does|how|where|what|which|is|are|might)\b)"
