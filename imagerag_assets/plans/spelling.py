@@ -61,6 +61,7 @@ def correct(text: str, names: Collection[str] = ()) -> Spelled:
             return apart
         if (
             low not in SHORT_FORMS
+            and not (match.start() > 0 and word[0].isupper() and not word.isupper())  # "Paris" is a name
             and _PLAIN.fullmatch(word)
             and (meant := _rarely_meant(low)) is not None
             and low not in own()
@@ -102,7 +103,9 @@ def _beside(text: str, notes: dict[str, None]) -> str:
             if not meant or wrong.lower() in _field() or len(wrong) < _SHORTEST or lexicon.is_known(wrong.lower()):
                 continue
             near = process.extractOne(wrong.lower(), sorted(meant), scorer=OSA.distance, score_cutoff=1)
-            if near is not None and frequency(wrong.lower()) <= _RARER * frequency(near[0]):  # "and put" is no "putt"
+            if near is None or near[0] == wrong.lower():
+                continue
+            if frequency(wrong.lower()) <= _RARER * frequency(near[0]):  # "and put" is no "putt"
                 notes[f"{wrong!r} is read as {near[0]!r}"] = None
                 return _beside(re.sub(rf"\b{re.escape(wrong)}\b", near[0], text, count=1), notes)
     return text

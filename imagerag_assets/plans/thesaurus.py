@@ -75,7 +75,8 @@ def singular(word: str) -> str:
         return word
     lemmas = getLemma(word, "NOUN", lemmatize_oov=False)
     if not lemmas:
-        return lexicon.singular(word) if not getAllLemmas(word) else word
+        plain = lexicon.singular(word)
+        return plain if plain in vocabulary() or not getAllLemmas(word) else word
     return min(lemmas, key=lambda lemma: (lemma not in vocabulary(), len(lemma) < len(word) - 3))
 
 
@@ -118,10 +119,14 @@ def known_run(words: Sequence[str], at: int) -> int:
 
 def _in_singular(words: Sequence[str]) -> list[str]:
     """Return a name with its head in the singular: "court for tennis", "parking lot"."""
-    made = list(words)
-    head = next((at - 1 for at, word in enumerate(words) if at and word in ("of", "for", "with")), len(words) - 1)
+    made, head = list(words), _head(words)
     made[head] = singular(made[head])
     return made
+
+
+def _head(words: Sequence[str]) -> int:
+    """Return where the word stands that says what a name is of: the last one, or the one before "of"."""
+    return next((at - 1 for at, word in enumerate(words) if at and word in ("of", "for", "with")), len(words) - 1)
 
 
 @cache
@@ -168,5 +173,6 @@ def _key(name: str, *, bare: bool = False) -> str:
     """Return a name in lower case, its last word in the singular."""
     words = name.lower().replace("-", " ").replace("harbour", "harbor").split()
     if words and bare:
-        words[-1] = lexicon.singular(words[-1])
+        head = _head(words)
+        words[head] = lexicon.singular(words[head])
     return " ".join(words if bare or not words else _in_singular(words))

@@ -52,3 +52,12 @@ def test_a_word_that_is_like_none_stays_and_is_told() -> None:
 
 def test_a_long_text_of_unknown_words_ends() -> None:
     assert correct("qwxz " * 400).text.startswith("qwxz")
+
+
+@pytest.mark.parametrize("text", ["Where are the pick ups?", "any lay bys", "two pick ups beside drop offs"])
+def test_plurals_of_short_words_come_to_an_end(text: str) -> None:
+    assert correct(text).text
+
+
+def test_names_of_places_stay_as_they_are() -> None:
+    assert correct("Is the bridge in Paris or in Olympia?").text == "Is the bridge in Paris or in Olympia?"
