@@ -17,6 +17,8 @@ from imagerag_assets.retrieval.object_sizes import size_of
 from imagerag_assets.retrieval.types import Cue, Retrieval, Search
 from imagerag_assets.scenes.ground import box_size_m
 
+TINY = 1 / 3
+"""Share of a patch's side up to which objects are counted one by one, also where few patches show them."""
 _MOST_CUES = 12
 """Cues of a phrase from which there may be more than are shown."""
 SMALLER = 0.75
@@ -79,7 +81,10 @@ def count_shown(deps: Deps, phrase: str, found: Retrieval, search: Search, budge
         if len(cues) < _MOST_CUES:
             return None
         return count_objects(deps, phrase, replace(search, look=None), words=found.words, shown=shown)
-    return count_objects(deps, phrase, search, budget=budget, words=found.words, size_px=size_px, shown=shown)
+    counted = count_objects(deps, phrase, search, budget=budget, words=found.words, size_px=size_px, shown=shown)
+    tiny = size_px is not None and size_px[1] <= TINY * deps.settings.patch_px
+    # A part of one large object may look like several; where objects are few, patches tell them better.
+    return counted if tiny or counted.everywhere else None
 
 
 def _in_pixels(size_m: tuple[float, float], cue: Cue) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -103,6 +103,8 @@ class Counted:
     passes: int = 0
     """Patches that were encoded."""
     notes: tuple[str, ...] = ()
+    everywhere: bool = False
+    """Whether so many patches showed the thing for sure that it may be anywhere."""
 
 
 def count_objects(
@@ -143,10 +145,10 @@ def count_objects(
     notes = []
     if len(near.rows) >= MAX_ROWS:
         notes.append(f"Only the {MAX_ROWS} patches most like {phrase!r} are looked at")
-    count = _Count(
-        deps, phrase, search, scorer, near, logits, budget, notes, size_px, _what_is_shown(near, logits, shown)
-    )
-    return count.by_windows() if search.look is not None else count.by_patches()
+    known = _what_is_shown(near, logits, shown)
+    count = _Count(deps, phrase, search, scorer, near, logits, budget, notes, size_px, known)
+    counted = count.by_windows() if search.look is not None else count.by_patches()
+    return replace(counted, everywhere=known.common > 0)
 
 
 @dataclass(frozen=True)
