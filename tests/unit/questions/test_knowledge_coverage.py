@@ -37,7 +37,7 @@ def test_groups_and_phrases(platform: Platform, chips: Path, tmp_path: Path) -> 
     lines = [
         "Where is the fish basin?",
         "How many fish basins are there?",
-        "Where is the medieval castle?",
+        "Where is the medieval dungeon?",
         "Where is the carpry?",
     ]
     asked = tmp_path / "q.jsonl"
@@ -57,9 +57,9 @@ def test_groups_and_phrases(platform: Platform, chips: Path, tmp_path: Path) -> 
     assert (phrases["fish basin"]["questions"], phrases["fish basin"]["label"]) == (2, "pond")
     assert phrases["fish basin"]["similarity"] == pytest.approx(1, abs=1e-3)
     assert phrases["carpry"]["label"] == "pond", "a name of the knowledge base is no typing error"
-    assert not phrases["medieval castle"]["matched"]
+    assert not phrases["medieval dungeon"]["matched"]
     assert found["unmatched"] == 1
-    assert found["phrases"][0]["phrase"] == "medieval castle"
+    assert found["phrases"][0]["phrase"] == "medieval dungeon"
     asked.write_text("oops")
     with pytest.raises(InputError, match="Line 1"):
         coverage(platform, [asked])

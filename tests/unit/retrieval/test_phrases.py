@@ -30,7 +30,7 @@ def analyse(question: str, choices: dict[str, str] | None = None, max_phrases: i
         ("How many red and white ships are there?", ("red and white ship",), "count"),
         ("How many parked cars are in the parking lot?", ("parked car", "parking lot"), "count"),
         ("Where is the harbor full of boats?", ("harbor full of boats",), "position"),
-        ("Is there a body of water near the crop fields?", ("water", "crop field"), "presence"),
+        ("Is there a body of water near the crop fields?", ("body of water", "crop field"), "presence"),
         ("Which is larger, the stadium or the golf course?", ("stadium", "golf course"), "compare"),
         ("Does the residential area on the left have pools?", ("residential area", "pool"), "presence"),
         ("What is the airport's longest runway?", ("airport", "runway"), "other"),
