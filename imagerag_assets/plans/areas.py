@@ -12,7 +12,7 @@ from typing import get_args
 from imagerag_assets.plans.numbers import LENGTHS, spelt
 from imagerag_assets.plans.plan import Area, Around, Beyond, PartName, PartOfScene, Region
 from imagerag_assets.plans.regions import regions_of
-from imagerag_assets.plans.scene_parts import part_in
+from imagerag_assets.plans.scene_parts import COMPASS, part_in, side_of
 from imagerag_assets.plans.things import is_known, is_out_of_sight, thing_of, things_of
 
 _NEAR_M = {"near": 500.0, "close to": 500.0, "around": 500.0, "in the vicinity of": 1000.0, "next to": 150.0,
@@ -55,9 +55,8 @@ _WITHIN = re.compile(
     rf"around|off)\s+{_THING}{_END}"
 )
 _NEAR = re.compile(rf"\b(?P<how>{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\s+{_THING}{_END}")
-_COMPASS = r"(?:north|south)[ -]?(?:east|west)(?:ern)?|(?:north|south|east|west)(?:ern)?"
 _SIDE = re.compile(
-    rf"\b(?:(?:that|which) (?:is|are|lies?) )?(?:to the |on the |at the )?(?:(?P<way>{_COMPASS}|left|right)(?:wards?)?(?:[ -]hand)?"
+    rf"\b(?:(?:that|which) (?:is|are|lies?) )?(?:to the |on the |at the )?(?:(?P<way>{COMPASS}|left|right)(?:wards?)?(?:[ -]hand)?"
     rf"(?: side)? of|(?P<vertical>above|below))\s+{_THING}{_END}"
 )
 _IS_KNOWN = re.compile(
@@ -109,10 +108,9 @@ def place_of(text: str, *, near: bool) -> Place:
             return Place(Around(thing=thing_of(within["thing"]), metres=metres), _without(text, within))
     side = _side(text) if near and _SOUGHT.search(text) else None
     if side is not None:
-        way = re.sub(
-            r"^(north|south)[ -]?(east|west)$", r"\1-\2", re.sub(r"ern\b", "", side["way"] or side["vertical"])
+        region = Beyond.model_validate(
+            {"thing": thing_of(side["thing"]), "side": side_of(side["way"] or side["vertical"])}
         )
-        region = Beyond.model_validate({"thing": thing_of(side["thing"]), "side": way})
         return Place(region, _without(text, side))
     close = _near(text) if near else None
     if close is not None:

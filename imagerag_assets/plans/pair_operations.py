@@ -8,18 +8,18 @@ from typing import Any
 from imagerag_assets.plans import lexicon
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans.clause import Clause, Parts, any_of
+from imagerag_assets.plans.scene_parts import COMPASS, side_of
 from imagerag_assets.plans.things import is_out_of_sight, things_of
 
-_COMPASS = r"(?:north|south)[ -]?(?:east|west)(?:ern)?|north(?:ern)?|south(?:ern)?|east(?:ern)?|west(?:ern)?"
 _NEAR = (
     r"next to|near(?:by)?(?: to)?|beside|close (?:to|by)|adjacent to|alongside|along|by|in the vicinity of|around|at|"
     r"bordering|touching|facing|opposite|not far from|on the (?:edge|shore|bank)s? of|over|across|spanning|off"
 )
 _INSIDE = r"inside(?: of)?|within|surrounded by|enclosed by|in the middle of|on top of|in|on|part of"
 _RELATION = re.compile(
-    rf"\b(?:(?:to |on |in |at )?(?:the )?(?P<compass>{_COMPASS})(?:wards?)?(?: (?:side|end|edge))? (?:of|from)"
+    rf"\b(?:(?:to |on |in |at )?(?:the )?(?P<compass>{COMPASS})(?:wards?)?(?: (?:side|end|edge))? (?:of|from)"
     rf"|(?:to |on |at )?(?:the )?(?P<side>left|right)(?:[ -]hand)?(?: side)? (?:of|from)"
-    rf"|(?:further|farther|more)(?: to the)? (?P<than>{_COMPASS}|left|right) than"
+    rf"|(?:further|farther|more)(?: to the)? (?P<than>{COMPASS}|left|right) than"
     rf"|(?P<vertical>above|below|beneath|underneath|under|higher than|lower than|higher up than|lower down than)"
     rf"|(?P<near>{_NEAR})|(?P<inside>{_INSIDE}))\s+(?=(?:the|a|an|any|some|that|this|one)\b|\w)"
 )
@@ -238,8 +238,7 @@ def _seen_from(text: str, things: tuple[p.Thing, ...]) -> p.Relative:
 def _relation(found: re.Match[str]) -> Any:
     side = found["compass"] or found["than"] or found["side"]
     if side:
-        plain = side.replace("ern", "").replace(" ", "-")
-        return re.sub(r"^(north|south)(east|west)$", r"\1-\2", plain)
+        return side_of(side)
     if found["vertical"]:
         return "above" if found["vertical"] in ("above", "higher than", "higher up than") else "below"
     return "near" if found["near"] else "inside"

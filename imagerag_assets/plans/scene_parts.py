@@ -26,6 +26,8 @@ _SHORT = {
     **dict.fromkeys(("se", "southeast", "southeastern"), ("south", "east")),
     **dict.fromkeys(("sw", "southwest", "southwestern"), ("south", "west")),
 }
+COMPASS = r"(?:north|south)[ -]?(?:east|west)(?:ern)?|north(?:ern)?|south(?:ern)?|east(?:ern)?|west(?:ern)?"
+"""Pattern of a compass direction in lower case."""
 _NOUNS = lexicon.words(
     "part half third quarter quadrant corner side edge border margin rim boundary area region section portion "
     "zone sector end"
@@ -36,6 +38,12 @@ _LEADING = lexicon.words("in at on to along near within inside across around tow
 _FILLERS = lexicon.words("the its very far extreme dead just only looking this that exact")
 _ENDS = lexicon.FUNCTION | lexicon.VERBS | lexicon.PARTICIPLES | {"only", "part"}
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s-]")
+
+
+def side_of(words: str) -> str:
+    """Return a direction as a plan names it: "north-east" for "north eastern", "left" for "left"."""
+    plain = words.replace("ern", "").replace(" ", "-")
+    return re.sub(r"^(north|south)(east|west)$", r"\1-\2", plain)
 
 
 def part_in(text: str) -> tuple[PartName, str] | None:

@@ -46,6 +46,7 @@ def _exists(part: p.Exists, found: Selected) -> r.Result:
 
 def _count(part: p.Count, found: Selected) -> r.Result:
     value, low, high = found.number(part.thing)
+    places = found.places(part.thing)
     area = sum(found.evidence.areas_km2.values()) if found.region is None else None
     return r.CountResult(
         **found.common(part.thing, sure=found.counted(part.thing)),
@@ -54,8 +55,8 @@ def _count(part: p.Count, found: Selected) -> r.Result:
         low=low if value else None,
         high=high if value else None,
         area_km2=area or None,
-        places=found.places(part.thing),
-        in_places=len(found.places(part.thing)) or None if found.tally(part.thing) else None,
+        places=places,
+        in_places=len(places) or None if found.tally(part.thing) else None,
         holds=_holds(part, value, low, high),
     )
 
