@@ -125,11 +125,9 @@ class TransformersMllm:
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise self._failed(error) from error
-            fix = "Use a smaller model, IMAGERAG_MLLM_DTYPE=4bit or another IMAGERAG_DEVICE"
-            # Not chained: the traceback of the error would keep the memory allocated.
-            raise TooLargeError(
-                "the multimodal LLM ran out of memory", what="the memory", fix=fix, model=self.name
-            ) from None
+        # Raised after the error is gone: its traceback would keep what was allocated, and less has to fit beside it.
+        fix = "Use a smaller model, IMAGERAG_MLLM_DTYPE=4bit or another IMAGERAG_DEVICE"
+        raise TooLargeError("the multimodal LLM ran out of memory", what="the memory", fix=fix, model=self.name)
 
     def _failed(self, error: Exception) -> ModelError:
         fix = "Use another model or another IMAGERAG_DEVICE"
