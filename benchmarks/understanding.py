@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from imagerag_assets.plans.plan import Area, Around, Beyond, Part, Plan, Thing
+from imagerag_assets.plans.plan import Area, Around, Between, Beyond, Part, Plan, Thing
 from imagerag_assets.plans.understand import understand
 
 WORDING = Path(__file__).parent / "wording" / "plans.jsonl"
@@ -90,6 +90,10 @@ def _same_region(region: object, wanted: str | None) -> bool:
     box = re.fullmatch(r"bbox\((.+)\)", wanted)
     if box:
         return isinstance(region, Area) and list(region.bbox) == [float(each) for each in box[1].split(",")]
+    between = re.fullmatch(r"between\((.+), ?(.+)\)", wanted)
+    if between:
+        ends = (region.thing.phrase, region.other.phrase) if isinstance(region, Between) else ()
+        return bool(ends) and all(map(_same, ends, between.groups()))
     side = re.fullmatch(r"([a-z-]+) of (.+)", wanted)
     if side:
         return isinstance(region, Beyond) and region.side == side[1] and _same(region.thing.phrase, side[2])

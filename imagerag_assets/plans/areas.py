@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from imagerag_assets.plans.numbers import LENGTHS, spelt
-from imagerag_assets.plans.plan import Area, Around, Beyond, PartName, PartOfScene, Region
+from imagerag_assets.plans.plan import Area, Around, Between, Beyond, PartName, PartOfScene, Region
 from imagerag_assets.plans.regions import regions_of
 from imagerag_assets.plans.scene_parts import COMPASS, part_in, side_of
 from imagerag_assets.plans.things import is_known, is_out_of_sight, thing_of, things_of
@@ -59,6 +59,16 @@ _SIDE = re.compile(
     rf"\b(?:(?:that|which) (?:is|are|lies?) )?(?:to the |on the |at the )?(?:(?P<way>{COMPASS}|left|right)(?:wards?)?(?:[ -]hand)?"
     rf"(?: side)? of|(?P<vertical>above|below))\s+{_THING}{_END}"
 )
+_BETWEEN = re.compile(
+    r"\b(?:(?:that|which) (?:is|are|lies?) |lying |sitting |located |situated )?(?:in )?between "
+    r"(?:(?:the two|both|two) (?P<same>[a-z][\w' -]{1,60}?)"
+    rf"|(?:(?:the|an?|any|this|that|my|our) )?(?P<one>[a-z][\w' -]{{1,40}}?) and {_THING}){_END}"
+)
+_OF_TWO = re.compile(
+    r"\b(?:distances?|far|gap|space|separat\w+|compar\w*|differen\w+|chang\w*|more|fewer|less|larger|bigger|smaller|"
+    r"close|choose|direction|bearing|met(?:er|re)s|k(?:ilo)?m(?:et(?:er|re)s)?|miles|feet|yards|how long)\b"
+)
+"""Asks of two things, and not of what lies between them: "the distance between the dam and the bridge"."""
 _IS_KNOWN = re.compile(
     r"\b(?:the|this|that|these|those|they|it) (?:[a-z' -]+ )?(?:is|are|lies?|lying|sits?|stands?|located|situated)\b"
 )
@@ -106,6 +116,10 @@ def place_of(text: str, *, near: bool) -> Place:
             return Place(None, text, unknown_unit=unit)
         else:
             return Place(Around(thing=thing_of(within["thing"]), metres=metres), _without(text, within))
+    between = _between(text)
+    if between is not None:
+        one, other = between["same"] or between["one"], between["same"] or between["thing"]
+        return Place(Between(thing=thing_of(one), other=thing_of(other)), _without(text, between))
     side = _side(text) if near and _SOUGHT.search(text) else None
     if side is not None:
         region = Beyond.model_validate(
@@ -133,6 +147,15 @@ def place_of(text: str, *, near: bool) -> Place:
         if name in get_args(PartName):
             return Place(PartOfScene.model_validate({"name": name}), text)
     return Place(None, text)
+
+
+def _between(text: str) -> re.Match[str] | None:
+    """Return where a question is about what lies between two things, and not about how far they are apart."""
+    found = _BETWEEN.search(text)
+    if found is None or _OF_TWO.search(text) or not all(map(_may_be_centre, filter(None, found.groups()))):
+        return None
+    before = text[: found.start()]
+    return found if things_of(before) or _ANYTHING.match(before) else None
 
 
 def _side(text: str) -> re.Match[str] | None:

@@ -63,7 +63,7 @@ _EQUAL = any_of(
     r"\bequal\w*\b",
 )
 _SIZE = any_of(
-    r"\b(?:larger|bigger|smaller|largest|biggest|smallest|wider|extensive)\b",
+    r"\b(?:larger|bigger|smaller|greater|largest|biggest|smallest|wider|extensive)\b",
     r"\b(?:area|space|ground|land|room|size|surface|big|large)\b",
     r"\b(?:covers?|tak(?:e|es) up|occup(?:y|ies))\b",
 )
@@ -184,7 +184,7 @@ def compare(clause: Clause) -> Parts:
     more, fewer, equal = (pattern.search(text) for pattern in (_MORE, _FEWER, _EQUAL))
     size = _SIZE.search(_SCENE.sub(" ", text))
     plain = re.search(r"\bcompare\b|\bversus\b|\bvs\b|\bcomparison\b|\bagainst\b", text)
-    sized = re.search(r"\b(?:larger|bigger|smaller|largest|biggest|smallest|wider)\b", text)
+    sized = re.search(r"\b(?:larger|bigger|smaller|greater|largest|biggest|smallest|wider)\b", text)
     if not _COMPARED.search(text) or not (more or fewer or equal or sized or plain):
         return []
     covers = all(thing.phrase in lexicon.COVERS for thing in things)

@@ -18,7 +18,7 @@ from imagerag_assets.plans.plan import (
     Plan,
     Thing,
     Which,
-    landmark_of,
+    landmarks_of,
 )
 from imagerag_assets.plans.result import (
     AttributeResult,
@@ -144,15 +144,14 @@ class Teller:
             return [what.get(asked.op, f"Nothing was found{where} that I can name")]
         missing = self._missing(asked, result) or {thing.name: result.outcome for thing in _looked_for(asked)}
         negated = bool(getattr(asked, "negated", False)) and isinstance(asked, Exists)
-        landmark = landmark_of(asked.region)
-        around = landmark.name if landmark is not None else None
-        if around in missing:  # then nothing could lie near it
-            missing = {name: each for name, each in missing.items() if name == around or each != "not_found"}
+        around = {landmark.name for landmark in landmarks_of(asked.region)}
+        if around & missing.keys():  # then nothing could lie near it
+            missing = {name: each for name, each in missing.items() if name in around or each != "not_found"}
         told = [
-            self._no(name, outcome, result, negated=negated, where="" if name == around else where)
+            self._no(name, outcome, result, negated=negated, where="" if name in around else where)
             for name, outcome in missing.items()
         ]
-        others = [name for name in things if name not in missing and name != around and name not in " ".join(told)]
+        others = [name for name in things if name not in missing and name not in around and name not in " ".join(told)]
         if others:
             told.append(f"so the question about {joined(map(plural, others))} stays open")
             return [", ".join(told)] if len(told) == 2 and "(" not in told[0] else told
@@ -364,9 +363,9 @@ def _looked_at(searched: float) -> str:
 
 
 def _with_surroundings(asked: Part, sentences: list[str]) -> list[str]:
-    """Return sentences with one more, if none of them names the thing whose surroundings the part is about."""
-    landmark = landmark_of(asked.region)
-    if landmark is not None and landmark.name.lower() not in " ".join(sentences).lower():
+    """Return sentences with one more, if none of them names what the region of the part is described by."""
+    told = " ".join(sentences).lower()
+    if any(landmark.name.lower() not in told for landmark in landmarks_of(asked.region)):
         return [*sentences, f"this is about what lies {region(asked.region)}"]
     return sentences
 
@@ -377,8 +376,8 @@ def _looked_for(asked: Part) -> tuple[Thing, ...]:
 
 
 def _own(asked: Part) -> tuple[Thing, ...]:
-    """Return the things that are asked about, without the one that the region lies around."""
-    return tuple(thing for thing in asked.things if thing != landmark_of(asked.region))
+    """Return the things that are asked about, without those that the region is described by."""
+    return tuple(thing for thing in asked.things if thing not in landmarks_of(asked.region))
 
 
 def _after(where: str | None) -> str:

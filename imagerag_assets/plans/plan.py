@@ -97,12 +97,22 @@ class Beyond(_Plain):
     side: Side
 
 
-Region = Annotated[PartOfScene | Area | Around | Beyond, Field(discriminator="kind")]
+class Between(_Plain):
+    """What lies between two things, the nearest of each: they are seen from there at 120 degrees or more."""
+
+    kind: Literal["between"] = "between"
+    thing: Thing
+    other: Thing
 
 
-def landmark_of(region: PartOfScene | Area | Around | Beyond | None) -> Thing | None:
-    """Return the thing that a region is described by, if any."""
-    return region.thing if isinstance(region, Around | Beyond) else None
+Region = Annotated[PartOfScene | Area | Around | Beyond | Between, Field(discriminator="kind")]
+
+
+def landmarks_of(region: PartOfScene | Area | Around | Beyond | Between | None) -> tuple[Thing, ...]:
+    """Return the things that a region is described by, if any."""
+    if isinstance(region, Between):
+        return (region.thing, region.other)
+    return (region.thing,) if isinstance(region, Around | Beyond) else ()
 
 
 class _Part(_Plain):
@@ -111,7 +121,11 @@ class _Part(_Plain):
     region: Region | None = None
     """Where; None: everywhere in scope."""
     when: int | None = Field(default=None, ge=0)
-    """Number, from 0, of an earlier part `exists`; this part is only of interest if that one is true."""
+    """Number, from 0, of an earlier part `exists`; this part is only of interest if that one is true.
+
+    One that is negated is true where there is none, but not for a part about the same thing: "aren't there any ships?
+    if so, where?".
+    """
 
     THINGS: ClassVar[tuple[str, ...]] = ("thing",)
 
@@ -122,8 +136,7 @@ class _Part(_Plain):
         for field in self.THINGS:
             value = getattr(self, field)
             found += value if isinstance(value, tuple) else [value] if value is not None else []
-        if (landmark := landmark_of(self.region)) is not None:
-            found.append(landmark)
+        found += landmarks_of(self.region)
         return tuple(dict.fromkeys(found))
 
 

@@ -20,6 +20,7 @@ from imagerag_assets.plans.noun_phrases import MAX_CHARACTERS, OF_CHOICES, clean
 from imagerag_assets.plans.numbers import LENGTHS
 from imagerag_assets.plans.operations import asks_more, is_topic, parts_of
 from imagerag_assets.plans.pair_operations import ranks_places
+from imagerag_assets.plans.rephrasing import plain_questions, said_plainly
 from imagerag_assets.plans.spelling import Spelled, correct
 from imagerag_assets.plans.thesaurus import singular
 from imagerag_assets.plans.things import is_known, is_out_of_sight, thing_of, things_of, with_heads
@@ -56,25 +57,6 @@ _SUBJECT = re.compile(
     r"^(?:the|my|our|his|her|their|a|an) ([a-z]+) (?:\w+ly |never |also )?"
     r"(?:\w+ed|is|was|are|were|has|have|had|will|would|can|could|says|thinks|claims|mentions|needs|wants|told|never)\b"
 )
-_IS_A = re.compile(
-    r"^(?:is|was) (?:this|it|that)(?: whole| entire)? (?:(?:an?|the) )?[a-z' -]+? (?:with no|without(?: an?| any)?|lacking(?: an?| any)?|missing(?: an?| any)?) "
-)
-_GROUND = re.compile(
-    r"^is (?:the|this|that) (?:area|land|ground|space|region|strip) (near|close to|around|next to|by|along|beside) (.+?) "
-    r"(?:free of|without|clear of|devoid of) (.+)"
-)
-_CALLED = re.compile(r"^(?:would|do|could) you (?:call|consider|describe|judge) (?=(?:the|this|these|those)\b)")
-_SEEING = re.compile(
-    r"^(?:are )?you(?: all| guys| folks)? (?:seeing|getting|finding|spotting|noticing) (?=an?\b|any\b|some\b|no\b)"
-)
-_SUPPOSED = re.compile(
-    r"^(?:if|when|were|suppose|supposing|imagine) (?:i|we|you|one|someone)\b(?:(?!\b(?:from|at|in|on|of|to the|past)\b)[^,])*, "
-    r"(?=(?:would|will|could|can|do|does|how|where|what|which|is|are|might)\b)"
-)
-_HAS = re.compile(
-    r"^(?:does|do|has|have|did|would|will|can)(?:n't| not)? (?P<whose>the|this|that|our|my|your) (?P<subject>[\w' -]+?) "
-    r"(?:have|has|had|got|contain|include|feature|boast|offer|possess|come with)\b (?P<rest>.+)"
-)
 _NO_TARGET = re.compile(
     r"\b(?:not|none|no|nothing|neither|both|all|unknown|unsure|cannot|can't|absent|yes|true|false|equal|same|"
     r"more|fewer|less)\b"
@@ -106,7 +88,7 @@ def understand(question: str, choices: Mapping[str, str], *, names: Collection[s
             return _unplanned(f"This is no question about the imagery; {_ASK}", notes)
     spelled = correct(text, names)
     notes += spelled.notes
-    low = written_out(spelled.text.lower())
+    low = plain_questions(written_out(spelled.text.lower()))
     words = re.findall(r"[a-z]+", low)
     endless = any(len(word) > _LONGEST for word in words)
     if endless or len(spelled.unknown) > max(1, len(words) // 2) or _is_noise(spelled, low):
@@ -146,7 +128,7 @@ def _parts(
     topic: tuple[p.Thing, ...] = ()
     region: p.Region | None = None
     carried: p.Region | None = None
-    clauses = [_of_subject(said_as_things(with_heads(clause))) for clause in clauses_of(text)]
+    clauses = [said_plainly(said_as_things(with_heads(clause))) for clause in clauses_of(text)]
     named = [thing for clause in clauses for thing in things_of(clause)]
     seen = any(not is_out_of_sight(thing) for thing in named)
     known = any(is_known(thing) for thing in named)
@@ -236,25 +218,6 @@ def _is_told(clause: str) -> bool:
     subject = _SUBJECT.match(clause)
     tells = _TELLS.match(clause) or (subject is not None and is_unseen(singular(subject[1])))
     return bool(tells) and not _ASKING.search(clause) and not asks_more(clause)
-
-
-def _of_subject(clause: str) -> str:
-    """Read "does the school have a pool?" as a pool at the school, and "does this harbour have cranes?" as cranes."""
-    supposed = _SUPPOSED.match(clause)
-    if supposed is not None and not any(map(is_known, things_of(supposed[0]))):
-        clause = clause[supposed.end() :]  # "if I drove through here, would I come to a bridge?"
-    clause = _SEEING.sub("is there ", _CALLED.sub("is ", clause))
-    clause = _IS_A.sub("is there no ", clause)
-    clause = _GROUND.sub(r"is there no \3 \1 \2", clause)
-    found = _HAS.match(clause)
-    if found is None or not things_of(found["rest"]) or not things_of(found["subject"]):
-        return clause
-    place = "" if found["whose"] in ("this", "our", "my", "your", "that") else f" at the {found['subject']}"
-    return (
-        f"is there {found['rest']}{place}"
-        if "n't" not in found[0] and " not " not in found[0]
-        else f"is there no {found['rest']}{place}"
-    )
 
 
 def _sensible(found: Sequence[p.Part], things: Sequence[p.Thing], *, alone: bool) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from imagerag_assets.plans.plan import Around, Beyond, PartOfScene, Region
+from imagerag_assets.plans.plan import Around, Between, Beyond, PartOfScene, Region
 from imagerag_assets.plans.result import Place
-from imagerag_assets.plans.wording import joined, number
+from imagerag_assets.plans.wording import joined, number, plural
 
 DETAILED = 3
 """So many places are given with coordinates and sizes; more would bury the answer."""
@@ -31,6 +31,9 @@ def region(given: Region | None) -> str | None:
         return f"within {metres(given.metres)} of the {given.thing.name}"
     if isinstance(given, Beyond):
         return f"{_SIDES.get(given.side, f'{given.side} of')} the {given.thing.name}"
+    if isinstance(given, Between):
+        one, other = given.thing, given.other
+        return f"between the {one.name} and the {other.name}" if one != other else f"between {plural(one.name)}"
     if isinstance(given, PartOfScene):
         return part(given.name)
     if given is None:

@@ -27,10 +27,19 @@ def compute(plan: p.Plan, evidence: Evidence) -> tuple[r.Result, ...]:
     done: list[r.Result] = []
     for part in plan.parts:
         result = _COMPUTED[type(part)](part, Selected(evidence, part))
-        if part.when is not None and done[part.when].outcome != "found":
+        if part.when is not None and not _met(part, plan.parts[part.when], done[part.when]):
             result = result.model_copy(update={"skipped": True})
         done.append(result)
     return tuple(done)
+
+
+def _met(part: p.Part, condition: p.Part, result: r.Result) -> bool:
+    """Return whether a part is to be answered.
+
+    "If there is no bridge, is there a ferry?" waits for no bridge; "aren't there any bridges? if so, where?" for one.
+    """
+    waits_for_none = isinstance(condition, p.Exists) and condition.negated and condition.thing not in part.things
+    return (result.outcome == "found") != waits_for_none
 
 
 def _exists(part: p.Exists, found: Selected) -> r.Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from functools import cache
 
 from pyproj import Geod
@@ -65,6 +66,15 @@ def holds(relation: Relation, one: Place, other: Place) -> bool | None:
     if step is None:
         return None
     return all(sign * way > 0 for sign, way in zip(_AXES[relation], step, strict=True) if sign)
+
+
+def is_between(place: Place, one: Place, other: Place) -> bool | None:
+    """Return whether a place lies between two: whether the angle at which it sees them is at least 120 degrees."""
+    first, second = _step(one, place, in_picture=False), _step(other, place, in_picture=False)
+    if first is None or second is None:
+        return None
+    long = math.hypot(*first) * math.hypot(*second)
+    return long > 0 and sum(map(operator.mul, first, second)) <= -0.5 * long
 
 
 def is_near(one: Place, other: Place) -> bool | None:

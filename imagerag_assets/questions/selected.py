@@ -13,7 +13,7 @@ from imagerag_assets.plans import result as r
 from imagerag_assets.plans.regions import region_named
 from imagerag_assets.plans.whereabouts import region as in_words
 from imagerag_assets.questions.coverage import area_of
-from imagerag_assets.questions.measures import away, distance_m, holds, is_near
+from imagerag_assets.questions.measures import away, distance_m, holds, is_between, is_near
 from imagerag_assets.questions.objects import Evidence, Sighting, Tally
 from imagerag_assets.questions.sureness import all_real, number_of, present
 
@@ -35,22 +35,19 @@ class Selected:
         return _picked(self.evidence.of(thing.phrase, self._keep), thing.pick)
 
     def all(self) -> tuple[Sighting, ...]:
-        """Return everything that was found in the region, but for the thing that the region lies around."""
-        landmark = p.landmark_of(self.region)
-        own = landmark.phrase if landmark is not None else None
-        phrases = dict.fromkeys(each.phrase for each in self.evidence.sightings if each.phrase != own)
+        """Return everything that was found in the region, but for what the region is described by."""
+        own = {landmark.phrase for landmark in p.landmarks_of(self.region)}
+        phrases = dict.fromkeys(each.phrase for each in self.evidence.sightings if each.phrase not in own)
         return tuple(each for phrase in phrases for each in self.evidence.of(phrase, self._keep))
 
     def places(self, thing: p.Thing) -> tuple[r.Place, ...]:
         return tuple(each.place for each in self.of(thing))
 
     def without_centre(self) -> dict[str, r.Outcome]:
-        """Return the thing that the region lies around, with its outcome, if it was not found."""
-        centre = p.landmark_of(self.region)
-        if centre is None:
-            return {}
-        outcome = self.evidence.outcome(centre.phrase, self.evidence.of(centre.phrase))
-        return {} if outcome == "found" else {centre.name: outcome}
+        """Return the things that the region is described by and that were not found, with their outcomes."""
+        landmarks = p.landmarks_of(self.region)
+        outcomes = {each.name: self.evidence.outcome(each.phrase, self.evidence.of(each.phrase)) for each in landmarks}
+        return {name: outcome for name, outcome in outcomes.items() if outcome != "found"}
 
     def sure(self, *things: p.Thing) -> list[list[float]]:
         """Return the confidences of the objects of each thing."""
@@ -119,6 +116,12 @@ def _keeper(evidence: Evidence, region: p.Region | None) -> Keep | None:
     if isinstance(region, p.Beyond):
         landmarks = [each.place for each in _picked(evidence.of(region.thing.phrase), region.thing.pick)]
         return lambda place: _is_beyond(place, landmarks, region.side)
+    if isinstance(region, p.Between):
+        ends = [
+            [each.place for each in _picked(evidence.of(thing.phrase), thing.pick)]
+            for thing in (region.thing, region.other)
+        ]
+        return lambda place: _is_between(place, *ends)
     area = area_of(region.bbox)
     return lambda place: place.lonlat is not None and bool(shapely.intersects_xy(area, *place.lonlat))
 
@@ -127,6 +130,14 @@ def _is_beyond(place: r.Place, landmarks: list[r.Place], side: p.Side) -> bool:
     """Return whether a place lies on one side of the nearest of some landmarks."""
     nearest = min(landmarks, key=lambda each: away(place, each), default=None)
     return nearest is not None and holds(side, place, nearest) is True
+
+
+def _is_between(place: r.Place, ones: list[r.Place], others: list[r.Place]) -> bool:
+    """Return whether a place lies between the nearest of each kind."""
+    one = min(ones, key=lambda each: away(place, each), default=None)
+    rest = [each for each in others if each != one]  # "between the two bridges"
+    other = min(rest, key=lambda each: away(place, each), default=None)
+    return one is not None and other is not None and is_between(place, one, other) is True
 
 
 def _picked(found: tuple[Sighting, ...], end: p.End | None) -> tuple[Sighting, ...]:

@@ -30,7 +30,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained part: a projector, and an adapter of one layer."""
     out = tmp_path_factory.mktemp("parts")
     made = {key: value.half() for key, value in new_projector(5).items()}
-    made["multi_modal_projector.linear_2.weight"] *= 30  # untrained, pictures change the scores by less than bfloat16 tells
+    made["multi_modal_projector.linear_2.weight"] *= 30  # else pictures differ by less than bfloat16 rounds
     torch.manual_seed(6)
     made |= {f"{LAYER}.lora_A": torch.randn(16, 576).half() / 50, f"{LAYER}.lora_B": torch.randn(1536, 16).half() / 50}
     write_parts(made, "words", out)

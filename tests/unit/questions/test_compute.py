@@ -130,7 +130,27 @@ def test_regions_limit_a_part() -> None:
     assert count(p.Beyond(thing=PIER, side="left")) == sum(ship.place.window[0] < 150 for ship in SHIPS)
     assert count(p.Beyond(thing=PIER, side="south")) == sum(ship.place.window[1] > 100 for ship in SHIPS)
     assert count(p.Beyond(thing=p.Thing(name="bridge"), side="south")) is None
+    assert count(p.Between(thing=PIER, other=p.Thing(name="bridge"))) is None
     assert count(p.Area(bbox=SHIPS[2].place.bbox or (0, 0, 0, 0))) == 1
+
+
+def test_what_lies_between_two_things_sees_them_on_opposite_sides() -> None:
+    found = (
+        at("ship", 500, 500),
+        at("ship", 500, 560),
+        at("ship", 500, 700),
+        at("ship", 100, 500),
+        at("ship", 950, 900),
+    )
+    given = evidence(*found, at("pier", 300, 500), at("lake", 700, 500), at("lake", 900, 100), at("pier", 990, 10))
+    lake = p.Thing(name="lake")
+
+    def between(one: p.Thing, other: p.Thing) -> tuple[int, ...]:
+        return only(p.Where(thing=SHIP, region=p.Between(thing=one, other=other)), given).cues
+
+    assert between(PIER, lake) == between(lake, PIER) == (1, 2)
+    assert between(PIER, PIER) == (1,)
+    assert between(lake, lake) == ()
 
 
 def test_comparison_by_number_and_by_area() -> None:
@@ -213,6 +233,14 @@ def test_a_condition_that_does_not_hold_leaves_the_next_part_out() -> None:
     plan = p.Plan(parts=(p.Exists(thing=CAR), p.Count(thing=CAR, when=0), p.Count(thing=SHIP)))
     assert [result.skipped for result in compute(plan, evidence(*SHIPS))] == [False, True, False]
     assert [result.skipped for result in compute(plan, evidence(at("car", 5, 5)))] == [False, False, False]
+
+
+def test_a_condition_that_there_is_none_is_met_by_nothing() -> None:
+    none, cars = p.Exists(thing=CAR, negated=True), p.Where(thing=CAR, when=0)
+    plan = p.Plan(parts=(none, p.Exists(thing=SHIP, when=0), cars))
+    # "If there is no car, is there a ship?", and "aren't there any cars? if so, where?"
+    assert [result.skipped for result in compute(plan, evidence(*SHIPS))] == [False, False, True]
+    assert [result.skipped for result in compute(plan, evidence(at("car", 5, 5)))] == [False, True, False]
 
 
 def test_what_was_counted_within_patches_is_used_for_whole_scenes() -> None:

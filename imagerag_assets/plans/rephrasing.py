@@ -1,0 +1,179 @@
+"""Roundabout ways of asking, said as the plain questions that `operations.py` reads."""
+
+from __future__ import annotations
+
+import re
+
+from imagerag_assets.plans import lexicon
+from imagerag_assets.plans.scene_parts import COMPASS
+from imagerag_assets.plans.things import is_known, things_of
+
+_IS_A = re.compile(
+    r"^(?:is|was) (?:this|it|that)(?: whole| entire)? (?:(?:an?|the) )?[a-z' -]+? "
+    r"(?:with no|without(?: an?| any)?|lacking(?: an?| any)?|missing(?: an?| any)?) "
+)
+_GROUND = re.compile(
+    r"^is (?:the|this|that) (?:area|land|ground|space|region|strip) "
+    r"(near|close to|around|next to|by|along|beside) (.+?) (?:free of|without|clear of|devoid of) (.+)"
+)
+_CALLED = re.compile(r"^(?:would|do|could) you (?:call|consider|describe|judge) (?=(?:the|this|these|those)\b)")
+_SEEING = re.compile(
+    r"^(?:are )?you(?: all| guys| folks)? (?:seeing|getting|finding|spotting|noticing) (?=an?\b|any\b|some\b|no\b)"
+)
+_SUPPOSED = re.compile(
+    r"^(?:if|when|were|suppose|supposing|imagine) (?:i|we|you|one|someone)\b"
+    r"(?:(?!\b(?:from|at|in|on|of|to the|past)\b)[^,])*, "
+    r"(?=(?:would|will|could|can|do|does|how|where|what|which|is|are|might)\b)"
+)
+_HAS = re.compile(
+    r"^(?:does|do|has|have|did|would|will|can)(?:n't| not)? (?P<whose>the|this|that|our|my|your) "
+    r"(?P<subject>[\w' -]+?) (?:have|has|had|got|contain|include|feature|boast|offer|possess|come with)\b (?P<rest>.+)"
+)
+
+_NAME = r"[a-z' -]+?"
+_NUMBER = rf"(?:\d+|{'|'.join(sorted(lexicon.NUMBERS, key=len, reverse=True))}|a dozen)"
+_HALF = (
+    r"(?:in |on |at )?(?:the )?"
+    r"(?P<{name}>north(?:ern)?|south(?:ern)?|east(?:ern)?|west(?:ern)?|left|right|top|bottom|upper|lower)"
+    r"(?:[ -]hand)?(?P<{name}_noun> (?:half|side|part|end))?"
+)
+_HALVES = f"{_HALF.format(name='one')} (?:or|and|than|versus|vs|against) {_HALF.format(name='other')}"
+_OF_HALVES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"\b(?:is|are) there (?:more|fewer|less) (?P<thing>{_NAME}),? {_HALVES}",
+        r"\b(?:which|what) (?:half|side|part|end)(?: of \w+ \w+)? (?:has|have|holds?|contains?|shows?) (?:the )?"
+        rf"(?:more|most|fewer|fewest) (?P<thing>{_NAME})[,:–-]+ *{_HALVES}",
+        rf"^{_HALVES},? (?:where|which) (?:is|are|has|have)(?: there)? (?:more|most|fewer) (?P<thing>[a-z' -]+)",
+        rf"\b(?:where|which) (?:is|are)(?: there)? (?:more|most|fewer) (?P<thing>{_NAME})[,:]? {_HALVES}",
+    )
+)
+_GAP = re.compile(rf"(?:_{{2,}}|\[ *\]) (?P<thing>{_NAME})(?=[\"'.,;?!_]|$| (?:and|or|in|on|at|near|by|with)\b)")
+_SAID = (
+    r"(?:says?|said|counts?|counted|reports?|reported|reckons?|lists?|shows|showed|claims?|claimed|mentions?|"
+    r"mentioned|gives?|gave|records?|recorded|has|had|makes it|made it|found|finds?|saw|sees)"
+)
+_IS_THAT_SO = (
+    r"(?:(?:and )?(?:is|was|are|were|am|does|did) (?:that|this|it|he|she|they|i|we|(?:the|my|our) \w+)(?: \w+)? "
+    r"(?:right|correct|true|accurate|so|wrong|agree|match)\b[^?]*"
+    r"|did (?:he|she|they|i|we) (?:get|count) (?:it |that |them |this )?(?:right|correctly|wrong)"
+    r"|right|correct|true)"
+)
+_CLAIM = (
+    r"(?:\w+ ){1,4}(?:(?:says?|said|insists?|insisted|swears?|swore|claims?|claimed|believes?|thinks?|reckons?|"
+    r"maintains?|is sure|are sure|am sure|told (?:me|us))(?: that)? (?:(?:he|she|they|we|i|it) )?)?"
+    r"(?:(?:have |has |had )?(?:found|seen|spotted|noticed|recognised|recognized|made out|saw)"
+    r"|there (?:is|are|was|were)|it (?:has|shows|contains)|(?:can|could) (?:see|make out|spot))"
+)
+_SEVERAL = r"(?:are there |is it )?(?:several|many|more|two|a few|multiple|a number)\b(?: of them)?"
+_LARGER = r"(?P<larger>larger|bigger|smaller|wider|greater)"
+_WAY = (
+    r"(?:if (?:i|we|you|one) )?(?:went|go|walk(?:ed)?|head(?:ed)?|drove|drive|travell?(?:ed)?|set off|sail(?:ed)?|"
+    r"flew|fly|going|walking|heading|driving|travelling|sailing|flying) (?:due |straight |directly )?"
+)
+_REACH = (
+    r"(?:would|will|do|should|shall|can|could) (?:i|we|you|one) "
+    r"(?:come (?:to|across|upon)|reach|arrive at|get to|end up at|hit|find|meet|run into)"
+)
+_PLAINLY = tuple(
+    (re.compile(pattern), plain)
+    for pattern, plain in (
+        # Agreement with what was said before.
+        (
+            r"[.;,!?]?\s*(?:(?:please )?correct me if i am wrong|(?:or )?am i (?:wrong|mistaken|right|correct)|"
+            r"(?:do you )?agreed?|true or false)\s*[?.!]*$",
+            "?",
+        ),
+        (r"\bcan be (?:seen|found|spotted|made out) (?=(?:some|any|an?|several|many)\b)", "are there "),
+        (r"\binferior (?=half|part|side)", "lower "),
+        (r"\bsuperior (?=half|part|side)", "upper "),
+        (
+            rf"^(?:so )?(?:(?:is|are) (?:it|this|that|there) )?(?:just |only )?(?:one|an?|a single|single) "
+            rf"(?P<thing>{_NAME}),? or {_SEVERAL}",
+            r"how many \g<thing> are there",
+        ),
+        # A number that somebody gives.
+        (
+            rf"^(?:\w+ ){{1,4}}{_SAID}(?: that there (?:are|were|is))? (?P<number>{_NUMBER} {_NAME})"
+            rf"[.,;:!]+ *{_IS_THAT_SO}\W*$",
+            r"are there exactly \g<number>?",
+        ),
+        (
+            r"^(?:please )?(?:verify|confirm|check)(?: that there (?:are|is))?:? "
+            rf"(?P<number>(?!one ){_NUMBER} {_NAME})\W*$",
+            r"are there exactly \g<number>?",
+        ),
+        (
+            rf"^(?!(?:if|when|how|where|what|which|is|are|do|does|did|has|have|can|could)\b){_CLAIM} "
+            rf"(?P<thing>(?:an?|some|any|no|the) {_NAME}|{_NAME}s)[.,;:!]+ *{_IS_THAT_SO}\W*$",
+            r"is there \g<thing>?",
+        ),
+        (rf"^(?P<thing>[a-z]{_NAME}) ?> ?(?P<number>\d+)", r"are there more than \g<number> \g<thing>"),
+        (rf"^(?P<thing>[a-z]{_NAME}) ?< ?(?P<number>\d+)", r"are there fewer than \g<number> \g<thing>"),
+        # Two that are compared.
+        (
+            rf"\bwhose (?:footprint|area|extent|size|ground|surface) is {_LARGER}[,:]? (?P<one>the {_NAME})(?:'s?)? or "
+            rf"(?P<other>the {_NAME})(?:'s?)?(?=[?.]|$)",
+            r"which is \g<larger>, \g<one> or \g<other>",
+        ),
+        (
+            rf"^(?:if (?:you|we|i|one) )?(?:set|put|place|lay|hold|compare)d? (?P<one>the {_NAME}) "
+            rf"(?:beside|against|next to|alongside|with|by|and) (?P<other>the {_NAME})[,:] *"
+            r"(?:which|what)(?: one| of (?:the two|them))? "
+            rf"(?:would be|is|comes? out|would come out)(?: the)? {_LARGER}",
+            r"which is \g<larger>, \g<one> or \g<other>",
+        ),
+        (
+            rf"^(?:is|are) the numbers? of (?P<one>{_NAME}) and (?:the numbers? of )?(?P<other>{_NAME}) "
+            r"(?:the same|equal|identical|alike)",
+            r"are there as many \g<one> as \g<other>",
+        ),
+        (
+            rf"\bis there an? (?:even|equal|fair) (?:split|balance|division|mix) (?:between|of) (?P<one>{_NAME}) and "
+            rf"(?P<other>{_NAME})(?:[,.?;].*|$)",
+            r"is there as much \g<one> as \g<other>?",
+        ),
+        (
+            rf"^{_WAY}(?P<way>{COMPASS})(?:wards?)? (?:from|of|out of) (?P<start>the {_NAME}), {_REACH} "
+            r"(?P<goal>[a-z' -]+)",
+            r"is \g<goal> \g<way> of \g<start>",
+        ),
+    )
+)
+
+
+def plain_questions(text: str) -> str:
+    """Return a whole question in lower case with its roundabout parts said plainly.
+
+    "My map says six bridges. Is that right?" becomes "are there exactly six bridges?", and a comparison of two halves
+    of the picture a number for each.
+    """
+    for pattern in _OF_HALVES:
+        if (found := pattern.search(text)) is not None and things_of(found["thing"]):
+            halves = [f"in the {found[name]}{found[f'{name}_noun'] or ' half'}" for name in ("one", "other")]
+            return " ".join(f"how many {found['thing']} are there {half}?" for half in halves)
+    gaps = [found["thing"] for found in _GAP.finditer(text)]
+    if gaps:  # "my form says ___ cars"
+        return " ".join(f"how many {thing}?" for thing in gaps)
+    for pattern, plain in _PLAINLY:
+        text = pattern.sub(plain, text)
+    return text
+
+
+def said_plainly(clause: str) -> str:
+    """Read "does the school have a pool?" as a pool at the school, and "does this harbour have cranes?" as cranes."""
+    supposed = _SUPPOSED.match(clause)
+    if supposed is not None and not any(map(is_known, things_of(supposed[0]))):
+        clause = clause[supposed.end() :]  # "if I drove through here, would I come to a bridge?"
+    clause = _SEEING.sub("is there ", _CALLED.sub("is ", clause))
+    clause = _IS_A.sub("is there no ", clause)
+    clause = _GROUND.sub(r"is there no \3 \1 \2", clause)
+    found = _HAS.match(clause)
+    if found is None or not things_of(found["rest"]) or not things_of(found["subject"]):
+        return clause
+    place = "" if found["whose"] in ("this", "our", "my", "your", "that") else f" at the {found['subject']}"
+    return (
+        f"is there {found['rest']}{place}"
+        if "n't" not in found[0] and " not " not in found[0]
+        else f"is there no {found['rest']}{place}"
+    )
