@@ -61,8 +61,8 @@ class SourceError(InputError):
     """A source (catalog, bucket, API) cannot be reached, read or understood."""
 
 
-class RepeatedPagesError(SourceError):
-    """An API returns the same page again and would go on for ever."""
+class IncompleteListingError(SourceError):
+    """A source listed a part of its items only; the items that came before this error are right."""
 
 
 class QuestionError(InputError):

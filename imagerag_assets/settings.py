@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     # Sources and imagery
     sources_file: Path | None = None
     """TOML file that lists the watched sources; default: HOME/sources.toml."""
+    removals_at_most: float = Field(0.2, ge=0, le=1)
+    """Largest share of a watched source's scenes that may be marked as removed at once; more needs a person's yes."""
     asset_keys: tuple[str, ...] = ()
     """Keys of the assets to take imagery from, in order; default: chosen from each item's description."""
     band_names: tuple[str, ...] = ()

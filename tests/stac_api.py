@@ -32,6 +32,16 @@ class StacApi:
     """It conforms to the filter and sort extensions, as far as `updated` goes."""
     repeats: bool = False
     """Every page links to itself as the next one."""
+    gaps: bool = False
+    """Every page is followed by an empty one that links to the next."""
+    matched: dict[str, Any] = field(default_factory=dict)
+    """What each page says of the number of all items, e.g. ``{"numberMatched": 5}``."""
+    busy: int = 0
+    """So many searches more are answered with 429."""
+    down_at_token: str | None = None
+    """The page with this token is answered with 503, always."""
+    cut: bool = False
+    """Only the first page comes, without a link to the next."""
 
 
 @pytest.fixture
@@ -51,6 +61,8 @@ def stac_api() -> Iterator[StacApi]:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
+            if status == 429:
+                self.send_header("Retry-After", "1")
             self.end_headers()
             self.wfile.write(body)
 
@@ -97,7 +109,13 @@ def _collection(api: StacApi, name: str) -> dict[str, Any]:
 
 def _search(api: StacApi, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
     api.searches.append(query)
-    start = int(query.get("token", "0"))
+    if api.busy:
+        api.busy -= 1
+        return 429, {"code": "TooMany", "description": "wait"}
+    if api.down_at_token is not None and query.get("token") == api.down_at_token:
+        return 503, {"code": "Down", "description": "try later"}
+    gap = query.get("token", "").endswith("-gap")
+    start = int(query.get("token", "0").removesuffix("-gap"))
     if api.fail_at_token is not None and query.get("token") == api.fail_at_token:
         return 400, {"code": "BadRequest", "description": "no such token"}
     chosen = [
@@ -111,8 +129,10 @@ def _search(api: StacApi, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
         chosen.sort(key=lambda item: item["properties"].get("updated", ""))
     size = min(api.page, int(query.get("limit", "10")))
     links = []
-    if start + size < len(chosen):
-        ahead = 0 if api.repeats else size
+    if (gap or start + size < len(chosen)) and not api.cut:
+        ahead = 0 if api.repeats or gap else size
+        token = f"{start + ahead}{'-gap' if api.gaps and not gap else ''}"
         others = "&".join(f"{name}={value}" for name, value in query.items() if name != "token")
-        links = [{"rel": "next", "method": "GET", "href": f"{api.url}/search?{others}&token={start + ahead}"}]
-    return 200, {"type": "FeatureCollection", "features": chosen[start : start + size], "links": links}
+        links = [{"rel": "next", "method": "GET", "href": f"{api.url}/search?{others}&token={token}"}]
+    features = [] if gap else chosen[start : start + size]
+    return 200, {"type": "FeatureCollection", "features": features, "links": links, **api.matched}

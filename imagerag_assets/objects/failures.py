@@ -1,6 +1,7 @@
 """Say in words what went wrong when an address was read or written, and whether trying again may help.
 
-This knows what fsspec, s3fs, botocore, aiohttp, GDAL and the operating system raise, which share no base class.
+This knows what fsspec, s3fs, botocore, aiohttp, requests, GDAL and the operating system raise, which share no base
+class.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple
     bucket_only = is_s3(url) and "/" not in url.split("://", 1)[1].rstrip("/")
     if "NoSuchBucket" in codes or (bucket_only and isinstance(error, FileNotFoundError)):
         return f"The bucket does not exist at {where}", "Check the bucket name and IMAGERAG_S3_ENDPOINT_URL"
-    if names & {"EndpointConnectionError", "ConnectTimeoutError", "ClientConnectorError", "ConnectionRefusedError"}:
+    if names & _UNREACHABLE:
         at = where if is_s3(url) else urlsplit(url).netloc
         return f"Cannot connect to {at}", "Check the address, the network, and that the server runs"
     if names & {"PermissionError"} or codes & {"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
@@ -37,10 +38,16 @@ def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple
         return "The disk is full", "Free space, then run it again"
     if isinstance(error, FileNotFoundError):
         return "Not found", "Check the path" if not is_remote(url) else "Check the address"
-    detail = str(error).strip().split("\n")[0] or type(error).__name__
+    detail = _QUERY.sub("?...", str(error).strip().split("\n")[0]) or type(error).__name__
     return f"Cannot be read ({detail[:200]})", "Check that it can be opened from this machine"
 
 
+_UNREACHABLE = {
+    "ClientConnectorError", "ConnectTimeoutError", "ConnectionRefusedError", "EndpointConnectionError",
+    "NameResolutionError",
+}  # fmt: skip
+_QUERY = re.compile(r"\?[^\s'\")>]+")
+"""The query of an address, which may hold a signature."""
 _TRANSIENT_NAMES = {
     "BrokenPipeError",
     "ClientConnectorError",
@@ -104,7 +111,7 @@ def _error_codes(error: BaseException) -> set[str]:
         if isinstance(response, dict):
             codes.add(str(response.get("Error", {}).get("Code", "")))
             codes.add(str(response.get("ResponseMetadata", {}).get("HTTPStatusCode", "")))
-        status = getattr(each, "status", None)
+        status = getattr(each, "status", None) or getattr(response, "status_code", None)
         if isinstance(status, int):
             codes.add(str(status))
     return codes - {""}

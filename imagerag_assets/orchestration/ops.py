@@ -113,6 +113,9 @@ class RescanConfig(dg.Config):
     """Which source to read."""
 
     source: str = Field(description="Name of a watched source (see imagerag sources)")
+    accept_removals: bool = Field(
+        default=False, description="Mark scenes as removed even if all, or a large share, are no longer listed"
+    )
 
 
 @dg.op(
@@ -126,7 +129,12 @@ def rescan(
 ) -> None:
     """Only report: the sensor requests the runs, so that its limits hold.  It has to be running."""
     with failures(platform):
-        found = full_scan(platform, find_source(config.source, platform.settings), reporter.progress)
+        found = full_scan(
+            platform,
+            find_source(config.source, platform.settings),
+            reporter.progress,
+            accept_removals=config.accept_removals,
+        )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     for key in found.removed:
         context.log_event(
@@ -138,6 +146,7 @@ def rescan(
             "scenes": found.scenes,
             "to_request": len(found.changed),
             "removed": len(found.removed),
+            "held_back": len(found.held_back),
             "cannot_be_used": found.failed,
             "removed_scenes": dg.MetadataValue.md("\n".join(f"- {key}" for key in found.removed[:200]) or "none"),
             "problems": dg.MetadataValue.md("\n".join(f"- {line}" for line in found.problems[:50]) or "none"),

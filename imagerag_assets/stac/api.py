@@ -14,15 +14,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pystac_client
+from pystac import Link
 from pystac_client.conformance import ConformanceClasses
 from pystac_client.exceptions import APIError
+from pystac_client.stac_api_io import StacApiIO
 from requests.exceptions import RequestException
 
-from imagerag_assets.errors import RepeatedPagesError, SourceError
+from imagerag_assets.errors import IncompleteListingError, SourceError
 from imagerag_assets.objects.failures import is_transient
+from imagerag_assets.objects.http import retries
 
 _PAGE = 100
 _TIMEOUT_S = 60
+_EMPTY_PAGES = 50
+"""Pages without an item, in succession, after which an API is not asked for more."""
 _HASHED_KEY = re.compile(r"-[0-9a-f]{12}$")
 
 
@@ -59,12 +64,15 @@ def search_api(
 
     Raises:
         SourceError: the API cannot be reached, refuses the search, or would be read as a whole.
-        RepeatedPagesError: the API returned a page with nothing new, after all items before it were yielded.
+        IncompleteListingError: the API failed, or listed fewer items than it says that it has, or does not say that it
+            listed all of them.  The items before that were yielded.
     """
+    seen: set[str] = set()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an API that forgets to declare a conformance class still works
-            client = pystac_client.Client.open(url, timeout=_TIMEOUT_S)
+            api = StacApiIO(max_retries=retries(), timeout=_TIMEOUT_S)
+            client = pystac_client.Client.open(url, stac_io=api, timeout=_TIMEOUT_S)
             if not (collections or scenes or limit or everything):
                 names = ", ".join(collection.id for collection in client.get_collections())
                 raise SourceError(
@@ -79,27 +87,73 @@ def search_api(
                 limit=min(limit or _PAGE, _PAGE),
                 **(_newer(client, since) if since is not None or everything else {}),
             )
-        seen: set[str] = set()
-        for page in search.pages_as_dicts():
-            fresh = {name: item for item in page["features"] if (name := _name(item)) not in seen}
-            if not fresh:
-                raise RepeatedPagesError(
-                    "The API returns the same page again", fix="Report this to its operators", source=url
-                )
+        matched: int | None = None
+        features: list[Any] = []
+        for page in _pages(api, search, url):
+            features = page.get("features") or []
+            fresh = {name: item for item in features if (name := _name(item)) not in seen}
+            if features and not fresh:
+                raise _incomplete(url, "the API returns the same page again")
+            matched = _matched(page, matched)
             seen.update(fresh)
             yield from fresh.values()
+        if matched is not None and len(seen) < matched:
+            raise _incomplete(url, f"{len(seen)} of {matched} items came")
+        if matched is None and len(features) >= (search.get_parameters().get("limit") or _PAGE):
+            raise _incomplete(url, "the last page is full, and nothing says whether more items follow")
     except SourceError:
         raise
-    except (APIError, RequestException, NotImplementedError, KeyError, TypeError, ValueError) as error:
+    except (APIError, RequestException, NotImplementedError, AttributeError, KeyError, TypeError, ValueError) as error:
         # pystac-client raises NotImplementedError if an API does not say that it can be searched.
         detail = " ".join(str(error).split())[:200] or type(error).__name__
         unreachable = isinstance(error, RequestException) or "Max retries" in detail
-        raise SourceError(
-            "Cannot connect to the API" if unreachable else f"The API refused the search ({detail})",
-            fix="Check the URL, the network and the collections",
-            transient=unreachable or is_transient(error, url) or str(getattr(error, "status_code", ""))[:1] == "5",
-            source=url,
-        ) from error
+        status = str(getattr(error, "status_code", None) or "")
+        transient = unreachable or is_transient(error, url) or status == "429" or status[:1] == "5"
+        said = "Cannot connect to the API" if unreachable else f"The API refused the search ({detail})"
+        if seen:
+            raise _incomplete(url, f"{len(seen)} items came, then: {said}", transient=transient) from error
+        fix = "Check the URL, the network and the collections"
+        raise SourceError(said, fix=fix, transient=transient, source=url) from error
+
+
+def _pages(api: StacApiIO, search: pystac_client.ItemSearch, url: str) -> Iterator[dict[str, Any]]:
+    """Yield the pages of a search.  An empty one does not end it, as long as it links to the next."""
+    parameters = search.get_parameters()
+    page = api.read_json(search.url, method=search.method, parameters=parameters)
+    asked: set[str] = set()
+    empty = 0
+    while True:
+        yield page
+        empty = 0 if page.get("features") else empty + 1
+        links = [link for link in page.get("links") or () if isinstance(link, dict)]
+        following = next((link for link in links if link.get("rel") == "next" and link.get("href")), None)
+        if following is None:
+            return
+        request = json.dumps([following["href"], following.get("body")], sort_keys=True)
+        if request in asked or empty > _EMPTY_PAGES:
+            raise _incomplete(
+                url, "the API returns the same page again" if request in asked else "the API's pages are empty"
+            )
+        asked.add(request)
+        page = api.read_json(Link.from_dict(following), parameters=parameters)
+
+
+def _matched(page: dict[str, Any], before: int | None) -> int | None:
+    """Return how many items an API says that it has: as of the OGC's standard, or of STAC's older extension."""
+    context = page.get("context")
+    for value in (page.get("numberMatched"), context.get("matched") if isinstance(context, dict) else None):
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+    return before
+
+
+def _incomplete(url: str, what: str, *, transient: bool = False) -> IncompleteListingError:
+    return IncompleteListingError(
+        f"The listing is incomplete: {what}",
+        fix="Try again later; if it stays so, report it to the API's operators",
+        transient=transient,
+        source=url,
+    )
 
 
 def _newer(client: pystac_client.Client, since: Since | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from imagerag_assets.errors import SourceError
+from imagerag_assets.objects import http
 from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_remote, is_s3
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.settings import Settings
@@ -80,13 +81,19 @@ def read_document(href: str, settings: Settings) -> Document:
         SourceError: it is missing, cannot be reached or read, or is not a JSON object.
     """
     try:
-        fs, path = filesystem(href, settings)
-        return Document(href, parse(fs.cat_file(path), href))
+        if is_http(href):
+            (data,) = http.read_all([href])
+            if isinstance(data, Exception):
+                raise data
+        else:
+            fs, path = filesystem(href, settings)
+            data = fs.cat_file(path)
+        return Document(href, parse(data, href))
     except SourceError:
         raise
     except IsADirectoryError:
         raise SourceError("This is a folder, not a JSON document", fix="Name a document in it", href=href) from None
-    except Exception as error:  # fsspec, s3fs, botocore and aiohttp share no base class
+    except Exception as error:  # fsspec, s3fs, botocore and requests share no base class
         raise failure(error, href, settings) from error
 
 
@@ -182,15 +189,20 @@ def _version(info: dict[str, Any]) -> Version:
     return Version(token, updated if isinstance(updated, datetime) else None)
 
 
+def _contents(hrefs: Sequence[str], settings: Settings) -> list[bytes | BaseException]:
+    if is_http(hrefs[0]):
+        return list(http.read_all(hrefs))
+    fs, _ = filesystem(hrefs[0], settings)
+    paths = [filesystem(href, settings)[1] for href in hrefs]
+    contents = fs.cat(paths, on_error="return")
+    return [contents[path] for path in paths]
+
+
 def read_documents(hrefs: Sequence[str], settings: Settings) -> Iterator[tuple[str, Document | SourceError]]:
     """Read many documents of one file system, in order, several at a time; yield an error in place of a failed one."""
     for start in range(0, len(hrefs), _BATCH):
         batch = hrefs[start : start + _BATCH]
-        fs, _ = filesystem(batch[0], settings)
-        paths = [filesystem(href, settings)[1] for href in batch]
-        contents = fs.cat(paths, on_error="return")
-        for href, path in zip(batch, paths, strict=True):
-            data = contents[path]
+        for href, data in zip(batch, _contents(batch, settings), strict=True):
             try:
                 yield (
                     href,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from imagerag_assets.errors import ImageRAGError, RepeatedPagesError, SourceError
+from imagerag_assets.errors import ImageRAGError, IncompleteListingError, SourceError
 from imagerag_assets.objects.addresses import is_http, is_remote, join_href, local_path
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.api import Since, search_api
@@ -146,7 +146,7 @@ def _search(url: str, collections: frozenset[str], since: Since | None, listing:
             latest = updated or latest
             ref = f"{content.get('collection') or ''}/{content.get('id')}"
             yield ListedItem(ref, _digest(content), updated, document=item)
-    except RepeatedPagesError as error:
+    except IncompleteListingError as error:
         listing.problems.append(error)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from imagerag_assets.errors import ImageRAGError, RepeatedPagesError, SourceError, UnknownSceneError
+from imagerag_assets.errors import ImageRAGError, IncompleteListingError, SourceError, UnknownSceneError
 from imagerag_assets.objects.addresses import is_http, is_remote, join_href, local_path
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.api import search_api
@@ -168,7 +168,7 @@ def _listed(source: str, settings: Settings, choice: _Choice, limit: int | None)
         try:
             for content in search_api(href, choice.collections, choice.scenes, limit):
                 yield found_in(content, base=href)
-        except RepeatedPagesError as error:  # the items before that count
+        except IncompleteListingError as error:  # the items before that count
             yield FailedItem(safe_key(stem(href)), href, error)
         return
     yield from _walk(document, settings)

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from imagerag_assets.errors import StoreError
+from imagerag_assets.errors import SourceError, StoreError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.scenes.records import SOURCES
 from imagerag_assets.scenes.removed import clear_removed, list_removed, mark_removed
 from imagerag_assets.stac.listing import list_source, read_listed
-from imagerag_assets.stac.types import Scene
+from imagerag_assets.stac.types import FailedItem, Scene
 from imagerag_assets.watched_sources.ledger import FOLDER, Entry, Ledger, latest_ledger
 from imagerag_assets.watched_sources.sources import WatchedSource
 
@@ -30,15 +30,28 @@ class ScanResult:
     """Documents for the next ticks to read: new, changed, or usable now."""
     removed: tuple[str, ...]
     """Scene keys whose item is gone."""
+    held_back: tuple[str, ...]
+    """Scene keys that would count as removed too, if a person said that so many may be."""
     failed: int
     problems: tuple[str, ...]
-    """Branches that could not be read; if there are any, nothing counts as removed."""
+    """What could not be read, and why so many removals are doubted; if there are any, nothing counts as removed."""
 
 
 def full_scan(
-    platform: Platform, source: WatchedSource, progress: Callable[[int, int, str], None] | None = None
+    platform: Platform,
+    source: WatchedSource,
+    progress: Callable[[int, int, str], None] | None = None,
+    *,
+    accept_removals: bool = False,
 ) -> ScanResult:
     """Read every item of a source, mark scenes whose item is gone, and report changes to the next tick.
+
+    Args:
+        platform: The installation.
+        source: The watched source.
+        progress: Called with done, total, and what is being done.
+        accept_removals: Mark scenes as removed even if they are a larger share of the source than
+            `IMAGERAG_REMOVALS_AT_MOST`.
 
     Raises:
         SourceError: The source is down or is not STAC; nothing was marked.
@@ -49,6 +62,7 @@ def full_scan(
     listed = list(listing.listed)
     keys: set[str] = set()
     changed: list[str] = []
+    unread: set[str] = set()
     failed = 0
     read = read_listed(listed, source.source, platform.settings, collections=source.collections)
     for number, (each, results) in enumerate(read, 1):
@@ -56,12 +70,23 @@ def full_scan(
         scenes = [result for result in results if isinstance(result, Scene)]
         keys.update(result.scene_key for result in results)
         failed += len(results) - len(scenes)
+        if any(isinstance(result, FailedItem) and isinstance(result.error, SourceError) for result in results):
+            unread.add(each.ref)
         usable_now = entry.failed and len(scenes) == len(results)
         if usable_now or any(not entry.is_at(scene.scene_key, scene.version) for scene in scenes):
             changed.append(each.ref)
         if progress is not None and number % 100 == 0:
             progress(number, len(listed), f"reading items of {source.name}")
-    removed = [] if listing.problems else _gone(ledger, {each.ref for each in listed}, keys)
+    problems = [str(problem) for problem in listing.problems]
+    gone = [] if problems else _gone(ledger, {each.ref for each in listed}, keys, unread)
+    known = sum(entry.has(key) for entry in ledger.entries.values() for key in entry.scenes)
+    too_many = not accept_removals and _is_suspicious(len(gone), known, platform.settings.removals_at_most)
+    removed, held_back = ([], gone) if too_many else (gone, [])
+    if held_back:
+        problems.append(
+            f"{len(gone)} of {known} scenes are no longer listed, which is more than leaves a source at once; none was "
+            "marked as removed. If they are gone, run the job rescan_source with accept_removals=true"
+        )
     report = {"at": datetime.now(UTC).isoformat(), "changed": changed, "removed": removed}
     platform.store.write_json(_report_key(source), report)
     for key in removed:
@@ -70,16 +95,20 @@ def full_scan(
     for mark in list_removed(platform):
         if mark.scene in keys:
             clear_removed(platform, mark.scene)
-    problems = tuple(str(problem) for problem in listing.problems)
-    return ScanResult(len(listed), len(keys), tuple(changed), tuple(removed), failed, problems)
+    return ScanResult(len(listed), len(keys), tuple(changed), tuple(removed), tuple(held_back), failed, tuple(problems))
 
 
-def _gone(ledger: Ledger, refs: set[str], keys: set[str]) -> list[str]:
+def _is_suspicious(gone: int, known: int, at_most: float) -> bool:
+    """Return whether so many scenes have left a source at once that its listing is doubted: all, or a large share."""
+    return gone > 0 and at_most < 1 and (gone == known or gone > max(1, at_most * known))
+
+
+def _gone(ledger: Ledger, refs: set[str], keys: set[str], unread: set[str]) -> list[str]:
     """Return the scenes that no document has an item for; a document that cannot be read still counts."""
     return sorted(
         key
         for ref, entry in ledger.entries.items()
-        if not (entry.failed and ref in refs)
+        if ref not in unread and not (entry.failed and ref in refs)
         for key in entry.scenes
         if entry.has(key) and key not in keys
     )

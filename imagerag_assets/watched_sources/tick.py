@@ -213,6 +213,8 @@ def plan_tick(
         if not listing.whole and len(fresh) > source.max_new:
             exhausted = False
             break
+    if listing.problems and not listing.whole:
+        exhausted = False  # what did not come is asked for again
     again.sort(key=lambda each: tick.ledger.entries[each.ref].tried)
     deadline = time.monotonic() + seconds
     done = _read(tick, fresh, deadline)

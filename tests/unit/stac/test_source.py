@@ -11,6 +11,7 @@ import pytest
 
 from imagerag_assets.errors import ItemError, SourceError, UnknownSceneError
 from imagerag_assets.settings import Settings, load_settings
+from imagerag_assets.stac.listing import list_source
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem, Scene
 from tests.s3 import S3Endpoint
@@ -364,14 +365,52 @@ def test_an_api_is_searched_by_collection_page_by_page(
 def test_an_api_that_fails_midway_or_is_down(stac_api: Any, settings: Settings, item: Build) -> None:
     stac_api.items = [item(f"i{n}", f"{stac_api.url}/i.tif", collection="x") for n in range(4)]
     stac_api.fail_at_token = "2"
-    results = find_scenes(stac_api.url, settings, collections=["x"])
-    assert keys([next(results), next(results)]) == ["x.i0", "x.i1"]
-    with pytest.raises(SourceError, match="refused the search"):
-        next(results)
+    *came, failed = find_scenes(stac_api.url, settings, collections=["x"])
+    assert keys(came) == ["x.i0", "x.i1"]
+    assert isinstance(failed, FailedItem)
+    assert "2 items came, then: The API refused the search" in str(failed.error)
+    stac_api.fail_at_token = None
+    stac_api.busy = 1
+    assert keys(list(find_scenes(stac_api.url, settings, collections=["x"]))) == ["x.i0", "x.i1", "x.i2", "x.i3"]
+    assert stac_api.busy == 0
     with pytest.raises(SourceError, match=r"Cannot connect to 127\.0\.0\.1:9"):
         list(find_scenes("http://127.0.0.1:9", settings))
     with pytest.raises(SourceError, match="Not found"):
         list(find_scenes(f"{stac_api.url}/gone", settings))
+
+
+@pytest.mark.parametrize("matched", [{}, {"numberMatched": 5}, {"context": {"matched": 5}}])
+def test_empty_pages_do_not_end_a_listing(
+    stac_api: Any, settings: Settings, item: Build, tmp_path: Path, write_tif: Tif, matched: dict[str, Any]
+) -> None:
+    image = write_tif(tmp_path / "image.tif")
+    stac_api.items = [item(f"i{n}", str(image), collection="x") for n in range(5)]
+    stac_api.gaps, stac_api.matched = True, matched
+    assert keys(list(find_scenes(stac_api.url, settings, collections=["x"]))) == [f"x.i{n}" for n in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"cut": True, "matched": {"numberMatched": 5}}, "2 of 5 items came"),
+        ({"cut": True, "matched": {"context": {"matched": 5, "returned": 2}}}, "2 of 5 items came"),
+        ({"cut": True, "page": 200}, "the last page is full"),
+        ({"cut": True, "page": 200, "matched": {"numberMatched": None}}, "the last page is full"),
+        ({"cut": True, "page": 200, "matched": {"numberMatched": 100}}, None),
+        ({"cut": True, "matched": {"numberMatched": "many"}}, None),
+        ({"matched": {"numberMatched": 1}}, None),
+    ],
+)
+def test_an_api_that_lists_a_part_only_is_told_from_one_that_lists_all(
+    stac_api: Any, settings: Settings, item: Build, options: dict[str, Any], said: str | None
+) -> None:
+    stac_api.items = [item(f"i{n}", f"{stac_api.url}/{n}.tif", collection="x") for n in range(100)]
+    for name, value in options.items():
+        setattr(stac_api, name, value)
+    listing = list_source(stac_api.url, settings, collections=["x"])
+    assert len(list(listing.listed)) == (2 if options.get("page") is None and "cut" in options else 100)
+    assert [said in str(problem) for problem in listing.problems if said] == ([True] if said else [])
+    assert bool(listing.problems) == bool(said)
 
 
 def test_an_api_that_repeats_its_pages_ends(

@@ -320,6 +320,63 @@ def test_an_api_that_repeats_its_pages(
     assert full_scan(platform, watch.source).removed == ()  # not everything was seen
 
 
+def test_a_listing_that_is_not_whole_removes_nothing_and_the_next_tick_goes_on(
+    platform: Platform,
+    stac_api: StacApi,  # noqa: F811
+    image: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("imagerag_assets.objects.http._BACKOFF_S", 0)
+    stac_api.items = [api_item(f"i{n}", image) for n in range(6)]
+    watch = Watch(platform, stac_api.url, collections=("x",))
+    stac_api.down_at_token = "2"
+    tick = watch.tick()
+    assert sorted(request.scene.scene_key for request in tick.requests) == ["x.i0", "x.i1"]
+    assert "2 items came" in tick.problems[0]
+    scan = full_scan(platform, watch.source)
+    assert (scan.removed, scan.held_back) == ((), ())
+    stac_api.down_at_token = None
+    assert watch.names() == ["x.i2", "x.i3", "x.i4", "x.i5"]
+    for answer in ({"cut": True, "matched": {"numberMatched": 6}}, {"items": [], "matched": {"numberMatched": 6}}):
+        before = {name: getattr(stac_api, name) for name in answer}
+        for name, value in answer.items():
+            setattr(stac_api, name, value)
+        scan = full_scan(platform, watch.source)
+        assert (scan.removed, scan.held_back) == ((), ())
+        assert "of 6 items came" in scan.problems[0]
+        for name, value in before.items():
+            setattr(stac_api, name, value)
+
+
+def test_many_removals_at_once_need_a_person(platform: Platform, stac_api: StacApi, image: Path) -> None:  # noqa: F811
+    stac_api.items = [api_item(f"i{n}", image) for n in range(10)]
+    watch = Watch(platform, stac_api.url, collections=("x",))
+    watch.tick()
+    for left, held in ((0, 10), (7, 3)):
+        stac_api.items = [api_item(f"i{n}", image) for n in range(left)] or [
+            api_item("i0", image) | {"collection": "y"}
+        ]
+        scan = full_scan(platform, watch.source)
+        assert (len(scan.removed), len(scan.held_back)) == (0, held)
+        assert f"{held} of 10 scenes are no longer listed" in scan.problems[0]
+        assert "accept_removals" in scan.problems[0]
+        assert not is_removed(platform, "x.i9")
+    scan = full_scan(platform, watch.source, accept_removals=True)
+    assert scan.removed == ("x.i7", "x.i8", "x.i9")
+    assert is_removed(platform, "x.i9")
+
+
+def test_an_item_that_cannot_be_read_today_is_not_gone(platform: Platform, folder: Path) -> None:
+    watch = Watch(platform, catalog_of(folder, ("a", "b", "c")))
+    watch.tick()
+    good = (folder / "b.json").read_bytes()
+    (folder / "b.json").write_bytes(b"<html>503</html>")
+    scan = full_scan(platform, watch.source)
+    assert (scan.removed, scan.held_back, scan.failed) == ((), (), 1)
+    (folder / "b.json").write_bytes(good)
+    assert full_scan(platform, watch.source).removed == ()
+
+
 def test_versions_come_without_reading(folder: Path, settings: Settings) -> None:
     catalog = catalog_of(folder, ("a", "b", "c"))
     for name in ("a", "b", "c"):
