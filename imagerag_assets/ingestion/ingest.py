@@ -21,6 +21,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import ALIAS, serving_beside, target_of
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.scenes.failures import clear_failure, record_failure
+from imagerag_assets.scenes.identity import refuse_another
 from imagerag_assets.scenes.reading import overview_scratch
 from imagerag_assets.scenes.records import SceneRecord, find_record, overview_key, save_record
 from imagerag_assets.stac.types import Scene
@@ -39,9 +40,11 @@ def register(platform: Platform, scene: Scene) -> SceneRecord:
     A record that is the same already is left as it is.
 
     Raises:
+        ItemError: another scene is stored under the key of this one.
         RasterError: a file cannot be opened or read, or its size or type is unusable.
         StoreError: the store cannot be read or written.
     """
+    refuse_another(platform, scene)
     settings = platform.settings
     with SceneReader(scene, settings, scratch=overview_scratch(settings, scene.scene_key)) as reader:
         overview, _ = reader.overview(settings.overview_px)

@@ -26,11 +26,12 @@ def is_scene_key(text: str) -> bool:
 def scene_key(collection: str | None, item_id: str) -> str:
     """Return the scene key of an item: its id, or ``collection.id``.
 
-    If that is longer than 200 characters or has characters that are not allowed, these are replaced and twelve hex
-    digits of a sha256 over the original are appended, so that different items keep different keys.
+    If that is longer than 200 characters, starts with a dot or has characters that are not allowed, e.g. slashes, these
+    are replaced and twelve hex digits of a sha256 over the original are appended, so that different items keep
+    different keys.
 
     Raises:
-        ItemError: the id is empty, is not text, starts with a dot, or has path or control characters.
+        ItemError: the id is empty, is not text, or has control characters.
     """
     problem = _problem(item_id)
     if problem:
@@ -44,9 +45,16 @@ def folded(key: str) -> str:
     return key.lower()
 
 
-def clash(key: str, taken: str, **ids: Any) -> ItemError:
-    """Return the error for an item whose key differs from another one's only by case, or not at all."""
-    message = "Two items have the same collection and id"
+def clash(key: str, taken: str, *, same_id: bool = True, **ids: Any) -> ItemError:
+    """Return the error for an item whose key differs from another one's only by case, or not at all.
+
+    Args:
+        key: The item's key.
+        taken: The other one's.
+        same_id: They have the same collection and id, and not only the same key, as `b` of collection `a` and `a.b`.
+        ids: What identifies both.
+    """
+    message = "Two items have the same collection and id" if same_id else "Two items would have the same scene key"
     if key != taken:
         message = "The ids of two items differ only by upper and lower case"
         ids = {"other": taken} | ids
@@ -64,12 +72,8 @@ def _problem(item_id: object) -> str:
         return "is not text"
     if not item_id.strip():
         return "is empty"
-    if "/" in item_id or "\\" in item_id:
-        return "has path characters"
     if any(unicodedata.category(character).startswith("C") for character in item_id):
         return "has control characters"
-    if item_id.startswith("."):
-        return "starts with a dot"
     return ""
 
 

@@ -100,7 +100,7 @@ def find_scenes(
         UnknownSceneError: at the end, if a named scene was not in the source.
     """
     choice = _Choice(frozenset(collections), frozenset(scenes))
-    first_seen: dict[str, tuple[str, str]] = {}
+    first_seen: dict[str, tuple[Scene, str]] = {}
     yielded = 0
     if limit is not None and limit <= 0:
         return
@@ -135,18 +135,19 @@ def find_items(source: str, settings: Settings) -> Iterator[ItemRef | FailedItem
 
 
 def _validated(
-    found: ItemRef, source: str, settings: Settings, first_seen: dict[str, tuple[str, str]]
+    found: ItemRef, source: str, settings: Settings, first_seen: dict[str, tuple[Scene, str]]
 ) -> Scene | FailedItem:
     here = found.href or found.base
     try:
         scene = scene_from_item(found.content, item_href=found.href, base=found.base, source=source, settings=settings)
         name = folded(scene.scene_key)
         if name in first_seen:
-            first_key, first = first_seen[name]
-            raise clash(scene.scene_key, first_key, first=first, second=here)
+            taken, first = first_seen[name]
+            same_id = (taken.collection, taken.item_id) == (scene.collection, scene.item_id)
+            raise clash(scene.scene_key, taken.scene_key, same_id=same_id, first=first, second=here)
     except ImageRAGError as error:
         return FailedItem(found.key, found.href, error)
-    first_seen[name] = scene.scene_key, here
+    first_seen[name] = scene, here
     return scene
 
 

@@ -40,6 +40,7 @@ def write_bad_catalog(folder: Path) -> None:
     write_item(folder / "text.json", "./text.tif")
     shutil.copy(folder / "a-good.json", folder / "b-duplicate.json")
     write_item(folder / "path.json", "./a-good.tif", item_id="../../etc/passwd")
+    write_item(folder / "control.json", "./a-good.tif", item_id="\x1b[31mred")
     write_scene(folder, "one-pixel", texture(1, 1))
     blank = write_scene(folder, "blank", np.zeros((3, 300, 300), np.uint8), profile={"nodata": 0})
     assert blank.exists()
@@ -71,6 +72,9 @@ def test_bad_items_give_a_line_each_and_the_others_are_done(
 
         small = done.pop("m-small")
         assert small == 1
+        (path_key,) = [key for key in done if "passwd" in key]
+        assert "/" not in path_key
+        del done[path_key]
         assert set(done) == {"a-good", "z-good"}
         assert len(failed) == 10
         for key, line in failed.items():
@@ -83,16 +87,18 @@ def test_bad_items_give_a_line_each_and_the_others_are_done(
             "broken": "broken.json",
         }.items():  # fmt: skip
             assert word in failed[key], (key, failed[key])
-        (path_key,) = [key for key in failed if "passwd" in key]
-        assert "/" not in path_key
-        assert "path characters" in failed[path_key]
+        (control_key,) = [key for key in failed if "red" in key]
+        assert "\x1b" not in control_key + failed[control_key]
+        assert "control characters" in failed[control_key]
         # A duplicate's failure is kept under the key it shares with the good one.
         assert len(list_failures(platform)) == 10
         assert {row["scene_key"] for row in platform.vectors.query("patches", everything(), ["scene_key"])} == {
-            "a-good", "m-small", "z-good",
+            "a-good", "m-small", "z-good", path_key,
         }  # fmt: skip
         again = ingest_all(platform, str(tmp_path / "items"))
-        assert {key for key, result in again.items() if result.status == "skipped"} == {"a-good", "m-small", "z-good"}
+        assert {key for key, result in again.items() if result.status == "skipped"} == {
+            "a-good", "m-small", "z-good", path_key,
+        }  # fmt: skip
 
 
 def everything() -> object:

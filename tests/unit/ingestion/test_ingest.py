@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rasterio.transform import from_origin
 
 from imagerag_assets.errors import SettingsError, StoreError, UnknownEncoderError, UnknownSceneError
 from imagerag_assets.ingestion import ingest
@@ -79,6 +80,22 @@ def test_a_changed_scene_leaves_no_old_rows_or_shards(platform: Platform, add: C
     assert len(old) == len(new) == 1
     assert old[0].path != new[0].path
     assert sorted(read_shard(platform.store, new[0].path).column("patch_id").to_pylist()) == now
+
+
+def test_a_scene_of_another_source_never_replaces_one_with_the_same_id(tmp_path: Path, platform: Platform) -> None:
+    there = {"transform": from_origin(600_000, 5_300_000, 0.5, 0.5)}
+    first = scene_at(write_scene(tmp_path / "one", "tile", texture(300, 300)), platform.settings)
+    second = scene_at(write_scene(tmp_path / "two", "tile", texture(300, 300, 1), profile=there), platform.settings)
+    assert ingest_scene(platform, first).status == "ingested"
+    rows = rows_of(platform, "tile")
+    result = ingest_scene(platform, second)
+    assert result.status == "failed"
+    assert "same collection and id" in (result.error or "")
+    assert str(tmp_path / "one") in (result.error or "")
+    assert rows_of(platform, "tile") == rows
+    assert ingest_scene(platform, first).status == "skipped"
+    moved = scene_at(write_scene(tmp_path / "moved", "tile", texture(300, 300)), platform.settings)
+    assert ingest_scene(platform, moved).status == "ingested"  # the same place and time, from elsewhere
 
 
 def test_killed_between_embedding_and_indexing_the_old_rows_are_not_taken_for_the_new(

@@ -34,7 +34,7 @@ def test_distances_follow_the_records(platform: Platform, tmp_path: Path) -> Non
         "turned": pytest.approx(0.5, rel=0.01),
     }  # fmt: skip
     assert platform.ground_distances.of(["fine", "unknown"]) == {"fine": found["fine"], "unknown": None}
-    put(platform, tmp_path / "again", "fine", {"transform": from_origin(500_000, 5_300_000, 2, 2)})
+    put(platform, tmp_path, "fine", {"transform": from_origin(500_000, 5_300_000, 2, 2)})
     assert load_record(platform, "fine").grid.transform[0] == 2
     assert platform.ground_distances.of()["fine"] == pytest.approx(2, rel=0.01)
     platform.store.write_bytes("scenes/coarse/record.json", b"{")  # damaged: unknown, not an error of every question

@@ -187,7 +187,7 @@ def test_bad_items_do_not_stop_good_ones(
     write_tif(tmp_path / "image.tif")
     (tmp_path / "empty.tif").touch()
     contents = [
-        item("good-1"), item("../../etc/passwd"), item("none", assets={}), item("dangling", "./gone.tif"),
+        item("good-1"), item("\x1b[31m"), item("none", assets={}), item("dangling", "./gone.tif"),
         item("empty", "./empty.tif"), item("good-1"), item("good-2"), item("São Paulo"),
     ]  # fmt: skip
     for name, content in enumerate(contents, 1):
@@ -198,7 +198,7 @@ def test_bad_items_do_not_stop_good_ones(
     assert len(results) == 8
     failed = [result for result in results if isinstance(result, FailedItem)]
     assert all(isinstance(each.error, ItemError) and "\n" not in str(each.error) for each in failed)
-    words = ("path characters", "no imagery", "does not exist", "is empty", "same collection and id")
+    words = ("control characters", "no imagery", "does not exist", "is empty", "same collection and id")
     assert all(word in str(each.error) for word, each in zip(words, failed, strict=True))
     assert "1.json" in str(failed[4].error) and "6.json" in str(failed[4].error)
 

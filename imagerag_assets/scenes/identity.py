@@ -1,0 +1,54 @@
+"""Whether two items that share a scene key are one scene, read from two places, or would replace each other."""
+
+from __future__ import annotations
+
+from imagerag_assets.objects.store import HasStore
+from imagerag_assets.scenes.records import find_record
+from imagerag_assets.stac.keys import clash
+from imagerag_assets.stac.types import Scene
+
+_SAME_PLACE = 0.5
+"""Least share that the boxes of one scene in two sources have in common: sources round, and cut collars differently."""
+
+
+def refuse_another(platform: HasStore, scene: Scene) -> None:
+    """Refuse an item if another scene is stored under its key.
+
+    Raises:
+        ItemError: The stored scene has another collection or id; or it comes from another source and lies elsewhere, or
+            is of another time.
+        StoreError: The record cannot be read.
+    """
+    record = find_record(platform, scene.scene_key)
+    if record is None or not is_another(record.scene, scene):
+        return
+    stored = record.scene
+    same_id = (stored.collection, stored.item_id) == (scene.collection, scene.item_id)
+    first, second = (each.item_href or each.source for each in (stored, scene))
+    raise clash(scene.scene_key, scene.scene_key, same_id=same_id, stored=first, refused=second)
+
+
+def is_another(stored: Scene, scene: Scene) -> bool:
+    """Return whether two items with one key are different scenes, as far as their JSON tells."""
+    if (stored.collection, stored.item_id) != (scene.collection, scene.item_id):
+        return True
+    if stored.source == scene.source or (scene.item_href is not None and stored.item_href == scene.item_href):
+        return False  # an item may be corrected
+    times = stored.acquired_at, scene.acquired_at
+    if None not in times and times[0] != times[1]:
+        return True
+    return stored.bbox is not None and scene.bbox is not None and _common(stored.bbox, scene.bbox) < _SAME_PLACE
+
+
+def _common(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
+    """Return the common area of two boxes in degrees, as a share of the area of both; west > east crosses 180°."""
+    (west, south, east, north), (left, bottom, right, top) = one, other
+    if one == other:
+        return 1.0
+    east, right = east + 360 * (east < west), right + 360 * (right < left)
+    shift = round((west + east - left - right) / 720) * 360
+    left, right = left + shift, right + shift
+    width, height = min(east, right) - max(west, left), min(north, top) - max(south, bottom)
+    shared = max(0.0, width) * max(0.0, height)
+    both = (east - west) * (north - south) + (right - left) * (top - bottom) - shared
+    return shared / both if both > 0 else 0.0

@@ -1,0 +1,54 @@
+"""Items of two sources with one key: one scene, or two."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from imagerag_assets.scenes.identity import is_another
+from imagerag_assets.settings import Settings
+from imagerag_assets.stac.types import Scene
+from tests.items import scene_at, texture, write_scene
+
+
+@pytest.fixture
+def scene(tmp_path: Path, settings: Settings) -> Scene:
+    return replace(
+        scene_at(write_scene(tmp_path, "tile", texture(64, 64)), settings), source="one", bbox=(10.0, 50.0, 10.1, 50.1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "another"),
+    [
+        ({}, False),
+        ({"item_href": "/elsewhere/tile.json"}, False),
+        ({"bbox": (10.0004, 50.0, 10.1, 50.0996)}, False),
+        ({"bbox": None}, False),
+        ({"acquired_at": None}, False),
+        ({"bbox": (11.5, 50.0, 11.6, 50.1)}, True),
+        ({"bbox": (10.08, 50.08, 10.18, 50.18)}, True),
+        ({"later": 1}, True),
+        ({"collection": "c"}, True),
+        ({"item_id": "other"}, True),
+    ],
+)
+def test_place_time_and_id_tell_scenes_of_two_sources_apart(scene: Scene, change: dict, another: bool) -> None:  # type: ignore[type-arg]
+    change = {"source": "two", "item_href": "/two/tile.json"} | change
+    if change.pop("later", None):
+        assert scene.acquired_at is not None
+        change["acquired_at"] = scene.acquired_at + timedelta(days=1)
+    assert is_another(scene, replace(scene, **change)) is another
+
+
+def test_a_source_may_correct_its_item(scene: Scene) -> None:
+    assert not is_another(scene, replace(scene, bbox=(0.0, 0.0, 0.1, 0.1), acquired_at=None))
+
+
+def test_boxes_across_the_antimeridian_are_compared_as_they_lie(scene: Scene) -> None:
+    across = replace(scene, bbox=(179.9, 10.0, -179.9, 10.2))
+    assert not is_another(across, replace(across, source="two", item_href=None, bbox=(179.9001, 10.0, -179.9001, 10.2)))
+    assert is_another(across, replace(across, source="two", item_href=None, bbox=(-0.1, 10.0, 0.1, 10.2)))
