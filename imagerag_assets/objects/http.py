@@ -29,6 +29,7 @@ def retries() -> Retry:
     """Return when a request that changes nothing is sent again: after a failed connection, 429 and 5xx."""
     return _Patient(
         total=_TRIES,
+        connect=2,
         status_forcelist={429, *range(500, 600)},
         allowed_methods=None,  # searches are sent with POST as well
         backoff_factor=_BACKOFF_S,

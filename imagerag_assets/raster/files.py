@@ -29,6 +29,7 @@ from imagerag_assets.objects.addresses import is_remote
 from imagerag_assets.objects.aside import folder_aside
 from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.objects.gdal import gdal_path, raster_errors
+from imagerag_assets.raster.geo import is_local
 from imagerag_assets.raster.types import Grid
 
 # Scenes without georeferencing are supported, and a note says so.
@@ -70,6 +71,10 @@ class RasterFile:
     """Number of the alpha band in `path`."""
     palette: NDArray[np.uint8] | None = field(default=None, compare=False)
     """(256, 4) red, green, blue, alpha of a colour-mapped band."""
+    bits: int | None = None
+    """Bits of each value, where the file has fewer than its data type; bytes are then shown in full contrast."""
+    white_is_zero: bool = False
+    """Whether the file counts from white to black."""
     notes: tuple[str, ...] = ()
     onto: Grid | None = None
     """The grid onto which the file is warped while it is read; None: it is on the right one."""
@@ -79,13 +84,16 @@ class RasterFile:
         return self.dtype in _COMPLEX
 
 
-def describe(href: str, indexes: tuple[int, ...], *, or_first: bool = False) -> RasterFile:
+def describe(href: str, indexes: tuple[int, ...], *, or_first: bool = False, nodata: float | None = None) -> RasterFile:
     """Open a file and note what reading needs to know. Call inside the rasterio environment.
+
+    What the file itself says of missing pixels (a mask, a nodata value) comes before what its item says.
 
     Args:
         href: Path or address of the file.
         indexes: Band numbers needed, each once.
         or_first: Take band 1 alone if the file has not all of them.
+        nodata: The value of missing pixels, as the item or its collection says.
 
     Raises:
         RasterError: it cannot be opened, is too small, has a data type that is not imagery, or lacks a band.
@@ -106,7 +114,11 @@ def describe(href: str, indexes: tuple[int, ...], *, or_first: bool = False) -> 
         notes: list[str] = []
         flags = dataset.mask_flag_enums[indexes[0] - 1]
         masked = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
-        nodata = dataset.nodatavals[indexes[0] - 1]
+        own = dataset.nodatavals[indexes[0] - 1]
+        said = _usable_nodata(nodata, dtype, own, masked, notes)
+        structure = dataset.tags(ns="IMAGE_STRUCTURE")
+        bits = int(dataset.tags(indexes[0], ns="IMAGE_STRUCTURE").get("NBITS", 0) or structure.get("NBITS", 0)) or None
+        palette = _palette(dataset, indexes)
         file = RasterFile(
             href=href,
             path=path,
@@ -114,10 +126,22 @@ def describe(href: str, indexes: tuple[int, ...], *, or_first: bool = False) -> 
             grid=_grid(dataset, notes),
             dtype=dtype,
             masked=masked,
-            nodata=None if masked else nodata,
+            nodata=None if masked else own if own is not None else said,
             alpha=_alpha(dataset, indexes, notes),
-            palette=_palette(dataset, indexes),
+            palette=palette,
+            bits=bits if palette is None and dtype == "uint8" and bits is not None and bits < 8 else None,
+            white_is_zero=palette is None and dtype == "uint8" and structure.get("MINISWHITE") == "YES",
             notes=tuple(notes),
+        )
+    if said is not None and not file.is_complex:
+        # GDAL takes the value from a virtual raster.  Overviews that do not know of it mix it with real pixels.
+        number = len(indexes)
+        return replace(
+            file,
+            path=virtual_raster(file),
+            indexes=tuple(range(1, number + 1)),
+            alpha=None if file.alpha is None else number + 1,
+            grid=replace(file.grid, has_overviews=False),
         )
     if not file.is_complex:
         return file
@@ -150,7 +174,7 @@ def read(
     with failures(file.href, "read"):
         values = dataset.read(indexes, window=where, out_shape=(len(indexes), *shape), resampling=resampling)
         valid = np.ones(shape, bool)
-        if file.masked:
+        if file.masked and file.onto is None:
             valid &= dataset.read_masks(1, window=where, out_shape=shape) > 0
         elif file.nodata is not None:
             # A pixel is missing only if all bands have the nodata value; one band may just be dark or bright.
@@ -158,9 +182,15 @@ def read(
             valid &= masks.any(axis=0)
         if file.alpha is not None:
             valid &= dataset.read(file.alpha, window=where, out_shape=shape) > 0
+        elif file.onto is not None and file.nodata is None:  # what :func:`open_file` added
+            valid &= dataset.read(dataset.count, window=where, out_shape=shape) > 0
     if file.palette is not None:
         colours = file.palette[np.clip(values[0], 0, 255)]
         return np.moveaxis(colours[..., :3], -1, 0), valid & (colours[..., 3] > 0)
+    if file.bits is not None or file.white_is_zero:
+        most = 2 ** (file.bits or 8) - 1
+        values = np.minimum(values, most)
+        values = ((most - values if file.white_is_zero else values).astype(np.uint16) * 255 // most).astype(np.uint8)
     if file.is_complex:
         with np.errstate(divide="ignore"):
             values = 20 * np.log10(values)
@@ -187,6 +217,7 @@ def open_file(file: RasterFile) -> Any:
             width=grid.width,
             height=grid.height,
             resampling=Resampling.bilinear,
+            add_alpha=file.nodata is None and file.alpha is None,  # else what lies outside would be zeros that count
         )
 
 
@@ -283,7 +314,10 @@ def _grid(dataset: Any, notes: list[str]) -> Grid:
     crs, transform = dataset.crs, dataset.transform
     points, points_crs = dataset.gcps
     gcps = False
-    if crs is not None and not transform.is_identity:
+    if crs is not None and is_local(crs.to_wkt()):
+        notes.append("local coordinate system: windows are in pixels only")
+        crs = None
+    elif crs is not None and not transform.is_identity:
         pass
     elif points and points_crs is not None:
         crs, transform, gcps = points_crs, from_gcps(points), True
@@ -315,6 +349,22 @@ def _alpha(dataset: Any, indexes: tuple[int, ...], notes: list[str]) -> int | No
         notes.append(f"band {marked[0]} is marked as alpha but holds data: not used as a mask")
         return None
     return marked[0]
+
+
+def _usable_nodata(said: float | None, dtype: str, own: float | None, masked: bool, notes: list[str]) -> float | None:
+    """Return the item's nodata value where the file has nothing of its own and its type can hold the value."""
+    if said is None or masked or (own is None and not np.isfinite(said)):  # what is not finite never counts
+        return None
+    if own is not None:
+        if own != said and not (np.isnan(own) and np.isnan(said)):
+            notes.append(f"nodata is {own:g} in the file and {said:g} in the item: the file's is used")
+        return None
+    if np.issubdtype(np.dtype(dtype), np.integer):
+        limits = np.iinfo(dtype)
+        if said != round(said) or not limits.min <= said <= limits.max:
+            notes.append(f"the item's nodata value {said:g} does not fit {dtype}: not used")
+            return None
+    return said
 
 
 def _palette(dataset: Any, indexes: tuple[int, ...]) -> NDArray[np.uint8] | None:

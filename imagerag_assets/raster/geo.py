@@ -38,7 +38,7 @@ def lonlat_boxes(grid: Grid, windows: ArrayLike) -> NDArray[np.float64]:
 
     Args:
         grid: The scene's grid.
-        windows: (n, 4) of x0, y0, x1, y1 in native pixels.
+        windows: (n, 4) of x0, y0, x1, y1 in native pixels; only their parts inside the scene count.
 
     Returns:
         float64 (n, 4) of west, south, east, north in degrees. A row is NaN if there is no CRS or the window has no
@@ -47,7 +47,7 @@ def lonlat_boxes(grid: Grid, windows: ArrayLike) -> NDArray[np.float64]:
     pixels = np.asarray(windows, np.float64).reshape(-1, 4)
     if grid.crs_wkt is None or not len(pixels):
         return np.full((len(pixels), 4), np.nan)
-    lon, lat = _outlines(grid, pixels)
+    lon, lat = _outlines(grid, _inside(grid, pixels))
     turns, lon = _unwrapped(lon)
     west, east, south, north = lon.min(axis=1), lon.max(axis=1), lat.min(axis=1), lat.max(axis=1)
     shift = 360.0 * np.floor((west + 180.0) / 360.0)
@@ -145,7 +145,7 @@ def window_geometry(grid: Grid, window: Window) -> dict[str, Any] | None:
     bbox = pixel_window_to_lonlat_bbox(grid, window)
     if bbox is None:
         return None
-    lon, lat = _outlines(grid, np.asarray([window], np.float64))
+    lon, lat = _outlines(grid, _inside(grid, np.asarray([window], np.float64)))
     turns, lon = _unwrapped(lon)
     if abs(turns[0]) > 180.0 or np.ptp(lon) >= 360.0 - _SLIVER:
         return dict(mapping(box(*bbox)))
@@ -196,10 +196,23 @@ def same_place(grid: Grid, window: Window, other: Grid) -> Window | None:
     return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
 
 
+def is_local(crs_wkt: str) -> bool:
+    """Return whether a CRS has no place on a body: that of a building site, or of an image."""
+    return CRS.from_wkt(crs_wkt).is_engineering
+
+
 def is_earth(crs_wkt: str) -> bool:
     """Return False for a CRS of another body, which has longitudes and latitudes of its own."""
     ellipsoid = CRS.from_wkt(crs_wkt).ellipsoid
     return ellipsoid is None or abs(ellipsoid.semi_major_metre - _EARTH_RADIUS_M) < 100_000
+
+
+def _inside(grid: Grid, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the parts of windows inside the scene; a window that lies beside it stays as it is."""
+    low, high = np.zeros(2), np.array([grid.width, grid.height], np.float64)
+    cut = np.hstack([np.clip(pixels[:, :2], low, high), np.clip(pixels[:, 2:], low, high)])
+    beside = np.any(cut[:, :2] >= cut[:, 2:], axis=1, keepdims=True)
+    return np.where(beside, pixels, cut)
 
 
 def _outlines(grid: Grid, pixels: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -211,8 +224,8 @@ def _outlines(grid: Grid, pixels: NDArray[np.float64]) -> tuple[NDArray[np.float
     col, row = x0 + (x1 - x0) * u, y0 + (y1 - y0) * v
     a, b, c, d, e, f = grid.transform
     lon, lat = _to_lonlat(grid.crs_wkt or "").transform(a * col + b * row + c, d * col + e * row + f)
-    with np.errstate(invalid="ignore"):
-        return np.where(np.isfinite(lon), lon, np.nan), np.where(np.isfinite(lat), lat, np.nan)
+    with np.errstate(invalid="ignore"):  # the outer pixels of a global grid reach half a pixel beyond the poles
+        return np.where(np.isfinite(lon), lon, np.nan), np.where(np.isfinite(lat), np.clip(lat, -90.0, 90.0), np.nan)
 
 
 def _pixels(

@@ -278,8 +278,11 @@ class SceneReader:
         for band in imagery.bands:
             if band.index not in wanted.setdefault(band.href, []):
                 wanted[band.href].append(band.index)
+        # Numbers that nobody gave are a guess: a picture may be grey, or have a palette.
+        guessed = imagery.modality == "other" or not any(band.name or band.common_name for band in imagery.bands)
+        missing = {band.href: band.nodata for band in reversed(imagery.bands)}
         files = [
-            describe(href, tuple(numbers), or_first=imagery.modality == "other") for href, numbers in wanted.items()
+            describe(href, tuple(numbers), or_first=guessed, nodata=missing[href]) for href, numbers in wanted.items()
         ]
         if len(files) == 1 and files[0].palette is not None:
             return files, (0, 1, 2)

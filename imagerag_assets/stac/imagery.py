@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite, nan
 from typing import Any
 
 import pystac
@@ -55,7 +55,8 @@ class _Candidate:
 
     def band(self, index: int) -> Band:
         said = self.bands[index - 1] if index <= len(self.bands) else {}
-        return Band(self.key, self.href, index, said.get("name"), said.get("common_name"))
+        nodata = _number(said["nodata"] if said.get("nodata") is not None else self.fields.get("nodata"))
+        return Band(self.key, self.href, index, said.get("name"), said.get("common_name"), nodata)
 
     def index_of(self, matches: Callable[[dict[str, Any]], bool]) -> int | None:
         return next((index for index, said in enumerate(self.bands, 1) if matches(said)), None)
@@ -181,6 +182,15 @@ def _resolution(key: str, href: str, fields: dict[str, Any]) -> float:
         return numbers[0]
     in_name = re.search(r"[_-](\d{1,4})m\b", key) or re.search(r"[_-](\d{1,4})m\.\w+$", href)
     return float(in_name[1]) if in_name else inf
+
+
+def _number(value: object) -> float | None:
+    """Return a finite number, which JSON may hold as a word; "nan", "inf" and "-inf" are never valid pixels anyway."""
+    try:
+        number = float(value) if _is_number(value) or isinstance(value, str) else nan  # type: ignore[arg-type]
+    except (ValueError, OverflowError):
+        return None
+    return number if isfinite(number) else None
 
 
 def _is_number(value: object) -> bool:

@@ -22,6 +22,7 @@ from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.gdal import note_version
 from imagerag_assets.settings import Settings
+from imagerag_assets.stac.collections import with_item_assets
 from imagerag_assets.stac.imagery import select_imagery
 from imagerag_assets.stac.keys import scene_key
 from imagerag_assets.stac.types import Imagery, Scene
@@ -55,6 +56,11 @@ def scene_from_item(
     notes: list[str] = []
     item = _parse(content, key, base, notes)
     imagery = select_imagery(item, settings)
+    described = any(band.name or band.common_name for band in imagery.bands)
+    more = with_item_assets(content, base, settings, notes, needed=not described)
+    if more is not content:
+        item = _parse(more, key, base, [])
+        imagery = select_imagery(item, settings)
     if imagery.modality == "other":
         notes.append(
             f"The item does not describe the bands of asset {imagery.bands[0].asset_key}; set IMAGERAG_ASSET_KEYS and "

@@ -26,6 +26,8 @@ class Band:
     """The band's name in the item, e.g. ``B04``."""
     common_name: str | None = None
     """Common name by the STAC eo extension, e.g. ``red``."""
+    nodata: float | None = None
+    """Value of missing pixels, as the item or its collection says."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Scene:
         record["bbox"] = None if self.bbox is None else list(self.bbox)
         record["notes"] = list(self.notes)
         record["imagery"] = {
-            "bands": [asdict(band) for band in self.imagery.bands],
+            "bands": [_sparse(asdict(band)) for band in self.imagery.bands],
             "modality": self.imagery.modality,
             "asset_keys": list(self.imagery.asset_keys),
         }
@@ -109,6 +111,11 @@ class Scene:
             values["bbox"] = (west, south, east, north)
         values["notes"] = tuple(values.get("notes", ()))
         return cls(**values)
+
+
+def _sparse(band: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what records did not have at first, where it says nothing."""
+    return {name: value for name, value in band.items() if name != "nodata" or value is not None}
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,40 @@ def test_a_grid_around_the_earth_spans_all_longitudes() -> None:
     assert pixel_window_to_lonlat_bbox(grid, (1700, 0, 1900, 600)) == pytest.approx((170, 0, -170, 60))
 
 
+@pytest.mark.parametrize(
+    ("transform", "size", "expected"),
+    [
+        ((0.25, 0, -0.125, 0, -0.25, 90.125), (1440, 721), (-180, -90, 180, 90)),
+        ((0.25, 0, -180.125, 0, -0.25, 90.125), (1440, 721), (-180, -90, 180, 90)),
+        ((2.5, 0, -180, 0, -2.5, 90), (144, 72), (-180, -90, 180, 90)),
+        ((0.25, 0, 0, 0, -0.25, 90), (1440, 360), (-180, 0, 180, 90)),
+    ],
+)
+def test_windows_of_global_grids_stay_on_the_globe(
+    transform: tuple[float, ...], size: tuple[int, int], expected: tuple[float, ...]
+) -> None:
+    grid = grid_of("EPSG:4326", transform, *size)
+    assert pixel_window_to_lonlat_bbox(grid, grid.window) == pytest.approx(expected)
+    windows = [(x, y, x + 224, y + 224) for x in range(0, size[0], 200) for y in range(0, size[1], 200)]
+    boxes = lonlat_boxes(grid, windows)
+    assert (np.abs(boxes[:, [0, 2]]) <= 180).all()
+    assert (np.abs(boxes[:, [1, 3]]) <= 90).all()
+    widths = (boxes[:, 2] - boxes[:, 0]) % 360
+    inside = [(min(x1, size[0]) - x0) * transform[0] for x0, _, x1, _ in windows]
+    assert widths[np.array(inside) < 359] == pytest.approx(np.array(inside)[np.array(inside) < 359])
+    assert (boxes[:, 3] > boxes[:, 1]).all()
+
+
+@given(x=st.integers(-300, 900), y=st.integers(-300, 900), size=st.integers(1, 400))
+@hypothesis_settings(max_examples=30, deadline=None)
+def test_a_window_has_the_place_of_its_part_inside_the_scene(x: int, y: int, size: int) -> None:
+    grid = grid_of("EPSG:32607", (30, 0, 400_000, 0, -30, 6_600_000))
+    inside = (max(0, x), max(0, y), min(1000, x + size), min(1000, y + size))
+    box = pixel_window_to_lonlat_bbox(grid, (x, y, x + size, y + size))
+    if inside[0] < inside[2] and inside[1] < inside[3]:
+        assert box == pixel_window_to_lonlat_bbox(grid, inside)
+
+
 def test_around_a_pole_all_longitudes_are_spanned() -> None:
     for crs, pole in (("EPSG:3413", 90), ("EPSG:3031", -90)):
         grid = grid_of(crs, (1000, 0, -500_000, 0, -1000, 500_000))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import dask
@@ -20,6 +21,7 @@ from imagerag_assets.errors import RasterError
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.raster.types import IDENTITY, Grid, RenderSpec
 from imagerag_assets.settings import Settings
+from imagerag_assets.stac.types import Scene
 from tests.s3 import S3Endpoint
 from tests.unit.raster.scenes import UTM, identity_grid, scene_of, unique_pixels, write_tiff
 
@@ -203,8 +205,136 @@ def test_one_band_is_shown_three_times(samples: Path, settings: Settings) -> Non
 
 def test_a_band_that_the_file_does_not_have_is_one_clear_line(samples: Path, settings: Settings) -> None:
     path = samples / "rio_tiler/tests/fixtures/scene_band1.tif"
+    scene = scene_of(path, (1, 2, 3), "optical")
+    named = tuple(replace(band, name=f"B{band.index}") for band in scene.imagery.bands)
     with pytest.raises(RasterError, match=r"no band 3, only 1 .*scene_band1"):
-        SceneReader(scene_of(path, (1, 2, 3), "optical"), settings)
+        SceneReader(replace(scene, imagery=replace(scene.imagery, bands=named)), settings)
+
+
+@pytest.mark.parametrize("kind", ["grey", "alpha", "palette", "two"])
+def test_a_picture_whose_bands_nobody_described_may_have_fewer_than_three(
+    tmp_path: Path, settings: Settings, kind: str
+) -> None:
+    grey = np.linspace(0, 2, 64 * 64).reshape(1, 64, 64).astype(np.uint8) + 1
+    second = np.full_like(grey, 255) if kind == "alpha" else grey[:, ::-1]
+    pixels = grey if kind in ("grey", "palette") else np.concatenate([grey, second])
+    more = {"palette": {"photometric": "PALETTE"}, "alpha": {"ALPHA": "YES", "photometric": "MINISBLACK"}}.get(kind, {})
+    path = write_tiff(tmp_path / "a.tif", pixels, **more)
+    colours = {1: (250, 0, 0, 255), 2: (0, 250, 0, 255), 3: (0, 0, 250, 255)}
+    if kind == "palette":
+        with rasterio.open(path, "r+") as file:
+            file.write_colormap(1, colours)
+    with SceneReader(scene_of(path, (1, 2, 3), "optical"), settings) as reader:
+        picture, valid = reader.read((0, 0, 64, 64))
+    assert valid.all()
+    expected = np.stack([np.vectorize(lambda v, c=c: colours[v][c])(grey[0]) for c in range(3)], -1)
+    assert np.array_equal(picture, expected if kind == "palette" else np.repeat(grey[0][..., None], 3, -1))
+
+
+@pytest.mark.parametrize("factor", [1, 4])
+def test_white_is_zero_and_few_bits_are_shown_as_people_see_them(
+    tmp_path: Path, settings: Settings, factor: int
+) -> None:
+    halves = np.repeat(np.array([30, 220], np.uint8), 32)[:, None].repeat(64, 1)[None]
+    white = write_tiff(tmp_path / "white.tif", halves, photometric="MINISWHITE")
+    few = write_tiff(tmp_path / "few.tif", (halves // 16).astype(np.uint8), nbits=4)
+    both = write_tiff(tmp_path / "both.tif", (halves // 16).astype(np.uint8), nbits=4, photometric="MINISWHITE")
+    for path, upper, lower in ((white, 225, 35), (few, 17, 221), (both, 238, 34)):
+        with SceneReader(scene_of(path, (1, 1, 1), "panchromatic"), settings) as reader:
+            picture, _ = reader.read((0, 0, 64, 64), out_shape=(64 // factor, 64 // factor))
+        assert np.unique(picture[: 32 // factor]).tolist() == [upper]
+        assert np.unique(picture[32 // factor :]).tolist() == [lower]
+
+
+# -- What the item says of missing pixels, and bands that cover less -------------------------------------------------
+
+
+def with_nodata(scene: Scene, nodata: float) -> Scene:
+    bands = tuple(replace(band, nodata=nodata) for band in scene.imagery.bands)
+    return replace(scene, imagery=replace(scene.imagery, bands=bands))
+
+
+@pytest.mark.parametrize("apart", [True, False])
+@pytest.mark.parametrize("side", [300, 1100])
+def test_nodata_that_only_the_item_names_counts_like_the_files_own(
+    tmp_path: Path, settings: Settings, apart: bool, side: int
+) -> None:
+    pixels = np.random.default_rng(1).integers(1000, 4000, (3, side, side)).astype(np.uint16)
+    pixels[:, :, : side // 2] = 7
+    readers = []
+    for own in (None, 7):
+        kind = {} if own is None else {"nodata": own}
+        paths = [write_tiff(tmp_path / f"{own}-{n}.tif", pixels[n : n + 1], **kind) for n in range(3)]
+        whole = write_tiff(tmp_path / f"{own}.tif", pixels, **kind)
+        scene = scene_of(paths, (1, 1, 1)) if apart else scene_of(whole, (1, 2, 3))
+        readers.append(SceneReader(scene if own is not None else with_nodata(scene, 7), small_supertiles(settings)))
+    with readers[0] as said, readers[1] as tagged:
+        for window, level in (((0, 0, side, side), 0), ((0, 0, side, side), 2), ((side // 2 - 9, 3, side, 200), 1)):
+            picture, valid = said.read(window, level)
+            expected, known = tagged.read(window, level)
+            assert np.array_equal(valid, known)
+            assert np.abs(picture.astype(int) - expected)[valid].max() <= 1
+        assert said.render.limits == tagged.render.limits
+        assert said.render.limits[0][0] > 1000
+
+
+@pytest.mark.parametrize(
+    ("own", "said", "note"),
+    [
+        (0, 255.0, "nodata is 0 in the file and 255 in the item: the file's is used"),
+        (None, 300.0, "the item's nodata value 300 does not fit uint8: not used"),
+        (None, 0.5, "the item's nodata value 0.5 does not fit uint8: not used"),
+        (0, 0.0, None),
+        (None, float("nan"), None),
+    ],
+)
+def test_nodata_that_contradicts_the_file_or_does_not_fit_is_said(
+    tmp_path: Path, settings: Settings, own: int | None, said: float, note: str | None
+) -> None:
+    pixels = unique_pixels(64, 64)
+    path = write_tiff(tmp_path / "a.tif", pixels, **({} if own is None else {"nodata": own}))
+    with (
+        SceneReader(with_nodata(scene_of(path, (1, 2, 3)), said), settings) as reader,
+        SceneReader(scene_of(path, (1, 2, 3)), settings) as plain,
+    ):
+        assert np.array_equal(reader.read((0, 0, 64, 64))[1], plain.read((0, 0, 64, 64))[1])
+        assert [note for note in reader.notes if "nodata" in note] == ([] if note is None else [note])
+
+
+@pytest.mark.parametrize("said_by", ["nobody", "nodata", "mask", "alpha"])
+def test_where_one_band_ends_the_scene_has_no_valid_pixels(tmp_path: Path, settings: Settings, said_by: str) -> None:
+    rng = np.random.default_rng(2)
+    kind = {"nodata": 0} if said_by == "nodata" else {}
+    paths = []
+    for name, columns in (("red", 300), ("green", 300), ("blue", 150)):
+        pixels = rng.integers(1000, 4000, (1, 300, columns)).astype(np.uint16)
+        if said_by == "alpha" and name == "blue":
+            pixels = np.concatenate([pixels, np.full_like(pixels, 65535)])
+            paths.append(write_tiff(tmp_path / f"{name}.tif", pixels, ALPHA="YES", photometric="MINISBLACK"))
+        else:
+            paths.append(write_tiff(tmp_path / f"{name}.tif", pixels, **kind))
+    if said_by == "mask":
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(paths[2], "r+") as file:
+            mask = np.full((300, 150), 255, np.uint8)
+            mask[:100] = 0
+            file.write_mask(mask)
+    with SceneReader(scene_of(paths, (1, 1, 1)), settings) as reader:
+        picture, valid = reader.read((0, 0, 300, 300))
+        low, high = reader.render.limits[2]
+    assert not valid[:, 152:].any()
+    assert valid[102:, :148].all()
+    assert valid[:98, :148].any() != (said_by == "mask")
+    assert not picture[~valid].any()
+    assert 1000 <= low < high <= 4000
+
+
+def test_a_local_coordinate_system_gives_windows_in_pixels_only(tmp_path: Path, settings: Settings) -> None:
+    site = 'LOCAL_CS["Site grid",UNIT["metre",1],AXIS["Easting",EAST],AXIS["Northing",NORTH]]'
+    path = write_tiff(tmp_path / "a.tif", unique_pixels(64, 64), crs=site)
+    with SceneReader(scene_of(path, (1, 2, 3)), settings) as reader:
+        assert reader.grid.crs_wkt is None
+        assert "local coordinate system: windows are in pixels only" in reader.notes
+        assert reader.read((0, 0, 64, 64))[1].all()
 
 
 def test_bands_are_shown_in_the_order_asked_for(tmp_path: Path, settings: Settings) -> None:
