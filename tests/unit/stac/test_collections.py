@@ -52,7 +52,8 @@ def said(*, nodata: object = None, key: str = "eo:bands") -> dict[str, Any]:
 
 @pytest.mark.parametrize("key", ["eo:bands", "bands"])
 @pytest.mark.parametrize(
-    ("nodata", "expected"), [(None, None), (0, 0.0), (-9999.5, -9999.5), ("nan", None), ("-32768", -32768.0), ("x", None)]
+    ("nodata", "expected"),
+    [(None, None), (0, 0.0), (-9999.5, -9999.5), ("nan", None), ("-32768", -32768.0), ("x", None)],
 )
 def test_bands_and_nodata_come_from_the_collection(
     catalog: Callable[..., list[Any]], settings: Settings, tmp_path: Path, key: str, nodata: object, expected: object
