@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from functools import lru_cache
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -14,6 +15,8 @@ import fsspec
 import fsspec.core
 
 from imagerag_assets.settings import Settings
+
+_NEVER_IN_AN_ADDRESS = re.compile(r"[\x00-\x20\x7f\"#<>^`{|}]|%(?![0-9A-Fa-f]{2})")
 
 
 def is_s3(url: str) -> bool:
@@ -41,8 +44,11 @@ def local_path(url: str) -> str:
 def absolute_href(href: str, base: str | None) -> str:
     """Resolve `href` against the document at `base` (a path or an address); return an absolute one as it is.
 
-    Local results are normalised absolute paths; an ``s3://`` result never climbs above its bucket.
+    Local results are normalised absolute paths; an ``s3://`` result never climbs above its bucket.  In an ``http(s)://``
+    result, characters that no address may hold are percent-encoded; a ``#`` too, since files have no fragments.
     """
+    if is_http(href):
+        return _encoded(href)
     if is_remote(href):
         return href.replace("s3a://", "s3://", 1)
     if href.startswith("file://") or os.path.isabs(href) or base is None:
@@ -56,12 +62,22 @@ def absolute_href(href: str, base: str | None) -> str:
 
 def _on(base: str, href: str) -> str:
     if is_http(base):
-        return urljoin(base, href)
+        return urljoin(_encoded(base), _encoded(href))
     scheme, rest = base.split("://", 1)
     bucket, _, key = rest.partition("/")
     folder = "" if href.startswith("/") else posixpath.dirname(key)
     joined = posixpath.normpath(posixpath.join("/", folder, href.lstrip("/")))
     return f"{scheme}://{bucket}{joined}"
+
+
+def _encoded(address: str) -> str:
+    return _NEVER_IN_AN_ADDRESS.sub(lambda found: f"%{ord(found[0]):02X}", address)
+
+
+def decoded(href: str) -> str | None:
+    """Return what a percent-encoded path or S3 key may stand for; None if it holds no such code, or is http(s)."""
+    plain = unquote(href)
+    return None if is_http(href) or plain == href or "\0" in plain else plain
 
 
 def join_href(folder: str, *names: str) -> str:

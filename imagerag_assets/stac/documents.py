@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -14,7 +15,7 @@ from typing import Any
 
 from imagerag_assets.errors import SourceError
 from imagerag_assets.objects import http
-from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_remote, is_s3
+from imagerag_assets.objects.addresses import absolute_href, decoded, filesystem, is_http, is_remote, is_s3
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.settings import Settings
 
@@ -81,13 +82,9 @@ def read_document(href: str, settings: Settings) -> Document:
         SourceError: it is missing, cannot be reached or read, or is not a JSON object.
     """
     try:
-        if is_http(href):
-            (data,) = http.read_all([href])
-            if isinstance(data, Exception):
-                raise data
-        else:
-            fs, path = filesystem(href, settings)
-            data = fs.cat_file(path)
+        (data,) = _contents([href], settings)
+        if isinstance(data, Exception):
+            raise data
         return Document(href, parse(data, href))
     except SourceError:
         raise
@@ -189,13 +186,28 @@ def _version(info: dict[str, Any]) -> Version:
     return Version(token, updated if isinstance(updated, datetime) else None)
 
 
-def _contents(hrefs: Sequence[str], settings: Settings) -> list[bytes | BaseException]:
+def _contents(hrefs: Sequence[str], settings: Settings) -> list[bytes | Exception]:
+    """Return the content of each document, several read at a time; an exception in place of a failed one."""
     if is_http(hrefs[0]):
         return list(http.read_all(hrefs))
     fs, _ = filesystem(hrefs[0], settings)
-    paths = [filesystem(href, settings)[1] for href in hrefs]
-    contents = fs.cat(paths, on_error="return")
-    return [contents[path] for path in paths]
+
+    def read(href: str) -> bytes | Exception:
+        error: Exception | None = None
+        # The decoded name is tried where nothing has the encoded one.  `fs.cat` would take brackets for patterns.
+        for name in filter(None, (href, decoded(href))):
+            try:
+                data: bytes = fs.cat_file(filesystem(name, settings)[1])
+                return data
+            except FileNotFoundError as missing:
+                error = error or missing
+            except Exception as other:  # see read_document
+                return error or other
+        assert error is not None
+        return error
+
+    with ThreadPoolExecutor(min(_BATCH, len(hrefs))) as pool:
+        return list(pool.map(read, hrefs))
 
 
 def read_documents(hrefs: Sequence[str], settings: Settings) -> Iterator[tuple[str, Document | SourceError]]:
@@ -206,9 +218,7 @@ def read_documents(hrefs: Sequence[str], settings: Settings) -> Iterator[tuple[s
             try:
                 yield (
                     href,
-                    failure(data, href, settings)
-                    if isinstance(data, BaseException)
-                    else Document(href, parse(data, href)),
+                    failure(data, href, settings) if isinstance(data, Exception) else Document(href, parse(data, href)),
                 )
             except SourceError as error:
                 yield href, error

@@ -12,13 +12,14 @@ import re
 import stat
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pystac
 
 from imagerag_assets.errors import ItemError
-from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_remote
+from imagerag_assets.objects.addresses import absolute_href, decoded, filesystem, is_http, is_remote
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.gdal import note_version
 from imagerag_assets.settings import Settings
@@ -66,7 +67,12 @@ def scene_from_item(
             f"The item does not describe the bands of asset {imagery.bands[0].asset_key}; set IMAGERAG_ASSET_KEYS and "
             "IMAGERAG_BAND_NAMES to choose which to show"
         )
-    versions = {href: _file_version(asset_key, href, key, settings) for asset_key, href in _files(imagery)}
+    versions: dict[str, str] = {}
+    for asset_key, href in _files(imagery):
+        found, versions[found] = _located(asset_key, href, key, settings)
+        if found != href:
+            bands = tuple(replace(band, href=found) if band.href == href else band for band in imagery.bands)
+            imagery = replace(imagery, bands=bands)
     acquired_at = _acquired_at(content, item, notes)
     return Scene(
         scene_key=key,
@@ -184,6 +190,24 @@ def _percent(value: object) -> float | None:
 
 def _files(imagery: Imagery) -> list[tuple[str, str]]:
     return list({band.href: (band.asset_key, band.href) for band in imagery.bands}.values())
+
+
+def _located(asset_key: str, href: str, scene: str, settings: Settings) -> tuple[str, str]:
+    """Return the address of a file and its version; the decoded one where only that leads to a file.
+
+    Raises:
+        ItemError: as for :func:`_file_version`.
+    """
+    try:
+        return href, _file_version(asset_key, href, scene, settings)
+    except ItemError as error:
+        plain = decoded(href) if isinstance(error.__cause__, FileNotFoundError) else None
+        if plain is None:
+            raise
+        try:
+            return plain, _file_version(asset_key, plain, scene, settings)
+        except ItemError:
+            raise error from None
 
 
 def _file_version(asset_key: str, href: str, scene: str, settings: Settings) -> str:
