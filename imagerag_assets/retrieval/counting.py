@@ -101,7 +101,7 @@ class Counted:
     window_px: float | None = None
     """Side of the windows in native pixels; None: patches were counted."""
     passes: int = 0
-    """Patches that were encoded."""
+    """Patches that were seen, each encoded now or a moment ago."""
     notes: tuple[str, ...] = ()
     everywhere: bool = False
     """Whether so many patches showed the thing for sure that it may be anywhere."""

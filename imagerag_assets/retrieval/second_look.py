@@ -19,6 +19,7 @@ from scipy.special import softmax
 
 from imagerag_assets.errors import RasterError, StoreError
 from imagerag_assets.installation.platform import Deps
+from imagerag_assets.retrieval.encoded import vectors_of
 from imagerag_assets.retrieval.scoring import Head
 from imagerag_assets.retrieval.suppress import suppress
 from imagerag_assets.retrieval.types import Cue, Look, Window
@@ -216,14 +217,8 @@ def _encoded(deps: Deps, crops: Sequence[_Crops]) -> list[NDArray[np.float32]]:
 
 
 def encode_pictures(deps: Deps, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    """Embed pictures, those of one size together: float32 (n, dim), in the order given."""
-    seen = np.zeros((len(pictures), deps.encoder.dim), dtype=np.float32)
-    shapes: dict[tuple[int, ...], list[int]] = {}
-    for number, picture in enumerate(pictures):
-        shapes.setdefault(picture.shape, []).append(number)
-    for numbers in shapes.values():
-        seen[numbers] = deps.encoder.encode_images(np.stack([pictures[number] for number in numbers]))
-    return seen
+    """Embed pictures of any sizes: float32 (n, dim), in the order given."""
+    return vectors_of(deps.encoder, pictures)
 
 
 def _pooled(

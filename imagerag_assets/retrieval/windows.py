@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
 from imagerag_assets.encoders.types import CellEncoder, Encoder
+from imagerag_assets.retrieval.encoded import cells_of
 from imagerag_assets.retrieval.types import Look, Window
 
 Logits = Callable[[NDArray[np.float32]], NDArray[np.float64]]
@@ -131,7 +132,7 @@ class CellLens:
         before = (1 + self._across / 2) * self._cell
         left, top = col * self.tile_px - before, row * self.tile_px - before
         picture = read_square(look, scene, left, top, _TILE * self.side_px, self.level)
-        cells = self.encoder.encode_cells(picture[None], side=_TILE * self.input_px)[0]
+        cells = cells_of(self.encoder, picture, _TILE * self.input_px)
         found = logits(windows_of_cells(cells, self._across).reshape(-1, cells.shape[-1]))
         number = _TILE * self._cells - self._across + 1
         return _peaks(

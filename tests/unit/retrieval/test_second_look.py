@@ -59,7 +59,9 @@ class PaintedLook:
 
 
 def painted(*boxes: Window) -> NDArray[np.uint8]:
-    picture = np.zeros((SIZE, SIZE, 3), np.uint8)
+    """Red boxes.  Other colours, which the encoder does not see, differ everywhere: no two places are one picture."""
+    picture = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+    picture[..., 0] = 0
     for x0, y0, x1, y1 in boxes:
         picture[y0:y1, x0:x1, 0] = 255
     return picture
@@ -157,8 +159,24 @@ def test_windows_stay_inside_the_scene(x: int) -> None:
 def test_the_budget_holds_and_the_rest_is_left_out() -> None:
     look = PaintedLook({"a": painted((512, 512, 768, 768))})
     seen, _, encoder = again(look, [cue(512, 512), cue(1024, 512), cue(1536, 512)], budget=60)
-    assert encoder.encoded == 9 + 9 + 18  # what is not there gets no fine looks
+    assert len(look.reads) == 1 + 1 + 2  # what is not there gets no fine looks
+    assert encoder.encoded == 9 + 9 + 8  # the window stays: the first look saw its middle, the first fine look the rest
     assert len(seen) == 2
+
+
+def test_a_picture_is_encoded_once_for_all_that_look_at_it() -> None:
+    look = PaintedLook({"a": painted((530, 560, 730, 760))})
+    cues, encoder = [cue(512, 512), cue(512, 640)], RedEncoder()
+    deps: Any = SimpleNamespace(encoder=encoder)
+    first = look_again(deps, look, cues, red(), budget=1000)
+    before = encoder.encoded
+    assert before > 0
+    again_, notes = look_again(deps, look, cues, red(), budget=1000)
+    assert encoder.encoded == before
+    assert [(each.cue, each.logit) for each in again_] == [(each.cue, each.logit) for each in first[0]] and not notes
+    other = RedEncoder()  # another encoder sees for itself
+    look_again(SimpleNamespace(encoder=other), look, cues, red(), budget=1000)  # type: ignore[arg-type]
+    assert other.encoded == before
 
 
 def test_a_scene_that_goes_between_two_looks_keeps_what_was_found() -> None:
