@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from functools import cache
@@ -17,8 +18,16 @@ from tests.s3 import s3_endpoint  # noqa: F401
 if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported: workers side by side must not each take every core
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+gc.disable()  # until all is imported: modules stay, and looking for garbage among them takes seconds of each worker
+
 PROJECT = Path(__file__).resolve().parents[1]
 SAMPLES = Path(__file__).resolve().parent / "data"
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage again, and no more among what was imported."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
