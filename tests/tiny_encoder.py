@@ -79,6 +79,11 @@ def tiny_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tiny_settings(settings: Settings, tiny_registry: Path) -> Settings:
     """The test's settings with ``tiny`` as the chosen encoder and small super-tiles, so that a small scene has many."""
+    return chosen(settings, tiny_registry)
+
+
+def chosen(settings: Settings, registry: Path) -> Settings:
+    """Return settings that choose it, with small super-tiles."""
     return settings.model_copy(
-        update={"encoder": NAME, "encoders_file": tiny_registry, "patch_px": 128, "supertile_px": 512}
+        update={"encoder": NAME, "encoders_file": registry, "patch_px": 128, "supertile_px": 512}
     )

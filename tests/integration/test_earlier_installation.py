@@ -54,9 +54,16 @@ def read(unpacked: EarlierInstallation, monkeypatch: pytest.MonkeyPatch) -> Earl
 
 
 @pytest.fixture
-def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EarlierInstallation:
-    """An installation of the test's own."""
+def at_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EarlierInstallation:
+    """An installation of the test's own, which no process has open."""
     return use(unpack(RELEASE, tmp_path / "imagerag"), monkeypatch)
+
+
+@pytest.fixture
+def installation(at_rest: EarlierInstallation) -> Iterator[EarlierInstallation]:
+    """An installation of the test's own, for many commands."""
+    with closing(LiteShare(str(at_rest.home / "milvus.db"))):
+        yield at_rest
 
 
 @pytest.fixture
@@ -214,8 +221,8 @@ def test_standing_questions_go_on(capsys: pytest.CaptureFixture[str], installati
     assert [each["answer_id"] for each in shown] == [*(each["answer_id"] for each in series), answer["answer_id"]]
 
 
-def test_a_watched_source_goes_on(installation: EarlierInstallation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DAGSTER_HOME", str(installation.home / "dagster"))
+def test_a_watched_source_goes_on(at_rest: EarlierInstallation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(at_rest.home / "dagster"))
     defs: dg.Definitions = runpy.run_path(str(PROJECT / "definitions.py"))["defs"]
     with dg.DagsterInstance.get() as instance:
         assert set(instance.get_dynamic_partitions("scenes")) == {*SCENES, "torn"}
@@ -228,22 +235,22 @@ def test_a_watched_source_goes_on(installation: EarlierInstallation, monkeypatch
 
 
 def test_the_index_is_made_anew_from_the_shards(
-    capsys: pytest.CaptureFixture[str], installation: EarlierInstallation, embedded: list[int]
+    capsys: pytest.CaptureFixture[str], at_rest: EarlierInstallation, embedded: list[int]
 ) -> None:
-    before = installation.embeddings()
-    shutil.rmtree(installation.home / "milvus.db")
+    before = at_rest.embeddings()
+    shutil.rmtree(at_rest.home / "milvus.db")
     rebuilt = done(capsys, "backfill")
     assert not rebuilt["failed"], rebuilt
     assert embedded == []
     (patches,) = (each for each in done(capsys, "status")["collections"] if each["kind"] == "patches")
-    (then,) = (each for each in installation.documents["status"]["collections"] if each["kind"] == "patches")
-    removed = rows_of(installation, GONE)  # a scene that has left its source is not taken along
+    (then,) = (each for each in at_rest.documents["status"]["collections"] if each["kind"] == "patches")
+    removed = rows_of(at_rest, GONE)  # a scene that has left its source is not taken along
     assert patches == then | {"rows": then["rows"] - removed}
-    court = installation.answer_to("Where is the tennis court?")
+    court = at_rest.answer_to("Where is the tennis court?")
     assert (
         cues(done(capsys, "ask", court["question"], "--scene", "lakeside", "--no-answer"))[0][1:] == cues(court)[0][1:]
     )
-    assert installation.embeddings() == before
+    assert at_rest.embeddings() == before
 
 
 def test_exports_pass_between_releases(

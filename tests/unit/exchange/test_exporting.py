@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from imagerag_assets.stores.shard_columns import patch_table
 from imagerag_assets.stores.shards import ShardKey, ShardWriter
 from tests.items import scene_at, texture, write_scene
 from tests.s3 import S3Endpoint
+from tests.tiny_encoder import chosen
 
 
 def add(platform: Platform, folder: Path, name: str, seed: int = 0) -> None:
@@ -39,10 +41,27 @@ def filled(platform: Platform, tmp_path: Path) -> Platform:
 
 
 @pytest.fixture
-def other(filled: Platform, tmp_path: Path) -> Iterator[Platform]:
+def other(tiny_settings: Settings, tmp_path: Path) -> Iterator[Platform]:
     """Another installation, empty, with the same encoder."""
-    with Platform(changed(filled.settings, home=tmp_path / "other")) as opened:
+    with Platform(changed(tiny_settings, home=tmp_path / "other")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def export_of_two(tiny_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An export of two scenes, made once; tests change copies of it."""
+    folder = tmp_path_factory.mktemp("exported")
+    with Platform(chosen(load_settings(home=folder / "home", _env_file=None), tiny_registry)) as opened:
+        for seed, name in enumerate(("port", "quay")):
+            add(opened, folder / "source", name, seed)
+        export(opened, str(folder / "out"))
+    return folder / "out"
+
+
+@pytest.fixture
+def out(export_of_two: Path, tmp_path: Path) -> Path:
+    """A copy of it, in a folder `out` of the test."""
+    return Path(shutil.copytree(export_of_two, tmp_path / "out"))
 
 
 def changed(settings: Settings, **values: object) -> Settings:
@@ -190,11 +209,10 @@ def test_what_cannot_be_exported_is_said(platform: Platform, tmp_path: Path) -> 
         export(platform, str(tmp_path / "out"), encoder="tiny-other")
 
 
-def test_another_division_is_refused(filled: Platform, tiny_settings: Settings, tmp_path: Path) -> None:
-    export(filled, str(tmp_path / "out"))
+def test_another_division_is_refused(out: Path, tiny_settings: Settings, tmp_path: Path) -> None:
     settings = changed(tiny_settings, home=tmp_path / "else", patch_px=64)
     with Platform(settings) as platform, pytest.raises(SettingsError, match="IMAGERAG_PATCH_PX"):
-        open_export(platform, str(tmp_path / "out"))
+        open_export(platform, str(out))
 
 
 @pytest.mark.parametrize("source", ["", "nowhere", "out/model.json"])
@@ -250,12 +268,11 @@ def flip(item: Path) -> None:
     ids=["truncated", "flipped", "missing", "json", "dim", "scene", "norm", "nan"],
 )
 def test_a_damaged_scene_is_one_line_and_the_others_are_done(
-    filled: Platform, other: Platform, tmp_path: Path, damage: Callable[[Path], object], says: str
+    out: Path, other: Platform, damage: Callable[[Path], object], says: str
 ) -> None:
-    export(filled, str(tmp_path / "out"))
-    (item,) = (tmp_path / "out" / "items" / "port").rglob("item.json")
+    (item,) = (out / "items" / "port").rglob("item.json")
     damage(item)
-    results = everything(other, tmp_path / "out")
+    results = everything(other, out)
     assert (results["port"].status, results["quay"].status) == ("failed", "imported")
     error = results["port"].error or ""
     assert says in error and "\n" not in error

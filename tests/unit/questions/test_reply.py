@@ -10,10 +10,11 @@ import pytest
 
 from imagerag_assets.cli import main
 from imagerag_assets.settings import Settings
-from tests.installation import installed, tiny_registry  # noqa: F401
+from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
 
+@pytest.mark.usefixtures("milvus_stays")
 def test_of_what_was_not_found_a_model_has_nothing_to_say(
     capsys: pytest.CaptureFixture[str],
     installed: Settings,  # noqa: F811
