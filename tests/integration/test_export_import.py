@@ -6,6 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ import pytest
 from imagerag_assets.cli import main
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import load_settings
+from imagerag_assets.stores.milvus_connection import lite_path
+from imagerag_assets.stores.milvus_lite_share import LiteShare
 from tests.small_source import write_source
 from tests.tiny_encoder import NAME, tiny_registry  # noqa: F401
 
@@ -50,16 +54,26 @@ def cues(answer: dict[str, Any]) -> list[tuple[str, float]]:
     return [(cue["patch_id"], round(cue["score"], 4)) for cue in answer["cues"]]
 
 
+@pytest.fixture
+def closing_together() -> Iterator[ExitStack]:
+    """What a test enters here is left at its end."""
+    with ExitStack() as stack:
+        yield stack
+
+
 def test_another_installation_finds_the_same(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     tiny_registry: Path,  # noqa: F811
     tmp_path: Path,
+    closing_together: ExitStack,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     question = ("ask", "where is a boat?", "--path", "fast", "--no-answer")
     source, out = tmp_path / "source", tmp_path / "out"
     use(monkeypatch, tmp_path / "first", tiny_registry)
+    stays = closing_together.enter_context
+    stays(closing(LiteShare(lite_path(load_settings()))))  # each command would start a server otherwise
     assert run(capsys, "ingest", str(write_source(source, SCENES)))[0] == 0
     _, before = run(capsys, *question)
     assert before["cues"]
@@ -81,6 +95,7 @@ def test_another_installation_finds_the_same(
     use(monkeypatch, tmp_path / "second", tiny_registry)
     code, found = run_elsewhere("import", str(out))
     assert code == 3
+    stays(closing(LiteShare(lite_path(load_settings()))))
     assert {each["scene"]: each["status"] for each in found["scenes"]} == {
         "one": "imported", "two": "failed", "three": "imported",
     }  # fmt: skip

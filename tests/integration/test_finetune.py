@@ -70,10 +70,8 @@ def test_a_killed_run_goes_on_and_ends_where_it_would_have(
 ) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     environment = os.environ | {"IMAGERAG_HOME": str(settings.home), "OMP_NUM_THREADS": "1"}
-    imagerag = [sys.executable, "-m", "imagerag_assets.cli"]
-    process = subprocess.Popen(
-        [*imagerag, *command(data, internvl, killed)], cwd=PROJECT, env=environment, start_new_session=True
-    )
+    imagerag = [sys.executable, "-m", "imagerag_assets.cli", *command(data, internvl, killed)]
+    process = subprocess.Popen(imagerag, cwd=PROJECT, env=environment, start_new_session=True)
     try:
         while last_checkpoint(killed) is None:
             assert process.poll() is None, "it ended before it wrote a checkpoint"
@@ -83,17 +81,17 @@ def test_a_killed_run_goes_on_and_ends_where_it_would_have(
         process.wait()
     assert not (killed / "adapter").exists()
     (killed / "checkpoints" / "checkpoint-999").mkdir()  # one that was being written
-    goes_on = [*imagerag, *command(data, internvl, killed)]
-    ran = subprocess.run(goes_on, cwd=PROJECT, env=environment, check=False, capture_output=True)
-    assert ran.returncode == 0, ran.stderr.decode()
-    done = json.loads(ran.stdout)
+
+    # What needs no kill runs in this process.
+    monkeypatch.setenv("IMAGERAG_HOME", str(settings.home))
+    capsys.readouterr()
+    assert main(command(data, internvl, killed)) == 0
+    done = json.loads(capsys.readouterr().out)
     assert done["resumed_from"] in (EVERY, 2 * EVERY)
     losses = [float(row["loss"]) for row in curve_of(killed) if row["loss"]]
     assert losses[-1] < losses[0]
     assert (killed / "curve.svg").read_text(encoding="utf-8").startswith("<svg")
 
-    # What needs no kill runs in this process.
-    monkeypatch.setenv("IMAGERAG_HOME", str(settings.home))
     assert main(command(data, internvl, whole)) == 0
     assert [row["step"] for row in curve_of(killed)] == [row["step"] for row in curve_of(whole)]
     ends = [float(curve_of(out)[-1]["validation_loss"]) for out in (killed, whole)]
