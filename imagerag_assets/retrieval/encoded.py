@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from imagerag_assets.encoders.types import CellEncoder, Encoder
 
 _MOST_BYTES = 64 << 20
-"""Kept for each encoder at most: 30,000 vectors of pictures, or those of a hundred tiles of cells."""
+"""Kept of an encoder at most of either kind: 40,000 vectors of pictures, and a hundred tiles of cells."""
 
 Encode = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Pictures of one size, (n, h, w, 3), to one array of numbers for each, (n, ...)."""
@@ -50,8 +50,8 @@ class _Kept:
                 self._bytes -= self._found.popitem(last=False)[1].nbytes
 
 
-_kept: dict[int, _Kept] = {}
-"""By the encoder's id, as an encoder need not be hashable; each goes with its encoder."""
+_kept: dict[int, tuple[_Kept, _Kept]] = {}
+"""Of pictures, and of cells; by the encoder's id, as an encoder need not be hashable.  They go with their encoder."""
 _making = Lock()
 
 
@@ -66,7 +66,8 @@ def vectors_of(encoder: Encoder, pictures: Sequence[NDArray[np.uint8]]) -> NDArr
     for number, picture in enumerate(pictures):
         shapes.setdefault(picture.shape, []).append(number)
     for numbers in shapes.values():
-        seen[numbers] = _once(encoder, "pictures", [pictures[number] for number in numbers], encoder.encode_images)
+        those = [pictures[number] for number in numbers]
+        seen[numbers] = _once(_kept_of(encoder)[0], "pictures", those, encoder.encode_images)
     return seen
 
 
@@ -76,14 +77,12 @@ def cells_of(encoder: CellEncoder, picture: NDArray[np.uint8], side: int) -> NDA
     Raises:
         EncoderError: the picture cannot be embedded.
     """
-    return _once(encoder, f"cells {side}", [picture], lambda pictures: encoder.encode_cells(pictures, side=side))[0]
+    kept = _kept_of(encoder)[1]
+    return _once(kept, f"cells {side}", [picture], lambda pictures: encoder.encode_cells(pictures, side=side))[0]
 
 
-def _once(
-    encoder: Encoder | CellEncoder, what: str, pictures: Sequence[NDArray[np.uint8]], encode: Encode
-) -> list[NDArray[np.float32]]:
+def _once(kept: _Kept, what: str, pictures: Sequence[NDArray[np.uint8]], encode: Encode) -> list[NDArray[np.float32]]:
     """Return what `encode` gives for each picture; each one is encoded once."""
-    kept = _kept_of(encoder)
     keys = [_key(what, picture) for picture in pictures]
     found = {key: vectors for key in dict.fromkeys(keys) if (vectors := kept.get(key)) is not None}
     missing = {key: picture for key, picture in zip(keys, pictures, strict=True) if key not in found}
@@ -95,10 +94,10 @@ def _once(
     return [found[key] for key in keys]
 
 
-def _kept_of(encoder: Encoder | CellEncoder) -> _Kept:
+def _kept_of(encoder: Encoder | CellEncoder) -> tuple[_Kept, _Kept]:
     with _making:
         if id(encoder) not in _kept:
-            _kept[id(encoder)] = _Kept()
+            _kept[id(encoder)] = _Kept(), _Kept()
             finalize(encoder, _kept.pop, id(encoder), None).atexit = False
         return _kept[id(encoder)]
 

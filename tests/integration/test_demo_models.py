@@ -102,7 +102,7 @@ def test_image_towers_are_as_small_as_promised(settings: Settings) -> None:
 def test_the_demo_model_answers_better_than_by_chance_about_a_scene_it_has_not_seen(
     settings: Settings, tmp_path: Path
 ) -> None:
-    plan, rng = ScenePlan("unseen", 2560, 2304), np.random.default_rng(7001)
+    plan, rng = ScenePlan("unseen", 1792, 1536), np.random.default_rng(7001)
     picture, placed = draw_scene(plan, rng)
     write_cog(picture, tmp_path / "unseen.tif", (500_000.0, 5_350_000.0))
     item = scene_item(plan, 0, (500_000.0, 5_350_000.0), tmp_path / "unseen.tif")
