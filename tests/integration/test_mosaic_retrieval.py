@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import subprocess
-import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.make_mosaic import make_mosaics
+from imagerag_assets.cli import main
 
 
-def command(home: Path, *arguments: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "imagerag_assets.cli", *arguments, "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "IMAGERAG_HOME": str(home)},
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    found: dict[str, Any] = json.loads(done.stdout)
+def command(*arguments: str) -> dict[str, Any]:
+    """What a command of this process prints, as JSON."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main([*arguments, "--json"])
+    assert code == 0, out.getvalue() + err.getvalue()
+    found: dict[str, Any] = json.loads(out.getvalue())
     return found
 
 
@@ -42,10 +38,12 @@ def mosaics(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measured(mosaics: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What `imagerag evaluate` gives for all questions about the mosaics."""
     home, run = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("run")
-    ingested = command(home, "ingest", str(mosaics / "catalog.json"))
-    assert ingested["totals"]["ingested"] == SCENES
     files = sorted(str(file) for file in (mosaics / "truth").glob("*.questions.jsonl"))
-    done = command(home, "evaluate", *files, "--no-answer", "--top-k", "3", "--out", str(run / "run"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMAGERAG_HOME", str(home))
+        ingested = command("ingest", str(mosaics / "catalog.json"))
+        assert ingested["totals"]["ingested"] == SCENES
+        done = command("evaluate", *files, "--no-answer", "--top-k", "3", "--out", str(run / "run"))
     answers = (run / "run" / "answers.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(answers) == done["questions"]
     assert done["failed"] == 0
