@@ -24,7 +24,7 @@ SAMPLES = Path(__file__).resolve().parent / "data"
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Look for no garbage while all is imported, nor among it later: it stays, and looking takes each worker seconds."""
+    """Look for no garbage while all is imported, nor among it later: it stays, and looking takes a worker seconds."""
     gc.disable()
     try:
         return (yield)

@@ -10,14 +10,14 @@ import pytest
 from imagerag_assets.questions.counts import count_shown
 from imagerag_assets.retrieval.types import Cue, Retrieval
 from tests.unit.retrieval.test_counting import Cells, PaintedLook, fill, painted, search
-from tests.unit.retrieval.world import World, worlds
+from tests.unit.retrieval.world import World, milvus_of_worlds, worlds  # noqa: F401
 
 _TANK = "storage tank"
 
 
 @pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    with worlds(tmp_path / "home") as make:
+def make_world(tmp_path: Path, milvus_of_worlds: Path) -> Iterator[Callable[..., World]]:  # noqa: F811
+    with worlds(tmp_path / "home", milvus_of_worlds) as make:
         yield make
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from imagerag_assets.encoders.sentence import SentenceEncoder, sentence_encoder
@@ -17,6 +18,7 @@ from imagerag_assets.retrieval.calibration import GENERIC
 from imagerag_assets.retrieval.types import Search
 from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.stores.milvus import VectorStore
+from imagerag_assets.stores.milvus_lite_share import LiteShare
 from imagerag_assets.stores.shard_columns import patch_table
 
 DIM = 64
@@ -100,13 +102,27 @@ class World:
         self.vectors.point_alias("patches", name)
 
 
+@pytest.fixture(scope="session")
+def milvus_of_worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The file of a Milvus Lite that serves all tests, one after the other: each would start a server otherwise."""
+    path = tmp_path_factory.mktemp("worlds") / "milvus.db"
+    with closing(LiteShare(str(path))):
+        yield path
+
+
 @contextmanager
-def worlds(home: Path) -> Iterator[Callable[..., World]]:
-    """Make worlds that share one folder and one Milvus; an encoder may be given, and settings."""
+def worlds(home: Path, milvus: Path | None = None) -> Iterator[Callable[..., World]]:
+    """Make worlds that share one folder and one Milvus; an encoder may be given, and settings.
+
+    Args:
+        home: Folder of their state.
+        milvus: File of a Milvus Lite, which is empty afterwards; default: one in `home`.
+    """
     opened: list[VectorStore] = []
 
     def make(encoder: Any = None, **overrides: object) -> World:
-        settings = load_settings(home=home, _env_file=None, **overrides)
+        chosen = {"milvus_uri": str(milvus)} if milvus else {}
+        settings = load_settings(home=home, _env_file=None, **chosen | overrides)
         if not opened:
             opened.append(VectorStore(settings))
         return World(settings, open_store(settings), opened[0], encoder or AxisEncoder(), sentence_encoder())
@@ -115,4 +131,14 @@ def worlds(home: Path) -> Iterator[Callable[..., World]]:
         yield make
     finally:
         for vectors in opened:
+            if milvus:
+                empty(vectors)
             vectors.close()
+
+
+def empty(vectors: VectorStore) -> None:
+    """Drop all collections."""
+    for alias in vectors.aliases():
+        vectors.client.drop_alias(alias)
+    for collection in vectors.client.list_collections():
+        vectors.drop(collection)
