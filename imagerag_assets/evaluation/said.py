@@ -33,6 +33,7 @@ _NOT_COUNTS = (
 _RANGE = re.compile(
     rf"(?:\bfrom\s+|\bbetween\s+)?({_NUMBER})\s*(?:to|and|-|–)\s*({_NUMBER})(?=[\s;,.)]|$)", re.IGNORECASE
 )
+_IN_PLACES = re.compile(rf"\s(?:in|at) (?:{_NUMBER}) (?:\w+ )?(?:places|sites|spots|locations)\b", re.IGNORECASE)
 _TOLERANCE = 0.06
 """How far, as a share of the scene, a middle may lie beyond the border of the part that is named."""
 
@@ -122,8 +123,12 @@ class Numbers:
 
 
 def numbers(text: str) -> Numbers:
-    """Return the counts in a text, without coordinates, measures, confidences, dates and names of scenes."""
-    left = text
+    """Return the counts in a text, without coordinates, measures, confidences, dates, names of scenes and places.
+
+    "About 90 ships in 13 places" says 90, but "ships in 13 places" says 13.
+    """
+    left = _IN_PLACES.sub(" ", text)
+    left = left if re.search(_NUMBER, left, re.IGNORECASE) else text
     for pattern in _NOT_COUNTS:
         left = re.sub(pattern, " ", left)
     ranges = []

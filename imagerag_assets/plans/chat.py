@@ -17,6 +17,7 @@ SHORT_FORMS = {
     "isn't": "is not", "aren't": "are not", "don't": "do not", "doesn't": "does not", "can't": "can not",
     "wasn't": "was not", "weren't": "were not", "hasn't": "has not", "haven't": "have not", "won't": "will not",
     "hw": "how", "ar": "are",
+    "asap": "", "ta": "", "cheers": "", "ty": "", "tia": "", "thnx": "thanks", "tx": "thanks", "btw": "", "fyi": "",
     "meny": "many", "thier": "their", "ther": "there", "wer": "where", "lol": "", "cuz": "because", "gotta": "have to",
 }  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")

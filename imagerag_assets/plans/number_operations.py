@@ -72,6 +72,7 @@ _COUNT = any_of(
     r"\bcount(?:s|ed|ing)?\b",
     r"\btotal (?:of|number)\b",
     r"\b(?:quantity|amount|sum|total) of\b",
+    r"\bwhat (?:is|are|would be|was) the (?:amount|sum|score|tally|headcount)\b",
     r"\bhow numerous\b",
     r"\btally\b",
     r"\b(?:which|what) (?:part|quadrant|quarter|corner|side|area|section|region|half)\b.*\bmost\b",

@@ -38,6 +38,9 @@ _HALF = (
     r"(?:[ -]hand)?(?P<{name}_noun> (?:half|side|part|end))?"
 )
 _HALVES = f"{_HALF.format(name='one')} (?:or|and|than|versus|vs|against) {_HALF.format(name='other')}"
+_ASKS = re.compile(
+    r"\b(?:how|where|what|which|who|show|find|count|list|describe|tell|whether|if|is|are|any|does|do|can|say|mark|point)\b"
+)
 _OF_HALVES = tuple(
     re.compile(pattern)
     for pattern in (
@@ -75,6 +78,24 @@ _REACH = (
     r"(?:would|will|do|should|shall|can|could) (?:i|we|you|one) "
     r"(?:come (?:to|across|upon)|reach|arrive at|get to|end up at|hit|find|meet|run into)"
 )
+_SUBJECT = re.compile(
+    r"^(?:regarding|concerning|as for|as to|re:|with (?:regard|respect|reference) to|when it comes to|speaking of|"
+    r"on the (?:subject|topic|matter) of|in the matter of),? "
+)
+_TALLY = re.compile(
+    r"\b(?:the|a|your|our|my) (?P<thing>(?:(?!(?:and|or|of|in|on|at|to|is|are|for|with|their|its)\b)[a-z'-]+ ){1,3})"
+    r"(?:tally|count|total|headcount|numbers?|figures?)\b(?! (?:of|for|on|\d))"
+)
+_SOON = (
+    r"(?:in|within|by|before|at|until|for) (?:about |the )?(?:\d+|an?|one|two|three|four|five|ten|fifteen|twenty|"
+    r"thirty|half|noon|lunch|tea|dinner|tonight|tomorrow|today|monday|tuesday|wednesday|thursday|friday|saturday|sunday|"
+    r"midday|midnight|morning|evening|deadline)\b"
+)
+_CHATTER = re.compile(
+    rf"(?:[,;.!]|\s[-–—])\s+(?P<tail>(?:[^?,;.!]*\b{_SOON}[^?,;.!]*"
+    r"|(?:i|i'm|i've|i'll|my|we|we're|our|it's|it is)\b[^?,;]*)[.!]*)$"
+)
+"""A remark behind the question: "..., my train leaves in ten minutes"."""
 _PLAINLY = tuple(
     (re.compile(pattern), plain)
     for pattern, plain in (
@@ -148,6 +169,11 @@ def plain_questions(text: str) -> str:
     "My map says six bridges. Is that right?" becomes "are there exactly six bridges?", and a comparison of two halves
     of the picture a number for each.
     """
+    text = _SUBJECT.sub("", text)
+    remark = _CHATTER.search(text)
+    if remark is not None and not _says_more(remark["tail"]) and any(map(is_known, things_of(text[: remark.start()]))):
+        text = text[: remark.start()]
+    text = _TALLY.sub(_number_of, text)
     for pattern in _OF_HALVES:
         if (found := pattern.search(text)) is not None and things_of(found["thing"]):
             halves = [f"in the {found[name]}{found[f'{name}_noun'] or ' half'}" for name in ("one", "other")]
@@ -158,6 +184,16 @@ def plain_questions(text: str) -> str:
     for pattern, plain in _PLAINLY:
         text = pattern.sub(plain, text)
     return text
+
+
+def _says_more(text: str) -> bool:
+    """Return whether a remark names something that can be seen, or asks."""
+    return any(map(is_known, things_of(text))) or _ASKS.search(text) is not None
+
+
+def _number_of(found: re.Match[str]) -> str:
+    known = any(map(is_known, things_of(found["thing"])))
+    return f"the number of {found['thing'].strip()}" if known else found[0]
 
 
 def said_plainly(clause: str) -> str:

@@ -19,8 +19,6 @@ from imagerag_assets.scenes.ground import box_size_m
 
 TINY = 1 / 3
 """Share of a patch's side up to which objects are counted one by one, also where few patches show them."""
-_MOST_CUES = 12
-"""Cues of a phrase from which there may be more than are shown."""
 SMALLER = 0.75
 """Windows up to this share of a patch's side show objects that patches cannot tell apart."""
 
@@ -63,7 +61,8 @@ def count_shown(deps: Deps, phrase: str, found: Retrieval, search: Search, budge
         budget: Patches encoded at most.
 
     Returns:
-        None: there is no budget, or the cues are all there is: none is sure, or they are few and as large as patches.
+        None: there is no budget, or the cues are all there is: none is sure, or they are as large as patches and there
+            are hardly more than were looked at.
 
     Raises:
         EncoderError: A picture cannot be embedded.
@@ -73,15 +72,18 @@ def count_shown(deps: Deps, phrase: str, found: Retrieval, search: Search, budge
     cues = [cue for cue in found.cues if cue.phrase == phrase and phrase not in found.unsure]
     if not (budget and cues):
         return None
-    shown = frozenset(cue.patch_id for cue in cues)
+    shown, many = frozenset(cue.patch_id for cue in cues), phrase in found.many
     size_m = size_of(phrase)
     size_px = _in_pixels(size_m, cues[0]) if size_m else None
     if size_m is None or (size_px is not None and size_px[0] > SMALLER * deps.settings.patch_px):
         # As large as patches: only what exceeds the cues of one answer has to be counted.
-        if len(cues) < _MOST_CUES:
+        if not many:
             return None
-        return count_objects(deps, phrase, replace(search, look=None), words=found.words, shown=shown)
-    counted = count_objects(deps, phrase, search, budget=budget, words=found.words, size_px=size_px, shown=shown)
+        by_patches = replace(search, look=None)
+        return count_objects(deps, phrase, by_patches, words=found.words, shown=shown, many=many)
+    counted = count_objects(
+        deps, phrase, search, budget=budget, words=found.words, size_px=size_px, shown=shown, many=many
+    )
     tiny = size_px is not None and size_px[1] <= TINY * deps.settings.patch_px
     # A part of one large object may look like several; where objects are few, patches tell them better.
     return counted if tiny or counted.everywhere else None

@@ -116,6 +116,7 @@ def count_objects(
     words: Mapping[str, str] | None = None,
     size_px: tuple[float, float] | None = None,
     shown: Collection[str] = (),
+    many: bool = False,
 ) -> Counted:
     """Count the objects of a phrase on the ground that is searched.
 
@@ -128,6 +129,7 @@ def count_objects(
         size_px: How long an object may be in native pixels, shortest and longest; None: unknown.
         shown: Ids of patches that show the thing for sure; where patches promise less than the least of them,
             nothing is counted, as parts of much else look like small objects.
+        many: There may be many more patches like these, which nobody looked at as closely.
 
     Raises:
         FingerprintError: the collection belongs to another encoder.
@@ -145,7 +147,7 @@ def count_objects(
     notes = []
     if len(near.rows) >= MAX_ROWS:
         notes.append(f"Only the {MAX_ROWS} patches most like {phrase!r} are looked at")
-    known = _what_is_shown(near, logits, shown)
+    known = _what_is_shown(near, logits, shown, many=many)
     count = _Count(deps, phrase, search, scorer, near, logits, budget, notes, size_px, known)
     counted = count.by_windows() if search.look is not None else count.by_patches()
     return replace(counted, everywhere=known.common > 0)
@@ -161,7 +163,7 @@ class _Shown:
     """Logarithm of how many times commoner the thing is than in the scenes that confidences are calibrated for."""
 
 
-def _what_is_shown(near: Neighbours, logits: NDArray[np.float64], shown: Collection[str]) -> _Shown:
+def _what_is_shown(near: Neighbours, logits: NDArray[np.float64], shown: Collection[str], *, many: bool) -> _Shown:
     """Return what the patches with these ids say.
 
     Objects are counted on ground that promises as much as the least of them.  Where they are many for the ground that
@@ -175,6 +177,8 @@ def _what_is_shown(near: Neighbours, logits: NDArray[np.float64], shown: Collect
     cells = near.windows[:, :2] // side
     places = {(row["scene_key"], int(x), int(y)) for row, (x, y) in zip(near.rows, cells, strict=True)}
     times = len(sure) / len(places) / _RARE
+    if many:  # the share that they have is only what was looked at
+        times = max(times, _EVERYWHERE)
     if len(sure) >= _MANY and times >= _EVERYWHERE:
         return _Shown(common=math.log(times))
     return _Shown(min(sure) - max(0.0, math.log(times)))

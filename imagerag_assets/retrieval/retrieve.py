@@ -16,7 +16,7 @@ from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS, Current, KnowledgeK
 from imagerag_assets.retrieval.fast import CANDIDATES, CANDIDATES_ALL, Found, ranked, search_fast
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.recognition import recognition
-from imagerag_assets.retrieval.second_look import affordable, looked_at
+from imagerag_assets.retrieval.second_look import affordable, is_many, looked_at
 from imagerag_assets.retrieval.slow import search_slow
 from imagerag_assets.retrieval.types import Cue, PathName, Retrieval, SceneWindow, Search
 
@@ -65,8 +65,7 @@ class _Run:
         self._analysis = analysis
         self._search = search
         self._limit = CANDIDATES_ALL if analysis.wants_all else CANDIDATES
-        self._budget = deps.settings.second_look // len(analysis.phrases)
-        self._look = affordable(search.look, self._budget)
+        self._share_budget(analysis.phrases)
         self._passed: dict[str, list[Cue]] = {}
         self._path: PathName = "none"
         self._notes = list(analysis.notes)
@@ -75,6 +74,7 @@ class _Run:
         self._unsure: set[str] = set()
         self._best: dict[str, float] = {}
         self._others: dict[str, float] = {}
+        self._many: set[str] = set()
         self._seen: dict[str, tuple[SceneWindow, ...]] = {}
         self._opened: dict[KnowledgeKind, Current | None] = {}
         self._timings = {"encode": 0.0, "search": 0.0, "verify": 0.0}
@@ -85,11 +85,17 @@ class _Run:
         if self._search.path == "auto":
             self._words = self._labels_of_phrases()
             phrases = self._told_apart()
+            self._share_budget(phrases)
         found = search_fast(self._deps, phrases, self._search, limit=self._limit, words=self._words)
         used = self._search.calibration
         self._add(found, used.threshold if self._look is None else used.second_threshold, "fast")
         if self._look is not None and used.presence_minimum is not None and self._deps.settings.min_confidence is None:
             self._doubt(used.presence_minimum)
+
+    def _share_budget(self, phrases: Sequence[str]) -> None:
+        """Divide the patches of the second look among the phrases that are looked for."""
+        self._budget = self._deps.settings.second_look // max(1, len(phrases))
+        self._look = affordable(self._search.look, self._budget)
 
     def slow(self) -> None:
         """Look for what is still missing through labels, then captions."""
@@ -125,6 +131,7 @@ class _Run:
             unrecognised=self._unrecognised,
             unsure=frozenset(self._unsure),
             others=self._others,
+            many=frozenset(self._many),
             seen=self._seen if self._look is not None else {},
         )
 
@@ -173,6 +180,8 @@ class _Run:
             if good:
                 self._passed[phrase] = good
                 self._path = path if self._path == "none" else self._path
+            if self._look is not None and is_many(candidates, len(good), least, budget=self._budget):
+                self._many.add(phrase)
         self._timings["verify"] += 1000 * (perf_counter() - start)
 
     def _labels_of_phrases(self) -> dict[str, str]:

@@ -29,6 +29,8 @@ Score = Callable[[NDArray[np.float32]], tuple[NDArray[np.float64], NDArray[np.fl
 
 SHIFTS = (-0.25, 0.0, 0.25)
 """Shares of the window's side.  Patches overlap by half, so an object's middle is at most this far from a patch's."""
+_MANY, _MOST = 6, 0.7
+"""Candidates, and share of those that could be looked at, that passed where there may be many more."""
 FINE_SHIFTS = (-0.125, 0.0, 0.125)
 """Shifts once the window has moved onto the object."""
 FINE_LOOKS = 2
@@ -75,6 +77,23 @@ def crops_per_candidate(level: int) -> int:
 def affordable(look: Look | None, budget: int) -> Look | None:
     """Return `look`, or None if the budget is too small for even one candidate: then there is no second look."""
     return look if budget >= crops_per_candidate(1) else None
+
+
+def is_many(cues: Sequence[Cue], passed: int, threshold: float, *, budget: int) -> bool:
+    """Return whether a phrase may have many more objects than cues: most of what could be looked at passed.
+
+    Args:
+        cues: The candidates of the phrase before the second look, best first.
+        passed: How many passed it.
+        threshold: As in :func:`looked_at`.
+        budget: Patches encoded at most.
+    """
+    worth = [cue for cue in cues if cue.confidence >= min(WORTH_A_LOOK, threshold)]
+    could = 0
+    for cue in worth:
+        budget -= crops_per_candidate(cue.level)
+        could += budget >= 0
+    return could < len(worth) and passed >= max(_MANY, _MOST * could)
 
 
 def looked_at(

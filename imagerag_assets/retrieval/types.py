@@ -132,5 +132,8 @@ class Retrieval:
     """Phrases that have cues, the best of which is not sure enough to say that the thing is there."""
     others: Mapping[str, float] = field(default_factory=dict)
     """How probable it is that a phrase has no object beside its cues: from the candidates that did not pass."""
+    many: frozenset[str] = frozenset()
+    """Phrases with more candidates than could be looked at a second time, most of which passed: there may be many more
+    objects than cues."""
     seen: Mapping[str, tuple[SceneWindow, ...]] = field(default_factory=dict)
     """Places that were looked at a second time for each phrase, whether they passed or not."""

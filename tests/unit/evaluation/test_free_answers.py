@@ -196,6 +196,9 @@ def test_nonsense_is_not_answered() -> None:
 
 
 def test_what_a_sentence_says() -> None:
+    many = numbers("Found about 89 ships (67 to 118; 0.292 km² looked at) in 13 places: 5 in the upper right.")
+    assert (many.values, many.ranges) == ((89.0, 5.0), ((67.0, 118.0),))
+    assert numbers("There are ships in 13 places.").values == (13.0,)
     found = numbers("Found 12 ships (9 to 15; 2.4 km² looked at) at 33.1234 N, 117.2 W on 2026-01-02 in mosaic-0501.")
     assert (found.values, found.ranges) == ((12.0,), ((9.0, 15.0),))
     assert [part.words for part in parts_of_scene("north of it, in the top-right corner")] == ["top-right"]

@@ -21,13 +21,17 @@ def make_world(tmp_path: Path, milvus_of_worlds: Path) -> Iterator[Callable[...,
         yield make
 
 
-def found(cues: int, phrase: str = _TANK, *, unsure: bool = False) -> Retrieval:
+def found(cues: int, phrase: str = _TANK, *, unsure: bool = False, many: bool = False) -> Retrieval:
     """Cues of the first patches of a scene without a place on the ground."""
     made = tuple(
         Cue(f"a:pyramid:0:0:{number}", "a", (0, 0, 256, 256), None, 0, phrase, 0.5, 0.9, number + 1, "fast")
         for number in range(cues)
     )
-    return Retrieval(made, "fast", False, words={phrase: "tank"}, unsure=frozenset({phrase}) if unsure else frozenset())
+    own: frozenset[str] = frozenset({phrase})
+    none: frozenset[str] = frozenset()
+    return Retrieval(
+        made, "fast", False, words={phrase: "tank"}, unsure=own if unsure else none, many=own if many else none
+    )
 
 
 def test_objects_with_a_size_are_counted_one_by_one(make_world: Callable[..., World]) -> None:
@@ -60,7 +64,9 @@ def test_of_what_is_as_large_as_patches_patches_are_counted_where_cues_are_many(
     world = make_world(Cells())
     picture, _ = painted(24, 90)
     fill(world, "a", picture)
-    counted = count_shown(world, "beach", found(12, "beach"), search(look=PaintedLook({"a": picture})), budget=6000)
+    counted = count_shown(
+        world, "beach", found(6, "beach", many=True), search(look=PaintedLook({"a": picture})), budget=6000
+    )
     assert counted is not None
     assert counted.how == "patches"
     assert world.encoder.encoded_images == 0

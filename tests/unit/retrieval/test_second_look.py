@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from imagerag_assets.errors import RasterError
 from imagerag_assets.retrieval.scoring import Head, features
-from imagerag_assets.retrieval.second_look import Scorer, affordable, crops_per_candidate, look_again
+from imagerag_assets.retrieval.second_look import Scorer, affordable, crops_per_candidate, is_many, look_again
 from imagerag_assets.retrieval.types import Cue, Window
 
 SIZE = 2048
@@ -206,3 +206,17 @@ def test_a_budget_below_one_candidate_means_no_second_look_instead_of_no_cue() -
     assert affordable(look, crops_per_candidate(1)) is look
     assert affordable(look, crops_per_candidate(1) - 1) is None
     assert affordable(None, 1000) is None
+
+
+@pytest.mark.parametrize(
+    ("candidates", "level", "passed", "many"),
+    [(40, 0, 16, True), (40, 0, 12, True), (40, 0, 8, False), (16, 0, 16, False), (40, 1, 9, True), (40, 1, 6, False)],
+)
+def test_most_of_what_could_be_looked_at_passed(candidates: int, level: int, passed: int, many: bool) -> None:
+    given = [cue(0, 0, level=level) for _ in range(candidates)]
+    assert is_many(given, passed, 0.5, budget=432) is many
+
+
+def test_where_little_could_be_looked_at_few_are_not_many() -> None:
+    assert not is_many([cue(0, 0) for _ in range(40)], 5, 0.5, budget=5 * crops_per_candidate(0))
+    assert is_many([cue(0, 0) for _ in range(40)], 6, 0.5, budget=8 * crops_per_candidate(0))
