@@ -17,7 +17,7 @@ SHORT_FORMS = {
     "isn't": "is not", "aren't": "are not", "don't": "do not", "doesn't": "does not", "can't": "can not",
     "wasn't": "was not", "weren't": "were not", "hasn't": "has not", "haven't": "have not", "won't": "will not",
     "hw": "how", "ar": "are",
-    "asap": "", "ta": "", "cheers": "", "ty": "", "tia": "", "thnx": "thanks", "tx": "thanks", "btw": "", "fyi": "",
+    "yeah": "", "yep": "", "b4": "before", "asap": "", "ta": "", "cheers": "", "ty": "", "tia": "", "thnx": "thanks", "tx": "thanks", "btw": "", "fyi": "",
     "meny": "many", "thier": "their", "ther": "there", "wer": "where", "lol": "", "cuz": "because", "gotta": "have to",
 }  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
@@ -44,6 +44,8 @@ _MOST = re.compile(
 _SAY_YES = re.compile(r"\b(?:say|answer|tell me|reply|write|tick|put) (?:yes|y|true) (?:if|when|in case) ")
 _IF_NOT = re.compile(r",? (?:and|or|but) (?:no|n|false) (?:if|when|in case) [^?.!]*|,? (?:and|or) no otherwise\b")
 _SEE = re.compile(r"\b(you|i|we|can|could) sea\b")
+_MIGHT = re.compile(r"^(?:might|may|could|would|should) there (?:possibly |perhaps |maybe )?be\b")
+_FOR = re.compile(r"\b4 (?=(?:me|us|you|my|our|the)\b)")
 _YES_OR_NO = re.compile(r"^(?!is |are |do |does |can |has |have |there )([^,:?-]+?)\s*[,:–-]*\s*yes or no\W*$")
 
 
@@ -54,6 +56,7 @@ def written_out(text: str) -> str:
     text = _MARK.sub("mark ", _IF_NOT.sub("", _SAY_YES.sub("is it true that ", text.replace("y/n", "yes or no"))))
     text = _LETTERED.sub(" ", text).replace(" n ", " and ").replace("home to", "with").strip()
     text = _NEAR.sub("near", _TRACK.sub(" ", re.sub(r"\bput (?:in|up) (?=an?|the|any)", "built ", text)))
+    text = _MIGHT.sub("is there", _FOR.sub("for ", text))
     text = _MOST.sub(r"where is the \2 \1", text)
     text = _THAN.sub(r"\1 than ", text)
     return _YES_OR_NO.sub(r"is there \1", text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from imagerag_assets.plans import plan as p
 
 _NO = re.compile(
-    r"\b(?:no|not|none|never|without|lack(?:s|ing)?|free of|devoid of|void of|absence of|absent|"
+    r"\b(?:no|not|none|never|nowhere|without|lack(?:s|ing)?|free of|devoid of|void of|absence of|absent|"
     r"missing|zero|nothing|neither|nobody|no one|"
     r"empty of|bare of|clear of|no such)\b|n't\b|\bcannot\b"
 )

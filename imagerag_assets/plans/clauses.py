@@ -9,13 +9,13 @@ from imagerag_assets.plans.things import things_of
 _STARTS = (
     r"(?:whether|(?:add|say|note|report) (?:if|whether)|how|where|whereabouts|what|which|would you|will you|(?:i |we )?(?:need|want|would like|like|have) to "
     r"(?:know|see|find|check|learn|establish|report)|is|are|was|were|does|do|did|can|could|has|have|if so|if yes|"
-    r"if there (?:are|is)|if you do|if not|count|show|find|list|describe|tell|give|point|mark|locate|name|also|compare|any|"
+    r"say (?:where|how|what|which)|if there (?:are|is)|if you do|if not|count|show|find|list|describe|tell|give|point|mark|locate|name|also|compare|any|"
     r"number of|(?:in|on) (?:which|what)|highlight|the (?:number|count|total) of|"
     r"(?:their|its) (?:number|colou?r|location|position|place|coordinate|shape|size|whereabout)s?)\b"
 )
-_COMMA = re.compile(rf"\s*[,;]\s*(?:and |but |or |then |plus )?(?={_STARTS})")
+_COMMA = re.compile(rf"\s*[,;]\s*(?:and |but |or |so |then |plus )*(?={_STARTS})")
 _AND = re.compile(
-    rf"\s+(?:and|but|then|plus|as well as)\s*,?\s+(?:(?:also|then|additionally|in addition|finally|about|roughly),?\s+)?(?={_STARTS})"
+    rf"\s+(?:and|but|so|then|plus|as well as)\s*,?\s+(?:(?:also|then|additionally|in addition|finally|about|roughly),?\s+)?(?={_STARTS})"
 )
 _END = re.compile(rf"[?!.;]+(?:\s+|$)|\n+|\s[-–—]+\s(?={_STARTS})")
 _COLON = re.compile(r":\s+")
@@ -42,6 +42,8 @@ _WRAPPED = re.compile(
     r"|would you mind (?:telling|showing|counting|giving|helping) (?:me |us )?"
     r"|(?:do|would|can) you (?:happen to )?know (?:if |whether )?|do you (?:think|reckon|believe)(?: that)? "
     r"|(?:i|we) (?:must|should) (?:know|say|tell|report|check|decide|establish)\s*(?:if |whether )?"
+    r"|it (?:would|might) be (?:of interest|interesting|good|helpful|useful|nice|worth|important) to "
+    r"(?:know|learn|ascertain|see|find out|establish|hear|have) (?:if |whether )?"
     r"|(?:i(?:'d| would| do)? |we(?:'d| would| do)? )?(?:really )?(?:like|love|want|need|wish|have) (?:you )?to (?:know|say|see|find out|learn|check|establish|report|"
     r"ask|hear)\s*(?:if |whether )?"
     r"|i(?:'m| am| was) (?:wondering|curious|looking for|interested in|trying to find|after)\s*(?:if |whether )?"

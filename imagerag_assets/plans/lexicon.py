@@ -38,6 +38,7 @@ VERBS = words(
     gives think know want need use used make makes made point belong belongs touch touches face faces facing surround
     surrounds border borders bordering adjoin adjoins adjoining connect connects connecting cross crosses
     change changes changed changing
+    hate hates hated dislike dislikes fear fears enjoy enjoys avoid avoids prefer prefers adore adores
     said told went came knew thought took gave kept brought meant heard wrote lost
     lead leads run runs hold holds sit sits stand stands cover covers covering spot spots notice noticed
     """

@@ -66,6 +66,7 @@ _SIZE = any_of(
     r"\b(?:larger|bigger|smaller|greater|largest|biggest|smallest|wider|extensive)\b",
     r"\b(?:area|space|ground|land|room|size|surface|big|large)\b",
     r"\b(?:covers?|tak(?:e|es) up|occup(?:y|ies))\b",
+    r"\b(?:square (?:k?m|met(?:er|re)s|kilomet(?:er|re)s|miles|feet)|hectares|acres)\b",
 )
 _SCENE = re.compile(
     r"\b(?:this|the|that|our|my|your|whole|entire|here) (?:area|place|land|ground|space|surface)\b(?! (?:of|covered|taken|under)\b)"

@@ -31,7 +31,8 @@ _HAS = re.compile(
 )
 
 _NAME = r"[a-z' -]+?"
-_NUMBER = rf"(?:\d+|{'|'.join(sorted(lexicon.NUMBERS, key=len, reverse=True))}|a dozen)"
+_DIGITS = rf"(?:\d+|{'|'.join(sorted(lexicon.NUMBERS, key=len, reverse=True))}|a dozen)"
+_NUMBER = f"(?:(?:exactly|precisely|about|around|roughly|only|just|a total of) )?{_DIGITS}"
 _HALF = (
     r"(?:in |on |at )?(?:the )?"
     r"(?P<{name}>north(?:ern)?|south(?:ern)?|east(?:ern)?|west(?:ern)?|left|right|top|bottom|upper|lower)"
@@ -39,7 +40,8 @@ _HALF = (
 )
 _HALVES = f"{_HALF.format(name='one')} (?:or|and|than|versus|vs|against) {_HALF.format(name='other')}"
 _ASKS = re.compile(
-    r"\b(?:how|where|what|which|who|show|find|count|list|describe|tell|whether|if|is|are|any|does|do|can|say|mark|point)\b"
+    r"\b(?:how|where|what|which|who|show|find|count|list|describe|tell|whether|if|is|are|any|does|do|can|say|mark"
+    r"|point)\b"
 )
 _OF_HALVES = tuple(
     re.compile(pattern)
@@ -51,13 +53,20 @@ _OF_HALVES = tuple(
         rf"\b(?:where|which) (?:is|are)(?: there)? (?:more|most|fewer) (?P<thing>{_NAME})[,:]? {_HALVES}",
     )
 )
-_GAP = re.compile(rf"(?:_{{2,}}|\[ *\]) (?P<thing>{_NAME})(?=[\"'.,;?!_]|$| (?:and|or|in|on|at|near|by|with)\b)")
+_GAP = re.compile(
+    rf"(?:_{{2,}}|\[ *\]) (?!(?:part|half|corner|side|quarter|edge|end|of)\b)(?P<thing>{_NAME})(?=[\"'.,;?!_]|$| "
+    rf"(?:and|or|in|on|at|near|by|with)\b)"
+)
 _SAID = (
-    r"(?:says?|said|counts?|counted|reports?|reported|reckons?|lists?|shows|showed|claims?|claimed|mentions?|"
+    r"(?:says?|said|names?|named|counts?|counted|reports?|reported|reckons?|lists?|shows|showed|claims?|claimed|mentions?|"
     r"mentioned|gives?|gave|records?|recorded|has|had|makes it|made it|found|finds?|saw|sees)"
 )
 _IS_THAT_SO = (
-    r"(?:(?:and )?(?:is|was|are|were|am|does|did) (?:that|this|it|he|she|they|i|we|(?:the|my|our) \w+)(?: \w+)? "
+    r"(?:is (?:that|this|it) (?:also )?(?:the|your) (?:figure|number|count|total|result)\b[^?]*"
+    r"|(?:do|would|can|could) you (?:agree|confirm|back me up|get the same|find the same|verify)\b[^?]*"
+    r"|does (?:that|it|this) (?:match|agree|tally|hold|fit)\b[^?]*|please (?:verify|confirm|check)"
+    r"|could (?:that|this) be true|is (?:this|that|it) so|"
+    r"(?:and )?(?:is|was|are|were|am|does|did) (?:that|this|it|he|she|they|i|we|(?:the|my|our) \w+)(?: \w+)? "
     r"(?:right|correct|true|accurate|so|wrong|agree|match)\b[^?]*"
     r"|did (?:he|she|they|i|we) (?:get|count) (?:it |that |them |this )?(?:right|correctly|wrong)"
     r"|right|correct|true)"
@@ -88,11 +97,12 @@ _TALLY = re.compile(
 )
 _SOON = (
     r"(?:in|within|by|before|at|until|for) (?:about |the )?(?:\d+|an?|one|two|three|four|five|ten|fifteen|twenty|"
-    r"thirty|half|noon|lunch|tea|dinner|tonight|tomorrow|today|monday|tuesday|wednesday|thursday|friday|saturday|sunday|"
+    r"thirty|half|noon|lunch|tea|dinner|tonight|tomorrow|today|monday|tuesday|wednesday|thursday|friday|saturday"
+    r"|sunday|"
     r"midday|midnight|morning|evening|deadline)\b"
 )
 _CHATTER = re.compile(
-    rf"(?:[,;.!]|\s[-–—])\s+(?P<tail>(?:[^?,;.!]*\b{_SOON}[^?,;.!]*"
+    rf"(?:[,;.!]|\s[-–—]|\sand)\s+(?P<tail>(?:[^?,;.!]*\b{_SOON}[^?,;.!]*"
     r"|(?:i|i'm|i've|i'll|my|we|we're|our|it's|it is)\b[^?,;]*)[.!]*)$"
 )
 """A remark behind the question: "..., my train leaves in ten minutes"."""
@@ -101,7 +111,8 @@ _PLAINLY = tuple(
     for pattern, plain in (
         # Agreement with what was said before.
         (
-            r"[.;,!?]?\s*(?:(?:please )?correct me if i am wrong|(?:or )?am i (?:wrong|mistaken|right|correct)|"
+            r"[.;,!?]?(?<![a-z])\s*(?:(?:please )?correct me if i am wrong|(?:or )?am i (?:wrong|mistaken|right"
+            r"|correct)|"
             r"(?:do you )?agreed?|true or false)\s*[?.!]*$",
             "?",
         ),
@@ -131,7 +142,115 @@ _PLAINLY = tuple(
         ),
         (rf"^(?P<thing>[a-z]{_NAME}) ?> ?(?P<number>\d+)", r"are there more than \g<number> \g<thing>"),
         (rf"^(?P<thing>[a-z]{_NAME}) ?< ?(?P<number>\d+)", r"are there fewer than \g<number> \g<thing>"),
+        (rf"(?<=[a-z])[.;,!?:]+ *{_IS_THAT_SO}\W*$", "?"),
+        # Parts of a sentence that ask nothing.
+        (
+            r",? *\b(?:no need for|never mind|nothing (?:else|more|fancy)|no (?:rush|hurry|worries"
+            r"|pressure))\b[^,.?!;]*",
+            "",
+        ),
+        (r"^re:? (?:[a-z]+ )?(?:no\.? ?|number )?[#a-z]*\d[\w/-]*\s*[,:;–-]+\s*", ""),
+        (r"\bin the (?:immediate|close|near|direct) vicinity of\b", "in the vicinity of"),
+        (
+            rf"^(?P<thing>{_NAME})'s (?=above|below|under|near|beside|inside|to the|{COMPASS}|left|right)",
+            r"is \g<thing> ",
+        ),
+        (rf"^(?P<thing>the {_NAME}) it (?P<verb>is|are) (?:inside|outside|within) of ", r"\g<verb> \g<thing> inside "),
+        (rf"^(?P<thing>the {_NAME}) it (?P<verb>is|are) ", r"\g<verb> \g<thing> "),
+        (r"\s(?:did|didn't|did not|have|haven't|has) (?:they|he|she|you|we)\W*$", ""),
+        (
+            r"^(?:they|he|she|we|you|someone|somebody) (?:did not|have not|has not|never|had not) "
+            r"(?:put|built?|place[d]?|lay|laid|ma[dk]e|add(?:ed)?|install(?:ed)?|construct(?:ed)?) (?:up )?(?:an?"
+            r"|any) ",
+            "is there no ",
+        ),
+        (
+            r"\b(?:this|the|our|my|that) (?:town|village|city|neighbou?rhood|district|parish|suburb|spot|locality|"
+            r"settlement|island|place|area) (?:lacks|does without|is without|goes without|has no|misses|is lacking)\b",
+            "there is no",
+        ),
+        (r"\b(?:pixel|grid|map|gps|geographic|lat[ /-]lon) (?=(?:coordinate|location|position|reference)s?\b)", ""),
+        (r"\blocus\b", "location"),
+        (r"^(?:the )?(?:bounding )?(?:box|rectangle|polygon|outline)(?:e?s)? (?:for|of|around) ", "mark "),
+        (r",? (?:only |just )?in (?:that|this|which) (?:event|case|instance)\b,?(?! (?:is|are|how)\b)", ", if so,"),
+        # The thing first, what is asked behind it.
+        (
+            rf"^(?P<thing>{_NAME})\s*[:,–-]+ *(?:present|there|visible)\s*(?:/|or|,)\s*(?:absent|not(?: there)?"
+            rf"|missing)?\W*$",
+            r"is there \g<thing>?",
+        ),
+        (
+            rf"^(?P<thing>{_NAME})\s*[-–:,]+ (?:quantity|number|count)s? (?:plus|and|&|\+) "
+            r"(?:location|position|place|whereabout)s?\W*$",
+            r"how many \g<thing>? where are the \g<thing>?",
+        ),
+        (
+            rf"^(?P<thing>{_NAME})\s+[-–:]+ (?:please )?(?:give me|let me have|i need|we need|need)? ?(?:an?|the|your) "
+            r"(?:head ?count|count|tally|total|number|figure)\b[^?]*",
+            r"how many \g<thing>?",
+        ),
+        (
+            r"^(?:(?:(?:in|on|at) )?(?:the )?"
+            r"(?:upper|lower|top|bottom|left|right|middle|centre|center|north|south|east|west)"
+            r"(?:, (?:or )?| or |\?)){2,} *"
+            rf"(?P<thing>the {_NAME})[,.?!]*(?: i mean)?\W*$",
+            r"where is \g<thing>?",
+        ),
+        (
+            rf"^(?P<thing>the {_NAME}) (?:is|are|lies?) (?:located |situated |found )?(?:in|on|at|to) the "
+            rf"(?:_{{2,}}|\[ *\]) "
+            r"(?:part|half|corner|side|quarter|edge|end)\b.*",
+            r"where is \g<thing>?",
+        ),
         # Two that are compared.
+        (
+            rf"^(?P<one>{_NAME}) or (?P<other>{_NAME})[,:–-]+ (?:which|what|who)(?: crowd| group| bunch| lot| kind"
+            rf"| of them| one)?"
+            r" (?:is|are|has|have|makes up)(?: the)? (?:bigger|larger|greater|more numerous|in the majority|more"
+            r"|majority)\b"
+            r"(?! (?:area|ground|land|surface|space))(?: (?:crowd|group|bunch|lot|number|of))?",
+            r"are there more \g<one> than \g<other>",
+        ),
+        (
+            rf"^(?:is|are) (?P<one>{_NAME}) in the majority,? (?:when )?(?:compared (?:with|to)|over|against) "
+            rf"(?P<other>{_NAME})"
+            r"(?=[,.?;!]|$)",
+            r"are there more \g<one> than \g<other>",
+        ),
+        (
+            rf"^(?:between|of) (?P<one>the {_NAME}) and (?P<other>the {_NAME}),? which(?: one| of them)? "
+            rf"(?P<rest>[^?]+)",
+            r"which \g<rest>, \g<one> or \g<other>",
+        ),
+        (
+            rf"^(?:between|of) (?P<one>{_NAME}) and (?P<other>{_NAME}), the (?:latter|second) (?:is|are) (?:the )?more "
+            r"(?:numerous|common|frequent)",
+            r"are there more \g<other> than \g<one>",
+        ),
+        (
+            rf"^(?:between|of) (?P<one>{_NAME}) and (?P<other>{_NAME}), the (?:former|first) (?:is|are) (?:the )?more "
+            r"(?:numerous|common|frequent)",
+            r"are there more \g<one> than \g<other>",
+        ),
+        (
+            rf"\b(?P<one>(?:the )?{_NAME}) (?:are|is) not (?:so|as|quite as) (?:many|numerous|common) as "
+            rf"(?P<other>(?:the )?{_NAME})"
+            r"(?=[,.?;!]|$)",
+            r"are there fewer \g<one> than \g<other>",
+        ),
+        # One thing seen from another.
+        (
+            rf"^(?:has|have|does|do) (?P<one>the {_NAME}) (?:got|have) (?P<other>(?:the|an?|any) {_NAME}) (?:on|to"
+            rf"|at|in) "
+            rf"(?:its|their) (?P<side>{COMPASS}|left|right)(?:[ -]hand)?(?: side)?",
+            r"is \g<other> \g<side> of \g<one>",
+        ),
+        (
+            rf"^(?P<way>{COMPASS}|left|right)(?:wards?)?(?: side)? of (?P<to>(?:the|an?) {_NAME}),? (?:sits?|lies?"
+            rf"|is|are|stands?|"
+            rf"there is|there are|we find|you find|you have) (?P<thing>(?:the|an?|some) {_NAME})(?=[,.?;!]|$)",
+            r"is \g<thing> \g<way> of \g<to>",
+        ),
         (
             rf"\bwhose (?:footprint|area|extent|size|ground|surface) is {_LARGER}[,:]? (?P<one>the {_NAME})(?:'s?)? or "
             rf"(?P<other>the {_NAME})(?:'s?)?(?=[?.]|$)",
@@ -178,9 +297,11 @@ def plain_questions(text: str) -> str:
         if (found := pattern.search(text)) is not None and things_of(found["thing"]):
             halves = [f"in the {found[name]}{found[f'{name}_noun'] or ' half'}" for name in ("one", "other")]
             return " ".join(f"how many {found['thing']} are there {half}?" for half in halves)
-    gaps = [found["thing"] for found in _GAP.finditer(text)]
+    gaps = list(_GAP.finditer(text))
+    if len(gaps) == 1 and text.startswith(("in ", "on ", "at ")):  # "in the south there are ___ cars"
+        return f"{text[: gaps[0].start()]}how many {text[gaps[0].start('thing') :]}"
     if gaps:  # "my form says ___ cars"
-        return " ".join(f"how many {thing}?" for thing in gaps)
+        return " ".join(f"how many {found['thing']}?" for found in gaps)
     for pattern, plain in _PLAINLY:
         text = pattern.sub(plain, text)
     return text

@@ -141,8 +141,10 @@ def _parts(
         things = tuple(thing for thing in things_of(place.rest) if not seen or not is_out_of_sight(thing))
         if told and (parts or number + 1 < len(clauses)) and _is_told(clause):
             about = things_of(clause.rpartition(" about ")[2]) if " about " in clause else ()
-            things = about or tuple(filter(is_known, things)) or things
-            topic, carried = things or topic, carried if things else place.region or carried
+            landmarks = p.landmarks_of(place.region)
+            things = about or tuple(filter(is_known, things)) or (() if any(map(is_known, landmarks)) else things)
+            topic = things or landmarks or topic
+            carried = carried if things else place.region or carried
             continue  # "we always had a ball field. Does this picture have one?"
         refers = not things and bool(topic) and (bool(_REFERS.search(clause)) or asks_more(clause))
         if refers:
@@ -150,6 +152,8 @@ def _parts(
         if place.region is not None and not re.search(r"[a-z]{3}", place.rest) and number + 1 < len(clauses):
             carried = place.region  # "in the south, are there ships?"
             continue
+        if refers and things == p.landmarks_of(carried):
+            carried = None  # "we meet at the quarry. Where is it?"
         own = place.region or carried or (region if refers else None)
         carried = None
         unmeasured = refusals.not_measured(clause, things)
@@ -190,7 +194,7 @@ def _parts(
             continue
         if _IF_SO.search(clause) or (refers and parts and parts[-1].op == "exists"):
             condition = next((n for n in reversed(range(len(parts))) if isinstance(parts[n], p.Exists)), None)
-            if condition is not None:
+            if condition is not None and (_IF_SO.search(clause) or set(parts[condition].things) & set(things)):
                 found = [part.model_copy(update={"when": condition}) for part in found]
         if not found and not things and place.region is not None:
             carried = place.region  # "look within 1 km of the dam: any houses?"
