@@ -40,7 +40,7 @@ _SPOKEN = {
 _THING = r"(?:(?:the|a|an|any|some|that|this)\s+)?(?P<thing>[a-z][\w' -]{1,60}?)"
 _END = (
     r"(?=\s*(?:[?.!,;]|$|\b(?:are|is|was|were|do|does|did|can|could|have|has|how|what|where|and "
-    r"(?:how|where|is|are)|in the|on the|"
+    r"(?:how|where|is|are|i|we|what|which|does|do|tell|show|give|say)|in the|on the|"
     r"at the|there|visible)\b|\s-\s))"
 )
 _REACH = (

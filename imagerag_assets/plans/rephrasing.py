@@ -152,6 +152,11 @@ _PLAINLY = tuple(
         (r"^re:? (?:[a-z]+ )?(?:no\.? ?|number )?[#a-z]*\d[\w/-]*\s*[,:;–-]+\s*", ""),
         (r"\bin the (?:immediate|close|near|direct) vicinity of\b", "in the vicinity of"),
         (
+            rf"\b(?:on|to|at|in) (?P<thing>the {_NAME})'s (?P<side>{COMPASS}|left|right)"
+            r"(?:[ -]hand)?(?: side| end| edge)?\b",
+            r"to the \g<side> of \g<thing>",
+        ),
+        (
             rf"^(?P<thing>{_NAME})'s (?=above|below|under|near|beside|inside|to the|{COMPASS}|left|right)",
             r"is \g<thing> ",
         ),
