@@ -32,6 +32,7 @@ __all__ = [
 ]  # fmt: skip
 
 _log = logging.getLogger(__name__)
+_NOTHING_TO_FIND = "no patch has enough valid pixels: questions find nothing in it (IMAGERAG_MIN_VALID_FRACTION)"
 
 
 def register(platform: Platform, scene: Scene) -> SceneRecord:
@@ -137,4 +138,5 @@ def ingest_scene(platform: Platform, scene: Scene, progress: Progress | None = N
             _log.debug("the failure of %s could not be recorded", key, exc_info=True)
         return SceneResult(key, "failed", 0, time.perf_counter() - started, describe(error))
     seconds = time.perf_counter() - started
+    note = note if rows or note else _NOTHING_TO_FIND
     return SceneResult(key, "skipped" if skipped else "ingested", rows, seconds, note=note)
