@@ -9,73 +9,69 @@ from imagerag_assets.plans.scene_parts import COMPASS
 from imagerag_assets.plans.things import is_known, things_of
 
 _IS_A = re.compile(
-    r"^(?:is|was) (?:this|it|that)(?: whole| entire)? (?:(?:an?|the) )?[a-z' -]+? "
-    r"(?:with no|without(?: an?| any)?|lacking(?: an?| any)?|missing(?: an?| any)?) "
+    r"^(?:is|was) (?:this|it|that)(?: whole| entire)? (?:(?:an?|the) )?[a-z' -]+? (?:with no|without(?: an?| "
+    r"any)?|lacking(?: an?| any)?|missing(?: an?| any)?) "
 )
 _GROUND = re.compile(
-    r"^is (?:the|this|that) (?:area|land|ground|space|region|strip) "
-    r"(near|close to|around|next to|by|along|beside) (.+?) (?:free of|without|clear of|devoid of) (.+)"
+    r"^is (?:the|this|that) (?:area|land|ground|space|region|strip) (near|close to|around|next to|by|along|"
+    r"beside) (.+?) (?:free of|without|clear of|devoid of) (.+)"
 )
 _CALLED = re.compile(r"^(?:would|do|could) you (?:call|consider|describe|judge) (?=(?:the|this|these|those)\b)")
 _SEEING = re.compile(
     r"^(?:are )?you(?: all| guys| folks)? (?:seeing|getting|finding|spotting|noticing) (?=an?\b|any\b|some\b|no\b)"
 )
 _SUPPOSED = re.compile(
-    r"^(?:if|when|were|suppose|supposing|imagine) (?:i|we|you|one|someone)\b"
-    r"(?:(?!\b(?:from|at|in|on|of|to the|past)\b)[^,])*, "
-    r"(?=(?:would|will|could|can|do|does|how|where|what|which|is|are|might)\b)"
+    r"^(?:if|when|were|suppose|supposing|imagine) (?:i|we|you|one|someone)\b(?:(?!\b(?:from|at|in|on|of|to the|"
+    r"past)\b)[^,])*, (?=(?:would|will|could|can|do|does|how|where|what|which|is|are|might)\b)"
 )
 _HAS = re.compile(
-    r"^(?:does|do|has|have|did|would|will|can)(?:n't| not)? (?P<whose>the|this|that|our|my|your) "
-    r"(?P<subject>[\w' -]+?) (?:have|has|had|got|contain|include|feature|boast|offer|possess|come with)\b (?P<rest>.+)"
+    r"^(?:does|do|has|have|did|would|will|can)(?:n't| not)? (?P<whose>the|this|that|our|my|your) (?P<subject>[\w' "
+    r"-]+?) (?:have|has|had|got|contain|include|feature|boast|offer|possess|come with)\b (?P<rest>.+)"
 )
 
 _NAME = r"[a-z' -]+?"
 _DIGITS = rf"(?:\d+|{'|'.join(sorted(lexicon.NUMBERS, key=len, reverse=True))}|a dozen)"
 _NUMBER = f"(?:(?:exactly|precisely|about|around|roughly|only|just|a total of) )?{_DIGITS}"
 _HALF = (
-    r"(?:in |on |at )?(?:the )?"
-    r"(?P<{name}>north(?:ern)?|south(?:ern)?|east(?:ern)?|west(?:ern)?|left|right|top|bottom|upper|lower)"
-    r"(?:[ -]hand)?(?P<{name}_noun> (?:half|side|part|end))?"
+    r"(?:in |on |at )?(?:the )?(?P<{name}>north(?:ern)?|south(?:ern)?|east(?:ern)?|west(?:ern)?|left|right|top|"
+    r"bottom|upper|lower)(?:[ -]hand)?(?P<{name}_noun> (?:half|side|part|end))?"
 )
 _HALVES = f"{_HALF.format(name='one')} (?:or|and|than|versus|vs|against) {_HALF.format(name='other')}"
 _ASKS = re.compile(
-    r"\b(?:how|where|what|which|who|show|find|count|list|describe|tell|whether|if|is|are|any|does|do|can|say|mark"
-    r"|point)\b"
+    r"\b(?:how|where|what|which|who|show|find|count|list|describe|tell|whether|if|is|are|any|does|do|can|say|mark|"
+    r"point)\b"
 )
 _OF_HALVES = tuple(
     re.compile(pattern)
     for pattern in (
         rf"\b(?:is|are) there (?:more|fewer|less) (?P<thing>{_NAME}),? {_HALVES}",
-        r"\b(?:which|what) (?:half|side|part|end)(?: of \w+ \w+)? (?:has|have|holds?|contains?|shows?) (?:the )?"
-        rf"(?:more|most|fewer|fewest) (?P<thing>{_NAME})[,:–-]+ *{_HALVES}",
+        r"\b(?:which|what) (?:half|side|part|end)(?: of \w+ \w+)? (?:has|have|holds?|contains?|shows?) (?:the "
+        rf")?(?:more|most|fewer|fewest) (?P<thing>{_NAME})[,:–-]+ *{_HALVES}",
         rf"^{_HALVES},? (?:where|which) (?:is|are|has|have)(?: there)? (?:more|most|fewer) (?P<thing>[a-z' -]+)",
         rf"\b(?:where|which) (?:is|are)(?: there)? (?:more|most|fewer) (?P<thing>{_NAME})[,:]? {_HALVES}",
     )
 )
 _GAP = re.compile(
     rf"(?:_{{2,}}|\[ *\]) (?!(?:part|half|corner|side|quarter|edge|end|of)\b)(?P<thing>{_NAME})(?=[\"'.,;?!_]|$| "
-    rf"(?:and|or|in|on|at|near|by|with)\b)"
+    r"(?:and|or|in|on|at|near|by|with)\b)"
 )
 _SAID = (
-    r"(?:says?|said|names?|named|counts?|counted|reports?|reported|reckons?|lists?|shows|showed|claims?|claimed|mentions?|"
-    r"mentioned|gives?|gave|records?|recorded|has|had|makes it|made it|found|finds?|saw|sees)"
+    r"(?:says?|said|names?|named|counts?|counted|reports?|reported|reckons?|lists?|shows|showed|claims?|claimed|"
+    r"mentions?|mentioned|gives?|gave|records?|recorded|has|had|makes it|made it|found|finds?|saw|sees)"
 )
 _IS_THAT_SO = (
-    r"(?:is (?:that|this|it) (?:also )?(?:the|your) (?:figure|number|count|total|result)\b[^?]*"
-    r"|(?:do|would|can|could) you (?:agree|confirm|back me up|get the same|find the same|verify)\b[^?]*"
-    r"|does (?:that|it|this) (?:match|agree|tally|hold|fit)\b[^?]*|please (?:verify|confirm|check)"
-    r"|could (?:that|this) be true|is (?:this|that|it) so|"
-    r"(?:and )?(?:is|was|are|were|am|does|did) (?:that|this|it|he|she|they|i|we|(?:the|my|our) \w+)(?: \w+)? "
-    r"(?:right|correct|true|accurate|so|wrong|agree|match)\b[^?]*"
-    r"|did (?:he|she|they|i|we) (?:get|count) (?:it |that |them |this )?(?:right|correctly|wrong)"
-    r"|right|correct|true)"
+    r"(?:is (?:that|this|it) (?:also )?(?:the|your) (?:figure|number|count|total|result)\b[^?]*|(?:do|would|can|"
+    r"could) you (?:agree|confirm|back me up|get the same|find the same|verify)\b[^?]*|does (?:that|it|this) "
+    r"(?:match|agree|tally|hold|fit)\b[^?]*|please (?:verify|confirm|check)|could (?:that|this) be true|is "
+    r"(?:this|that|it) so|(?:and )?(?:is|was|are|were|am|does|did) (?:that|this|it|he|she|they|i|we|(?:the|my|"
+    r"our) \w+)(?: \w+)? (?:right|correct|true|accurate|so|wrong|agree|match)\b[^?]*|did (?:he|she|they|i|we) "
+    r"(?:get|count) (?:it |that |them |this )?(?:right|correctly|wrong)|right|correct|true)"
 )
 _CLAIM = (
     r"(?:\w+ ){1,4}(?:(?:says?|said|insists?|insisted|swears?|swore|claims?|claimed|believes?|thinks?|reckons?|"
-    r"maintains?|is sure|are sure|am sure|told (?:me|us))(?: that)? (?:(?:he|she|they|we|i|it) )?)?"
-    r"(?:(?:have |has |had )?(?:found|seen|spotted|noticed|recognised|recognized|made out|saw)"
-    r"|there (?:is|are|was|were)|it (?:has|shows|contains)|(?:can|could) (?:see|make out|spot))"
+    r"maintains?|is sure|are sure|am sure|told (?:me|us))(?: that)? (?:(?:he|she|they|we|i|it) )?)?(?:(?:have |"
+    r"has |had )?(?:found|seen|spotted|noticed|recognised|recognized|made out|saw)|there (?:is|are|was|were)|it "
+    r"(?:has|shows|contains)|(?:can|could) (?:see|make out|spot))"
 )
 _SEVERAL = r"(?:are there |is it )?(?:several|many|more|two|a few|multiple|a number)\b(?: of them)?"
 _LARGER = r"(?P<larger>larger|bigger|smaller|wider|greater)"
@@ -84,26 +80,25 @@ _WAY = (
     r"flew|fly|going|walking|heading|driving|travelling|sailing|flying) (?:due |straight |directly )?"
 )
 _REACH = (
-    r"(?:would|will|do|should|shall|can|could) (?:i|we|you|one) "
-    r"(?:come (?:to|across|upon)|reach|arrive at|get to|end up at|hit|find|meet|run into)"
+    r"(?:would|will|do|should|shall|can|could) (?:i|we|you|one) (?:come (?:to|across|upon)|reach|arrive at|get to|"
+    r"end up at|hit|find|meet|run into)"
 )
 _SUBJECT = re.compile(
     r"^(?:regarding|concerning|as for|as to|re:|with (?:regard|respect|reference) to|when it comes to|speaking of|"
     r"on the (?:subject|topic|matter) of|in the matter of),? "
 )
 _TALLY = re.compile(
-    r"\b(?:the|a|your|our|my) (?P<thing>(?:(?!(?:and|or|of|in|on|at|to|is|are|for|with|their|its)\b)[a-z'-]+ ){1,3})"
-    r"(?:tally|count|total|headcount|numbers?|figures?)\b(?! (?:of|for|on|\d))"
+    r"\b(?:the|a|your|our|my) (?P<thing>(?:(?!(?:and|or|of|in|on|at|to|is|are|for|with|their|its)\b)[a-z'-]+ "
+    r"){1,3})(?:tally|count|total|headcount|numbers?|figures?)\b(?! (?:of|for|on|\d))"
 )
 _SOON = (
     r"(?:in|within|by|before|at|until|for) (?:about |the )?(?:\d+|an?|one|two|three|four|five|ten|fifteen|twenty|"
-    r"thirty|half|noon|lunch|tea|dinner|tonight|tomorrow|today|monday|tuesday|wednesday|thursday|friday|saturday"
-    r"|sunday|"
-    r"midday|midnight|morning|evening|deadline)\b"
+    r"thirty|half|noon|lunch|tea|dinner|tonight|tomorrow|today|monday|tuesday|wednesday|thursday|friday|saturday|"
+    r"sunday|midday|midnight|morning|evening|deadline)\b"
 )
 _CHATTER = re.compile(
-    rf"(?:[,;.!]|\s[-–—]|\sand)\s+(?P<tail>(?:[^?,;.!]*\b{_SOON}[^?,;.!]*"
-    r"|(?:i|i'm|i've|i'll|my|we|we're|our|it's|it is)\b[^?,;]*)[.!]*)$"
+    rf"(?:[,;.!]|\s[-–—]|\sand)\s+(?P<tail>(?:[^?,;.!]*\b{_SOON}[^?,;.!]*|(?:i|i'm|i've|i'll|my|we|we're|our|it's|"
+    r"it is)\b[^?,;]*)[.!]*)$"
 )
 """A remark behind the question: "..., my train leaves in ten minutes"."""
 _PLAINLY = tuple(
@@ -111,28 +106,27 @@ _PLAINLY = tuple(
     for pattern, plain in (
         # Agreement with what was said before.
         (
-            r"[.;,!?]?(?<![a-z])\s*(?:(?:please )?correct me if i am wrong|(?:or )?am i (?:wrong|mistaken|right"
-            r"|correct)|"
-            r"(?:do you )?agreed?|true or false)\s*[?.!]*$",
+            r"[.;,!?]?(?<![a-z])\s*(?:(?:please )?correct me if i am wrong|(?:or )?am i (?:wrong|mistaken|right|"
+            r"correct)|(?:do you )?agreed?|true or false)\s*[?.!]*$",
             "?",
         ),
         (r"\bcan be (?:seen|found|spotted|made out) (?=(?:some|any|an?|several|many)\b)", "are there "),
         (r"\binferior (?=half|part|side)", "lower "),
         (r"\bsuperior (?=half|part|side)", "upper "),
         (
-            rf"^(?:so )?(?:(?:is|are) (?:it|this|that|there) )?(?:just |only )?(?:one|an?|a single|single) "
+            r"^(?:so )?(?:(?:is|are) (?:it|this|that|there) )?(?:just |only )?(?:one|an?|a single|single) "
             rf"(?P<thing>{_NAME}),? or {_SEVERAL}",
             r"how many \g<thing> are there",
         ),
         # A number that somebody gives.
         (
-            rf"^(?:\w+ ){{1,4}}{_SAID}(?: that there (?:are|were|is))? (?P<number>{_NUMBER} {_NAME})"
-            rf"[.,;:!]+ *{_IS_THAT_SO}\W*$",
+            rf"^(?:\w+ ){{1,4}}{_SAID}(?: that there (?:are|were|is))? (?P<number>{_NUMBER} {_NAME})[.,;:!]+ "
+            rf"*{_IS_THAT_SO}\W*$",
             r"are there exactly \g<number>?",
         ),
         (
-            r"^(?:please )?(?:verify|confirm|check)(?: that there (?:are|is))?:? "
-            rf"(?P<number>(?!one ){_NUMBER} {_NAME})\W*$",
+            rf"^(?:please )?(?:verify|confirm|check)(?: that there (?:are|is))?:? (?P<number>(?!one ){_NUMBER} "
+            rf"{_NAME})\W*$",
             r"are there exactly \g<number>?",
         ),
         (
@@ -145,15 +139,15 @@ _PLAINLY = tuple(
         (rf"(?<=[a-z])[.;,!?:]+ *{_IS_THAT_SO}\W*$", "?"),
         # Parts of a sentence that ask nothing.
         (
-            r",? *\b(?:no need for|never mind|nothing (?:else|more|fancy)|no (?:rush|hurry|worries"
-            r"|pressure))\b[^,.?!;]*",
+            r",? *\b(?:no need for|never mind|nothing (?:else|more|fancy)|no (?:rush|hurry|worries|"
+            r"pressure))\b[^,.?!;]*",
             "",
         ),
         (r"^re:? (?:[a-z]+ )?(?:no\.? ?|number )?[#a-z]*\d[\w/-]*\s*[,:;–-]+\s*", ""),
         (r"\bin the (?:immediate|close|near|direct) vicinity of\b", "in the vicinity of"),
         (
-            rf"\b(?:on|to|at|in) (?P<thing>the {_NAME})'s (?P<side>{COMPASS}|left|right)"
-            r"(?:[ -]hand)?(?: side| end| edge)?\b",
+            rf"\b(?:on|to|at|in) (?P<thing>the {_NAME})'s (?P<side>{COMPASS}|left|right)(?:[ -]hand)?(?: side| end|"
+            r" edge)?\b",
             r"to the \g<side> of \g<thing>",
         ),
         (
@@ -164,14 +158,14 @@ _PLAINLY = tuple(
         (rf"^(?P<thing>the {_NAME}) it (?P<verb>is|are) ", r"\g<verb> \g<thing> "),
         (r"\s(?:did|didn't|did not|have|haven't|has) (?:they|he|she|you|we)\W*$", ""),
         (
-            r"^(?:they|he|she|we|you|someone|somebody) (?:did not|have not|has not|never|had not) "
-            r"(?:put|built?|place[d]?|lay|laid|ma[dk]e|add(?:ed)?|install(?:ed)?|construct(?:ed)?) (?:up )?(?:an?"
-            r"|any) ",
+            r"^(?:they|he|she|we|you|someone|somebody) (?:did not|have not|has not|never|had not) (?:put|built?|"
+            r"place[d]?|lay|laid|ma[dk]e|add(?:ed)?|install(?:ed)?|construct(?:ed)?) (?:up )?(?:an?|any) ",
             "is there no ",
         ),
         (
             r"\b(?:this|the|our|my|that) (?:town|village|city|neighbou?rhood|district|parish|suburb|spot|locality|"
-            r"settlement|island|place|area) (?:lacks|does without|is without|goes without|has no|misses|is lacking)\b",
+            r"settlement|island|place|area) (?:lacks|does without|is without|goes without|has no|misses|is "
+            r"lacking)\b",
             "there is no",
         ),
         (r"\b(?:pixel|grid|map|gps|geographic|lat[ /-]lon) (?=(?:coordinate|location|position|reference)s?\b)", ""),
@@ -180,102 +174,94 @@ _PLAINLY = tuple(
         (r",? (?:only |just )?in (?:that|this|which) (?:event|case|instance)\b,?(?! (?:is|are|how)\b)", ", if so,"),
         # The thing first, what is asked behind it.
         (
-            rf"^(?P<thing>{_NAME})\s*[:,–-]+ *(?:present|there|visible)\s*(?:/|or|,)\s*(?:absent|not(?: there)?"
-            rf"|missing)?\W*$",
+            rf"^(?P<thing>{_NAME})\s*[:,–-]+ *(?:present|there|visible)\s*(?:/|or|,)\s*(?:absent|not(?: there)?|"
+            r"missing)?\W*$",
             r"is there \g<thing>?",
         ),
         (
-            rf"^(?P<thing>{_NAME})\s*[-–:,]+ (?:quantity|number|count)s? (?:plus|and|&|\+) "
-            r"(?:location|position|place|whereabout)s?\W*$",
+            rf"^(?P<thing>{_NAME})\s*[-–:,]+ (?:quantity|number|count)s? (?:plus|and|&|\+) (?:location|position|"
+            r"place|whereabout)s?\W*$",
             r"how many \g<thing>? where are the \g<thing>?",
         ),
         (
-            rf"^(?P<thing>{_NAME})\s+[-–:]+ (?:please )?(?:give me|let me have|i need|we need|need)? ?(?:an?|the|your) "
-            r"(?:head ?count|count|tally|total|number|figure)\b[^?]*",
+            rf"^(?P<thing>{_NAME})\s+[-–:]+ (?:please )?(?:give me|let me have|i need|we need|need)? ?(?:an?|the|"
+            r"your) (?:head ?count|count|tally|total|number|figure)\b[^?]*",
             r"how many \g<thing>?",
         ),
         (
-            r"^(?:(?:(?:in|on|at) )?(?:the )?"
-            r"(?:upper|lower|top|bottom|left|right|middle|centre|center|north|south|east|west)"
-            r"(?:, (?:or )?| or |\?)){2,} *"
-            rf"(?P<thing>the {_NAME})[,.?!]*(?: i mean)?\W*$",
+            r"^(?:(?:(?:in|on|at) )?(?:the )?(?:upper|lower|top|bottom|left|right|middle|centre|center|north|"
+            rf"south|east|west)(?:, (?:or )?| or |\?)){{2,}} *(?P<thing>the {_NAME})[,.?!]*(?: i mean)?\W*$",
             r"where is \g<thing>?",
         ),
         (
             rf"^(?P<thing>the {_NAME}) (?:is|are|lies?) (?:located |situated |found )?(?:in|on|at|to) the "
-            rf"(?:_{{2,}}|\[ *\]) "
-            r"(?:part|half|corner|side|quarter|edge|end)\b.*",
+            r"(?:_{2,}|\[ *\]) (?:part|half|corner|side|quarter|edge|end)\b.*",
             r"where is \g<thing>?",
         ),
         # Two that are compared.
         (
-            rf"^(?P<one>{_NAME}) or (?P<other>{_NAME})[,:–-]+ (?:which|what|who)(?: crowd| group| bunch| lot| kind"
-            rf"| of them| one)?"
-            r" (?:is|are|has|have|makes up)(?: the)? (?:bigger|larger|greater|more numerous|in the majority|more"
-            r"|majority)\b"
-            r"(?! (?:area|ground|land|surface|space))(?: (?:crowd|group|bunch|lot|number|of))?",
+            rf"^(?P<one>{_NAME}) or (?P<other>{_NAME})[,:–-]+ (?:which|what|who)(?: crowd| group| bunch| lot| kind|"
+            r" of them| one)? (?:is|are|has|have|makes up)(?: the)? (?:bigger|larger|greater|more numerous|in the "
+            r"majority|more|majority)\b(?! (?:area|ground|land|surface|space))(?: (?:crowd|group|bunch|lot|number|"
+            r"of))?",
             r"are there more \g<one> than \g<other>",
         ),
         (
             rf"^(?:is|are) (?P<one>{_NAME}) in the majority,? (?:when )?(?:compared (?:with|to)|over|against) "
-            rf"(?P<other>{_NAME})"
-            r"(?=[,.?;!]|$)",
+            rf"(?P<other>{_NAME})(?=[,.?;!]|$)",
             r"are there more \g<one> than \g<other>",
         ),
         (
             rf"^(?:between|of) (?P<one>the {_NAME}) and (?P<other>the {_NAME}),? which(?: one| of them)? "
-            rf"(?P<rest>[^?]+)",
+            r"(?P<rest>[^?]+)",
             r"which \g<rest>, \g<one> or \g<other>",
         ),
         (
-            rf"^(?:between|of) (?P<one>{_NAME}) and (?P<other>{_NAME}), the (?:latter|second) (?:is|are) (?:the )?more "
-            r"(?:numerous|common|frequent)",
+            rf"^(?:between|of) (?P<one>{_NAME}) and (?P<other>{_NAME}), the (?:latter|second) (?:is|are) (?:the "
+            r")?more (?:numerous|common|frequent)",
             r"are there more \g<other> than \g<one>",
         ),
         (
-            rf"^(?:between|of) (?P<one>{_NAME}) and (?P<other>{_NAME}), the (?:former|first) (?:is|are) (?:the )?more "
-            r"(?:numerous|common|frequent)",
+            rf"^(?:between|of) (?P<one>{_NAME}) and (?P<other>{_NAME}), the (?:former|first) (?:is|are) (?:the "
+            r")?more (?:numerous|common|frequent)",
             r"are there more \g<one> than \g<other>",
         ),
         (
             rf"\b(?P<one>(?:the )?{_NAME}) (?:are|is) not (?:so|as|quite as) (?:many|numerous|common) as "
-            rf"(?P<other>(?:the )?{_NAME})"
-            r"(?=[,.?;!]|$)",
+            rf"(?P<other>(?:the )?{_NAME})(?=[,.?;!]|$)",
             r"are there fewer \g<one> than \g<other>",
         ),
         # One thing seen from another.
         (
-            rf"^(?:has|have|does|do) (?P<one>the {_NAME}) (?:got|have) (?P<other>(?:the|an?|any) {_NAME}) (?:on|to"
-            rf"|at|in) "
-            rf"(?:its|their) (?P<side>{COMPASS}|left|right)(?:[ -]hand)?(?: side)?",
+            rf"^(?:has|have|does|do) (?P<one>the {_NAME}) (?:got|have) (?P<other>(?:the|an?|any) {_NAME}) (?:on|to|"
+            rf"at|in) (?:its|their) (?P<side>{COMPASS}|left|right)(?:[ -]hand)?(?: side)?",
             r"is \g<other> \g<side> of \g<one>",
         ),
         (
-            rf"^(?P<way>{COMPASS}|left|right)(?:wards?)?(?: side)? of (?P<to>(?:the|an?) {_NAME}),? (?:sits?|lies?"
-            rf"|is|are|stands?|"
-            rf"there is|there are|we find|you find|you have) (?P<thing>(?:the|an?|some) {_NAME})(?=[,.?;!]|$)",
+            rf"^(?P<way>{COMPASS}|left|right)(?:wards?)?(?: side)? of (?P<to>(?:the|an?) {_NAME}),? (?:sits?|lies?|"
+            r"is|are|stands?|there is|there are|we find|you find|you have) (?P<thing>(?:the|an?|some) "
+            rf"{_NAME})(?=[,.?;!]|$)",
             r"is \g<thing> \g<way> of \g<to>",
         ),
         (
-            rf"\bwhose (?:footprint|area|extent|size|ground|surface) is {_LARGER}[,:]? (?P<one>the {_NAME})(?:'s?)? or "
-            rf"(?P<other>the {_NAME})(?:'s?)?(?=[?.]|$)",
+            rf"\bwhose (?:footprint|area|extent|size|ground|surface) is {_LARGER}[,:]? (?P<one>the "
+            rf"{_NAME})(?:'s?)? or (?P<other>the {_NAME})(?:'s?)?(?=[?.]|$)",
             r"which is \g<larger>, \g<one> or \g<other>",
         ),
         (
-            rf"^(?:if (?:you|we|i|one) )?(?:set|put|place|lay|hold|compare)d? (?P<one>the {_NAME}) "
-            rf"(?:beside|against|next to|alongside|with|by|and) (?P<other>the {_NAME})[,:] *"
-            r"(?:which|what)(?: one| of (?:the two|them))? "
-            rf"(?:would be|is|comes? out|would come out)(?: the)? {_LARGER}",
+            rf"^(?:if (?:you|we|i|one) )?(?:set|put|place|lay|hold|compare)d? (?P<one>the {_NAME}) (?:beside|"
+            rf"against|next to|alongside|with|by|and) (?P<other>the {_NAME})[,:] *(?:which|what)(?: one| of (?:the "
+            rf"two|them))? (?:would be|is|comes? out|would come out)(?: the)? {_LARGER}",
             r"which is \g<larger>, \g<one> or \g<other>",
         ),
         (
-            rf"^(?:is|are) the numbers? of (?P<one>{_NAME}) and (?:the numbers? of )?(?P<other>{_NAME}) "
-            r"(?:the same|equal|identical|alike)",
+            rf"^(?:is|are) the numbers? of (?P<one>{_NAME}) and (?:the numbers? of )?(?P<other>{_NAME}) (?:the "
+            r"same|equal|identical|alike)",
             r"are there as many \g<one> as \g<other>",
         ),
         (
-            rf"\bis there an? (?:even|equal|fair) (?:split|balance|division|mix) (?:between|of) (?P<one>{_NAME}) and "
-            rf"(?P<other>{_NAME})(?:[,.?;].*|$)",
+            rf"\bis there an? (?:even|equal|fair) (?:split|balance|division|mix) (?:between|of) (?P<one>{_NAME}) "
+            rf"and (?P<other>{_NAME})(?:[,.?;].*|$)",
             r"is there as much \g<one> as \g<other>?",
         ),
         (

@@ -111,19 +111,20 @@ def _keeper(evidence: Evidence, region: p.Region | None) -> Keep | None:
         part = region_named(region.name)
         return lambda place: place.share is not None and part.holds(*place.share)
     if isinstance(region, p.Around):
-        centres = [each.place for each in _picked(evidence.of(region.thing.phrase), region.thing.pick)]
+        centres = _places_of(evidence, region.thing)
         return lambda place: any(_within(place, centre, region.metres) for centre in centres)
     if isinstance(region, p.Beyond):
-        landmarks = [each.place for each in _picked(evidence.of(region.thing.phrase), region.thing.pick)]
+        landmarks = _places_of(evidence, region.thing)
         return lambda place: _is_beyond(place, landmarks, region.side)
     if isinstance(region, p.Between):
-        ends = [
-            [each.place for each in _picked(evidence.of(thing.phrase), thing.pick)]
-            for thing in (region.thing, region.other)
-        ]
-        return lambda place: _is_between(place, *ends)
+        ones, others = _places_of(evidence, region.thing), _places_of(evidence, region.other)
+        return lambda place: _is_between(place, ones, others)
     area = area_of(region.bbox)
     return lambda place: place.lonlat is not None and bool(shapely.intersects_xy(area, *place.lonlat))
+
+
+def _places_of(evidence: Evidence, landmark: p.Thing) -> list[r.Place]:
+    return [each.place for each in _picked(evidence.of(landmark.phrase), landmark.pick)]
 
 
 def _is_beyond(place: r.Place, landmarks: list[r.Place], side: p.Side) -> bool:

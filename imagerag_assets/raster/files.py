@@ -135,14 +135,7 @@ def describe(href: str, indexes: tuple[int, ...], *, or_first: bool = False, nod
         )
     if said is not None and not file.is_complex:
         # GDAL takes the value from a virtual raster.  Overviews that do not know of it mix it with real pixels.
-        number = len(indexes)
-        return replace(
-            file,
-            path=virtual_raster(file),
-            indexes=tuple(range(1, number + 1)),
-            alpha=None if file.alpha is None else number + 1,
-            grid=replace(file.grid, has_overviews=False),
-        )
+        return replace(_in_order(file, virtual_raster(file)), grid=replace(file.grid, has_overviews=False))
     if not file.is_complex:
         return file
     return replace(file, path=virtual_raster(file), indexes=tuple(range(1, len(indexes) + 1)), nodata=None, alpha=None)
@@ -245,13 +238,14 @@ def with_overviews(file: RasterFile, folder: Path, version: str) -> RasterFile:
         folder.mkdir(parents=True, exist_ok=True)
         with folder_aside(final) as aside:  # another process may be first; its overviews are the same
             _build(file, aside / "image.vrt")
+    return _in_order(file, str(final / "image.vrt"))
+
+
+def _in_order(file: RasterFile, path: str) -> RasterFile:
+    """Return the file as a virtual raster at `path`, which has the bands needed in their order, then alpha."""
     bands = len(file.indexes)
-    return replace(
-        file,
-        path=str(final / "image.vrt"),
-        indexes=tuple(range(1, bands + 1)),
-        alpha=None if file.alpha is None else bands + 1,
-    )
+    alpha = None if file.alpha is None else bands + 1
+    return replace(file, path=path, indexes=tuple(range(1, bands + 1)), alpha=alpha)
 
 
 def _build(file: RasterFile, vrt: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import accumulate, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,12 +88,19 @@ def is_many(cues: Sequence[Cue], passed: int, threshold: float, *, budget: int) 
         threshold: As in :func:`looked_at`.
         budget: Patches encoded at most.
     """
-    worth = [cue for cue in cues if cue.confidence >= min(WORTH_A_LOOK, threshold)]
-    could = 0
-    for cue in worth:
-        budget -= crops_per_candidate(cue.level)
-        could += budget >= 0
+    worth = _worth_a_look(cues, threshold)
+    could = len(_afforded(worth, budget))
     return could < len(worth) and passed >= max(_MANY, _MOST * could)
+
+
+def _worth_a_look(cues: Sequence[Cue], threshold: float) -> list[Cue]:
+    return [cue for cue in cues if cue.confidence >= min(WORTH_A_LOOK, threshold)]
+
+
+def _afforded(cues: Sequence[Cue], budget: int) -> Sequence[Cue]:
+    """Return the first candidates, as many as the budget allows."""
+    costs = accumulate(crops_per_candidate(cue.level) for cue in cues)
+    return cues[: sum(cost <= budget for cost in costs)]
 
 
 def looked_at(
@@ -114,8 +121,7 @@ def looked_at(
     """
     notes: tuple[str, ...] = ()
     if look is not None:
-        worth = [cue for cue in cues if cue.confidence >= min(WORTH_A_LOOK, threshold)]
-        seen, notes = look_again(deps, look, worth, scorer, budget=budget)
+        seen, notes = look_again(deps, look, _worth_a_look(cues, threshold), scorer, budget=budget)
         cues = [each.cue for each in seen]
     return list(cues), notes
 
@@ -144,10 +150,7 @@ def look_again(
     crops: list[_Crops] = []
     found: list[Seen] = []
     notes: list[str] = []
-    for cue in cues:
-        budget -= crops_per_candidate(cue.level)
-        if budget < 0:
-            break
+    for cue in _afforded(cues, budget):
         try:
             crops += [_cut(look, cue, level, SHIFTS) for level in (cue.level, cue.level - 1) if level >= 0]
         except (RasterError, StoreError) as error:

@@ -22,15 +22,14 @@ def refuse_another(platform: HasStore, scene: Scene) -> None:
     record = find_record(platform, scene.scene_key)
     if record is None or not is_another(record.scene, scene):
         return
-    stored = record.scene
-    same_id = (stored.collection, stored.item_id) == (scene.collection, scene.item_id)
+    stored, same_id = record.scene, record.scene.identity == scene.identity
     first, second = (each.item_href or each.source for each in (stored, scene))
     raise clash(scene.scene_key, scene.scene_key, same_id=same_id, stored=first, refused=second)
 
 
 def is_another(stored: Scene, scene: Scene) -> bool:
     """Return whether two items with one key are different scenes, as far as their JSON tells."""
-    if (stored.collection, stored.item_id) != (scene.collection, scene.item_id):
+    if stored.identity != scene.identity:
         return True
     if stored.source == scene.source or (scene.item_href is not None and stored.item_href == scene.item_href):
         return False  # an item may be corrected

@@ -143,7 +143,7 @@ def _validated(
         name = folded(scene.scene_key)
         if name in first_seen:
             taken, first = first_seen[name]
-            same_id = (taken.collection, taken.item_id) == (scene.collection, scene.item_id)
+            same_id = taken.identity == scene.identity
             raise clash(scene.scene_key, taken.scene_key, same_id=same_id, first=first, second=here)
     except ImageRAGError as error:
         return FailedItem(found.key, found.href, error)

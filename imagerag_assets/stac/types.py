@@ -75,6 +75,11 @@ class Scene:
     notes: tuple[str, ...] = ()
     """What a person should know, e.g. that the time is missing."""
 
+    @property
+    def identity(self) -> tuple[str | None, str]:
+        """Collection and id, by which a catalog tells its items apart."""
+        return self.collection, self.item_id
+
     def to_dict(self) -> dict[str, Any]:
         """Return the form for JSON; :meth:`from_dict` reads it back to an equal scene."""
         # The JSON keeps the version's first name, `etag`.
