@@ -87,18 +87,25 @@ def search_api(
                 limit=min(limit or _PAGE, _PAGE),
                 **(_newer(client, since) if since is not None or everything else {}),
             )
-        matched: int | None = None
+        matched: float | None = None
         features: list[Any] = []
+        broken = 0
         for page in _pages(api, search, url):
             features = page.get("features") or []
-            fresh = {name: item for item in features if (name := _name(item)) not in seen}
-            if features and not fresh:
+            if not isinstance(features, list):
+                raise TypeError("its features are not a list")
+            items = [item for item in features if isinstance(item, dict)]
+            broken += len(features) - len(items)
+            fresh = {name: item for item in items if (name := _name(item)) not in seen}
+            if items and not fresh:
                 raise _incomplete(url, "the API returns the same page again")
             matched = _matched(page, matched)
             seen.update(fresh)
             yield from fresh.values()
         if matched is not None and len(seen) < matched:
-            raise _incomplete(url, f"{len(seen)} of {matched} items came")
+            raise _incomplete(url, f"{len(seen)} of {matched:.0f} items came")
+        if broken:
+            raise _incomplete(url, f"{broken} entries are not items")
         if matched is None and len(features) >= (search.get_parameters().get("limit") or _PAGE):
             raise _incomplete(url, "the last page is full, and nothing says whether more items follow")
     except SourceError:
@@ -138,11 +145,11 @@ def _pages(api: StacApiIO, search: pystac_client.ItemSearch, url: str) -> Iterat
         page = api.read_json(Link.from_dict(following), parameters=parameters)
 
 
-def _matched(page: dict[str, Any], before: int | None) -> int | None:
+def _matched(page: dict[str, Any], before: float | None) -> float | None:
     """Return how many items an API says that it has: as of the OGC's standard, or of STAC's older extension."""
     context = page.get("context")
     for value in (page.get("numberMatched"), context.get("matched") if isinstance(context, dict) else None):
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
             return value
     return before
 

@@ -397,6 +397,8 @@ def test_empty_pages_do_not_end_a_listing(
         ({"cut": True, "page": 200}, "the last page is full"),
         ({"cut": True, "page": 200, "matched": {"numberMatched": None}}, "the last page is full"),
         ({"cut": True, "page": 200, "matched": {"numberMatched": 100}}, None),
+        ({"cut": True, "matched": {"numberMatched": 5.0}}, "2 of 5 items came"),
+        ({"cut": True, "matched": {"numberMatched": 10**30}}, "2 of 1000000000000000019884624838656 items came"),
         ({"cut": True, "matched": {"numberMatched": "many"}}, None),
         ({"matched": {"numberMatched": 1}}, None),
     ],
@@ -411,6 +413,24 @@ def test_an_api_that_lists_a_part_only_is_told_from_one_that_lists_all(
     assert len(list(listing.listed)) == (2 if options.get("page") is None and "cut" in options else 100)
     assert [said in str(problem) for problem in listing.problems if said] == ([True] if said else [])
     assert bool(listing.problems) == bool(said)
+
+
+def test_entries_that_are_no_items_stop_nothing_and_are_told(stac_api: Any, settings: Settings, item: Build) -> None:
+    one = item("i0", f"{stac_api.url}/0.tif", collection="x")
+    stac_api.items, stac_api.matched = [one], {"features": [1, None, [], "x", one]}
+    listing = list_source(stac_api.url, settings, collections=["x"])
+    assert [each.ref for each in listing.listed] == ["x/i0"]
+    (problem,) = listing.problems
+    assert "4 entries are not items" in str(problem)
+
+
+@pytest.mark.parametrize("features", ["abc", {"a": 1}, 7])
+def test_features_that_are_no_list_are_one_clear_line(
+    stac_api: Any, settings: Settings, item: Build, features: object
+) -> None:
+    stac_api.items, stac_api.matched = [item("i0", f"{stac_api.url}/0.tif", collection="x")], {"features": features}
+    with pytest.raises(SourceError, match="features are not a list"):
+        list(list_source(stac_api.url, settings, collections=["x"]).listed)
 
 
 def test_an_api_that_repeats_its_pages_ends(
