@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Document = Mapping[str, Any]
-_COLOURS = {"ingested": "green", "skipped": "dim", "failed": "red", "ok": "green", "warn": "yellow", "fail": "red"}
+_COLOURS = {
+    "ingested": "green",
+    "skipped": "dim",
+    "empty": "yellow",
+    "failed": "red",
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "red",
+}
 _SHORT = 12  # of a fingerprint
 
 
@@ -64,8 +72,8 @@ def ingest(document: Document) -> RenderableType:
     """Show each scene, the totals, and why scenes failed."""
     scenes, totals = document["scenes"], document["totals"]
     rows = [(each["scene"], each["status"], each["patches"], each["seconds"]) for each in scenes]
-    names = ("ingested", "skipped", "failed", "patches", "seconds")
-    line = ", ".join(f"{_number(totals[name])} {name}" for name in names)
+    names = ("ingested", "skipped", "empty", "failed", "patches", "seconds")
+    line = ", ".join(f"{_number(totals[name])} {name}" for name in names if name != "empty" or totals.get(name))
     failed = [f"[red]{plain(each['scene'])}[/]: {plain(each['error'])}" for each in scenes if each["error"]]
     notes = [f"[yellow]{plain(each['scene'])}[/]: {plain(each['note'])}" for each in scenes if each["note"]]
     return stacked(table_of(("scene", "status", "patches", "seconds"), rows), f"[bold]{line}[/]", *failed, *notes)
