@@ -151,14 +151,21 @@ def status(document: Document) -> RenderableType:
         (each["name"], each["alias"], _short(each["fingerprint"]), each["rows"]) for each in document["collections"]
     ]
     failures = [(each["scene"], each["error"]) for each in document.get("failures", ())]
-    removed = [(each["scene"], each["source"], each["at"]) for each in document.get("removed", ())]
+    removed = [(each["scene"], _why(each), each["at"]) for each in document.get("removed", ())]
     return stacked(
         facts_of(facts),
         table_of(("collection", "alias", "fingerprint", "rows"), rows) if rows else "no collections",
         table_of(("scene", "why it was not ingested"), failures) if failures else None,
-        table_of(("scene that left its source (imagerag purge)", "source", "noticed at"), removed) if removed else None,
+        table_of(("scene to purge (imagerag purge)", "why", "since"), removed) if removed else None,
         *(f"[yellow]{plain(problem)}[/]" for problem in document.get("problems", ())),
     )
+
+
+def _why(removed: Document) -> str:
+    """Say why a scene may be purged."""
+    if removed.get("asked"):
+        return "removed" if removed.get("done", True) else "removed, but not finished: imagerag scenes remove"
+    return f"it left {removed['source'] or 'its source'}; it still answers"
 
 
 def demo(document: Document) -> RenderableType:
