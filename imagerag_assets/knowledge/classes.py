@@ -1,14 +1,14 @@
 """What the codes of labels mean: the names that a label item, its assets and its collection give to values.
 
-A number is a code and never a name, nor a yes.  Names come from ``label:classes``, ``classification:classes`` and
-``file:values``; all forms that are in use are read, and what has none of them is left out.
+Names come from ``label:classes``, ``classification:classes`` and ``file:values``; all forms that are in use are read,
+and what has none of them is left out.  `feature_labels` looks features up in these tables.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ _CODE_KEYS = ("value", "values", "code", "id", "class_id", "category_id", "pixel
 _LONGEST = 60  # characters of a description that is taken for a name
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _NOTHING = frozenset({"", "null", "none", "nan", "nil", "n/a", "na", "-"})
-YES, NO = frozenset({"yes", "true"}), frozenset({"no", "false"})
 
 
 def code_of(value: object) -> float | None:
@@ -30,7 +29,7 @@ def code_of(value: object) -> float | None:
         try:
             number = float(value)
         except OverflowError:
-            return None
+            return math.inf  # a number all the same
         return number if math.isfinite(number) else None
     return None
 
@@ -110,12 +109,17 @@ class ClassTables:
         own.merge(self.common)
         return own
 
+    @property
+    def names_codes(self) -> bool:
+        """Return whether any code has a name."""
+        return any(names for table in (*self.by_property.values(), self.common) for names in table.codes.values())
+
     def declared(self, name: str) -> bool:
         """Return whether the item lists the classes of this property."""
         return self.by_property.get(name, Classes()).any
 
     def read(self, content: Mapping[str, Any]) -> None:
-        """Add what the properties of an item, an asset, a band or a collection's summaries say; unknown forms add none."""
+        """Add what the properties of an item, an asset, a band, or the summaries of a collection say of values."""
         for name, given in _per_property(content.get("label:classes")):
             table = self.common if name is None else self.by_property.setdefault(name, Classes())
             for code, called, nodata in _classes(given):
@@ -220,72 +224,3 @@ def _is_code_table(given: Mapping[Any, Any]) -> bool:
     return bool(pairs) and all(
         code_of(key) is not None or (simple(value) and code_of(value) is not None) for key, value in pairs
     )
-
-
-@dataclass(frozen=True)
-class Unnamed:
-    """Why a feature has no label."""
-
-    reason: str
-
-
-def label_of(feature: Mapping[str, Any], properties: Iterable[str], tables: ClassTables) -> str | Unnamed:
-    """Return the label of a feature: the first of its properties that says something in words.
-
-    A text is a name.  A number, also as text, is a code, whose name a table has to give.  Yes and true stand for the
-    property's own name, no and false for nothing.
-
-    Args:
-        feature: The feature's own properties.
-        properties: `label:properties`, in order.
-        tables: What codes mean.
-    """
-    nameless: list[str] = []
-    for name in properties:
-        value = feature.get(name)
-        if says_nothing(value):
-            continue
-        classes = tables.of(name)
-        code = code_of(value)
-        if code is not None:
-            found = _named(name, code, classes, tables.declared(name))
-            if isinstance(found, str):
-                return found
-            nameless += [found.reason] if found else []
-            continue
-        if isinstance(value, (list, dict)):
-            nameless.append(f"its {name} is a list or an object, and no name")
-            continue
-        text = str(value).strip()
-        if text.casefold() in NO:
-            continue
-        if tables.declared(name) and not _declared(value, classes):
-            return Unnamed(f"its {name} {text[:50]!r} is not among label:classes")
-        return name if text.casefold() in YES else text
-    return Unnamed(nameless[0] if nameless else "none of label:properties says what it is")
-
-
-def _named(name: str, code: float, classes: Classes, declared: bool) -> str | Unnamed | None:
-    """Return the name of a code, the reason why it has none, or None where it stands for no data."""
-    if code in classes.nodata:
-        return None
-    names = classes.names_of(code)
-    if len(names) == 1:
-        return next(iter(names))
-    if names:
-        listed = ", ".join(sorted(names)[:3])
-        return Unnamed(f"its {name} {code:g} has several names ({listed})")
-    if declared and not classes.has(code) and (classes.codes or classes.names):
-        return Unnamed(f"its {name} {code:g} is not among label:classes, and codes have no names")
-    return Unnamed(
-        f"its {name} is a number, and codes have no names: give them in label:classes or classification:classes, or "
-        "name a property of texts in label:properties"
-    )
-
-
-def _declared(value: object, classes: Classes) -> bool:
-    """Return whether a text, yes or no is declared; True is also declared as "true" or "yes"."""
-    if classes.has(value):
-        return True
-    folded = {each.casefold() for each in classes.names}
-    return str(value).strip().casefold() in (YES | NO) and bool(folded & (YES | NO))
