@@ -73,6 +73,10 @@ class UnknownSceneError(InputError):
     """A named scene is neither in the store nor in the source."""
 
 
+class RemovedSceneError(InputError):
+    """A scene was removed by a person, and stays so until it is ingested again by name."""
+
+
 class UnknownEncoderError(InputError):
     """A named encoder is not in the registry."""
 
@@ -91,6 +95,10 @@ class ItemError(ImageRAGError):
 
 class RasterError(ImageRAGError):
     """A raster file cannot be opened or read."""
+
+
+class EmptyRasterError(RasterError):
+    """A raster can be read, and none of its pixels holds data."""
 
 
 class EncoderError(ImageRAGError):

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Document = Mapping[str, Any]
-_COLOURS = {"ingested": "green", "skipped": "dim", "failed": "red", "ok": "green", "warn": "yellow", "fail": "red"}
+_COLOURS = {
+    "ingested": "green",
+    "skipped": "dim",
+    "empty": "yellow",
+    "failed": "red",
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "red",
+}
 _SHORT = 12  # of a fingerprint
 
 
@@ -64,8 +72,8 @@ def ingest(document: Document) -> RenderableType:
     """Show each scene, the totals, and why scenes failed."""
     scenes, totals = document["scenes"], document["totals"]
     rows = [(each["scene"], each["status"], each["patches"], each["seconds"]) for each in scenes]
-    names = ("ingested", "skipped", "failed", "patches", "seconds")
-    line = ", ".join(f"{_number(totals[name])} {name}" for name in names)
+    names = ("ingested", "skipped", "empty", "failed", "patches", "seconds")
+    line = ", ".join(f"{_number(totals[name])} {name}" for name in names if name != "empty" or totals.get(name))
     failed = [f"[red]{plain(each['scene'])}[/]: {plain(each['error'])}" for each in scenes if each["error"]]
     notes = [f"[yellow]{plain(each['scene'])}[/]: {plain(each['note'])}" for each in scenes if each["note"]]
     return stacked(table_of(("scene", "status", "patches", "seconds"), rows), f"[bold]{line}[/]", *failed, *notes)
@@ -143,14 +151,21 @@ def status(document: Document) -> RenderableType:
         (each["name"], each["alias"], _short(each["fingerprint"]), each["rows"]) for each in document["collections"]
     ]
     failures = [(each["scene"], each["error"]) for each in document.get("failures", ())]
-    removed = [(each["scene"], each["source"], each["at"]) for each in document.get("removed", ())]
+    removed = [(each["scene"], _why(each), each["at"]) for each in document.get("removed", ())]
     return stacked(
         facts_of(facts),
         table_of(("collection", "alias", "fingerprint", "rows"), rows) if rows else "no collections",
         table_of(("scene", "why it was not ingested"), failures) if failures else None,
-        table_of(("scene that left its source (imagerag purge)", "source", "noticed at"), removed) if removed else None,
+        table_of(("scene to purge (imagerag purge)", "why", "since"), removed) if removed else None,
         *(f"[yellow]{plain(problem)}[/]" for problem in document.get("problems", ())),
     )
+
+
+def _why(removed: Document) -> str:
+    """Say why a scene may be purged."""
+    if removed.get("asked"):
+        return "removed" if removed.get("done", True) else "removed, but not finished: imagerag scenes remove"
+    return f"it left {removed['source'] or 'its source'}; it still answers"
 
 
 def demo(document: Document) -> RenderableType:

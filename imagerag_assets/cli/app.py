@@ -22,6 +22,7 @@ from imagerag_assets.cli import (
     ingest,
     knowledge,
     lineage,
+    scenes,
     sources,
     system,
     train,
@@ -41,7 +42,7 @@ For your own scenes, run `imagerag ingest SOURCE`, then `imagerag ask QUESTION`.
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(name="imagerag", help=HELP, add_completion=False, context_settings=_SETTINGS)
-for group in (ingest, ask, system, encoders, evaluate, exchange, knowledge, sources, train, watch, lineage):
+for group in (ingest, ask, system, encoders, evaluate, exchange, knowledge, scenes, sources, train, watch, lineage):
     group.register(app)
 
 

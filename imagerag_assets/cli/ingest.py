@@ -35,20 +35,24 @@ def ingest(
 
     Each scene is checked, cut into patches, embedded, and indexed in Milvus.
     Imagery is read where it is and not copied.
+    A scene without a pixel that holds data is empty: it is kept, and questions find nothing in it.
+    A scene that was removed with `imagerag scenes remove` is left out unless --scene names it.
     An interrupted ingest continues where it stopped.
     """
     command = command_of(ctx, as_json, debug)
     started = time.perf_counter()
     results: list[dict[str, Any]] = []
+    missed = False
     with command.progress("looking for scenes") as progress, command.runner(progress) as runner:
         for result in runner.ingest_source(source, collections=collection or (), scenes=scene or (), limit=limit):
             results.append(result.to_dict())
+            missed |= result.missed
             if progress is not None:
                 progress(0, 0, f"{len(results)} scenes; {result.scene} {result.status}")
-    counts = {status: sum(r["status"] == status for r in results) for status in ("ingested", "skipped", "failed")}
+    statuses = ("ingested", "skipped", "empty", "failed")
+    counts = {status: sum(r["status"] == status for r in results) for status in statuses}
     patches = sum(result["patches"] for result in results)
     totals = {**counts, "patches": patches, "seconds": round(time.perf_counter() - started, 3)}
-    missed = counts["failed"] or any(result["note"] for result in results)
     code = cli_run.SOME_FAILED if missed else cli_run.DONE
     command.finish({"scenes": results, "totals": totals}, render.ingest, code=code)
 
@@ -78,7 +82,11 @@ def explained(document: Document) -> RenderableType:
     columns = ("scene", "", "pixels", "patches", "files", "vectors", "time")
     rows = [_row(each["scene"], each["state"], _pixels(each), each) for each in document["scenes"]]
     totals = document["totals"]
-    states = ", ".join(f"{totals[name]:,} {name}" for name in ("new", "changed", "incomplete", "current", "failed"))
+    states = ", ".join(
+        f"{totals[name]:,} {name}"
+        for name in ("new", "changed", "incomplete", "current", "removed", "failed")
+        if name != "removed" or totals[name]
+    )
     rows.append(_row("total", "", "", totals))
     encoders = ", ".join(each["name"] for each in document["encoders"])
     failed = [f"[red]{plain(each['scene'])}[/]: {plain(each['error'])}" for each in document["scenes"] if each["error"]]

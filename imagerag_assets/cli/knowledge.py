@@ -1,4 +1,4 @@
-"""`imagerag knowledge`: build the knowledge bases, and see what they cover."""
+"""`imagerag knowledge`: build the knowledge bases, see what they cover, and change their labels."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ import typer
 
 from imagerag_assets.cli._command import Command, Debug, Json, command_of, need_subcommand, remember
 from imagerag_assets.cli._render import Document, facts_of, stacked, table_of
+from imagerag_assets.cli.knowledge_labels import labels_app
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+_SHOWN = 3  # sources of a label in a table
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only show what would be made, changed and left out; write nothing.")
+]
 
 knowledge_app = typer.Typer()
 build_app = typer.Typer()
@@ -21,6 +27,7 @@ def register(app: typer.Typer) -> None:
     """Add the group of commands to an application."""
     app.add_typer(knowledge_app, name="knowledge")
     knowledge_app.add_typer(build_app, name="build")
+    knowledge_app.add_typer(labels_app, name="labels")
 
 
 @knowledge_app.callback(invoke_without_command=True)
@@ -35,7 +42,7 @@ def knowledge(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -
 
 
 @build_app.callback(invoke_without_command=True)
-def build(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+def build(ctx: typer.Context, dry_run: DryRun = False, as_json: Json = False, debug: Debug = False) -> None:
     """Build a knowledge base from labels or from captions."""
     remember(ctx, as_json, debug)
     need_subcommand(ctx)
@@ -47,11 +54,18 @@ def labels(
     source: Annotated[
         str, typer.Argument(help="Folder of chips with one sub-folder for each label, or STAC items with labels.")
     ],
+    dry_run: DryRun = False,
+    as_in_source: Annotated[
+        bool, typer.Option("--as-in-source", help="Forget which labels of this source were renamed or removed.")
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Embed labels with their example images."""
-    _build(command_of(ctx, as_json, debug), "labels", source)
+    """Embed labels with their example images.
+
+    A number is a code and no name; names come from the class lists of an item, or from `labels.json`.
+    """
+    _build(ctx, command_of(ctx, as_json, debug), "labels", source, dry_run=dry_run, as_in_source=as_in_source)
 
 
 @build_app.command()
@@ -60,11 +74,12 @@ def captions(
     source: Annotated[
         str, typer.Argument(help="File of captioned images (JSONL); each line has `image` and `caption`.")
     ],
+    dry_run: DryRun = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Embed captions with their images."""
-    _build(command_of(ctx, as_json, debug), "captions", source)
+    _build(ctx, command_of(ctx, as_json, debug), "captions", source, dry_run=dry_run)
 
 
 @knowledge_app.command()
@@ -85,10 +100,45 @@ def coverage(
     command.finish(found, covered)
 
 
-def _build(command: Command, kind: Any, source: str) -> None:
+def _build(
+    ctx: typer.Context, command: Command, kind: Any, source: str, *, dry_run: bool, as_in_source: bool = False
+) -> None:
+    if dry_run or (ctx.parent is not None and ctx.parent.params.get("dry_run")):
+        with command.progress(f"reading {kind}") as progress, command.platform() as platform:
+            from imagerag_assets.knowledge.preview import preview
+
+            found = preview(platform, kind, source, as_in_source=as_in_source, progress=progress)
+        command.finish(found, previewed)
+        return
+    if as_in_source:
+        with command.platform() as platform:
+            from imagerag_assets.knowledge.edits import forget_edits
+
+            forget_edits(platform.store, "knowledge_labels", source)
     with command.progress(f"embedding {kind}") as progress, command.runner(progress) as runner:
         done = runner.build_knowledge(kind, source)
     command.finish({"knowledge": kind, **done}, built)
+
+
+def previewed(document: Document) -> RenderableType:
+    """Show each label that a build would make, what it would leave out, and the totals."""
+    rows = [
+        (each["label"], each["state"], each["exemplars"], each["before"], "; ".join(list(each["sources"])[:_SHOWN]))
+        for each in document["labels"]
+    ]
+    left_out = [(each["name"], each["reason"]) for each in document["left_out"]]
+    totals = document["totals"]
+    counts = ", ".join(f"{totals[name]:,} {name}" for name in ("new", "changed", "same", "gone") if totals[name])
+    line = (
+        f"{totals['exemplars']:,} exemplars of {totals['labels']:,} {document['knowledge']}{counts and f': {counts}'}"
+    )
+    nothing = "" if document["changed"] else "; nothing would change"
+    return stacked(
+        table_of(("label", "", "exemplars", "now", "from"), rows) if rows else None,
+        table_of(("left out", "why"), left_out) if left_out else None,
+        f"[bold]{line}[/]{nothing}",
+        "[dim]nothing was written[/]",
+    )
 
 
 def built(document: Document) -> RenderableType:

@@ -129,14 +129,14 @@ def make_plan(platform: Platform, encoder: str | None = None) -> Plan:
         platform.vectors.ensure_patches(target.fingerprint, dim, target.recipe)
     rate = patches_per_second(platform, target)
     scenes = tuple(read_all(lambda key: _plan_scene(platform, target, dim, rate, key), scenes_to_cover(platform)))
-    removed = len(list_removed(platform))
+    removed = sum(not mark.purged for mark in list_removed(platform))
     return Plan(
         target=target,
         collection=collection,
         scenes=scenes,
         cost=total(each.cost for each in scenes),
         before=platform.vectors.alias_target("patches"),
-        notes=(f"{removed} scenes that left their source are not included",) if removed else (),
+        notes=(f"{removed} scenes that left their source or were removed are not included",) if removed else (),
     )
 
 

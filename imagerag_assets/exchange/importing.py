@@ -30,6 +30,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.store import ObjectStore
 from imagerag_assets.scenes.failures import clear_failure
 from imagerag_assets.scenes.records import SceneRecord, overview_key, record_key
+from imagerag_assets.scenes.removed import refuse_removed
 from imagerag_assets.stac.documents import is_folder
 from imagerag_assets.stac.keys import safe_key
 from imagerag_assets.stores.shard_columns import embeddings_of, part_schema
@@ -171,6 +172,7 @@ def _import_scene(platform: Platform, export: Export, key: str, folder: Path, di
     info = _check_shard(scratch, files["embeddings"].name, record, export.product, dim)
     _check_picture(local["overview"])
     scene_key = record.scene.scene_key
+    refuse_removed(platform, scene_key)
     if is_current(platform, record.scene):
         return SceneImport(scene_key, "skipped", info.rows, time.perf_counter() - started, record=record)
     store = platform.store

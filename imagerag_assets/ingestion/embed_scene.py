@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from imagerag_assets.encoders.registry import load_encoder
 from imagerag_assets.errors import FingerprintError, StoreError
-from imagerag_assets.ingestion.embedding import EmbedJob, Progress, embed_parts
+from imagerag_assets.ingestion.best_patches import choose_best
+from imagerag_assets.ingestion.embedding import EmbedJob, PartCount, Progress, embed_parts
 from imagerag_assets.ingestion.results import EmbedResult
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target, target_of
 from imagerag_assets.raster.types import Limits
 from imagerag_assets.scenes.reading import clear_overviews, open_reader
 from imagerag_assets.scenes.records import SceneRecord, load_record
-from imagerag_assets.stores.shards import Made, ShardInfo, ShardKey, ShardWriter, assemble, verify_shard
+from imagerag_assets.stores.shards import Kept, Made, ShardInfo, ShardKey, ShardWriter, assemble, verify_shard
 
 
 def shard_key(
@@ -46,6 +49,8 @@ def find_shard(platform: Platform, target: Target, record: SceneRecord) -> Shard
     if not platform.store.exists(key.path):
         return None
     found = verify_shard(platform.store, key, key.fingerprint)
+    if not found.rows and found.kept is None:
+        return None  # by a version that kept no patch with too few valid pixels, even if there was no other
     return found if found.made.follows(target.recipe, _limits(record, target)) else None
 
 
@@ -85,16 +90,16 @@ def embed(
     if made is not None:
         return _result(made, started, skipped=True)
     job = _job(platform, target, record)
-    counts = embed_parts(job, progress)
-    dropped, reused = sum(count.dropped for count in counts), sum(count.found for count in counts)
-    parts = [job.part(count.index) for count in counts]
+    parts, kept, counts = _parts(job, progress)
+    rows, reused = sum(count.patches for count in counts), sum(count.found for count in counts)
+    dropped = target.division.count(record.grid.width, record.grid.height) - rows
     # What an earlier run did would make this one look faster than it is.
     seconds = None if reused else time.perf_counter() - started
     how = Made.by(target.recipe, job.record.render.limits, seconds=seconds)
     try:
-        dim = pq.read_schema(parts[0]).field("embedding").type.list_size
+        dim = pq.read_schema(parts[0]).field("embedding").type.list_size if parts else _dim(job)
         with ShardWriter(platform.store, target.key(record), dim=dim, encoder=target.encoder, scratch=job.folder) as to:
-            made = assemble(to, parts, dropped=dropped, made=how)
+            made = assemble(to, parts, dropped=dropped, made=how, kept=kept)
     except (StoreError, OSError, pa.ArrowException) as error:
         made = find_shard(platform, target, record)  # another process may have finished the scene and cleared its parts
         if made is None:
@@ -106,6 +111,26 @@ def embed(
     if not keep_overviews:
         clear_overviews(platform.settings, scene_key)
     return _result(made, started, dropped=dropped, supertiles=len(counts), reused=reused)
+
+
+def _parts(job: EmbedJob, progress: Progress | None) -> tuple[list[Path], Kept, list[PartCount]]:
+    """Make the parts of a scene; return those that make up its shard, which patches they hold, and what was done."""
+    if job.record.render.empty:
+        return [], "none", []
+    counts = embed_parts(job, progress)
+    if any(count.patches for count in counts):
+        return [job.part(count.index) for count in counts], "valid", counts
+    chosen = choose_best((count.index, count.best) for count in counts)
+    if not chosen:
+        return [job.part(count.index) for count in counts], "none", counts
+    best = replace(job, chosen=chosen, folder=job.folder / "best")
+    again = embed_parts(best, progress)
+    return [best.part(count.index) for count in again], "best", [*counts, *again]
+
+
+def _dim(job: EmbedJob) -> int:
+    """Return the length of the encoder's vectors, where no part tells."""
+    return load_encoder(job.encoder, job.settings).dim
 
 
 def _job(platform: Platform, target: Target, record: SceneRecord) -> EmbedJob:
@@ -151,6 +176,20 @@ def _result(
         reused=reused,
         seconds=time.perf_counter() - started,
         skipped=skipped,
+        note=shortage(made),
+    )
+
+
+def shortage(made: ShardInfo) -> str | None:
+    """Say in one line that a scene has too few valid pixels, and what was done about it; None where it has enough."""
+    if not made.rows:
+        return "The scene is empty: no pixel holds data (nodata value, mask, alpha band); questions find nothing in it"
+    if made.kept != "best":
+        return None
+    least, what = made.made.min_valid_fraction, "patch" if made.rows == 1 else "patches"
+    return (
+        f"No patch has {least:.0%} of valid pixels (IMAGERAG_MIN_VALID_FRACTION), so the {made.rows:,} {what} with the "
+        "most were kept"
     )
 
 

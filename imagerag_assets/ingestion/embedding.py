@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from imagerag_assets.encoders.registry import load_encoder
 from imagerag_assets.encoders.types import Encoder, Vectors
 from imagerag_assets.errors import EncoderError, SettingsError
+from imagerag_assets.ingestion.best_patches import Best, best_patches
 from imagerag_assets.patches.supertiles import SuperTile, supertile_count, supertiles
 from imagerag_assets.patches.types import Division, patch_id
 from imagerag_assets.raster.geo import lonlat_boxes
@@ -43,7 +44,7 @@ from imagerag_assets.stores.shards import write_part
 _CHUNK = 64
 # Patches of one size copied out of a super-tile at once.
 _STACK_BYTES = 64 * 2**20
-_PLAN = b"plan"
+_PLAN, _BEST = b"plan", b"best"
 
 # dask's functions carry no types.
 _dask: Any = dask
@@ -68,6 +69,8 @@ class EmbedJob:
     fingerprint: str
     folder: Path
     """Where the parts go."""
+    chosen: Mapping[int, tuple[int, ...]] | None = None
+    """The patches to embed, as positions in each super-tile; None: all that have enough valid pixels."""
 
     @property
     def tiles(self) -> Iterator[SuperTile]:
@@ -76,10 +79,23 @@ class EmbedJob:
         return supertiles(self.division, grid.width, grid.height, self.settings.supertile_px)
 
     @property
-    def tile_count(self) -> int:
-        """Number of super-tiles of the scene."""
+    def indices(self) -> Sequence[int]:
+        """Numbers of the super-tiles to read, in order."""
+        if self.chosen is not None:
+            return sorted(self.chosen)
         grid = self.record.grid
-        return supertile_count(self.division, grid.width, grid.height, self.settings.supertile_px)
+        return range(supertile_count(self.division, grid.width, grid.height, self.settings.supertile_px))
+
+    @property
+    def tile_count(self) -> int:
+        """Number of super-tiles to read."""
+        return len(self.indices)
+
+    def kept(self, tile: SuperTile, fractions: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return the positions of the patches of a super-tile to embed, by their shares of valid pixels."""
+        if self.chosen is not None:
+            return np.array(self.chosen[tile.index], np.intp)
+        return np.flatnonzero((fractions >= self.settings.min_valid_fraction) & (fractions > 0))
 
     @cached_property
     def plan(self) -> str:
@@ -90,6 +106,8 @@ class EmbedJob:
             "supertile_px": self.settings.supertile_px,
             "min_valid_fraction": self.settings.min_valid_fraction,
         }
+        if self.chosen is not None:
+            decides["chosen"] = sorted(self.chosen.items())
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
     def part(self, index: int) -> Path:
@@ -108,6 +126,8 @@ class PartCount:
     """Patches without enough valid pixels."""
     found: bool
     """Whether the part existed before."""
+    best: tuple[Best, ...] = ()
+    """Where no patch of the super-tile has enough valid pixels: those with the most."""
 
 
 def embed_parts(job: EmbedJob, progress: Progress | None = None) -> list[PartCount]:
@@ -134,12 +154,12 @@ def embed_parts(job: EmbedJob, progress: Progress | None = None) -> list[PartCou
             progress(len(counts), total, f"embedding {job.record.scene.scene_key}")
 
     todo: list[int] = []
-    for index in range(total):
-        rows = existing_part(job, index)
-        if rows is None:
+    for index in job.indices:
+        count = existing_part(job, index)
+        if count is None:
             todo.append(index)
         else:
-            done(PartCount(index, *rows, found=True))
+            done(count)
     if todo:
         wanted = set(todo)
         tiles = (tile for tile in job.tiles if tile.index in wanted)
@@ -202,8 +222,8 @@ def _chunks(tiles: Iterable[SuperTile]) -> Iterator[list[SuperTile]]:
 
 def embed_tile_on_worker(job: EmbedJob, tile: SuperTile) -> PartCount:
     """Run :func:`embed_tile` in a process that may not have opened the scene or loaded the encoder yet."""
-    if (rows := existing_part(job, tile.index)) is not None:
-        return PartCount(tile.index, *rows, found=True)
+    if (count := existing_part(job, tile.index)) is not None:
+        return count
     reader = _reader_of(json.dumps(job.record.to_dict(), sort_keys=True), job.settings)
     return embed_tile(job, tile, reader, _encoder(job))
 
@@ -234,23 +254,28 @@ def embed_tile(job: EmbedJob, tile: SuperTile, reader: SceneReader, encoder: Enc
     """
     picture, valid = reader.read(tile.window, tile.level)
     fractions = valid_fractions(valid, tile, (job.record.grid.width, job.record.grid.height))
-    kept = np.flatnonzero((fractions >= job.settings.min_valid_fraction) & (fractions > 0))
+    kept = job.kept(tile, fractions)
+    best = () if len(kept) else best_patches(valid, tile, fractions)
     del valid
     with _encoding:
         vectors = encode_patches(picture, tile, kept, encoder)
     del picture
     table = patch_table(_columns(job, tile, kept, fractions), vectors)
     dropped = len(tile.patches) - len(kept)
-    write_part(job.part(tile.index), table.replace_schema_metadata({_PLAN: f"{job.plan}:{dropped}".encode()}))
-    return PartCount(tile.index, len(kept), dropped, found=False)
+    about = {_PLAN: f"{job.plan}:{dropped}".encode(), _BEST: json.dumps(best).encode()}
+    write_part(job.part(tile.index), table.replace_schema_metadata(about))
+    return PartCount(tile.index, len(kept), dropped, found=False, best=best)
 
 
-def existing_part(job: EmbedJob, index: int) -> tuple[int, int] | None:
-    """Return (rows, dropped patches) of a part that is complete and made as this job would make it; else None."""
+def existing_part(job: EmbedJob, index: int) -> PartCount | None:
+    """Return the counts of a part that is complete and made as this job would make it; else None."""
     try:
         footer = pq.read_metadata(job.part(index))
         plan, _, dropped = footer.metadata[_PLAN].decode().partition(":")
-        return (footer.num_rows, int(dropped)) if plan == job.plan else None
+        if plan != job.plan:
+            return None
+        best = () if footer.num_rows else tuple(Best(*each) for each in json.loads(footer.metadata[_BEST]))
+        return PartCount(index, footer.num_rows, int(dropped), found=True, best=best)
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
         return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from imagerag_assets.encoders.registry import load_encoder
 from imagerag_assets.errors import ImageRAGError, describe
@@ -22,10 +22,12 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target, serving_beside, target_of
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.scenes.records import find_record
+from imagerag_assets.scenes.removed import list_asked
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem, Scene
 
-State = Literal["new", "changed", "incomplete", "current", "failed"]
+State = Literal["new", "changed", "incomplete", "current", "removed", "failed"]
+_STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class SceneCost:
 
     scene: str
     state: State
-    """``incomplete``: the current version is registered, but embeddings or rows are missing."""
+    """``incomplete``: the current version is registered, but embeddings or rows are missing; ``removed``: a person
+    removed it, and it is only ingested again by name."""
     width_px: int
     height_px: int
     cost: Cost
@@ -62,7 +65,7 @@ class Explanation:
             "division": self.targets[0].recipe.key,
             "scenes": [each.to_dict() for each in self.scenes],
             "totals": {
-                **{state: states.count(state) for state in ("new", "changed", "incomplete", "current", "failed")},
+                **{state: states.count(state) for state in _STATES},
                 **total(each.cost for each in self.scenes).to_dict(),
             },
         }
@@ -95,7 +98,8 @@ def explain(
     """
     targets = _targets(platform)
     found = find_scenes(source, platform.settings, collections=collections, scenes=scenes, limit=limit)
-    return Explanation(targets, tuple(_costs(platform, targets, found, progress)))
+    removed = frozenset() if scenes else list_asked(platform)
+    return Explanation(targets, tuple(_costs(platform, targets, found, progress, removed)))
 
 
 def _targets(platform: Platform) -> tuple[Target, ...]:
@@ -104,7 +108,11 @@ def _targets(platform: Platform) -> tuple[Target, ...]:
 
 
 def _costs(
-    platform: Platform, targets: Sequence[Target], found: Iterable[Scene | FailedItem], progress: Progress | None
+    platform: Platform,
+    targets: Sequence[Target],
+    found: Iterable[Scene | FailedItem],
+    progress: Progress | None,
+    removed: frozenset[str],
 ) -> Iterator[SceneCost]:
     dims = [load_encoder(each.encoder, platform.settings).dim for each in targets]
     rates = [patches_per_second(platform, each) for each in targets]
@@ -114,6 +122,9 @@ def _costs(
             progress(number, 0, f"looking at {scene.scene_key}")
         if isinstance(scene, FailedItem):
             yield SceneCost(scene.scene_key, "failed", 0, 0, nothing, describe(scene.error))
+            continue
+        if scene.scene_key in removed:
+            yield SceneCost(scene.scene_key, "removed", 0, 0, nothing)
             continue
         try:
             state = _state(platform, scene)

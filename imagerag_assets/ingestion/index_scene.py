@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 
-from imagerag_assets.errors import StoreError
+from imagerag_assets.errors import RemovedSceneError, StoreError
 from imagerag_assets.ingestion.embed_scene import find_shard
 from imagerag_assets.ingestion.results import IndexResult
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import ALIAS, Target, remember_encoder, target_of
 from imagerag_assets.scenes.records import SceneRecord, load_record
+from imagerag_assets.scenes.removed import refuse_removed
 from imagerag_assets.stores.milvus_filter import Filter
-from imagerag_assets.stores.shards import ShardKey, iter_batches, list_shards
+from imagerag_assets.stores.shards import ShardInfo, ShardKey, iter_batches, list_shards
 
 
 def index(platform: Platform, scene_key: str, *, target: Target | None = None, build_index: bool = True) -> IndexResult:
@@ -27,10 +28,12 @@ def index(platform: Platform, scene_key: str, *, target: Target | None = None, b
         build_index: Renew Milvus's index; false when more scenes follow and the caller renews it once.
 
     Raises:
+        RemovedSceneError: a person removed the scene, before or meanwhile.
         UnknownSceneError: no such scene was registered.
         StoreError: the scene has no shard, or Milvus or the store fails.
     """
     started = time.perf_counter()
+    refuse_removed(platform, scene_key)
     record = load_record(platform, scene_key)
     wanted = target_of(platform)
     target = target or wanted
@@ -57,6 +60,7 @@ def index(platform: Platform, scene_key: str, *, target: Target | None = None, b
             )
         if build_index:
             vectors.build_index(collection)
+        _undo_if_removed(platform, collection, scene_key)
     remember_encoder(platform, target)
     alias = vectors.alias_target(ALIAS)
     if alias is None and collection == wanted.collection:
@@ -75,8 +79,27 @@ def index(platform: Platform, scene_key: str, *, target: Target | None = None, b
     )
 
 
+def _undo_if_removed(platform: Platform, collection: str, scene_key: str) -> None:
+    """Take the rows back if a person removed the scene while they were written: the removal may not have seen them."""
+    try:
+        refuse_removed(platform, scene_key)
+    except RemovedSceneError:
+        platform.vectors.delete_scene(collection, scene_key)
+        raise
+
+
 def indexed_rows(platform: Platform, target: Target, record: SceneRecord) -> int | None:
     """Return the number of rows of a scene that a target has embedded and indexed in full, as it is now; else None.
+
+    Raises:
+        StoreError: Milvus or the object store fails.
+    """
+    found = indexed_shard(platform, target, record)
+    return None if found is None else found.rows
+
+
+def indexed_shard(platform: Platform, target: Target, record: SceneRecord) -> ShardInfo | None:
+    """Return the shard of a scene that a target has embedded and indexed in full, as it is now; else None.
 
     Raises:
         StoreError: Milvus or the object store fails.
@@ -87,7 +110,7 @@ def indexed_rows(platform: Platform, target: Target, record: SceneRecord) -> int
         return None
     platform.vectors.verify(collection, target.fingerprint)
     rows = platform.vectors.count(collection, Filter().scene_in([record.scene.scene_key]))
-    return rows if rows == made.rows else None
+    return made if rows == made.rows else None
 
 
 def _outdated_shards(platform: Platform, key: ShardKey) -> list[str]:

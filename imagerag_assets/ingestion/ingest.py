@@ -9,14 +9,21 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from typing import Literal
 
-from imagerag_assets.errors import SettingsError, StoreError, UnknownEncoderError, describe
+from imagerag_assets.errors import (
+    EmptyRasterError,
+    SettingsError,
+    StoreError,
+    UnknownEncoderError,
+    describe,
+)
 from imagerag_assets.ingestion.beside import can_make, embed_beside, index_beside, unavailable
-from imagerag_assets.ingestion.embed_scene import embed, shard_key
+from imagerag_assets.ingestion.embed_scene import embed, shard_key, shortage
 from imagerag_assets.ingestion.embedding import Progress
-from imagerag_assets.ingestion.index_scene import index, indexed_rows
+from imagerag_assets.ingestion.index_scene import index, indexed_rows, indexed_shard
 from imagerag_assets.ingestion.patch_tables import PatchTableInfo, patch_table
-from imagerag_assets.ingestion.results import EmbedResult, IndexResult, SceneResult
+from imagerag_assets.ingestion.results import EmbedResult, IndexResult, SceneResult, Status
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import ALIAS, serving_beside, target_of
 from imagerag_assets.raster.reader import SceneReader
@@ -24,33 +31,44 @@ from imagerag_assets.scenes.failures import clear_failure, record_failure
 from imagerag_assets.scenes.identity import refuse_another
 from imagerag_assets.scenes.reading import overview_scratch
 from imagerag_assets.scenes.records import SceneRecord, find_record, overview_key, save_record
+from imagerag_assets.scenes.removed import refuse_removed
 from imagerag_assets.stac.types import Scene
 
 __all__ = [
     "Current", "EmbedResult", "IndexResult", "PatchTableInfo", "SceneResult", "embed", "embed_beside", "find_current",
-    "index", "index_beside", "indexed_rows", "ingest_scene", "is_current", "patch_table", "register", "shard_key",
+    "index", "index_beside", "indexed_rows", "ingest_scene", "is_current", "patch_table", "register", "said_of",
+    "shard_key",
 ]  # fmt: skip
 
 _log = logging.getLogger(__name__)
-_NOTHING_TO_FIND = "no patch has enough valid pixels: questions find nothing in it (IMAGERAG_MIN_VALID_FRACTION)"
 
 
 def register(platform: Platform, scene: Scene) -> SceneRecord:
     """Open a scene's raster, settle its grid, display limits and overview, and store them.
 
-    A record that is the same already is left as it is.
+    A record that is the same already is left as it is.  A scene without a pixel that holds data is registered, too: it
+    is known, and not looked at again until it changes.
 
     Raises:
+        RemovedSceneError: a person removed the scene.
         ItemError: another scene is stored under the key of this one.
         RasterError: a file cannot be opened or read, or its size or type is unusable.
         StoreError: the store cannot be read or written.
     """
+    refuse_removed(platform, scene.scene_key)
     refuse_another(platform, scene)
     settings = platform.settings
-    with SceneReader(scene, settings, scratch=overview_scratch(settings, scene.scene_key)) as reader:
-        overview, _ = reader.overview(settings.overview_px)
-        notes = [*scene.notes, *reader.notes, *([reader.render.note] if reader.render.note else [])]
-        record = SceneRecord(scene, reader.grid, reader.render, tuple(dict.fromkeys(notes)))
+    scratch = overview_scratch(settings, scene.scene_key)
+    with SceneReader(scene, settings, scratch=scratch) as reader:
+        try:
+            overview, _ = reader.overview(settings.overview_px)
+            render = reader.render
+        except EmptyRasterError:
+            render = reader.nothing
+            with SceneReader(scene, settings, render, scratch) as dark:
+                overview, _ = dark.overview(settings.overview_px)
+        notes = [*scene.notes, *reader.notes, *([render.note] if render.note else [])]
+        record = SceneRecord(scene, reader.grid, render, tuple(dict.fromkeys(notes)))
     if find_record(platform, scene.scene_key) != record or not platform.store.exists(overview_key(scene.scene_key)):
         save_record(platform, record, overview)
     return record
@@ -63,7 +81,14 @@ class Current:
     rows: int
     """Rows of the chosen encoder and settings."""
     note: str | None = None
-    """Why questions cannot find it yet; None: they can."""
+    """Why questions cannot find it yet, or that it has too few valid pixels."""
+    findable: bool = True
+    """Whether questions find it."""
+
+    @property
+    def status(self) -> Literal["skipped", "empty"]:
+        """What an ingest says of it."""
+        return "skipped" if self.rows else "empty"
 
 
 def find_current(platform: Platform, scene: Scene) -> Current | None:
@@ -79,15 +104,27 @@ def find_current(platform: Platform, scene: Scene) -> Current | None:
         return None
     if platform.vectors.alias_target(ALIAS) is None:
         return None
-    rows = indexed_rows(platform, target_of(platform), record)
-    if rows is None:
+    made = indexed_shard(platform, target_of(platform), record)
+    if made is None:
         return None
     target = serving_beside(platform, orphaned=True)
-    if target is None:
-        return Current(rows)
-    if can_make(target):
-        return None if indexed_rows(platform, target, record) is None else Current(rows)
-    return Current(rows, unavailable(platform, target, record))
+    if target is not None and can_make(target) and indexed_rows(platform, target, record) is None:
+        return None
+    unfound = None if target is None or can_make(target) else unavailable(platform, target, record)
+    return Current(made.rows, *said_of(made.rows, shortage(made), unfound))
+
+
+def said_of(rows: int, shortage: str | None, unfound: str | None) -> tuple[str | None, bool]:
+    """Return the note of a result, and whether questions find the scene.
+
+    Args:
+        rows: Rows of the scene.
+        shortage: That it has too few valid pixels.
+        unfound: Why questions cannot find it yet.
+    """
+    if not rows:
+        return shortage, False
+    return unfound or shortage, unfound is None
 
 
 def is_current(platform: Platform, scene: Scene) -> bool:
@@ -98,6 +135,7 @@ def is_current(platform: Platform, scene: Scene) -> bool:
 def ingest_scene(platform: Platform, scene: Scene, progress: Progress | None = None) -> SceneResult:
     """Register, divide, embed and index one scene; skip a scene that is current.
 
+    A scene without a pixel that holds data is ``empty``.
     An error of one scene is not raised: it stands in the result and among the failures in the store, and rows that the
     scene had before stay as they are.
 
@@ -115,17 +153,18 @@ def ingest_scene(platform: Platform, scene: Scene, progress: Progress | None = N
     try:
         current = find_current(platform, scene)
         if current is not None:
-            rows, note, skipped = current.rows, current.note, True
+            rows, note, findable, skipped = current.rows, current.note, current.findable, True
         else:
             register(platform, scene)
             patch_table(platform, key)
             steps = [
-                embed(platform, key, progress=progress, keep_overviews=True),
+                embedded := embed(platform, key, progress=progress, keep_overviews=True),
                 indexed := index(platform, key),
                 beside := embed_beside(platform, key, progress),
                 None if isinstance(beside, str) else index_beside(platform, key),
             ]
-            note = next((step for step in steps if isinstance(step, str)), None)
+            unfound = next((step for step in steps if isinstance(step, str)), None)
+            note, findable = said_of(indexed.rows, embedded.note, unfound)
             rows, skipped = indexed.rows, all(getattr(step, "skipped", True) for step in steps)
         clear_failure(platform, key)
     except (UnknownEncoderError, SettingsError):
@@ -138,5 +177,5 @@ def ingest_scene(platform: Platform, scene: Scene, progress: Progress | None = N
             _log.debug("the failure of %s could not be recorded", key, exc_info=True)
         return SceneResult(key, "failed", 0, time.perf_counter() - started, describe(error))
     seconds = time.perf_counter() - started
-    note = note if rows or note else _NOTHING_TO_FIND
-    return SceneResult(key, "skipped" if skipped else "ingested", rows, seconds, note=note)
+    status: Status = "empty" if not rows else "skipped" if skipped else "ingested"
+    return SceneResult(key, status, rows, seconds, note=note, findable=findable)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+Status = Literal["ingested", "skipped", "empty", "failed"]
+
 
 @dataclass(frozen=True)
 class EmbedResult:
@@ -28,6 +30,8 @@ class EmbedResult:
     seconds: float
     skipped: bool
     """Whether the shard existed before."""
+    note: str | None = None
+    """One line where the scene has too few valid pixels."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -60,15 +64,25 @@ class SceneResult:
     """Result of ingesting a scene."""
 
     scene: str
-    status: Literal["ingested", "skipped", "failed"]
+    status: Status
+    """``skipped``: there was nothing to do; ``empty``: it has no pixel to search, as the note says."""
     patches: int
     """Rows of the scene that can be searched now; 0 when failed."""
     seconds: float
     error: str | None = None
     """One line."""
     note: str | None = None
-    """One line about a scene that is embedded, but that questions cannot find yet."""
+    """One line, e.g. about a scene that is embedded, but that questions cannot find yet."""
+    findable: bool = True
+    """Whether questions find it, as far as the ingest can tell."""
+
+    @property
+    def missed(self) -> bool:
+        """Return whether questions do not find the scene although it was to be ingested."""
+        return self.status in ("empty", "failed") or not self.findable
 
     def to_dict(self) -> dict[str, Any]:
         """One element of ``scenes`` in the result of ``imagerag ingest``."""
-        return asdict(self) | {"seconds": round(self.seconds, 3)}
+        values = asdict(self) | {"seconds": round(self.seconds, 3)}
+        del values["findable"]
+        return values

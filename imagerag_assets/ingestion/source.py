@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from imagerag_assets.errors import describe
 from imagerag_assets.ingestion.ingest import ingest_scene
 from imagerag_assets.ingestion.results import SceneResult
 from imagerag_assets.scenes.failures import record_failure
+from imagerag_assets.scenes.removed import again, clear_removed, find_removed, list_asked, said_of
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem, Scene
 
@@ -40,8 +42,8 @@ def ingest(
         progress: Called with done, total, and what is being done, after every super-tile.
 
     Yields:
-        One result a scene: ``ingested``, ``skipped`` (nothing to do) or ``failed``, with a note where questions cannot
-        find the scene yet.
+        One result a scene: ``ingested``, ``skipped`` (nothing to do), ``empty`` (no valid pixel) or ``failed``, with a
+        note where questions cannot find the scene yet.  A scene that a person removed is skipped unless it is named.
 
     Raises:
         SourceError: The source cannot be reached or is not STAC.
@@ -69,11 +71,29 @@ def each_scene(
 ) -> Iterator[SceneResult]:
     """Find the scenes of a source and yield what `take` makes of each; record items that are not usable as failed.
 
+    A scene that a person removed is left out, with a note, unless it is among `scenes` or the source is its own item.
     The other arguments, and what is raised besides `take`'s errors, are those of :func:`ingest`.
     """
+    asked: frozenset[str] | None = None
     for found in find_scenes(source, platform.settings, collections=collections, scenes=scenes, limit=limit):
         if isinstance(found, FailedItem):
             record_failure(platform, found.scene_key, found.error, item_href=found.item_href)
             yield SceneResult(found.scene_key, "failed", 0, 0.0, describe(found.error))
-        else:
-            yield take(found)
+            continue
+        asked = list_asked(platform) if asked is None else asked
+        if found.scene_key in asked:
+            if not scenes and not _is_itself(found, source):
+                yield SceneResult(found.scene_key, "skipped", 0, 0.0, note=_left_out(platform, found.scene_key))
+                continue
+            clear_removed(platform, found.scene_key, asked=True)
+        yield take(found)
+
+
+def _is_itself(scene: Scene, source: str) -> bool:
+    """Return whether a source is the document of the scene's own item, which names the scene."""
+    return scene.item_href is not None and scene.item_href in (source, os.path.abspath(source))
+
+
+def _left_out(platform: Platform, scene_key: str) -> str:
+    mark = find_removed(platform, scene_key)
+    return f"{said_of(mark) if mark else 'The scene was removed'}. {again(scene_key)}"

@@ -25,7 +25,8 @@ def status(platform: Platform) -> dict[str, Any]:
         the chosen encoder and division, and ``stale_scenes``: their keys; ``collections``: name, alias (or None), kind,
         division, fingerprint, rows; ``encoder``: name and fingerprint (None if it is not available) of the chosen one;
         ``serving``: name, fingerprint and collection that questions are answered with, None before the first ingest;
-        ``failures``; ``removed``: scenes that left their source and still answer until they are purged; and
+        ``failures``; ``removed``: scenes that left their source and still answer until they are purged, and scenes that
+        a person removed (``asked``), which answer no more; and
         ``problems``: lines about parts that could not be read.
 
     Raises:
@@ -44,7 +45,7 @@ def status(platform: Platform) -> dict[str, Any]:
         "encoder": {"name": platform.settings.active_encoder, "fingerprint": fingerprint},
         "serving": _serving(platform, problems),
         "failures": [failure.to_dict() for failure in list_failures(platform)],
-        "removed": [mark.to_dict() for mark in list_removed(platform)],
+        "removed": [mark.to_dict() for mark in list_removed(platform) if not mark.purged],
         "problems": problems,
     }
 

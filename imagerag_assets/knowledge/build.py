@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import KnowledgeError
-from imagerag_assets.knowledge.files import iter_rows, knowledge_writer, read_about
+from imagerag_assets.knowledge.edits import edited_source, edited_version, read_edits
+from imagerag_assets.knowledge.files import knowledge_writer, read_about
 from imagerag_assets.knowledge.importers import Source, read_captions, read_labels
 from imagerag_assets.knowledge.pictures import Pictures, picture_version
 from imagerag_assets.knowledge.stac_labels import is_stac, read_stac_labels
@@ -33,17 +34,17 @@ from imagerag_assets.knowledge.types import (
     current_key,
     images_key,
     read_current,
+    record_of,
     text_fingerprint,
     texts_key,
 )
+from imagerag_assets.knowledge.versions import drop_other_versions, fill, make_row, of_version, unit_rows
 from imagerag_assets.settings import Settings
-from imagerag_assets.stores.milvus_filter import Filter
 
 if TYPE_CHECKING:
     from imagerag_assets.installation.platform import Deps
 
 Progress = Callable[[int, int, str], None]
-Row = tuple[str, str, str, str, str]
 
 _BACKGROUND_IMAGES = 64  # captioned images drawn as background: enough for a softmax, few enough to fetch per question
 _TEXT_BATCH = 1024
@@ -59,6 +60,8 @@ def build(
 ) -> KnowledgeReport:
     """Build the knowledge base of a kind for the chosen encoder; leave unchanged content as it is.
 
+    Labels that a person renamed or removed stay so.
+
     Args:
         deps: The installation.
         kind: ``labels`` (a folder of chips, or STAC label items) or ``captions`` (a JSONL of captioned images).
@@ -72,19 +75,20 @@ def build(
         StoreError: the object store or Milvus fails.
     """
     which = KNOWLEDGE_KINDS[kind]
-    given = source or (deps.settings.knowledge_labels if kind == "labels" else deps.settings.knowledge_captions)
-    if not given:
-        raise KnowledgeError(f"No source of {kind} is given", fix=f"Set IMAGERAG_KNOWLEDGE_{kind.upper()}")
-    found = _read(which, given, deps.settings)
-    content = content_version(found, deps.settings)
+    given, found = read_source(deps.settings, kind, source)
+    base = content_version(found, deps.settings)
+    edits = read_edits(deps.store, which, given) if kind == "labels" else ()
+    found, content = edited_source(found, edits), edited_version(base, edits)
     live = read_current(deps.store, which, deps.encoder.fingerprint)
     if live is not None and live.version == content and _in_place(deps, live, switch_alias):
         return _report(live, changed=False)
     live = _make(deps, which, found, content, given, progress)
-    deps.store.write_json(current_key(which, live.fingerprint), asdict(live))
+    if edits:
+        live = replace(live, base=base, edits=tuple(each.to_dict() for each in edits))
+    deps.store.write_json(current_key(which, live.fingerprint), record_of(live))
     if switch_alias:
         deps.vectors.point_alias(which, live.images)
-    _drop_other_versions(deps, live)
+    drop_other_versions(deps, live)
     return _report(live, changed=True)
 
 
@@ -102,10 +106,23 @@ def build_captions(
     return build(deps, "captions", jsonl, progress=progress, switch_alias=switch_alias)
 
 
-def _read(kind: KnowledgeKind, given: str, settings: Settings) -> Source:
-    if kind == "knowledge_captions":
-        return read_captions(given, settings)
-    return read_stac_labels(given, settings) if is_stac(given, settings) else read_labels(given, settings)
+def read_source(settings: Settings, kind: Literal["labels", "captions"], source: str | None) -> tuple[str, Source]:
+    """Return the address of the source of a knowledge base, and its usable entries as they are there.
+
+    Args:
+        settings: The installation.
+        kind: ``labels`` or ``captions``.
+        source: Path or address; None: the one in the settings.
+
+    Raises:
+        KnowledgeError: there is no source, or nothing in it can be used.
+    """
+    given = source or (settings.knowledge_labels if kind == "labels" else settings.knowledge_captions)
+    if not given:
+        raise KnowledgeError(f"No source of {kind} is given", fix=f"Set IMAGERAG_KNOWLEDGE_{kind.upper()}")
+    if kind == "captions":
+        return given, read_captions(given, settings)
+    return given, read_stac_labels(given, settings) if is_stac(given, settings) else read_labels(given, settings)
 
 
 def content_version(source: Source, settings: Settings) -> str:
@@ -132,8 +149,8 @@ def _make(
         version=content,
         fingerprint=encoder.fingerprint,
         text_fingerprint=text_fingerprint(),
-        images=_fill(deps, kind, encoder.fingerprint, encoder.dim, content, images),
-        texts=_fill(deps, kind, text_fingerprint(), TEXT_DIM, content, texts),
+        images=fill(deps, kind, encoder.fingerprint, encoder.dim, content, images),
+        texts=fill(deps, kind, text_fingerprint(), TEXT_DIM, content, texts),
         source=given,
         labels=about["labels"],
         exemplars=about["exemplars"],
@@ -154,7 +171,9 @@ def _embed_images(
     with knowledge_writer(deps.store, deps.encoder.dim) as writer:
         for entries, pixels in _batches(deps.settings, source, failed, progress):
             vectors = deps.encoder.encode_images(pixels)
-            writer.append([_row(content, kind, entry.label, entry.texts[0], entry.image) for entry in entries], vectors)
+            writer.append(
+                [make_row(content, kind, entry.label, entry.texts[0], entry.image) for entry in entries], vectors
+            )
             for entry, vector in zip(entries, vectors, strict=True):
                 labels.add(entry.label)
                 if kind == "knowledge_labels":
@@ -170,9 +189,8 @@ def _embed_images(
             )
         prototypes = {label: total.astype(np.float32) for label, total in sorted(sums.items())}
         prototypes |= {label: vector for _, label, vector in sorted(drawn, key=lambda each: each[1])}
-        means = np.stack(list(prototypes.values()))
-        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
-        writer.append([_row(content, kind, label, label, PROTOTYPE) for label in prototypes], means)
+        rows = [make_row(content, kind, label, label, PROTOTYPE) for label in prototypes]
+        writer.append(rows, unit_rows(prototypes))
         writer.commit(key, failed=failed, labels=len(labels), exemplars=exemplars)
 
 
@@ -207,7 +225,9 @@ def _stacked(group: list[tuple[Entry, NDArray[np.uint8]]]) -> tuple[list[Entry],
 def _embed_texts(deps: Deps, kind: KnowledgeKind, entries: Iterable[Entry], content: str, key: str) -> None:
     """Write the vector of every text about a label, or of every caption."""
     rows = (
-        _row(content, kind, entry.label, text, _about(kind, entry, text)) for entry in entries for text in entry.texts
+        make_row(content, kind, entry.label, text, _about(kind, entry, text))
+        for entry in entries
+        for text in entry.texts
     )
     listed = list({row[0]: row for row in rows}.values())
     with knowledge_writer(deps.store, TEXT_DIM) as writer:
@@ -224,23 +244,10 @@ def _about(kind: KnowledgeKind, entry: Entry, text: str) -> str:
     return PROTOTYPE if text == entry.label else ALSO
 
 
-def _row(content: str, kind: KnowledgeKind, label: str, text: str, image: str) -> Row:
-    name = hashlib.sha256(repr((kind, label, text, image)).encode()).hexdigest()[:32]
-    return f"{content[:16]}:{name}", text, label, image, content[:16]
-
-
 def _inverted(label: str) -> str:
     """Return a key that sorts labels in the opposite order of their hashes: `heapq` drops the smallest first."""
     digest = int(hashlib.sha256(label.encode()).hexdigest(), 16)
     return f"{(1 << 256) - 1 - digest:064x}"
-
-
-def _fill(deps: Deps, kind: KnowledgeKind, fingerprint: str, dim: int, content: str, key: str) -> str:
-    collection = deps.vectors.ensure_knowledge(kind, fingerprint, dim)
-    if deps.vectors.count(collection, _of_version(content)) != read_about(deps.store, key)["rows"]:
-        deps.vectors.upsert(collection, iter_rows(deps.store, key))
-    deps.vectors.build_index(collection)
-    return collection
 
 
 def _in_place(deps: Deps, live: Current, alias: bool) -> bool:
@@ -249,27 +256,9 @@ def _in_place(deps: Deps, live: Current, alias: bool) -> bool:
         return False
     wanted = ((live.images, live.image_rows), (live.texts, live.text_rows))
     return all(
-        deps.vectors.exists(name) and deps.vectors.count(name, _of_version(live.version)) == rows
+        deps.vectors.exists(name) and deps.vectors.count(name, of_version(live.version)) == rows
         for name, rows in wanted
     )
-
-
-def _drop_other_versions(deps: Deps, live: Current) -> None:
-    """Delete rows of versions that are live for no encoder.  Keep the files: they are small and take hours to make."""
-    folder = f"knowledge/{live.kind}/"
-    names = [key.removeprefix(folder).split("/") for key in deps.store.list(folder)]
-    used = {deps.store.read_json(folder + "/".join(name))["version"][:16] for name in names if name[0] == "current"}
-    stale = {name[0] for name in names} - used - {"current"}
-    if not stale:
-        return
-    condition = Filter().one_of("kb_version", sorted(stale))
-    for collection in (live.images, live.texts):
-        while rows := deps.vectors.query(collection, condition, ["id"]):
-            deps.vectors.delete(collection, [row["id"] for row in rows])
-
-
-def _of_version(content: str) -> Filter:
-    return Filter().one_of("kb_version", [content[:16]])
 
 
 def _report(live: Current, *, changed: bool) -> KnowledgeReport:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from imagerag_assets.errors import KnowledgeError
+from imagerag_assets.knowledge.classes import code_of
 from imagerag_assets.knowledge.glossary import MAX_LABEL, MAX_TEXT, Words, parse_glossary, texts_of, tidy
 from imagerag_assets.knowledge.types import Entry, Failure
 from imagerag_assets.objects.addresses import absolute_href, filesystem, join_href
@@ -63,7 +64,13 @@ def read_labels(source: str, settings: Settings) -> Source:
             continue
         if folder not in known:
             known[folder] = texts_of(folder, own)
+            if _is_code(known[folder]):
+                failed.append(
+                    Failure(folder, f"its label is a number, and codes have no names: name it in {LABEL_TEXTS}")
+                )
         texts = known[folder]
+        if _is_code(texts):
+            continue
         if not texts or len(name) > MAX_NAME or not name.isprintable():
             failed.append(
                 Failure(repr(name)[1:200], f"the label needs 1 to {MAX_LABEL} characters, the path {MAX_NAME}")
@@ -72,11 +79,16 @@ def read_labels(source: str, settings: Settings) -> Source:
         entries.append(Entry(texts[0], texts, name, join_href(source, name)))
     if not entries:
         raise KnowledgeError(
-            "No labelled pictures found",
+            f"No labelled pictures found{f' ({failed[0].name}: {failed[0].reason})' if failed else ''}",
             fix=f"Give a folder with one sub-folder a label, with {', '.join(PICTURES[:3])} files in it",
             source=source,
         )
     return Source(tuple(entries), tuple(failed))
+
+
+def _is_code(texts: tuple[str, ...]) -> bool:
+    """Return whether a label is a number, which says nothing in words."""
+    return bool(texts) and code_of(texts[0]) is not None
 
 
 def read_captions(source: str, settings: Settings) -> Source:

@@ -19,6 +19,8 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from imagerag_assets.errors import ImageRAGError, ItemError, KnowledgeError, SourceError
+from imagerag_assets.knowledge.classes import ClassTables
+from imagerag_assets.knowledge.feature_labels import Unnamed, label_of
 from imagerag_assets.knowledge.glossary import texts_of
 from imagerag_assets.knowledge.importers import Source
 from imagerag_assets.knowledge.types import Cut, Entry, Failure
@@ -27,6 +29,7 @@ from imagerag_assets.raster.geo import geometry_window
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.raster.types import Grid, Window
 from imagerag_assets.settings import Settings
+from imagerag_assets.stac.collections import read_collection
 from imagerag_assets.stac.documents import Document, Kind, read_document
 from imagerag_assets.stac.item_refs import ItemRef
 from imagerag_assets.stac.items import scene_from_item
@@ -35,7 +38,6 @@ from imagerag_assets.stac.types import FailedItem, Scene
 
 _GEOJSON = ("application/geo+json", "application/vnd.geo+json")
 _ROLES = frozenset({"labels", "labels-vector"})
-_YES, _NO = frozenset({"yes", "true", "1"}), frozenset({"", "no", "false", "0", "none"})
 _NAMED = 5  # features of an item that are named for one reason
 
 
@@ -45,6 +47,7 @@ class _Sources:
 
     settings: Settings
     known: dict[str, tuple[Scene, Grid] | ImageRAGError] = field(default_factory=dict)
+    collections: dict[tuple[str, ...], dict[str, Any] | None] = field(default_factory=dict)
 
     def get(self, href: str) -> tuple[Scene, Grid]:
         """Return a scene and its grid.  Raise ImageRAGError if the scene cannot be used."""
@@ -57,6 +60,13 @@ class _Sources:
         if isinstance(found, ImageRAGError):
             raise found
         return found
+
+    def collection(self, item: Document) -> dict[str, Any] | None:
+        """Return the JSON of an item's collection, read once; None if there is none that can be read."""
+        links = tuple(item.links("collection"))
+        if links not in self.collections:
+            self.collections[links] = read_collection(item.content, item.href, self.settings)
+        return self.collections[links]
 
     def _open(self, href: str) -> tuple[Scene, Grid]:
         document = read_document(href, self.settings)
@@ -84,9 +94,10 @@ def is_stac(source: str, settings: Settings) -> bool:
 def read_stac_labels(source: str, settings: Settings) -> Source:
     """List the labelled features of a STAC collection's label items, with the windows of source scenes that show them.
 
-    The label of a feature is the first of its `label:properties` that says something: its text, or the name of the
-    property if the value is yes, true or 1.  The window is a square around the bounds, at least IMAGERAG_PATCH_PX wide.
-    One is cut from every source scene that contains the middle of the feature.
+    The label of a feature is the first of its `label:properties` that says something in words: its text, the name that
+    the item, its assets or its collection give to a code, or the name of the property if the value is yes or true.  A
+    number is never a name (`feature_labels.label_of`).  The window is a square around the bounds, at least
+    IMAGERAG_PATCH_PX wide.  One is cut from every source scene that contains the middle of the feature.
 
     Args:
         source: A STAC catalog, collection, item collection or item, a folder with one, or an API.
@@ -136,10 +147,12 @@ def _read_item(found: ItemRef, sources: _Sources, entries: list[Entry], failed: 
     if not scenes:
         return
     collection = read_document(_labels_href(document), sources.settings)
-    to_lonlat = _to_lonlat(collection)
+    to_lonlat, tables = _to_lonlat(collection), _tables(document, sources)
+    names = _property_names(_properties(found.content))
     wrong: dict[str, list[str]] = {}
     for number, feature in enumerate(_features(collection)):
-        for made in _exemplars(feature, document, scenes, to_lonlat, sources.settings.patch_px):
+        said = label_of(_properties(feature) if isinstance(feature, dict) else {}, names, tables)
+        for made in _exemplars(feature, said, scenes, to_lonlat, sources.settings.patch_px):
             if isinstance(made, str):
                 wrong.setdefault(made, []).append(str(number))
                 continue
@@ -152,18 +165,17 @@ def _read_item(found: ItemRef, sources: _Sources, entries: list[Entry], failed: 
 
 
 def _exemplars(
-    feature: Any, item: Document, scenes: list[tuple[Scene, Grid]], to_lonlat: Transformer, patch_px: int
+    feature: Any, said: str | Unnamed, scenes: list[tuple[Scene, Grid]], to_lonlat: Transformer, patch_px: int
 ) -> Iterator[tuple[tuple[str, ...], Cut] | str]:
     """Yield the texts and place of each exemplar of a feature, or the reason why there is none."""
     geometry = _geometry(feature, to_lonlat)
     if geometry is None:
         yield "it has no usable geometry"
         return
-    try:
-        texts = texts_of(_label(_properties(feature), _properties(item.content)), {})
-    except ValueError as error:
-        yield str(error)
+    if isinstance(said, Unnamed):
+        yield said.reason
         return
+    texts = texts_of(said, {})
     if not texts:
         yield "its label is empty or too long"
         return
@@ -177,25 +189,51 @@ def _exemplars(
         yield "it lies outside the source imagery"
 
 
-def _label(feature: Mapping[str, Any], item: Mapping[str, Any]) -> str:
-    """Return the label of a feature by its properties and the item's; raise ValueError with the reason for none."""
-    names, classes = item.get("label:properties"), item.get("label:classes")
-    declared = {
-        str(each.get("name")): {str(value) for value in each["classes"]}
-        for each in (classes if isinstance(classes, list) else ())
-        if isinstance(each, dict) and isinstance(each.get("classes"), list)
+def _property_names(item: Mapping[str, Any]) -> list[str]:
+    """Return the properties of features that hold labels; where the item does not say, those that have classes."""
+    names = item.get("label:properties")
+    if isinstance(names, str):
+        return [names]
+    if isinstance(names, list):
+        return [name for name in names if isinstance(name, str)]
+    classes = item.get("label:classes")
+    listed = [each.get("name") for each in classes if isinstance(each, dict)] if isinstance(classes, list) else []
+    return [name for name in listed if isinstance(name, str)]
+
+
+def _tables(item: Document, sources: _Sources) -> ClassTables:
+    """Return what the codes of an item's labels mean, by itself, its assets of labels, and its collection."""
+    tables = ClassTables()
+    tables.read(_properties(item.content))
+    assets = item.content.get("assets")
+    own = {
+        key: asset for key, asset in (assets if isinstance(assets, dict) else {}).items() if _is_of_labels(key, asset)
     }
-    for name in names if isinstance(names, list) else ():
-        value = feature.get(name) if isinstance(name, str) else None
-        if value is None or isinstance(value, float | list | dict) or str(value).strip().casefold() in _NO:
-            continue
-        if name in declared and str(value) not in declared[name]:
-            raise ValueError(f"its {name} {str(value)[:50]!r} is not among label:classes")
-        if str(value).casefold() in _YES:
-            return str(name)
-        if isinstance(value, str):
-            return value
-    raise ValueError("none of label:properties says what it is")
+    for asset in own.values():
+        _read_asset(tables, asset)
+    if not tables.names_codes and (collection := sources.collection(item)) is not None:
+        summaries, said = collection.get("summaries"), collection.get("item_assets")
+        tables.read(summaries if isinstance(summaries, dict) else {})
+        for key in own:
+            _read_asset(tables, said.get(key) if isinstance(said, dict) else None)
+    return tables
+
+
+def _read_asset(tables: ClassTables, asset: Any) -> None:
+    """Add what an asset, and each of its bands, says about values."""
+    if not isinstance(asset, dict):
+        return
+    tables.read(asset)
+    for name in ("bands", "raster:bands"):
+        bands = asset.get(name)
+        for band in bands if isinstance(bands, list) else ():
+            tables.read(band if isinstance(band, dict) else {})
+
+
+def _is_of_labels(key: str, asset: Any) -> bool:
+    """Return whether an asset holds labels, as vectors or as a raster."""
+    roles = asset.get("roles") if isinstance(asset, dict) else None
+    return key == "labels" or (isinstance(roles, list) and any(str(role).startswith("labels") for role in roles))
 
 
 def _geometry(feature: Any, to_lonlat: Transformer) -> BaseGeometry | None:
@@ -239,6 +277,10 @@ def _labels_href(item: Document) -> str:
         if kind in _GEOJSON or (said and kind in ("", "application/json")):
             found.append((not said, asset["href"]))
     if not found:
+        if _properties(item.content).get("label:type") == "raster":
+            raise ItemError(
+                "Its labels are a raster, and only features can be cut out", fix="Give them as GeoJSON, too"
+            )
         raise ItemError("The label item has no GeoJSON of labels", fix='Give its asset the role "labels"')
     return absolute_href(min(found, key=lambda each: each[0])[1], item.href)
 

@@ -6,19 +6,20 @@ A knowledge base of kind ``knowledge_labels`` or ``knowledge_captions`` is, for 
   truth of the Milvus collection behind the alias of the same name as the kind;
 - `knowledge/{kind}/{version16}/text-{fp16}.parquet`: label texts or captions as the sentence encoder sees them, and a
   Milvus collection of those, which does not change with the image-text encoder;
-- `knowledge/{kind}/current/{fp16}.json`: which version an encoder's collection is to be read at.
+- `knowledge/{kind}/current/{fp16}.json`: which version an encoder's collection is to be read at;
+- `knowledge/{kind}/edits/{source16}.json`: labels of a source that a person renamed or removed.
 
 Exemplars and texts are separate collections because servers before 2.4 allow one vector field per collection.  The only
-I/O here is reading that last record.
+I/O here is reading the records of what is live.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from imagerag_assets.errors import StoreError
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from imagerag_assets.stac.types import Scene
 
 KnowledgeKind = Literal["knowledge_labels", "knowledge_captions"]
+EDITS = "edits"
+"""Folder of what a person changed about the labels of a source (`edits`), beside the versions."""
 KNOWLEDGE_KINDS: dict[str, KnowledgeKind] = {"labels": "knowledge_labels", "captions": "knowledge_captions"}
 TEXT_DIM = 384
 PROTOTYPE = ""
@@ -106,6 +109,10 @@ class Current:
     image_rows: int
     text_rows: int
     failed: tuple[tuple[str, str], ...] = field(default=())
+    base: str = ""
+    """Version of the source's content, where labels were renamed or removed since; empty: it is `version`."""
+    edits: tuple[dict[str, Any], ...] = ()
+    """Those renames and removals, in order (`edits.Edit`)."""
 
 
 @lru_cache(maxsize=1)
@@ -140,11 +147,28 @@ def read_current(store: ObjectStore, kind: KnowledgeKind, fingerprint: str) -> C
         StoreError: the record is damaged.
     """
     key = current_key(kind, fingerprint)
-    if not store.exists(key):
-        return None
+    return _read(store, key) if store.exists(key) else None
+
+
+def read_currents(store: ObjectStore, kind: KnowledgeKind) -> list[Current]:
+    """Read which knowledge of a kind is live, for each encoder that has any.
+
+    Raises:
+        StoreError: a record is damaged.
+    """
+    return [_read(store, key) for key in store.list(f"knowledge/{kind}/current") if key.endswith(".json")]
+
+
+def record_of(live: Current) -> dict[str, Any]:
+    """Return what is stored of what is live; what earlier versions do not know is left out where it says nothing."""
+    return {name: value for name, value in asdict(live).items() if value or name not in ("base", "edits")}
+
+
+def _read(store: ObjectStore, key: str) -> Current:
     try:
         stored = dict(store.read_json(key))
         stored["failed"] = tuple((str(name), str(reason)) for name, reason in stored["failed"])
+        stored["edits"] = tuple(stored.get("edits", ()))
         return Current(**stored)
     except (TypeError, ValueError, KeyError):
         raise StoreError(

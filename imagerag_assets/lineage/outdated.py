@@ -22,7 +22,7 @@ from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.answer_records import list_answers, read_answers
 from imagerag_assets.raster.geo import box_geometries
 from imagerag_assets.scenes.records import SceneRecord, find_record, footprint, list_records
-from imagerag_assets.scenes.removed import list_removed
+from imagerag_assets.scenes.removed import list_removed, said_of
 from imagerag_assets.stores.shards import PREFIX, shard_info, version16
 
 Why = Literal["newer-acquisition", "scene-changed", "scene-removed", "encoder-retired"]
@@ -54,7 +54,7 @@ class Present:
         keys = list_records(platform)
         found = read_all(lambda key: _record(platform, key), keys)
         self.scenes = {record.scene.scene_key: record for record in found if record is not None}
-        self.removed = {each.scene for each in list_removed(platform)}
+        self.removed = {each.scene: each for each in list_removed(platform)}
         self.fingerprint = _serving_fingerprint(platform)
         self._searchable = _SearchableSince(platform, self.scenes)
         dated = [
@@ -80,7 +80,9 @@ class Present:
             if now is None:
                 yield Reason("scene-removed", "The scene is no longer stored", key)
             elif key in self.removed:
-                yield Reason("scene-removed", "The scene's item is no longer in its source", key)
+                asked = self.removed[key].asked
+                detail = said_of(self.removed[key]) if asked else "The scene's item is no longer in its source"
+                yield Reason("scene-removed", detail, key)
             elif now.scene.version != version:
                 yield Reason(
                     "scene-changed", f"The scene's version was {version[:16]} and is {now.scene.version[:16]}", key

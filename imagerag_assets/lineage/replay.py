@@ -23,6 +23,7 @@ from imagerag_assets.questions.provenance import DECIDING_SETTINGS, MODEL_SETTIN
 from imagerag_assets.questions.question import Question
 from imagerag_assets.retrieval.calibration import Calibration, find_calibration, load_calibration
 from imagerag_assets.scenes.records import find_record
+from imagerag_assets.scenes.removed import is_asked
 
 TOLERANCE = 1e-6
 """Confidences may differ by this much: sums in another order give other last digits."""
@@ -113,9 +114,10 @@ class _Versions:
         gone = set()
         for key, version in self._lineage.scenes.items():
             now = find_record(self._platform, key)
-            if now is None:
+            if now is None or is_asked(self._platform, key):
                 gone.add(key)
-                self._differs("scene", _short(version), None, f"{key} is no longer stored", "present")
+                why = "is no longer stored" if now is None else "was removed"
+                self._differs("scene", _short(version), None, f"{key} {why}", "present")
             elif now.scene.version != version:
                 self._differs("scene", _short(version), _short(now.scene.version), f"{key} changed", "present")
         question = self._record.asked()

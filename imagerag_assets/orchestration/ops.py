@@ -61,10 +61,11 @@ def scan(
             rows.append({name: value for name, value in result.to_dict().items() if value is not None})
             context.log.info(f"{result.scene}: {result.status}{f' ({result.error})' if result.error else ''}")
     failed = [row for row in rows if row["status"] == "failed"]
-    columns = ("scene", "status", "patches", "seconds", "error")
+    columns = ("scene", "status", "patches", "seconds", "error", "note")
     table = [{column: row.get(column, "") for column in columns} for row in [*failed, *rows][:_SHOWN]]
     metadata: dict[str, Any] = {
         "found": len(rows),
+        "empty": sum(row["status"] == "empty" for row in rows),
         "failed": len(failed),
         "scenes": dg.MetadataValue.md(markdown_table(table)),
     }

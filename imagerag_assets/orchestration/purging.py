@@ -45,7 +45,7 @@ def purge_marked(
         before = (datetime.now(UTC) - parse_duration(older_than)).isoformat()
     except ValueError as error:
         raise InputError(str(error), fix="Write e.g. 7d") from None
-    chosen = scenes or [mark.scene for mark in list_removed(platform) if mark.at <= before]
+    chosen = scenes or [mark.scene for mark in list_removed(platform) if mark.at <= before and not mark.purged]
     if dry_run:
         return [{"scene": key, "rows": None, "objects": None} for key in chosen]
 

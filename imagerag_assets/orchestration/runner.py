@@ -19,13 +19,14 @@ import dagster as dg
 
 from imagerag_assets.errors import CheckError, GateError, SettingsError, StoreError, UnknownEncoderError, describe
 from imagerag_assets.ingestion.embedding import Progress
-from imagerag_assets.ingestion.ingest import SceneResult, find_current
+from imagerag_assets.ingestion.ingest import SceneResult, find_current, said_of
+from imagerag_assets.ingestion.results import Status
 from imagerag_assets.ingestion.source import each_scene
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration._dagster_private import data_version_tags
 from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
 from imagerag_assets.orchestration.assets.encoder_switch import report_key
-from imagerag_assets.orchestration.assets.scenes import ENCODER, FOR_SERVING, encoder_version
+from imagerag_assets.orchestration.assets.scenes import ENCODER, FOR_SERVING, SHORTAGE, encoder_version
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.orchestration.names import ASK, ASK_BATCH, ASK_STANDING, INGEST, KNOWLEDGE
 from imagerag_assets.orchestration.partitions import add_partition
@@ -146,28 +147,27 @@ class Runner:
         key = scene.scene_key
 
         def result(
-            status: Literal["ingested", "skipped", "failed"],
-            patches: int,
-            error: str | None = None,
-            note: str | None = None,
+            status: Status, patches: int, error: str | None = None, said: tuple[str | None, bool] = (None, True)
         ) -> SceneResult:
-            return SceneResult(key, status, patches, time.perf_counter() - started, error, note)
+            return SceneResult(key, status, patches, time.perf_counter() - started, error, *said)
 
         try:
             add_partition(self.platform, self.instance, scene)
             current = find_current(self.platform, scene)
             if current is not None and not _failed_a_check(self.platform, key):
                 clear_failure(self.platform, key)
-                return result("skipped", current.rows, note=current.note)
+                return result(current.status, current.rows, said=(current.note, current.findable))
             run = self._execute(INGEST, {}, partition_key=key)
             rows = _metadata(run, "patch_collection")["dagster/row_count"]
-            said = _metadata(run, "patch_embeddings").get(FOR_SERVING)
+            embedded = _metadata(run, "patch_embeddings")
             clear_failure(self.platform, key)
         except (SettingsError, UnknownEncoderError):
             raise
         except Exception as error:  # one scene must not stop the others; the run has the traceback
             return result("failed", 0, describe(error))
-        return result("ingested", rows, note=said if isinstance(said, str) else None)
+        unfound = embedded.get(FOR_SERVING)
+        said = said_of(rows, embedded.get(SHORTAGE), unfound if isinstance(unfound, str) else None)
+        return result("ingested" if rows else "empty", rows, said=said)
 
     def ask(self, question: Question) -> AnswerRecord:
         """Ask one question in a run of `ask_question`; return the answer as stored.

@@ -28,6 +28,7 @@ from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.reply import Answered, answer
 from imagerag_assets.questions.resolve import resolve, since
 from imagerag_assets.retrieval.calibration import Calibration
+from imagerag_assets.scenes.removed import refuse_removed
 
 __all__ = ["AnswerRecord", "Question", "ask", "list_answers", "load_answer"]
 
@@ -62,6 +63,7 @@ def ask(
         with Viewer(platform) as own:
             return ask(platform, question, viewer=own, keep_failed=keep_failed, answer_id=answer_id)
     for key in question.scenes:
+        refuse_removed(platform, key)
         viewer.record(key)  # an unknown scene is said before anything is loaded
     answered = work_out(_serving(platform), question, viewer)
     if answered.error is not None and not keep_failed:

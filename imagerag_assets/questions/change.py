@@ -33,6 +33,7 @@ from imagerag_assets.retrieval.retrieve import retrieve
 from imagerag_assets.retrieval.second_look import encode_pictures
 from imagerag_assets.retrieval.types import Cue, Keep, PathName, Retrieval, Search
 from imagerag_assets.scenes.records import SceneRecord, list_records
+from imagerag_assets.scenes.removed import list_asked
 from imagerag_assets.stores.shard_columns import embeddings_of
 from imagerag_assets.stores.shards import read_shard
 
@@ -84,12 +85,14 @@ def compare(
 
 
 def _two_scenes(serving: Serving, question: Question, viewer: Viewer) -> tuple[SceneRecord, SceneRecord]:
-    keys = question.scenes or tuple(list_records(serving.platform))
+    removed = list_asked(serving.platform) if not question.scenes else ()
+    keys = question.scenes or tuple(key for key in list_records(serving.platform) if key not in removed)
     if len(keys) > MAX_SCENES:
         raise QuestionError(
             f"A change is asked about, and {len(keys)} scenes are in scope", fix="Name two with --scene A --scene B"
         )
-    return first_and_last(record for record in map(viewer.record, keys) if covers(question, record))
+    records = (record for record in map(viewer.record, keys) if not record.render.empty)
+    return first_and_last(record for record in records if covers(question, record))
 
 
 def _places(asked: _Comparison) -> Compared:

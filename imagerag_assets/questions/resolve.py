@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from imagerag_assets.errors import QuestionError
+from imagerag_assets.ingestion.embed_scene import find_shard, shortage
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Serving
 from imagerag_assets.knowledge.search import KnownNames
@@ -20,6 +21,8 @@ from imagerag_assets.questions.planning import analysis_of, plan_of
 from imagerag_assets.questions.question import Question
 from imagerag_assets.retrieval.calibration import Calibration, load_calibration
 from imagerag_assets.retrieval.phrases import Analysis
+from imagerag_assets.scenes.records import find_record
+from imagerag_assets.scenes.removed import refuse_removed
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def resolve(serving: Serving, question: Question, calibration: Calibration | Non
     platform, target = serving.platform, serving.target
     former = former_of(platform, question)
     question = in_scope_of(question, former)
-    _require_rows(platform, question, serving.collection)
+    _require_rows(platform, question, serving)
 
     before = time.perf_counter()
     _ = platform.encoder  # loads at the first question of a process; not part of what a question costs
@@ -99,10 +102,17 @@ def since(start: float) -> float:
     return round(1000 * (time.perf_counter() - start), 2)
 
 
-def _require_rows(platform: Platform, question: Question, collection: str) -> None:
-    """Raise QuestionError when no patch is in scope: an answer about nothing would be wrong in silence."""
-    if not question.scope or platform.vectors.count(collection, question.scope):
+def _require_rows(platform: Platform, question: Question, serving: Serving) -> None:
+    """Raise InputError when no patch is in scope: an answer about nothing would be wrong in silence."""
+    if platform.vectors.count(serving.collection, question.scope):
         return
+    if not question.scope:
+        raise QuestionError("No scene can be searched", fix="`imagerag scenes` says why; run: imagerag ingest SOURCE")
+    for key in question.scenes:
+        refuse_removed(platform, key)
+    said = [said for key in question.scenes if (said := _shortage(platform, serving, key))]
+    if said and len(said) == len(question.scenes):
+        raise QuestionError(said[0], fix="Ask about another one", scene=", ".join(question.scenes)[:300])
     clouds = question.cloud_at_most
     limits = {
         "scene": ", ".join(question.scenes),
@@ -113,5 +123,12 @@ def _require_rows(platform: Platform, question: Question, collection: str) -> No
     given = " and ".join(f"{name} {value}" for name, value in limits.items() if value)
     raise QuestionError(
         f"Nothing that was ingested lies within {given}",
-        fix="Widen it; `imagerag status` lists what is there",
+        fix="Widen it; `imagerag scenes` lists what is there",
     )
+
+
+def _shortage(platform: Platform, serving: Serving, scene_key: str) -> str | None:
+    """Say that a scene has no patch because it has no valid pixel; None where that is not the reason."""
+    record = find_record(platform, scene_key)
+    made = None if record is None else find_shard(platform, serving.target, record)
+    return None if made is None or made.rows else shortage(made)

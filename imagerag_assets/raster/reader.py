@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 
-from imagerag_assets.errors import RasterError
+from imagerag_assets.errors import EmptyRasterError, RasterError
 from imagerag_assets.objects.gdal import rasterio_env
 from imagerag_assets.raster.files import RasterFile, describe, failures, open_file, read, warped, with_overviews
 from imagerag_assets.raster.geo import is_earth
@@ -117,12 +117,12 @@ class SceneReader:
         """Return the render, computed on first use from an overview of at most 1024 px if none was given.
 
         Raises:
-            RasterError: the pixels cannot be read, or none of them is valid.
+            EmptyRasterError: none of the pixels is valid; all were read to tell.
+            RasterError: the pixels cannot be read.
         """
         with self._lock:
             if self._render is None:
-                grid = self._grid
-                values, valid = self._values(grid.window, _fitted(grid.width, grid.height, STATISTICS_PX))
+                values, valid = self._sample()
                 first = self._files[0]
                 try:
                     self._render = compute_render(
@@ -134,11 +134,30 @@ class SceneReader:
                         percentiles=self._settings.stretch_percentiles,
                         decibels=first.is_complex,
                     )
-                except RasterError as error:
-                    raise RasterError(
-                        error.message, fix=error.fix, transient=error.transient, href=first.href
-                    ) from None
+                except EmptyRasterError as error:
+                    raise EmptyRasterError(error.message, fix=error.fix, href=first.href) from None
             return self._render
+
+    @property
+    def nothing(self) -> RenderSpec:
+        """Return the render of this scene if it has no pixel that holds data."""
+        return RenderSpec.of_nothing(self._files[0].dtype, self.scene.imagery.modality)
+
+    def _sample(self) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return source values and validity to compute display limits from: an overview, or where that shows nothing,
+        the first native pixels that are valid, which an overview of few of them may miss.
+        """
+        grid, side = self._grid, self._settings.supertile_px
+        values, valid = self._values(grid.window, _fitted(grid.width, grid.height, STATISTICS_PX))
+        if valid.any() or max(grid.width, grid.height) <= STATISTICS_PX:
+            return values, valid
+        for y0 in range(0, grid.height, side):
+            for x0 in range(0, grid.width, side):
+                x1, y1 = min(x0 + side, grid.width), min(y0 + side, grid.height)
+                values, valid = self._values((x0, y0, x1, y1), (y1 - y0, x1 - x0))
+                if valid.any():
+                    return values, valid
+        return values, valid
 
     def read(self, window: Window, level: int = 0, *, out_shape: tuple[int, int] | None = None) -> Picture:
         """Read a window of the render.

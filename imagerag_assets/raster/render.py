@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagerag_assets.errors import RasterError
+from imagerag_assets.errors import EmptyRasterError
 from imagerag_assets.raster.types import IDENTITY, Limits, RenderSpec
 
 Values = NDArray[Any]
@@ -42,10 +42,10 @@ def compute_render(
         decibels: Whether `values` are decibels of a complex magnitude.
 
     Raises:
-        RasterError: no pixel is valid.
+        EmptyRasterError: no pixel is valid.
     """
     if not valid.any():
-        raise RasterError("no valid pixels", fix="Check the file's nodata value and mask")
+        raise EmptyRasterError("no valid pixels", fix="Check the file's nodata value and mask")
     if source_dtype == "uint8":
         return RenderSpec(IDENTITY, source_dtype, modality, "bytes as they are")
     found: dict[int, tuple[float, float]] = {}

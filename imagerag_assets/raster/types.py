@@ -16,6 +16,8 @@ Limits = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 """(low, high) of red, green and blue."""
 
 IDENTITY: Limits = ((0.0, 255.0), (0.0, 255.0), (0.0, 255.0))
+NO_DATA = "no pixel holds data"
+"""Note of the render of a scene with nothing to show."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,16 @@ class RenderSpec:
     def identity(self) -> bool:
         """Return whether the file's bytes are shown as they are."""
         return self.source_dtype == "uint8" and self.limits == IDENTITY
+
+    @property
+    def empty(self) -> bool:
+        """Return whether the scene has no pixel that holds data, so that there is nothing to show."""
+        return self.note == NO_DATA
+
+    @classmethod
+    def of_nothing(cls, source_dtype: str, modality: str) -> RenderSpec:
+        """Return the render of a scene without a pixel that holds data."""
+        return cls(IDENTITY, source_dtype, modality, NO_DATA)
 
     def is_of(self, percentiles: tuple[float, float]) -> bool:
         """Whether these are the limits that some percentiles give; bytes that are shown as they are have none."""

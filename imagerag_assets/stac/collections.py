@@ -50,6 +50,21 @@ def with_item_assets(
     return content | {"assets": merged}
 
 
+def read_collection(content: dict[str, Any], base: str, settings: Settings) -> dict[str, Any] | None:
+    """Return the JSON of an item's collection; None if it names none, or it cannot be read.
+
+    Args:
+        content: The item's JSON.
+        base: The document against which relative links are resolved.
+        settings: How the collection is reached.
+    """
+    href = _collection_href(content, base)
+    try:
+        return None if href is None else read_document(href, settings).content
+    except SourceError:
+        return None
+
+
 def _beside(href: str, base: str) -> bool:
     """Return whether two documents are on this machine, in the same bucket or on the same host."""
     if not is_remote(href) or not is_remote(base):

@@ -164,7 +164,7 @@ def something_to_ask(platform: Platform, watch: Watch) -> bool:
 
 
 class _Searchable:
-    """Whether a scene's current version is indexed (cached per scene)."""
+    """Whether a scene's current version is indexed and has any patch (cached per scene)."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform, self._known = platform, dict[str, bool]()
@@ -174,7 +174,7 @@ class _Searchable:
         key = record.scene.scene_key
         if key not in self._known:
             serving = self._serving
-            self._known[key] = serving is not None and indexed_rows(self._platform, serving.target, record) is not None
+            self._known[key] = serving is not None and bool(indexed_rows(self._platform, serving.target, record))
         return self._known[key]
 
 
@@ -186,6 +186,7 @@ def _unseen(
         record.scene.scene_key: record.scene.version
         for record in records
         if seen.get(record.scene.scene_key) != record.scene.version
+        and not record.render.empty
         and covers(watch.question, record)
         and (searchable is None or searchable(record))
     }

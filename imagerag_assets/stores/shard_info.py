@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
 from imagerag_assets.errors import StoreError
 from imagerag_assets.patches.recipe import FIRST_CODE_VERSION, FIRST_MIN_VALID_FRACTION, FIRST_PERCENTILES, Recipe
@@ -20,6 +20,9 @@ from imagerag_assets.raster.types import Limits
 VERSION = 1
 PREFIX = "embeddings"
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+Kept = Literal["valid", "best", "none"]
+"""Which patches have rows: those with enough valid pixels; where there is none, those with the most; or none at all,
+because no pixel of the scene is valid."""
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
@@ -140,6 +143,8 @@ class ShardInfo:
     dropped: int | None = None
     """Patches left out for lack of valid pixels; None: the shard does not say."""
     made: Made = Made()
+    kept: Kept | None = None
+    """None: the shard was written before footers said so."""
 
     def to_json(self) -> str:
         """Return the entry of the footer; :meth:`from_json` reads it back."""
@@ -154,6 +159,7 @@ class ShardInfo:
                 "dim": self.dim,
                 "rows": self.rows,
                 "dropped": self.dropped,
+                "kept": self.kept,
                 **self.made.to_dict(),
             }
         )
@@ -174,6 +180,7 @@ class ShardInfo:
             version=int(stored["version"]),
             dropped=stored.get("dropped"),
             made=Made.from_dict(stored),
+            kept=stored["kept"] if stored.get("kept") in get_args(Kept) else None,
         )
 
 

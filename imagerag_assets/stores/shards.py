@@ -25,11 +25,12 @@ from imagerag_assets.objects.aside import reporting_full_disk, written_aside
 from imagerag_assets.objects.store import ObjectStore
 from imagerag_assets.raster.geo import box_geometries, joint_box
 from imagerag_assets.stores.shard_columns import part_schema
-from imagerag_assets.stores.shard_info import PREFIX, VERSION, Made, ShardInfo, ShardKey, now, version16
+from imagerag_assets.stores.shard_info import PREFIX, VERSION, Kept, Made, ShardInfo, ShardKey, now, version16
 
 __all__ = [
-    "PREFIX", "Made", "ShardInfo", "ShardKey", "ShardRef", "ShardWriter", "assemble", "iter_batches", "list_shards",
-    "read_part", "read_shard", "restamp", "sample_rows", "shard_info", "verify_shard", "version16", "write_part",
+    "PREFIX", "Kept", "Made", "ShardInfo", "ShardKey", "ShardRef", "ShardWriter", "assemble", "iter_batches",
+    "list_shards", "read_part", "read_shard", "restamp", "sample_rows", "shard_info", "verify_shard", "version16",
+    "write_part",
 ]  # fmt: skip
 
 _META = b"imagerag"
@@ -109,19 +110,20 @@ class ShardWriter:
         if sum(each.num_rows for each in self._waiting) >= _ROW_GROUP:
             self._flush()
 
-    def commit(self, *, dropped: int | None = None, made: Made | None = None) -> ShardInfo:
+    def commit(self, *, dropped: int | None = None, made: Made | None = None, kept: Kept | None = None) -> ShardInfo:
         """Finish the file and put it into the store, replacing a shard of the same key.
 
         Args:
             dropped: Patches of the scene that have no row, for lack of valid pixels.
             made: How the rows were made; default: by the first recipe.
+            kept: Which patches have rows.
 
         Raises:
             StoreError: the store does not take it.
         """
         self._flush()
         made = made or Made(stored_at=now())
-        info = ShardInfo(self._key, self._encoder, self._dim, self.rows, VERSION, dropped, made)
+        info = ShardInfo(self._key, self._encoder, self._dim, self.rows, VERSION, dropped, made, kept)
         with reporting_full_disk(self._file, **self._about):
             self._writer.add_key_value_metadata({_META.decode(): info.to_json(), "geo": self._geo_json()})
             self._writer.close()
@@ -157,7 +159,12 @@ def _floats(table: pa.Table, name: str) -> NDArray[np.float64]:
 
 
 def assemble(
-    writer: ShardWriter, parts: Iterable[Path], *, dropped: int | None = None, made: Made | None = None
+    writer: ShardWriter,
+    parts: Iterable[Path],
+    *,
+    dropped: int | None = None,
+    made: Made | None = None,
+    kept: Kept | None = None,
 ) -> ShardInfo:
     """Stream parts, in the order given, into a shard and commit it; the options are :meth:`ShardWriter.commit`'s.
 
@@ -166,7 +173,7 @@ def assemble(
     """
     for part in parts:
         writer.append(read_part(part))
-    return writer.commit(dropped=dropped, made=made)
+    return writer.commit(dropped=dropped, made=made, kept=kept)
 
 
 def write_part(path: Path, table: pa.Table) -> None:

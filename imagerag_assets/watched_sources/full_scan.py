@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from imagerag_assets.errors import SourceError, StoreError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.scenes.records import SOURCES
-from imagerag_assets.scenes.removed import clear_removed, list_removed, mark_removed
+from imagerag_assets.scenes.removed import clear_removed, list_asked, list_removed, mark_removed
 from imagerag_assets.stac.listing import list_source, read_listed
 from imagerag_assets.stac.types import FailedItem, Scene
 from imagerag_assets.watched_sources.ledger import FOLDER, Entry, Ledger, latest_ledger
@@ -64,6 +64,7 @@ def full_scan(
     changed: list[str] = []
     unread: set[str] = set()
     failed = 0
+    asked = list_asked(platform)
     read = read_listed(listed, source.source, platform.settings, collections=source.collections)
     for number, (each, results) in enumerate(read, 1):
         entry = ledger.entries.get(each.ref, Entry())
@@ -73,7 +74,8 @@ def full_scan(
         if any(isinstance(result, FailedItem) and isinstance(result.error, SourceError) for result in results):
             unread.add(each.ref)
         usable_now = entry.failed and len(scenes) == len(results)
-        if usable_now or any(not entry.is_at(scene.scene_key, scene.version) for scene in scenes):
+        wanted = [scene for scene in scenes if scene.scene_key not in asked]
+        if usable_now or any(not entry.is_at(scene.scene_key, scene.version) for scene in wanted):
             changed.append(each.ref)
         if progress is not None and number % 100 == 0:
             progress(number, len(listed), f"reading items of {source.name}")
@@ -93,7 +95,7 @@ def full_scan(
         if platform.store.exists(f"{SOURCES}/{key}.json"):  # otherwise it was purged before
             mark_removed(platform, key, source=source.name)
     for mark in list_removed(platform):
-        if mark.scene in keys:
+        if mark.scene in keys and not mark.asked:
             clear_removed(platform, mark.scene)
     return ScanResult(len(listed), len(keys), tuple(changed), tuple(removed), tuple(held_back), failed, tuple(problems))
 

@@ -1,6 +1,6 @@
-"""Delete the rows, shards, tables and records of scenes that are marked as removed from their source.
+"""Delete the rows, shards, tables and records of scenes that are marked as removed.
 
-Marking them belongs to `full_scan`, and deleting their partitions to the caller.
+Marking them belongs to `full_scan` and `ingestion.remove`, and deleting their partitions to the caller.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from imagerag_assets.errors import UnknownSceneError
+from imagerag_assets.ingestion.remove import delete_rows
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.scenes.failures import FAILURES
 from imagerag_assets.scenes.records import SCENES, SOURCES, overview_key, record_key
-from imagerag_assets.scenes.removed import clear_removed, is_removed
-from imagerag_assets.stores.milvus_filter import Filter
+from imagerag_assets.scenes.removed import is_removed, mark_purged
 from imagerag_assets.stores.shards import PREFIX
 
 
@@ -39,7 +39,8 @@ def purge(
 ) -> list[Purged]:
     """Delete marked scenes: rows of every collection, shards, tables, records, failures and what a key stood for.
 
-    The mark goes last, so that a killed purge is finished by the next one.  Answers are kept.
+    The mark goes last, so that a killed purge is finished by the next one; that of a scene that a person removed stays,
+    so that its item does not bring it back.  Answers are kept.
 
     Args:
         platform: The installation.
@@ -56,14 +57,7 @@ def purge(
                 "This scene is not marked as removed from its source", fix="See: imagerag status", scene=key[:200]
             )
     keys = list(dict.fromkeys(scene_keys))
-    rows = dict.fromkeys(keys, 0)
-    for collection in _collections(platform):
-        with platform.vectors.borrowed(collection):  # most are retired, and not in a server's memory
-            for key in keys:
-                there = platform.vectors.count(collection, Filter().scene_in([key]))
-                if there:
-                    platform.vectors.delete_scene(collection, key)
-                rows[key] += there
+    rows = delete_rows(platform, keys)
     return [_purge(platform, key, rows[key], forget) for key in keys]
 
 
@@ -80,11 +74,5 @@ def _purge(platform: Platform, key: str, rows: int, forget: Callable[[str], None
         shutil.rmtree(platform.settings.home / "scratch" / kind / key, ignore_errors=True)
     if forget is not None:
         forget(key)
-    clear_removed(platform, key)
+    mark_purged(platform, key)
     return Purged(key, rows, len(objects))
-
-
-def _collections(platform: Platform) -> list[str]:
-    if not platform.has_vectors:
-        return []
-    return [each.name for each in platform.vectors.list_collections() if each.kind == "patches"]

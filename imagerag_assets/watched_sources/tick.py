@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from imagerag_assets.errors import ItemError, describe
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.scenes.failures import record_failure
+from imagerag_assets.scenes.removed import list_asked
 from imagerag_assets.stac.api import Since
 from imagerag_assets.stac.keys import clash, folded
 from imagerag_assets.stac.listing import ListedItem, list_source, read_listed
@@ -81,6 +82,8 @@ class TickPlan:
     """Number of new or changed documents left for the next tick."""
     problems: tuple[str, ...] = ()
     """Branches of the source that could not be read."""
+    removed: tuple[str, ...] = ()
+    """New or changed scenes that are not requested because a person removed them."""
 
     @property
     def reason(self) -> str:
@@ -90,6 +93,8 @@ class TickPlan:
         parts[0] += f" among {self.listed:,} documents"
         if self.waiting:
             parts.append(f"{self.waiting:,} wait for the next tick")
+        if self.removed:
+            parts.append(f"{len(self.removed)} were removed and are left out")
         if self.failed:
             parts.append(f"{len(self.failed)} cannot be used, first {describe(self.failed[0].error)}")
         if self.problems:
@@ -110,6 +115,9 @@ class _Tick:
     """Documents, each with the time of its last update."""
     requests: list[Request] = field(default_factory=list)
     failed: list[FailedItem] = field(default_factory=list)
+    removed: set[str] = field(default_factory=set)
+    """Scenes that were left out because a person removed them."""
+    _asked: frozenset[str] | None = None
     _owners: dict[str, tuple[str, str]] | None = None
 
     @property
@@ -118,6 +126,13 @@ class _Tick:
         if self._owners is None:
             self._owners = {folded(key): (key, "") for key in self.taken()} | self.ledger.owners()
         return self._owners
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """Scenes that a person removed; listed when the first new or changed scene is found."""
+        if self._asked is None:
+            self._asked = list_asked(self.platform)
+        return self._asked
 
     def wants(self, each: ListedItem) -> bool:
         """Return whether to read a document: it is new, changed, or marked to be read again."""
@@ -146,6 +161,9 @@ class _Tick:
                 self.failed.append(scene)
                 record_failure(self.platform, scene.scene_key, scene.error, item_href=scene.item_href)
             elif not entry.is_at(scene.scene_key, scene.version):
+                if scene.scene_key in self.asked:
+                    self.removed.add(scene.scene_key)
+                    continue
                 if len(self.requests) >= self.source.max_new:
                     entry.version = None
                     return False
@@ -235,6 +253,7 @@ def plan_tick(
         listed=len(tick.listed),
         waiting=waiting,
         problems=tuple(str(problem) for problem in listing.problems),
+        removed=tuple(sorted(tick.removed)),
     )
 
 

@@ -22,7 +22,7 @@ from tests.tiny_encoder import tiny_registry, tiny_settings  # noqa: F401
 
 
 def write_bad_catalog(folder: Path) -> None:
-    """Three good scenes (one smaller than a patch) and nine items that cannot be used."""
+    """Three good scenes (one smaller than a patch), one without data, and items that cannot be used."""
     write_scene(folder, "a-good", texture(200, 300))
     write_scene(folder, "m-small", texture(40, 50, 1))
     write_scene(folder, "z-good", texture(300, 200, 2))
@@ -76,22 +76,22 @@ def test_bad_items_give_a_line_each_and_the_others_are_done(
         assert "/" not in path_key
         del done[path_key]
         assert set(done) == {"a-good", "z-good"}
-        assert len(failed) == 10
+        assert len(failed) == 9
+        assert (results["blank"].status, results["blank"].error) == ("empty", None)
         for key, line in failed.items():
             assert line, key
             assert "\n" not in line
             assert "Traceback" not in line
         for key, word in {
             "no-imagery": "no-imagery", "dangling": "nowhere.tif", "truncated": "truncated.tif", "empty": "empty",
-            "text": "text.tif", "a-good again": "b-duplicate.json", "one-pixel": "1x1", "blank": "blank",
-            "broken": "broken.json",
+            "text": "text.tif", "a-good again": "b-duplicate.json", "one-pixel": "1x1", "broken": "broken.json",
         }.items():  # fmt: skip
             assert word in failed[key], (key, failed[key])
         (control_key,) = [key for key in failed if "red" in key]
         assert "\x1b" not in control_key + failed[control_key]
         assert "control characters" in failed[control_key]
         # A duplicate's failure is kept under the key it shares with the good one.
-        assert len(list_failures(platform)) == 10
+        assert len(list_failures(platform)) == 9
         assert {row["scene_key"] for row in platform.vectors.query("patches", everything(), ["scene_key"])} == {
             "a-good", "m-small", "z-good", path_key,
         }  # fmt: skip

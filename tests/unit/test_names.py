@@ -47,6 +47,8 @@ _DATA = re.compile(
         | watch\ .*\.(?:choices|triggered_by)
         | trace\..*detail\.(?:choices|scenes|versions)
         | trace\.prov\.\w+
+        | scenes\ show\..*\.(?:properties|footprint)
+        | knowledge\ .*\.labels\[\]\.sources
     )$""",
     re.VERBOSE,
 )
@@ -134,6 +136,12 @@ def run_names(folder: Path) -> Iterator[str]:
         for kind, source in (("labels", folder / "chips"), ("captions", captions)):
             yield from _json("knowledge build", [kind, str(source)])
         yield from _json("knowledge coverage", ["--questions", str(batch)])
+        chips = str(folder / "chips")
+        yield from _json("knowledge build --dry-run", ["labels", chips, "--dry-run"], command="knowledge build")
+        yield from _json("knowledge labels rename", ["pier", "jetty"])
+        yield from _json("knowledge labels list", [])
+        yield from _json("knowledge labels remove", ["ship", "--yes"])
+        yield from _json("knowledge build", ["labels", chips, "--as-in-source"])
         answer: dict[str, Any] = {}
         for question in (
             ["How many ships are there?"],
@@ -163,6 +171,9 @@ def run_names(folder: Path) -> Iterator[str]:
             yield from _json("import", [str(folder / "export")])
         with _small_demo(catalog, folder / "chips", captions):
             yield from _json("demo", ["--out", str(folder / "report")])
+        yield from _json("scenes", [])
+        yield from _json("scenes show", ["one"])
+        yield from _json("scenes remove", ["one", "--yes"])
         yield from _json("purge", ["--dry-run"])
         yield from _json("doctor", [])
         yield from _json("status", [])

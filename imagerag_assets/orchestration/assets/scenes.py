@@ -30,6 +30,8 @@ OWNERS = ["team:imagery"]
 ENCODER = "encoder"
 FOR_SERVING = "for_serving_encoder"
 """Metadata: what was done for the collection that questions still use, or a text that says why nothing was done."""
+SHORTAGE = "too_few_valid_pixels"
+"""Metadata: what was done about a scene in which no patch has enough valid pixels."""
 ENCODER_POOL, MILVUS_POOL = "encoder", "milvus"
 ONE_SCENE = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 """One run a scene: a scene that fails does not fail others.  `backfill_embeddings` loads the encoder only once."""
@@ -176,6 +178,9 @@ def patch_embeddings(
             "supertiles_of_an_earlier_run": result.reused,
             "patches_per_second": round(result.patches / max(result.seconds, 1e-6), 1),
         }
+    if result.note:
+        metadata[SHORTAGE] = result.note
+        context.log.warning(result.note)
     metadata |= _beside(beside)
     data_version = dg.DataVersion(embeddings_version(result.fingerprint, result.division, version))
     return dg.MaterializeResult(data_version=data_version, metadata=metadata)

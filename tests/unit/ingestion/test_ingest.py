@@ -175,16 +175,6 @@ def test_mostly_empty_patches_are_not_embedded_and_an_empty_rest_is_no_error(
     assert max(shard.filter(np.asarray(shard.column("level")) == 0).column("x0").to_pylist()) == 192
 
 
-def test_a_scene_without_a_patch_to_find_says_so(tmp_path: Path, platform: Platform) -> None:
-    pixels = np.zeros((3, 512, 512), np.uint8)
-    pixels[:, :9, :9] = 7
-    item = write_scene(tmp_path, "corner", pixels, profile={"nodata": 0})
-    for status in ("ingested", "skipped"):
-        result = ingest_scene(platform, scene_at(item, platform.settings))
-        assert (result.status, result.patches) == (status, 0)
-        assert "IMAGERAG_MIN_VALID_FRACTION" in (result.note or "")
-
-
 def test_another_encoder_and_division_stand_beside_and_do_not_take_the_alias(
     platform: Platform, add: Callable[..., object]
 ) -> None:

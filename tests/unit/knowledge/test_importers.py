@@ -45,6 +45,23 @@ def test_labels_json_gives_the_words(tmp_path: Path, settings: Settings) -> None
         read_labels(str(tmp_path), settings)
 
 
+def test_a_folder_that_is_a_number_needs_a_name(tmp_path: Path, settings: Settings) -> None:
+    for name in ("0", "1", "2.0", "ship"):
+        picture(tmp_path / name / "a.png")
+    picture(tmp_path / "1" / "b.png")
+    (tmp_path / "labels.json").write_text('{"1": "plane", "2.0": {"label": "7"}}')
+    found = read_labels(str(tmp_path), settings)
+    assert [(entry.label, entry.image) for entry in found.entries] == [
+        ("plane", "1/a.png"), ("plane", "1/b.png"), ("ship", "ship/a.png"),
+    ]  # fmt: skip
+    assert [each.name for each in found.failed] == ["0", "2.0"]
+    assert all("codes have no names" in each.reason for each in found.failed)
+    (tmp_path / "codes").mkdir()
+    picture(tmp_path / "codes" / "3" / "a.png")
+    with pytest.raises(KnowledgeError, match=r"No labelled pictures found \(3: its label is a number"):
+        read_labels(str(tmp_path / "codes"), settings)
+
+
 def test_unusable_names_are_reported(tmp_path: Path, settings: Settings) -> None:
     picture(tmp_path / "ok" / "a.png")
     picture(tmp_path / ("long" * 60) / "a.png")

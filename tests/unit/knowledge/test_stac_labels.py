@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -141,10 +142,64 @@ def test_classes_that_say_yes_are_named_by_their_property(collection: Collection
     collection.add("a", features, **{"label:properties": ["shed", "kind", "area"], "label:classes": classes})
     source = read_stac_labels(collection.path, small)
     assert [entry.label for entry in source.entries] == ["shed", "hut"]
+    assert "codes have no names" in source.failed[1].reason
     assert [(each.name, each.reason) for each in source.failed] == [
         ("a: feature 2", "its kind 'palace' is not among label:classes"),
-        ("a: feature 3", "none of label:properties says what it is"),
+        ("a: feature 3", ANY),
     ]
+
+
+def test_integer_classes_are_codes_and_codes_have_no_names(collection: Collection, small: Settings) -> None:
+    features = [point(100 + 50 * number, 100, label=code) for number, code in enumerate((1, 1, 2, 2, 3, 0))]
+    classes = [{"name": "label", "classes": [0, 1, 2, 3]}]
+    collection.add("a", features, **{"label:properties": ["label"], "label:classes": classes})
+    with pytest.raises(
+        KnowledgeError, match=r"a: feature 0, 1, 2, 3, 4 and 1 more: its label is a number, and codes have"
+    ):
+        read_stac_labels(collection.path, small)
+
+
+def test_a_text_beside_a_code_is_the_name(collection: Collection, small: Settings) -> None:
+    pairs = ((1, "plane"), (2, "ship"), (3, "tank"))
+    features = [point(100 * code, 100, category_id=code, category=name) for code, name in pairs]
+    collection.add("a", features, **{"label:properties": ["category_id", "category"]})
+    source = read_stac_labels(collection.path, small)
+    assert [entry.label for entry in source.entries] == ["plane", "ship", "tank"]
+    assert source.failed == ()
+
+
+@pytest.mark.parametrize("where", ["item", "asset", "band", "collection"])
+def test_a_table_names_codes_wherever_it_stands(collection: Collection, small: Settings, where: str) -> None:
+    classes = [{"value": 1, "name": "plane"}, {"value": 2, "description": "ship"}, {"value": 0, "nodata": True}]
+    table = {"classification:classes": classes}
+    features = [point(100, 100, label=1), point(200, 100, label="2.0"), point(300, 100, label=0), point(9, 9, label=7)]
+    declared = {"label:properties": ["label"], "label:classes": [{"name": "label", "classes": [0, 1, 2, 7]}]}
+    collection.add("a", features, **declared, **(table if where == "item" else {}))
+    file = collection.folder / "a.json"
+    content = json.loads(file.read_text())
+    asset = content["assets"]["labels"]
+    asset |= {"asset": table, "band": {"bands": [table]}}.get(where, {})
+    if where == "collection":
+        about = {"type": "Collection", "id": "x", "stac_version": "1.0.0", "item_assets": {"labels": table}}
+        (collection.folder / "classes.json").write_text(json.dumps(about))
+        content["links"].append({"rel": "collection", "href": "classes.json"})
+    file.write_text(json.dumps(content))
+    source = read_stac_labels(collection.path, small)
+    assert [entry.label for entry in source.entries] == ["plane", "ship"]
+    reasons = {failure.name: failure.reason for failure in source.failed}
+    assert reasons["a: feature 2"] == "none of label:properties says what it is"
+    assert "codes have no names" in reasons["a: feature 3"]
+
+
+def test_a_raster_of_labels_is_named_as_such(collection: Collection, small: Settings) -> None:
+    collection.add("good", [point(300, 300, kind="x")])
+    collection.add("a", [], **{"label:type": "raster"})
+    file = collection.folder / "a.json"
+    content = json.loads(file.read_text())
+    content["assets"]["labels"] = {"href": "a.tif", "roles": ["labels-raster"], "type": "image/tiff"}
+    file.write_text(json.dumps(content))
+    (failure,) = read_stac_labels(collection.path, small).failed
+    assert "Its labels are a raster" in failure.reason
 
 
 def test_a_known_crs_of_old_geojson_is_honoured(collection: Collection, small: Settings) -> None:

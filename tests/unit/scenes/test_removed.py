@@ -7,11 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from imagerag_assets.errors import UnknownSceneError
+from imagerag_assets.errors import RemovedSceneError, UnknownSceneError
 from imagerag_assets.ingestion.ingest import ingest_scene
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.status import status
-from imagerag_assets.scenes.removed import clear_removed, is_removed, list_removed, mark_removed
+from imagerag_assets.scenes.removed import (
+    clear_removed,
+    is_asked,
+    is_removed,
+    list_asked,
+    list_removed,
+    mark_asked,
+    mark_purged,
+    mark_removed,
+    refuse_removed,
+)
 from imagerag_assets.settings import Settings
 from imagerag_assets.stores.milvus_filter import Filter
 from imagerag_assets.watched_sources.purge import purge
@@ -35,6 +45,28 @@ def test_marks(platform: Platform) -> None:
     assert is_removed(platform, "one")
     assert not is_removed(platform, "../one")
     clear_removed(platform, "one")
+    assert not is_removed(platform, "one")
+
+
+def test_marks_of_a_person(platform: Platform) -> None:
+    mark_removed(platform, "one", source="port")
+    (gone,) = list_removed(platform)
+    assert set(platform.store.read_json("removed/one.json")) == {"scene", "at", "source"}  # as earlier versions have it
+    first = mark_asked(platform, "one", done=False)
+    assert (first.source, first.asked, first.done) == ("port", True, False)
+    assert mark_asked(platform, "one", done=True).at == first.at
+    mark_removed(platform, "one", source="other")
+    clear_removed(platform, "one")  # its item is there: no reason to have it again
+    assert is_asked(platform, "one") and list_asked(platform) == {"one"}
+    with pytest.raises(RemovedSceneError, match="--scene one"):
+        refuse_removed(platform, "one")
+    mark_purged(platform, "one")
+    assert [(mark.purged, mark.asked) for mark in list_removed(platform)] == [(True, True)]
+    clear_removed(platform, "one", asked=True)
+    assert list_removed(platform) == []
+    refuse_removed(platform, "one")
+    platform.store.write_json("removed/one.json", gone.to_dict())
+    mark_purged(platform, "one")
     assert not is_removed(platform, "one")
 
 

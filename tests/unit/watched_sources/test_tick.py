@@ -17,7 +17,7 @@ import pytest
 from imagerag_assets.errors import SourceError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.scenes.failures import list_failures
-from imagerag_assets.scenes.removed import is_removed
+from imagerag_assets.scenes.removed import clear_removed, is_asked, is_removed, mark_asked
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.listing import list_source
 from imagerag_assets.watched_sources.full_scan import full_scan
@@ -241,6 +241,28 @@ def test_the_full_scan_sees_what_a_tick_cannot(platform: Platform, folder: Path)
     assert back.scene.scene_key == "b"
     full_scan(platform, watch.source)
     assert not is_removed(platform, "b")
+
+
+def test_a_scene_that_a_person_removed_is_not_requested_again(platform: Platform, folder: Path) -> None:
+    watch = Watch(platform, folder)
+    watch.tick()
+    mark_asked(platform, "b", done=True)
+    put(folder, "b", file=False, eo_cloud_cover=70)
+    put(folder, "c", file=False, eo_cloud_cover=70)
+    plan = watch.tick()
+    assert [request.scene.scene_key for request in plan.requests] == ["c"]
+    assert plan.removed == ("b",)
+    assert "1 were removed and are left out" in plan.reason
+    assert watch.tick().removed == ()  # its document is read once
+    (folder / "b.tif").write_bytes(b"II*\0 another image")
+    found = full_scan(platform, watch.source)
+    assert (found.changed, found.removed) == ((), ())
+    assert is_asked(platform, "b")  # its item is there, and that is no reason
+    watch.cursor = None  # a reset reads everything again
+    assert watch.names() == ["a", "c"]
+    clear_removed(platform, "b", asked=True)  # as naming it does
+    put(folder, "b", file=False, eo_cloud_cover=71)
+    assert watch.names() == ["b"]
 
 
 def test_a_static_catalog_is_read_without_its_items(platform: Platform, folder: Path) -> None:
