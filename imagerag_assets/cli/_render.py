@@ -68,7 +68,18 @@ def ingest(document: Document) -> RenderableType:
     line = ", ".join(f"{_number(totals[name])} {name}" for name in names)
     failed = [f"[red]{plain(each['scene'])}[/]: {plain(each['error'])}" for each in scenes if each["error"]]
     notes = [f"[yellow]{plain(each['scene'])}[/]: {plain(each['note'])}" for each in scenes if each["note"]]
-    return stacked(table_of(("scene", "status", "patches", "seconds"), rows), f"[bold]{line}[/]", *failed, *notes)
+    table = table_of(("scene", "status", "patches", "seconds"), rows)
+    return stacked(table, f"[bold]{line}[/]", *failed, *notes, *made_notes(document))
+
+
+def made_notes(document: Document) -> list[str]:
+    """Return a line for each scene whose item was made here, with what to know of it."""
+    said = [(each["scene"], each.get("notes") or ()) for each in document["scenes"]]
+    return [
+        f"[dim]{plain(scene)}: {plain('; '.join(notes))}[/]"
+        for scene, notes in said
+        if any(note.startswith("Item made from") for note in notes)
+    ]
 
 
 def answer(document: Document, files: Mapping[str, str] | None = None) -> RenderableType:

@@ -17,6 +17,7 @@ from imagerag_assets.ingestion.costs import Cost, cost_of, total
 from imagerag_assets.ingestion.embed_scene import find_shard
 from imagerag_assets.ingestion.embedding import Progress
 from imagerag_assets.ingestion.ingest import is_current
+from imagerag_assets.ingestion.layers import expected_size
 from imagerag_assets.ingestion.rates import patches_per_second
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target, serving_beside, target_of
@@ -39,11 +40,13 @@ class SceneCost:
     height_px: int
     cost: Cost
     error: str | None = None
+    notes: tuple[str, ...] = ()
+    """What a person should know of its item."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
         size = {"scene": self.scene, "state": self.state, "width_px": self.width_px, "height_px": self.height_px}
-        return size | self.cost.to_dict() | {"error": self.error}
+        return size | self.cost.to_dict() | {"error": self.error, "notes": list(self.notes)}
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,9 @@ def explain(
         StoreError: Milvus or the store fails.
     """
     targets = _targets(platform)
-    found = find_scenes(source, platform.settings, collections=collections, scenes=scenes, limit=limit)
+    found = find_scenes(
+        source, platform.settings, collections=collections, scenes=scenes, limit=limit, keep_items=False
+    )
     return Explanation(targets, tuple(_costs(platform, targets, found, progress)))
 
 
@@ -119,14 +124,15 @@ def _costs(
             state = _state(platform, scene)
             width, height = _size(platform, scene)
         except ImageRAGError as error:
-            yield SceneCost(scene.scene_key, "failed", 0, 0, nothing, describe(error))
+            yield SceneCost(scene.scene_key, "failed", 0, 0, nothing, describe(error), scene.notes)
             continue
         costs = [
             cost_of(0 if _embedded(platform, target, scene) else target.division.count(width, height),
                     dim, scene.imagery.hrefs, platform.settings, rate)
             for target, dim, rate in zip(targets, dims, rates, strict=True)
         ]  # fmt: skip
-        yield SceneCost(scene.scene_key, state, width, height, nothing if state == "current" else total(costs))
+        cost = nothing if state == "current" else total(costs)
+        yield SceneCost(scene.scene_key, state, width, height, cost, notes=scene.notes)
 
 
 def _state(platform: Platform, scene: Scene) -> State:
@@ -143,6 +149,9 @@ def _size(platform: Platform, scene: Scene) -> tuple[int, int]:
     record = find_record(platform, scene.scene_key)
     if record is not None and record.scene.version == scene.version:
         return record.grid.width, record.grid.height
+    expected = expected_size(platform, scene)
+    if expected is not None:
+        return expected
     with SceneReader(scene, platform.settings) as reader:
         return reader.grid.width, reader.grid.height
 

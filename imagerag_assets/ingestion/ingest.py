@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 from imagerag_assets.errors import SettingsError, StoreError, UnknownEncoderError, describe
 from imagerag_assets.ingestion.beside import can_make, embed_beside, index_beside, unavailable
 from imagerag_assets.ingestion.embed_scene import embed, shard_key
 from imagerag_assets.ingestion.embedding import Progress
 from imagerag_assets.ingestion.index_scene import index, indexed_rows
+from imagerag_assets.ingestion.layers import fetched_layer
 from imagerag_assets.ingestion.patch_tables import PatchTableInfo, patch_table
 from imagerag_assets.ingestion.results import EmbedResult, IndexResult, SceneResult
 from imagerag_assets.installation.platform import Platform
@@ -23,7 +25,7 @@ from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.scenes.failures import clear_failure, record_failure
 from imagerag_assets.scenes.identity import refuse_another
 from imagerag_assets.scenes.reading import overview_scratch
-from imagerag_assets.scenes.records import SceneRecord, find_record, overview_key, save_record
+from imagerag_assets.scenes.records import SceneRecord, find_record, overview_key, record_notes, save_record
 from imagerag_assets.stac.types import Scene
 
 __all__ = [
@@ -38,18 +40,21 @@ _NOTHING_TO_FIND = "no patch has enough valid pixels: questions find nothing in 
 def register(platform: Platform, scene: Scene) -> SceneRecord:
     """Open a scene's raster, settle its grid, display limits and overview, and store them.
 
-    A record that is the same already is left as it is.
+    The raster of an online layer is fetched first, unless it is there.  A record that is the same already is left as it
+    is.
 
     Raises:
         ItemError: another scene is stored under the key of this one.
-        RasterError: a file cannot be opened or read, or its size or type is unusable.
+        SourceError: an online layer cannot be reached, or its key is not known.
+        RasterError: a file cannot be opened or read, or its size or type is unusable, or tiles of a layer are missing.
         StoreError: the store cannot be read or written.
     """
     refuse_another(platform, scene)
     settings = platform.settings
+    layer = fetched_layer(platform, scene)
     with SceneReader(scene, settings, scratch=overview_scratch(settings, scene.scene_key)) as reader:
         overview, _ = reader.overview(settings.overview_px)
-        notes = [*scene.notes, *reader.notes, *([reader.render.note] if reader.render.note else [])]
+        notes = [*scene.notes, *layer, *reader.notes, *([reader.render.note] if reader.render.note else [])]
         record = SceneRecord(scene, reader.grid, reader.render, tuple(dict.fromkeys(notes)))
     if find_record(platform, scene.scene_key) != record or not platform.store.exists(overview_key(scene.scene_key)):
         save_record(platform, record, overview)
@@ -136,7 +141,8 @@ def ingest_scene(platform: Platform, scene: Scene, progress: Progress | None = N
             record_failure(platform, key, error, item_href=scene.item_href)
         except StoreError:
             _log.debug("the failure of %s could not be recorded", key, exc_info=True)
-        return SceneResult(key, "failed", 0, time.perf_counter() - started, describe(error))
+        return SceneResult(key, "failed", 0, time.perf_counter() - started, describe(error), notes=scene.notes)
     seconds = time.perf_counter() - started
     note = note if rows or note else _NOTHING_TO_FIND
-    return SceneResult(key, "skipped" if skipped else "ingested", rows, seconds, note=note)
+    status: Literal["ingested", "skipped"] = "skipped" if skipped else "ingested"
+    return SceneResult(key, status, rows, seconds, note=note, notes=record_notes(platform, scene))

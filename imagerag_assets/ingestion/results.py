@@ -68,7 +68,9 @@ class SceneResult:
     """One line."""
     note: str | None = None
     """One line about a scene that is embedded, but that questions cannot find yet."""
+    notes: tuple[str, ...] = ()
+    """What else a person should know, e.g. what its item was made from."""
 
     def to_dict(self) -> dict[str, Any]:
         """One element of ``scenes`` in the result of ``imagerag ingest``."""
-        return asdict(self) | {"seconds": round(self.seconds, 3)}
+        return asdict(self) | {"seconds": round(self.seconds, 3), "notes": list(self.notes)}

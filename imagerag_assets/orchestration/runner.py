@@ -33,6 +33,7 @@ from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.answer_records import load_answer
 from imagerag_assets.scenes.failures import clear_failure, find_failure
+from imagerag_assets.scenes.records import record_notes
 from imagerag_assets.stac.types import Scene
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class Runner:
 
     def _only_add(self, scene: Scene) -> SceneResult:
         add_partition(self.platform, self.instance, scene)
-        return SceneResult(scene.scene_key, "skipped", 0, 0.0)
+        return SceneResult(scene.scene_key, "skipped", 0, 0.0, notes=scene.notes)
 
     def ingest(self, scene: Scene) -> SceneResult:
         """Ingest one scene in a run of `ingest_scenes`; start no run if the scene is current.
@@ -151,7 +152,8 @@ class Runner:
             error: str | None = None,
             note: str | None = None,
         ) -> SceneResult:
-            return SceneResult(key, status, patches, time.perf_counter() - started, error, note)
+            notes = scene.notes if status == "failed" else record_notes(self.platform, scene)
+            return SceneResult(key, status, patches, time.perf_counter() - started, error, note, notes)
 
         try:
             add_partition(self.platform, self.instance, scene)

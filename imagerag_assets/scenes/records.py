@@ -145,6 +145,15 @@ def list_records(platform: HasStore) -> list[str]:
     return sorted(part[1] for part in parts if len(part) == 3 and part[2] == "record.json")
 
 
+def record_notes(platform: HasStore, scene: Scene) -> tuple[str, ...]:
+    """Return what a person should know of a scene: from its record, or from its item while there is no readable one."""
+    try:
+        record = find_record(platform, scene.scene_key)
+    except StoreError:
+        record = None
+    return scene.notes if record is None else record.notes
+
+
 def footprint(record: SceneRecord) -> tuple[float, float, float, float] | None:
     """Return west, south, east, north of a scene in degrees, from its grid, else its item; None without a place."""
     grid = record.grid
