@@ -74,11 +74,10 @@ def ingest(document: Document) -> RenderableType:
 
 def made_notes(document: Document) -> list[str]:
     """Return a line for each scene whose item was made here, with what to know of it."""
-    said = [(each["scene"], each.get("notes") or ()) for each in document["scenes"]]
     return [
-        f"[dim]{plain(scene)}: {plain('; '.join(notes))}[/]"
-        for scene, notes in said
-        if any(note.startswith("Item made from") for note in notes)
+        f"[dim]{plain(each['scene'])}: {plain('; '.join(each['notes']))}[/]"
+        for each in document["scenes"]
+        if each.get("notes")
     ]
 
 

@@ -22,7 +22,7 @@ from imagerag_assets.ingestion.rates import patches_per_second
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target, serving_beside, target_of
 from imagerag_assets.raster.reader import SceneReader
-from imagerag_assets.scenes.records import find_record
+from imagerag_assets.scenes.records import find_record, made_notes
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem, Scene
 
@@ -41,12 +41,13 @@ class SceneCost:
     cost: Cost
     error: str | None = None
     notes: tuple[str, ...] = ()
-    """What a person should know of its item."""
+    """What a person should know of a scene whose item was made here."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
         size = {"scene": self.scene, "state": self.state, "width_px": self.width_px, "height_px": self.height_px}
-        return size | self.cost.to_dict() | {"error": self.error, "notes": list(self.notes)}
+        notes = {"notes": list(self.notes)} if self.notes else {}
+        return size | self.cost.to_dict() | {"error": self.error} | notes
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _costs(
             state = _state(platform, scene)
             width, height = _size(platform, scene)
         except ImageRAGError as error:
-            yield SceneCost(scene.scene_key, "failed", 0, 0, nothing, describe(error), scene.notes)
+            yield SceneCost(scene.scene_key, "failed", 0, 0, nothing, describe(error), made_notes(scene))
             continue
         costs = [
             cost_of(0 if _embedded(platform, target, scene) else target.division.count(width, height),
@@ -132,7 +133,7 @@ def _costs(
             for target, dim, rate in zip(targets, dims, rates, strict=True)
         ]  # fmt: skip
         cost = nothing if state == "current" else total(costs)
-        yield SceneCost(scene.scene_key, state, width, height, cost, notes=scene.notes)
+        yield SceneCost(scene.scene_key, state, width, height, cost, notes=made_notes(scene))
 
 
 def _state(platform: Platform, scene: Scene) -> State:

@@ -25,7 +25,14 @@ from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.scenes.failures import clear_failure, record_failure
 from imagerag_assets.scenes.identity import refuse_another
 from imagerag_assets.scenes.reading import overview_scratch
-from imagerag_assets.scenes.records import SceneRecord, find_record, overview_key, record_notes, save_record
+from imagerag_assets.scenes.records import (
+    SceneRecord,
+    find_record,
+    made_notes,
+    overview_key,
+    recorded_made_notes,
+    save_record,
+)
 from imagerag_assets.stac.types import Scene
 
 __all__ = [
@@ -141,8 +148,8 @@ def ingest_scene(platform: Platform, scene: Scene, progress: Progress | None = N
             record_failure(platform, key, error, item_href=scene.item_href)
         except StoreError:
             _log.debug("the failure of %s could not be recorded", key, exc_info=True)
-        return SceneResult(key, "failed", 0, time.perf_counter() - started, describe(error), notes=scene.notes)
+        return SceneResult(key, "failed", 0, time.perf_counter() - started, describe(error), notes=made_notes(scene))
     seconds = time.perf_counter() - started
     note = note if rows or note else _NOTHING_TO_FIND
     status: Literal["ingested", "skipped"] = "skipped" if skipped else "ingested"
-    return SceneResult(key, status, rows, seconds, note=note, notes=record_notes(platform, scene))
+    return SceneResult(key, status, rows, seconds, note=note, notes=recorded_made_notes(platform, scene))

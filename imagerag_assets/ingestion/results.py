@@ -69,8 +69,9 @@ class SceneResult:
     note: str | None = None
     """One line about a scene that is embedded, but that questions cannot find yet."""
     notes: tuple[str, ...] = ()
-    """What else a person should know, e.g. what its item was made from."""
+    """What else a person should know of a scene whose item was made here."""
 
     def to_dict(self) -> dict[str, Any]:
         """One element of ``scenes`` in the result of ``imagerag ingest``."""
-        return asdict(self) | {"seconds": round(self.seconds, 3), "notes": list(self.notes)}
+        document = asdict(self) | {"seconds": round(self.seconds, 3), "notes": list(self.notes)}
+        return document if self.notes else {name: value for name, value in document.items() if name != "notes"}

@@ -91,6 +91,8 @@ def cover(grid: TileGrid, bbox: tuple[float, float, float, float], most: int, sh
     west, south, east, north = bbox
     if grid.crs == WEB_MERCATOR:
         south, north = max(south, -_NORTHMOST), min(north, _NORTHMOST)
+    if south >= north:
+        raise SourceError("The box lies outside of the layer's grid", fix="Correct the bbox", href=shown)
     try:
         transformer = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
         left, bottom, right, top = transformer.transform_bounds(west, south, east, north)
@@ -101,7 +103,7 @@ def cover(grid: TileGrid, bbox: tuple[float, float, float, float], most: int, sh
     step = grid.resolution
     limits = (grid.columns * grid.tile_px, grid.rows * grid.tile_px)
     edges = ((left - grid.left) / step, (grid.top - top) / step, (right - grid.left) / step, (grid.top - bottom) / step)
-    if south >= north or not all(map(math.isfinite, edges)):
+    if not all(map(math.isfinite, edges)):
         raise SourceError("The box lies outside of the layer's grid", fix="Correct the bbox", href=shown)
     x0, y0 = (max(0, math.floor(edge + _EDGE)) for edge in edges[:2])
     x1, y1 = (min(limit, math.ceil(edge - _EDGE)) for edge, limit in zip(edges[2:], limits, strict=True))

@@ -33,7 +33,7 @@ from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.answer_records import load_answer
 from imagerag_assets.scenes.failures import clear_failure, find_failure
-from imagerag_assets.scenes.records import record_notes
+from imagerag_assets.scenes.records import made_notes, recorded_made_notes
 from imagerag_assets.stac.types import Scene
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class Runner:
 
     def _only_add(self, scene: Scene) -> SceneResult:
         add_partition(self.platform, self.instance, scene)
-        return SceneResult(scene.scene_key, "skipped", 0, 0.0, notes=scene.notes)
+        return SceneResult(scene.scene_key, "skipped", 0, 0.0, notes=made_notes(scene))
 
     def ingest(self, scene: Scene) -> SceneResult:
         """Ingest one scene in a run of `ingest_scenes`; start no run if the scene is current.
@@ -152,7 +152,7 @@ class Runner:
             error: str | None = None,
             note: str | None = None,
         ) -> SceneResult:
-            notes = scene.notes if status == "failed" else record_notes(self.platform, scene)
+            notes = made_notes(scene) if status == "failed" else recorded_made_notes(self.platform, scene)
             return SceneResult(key, status, patches, time.perf_counter() - started, error, note, notes)
 
         try:
