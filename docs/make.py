@@ -54,6 +54,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "imagerag ingest": (
         "imagerag ingest path/to/catalog.json    # a static catalog, collection or item",
         "imagerag ingest s3://bucket/prefix      # items in a bucket; keys come from AWS_* variables or ~/.aws",
+        "imagerag ingest scene.tif               # a raster without STAC, or a folder or prefix of them",
+        "imagerag ingest 'https://host/{z}/{x}/{y}.png' --bbox 9.1,48.7,9.3,48.8 --zoom 17",
         "imagerag ingest https://host/stac --collection sentinel-2-l2a --limit 5",
     ),
     "imagerag knowledge build captions": ("imagerag knowledge build captions captions.jsonl",),

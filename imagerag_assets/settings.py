@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     milvus_uri: str | None = None
     """Vector index: the path of a Milvus Lite file (.db) or the URL of a Milvus server; default: HOME/milvus.db."""
     cache: Path | None = None
-    """Folder of what can be made again: fingerprints of encoders, and vectors of fixed texts; default: HOME/cache."""
+    """Folder of what can be made again: fingerprints, vectors of fixed texts, tiles of layers; default: HOME/cache."""
     milvus_token: str | None = Field(None, repr=False)
     """Token of the Milvus server, often user:password."""
     s3_endpoint_url: str | None = None
@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     """Keys of the assets to take imagery from, in order; default: chosen from each item's description."""
     band_names: tuple[str, ...] = ()
     """Names or common names of the three bands to show as red, green and blue; one name shows that band in grey."""
+    layer_pixels: int = Field(100_000_000, ge=65_536, le=4_000_000_000)
+    """Largest number of pixels of an online layer that is fetched as one scene."""
     stretch_percentiles: tuple[float, float] = (2.0, 98.0)
     """Percentiles of a scene's values that are shown as black and white. Imagery of 8 bits is shown as it is."""
 

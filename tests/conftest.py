@@ -14,6 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from imagerag_assets.settings import Settings, load_settings
 from tests.s3 import s3_endpoint  # noqa: F401
+from tests.tile_server import tile_server  # noqa: F401
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported: workers side by side must not each take every core
     os.environ.setdefault("OMP_NUM_THREADS", "1")

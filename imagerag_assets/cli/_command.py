@@ -42,7 +42,20 @@ _QUIET = {
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on standard output.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and the messages of libraries.")]
-Source = Annotated[str, typer.Argument(help="STAC catalog, collection, item, folder, s3:// prefix, or STAC API.")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        help="STAC catalog, collection, item, folder, s3:// prefix, or STAC API; a raster file or a folder of them; or"
+        " the address of an online layer (XYZ, WMS, WMTS)."
+    ),
+]
+LayerBox = Annotated[
+    str | None, typer.Option(help="Of an online layer: the box to fetch, in degrees.", metavar="W,S,E,N")
+]
+LayerZoom = Annotated[int | None, typer.Option(min=0, max=24, help="Of an online layer: the zoom of web maps.")]
+LayerDate = Annotated[
+    str | None, typer.Option(help="Of an online layer: when its imagery was taken, e.g. 2024-06-30; fills {date}.")
+]
 Scenes = Annotated[
     list[str] | None, typer.Option(help="Take only the scene with this scene key or item id; repeatable.")
 ]

@@ -76,7 +76,17 @@ def ingest(document: Document) -> RenderableType:
     line = ", ".join(f"{_number(totals[name])} {name}" for name in names if name != "empty" or totals.get(name))
     failed = [f"[red]{plain(each['scene'])}[/]: {plain(each['error'])}" for each in scenes if each["error"]]
     notes = [f"[yellow]{plain(each['scene'])}[/]: {plain(each['note'])}" for each in scenes if each["note"]]
-    return stacked(table_of(("scene", "status", "patches", "seconds"), rows), f"[bold]{line}[/]", *failed, *notes)
+    table = table_of(("scene", "status", "patches", "seconds"), rows)
+    return stacked(table, f"[bold]{line}[/]", *failed, *notes, *made_notes(document))
+
+
+def made_notes(document: Document) -> list[str]:
+    """Return a line for each scene whose item was made here, with what to know of it."""
+    return [
+        f"[dim]{plain(each['scene'])}: {plain('; '.join(each['notes']))}[/]"
+        for each in document["scenes"]
+        if each.get("notes")
+    ]
 
 
 def answer(document: Document, files: Mapping[str, str] | None = None) -> RenderableType:

@@ -9,8 +9,21 @@ import typer
 
 from imagerag_assets.cli import _command as cli_run
 from imagerag_assets.cli import _render as render
-from imagerag_assets.cli._command import Collections, Debug, Json, Limit, Scenes, Source, command_of, plain
+from imagerag_assets.cli._command import (
+    Collections,
+    Debug,
+    Json,
+    LayerBox,
+    LayerDate,
+    LayerZoom,
+    Limit,
+    Scenes,
+    Source,
+    command_of,
+    plain,
+)
 from imagerag_assets.cli._render import Document, duration, size, stacked, table_of
+from imagerag_assets.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,6 +41,9 @@ def ingest(
     scene: Scenes = None,
     collection: Collections = None,
     limit: Limit = None,
+    bbox: LayerBox = None,
+    zoom: LayerZoom = None,
+    date: LayerDate = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -41,6 +57,7 @@ def ingest(
     """
     command = command_of(ctx, as_json, debug)
     started = time.perf_counter()
+    source = _with_options(source, bbox, zoom, date)
     results: list[dict[str, Any]] = []
     missed = False
     with command.progress("looking for scenes") as progress, command.runner(progress) as runner:
@@ -63,11 +80,15 @@ def explain(
     scene: Scenes = None,
     collection: Collections = None,
     limit: Limit = None,
+    bbox: LayerBox = None,
+    zoom: LayerZoom = None,
+    date: LayerDate = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Say what an ingest of a source would read, embed and store, and how long it would take."""
     command = command_of(ctx, as_json, debug)
+    source = _with_options(source, bbox, zoom, date)
     with command.progress("looking at scenes") as progress, command.platform() as platform:
         from imagerag_assets.ingestion.explain import explain as look
 
@@ -75,6 +96,25 @@ def explain(
             platform, source, collections=collection or (), scenes=scene or (), limit=limit, progress=progress
         ).to_dict()
     command.finish(found, explained, code=cli_run.SOME_FAILED if found["totals"]["failed"] else cli_run.DONE)
+
+
+def _with_options(source: str, bbox: str | None, zoom: int | None, date: str | None) -> str:
+    """Return a source with the options of an online layer.
+
+    Raises:
+        InputError: the options were given for something else.
+    """
+    if bbox is None and zoom is None and date is None:
+        return source
+    from imagerag_assets.online_layers.address import is_layer, layer_source
+
+    named = layer_source(source, bbox=bbox, zoom=zoom, date=date)
+    if not is_layer(named):
+        raise InputError(
+            "--bbox, --zoom and --date are for online layers",
+            fix="Leave them out, or give an address like https://host/{z}/{x}/{y}.png",
+        )
+    return named
 
 
 def explained(document: Document) -> RenderableType:
@@ -91,7 +131,7 @@ def explained(document: Document) -> RenderableType:
     encoders = ", ".join(each["name"] for each in document["encoders"])
     failed = [f"[red]{plain(each['scene'])}[/]: {plain(each['error'])}" for each in document["scenes"] if each["error"]]
     line = f"[bold]{states}[/]; encoder: {plain(encoders)}, {plain(document['division'])}"
-    return stacked(table_of(columns, rows), line, *failed)
+    return stacked(table_of(columns, rows), line, *failed, *render.made_notes(document))
 
 
 def _row(name: str, state: str, pixels: str, cost: Document) -> tuple[object, ...]:

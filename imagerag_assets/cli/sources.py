@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imagerag_assets.cli._command import Debug, Json, command_of, plain, remember
+from imagerag_assets.cli._command import Debug, Json, LayerBox, LayerDate, LayerZoom, command_of, plain, remember
 from imagerag_assets.cli._render import stacked, table_of
+from imagerag_assets.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -53,7 +54,12 @@ def list_(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> No
 def add(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Short name of lower-case letters, digits and underscores.")],
-    source: Annotated[str, typer.Argument(help="STAC catalog, folder, s3:// prefix, or STAC API.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="STAC catalog, folder, s3:// prefix, or STAC API; a folder or prefix of rasters; or an online layer."
+        ),
+    ],
     collection: Annotated[
         list[str] | None, typer.Option(help="Take only items of this collection; repeatable.")
     ] = None,
@@ -69,6 +75,9 @@ def add(
     fresh_within: Annotated[
         str | None, typer.Option(help="Expect a new scene at least this often, e.g. 2d; default: no expectation.")
     ] = None,
+    bbox: LayerBox = None,
+    zoom: LayerZoom = None,
+    date: LayerDate = None,
     disabled: Annotated[
         bool, typer.Option("--disabled", help="Start with the sensor and the schedule of the source switched off.")
     ] = False,
@@ -94,9 +103,20 @@ def add(
             look_back=look_back,
             every=every,
             fresh_within=fresh_within,
+            bbox=_box(bbox),
+            zoom=zoom,
+            date=date,
             enabled=False if disabled else None,
         )
     command.finish({"added": done.to_dict(), "note": _RELOAD}, changed)
+
+
+def _box(text: str | None) -> list[float] | None:
+    """Return the numbers of a box; whether they make one is checked where the entry is."""
+    try:
+        return None if text is None else [float(value) for value in text.split(",")]
+    except ValueError:
+        raise InputError(f"The bbox {text!r} is not four numbers", fix="Give W,S,E,N in degrees") from None
 
 
 @sources_app.command()

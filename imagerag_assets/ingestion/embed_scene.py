@@ -18,6 +18,7 @@ from imagerag_assets.encoders.registry import load_encoder
 from imagerag_assets.errors import FingerprintError, StoreError
 from imagerag_assets.ingestion.best_patches import choose_best
 from imagerag_assets.ingestion.embedding import EmbedJob, PartCount, Progress, embed_parts
+from imagerag_assets.ingestion.layers import fetched_layer
 from imagerag_assets.ingestion.results import EmbedResult
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target, target_of
@@ -142,6 +143,7 @@ def _job(platform: Platform, target: Target, record: SceneRecord) -> EmbedJob:
             collection=target.collection,
         )
     settings = target.platform(platform).settings
+    fetched_layer(platform, record.scene)  # its raster can be fetched again
     if _limits(record, target) is None:
         with open_reader(settings, record) as reader:
             record = SceneRecord(record.scene, record.grid, reader.render, record.notes)

@@ -17,11 +17,12 @@ from imagerag_assets.ingestion.costs import Cost, cost_of, total
 from imagerag_assets.ingestion.embed_scene import find_shard
 from imagerag_assets.ingestion.embedding import Progress
 from imagerag_assets.ingestion.ingest import is_current
+from imagerag_assets.ingestion.layers import expected_size
 from imagerag_assets.ingestion.rates import patches_per_second
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target, serving_beside, target_of
 from imagerag_assets.raster.reader import SceneReader
-from imagerag_assets.scenes.records import find_record
+from imagerag_assets.scenes.records import find_record, made_notes
 from imagerag_assets.scenes.removed import list_asked
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem, Scene
@@ -42,11 +43,14 @@ class SceneCost:
     height_px: int
     cost: Cost
     error: str | None = None
+    notes: tuple[str, ...] = ()
+    """What a person should know of a scene whose item was made here."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
         size = {"scene": self.scene, "state": self.state, "width_px": self.width_px, "height_px": self.height_px}
-        return size | self.cost.to_dict() | {"error": self.error}
+        notes = {"notes": list(self.notes)} if self.notes else {}
+        return size | self.cost.to_dict() | {"error": self.error} | notes
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,9 @@ def explain(
         StoreError: Milvus or the store fails.
     """
     targets = _targets(platform)
-    found = find_scenes(source, platform.settings, collections=collections, scenes=scenes, limit=limit)
+    found = find_scenes(
+        source, platform.settings, collections=collections, scenes=scenes, limit=limit, keep_items=False
+    )
     removed = frozenset() if scenes else list_asked(platform)
     return Explanation(targets, tuple(_costs(platform, targets, found, progress, removed)))
 
@@ -130,14 +136,15 @@ def _costs(
             state = _state(platform, scene)
             width, height = _size(platform, scene)
         except ImageRAGError as error:
-            yield SceneCost(scene.scene_key, "failed", 0, 0, nothing, describe(error))
+            yield SceneCost(scene.scene_key, "failed", 0, 0, nothing, describe(error), made_notes(scene))
             continue
         costs = [
             cost_of(0 if _embedded(platform, target, scene) else target.division.count(width, height),
                     dim, scene.imagery.hrefs, platform.settings, rate)
             for target, dim, rate in zip(targets, dims, rates, strict=True)
         ]  # fmt: skip
-        yield SceneCost(scene.scene_key, state, width, height, nothing if state == "current" else total(costs))
+        cost = nothing if state == "current" else total(costs)
+        yield SceneCost(scene.scene_key, state, width, height, cost, notes=made_notes(scene))
 
 
 def _state(platform: Platform, scene: Scene) -> State:
@@ -154,6 +161,9 @@ def _size(platform: Platform, scene: Scene) -> tuple[int, int]:
     record = find_record(platform, scene.scene_key)
     if record is not None and record.scene.version == scene.version:
         return record.grid.width, record.grid.height
+    expected = expected_size(platform, scene)
+    if expected is not None:
+        return expected
     with SceneReader(scene, platform.settings) as reader:
         return reader.grid.width, reader.grid.height
 

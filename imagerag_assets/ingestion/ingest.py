@@ -22,6 +22,7 @@ from imagerag_assets.ingestion.beside import can_make, embed_beside, index_besid
 from imagerag_assets.ingestion.embed_scene import embed, shard_key, shortage
 from imagerag_assets.ingestion.embedding import Progress
 from imagerag_assets.ingestion.index_scene import index, indexed_rows, indexed_shard
+from imagerag_assets.ingestion.layers import fetched_layer
 from imagerag_assets.ingestion.patch_tables import PatchTableInfo, patch_table
 from imagerag_assets.ingestion.results import EmbedResult, IndexResult, SceneResult, Status
 from imagerag_assets.installation.platform import Platform
@@ -30,7 +31,14 @@ from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.scenes.failures import clear_failure, record_failure
 from imagerag_assets.scenes.identity import refuse_another
 from imagerag_assets.scenes.reading import overview_scratch
-from imagerag_assets.scenes.records import SceneRecord, find_record, overview_key, save_record
+from imagerag_assets.scenes.records import (
+    SceneRecord,
+    find_record,
+    made_notes,
+    overview_key,
+    recorded_made_notes,
+    save_record,
+)
 from imagerag_assets.scenes.removed import refuse_removed
 from imagerag_assets.stac.types import Scene
 
@@ -46,18 +54,21 @@ _log = logging.getLogger(__name__)
 def register(platform: Platform, scene: Scene) -> SceneRecord:
     """Open a scene's raster, settle its grid, display limits and overview, and store them.
 
-    A record that is the same already is left as it is.  A scene without a pixel that holds data is registered, too: it
-    is known, and not looked at again until it changes.
+    The raster of an online layer is fetched first, unless it is there.  A record that is the same already is left as it
+    is.  A scene without a pixel that holds data is registered, too: it is known, and not looked at again until it
+    changes.
 
     Raises:
         RemovedSceneError: a person removed the scene.
         ItemError: another scene is stored under the key of this one.
-        RasterError: a file cannot be opened or read, or its size or type is unusable.
+        SourceError: an online layer cannot be reached, or its key is not known.
+        RasterError: a file cannot be opened or read, or its size or type is unusable, or tiles of a layer are missing.
         StoreError: the store cannot be read or written.
     """
     refuse_removed(platform, scene.scene_key)
     refuse_another(platform, scene)
     settings = platform.settings
+    layer = fetched_layer(platform, scene)
     scratch = overview_scratch(settings, scene.scene_key)
     with SceneReader(scene, settings, scratch=scratch) as reader:
         try:
@@ -67,7 +78,7 @@ def register(platform: Platform, scene: Scene) -> SceneRecord:
             render = reader.nothing
             with SceneReader(scene, settings, render, scratch) as dark:
                 overview, _ = dark.overview(settings.overview_px)
-        notes = [*scene.notes, *reader.notes, *([render.note] if render.note else [])]
+        notes = [*scene.notes, *layer, *reader.notes, *([render.note] if render.note else [])]
         record = SceneRecord(scene, reader.grid, render, tuple(dict.fromkeys(notes)))
     if find_record(platform, scene.scene_key) != record or not platform.store.exists(overview_key(scene.scene_key)):
         save_record(platform, record, overview)
@@ -175,7 +186,8 @@ def ingest_scene(platform: Platform, scene: Scene, progress: Progress | None = N
             record_failure(platform, key, error, item_href=scene.item_href)
         except StoreError:
             _log.debug("the failure of %s could not be recorded", key, exc_info=True)
-        return SceneResult(key, "failed", 0, time.perf_counter() - started, describe(error))
+        return SceneResult(key, "failed", 0, time.perf_counter() - started, describe(error), notes=made_notes(scene))
     seconds = time.perf_counter() - started
     status: Status = "empty" if not rows else "skipped" if skipped else "ingested"
-    return SceneResult(key, status, rows, seconds, note=note, findable=findable)
+    notes = recorded_made_notes(platform, scene)
+    return SceneResult(key, status, rows, seconds, note=note, findable=findable, notes=notes)

@@ -75,6 +75,8 @@ class SceneResult:
     """One line, e.g. about a scene that is embedded, but that questions cannot find yet."""
     findable: bool = True
     """Whether questions find it, as far as the ingest can tell."""
+    notes: tuple[str, ...] = ()
+    """What else a person should know of a scene whose item was made here."""
 
     @property
     def missed(self) -> bool:
@@ -83,6 +85,6 @@ class SceneResult:
 
     def to_dict(self) -> dict[str, Any]:
         """One element of ``scenes`` in the result of ``imagerag ingest``."""
-        values = asdict(self) | {"seconds": round(self.seconds, 3)}
-        del values["findable"]
-        return values
+        values = asdict(self) | {"seconds": round(self.seconds, 3), "notes": list(self.notes)}
+        left_out = ("findable",) if self.notes else ("findable", "notes")
+        return {name: value for name, value in values.items() if name not in left_out}

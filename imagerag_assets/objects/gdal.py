@@ -19,6 +19,7 @@ from imagerag_assets.settings import Settings
 #: Bytes of GDAL's block cache. Absolute, since GDAL's 5 % of the memory is too much where runs share a machine.
 BLOCK_CACHE_BYTES = 256 * 2**20
 _LOCAL_OPTIONS: dict[str, Any] = {"GDAL_CACHEMAX": BLOCK_CACHE_BYTES, "GTIFF_IMPLICIT_JPEG_OVR": False}
+_PICTURES = (".png", ".jpg", ".jpeg")
 _REMOTE_OPTIONS: dict[str, Any] = {
     "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
@@ -54,13 +55,18 @@ def gdal_environment(settings: Settings, hrefs: Iterable[str] | None = None) -> 
     if known is not None and not any(is_remote(href) for href in known):
         return options
     options |= _REMOTE_OPTIONS
-    if known and all(is_http(href) or (is_s3(href) and not settings.s3_endpoint_url) for href in known):
+    if known and all(is_http(href) or _needs_no_listing(href, settings) for href in known):
         options["GDAL_DISABLE_READDIR_ON_OPEN"] = "EMPTY_DIR"
     else:
         # Some S3 servers answer a range request with status 200, not 206; GDAL then takes the piece for the whole
         # object, unless a listing of its folder has told it the size.
         options["GDAL_DISABLE_READDIR_ON_OPEN"] = "FALSE"
     return options
+
+
+def _needs_no_listing(href: str, settings: Settings) -> bool:
+    """Return whether an S3 object is read without looking for others; the place of a picture is in a file beside it."""
+    return is_s3(href) and not settings.s3_endpoint_url and not href.lower().endswith(_PICTURES)
 
 
 def rasterio_env(settings: Settings, hrefs: Iterable[str] | None = None) -> rasterio.Env:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
 from urllib3.util.retry import Retry
+
+from imagerag_assets.errors import ImageRAGError
 
 _TIMEOUT_S = 60
 _TRIES, _BACKOFF_S, _LONGEST_WAIT_S = 5, 0.5, 30
@@ -37,25 +40,64 @@ def retries() -> Retry:
     )
 
 
-def read_all(urls: Sequence[str]) -> Iterator[bytes | Exception]:
+class _Guarded(HTTPAdapter):
+    """Has each address checked before it is asked for, those that a server redirects to among them."""
+
+    def __init__(self, allowed: Callable[[str], None] | None) -> None:
+        self._allowed = allowed
+        super().__init__(pool_maxsize=_THREADS, max_retries=retries())
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        if self._allowed is not None:
+            self._allowed(request.url or "")
+        return super().send(request, *args, **kwargs)
+
+
+def _content(answer: requests.Response, at_most: int | None) -> bytes:
+    if at_most is None:
+        return answer.content
+    data = bytearray()
+    for piece in answer.iter_content(2**16):
+        data += piece
+        if len(data) > at_most:
+            raise ValueError(f"more than {at_most:,} bytes")
+    return bytes(data)
+
+
+def read_all(
+    urls: Sequence[str],
+    *,
+    at_most: int | None = None,
+    allowed: Callable[[str], None] | None = None,
+    threads: int = _THREADS,
+) -> Iterator[bytes | Exception]:
     """Yield the content of each address, in order, several at a time; an exception in place of a failed one.
 
-    It is a FileNotFoundError or a PermissionError where the server says so, and otherwise one of `requests`.
+    It is a FileNotFoundError or a PermissionError where the server says so, what `allowed` raised, a ValueError where
+    the content is too long, and otherwise one of `requests`.
+
+    Args:
+        urls: The addresses.
+        at_most: The largest number of bytes that one may have; None: any.
+        allowed: Called with each address before it is asked for, and with those that servers redirect to; raises an
+            error to refuse one.
+        threads: How many are read at a time.
     """
-    with requests.Session() as session, ThreadPoolExecutor(min(_THREADS, len(urls) or 1)) as pool:
+    with requests.Session() as session, ThreadPoolExecutor(min(threads, len(urls) or 1)) as pool:
         for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(pool_maxsize=_THREADS, max_retries=retries()))
+            session.mount(scheme, _Guarded(allowed))
 
         def read(url: str) -> bytes | Exception:
             try:
-                answer = session.get(url, timeout=_TIMEOUT_S)
+                answer = session.get(url, timeout=_TIMEOUT_S, stream=at_most is not None)
                 if answer.status_code in _HIDDEN:
                     raise FileNotFoundError(url)
                 if answer.status_code in _DENIED:
                     raise PermissionError(url)
                 answer.raise_for_status()
-                return answer.content
-            except (OSError, ValueError) as error:  # those of `requests` are OSErrors; bad addresses are ValueErrors
+                return _content(answer, at_most)
+            # Those of `requests` are OSErrors, bad addresses are ValueErrors, and `allowed` raises the last.
+            except (OSError, ValueError, ImageRAGError) as error:
                 return error
 
         yield from pool.map(read, urls)

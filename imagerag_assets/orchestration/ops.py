@@ -29,7 +29,10 @@ _SHOWN = 200  # rows of a table in the event log
 class ScanConfig(dg.Config):
     """Which scenes to ingest, and from where."""
 
-    source: str = Field(description="STAC catalog, collection, item, folder, s3:// prefix, or STAC API")
+    source: str = Field(
+        description="STAC catalog, collection, item, folder, s3:// prefix, or STAC API; a raster or a folder of them;"
+        " or an online layer, as https://host/{z}/{x}/{y}.png#bbox=W,S,E,N&zoom=Z"
+    )
     collections: list[str] = Field(default=[], description="Only items of these collections; empty: all")
     scenes: list[str] = Field(default=[], description="Only these scene keys or item ids; empty: all")
     limit: int | None = Field(default=None, description="Stop after this many scenes")

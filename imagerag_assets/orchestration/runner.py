@@ -34,6 +34,7 @@ from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.answer_records import load_answer
 from imagerag_assets.scenes.failures import clear_failure, find_failure
+from imagerag_assets.scenes.records import made_notes, recorded_made_notes
 from imagerag_assets.stac.types import Scene
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class Runner:
 
     def _only_add(self, scene: Scene) -> SceneResult:
         add_partition(self.platform, self.instance, scene)
-        return SceneResult(scene.scene_key, "skipped", 0, 0.0)
+        return SceneResult(scene.scene_key, "skipped", 0, 0.0, notes=made_notes(scene))
 
     def ingest(self, scene: Scene) -> SceneResult:
         """Ingest one scene in a run of `ingest_scenes`; start no run if the scene is current.
@@ -149,7 +150,8 @@ class Runner:
         def result(
             status: Status, patches: int, error: str | None = None, said: tuple[str | None, bool] = (None, True)
         ) -> SceneResult:
-            return SceneResult(key, status, patches, time.perf_counter() - started, error, *said)
+            notes = made_notes(scene) if status == "failed" else recorded_made_notes(self.platform, scene)
+            return SceneResult(key, status, patches, time.perf_counter() - started, error, *said, notes)
 
         try:
             add_partition(self.platform, self.instance, scene)

@@ -17,6 +17,7 @@ from PIL import Image
 
 from imagerag_assets.errors import StoreError, UnknownSceneError
 from imagerag_assets.objects.store import HasStore
+from imagerag_assets.plain_files.items import MADE_FROM
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
 from imagerag_assets.raster.types import Grid, RenderSpec
 from imagerag_assets.stac.keys import is_scene_key
@@ -143,6 +144,22 @@ def list_records(platform: HasStore) -> list[str]:
     """
     parts = (key.split("/") for key in platform.store.list(SCENES))
     return sorted(part[1] for part in parts if len(part) == 3 and part[2] == "record.json")
+
+
+def made_notes(scene: Scene) -> tuple[str, ...]:
+    """Return the notes of an item that was made here; none for others, which say themselves what they are."""
+    return scene.notes if MADE_FROM in scene.properties else ()
+
+
+def recorded_made_notes(platform: HasStore, scene: Scene) -> tuple[str, ...]:
+    """Return the same with what the raster added, as far as there is a readable record."""
+    if MADE_FROM not in scene.properties:
+        return ()
+    try:
+        record = find_record(platform, scene.scene_key)
+    except StoreError:
+        record = None
+    return scene.notes if record is None else record.notes
 
 
 def footprint(record: SceneRecord) -> tuple[float, float, float, float] | None:

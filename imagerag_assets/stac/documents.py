@@ -17,10 +17,12 @@ from imagerag_assets.errors import SourceError
 from imagerag_assets.objects import http
 from imagerag_assets.objects.addresses import absolute_href, decoded, filesystem, is_http, is_remote, is_s3
 from imagerag_assets.objects.failures import explain_failure, is_transient
+from imagerag_assets.plain_files.names import is_raster
 from imagerag_assets.settings import Settings
 
 _SUFFIXES = (".json", ".geojson")
 _BATCH = 32
+_LOOKED_INTO = 64
 #: Larger documents in a folder are not items, and are not read.
 _LARGEST_LISTED = 64 * 2**20
 
@@ -162,6 +164,25 @@ def list_versions(folder: str, settings: Settings) -> dict[str, Version]:
     Raises:
         SourceError: the folder is missing or cannot be reached.
     """
+    return list_folder(folder, settings).documents
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What is in a folder or below a prefix, at any depth: addresses, sorted, each with its version."""
+
+    documents: dict[str, Version]
+    """JSON documents."""
+    rasters: dict[str, Version]
+    """Raster files, those that belong to items among them."""
+
+
+def list_folder(folder: str, settings: Settings) -> Folder:
+    """List a folder or prefix once.  No file is read.
+
+    Raises:
+        SourceError: the folder is missing or cannot be reached.
+    """
     try:
         fs, path = filesystem(folder, settings)
         found: dict[str, dict[str, Any]] = fs.find(path, detail=True)
@@ -170,11 +191,40 @@ def list_versions(folder: str, settings: Settings) -> dict[str, Version]:
     except Exception as error:  # see read_document
         raise failure(error, folder, settings) from error
     scheme = folder.split("://", 1)[0] + "://" if is_remote(folder) else ""
-    return {
-        scheme + name: _version(info)
-        for name, info in sorted(found.items())
-        if name.lower().endswith(_SUFFIXES) and (info.get("size") or 0) <= _LARGEST_LISTED
-    }
+    named = {scheme + name: info for name, info in sorted(found.items())}
+    return Folder(
+        documents={
+            name: _version(info)
+            for name, info in named.items()
+            if name.lower().endswith(_SUFFIXES) and (info.get("size") or 0) <= _LARGEST_LISTED
+        },
+        rasters={name: _version(info) for name, info in named.items() if is_raster(name)},
+    )
+
+
+def holds_stac(documents: Sequence[str], settings: Settings) -> bool:
+    """Return whether a folder with these documents is a source of STAC items, and not one of plain files.
+
+    It is if one of the first documents is STAC or cannot be read, since a broken item must not make plain scenes of its
+    files.  So is a folder with more documents of other kinds than are worth reading at every tick.
+    """
+    for _, document in read_documents(documents[:_LOOKED_INTO], settings):
+        if isinstance(document, SourceError) or document.kind is not Kind.OTHER:
+            return True
+    return len(documents) > _LOOKED_INTO
+
+
+def version_of(href: str, settings: Settings) -> Version:
+    """Return the version of one file.
+
+    Raises:
+        SourceError: it is missing or cannot be reached.
+    """
+    try:
+        fs, path = filesystem(href, settings)
+        return _version(fs.info(path))
+    except Exception as error:  # see read_document
+        raise failure(error, href, settings) from error
 
 
 def _version(info: dict[str, Any]) -> Version:

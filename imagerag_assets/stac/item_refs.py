@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from imagerag_assets.errors import ItemError
 from imagerag_assets.objects.addresses import absolute_href
+from imagerag_assets.plain_files.kept import item_address
+from imagerag_assets.settings import Settings
 from imagerag_assets.stac.documents import Document, Kind, kind_of
 from imagerag_assets.stac.keys import safe_key, scene_key
+
+Made = Literal["", "file", "layer"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class ItemRef:
     base: str
     """The document against which relative hrefs are resolved."""
     parent_collection: str | None = None
+    made: Made = ""
+    """What the item was made from here; empty: it was found."""
 
     @property
     def collections(self) -> set[str]:
@@ -56,6 +62,12 @@ def found_in(content: dict[str, Any], *, base: str, collection: str | None = Non
     own = Document(base, content).links("self")
     href = absolute_href(own[0], base) if own else None
     return ItemRef(content, href, href or base, collection)
+
+
+def made_here(content: dict[str, Any], made: Made, settings: Settings) -> ItemRef:
+    """Return an item that was made here of a file or an online layer; its document is kept in the object store."""
+    (asset,) = content["assets"].values()
+    return ItemRef(content, item_address(content["id"], settings), asset["href"], made=made)
 
 
 def stem(href: str) -> str:

@@ -22,9 +22,11 @@ from imagerag_assets.errors import ItemError
 from imagerag_assets.objects.addresses import absolute_href, decoded, filesystem, is_http, is_remote
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.gdal import note_version
+from imagerag_assets.plain_files.items import made_note
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.collections import with_item_assets
 from imagerag_assets.stac.imagery import select_imagery
+from imagerag_assets.stac.item_refs import Made
 from imagerag_assets.stac.keys import scene_key
 from imagerag_assets.stac.types import Imagery, Scene
 
@@ -36,7 +38,7 @@ _CLOCKS_DIFFER = timedelta(hours=1)
 
 
 def scene_from_item(
-    content: dict[str, Any], *, item_href: str | None, base: str, source: str, settings: Settings
+    content: dict[str, Any], *, item_href: str | None, base: str, source: str, settings: Settings, made: Made = ""
 ) -> Scene:
     """Validate one item.
 
@@ -46,6 +48,8 @@ def scene_from_item(
         base: The document against which relative asset hrefs are resolved.
         source: What the person gave.
         settings: Which assets are imagery, and how to reach S3.
+        made: What the item was made from here.  The file of an online layer need not be there yet, so its version does
+            not count; the address of the layer is in the item.
 
     Raises:
         ItemError: the id cannot be used, the JSON is not a valid item, no asset is imagery, or a file of the imagery
@@ -54,7 +58,7 @@ def scene_from_item(
     item_id = content.get("id")
     collection = content.get("collection") if isinstance(content.get("collection"), str) else None
     key = scene_key(collection or None, item_id)  # type: ignore[arg-type]
-    notes: list[str] = []
+    notes = [made_note(content)] if made else []
     item = _parse(content, key, base, notes)
     imagery = select_imagery(item, settings)
     described = any(band.name or band.common_name for band in imagery.bands)
@@ -69,6 +73,9 @@ def scene_from_item(
         )
     versions: dict[str, str] = {}
     for asset_key, href in _files(imagery):
+        if made == "layer":
+            versions[href] = ""
+            continue
         found, versions[found] = _located(asset_key, href, key, settings)
         if found != href:
             bands = tuple(replace(band, href=found) if band.href == href else band for band in imagery.bands)

@@ -1,7 +1,7 @@
 """List what a source holds, and in which version, without reading the items, so that it can be done often.
 
-A bucket prefix is listed; in a static catalog only the catalogs are read; an API is asked for new items.  Items that
-`watched_sources.tick` picks are read here too.
+A bucket prefix is listed, of items or of plain rasters; in a static catalog only the catalogs are read; an API is asked
+for new items.  Items that `watched_sources.tick` picks are read here too.
 """
 
 from __future__ import annotations
@@ -12,24 +12,32 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from imagerag_assets.errors import ImageRAGError, IncompleteListingError, SourceError
 from imagerag_assets.objects.addresses import is_http, is_remote, join_href, local_path
+from imagerag_assets.online_layers.address import is_layer, parse_layer
+from imagerag_assets.online_layers.items import layer_id
+from imagerag_assets.plain_files.names import is_raster
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.api import Since, search_api
 from imagerag_assets.stac.documents import (
     Document,
     Kind,
     Version,
+    holds_stac,
     is_folder,
+    list_folder,
     list_versions,
     read_document,
     read_documents,
+    version_of,
 )
-from imagerag_assets.stac.item_refs import ItemRef, found_in, items_of, stem
+from imagerag_assets.stac.item_refs import ItemRef, Made, found_in, items_of, stem
 from imagerag_assets.stac.items import scene_from_item
 from imagerag_assets.stac.keys import safe_key
+from imagerag_assets.stac.made import file_item, keep, layer_item, recordable
 from imagerag_assets.stac.source import ROOT_DOCUMENTS
 from imagerag_assets.stac.types import FailedItem, Scene
 
@@ -51,6 +59,8 @@ class ListedItem:
     """The collection it was found in."""
     document: Document | None = None
     """Its content, if it came with the listing."""
+    made: Made = ""
+    """What its item is made from here: `ref` is then a raster file, or an online layer."""
 
 
 @dataclass
@@ -80,15 +90,27 @@ def list_source(
     Raises:
         SourceError: the source cannot be reached or is not STAC.
     """
+    source = recordable(source.strip())
+    if is_layer(source):
+        version = hashlib.sha256(source.encode()).hexdigest()[:32]
+        return Listing(iter([ListedItem(source, version, None, made="layer")]), whole=True)
     href = source if is_remote(source) else local_path(source)
     if is_folder(href, settings):
-        versions = list_versions(href, settings)
+        folder = list_folder(href, settings)
+        versions = folder.documents
         root = next((join_href(href, name) for name in ROOT_DOCUMENTS if join_href(href, name) in versions), None)
         if root is None:
+            if folder.rasters and not holds_stac(list(versions), settings):
+                files = (_listed(name, version, made="file") for name, version in folder.rasters.items())
+                return Listing(iter(_sorted(files)), whole=True)
             if not versions:
-                raise SourceError("There are no STAC items in this folder", fix="Check the path", href=href)
+                raise SourceError(
+                    "There are no STAC items in this folder, and no rasters", fix="Check the path", href=href
+                )
             return Listing(iter(_sorted(_listed(name, version) for name, version in versions.items())), whole=True)
         document = read_document(root, settings)
+    elif is_raster(href):
+        return Listing(iter([_file(href, settings)]), whole=True)
     else:
         document, versions = read_document(href, settings), None
     if document.kind is Kind.OTHER:
@@ -150,13 +172,25 @@ def _search(url: str, collections: frozenset[str], since: Since | None, listing:
         listing.problems.append(error)
 
 
+def _file(href: str, settings: Settings) -> ListedItem:
+    """Return a single raster file; one of the web has no version, so it is read once, and again by a full scan."""
+    if is_http(href):
+        return ListedItem(href, "", None, made="file")
+    return _listed(href, version_of(href, settings), made="file")
+
+
 def _listed(
-    href: str, version: Version | None, collection: str | None = None, document: Document | None = None
+    href: str,
+    version: Version | None,
+    collection: str | None = None,
+    document: Document | None = None,
+    made: Made = "",
 ) -> ListedItem:
     if version is None:
         return ListedItem(href, _digest(document.content) if document else "", None, collection, document)
     now = datetime.now(UTC)
-    return ListedItem(href, version.token, min(version.updated, now) if version.updated else None, collection, document)
+    updated = min(version.updated, now) if version.updated else None
+    return ListedItem(href, version.token, updated, collection, document, made)
 
 
 def _sorted(listed: Iterator[ListedItem] | list[ListedItem]) -> list[ListedItem]:
@@ -194,11 +228,15 @@ def read_listed(
     The list is empty for JSON that is not STAC, and for items in none of `collections` if any are given.
     """
     wanted = frozenset(collections)
+    source = recordable(source.strip())
 
-    def validated(found: ItemRef) -> Scene | FailedItem:
+    def validated(found: ItemRef | FailedItem) -> Scene | FailedItem:
+        if isinstance(found, FailedItem):
+            return found
         try:
+            keep(found, settings)
             return scene_from_item(
-                found.content, item_href=found.href, base=found.base, source=source, settings=settings
+                found.content, item_href=found.href, base=found.base, source=source, settings=settings, made=found.made
             )
         except ImageRAGError as error:
             return FailedItem(found.key, found.href, error)
@@ -206,15 +244,33 @@ def read_listed(
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, len(listed), _CHUNK):
             chunk = listed[start : start + _CHUNK]
-            unread = [each.ref for each in chunk if each.document is None]
+            files = [each for each in chunk if each.made]
+            made = {
+                each.ref: item
+                for each, item in zip(files, pool.map(partial(_made, settings=settings), files), strict=True)
+            }
+            unread = [each.ref for each in chunk if each.document is None and not each.made]
             documents = dict(read_documents(unread, settings))
             for each in chunk:
+                if each.made:
+                    yield each, [] if wanted else [validated(made[each.ref])]
+                    continue
                 document = each.document or documents[each.ref]
                 if isinstance(document, SourceError):
                     yield each, [FailedItem(safe_key(stem(each.ref)), each.ref, document)]
                     continue
                 found = [item for item in _items(each, document) if not wanted or wanted & item.collections]
                 yield each, list(pool.map(validated, found))
+
+
+def _made(listed: ListedItem, settings: Settings) -> ItemRef | FailedItem:
+    """Return the item that is made of a file or layer, or why there is none."""
+    if listed.made == "file":
+        return file_item(listed.ref, settings)
+    try:
+        return layer_item(listed.ref, settings)
+    except SourceError as error:
+        return FailedItem(layer_id(parse_layer(listed.ref)), listed.ref, error)
 
 
 def _items(listed: ListedItem, document: Document) -> list[ItemRef]:

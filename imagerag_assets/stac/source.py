@@ -1,4 +1,4 @@
-"""Find the scenes of a source: a document, a folder, a bucket prefix or a STAC API.
+"""Find the scenes of a source: a document, a folder, a bucket prefix, a STAC API, plain rasters, or an online layer.
 
 Walking, listing, duplicates and the selection of what was asked for belong here.  `items` decides whether an item is
 usable, `documents` what a document is.
@@ -6,24 +6,29 @@ usable, `documents` what a document is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from imagerag_assets.errors import ImageRAGError, IncompleteListingError, SourceError, UnknownSceneError
 from imagerag_assets.objects.addresses import is_http, is_remote, join_href, local_path
+from imagerag_assets.online_layers.address import is_layer
+from imagerag_assets.plain_files.names import is_raster, item_id
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.api import search_api
 from imagerag_assets.stac.documents import (
     Document,
     Kind,
+    Version,
+    holds_stac,
     is_folder,
-    list_documents,
+    list_folder,
     read_document,
     read_documents,
 )
 from imagerag_assets.stac.item_refs import ItemRef, found_in, items_of, stem
 from imagerag_assets.stac.items import scene_from_item
 from imagerag_assets.stac.keys import clash, folded, safe_key
+from imagerag_assets.stac.made import file_item, keep, layer_item, recordable
 from imagerag_assets.stac.types import FailedItem, Scene
 
 ROOT_DOCUMENTS = ("catalog.json", "collection.json")
@@ -80,17 +85,20 @@ def find_scenes(
     collections: Sequence[str] = (),
     scenes: Sequence[str] = (),
     limit: int | None = None,
+    keep_items: bool = True,
 ) -> Iterator[Scene | FailedItem]:
     """Find and validate the scenes of a source, one at a time.
 
     Args:
         source: A path, ``s3://`` or ``http(s)://`` address of a STAC catalog, collection, item or item collection; a
-            folder or bucket prefix with items in it (its ``catalog.json``, if it has one); or the landing page of a
-            STAC API.
+            folder or bucket prefix with items in it (its ``catalog.json``, if it has one); the landing page of a STAC
+            API; a raster file, or a folder or prefix of rasters without items; or an online layer, as
+            :func:`imagerag_assets.online_layers.address.layer_source` writes it.
         settings: How S3 is reached, and which assets are imagery.
         collections: Take only items of these collections.
         scenes: Take only these scene keys or item ids.
         limit: Stop after so many results.
+        keep_items: Store the items that are made of files and layers.
 
     Yields:
         A :class:`Scene`, or a :class:`FailedItem` for an item that cannot be used; the others follow.
@@ -98,19 +106,23 @@ def find_scenes(
     Raises:
         SourceError: the source cannot be reached or is not STAC, or has nothing of the named collections.
         UnknownSceneError: at the end, if a named scene was not in the source.
+        StoreError: an item that was made cannot be stored.
     """
+    source = recordable(source.strip())
     choice = _Choice(frozenset(collections), frozenset(scenes))
     first_seen: dict[str, tuple[Scene, str]] = {}
     yielded = 0
     if limit is not None and limit <= 0:
         return
-    for found in _listed(source.strip(), settings, choice, limit):
+    for found in _listed(source, settings, choice, limit):
         result: Scene | FailedItem
         if isinstance(found, FailedItem):
             if not choice.takes_failure(found):
                 continue
             result = found
         elif choice.takes(found):
+            if keep_items:
+                keep(found, settings)
             result = _validated(found, source, settings, first_seen)
         else:
             continue
@@ -131,7 +143,7 @@ def find_items(source: str, settings: Settings) -> Iterator[ItemRef | FailedItem
     Raises:
         SourceError: the source cannot be reached or is not STAC.
     """
-    yield from _listed(source.strip(), settings, _Choice(frozenset(), frozenset()), None)
+    yield from _listed(recordable(source.strip()), settings, _Choice(frozenset(), frozenset()), None)
 
 
 def _validated(
@@ -139,7 +151,9 @@ def _validated(
 ) -> Scene | FailedItem:
     here = found.href or found.base
     try:
-        scene = scene_from_item(found.content, item_href=found.href, base=found.base, source=source, settings=settings)
+        scene = scene_from_item(
+            found.content, item_href=found.href, base=found.base, source=source, settings=settings, made=found.made
+        )
         name = folded(scene.scene_key)
         if name in first_seen:
             taken, first = first_seen[name]
@@ -154,14 +168,22 @@ def _validated(
 def _listed(source: str, settings: Settings, choice: _Choice, limit: int | None) -> Iterator[ItemRef | FailedItem]:
     if not source:
         raise SourceError("No source was given", fix="Give a path, an s3:// address or the URL of a STAC API")
+    if is_layer(source):
+        yield layer_item(source, settings)
+        return
     href = source if is_remote(source) else local_path(source)
     if is_folder(href, settings):
-        documents = list_documents(href, settings)
+        folder = list_folder(href, settings)
+        documents, rasters = list(folder.documents), folder.rasters
         root = next((join_href(href, name) for name in ROOT_DOCUMENTS if join_href(href, name) in documents), None)
         if root is None:
-            yield from _in_folder(href, documents, settings)
+            plain = rasters and not holds_stac(documents, settings)
+            yield from _plain(rasters, settings, choice) if plain else _in_folder(href, documents, settings)
             return
         href = root
+    elif is_raster(href):
+        yield file_item(href, settings)
+        return
     document = read_document(href, settings)
     if document.kind is Kind.OTHER:
         raise SourceError("This JSON is not STAC", fix="Name a STAC document, a folder of them, or an API", href=href)
@@ -175,6 +197,13 @@ def _listed(source: str, settings: Settings, choice: _Choice, limit: int | None)
     yield from _walk(document, settings)
 
 
+def _plain(rasters: Mapping[str, Version], settings: Settings, choice: _Choice) -> Iterator[ItemRef | FailedItem]:
+    """Yield an item for each raster file; where scenes are named, open only the files of these."""
+    for href, version in rasters.items():
+        if not choice.scenes or item_id(href) in choice.scenes:
+            yield file_item(href, settings, version.updated)
+
+
 def _in_folder(folder: str, documents: Sequence[str], settings: Settings) -> Iterator[ItemRef | FailedItem]:
     """Yield the items below a folder; skip JSON that is not STAC, report documents that are not JSON at all."""
     found_any = False
@@ -186,7 +215,7 @@ def _in_folder(folder: str, documents: Sequence[str], settings: Settings) -> Ite
             found_any = True
             yield from items_of(document, None)
     if not found_any:
-        raise SourceError("There are no STAC items in this folder", fix="Check the path", href=folder)
+        raise SourceError("There are no STAC items in this folder, and no rasters", fix="Check the path", href=folder)
 
 
 def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:

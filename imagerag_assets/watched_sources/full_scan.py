@@ -58,14 +58,14 @@ def full_scan(
         StoreError: The store cannot be read or written.
     """
     ledger = latest_ledger(platform, source.name)
-    listing = list_source(source.source, platform.settings, collections=source.collections)
+    listing = list_source(source.address, platform.settings, collections=source.collections)
     listed = list(listing.listed)
     keys: set[str] = set()
     changed: list[str] = []
     unread: set[str] = set()
     failed = 0
     asked = list_asked(platform)
-    read = read_listed(listed, source.source, platform.settings, collections=source.collections)
+    read = read_listed(listed, source.address, platform.settings, collections=source.collections)
     for number, (each, results) in enumerate(read, 1):
         entry = ledger.entries.get(each.ref, Entry())
         scenes = [result for result in results if isinstance(result, Scene)]

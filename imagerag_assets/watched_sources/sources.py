@@ -16,9 +16,10 @@ from typing import Annotated, Any
 import tomlkit
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
-from imagerag_assets.errors import SettingsError, StoreError
+from imagerag_assets.errors import SettingsError, SourceError, StoreError
 from imagerag_assets.objects.addresses import is_remote, join_href, local_path
 from imagerag_assets.objects.aside import replace_text
+from imagerag_assets.online_layers.address import is_layer, layer_source, parse_layer
 from imagerag_assets.settings import Settings
 from imagerag_assets.watched_sources.toml_tables import without_table
 
@@ -52,7 +53,7 @@ class WatchedSource:
     name: str
     """Lower case letters, digits and underscores; part of the names of its sensor, schedule and asset."""
     source: str
-    """Catalog, folder, bucket prefix or API; absolute."""
+    """Catalog, folder, bucket prefix or API, of items or of plain rasters, or the address of a layer; absolute."""
     collections: tuple[str, ...] = ()
     """Only items of these collections; empty: all."""
     max_new: Annotated[int, Field(ge=1, le=10_000)] = 50
@@ -66,6 +67,17 @@ class WatchedSource:
     """A scene is expected at least this often; None: no expectation."""
     enabled: bool = True
     """Whether its sensor and schedule start turned on; the UI can turn either on or off."""
+    bbox: tuple[float, float, float, float] | None = None
+    """Of an online layer: west, south, east, north in degrees."""
+    zoom: int | None = None
+    """Of an online layer."""
+    date: str | None = None
+    """Of an online layer: when its imagery was taken."""
+
+    @property
+    def address(self) -> str:
+        """Return the source and the options of a layer as one text, as `stac` takes it."""
+        return layer_source(self.source, bbox=self.bbox, zoom=self.zoom, date=self.date)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry as JSON; durations are in seconds."""
@@ -79,6 +91,9 @@ class WatchedSource:
             "every_s": self.every,
             "fresh_within_s": None if fresh is None else fresh.total_seconds(),
             "enabled": self.enabled,
+            "bbox": None if self.bbox is None else list(self.bbox),
+            "zoom": self.zoom,
+            "date": self.date,
         }
 
 
@@ -187,9 +202,26 @@ def _entry(name: str, table: Any, path: Path) -> WatchedSource:
         raise SettingsError(f"Source {name!r} in {path}: {field}: {message}", fix="Correct the entry") from None
     if not entry.source.strip():
         raise SettingsError(f"Source {name!r} in {path}: source is empty", fix="Correct the entry")
+    _check_layer(entry, path)
     if is_remote(entry.source) or os.path.isabs(os.path.expanduser(entry.source)):
         return entry
     return _ENTRY.validate_python({**table, "name": name, "source": join_href(str(path.parent), entry.source)})
+
+
+def _check_layer(entry: WatchedSource, path: Path) -> None:
+    """Refuse a layer that cannot be one, and one with a key in clear text: every run and page would show it."""
+    has_options = any(value is not None for value in (entry.bbox, entry.zoom, entry.date))
+    if not (is_layer(entry.address) or has_options):
+        return
+    try:
+        layer = parse_layer(entry.address)
+    except SourceError as error:
+        raise SettingsError(f"Source {entry.name!r} in {path}: {error.message}", fix=error.fix) from None
+    if layer.has_hidden_keys:
+        raise SettingsError(
+            f"Source {entry.name!r} in {path}: the address has a key in clear text",
+            fix="Write ${TILES_KEY} in its place, and set that variable where the daemon runs",
+        )
 
 
 def _read(path: Path) -> str:

@@ -214,7 +214,7 @@ def plan_tick(
     tick = _Tick(platform, source, now, load_ledger(platform, source.name, before.ledger), taken)
     scan = take_up_scan(platform, source, tick.ledger, before.scan)
     listing = list_source(
-        source.source,
+        source.address,
         platform.settings,
         collections=source.collections,
         since=None if scan != before.scan else _since(before, source),
@@ -267,7 +267,7 @@ def _read(tick: _Tick, documents: list[ListedItem], deadline: float) -> list[Lis
             break
         chunk = documents[len(done) : len(done) + min(room, _READS)]
         settings, collections = tick.platform.settings, source.collections
-        for each, results in read_listed(chunk, source.source, settings, collections=collections):
+        for each, results in read_listed(chunk, source.address, settings, collections=collections):
             done.append(each)
             if not tick.take(each, results):
                 return done

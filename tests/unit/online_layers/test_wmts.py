@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+
+from imagerag_assets.errors import SourceError
+from imagerag_assets.online_layers.wmts import capabilities_address, read_capabilities
+from tests.tile_server import capabilities
+
+HERE = "https://host"
+
+
+def read(address: str, zoom: int = 3, date: str | None = None, text: str | None = None) -> tuple[str, str, int]:
+    tiles = read_capabilities((text or capabilities(HERE)).encode(), address, zoom, date, "shown")
+    return tiles.template, tiles.grid.crs, tiles.grid.columns
+
+
+def test_tiles_by_parameters() -> None:
+    template, crs, columns = read(f"{HERE}/wmts?layer=ortho&apikey=K")
+    assert template == (
+        "https://host/wmts?apikey=K&SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&LAYER=ortho&FORMAT=image%2Fpng"
+        "&STYLE=plain&TILEMATRIXSET=web&TILEMATRIX={TileMatrix}&TILEROW={TileRow}&TILECOL={TileCol}"
+    )
+    assert (crs, columns) == ("EPSG:3857", 8)
+    assert "apikey" not in read("https://other/wmts?layer=ortho&apikey=K")[0]
+
+
+def test_tiles_by_their_own_address() -> None:
+    resource = (
+        "<Dimension><ows:Identifier>Time</ows:Identifier><Default>2020-01-01</Default></Dimension>"
+        '<ResourceURL format="image/png" resourceType="tile" '
+        'template="https://t/{Style}/{Time}/{TileMatrixSet}/{TileMatrix}/{TileRow}/{TileCol}.png"/>'
+    )
+    text = capabilities(HERE, resource=resource)
+    address = f"{HERE}/wmts?layer=ortho"
+    assert read(address, text=text)[0] == "https://t/plain/2020-01-01/web/{TileMatrix}/{TileRow}/{TileCol}.png"
+    assert "/2024-06-30/" in read(address, date="2024-06-30", text=text)[0]
+
+
+def test_a_grid_of_degrees_with_latitude_first() -> None:
+    tiles = read_capabilities(capabilities(HERE).encode(), f"{HERE}/wmts?layer=plate", 1, None, "shown")
+    assert (tiles.grid.crs, tiles.grid.left, tiles.grid.top) == ("EPSG:4326", -180, 90)
+    assert tiles.grid.resolution == pytest.approx(180 / 512)
+
+
+@pytest.mark.parametrize(
+    ("address", "zoom", "text", "said"),
+    [
+        ("https://host/wmts", 3, None, "names no layer of the WMTS; it has ortho, plate"),
+        ("https://host/wmts?layer=x", 3, None, "no such layer"),
+        ("https://host/wmts?layer=ortho&tilematrixset=x", 3, None, "no grid x"),
+        ("https://host/wmts?layer=ortho", 20, None, "no zoom 20"),
+        ("https://host/wmts?layer=ortho", 3, "<html>", "cannot be read"),
+        ("https://host/wmts?layer=ortho", 3, "<Capabilities/>", "it has none"),
+        ("https://host/wmts?layer=ortho", 3, capabilities(HERE, formats="<Format>application/pbf</Format>"), "pbf"),
+        ("https://host/wmts?layer=ortho", 3, capabilities(HERE).replace("<TileWidth>256", "<TileWidth>25"), "25x256"),
+        ("https://host/wmts?layer=ortho", 3, capabilities(HERE).replace("EPSG::3857", "EPSG::99999"), "grid"),
+    ],
+)
+def test_what_cannot_be_used(address: str, zoom: int, text: str | None, said: str) -> None:
+    with pytest.raises(SourceError, match=said):
+        read(address, zoom, text=text)
+
+
+def test_entities_do_not_blow_up() -> None:
+    bomb = '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa">' + "".join(
+        f'<!ENTITY {name} "{f"&{before};" * 40}">' for before, name in zip("abcdefg", "bcdefgh", strict=True)
+    ) + "]><a>&h;</a>"  # fmt: skip
+    with pytest.raises(SourceError, match="cannot be read"):
+        read("https://host/wmts?layer=ortho", text=bomb)
+
+
+def test_the_address_of_capabilities() -> None:
+    assert capabilities_address("https://h/wmts?SERVICE=WMTS&layer=a&key=K&request=GetTile") == (
+        "https://h/wmts?SERVICE=WMTS&REQUEST=GetCapabilities&VERSION=1.0.0&key=K"
+    )
+    assert (
+        capabilities_address("https://h/1.0.0/WMTSCapabilities.xml?layer=a") == "https://h/1.0.0/WMTSCapabilities.xml"
+    )
