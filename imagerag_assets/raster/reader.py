@@ -21,12 +21,12 @@ from rasterio.transform import Affine
 
 from imagerag_assets.errors import EmptyRasterError, RasterError
 from imagerag_assets.objects.gdal import rasterio_env
-from imagerag_assets.raster.files import RasterFile, describe, failures, open_file, read, warped, with_overviews
+from imagerag_assets.raster.files import RasterFile, Said, describe, failures, open_file, read, warped, with_overviews
 from imagerag_assets.raster.geo import is_earth
 from imagerag_assets.raster.render import apply_render, compute_render
 from imagerag_assets.raster.types import Grid, RenderSpec, Window
 from imagerag_assets.settings import Settings
-from imagerag_assets.stac.types import Scene
+from imagerag_assets.stac.types import Band, Scene
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -299,11 +299,11 @@ class SceneReader:
                 wanted[band.href].append(band.index)
         # Numbers that nobody gave are a guess: a picture may be grey, or have a palette.
         guessed = imagery.modality == "other" or not any(band.name or band.common_name for band in imagery.bands)
-        missing = {band.href: band.nodata for band in reversed(imagery.bands)}
         files = [
-            describe(href, tuple(numbers), or_first=guessed, nodata=missing[href]) for href, numbers in wanted.items()
+            describe(href, tuple(numbers), self._settings, guessed=guessed, said=_said(imagery.bands, href))
+            for href, numbers in wanted.items()
         ]
-        if len(files) == 1 and files[0].palette is not None:
+        if len(files) == 1 and files[0].is_picture:
             return files, (0, 1, 2)
         first_of: dict[str, int] = {}
         for file in files:
@@ -313,7 +313,7 @@ class SceneReader:
             first_of[band.href] + (wanted[band.href].index(band.index) if taken[band.href] > 1 else 0)
             for band in imagery.bands
         ]
-        return [replace(file, palette=None) for file in files], tuple(order)
+        return [replace(file, palette=None, colours=None) for file in files], tuple(order)
 
     def _aligned(self, file: RasterFile) -> RasterFile:
         """Return the file as it is if it covers the scene's extent, else warped onto the scene's grid."""
@@ -340,6 +340,13 @@ class SceneReader:
         )
         same_crs = own.crs_wkt == base.crs_wkt or CRS.from_wkt(own.crs_wkt) == CRS.from_wkt(base.crs_wkt)
         return file if same_crs and off <= 1 / min(across, down) else warped(file, base)
+
+
+def _said(bands: Sequence[Band], href: str) -> Said:
+    """Return what the item says of the values of one file."""
+    mine = [band for band in bands if band.href == href]
+    nodata = next((band.nodata for band in mine if band.nodata is not None), None)
+    return Said(nodata, {band.index: band.scale for band in mine if band.scale is not None})
 
 
 def _apply(transform: Sequence[float], col: float, row: float) -> tuple[float, float]:
