@@ -133,7 +133,10 @@ def alpha_band(dataset: Any, indexes: tuple[int, ...], notes: list[str]) -> tupl
 
 
 def palette_of(dataset: Any, indexes: tuple[int, ...], notes: list[str]) -> NDArray[np.uint8] | None:
-    """Return red, green, blue, alpha for each value of a colour-mapped band of 8 or 16 bits; alpha 0 beyond its table."""
+    """Return red, green, blue, alpha of each value of a colour-mapped band; beyond its table alpha is 0.
+
+    A table that is shorter than it could be is compared with the pixels, once.
+    """
     number = indexes[0]
     dtype = dataset.dtypes[number - 1]
     if dataset.colorinterp[number - 1] is not ColorInterp.palette or dtype not in ("uint8", "uint16"):
@@ -147,7 +150,7 @@ def palette_of(dataset: Any, indexes: tuple[int, ...], notes: list[str]) -> NDAr
         beyond = _largest(dataset, number)
         if beyond >= len(colours):
             notes.append(
-                f"the palette has {len(colours)} colours and pixels have values up to {beyond}: those beyond it are missing"
+                f"the palette has {len(colours)} colours, the pixels values up to {beyond}: those beyond are missing"
             )
     return table
 

@@ -21,6 +21,7 @@ from rasterio.transform import Affine
 
 from imagerag_assets.errors import EmptyRasterError, RasterError
 from imagerag_assets.objects.gdal import rasterio_env
+from imagerag_assets.raster.collar import Collar, find_collars
 from imagerag_assets.raster.files import RasterFile, Said, describe, failures, open_file, read, warped, with_overviews
 from imagerag_assets.raster.geo import is_earth
 from imagerag_assets.raster.render import apply_render, compute_render
@@ -122,42 +123,65 @@ class SceneReader:
         """
         with self._lock:
             if self._render is None:
-                values, valid = self._sample()
-                first = self._files[0]
-                try:
-                    self._render = compute_render(
-                        values,
-                        valid,
-                        self._order,
-                        source_dtype=first.dtype if len({file.dtype for file in self._files}) == 1 else "mixed",
-                        modality=self.scene.imagery.modality,
-                        percentiles=self._settings.stretch_percentiles,
-                        decibels=first.is_complex,
-                    )
-                except EmptyRasterError as error:
-                    raise EmptyRasterError(error.message, fix=error.fix, href=first.href) from None
+                self._render = self._computed()
             return self._render
+
+    def _computed(self) -> RenderSpec:
+        first, excluding = self._files[0], self._settings.collars == "exclude"
+        values, valid, collars = self._sample()
+        try:
+            render = compute_render(
+                values,
+                valid,
+                self._order,
+                source_dtype=first.dtype if len({file.dtype for file in self._files}) == 1 else "mixed",
+                modality=self.scene.imagery.modality,
+                percentiles=self._settings.stretch_percentiles,
+                decibels=first.is_complex,
+            )
+        except EmptyRasterError as error:
+            raise EmptyRasterError(error.message, fix=error.fix, href=first.href) from None
+        return replace(render, left_out=collars if excluding else None)
 
     @property
     def nothing(self) -> RenderSpec:
         """Return the render of this scene if it has no pixel that holds data."""
         return RenderSpec.of_nothing(self._files[0].dtype, self.scene.imagery.modality)
 
-    def _sample(self) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return source values and validity to compute display limits from: an overview, or where that shows nothing,
-        the first native pixels that are valid, which an overview of few of them may miss.
+    def _sample(self) -> tuple[NDArray[Any], NDArray[np.bool_], tuple[Collar, ...]]:
+        """Return source values and validity to compute display limits from, and the scene's collars.
+
+        They are an overview, or where that shows nothing, the first native pixels that are valid, which an overview of
+        few of them may miss.
         """
         grid, side = self._grid, self._settings.supertile_px
-        values, valid = self._values(grid.window, _fitted(grid.width, grid.height, STATISTICS_PX))
+        shape = _fitted(grid.width, grid.height, STATISTICS_PX)
+        values, valid = self._values(grid.window, shape, with_collars=True)
         if valid.any() or max(grid.width, grid.height) <= STATISTICS_PX:
-            return values, valid
+            collars = self._collars(values, valid, reduced=shape != (grid.height, grid.width))
+            return values, valid, collars
         for y0 in range(0, grid.height, side):
             for x0 in range(0, grid.width, side):
                 x1, y1 = min(x0 + side, grid.width), min(y0 + side, grid.height)
-                values, valid = self._values((x0, y0, x1, y1), (y1 - y0, x1 - x0))
+                values, valid = self._values((x0, y0, x1, y1), (y1 - y0, x1 - x0), with_collars=True)
                 if valid.any():
-                    return values, valid
-        return values, valid
+                    return values, valid, ()
+        return values, valid, ()
+
+    def _collars(self, values: NDArray[Any], valid: NDArray[np.bool_], *, reduced: bool) -> tuple[Collar, ...]:
+        """Find the collars in an overview, note them, and mark their pixels in `valid` if they are to be left out."""
+        if self._files[0].is_complex:
+            return ()
+        grid, lossy = self._grid, any(file.lossy for file in self._files)
+        collars = find_collars(values, valid, lossy=lossy)
+        excluding = self._settings.collars == "exclude"
+        for collar in collars:
+            self._notes.append(
+                collar.note + (": left out" if excluding else "; IMAGERAG_COLLARS=exclude leaves it out")
+            )
+            if excluding:
+                valid &= ~collar.covers(values, grid.window, (grid.width, grid.height), blurred=reduced or lossy)
+        return collars
 
     def read(self, window: Window, level: int = 0, *, out_shape: tuple[int, int] | None = None) -> Picture:
         """Read a window of the render.
@@ -226,7 +250,9 @@ class SceneReader:
         order = self._order if len(bands) > max(self._order) else (0, 0, 0)
         return xr.concat([bands[index] for index in order], dim="band", join="exact").assign_coords(band=[1, 2, 3])
 
-    def _values(self, window: Window, shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def _values(
+        self, window: Window, shape: tuple[int, int], *, with_collars: bool = False
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return source values (all files' bands, h, w) of a window inside the scene, and where all files are valid."""
         x0, y0, x1, y1 = window
         decimated = shape[0] < y1 - y0 or shape[1] < x1 - x0
@@ -242,7 +268,12 @@ class SceneReader:
                 valid &= of_file
         if len({part.dtype for part in parts}) > 1:
             parts = [part.astype(np.float64) for part in parts]
-        return (parts[0] if len(parts) == 1 else np.concatenate(parts)), valid
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if not with_collars:
+            blurred = decimated or any(file.lossy for file in self._files)
+            for collar in self.render.left_out or ():
+                valid &= ~collar.covers(values, window, (self._grid.width, self._grid.height), blurred=blurred)
+        return values, valid
 
     def _scale(self, file: RasterFile) -> tuple[float, float]:
         return file.grid.width / self._grid.width, file.grid.height / self._grid.height

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite, nan
+from math import inf
 from typing import Any
 
 import pystac
@@ -16,6 +16,7 @@ import pystac
 from imagerag_assets.errors import ItemError, SettingsError
 from imagerag_assets.objects.addresses import absolute_href
 from imagerag_assets.settings import Settings
+from imagerag_assets.stac.pixel_values import is_number, nodata_of, scale_of
 from imagerag_assets.stac.types import Band, Imagery
 
 _RGB = ("red", "green", "blue")
@@ -55,8 +56,10 @@ class _Candidate:
 
     def band(self, index: int) -> Band:
         said = self.bands[index - 1] if index <= len(self.bands) else {}
-        nodata = _number(said["nodata"] if said.get("nodata") is not None else self.fields.get("nodata"))
-        return Band(self.key, self.href, index, said.get("name"), said.get("common_name"), nodata)
+        nodata, scale = nodata_of(said, self.fields), scale_of(said, self.fields)
+        # A positive scale changes no picture, so records do without.
+        turned = scale if scale is not None and scale < 0 else None
+        return Band(self.key, self.href, index, said.get("name"), said.get("common_name"), nodata, turned)
 
     def index_of(self, matches: Callable[[dict[str, Any]], bool]) -> int | None:
         return next((index for index, said in enumerate(self.bands, 1) if matches(said)), None)
@@ -176,25 +179,12 @@ def _resolution(key: str, href: str, fields: dict[str, Any]) -> float:
     said = [fields.get("gsd"), fields.get("raster:spatial_resolution")]
     said += [band.get(name) for band in bands for name in ("gsd", "spatial_resolution", "raster:spatial_resolution")]
     transform = fields.get("proj:transform")
-    said += [abs(transform[0])] if isinstance(transform, list) and transform and _is_number(transform[0]) else []
+    said += [abs(transform[0])] if isinstance(transform, list) and transform and is_number(transform[0]) else []
     numbers = [float(value) for value in said if isinstance(value, int | float) and value > 0]
     if numbers:
         return numbers[0]
     in_name = re.search(r"[_-](\d{1,4})m\b", key) or re.search(r"[_-](\d{1,4})m\.\w+$", href)
     return float(in_name[1]) if in_name else inf
-
-
-def _number(value: object) -> float | None:
-    """Return a finite number, which JSON may hold as a word; "nan", "inf" and "-inf" are never valid pixels anyway."""
-    try:
-        number = float(value) if _is_number(value) or isinstance(value, str) else nan  # type: ignore[arg-type]
-    except (ValueError, OverflowError):
-        return None
-    return number if isfinite(number) else None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _imagery(bands: Iterable[Band], modality: str) -> Imagery:
@@ -217,7 +207,7 @@ def _rgb_indices(candidate: _Candidate) -> tuple[int, int, int] | None:
     if red and green and blue:
         return red, green, blue
     waves = [(said.get("center_wavelength"), index) for index, said in enumerate(candidate.bands, 1)]
-    measured = [(float(wave), index) for wave, index in waves if _is_number(wave)]  # type: ignore[arg-type]
+    measured = [(float(wave), index) for wave, index in waves if is_number(wave)]  # type: ignore[arg-type]
     nearest = [min(measured, key=lambda each, t=target: abs(each[0] - t), default=None) for target in _WAVELENGTHS]  # type: ignore[misc]
     indices = [
         each[1]

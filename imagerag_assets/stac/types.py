@@ -29,7 +29,7 @@ class Band:
     nodata: float | None = None
     """Value of missing pixels, as the item or its collection says."""
     scale: float | None = None
-    """Factor from the file's values to physical ones, as the item or its collection says."""
+    """Negative factor from the file's values to physical ones, as the item or its collection says."""
 
 
 @dataclass(frozen=True)
