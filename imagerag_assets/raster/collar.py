@@ -29,6 +29,8 @@ _GREY_AT_THE_BORDER = 0.5
 _LOSSY_TOLERANCE = 8
 """By how much lossy compression changes black and white, of 255."""
 _TRIED = 4
+_FLAT = 16
+"""Different colours at most of a picture of flat parts, such as a map of classes: any of them may be at the border."""
 _AROUND = np.ones((3, 3), bool)
 
 
@@ -136,6 +138,8 @@ def find_collars(values: NDArray[Any], valid: NDArray[np.bool_], *, lossy: bool)
             continue
         if not _is_extreme(value, tolerance, values[:, rest]) and touching.sum() < _GREY_AT_THE_BORDER * border.sum():
             continue
+        if _is_flat(values[:, rest]) and not _is_all_around(touching, valid):
+            continue
         found.append(_collar(value, tolerance, share, part))
         left = rest
     return tuple(sorted(found, key=lambda collar: -collar.share))
@@ -170,6 +174,18 @@ def _is_extreme(value: Sequence[float], tolerance: float, rest: NDArray[Any]) ->
     low, high = rest.min(axis=1).astype(np.float64), rest.max(axis=1).astype(np.float64)
     mine = np.asarray(value)
     return bool((mine <= low + tolerance).all() or (mine >= high - tolerance).all())
+
+
+def _is_flat(rest: NDArray[Any]) -> bool:
+    some = rest[:, :: max(1, rest.shape[1] // 4096)]
+    return len(np.unique(some, axis=1).T) <= _FLAT
+
+
+def _is_all_around(touching: NDArray[np.bool_], valid: NDArray[np.bool_]) -> bool:
+    """Return whether the value is at all four sides of what is valid."""
+    rows, columns = (np.flatnonzero(valid.any(axis=axis)) for axis in (1, 0))
+    sides = (touching[rows[0]], touching[rows[-1]], touching[:, columns[0]], touching[:, columns[-1]])
+    return all(side.any() for side in sides)
 
 
 def _collar(value: tuple[float, ...], tolerance: float, share: float, part: NDArray[np.bool_]) -> Collar:

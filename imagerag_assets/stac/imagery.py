@@ -37,6 +37,10 @@ _NOT_IMAGERY_KEY = re.compile(
 )
 _VISUAL_KEY = re.compile(r"^(visual|tci|rgb|true[-_ ]?colou?r)([-_.].*)?$", re.IGNORECASE)
 _TELLING_KEY = re.compile(r"^(data|image|imagery|cog|analytic|raster|ortho\w*)([-_.].*)?$", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]+")
+#: Of Sentinel-2's bands; those of older sensors are not written with a zero.
+_RGB_CODES = ("B04", "B03", "B02")
+_CODE = re.compile(r"(B0\d)(?:[-_.].*)?$", re.IGNORECASE)
 _PICTURE_ROLES = frozenset({"data", "visual"})
 _POLARIZATIONS = ("VV", "HH", "VH", "HV")
 
@@ -69,9 +73,10 @@ def select_imagery(item: pystac.Item, settings: Settings) -> Imagery:
     """Choose the three bands shown as red, green and blue.
 
     `asset_keys` and `band_names` of the settings win.  Otherwise, in this order: a true-colour asset; red, green and
-    blue by their common names or wavelengths, from one asset or three, at the finest resolution; one polarisation of a
-    SAR item; a panchromatic band; any other raster asset.  If the item does not describe the bands of that asset, they
-    are 1, 2, 3 with modality ``other``; a file with fewer bands is read as band 1 three times.
+    blue by their common names or wavelengths, from one asset or three, at the finest resolution; the same by Sentinel-2's
+    codes; one polarisation of a SAR item; a panchromatic band; any other raster asset.  If the item does not describe
+    the bands of that asset, they are 1, 2, 3 with modality ``other``: the file may say which ones are red, green and
+    blue, and one with fewer bands is read as band 1 three times.
 
     Raises:
         ItemError: no asset is imagery, or a named asset or band is not in the item.
@@ -93,7 +98,7 @@ def select_imagery(item: pystac.Item, settings: Settings) -> Imagery:
         return _by_band_names(item, candidates, settings.band_names)
     if settings.asset_keys:
         return _by_asset_keys(item, candidates)
-    found = _true_colour(candidates) or _by_colour(candidates)
+    found = _true_colour(candidates) or _by_colour(candidates) or _by_codes(candidates)
     if found is None and _is_sar(item):
         return _one_band(_polarisation(candidates), "sar")
     return found or _panchromatic(candidates) or _undescribed(candidates)
@@ -139,8 +144,9 @@ def _named_assets(item: pystac.Item, keys: Sequence[str]) -> list[_Candidate]:
 def _candidate(item: pystac.Item, key: str, asset: pystac.Asset) -> _Candidate:
     fields = asset.extra_fields
     bands = _described_bands(fields)
-    if len(bands) < 2 and key.lower() in _COLOUR_WORDS and not any(band["common_name"] for band in bands):
-        bands = ({"name": key, "common_name": key.lower()},)
+    colour = _colour_of(key)
+    if len(bands) < 2 and colour and not any(band["common_name"] for band in bands):
+        bands = ({"name": key, "common_name": colour},)
     href = absolute_href(asset.href, item.get_self_href())
     return _Candidate(key, href, frozenset(asset.roles or ()), fields, bands, _resolution(key, href, fields))
 
@@ -159,9 +165,15 @@ def _described_bands(fields: dict[str, Any]) -> tuple[dict[str, Any], ...]:
     for band in described:
         for name in ("name", "common_name"):
             band[name] = str(band[name]) if band.get(name) is not None else None
-        if band["common_name"] is None and band["name"] and band["name"].lower() in _COLOUR_WORDS:
-            band["common_name"] = band["name"].lower()
+        if band["common_name"] is None and band["name"]:
+            band["common_name"] = _colour_of(band["name"])
     return tuple(described)
+
+
+def _colour_of(name: str) -> str | None:
+    """Return the common name that an asset's key or a band's name is, alone or after a product (``nbart_red``)."""
+    words = _WORD.findall(name.lower())
+    return words[-1] if len(words) in (1, 2) and words[-1] in _COLOUR_WORDS else None
 
 
 def _with_item_bands(item: pystac.Item, only: _Candidate) -> _Candidate:
@@ -241,6 +253,22 @@ def _by_colour(candidates: list[_Candidate]) -> Imagery | None:
         apart.append((max(c.resolution for c in finest if c), 2, _colour_bands(finest)))
     best = min(whole + apart, key=lambda option: option[:2], default=None)
     return _imagery(best[2], "optical") if best else None
+
+
+def _by_codes(candidates: list[_Candidate]) -> Imagery | None:
+    """Return red, green and blue by Sentinel-2's codes for bands, which HLS has, too, where nobody says more."""
+    bands = []
+    for code in _RGB_CODES:
+        offers = [
+            (c.resolution, c.band(index))
+            for c in candidates
+            for index, said in enumerate(c.bands or ({"name": c.key},), 1)
+            if (found := _CODE.match(said.get("name") or "")) and found[1].upper() == code
+        ]
+        if not offers:
+            return None
+        bands.append(min(offers, key=lambda offer: offer[0])[1])
+    return _imagery(bands, "optical")
 
 
 def _colour_bands(assets: Sequence[_Candidate | None]) -> list[Band]:
