@@ -73,8 +73,8 @@ def select_imagery(item: pystac.Item, settings: Settings) -> Imagery:
     """Choose the three bands shown as red, green and blue.
 
     `asset_keys` and `band_names` of the settings win.  Otherwise, in this order: a true-colour asset; red, green and
-    blue by their common names or wavelengths, from one asset or three, at the finest resolution; the same by Sentinel-2's
-    codes; one polarisation of a SAR item; a panchromatic band; any other raster asset.  If the item does not describe
+    blue by their common names or wavelengths, from one asset or three, at the finest resolution; the same by codes of
+    Sentinel-2; one polarisation of a SAR item; a panchromatic band; any other raster asset.  If nobody describes
     the bands of that asset, they are 1, 2, 3 with modality ``other``: the file may say which ones are red, green and
     blue, and one with fewer bands is read as band 1 three times.
 

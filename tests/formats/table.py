@@ -17,7 +17,7 @@ _HEAD = """# Formats and providers
 
 <!-- Made by `python -m tests.formats.table`. Do not edit: change tests/formats/ and run it again. -->
 
-What happens with files and items of many kinds. Each line is a small file or item that the tests make, read and look at.
+What happens with files and items of many kinds. Each line is a small file or item that the tests make and look at.
 In which order file, item and collection count is in [sources.md](sources.md#what-is-used-of-file-item-and-collection).
 """
 
