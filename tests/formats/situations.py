@@ -188,7 +188,7 @@ SITUATIONS = (
     Situation("nodata in the item", lambda d: _item_says(scene_of(write(d / "a.tif", RGB, missing=32)), nodata=0), "missing", "-G-g", 0.5),
     Situation("nodata 0 in the file, 255 in the item", lambda d: _item_says(scene_of(write(d / "a.tif", RGB, missing=32, nodata=0)), nodata=255), "the file's counts, a note says so", "-G-g", 0.5, note="nodata is 0 in the file and 255 in the item"),
     Situation("nodata that the type cannot hold", lambda d: _item_says(scene_of(write(d / "a.tif", RGB)), nodata=-9999), "not used, a note says so", note="does not fit uint8"),
-    Situation("all pixels are nodata", lambda d: _item_says(scene_of(write(d / "a.tif", RGB, missing=SIDE)), nodata=0), "the scene fails, the others are done", error="no valid pixels"),
+    Situation("all pixels are nodata", lambda d: _item_says(scene_of(write(d / "a.tif", RGB, missing=SIDE)), nodata=0), "the scene is kept as empty, and says so", error="no valid pixels"),
     Situation("mask in the file", lambda d: scene_of(_masked(write(d / "a.tif", RGB), inside=True)), "missing where it says so", "--Bg", 0.5),
     Situation("mask beside the file (.msk)", lambda d: scene_of(_masked(write(d / "a.tif", RGB), inside=False)), "missing where it says so", "--Bg", 0.5),
     Situation("mask in the file, and nodata", lambda d: scene_of(_masked(write(d / "a.tif", RGB, missing=32, nodata=0), inside=True)), "a pixel counts if both say so", "---g", 0.25),
