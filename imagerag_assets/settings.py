@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     """Largest number of pixels of an online layer that is fetched as one scene."""
     stretch_percentiles: tuple[float, float] = (2.0, 98.0)
     """Percentiles of a scene's values that are shown as black and white. Imagery of 8 bits is shown as it is."""
+    collars: Literal["keep", "exclude"] = "keep"
+    """Whether a frame of a constant value at a scene's border that nothing declares as missing counts as pixels."""
 
     # Operation
     webhook_url: str | None = Field(None, repr=False)

@@ -57,7 +57,7 @@ def find_shard(platform: Platform, target: Target, record: SceneRecord) -> Shard
 
 def _limits(record: SceneRecord, target: Target) -> Limits | None:
     """Display limits that a target uses, as far as the record knows them without reading the imagery."""
-    return record.render.limits if record.render.is_of(target.recipe.stretch_percentiles) else None
+    return record.render.limits if target.recipe.fits(record.render) else None
 
 
 def embed(

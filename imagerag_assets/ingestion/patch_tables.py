@@ -78,7 +78,9 @@ def patch_table(platform: Platform, scene_key: str, *, division: Division | None
     stored = _stored(platform, key)
     least = platform.settings.min_valid_fraction
     wanted = {"version": _VERSION, "etag": record.scene.version, "min_valid_fraction": least}
-    if stored is not None and stored.items() >= wanted.items():
+    wanted |= {} if platform.settings.collars == "keep" else {"collars": platform.settings.collars}
+    stored_collars = "keep" if stored is None else stored.get("collars", "keep")
+    if stored is not None and stored.items() >= wanted.items() and stored_collars == platform.settings.collars:
         levels = {int(level): count for level, count in stored["levels"].items()}
         return _info(record, division, key, levels, stored["to_embed"], started, skipped=True)
     with open_reader(platform.settings, record) as reader:

@@ -147,7 +147,7 @@ def _fingerprint(info: ShardInfo, key: ShardKey, recipe: Recipe, record: SceneRe
         )
         if stored != wanted
     ]
-    limits = record.render.limits if record.render.is_of(recipe.stretch_percentiles) else None
+    limits = record.render.limits if recipe.fits(record.render) else None
     if not info.made.follows(recipe, limits):
         differing.append("it was made with other settings or another version of the code")
     text = f"The shard is of {info.encoder}"

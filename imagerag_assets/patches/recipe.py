@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from imagerag_assets.patches.divisions import DEFAULT_OVERLAP, DEFAULT_PATCH_PX, division, number
 from imagerag_assets.patches.types import Division
 
 if TYPE_CHECKING:
+    from imagerag_assets.raster.types import RenderSpec
     from imagerag_assets.settings import Settings
 
 CODE_VERSION = "1"
@@ -24,6 +25,7 @@ CODE_VERSION = "1"
 FIRST_MIN_VALID_FRACTION = 0.5
 FIRST_PERCENTILES = (2.0, 98.0)
 FIRST_CODE_VERSION = "1"
+FIRST_COLLARS: Literal["keep", "exclude"] = "keep"
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Recipe:
     stretch_percentiles: tuple[float, float] = FIRST_PERCENTILES
     """Low and high percentile of each band between which imagery that is not uint8 is stretched."""
     code_version: str = FIRST_CODE_VERSION
+    collars: Literal["keep", "exclude"] = FIRST_COLLARS
+    """Whether collars, which nothing declares as missing, count as pixels."""
 
     @classmethod
     def of(cls, settings: Settings, division_name: str | None = None) -> Recipe:
@@ -55,6 +59,7 @@ class Recipe:
             min_valid_fraction=settings.min_valid_fraction,
             stretch_percentiles=settings.stretch_percentiles,
             code_version=CODE_VERSION,
+            collars=settings.collars,
         )
         _ = recipe.division
         return recipe
@@ -76,6 +81,8 @@ class Recipe:
             key += f"-v{number(self.min_valid_fraction)}"
         if self.stretch_percentiles != FIRST_PERCENTILES:
             key += "-s" + "_".join(number(each) for each in self.stretch_percentiles)
+        if self.collars != FIRST_COLLARS:
+            key += "-k"
         if self.code_version != FIRST_CODE_VERSION:
             key += f"-c{self.code_version}"
         return key
@@ -94,11 +101,18 @@ class Recipe:
             "patch_overlap": self.patch_overlap,
             "min_valid_fraction": self.min_valid_fraction,
             "stretch_percentiles": self.stretch_percentiles,
+            "collars": self.collars,
         }
+
+    def fits(self, render: RenderSpec) -> bool:
+        """Whether a scene's render is the one that this recipe gives."""
+        return render.is_of(self.stretch_percentiles, without_collars=self.collars == "exclude")
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form; :meth:`from_dict` reads it back."""
         values = self.settings | {"stretch_percentiles": list(self.stretch_percentiles)}
+        if self.collars == FIRST_COLLARS:  # as it was before there was a choice
+            del values["collars"]
         return values | {"code_version": self.code_version}
 
     @classmethod
@@ -116,4 +130,5 @@ class Recipe:
             min_valid_fraction=float(stored["min_valid_fraction"]),
             stretch_percentiles=(low, high),
             code_version=str(stored["code_version"]),
+            collars="exclude" if stored.get("collars") == "exclude" else FIRST_COLLARS,
         )

@@ -36,13 +36,13 @@ class SuperTile:
     def cut(self, patch: Patch) -> tuple[slice, slice]:
         """Return the rows and columns of `patch` in an array of :attr:`shape_px`.
 
-        Exact for windows that are multiples of ``2**level``; the windows that were moved back to the scene's border are
-        off by at most half a level pixel.
+        Exact for windows that are multiples of ``2**level``; the others are off by less than a level pixel, so that
+        windows which touch have no gap between them, and what ends at the scene's border ends there in the read.
         """
-        x0, y0, _, _ = self.window
+        x0, y0, x1, y1 = self.window
         height, width = self.shape_px
-        rows = _cut(patch.y0 - y0, patch.y1 - patch.y0, self.level, height)
-        cols = _cut(patch.x0 - x0, patch.x1 - patch.x0, self.level, width)
+        rows = _cut(patch.y0 - y0, patch.y1 - y0, y1 - y0, self.level, height)
+        cols = _cut(patch.x0 - x0, patch.x1 - x0, x1 - x0, self.level, width)
         return rows, cols
 
 
@@ -105,8 +105,14 @@ def _ceil(native_px: int, level: int) -> int:
     return -(-native_px >> level)
 
 
-def _cut(offset: int, size: int, level: int, available: int) -> slice:
+def _cut(first: int, last: int, end: int, level: int, available: int) -> slice:
+    """Return where the native pixels [first, last) of a read of `end` fall in its `available` pixels."""
     half = (1 << level) >> 1
-    length = max(1, min((size + half) >> level, available))
-    start = max(0, min((offset + half) >> level, available - length))
-    return slice(start, start + length)
+    start, stop = (first + half) >> level, (last + half) >> level
+    length = stop - start
+    if last == end:  # the last pixel may stand for a sliver of the scene, which no other patch has
+        stop = available
+        if (last - first) % (1 << level) == 0:
+            start = stop - length
+    stop = max(1, min(stop, available))
+    return slice(max(0, min(start, stop - 1)), stop)

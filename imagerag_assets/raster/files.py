@@ -8,17 +8,16 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, MaskFlags, Resampling
+from rasterio.enums import MaskFlags, Resampling
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_gcps
 from rasterio.vrt import WarpedVRT
@@ -29,8 +28,18 @@ from imagerag_assets.objects.addresses import is_remote
 from imagerag_assets.objects.aside import folder_aside
 from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.objects.gdal import gdal_path, raster_errors
+from imagerag_assets.raster import bands as own
+from imagerag_assets.raster.beside import (
+    beside_is_unseen,
+    check_mask_size,
+    local_mask,
+    mask_beside,
+    nodata_beside,
+)
 from imagerag_assets.raster.geo import is_local
 from imagerag_assets.raster.types import Grid
+from imagerag_assets.raster.virtual import COMPLEX, GDAL_TYPES, Source, virtual_raster
+from imagerag_assets.settings import Settings
 
 # Scenes without georeferencing are supported, and a note says so.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
@@ -43,13 +52,6 @@ _OVERVIEW_OPTIONS = {
 }
 
 _RAISED: tuple[type[BaseException], ...] = (*raster_errors(), OSError)
-
-# GDAL's names of the types that a virtual raster declares.
-_GDAL_TYPES = {
-    "uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16", "uint32": "UInt32", "int32": "Int32",
-    "uint64": "UInt64", "int64": "Int64", "float32": "Float32", "float64": "Float64",
-}  # fmt: skip
-_COMPLEX = {"complex_int16": "CInt16", "complex64": "CFloat32", "complex128": "CFloat64"}
 
 
 @dataclass(frozen=True)
@@ -65,80 +67,147 @@ class RasterFile:
     dtype: str
     """Of the file; complex files are read as float32 magnitudes."""
     masked: bool
-    """Whether the file has its own mask (a mask band or .msk file)."""
+    """Whether `path` has a mask of its own (a mask band or .msk file)."""
     nodata: float | None
+    """Value of missing pixels in `path`, beside its mask or instead of it."""
     alpha: int | None
     """Number of the alpha band in `path`."""
     palette: NDArray[np.uint8] | None = field(default=None, compare=False)
-    """(256, 4) red, green, blue, alpha of a colour-mapped band."""
+    """Red, green, blue, alpha of each value of a colour-mapped band."""
+    colours: str | None = None
+    """What the bands are together, where they are no colours of light: see :func:`bands.other_colours`."""
     bits: int | None = None
     """Bits of each value, where the file has fewer than its data type; bytes are then shown in full contrast."""
-    white_is_zero: bool = False
-    """Whether the file counts from white to black."""
+    turned: tuple[bool, ...] = ()
+    """For each band whether larger values mean less; empty: for none."""
+    lossy: bool = False
+    """Whether the compression may have changed values."""
     notes: tuple[str, ...] = ()
     onto: Grid | None = None
     """The grid onto which the file is warped while it is read; None: it is on the right one."""
 
     @property
     def is_complex(self) -> bool:
-        return self.dtype in _COMPLEX
+        return self.dtype in COMPLEX
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether what is read is red, green and blue whatever the number of bands."""
+        return self.palette is not None or self.colours is not None
 
 
-def describe(href: str, indexes: tuple[int, ...], *, or_first: bool = False, nodata: float | None = None) -> RasterFile:
+@dataclass(frozen=True)
+class Said:
+    """What the item, or its collection, says of the values of a file."""
+
+    nodata: float | None = None
+    scales: Mapping[int, float] = field(default_factory=dict)
+    """By band number."""
+
+
+def describe(
+    href: str, indexes: tuple[int, ...], settings: Settings, *, guessed: bool = False, said: Said | None = None
+) -> RasterFile:
     """Open a file and note what reading needs to know. Call inside the rasterio environment.
 
-    What the file itself says of missing pixels (a mask, a nodata value) comes before what its item says.
+    Of nodata values and scales, the file's own come before what its item says. A pixel counts only if the mask, the
+    nodata value and the alpha band all say so.
 
     Args:
         href: Path or address of the file.
         indexes: Band numbers needed, each once.
-        or_first: Take band 1 alone if the file has not all of them.
-        nodata: The value of missing pixels, as the item or its collection says.
+        settings: How to reach what lies beside a remote file.
+        guessed: Nobody gave the band numbers: take those of red, green and blue if the file says which they are, and
+            band 1 alone if it has not all of them.
+        said: What the item says.
 
     Raises:
-        RasterError: it cannot be opened, is too small, has a data type that is not imagery, or lacks a band.
+        RasterError: it cannot be opened, is too small, has a data type that is not imagery, or lacks a band; or the
+            mask beside it is not usable.
     """
     path = gdal_path(href)
+    said = said or Said()
     with failures(href, "opened"), rasterio.open(path) as dataset:
         width, height = dataset.width, dataset.height
         if min(width, height) < 2:
             raise RasterError(f"image has {width}x{height} px", href=href, fix="Give an image of at least 2x2 px")
-        if max(indexes) > dataset.count and or_first:
-            indexes = (1,)
-        if max(indexes) > dataset.count:
-            raise RasterError(f"file has no band {max(indexes)}, only {dataset.count}", href=href,
-                              fix="Correct the item's bands, or set IMAGERAG_BAND_NAMES")  # fmt: skip
-        dtype = str(dataset.dtypes[indexes[0] - 1])
-        if dtype not in _GDAL_TYPES and dtype not in _COMPLEX:
-            raise RasterError(f"data type {dtype} is not supported", href=href, fix="Convert it to a real number type")
         notes: list[str] = []
+        indexes, colours = _bands(dataset, indexes, href, notes, guessed=guessed)
+        dtype = str(dataset.dtypes[indexes[0] - 1])
+        if dtype not in GDAL_TYPES and dtype not in COMPLEX:
+            raise RasterError(f"data type {dtype} is not supported", href=href, fix="Convert it to a real number type")
         flags = dataset.mask_flag_enums[indexes[0] - 1]
-        masked = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
-        own = dataset.nodatavals[indexes[0] - 1]
-        said = _usable_nodata(nodata, dtype, own, masked, notes)
-        structure = dataset.tags(ns="IMAGE_STRUCTURE")
-        bits = int(dataset.tags(indexes[0], ns="IMAGE_STRUCTURE").get("NBITS", 0) or structure.get("NBITS", 0)) or None
-        palette = _palette(dataset, indexes)
+        own_mask = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
+        has_overviews = bool(dataset.overviews(1))
+        mask, mask_has_overviews = path if own_mask else None, True
+        beside = local_mask(path) if own_mask else mask_beside(href, settings) if beside_is_unseen(href) else None
+        if beside is not None:
+            mask_has_overviews = check_mask_size(beside, (width, height), href)
+            mask = mask or beside
+        nodata_of_file = dataset.nodatavals[indexes[0] - 1]
+        if nodata_of_file is None and beside_is_unseen(href):
+            nodata_of_file = nodata_beside(href, indexes[0], settings)
+        known = dtype in COMPLEX  # zeros are no magnitude, and no other value is common
+        nodata = None if known else own.usable_nodata(said.nodata, nodata_of_file, dtype, notes)
+        alpha, not_alpha = own.alpha_band(dataset, indexes, notes)
+        palette = None if colours else own.palette_of(dataset, indexes, notes)
+        bits = int(dataset.tags(indexes[0], ns="IMAGE_STRUCTURE").get("NBITS", 0)
+                   or dataset.tags(ns="IMAGE_STRUCTURE").get("NBITS", 0)) or None  # fmt: skip
+        turned = own.turned_bands(dataset, indexes, said.scales, notes)
         file = RasterFile(
             href=href,
             path=path,
             indexes=indexes,
             grid=_grid(dataset, notes),
             dtype=dtype,
-            masked=masked,
-            nodata=None if masked else own if own is not None else said,
-            alpha=_alpha(dataset, indexes, notes),
+            masked=mask is not None,
+            nodata=nodata,
+            alpha=alpha,
             palette=palette,
+            colours=colours,
             bits=bits if palette is None and dtype == "uint8" and bits is not None and bits < 8 else None,
-            white_is_zero=palette is None and dtype == "uint8" and structure.get("MINISWHITE") == "YES",
+            turned=turned if palette is None and any(turned) else (),
+            lossy=_is_lossy(dataset),
             notes=tuple(notes),
         )
-    if said is not None and not file.is_complex:
-        # GDAL takes the value from a virtual raster.  Overviews that do not know of it mix it with real pixels.
-        return replace(_in_order(file, virtual_raster(file)), grid=replace(file.grid, has_overviews=False))
-    if not file.is_complex:
-        return file
-    return replace(file, path=virtual_raster(file), indexes=tuple(range(1, len(indexes) + 1)), nodata=None, alpha=None)
+        gdal_knows = mask in (None, path) and (nodata is None or nodata == dataset.nodatavals[indexes[0] - 1])
+    both = nodata is not None and mask is not None
+    if file.is_complex:
+        vrt = _vrt(file, mask=mask)
+        return replace(file, path=vrt, indexes=tuple(range(1, len(indexes) + 1)), alpha=None)
+    if both or not gdal_knows or not_alpha:
+        # GDAL takes all of it from a virtual raster. Overviews that do not know of it mix it with real pixels.
+        knowing = has_overviews and not both and (nodata is None or gdal_knows) and mask_has_overviews
+        file = replace(file, masked=mask is not None and nodata is None, grid=replace(file.grid, has_overviews=knowing))
+        return _in_order(file, _vrt(file, mask=mask, overviews=knowing))
+    return file
+
+
+def _bands(
+    dataset: Any, indexes: tuple[int, ...], href: str, notes: list[str], *, guessed: bool
+) -> tuple[tuple[int, ...], str | None]:
+    """Return the band numbers to read, and what they are together if not colours of light."""
+    other = own.other_colours(dataset)
+    if other is not None and indexes == (1, 2, 3):
+        return other[1], other[0]
+    if guessed and indexes == (1, 2, 3):
+        found = own.colour_bands(dataset)
+        if found is not None:
+            if found[0] != indexes:
+                numbers = ", ".join(str(number) for number in found[0])
+                notes.append(f"red, green and blue are bands {numbers} by the file's {found[1]}")
+            return found[0], None
+    if max(indexes) > dataset.count and guessed:
+        return (1,), None
+    if max(indexes) > dataset.count:
+        raise RasterError(f"file has no band {max(indexes)}, only {dataset.count}", href=href,
+                          fix="Correct the item's bands, or set IMAGERAG_BAND_NAMES")  # fmt: skip
+    return indexes, None
+
+
+def _is_lossy(dataset: Any) -> bool:
+    how = dataset.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION", "").upper()
+    return dataset.driver.startswith(("JPEG", "JP2", "WEBP")) or any(name in how for name in ("JPEG", "WEBP", "LERC"))
 
 
 def read(
@@ -168,7 +237,7 @@ def read(
         values = dataset.read(indexes, window=where, out_shape=(len(indexes), *shape), resampling=resampling)
         valid = np.ones(shape, bool)
         if file.masked and file.onto is None:
-            valid &= dataset.read_masks(1, window=where, out_shape=shape) > 0
+            valid &= dataset.read_masks(file.indexes[0], window=where, out_shape=shape) > 0
         elif file.nodata is not None:
             # A pixel is missing only if all bands have the nodata value; one band may just be dark or bright.
             masks = dataset.read_masks(indexes, window=where, out_shape=(len(indexes), *shape))
@@ -178,17 +247,20 @@ def read(
         elif file.onto is not None and file.nodata is None:  # what :func:`open_file` added
             valid &= dataset.read(dataset.count, window=where, out_shape=shape) > 0
     if file.palette is not None:
-        colours = file.palette[np.clip(values[0], 0, 255)]
+        colours = file.palette[values[0]]
         return np.moveaxis(colours[..., :3], -1, 0), valid & (colours[..., 3] > 0)
-    if file.bits is not None or file.white_is_zero:
-        most = 2 ** (file.bits or 8) - 1
-        values = np.minimum(values, most)
-        values = ((most - values if file.white_is_zero else values).astype(np.uint16) * 255 // most).astype(np.uint8)
+    if file.colours is not None:
+        return own.to_rgb(values, file.colours), valid
+    if file.bits is not None:
+        most = 2**file.bits - 1
+        values = (np.minimum(values, most).astype(np.uint16) * 255 // most).astype(np.uint8)
     if file.is_complex:
         with np.errstate(divide="ignore"):
             values = 20 * np.log10(values)
     if np.issubdtype(values.dtype, np.floating):
         valid &= np.isfinite(values).all(axis=0)
+    for band in np.flatnonzero(file.turned):
+        values[band] = -values[band] if np.issubdtype(values.dtype, np.floating) else ~values[band]
     return values, valid
 
 
@@ -249,7 +321,7 @@ def _in_order(file: RasterFile, path: str) -> RasterFile:
 
 
 def _build(file: RasterFile, vrt: Path) -> None:
-    vrt.write_text(file.path if file.is_complex else virtual_raster(file), encoding="utf-8")
+    vrt.write_text(file.path if file.is_complex else _vrt(file), encoding="utf-8")
     longest = max(file.grid.width, file.grid.height)
     factors = [2**power for power in range(1, 24) if longest > 128 * 2**power] or [2]
     method = Resampling.nearest if file.palette is not None else Resampling.average
@@ -263,32 +335,12 @@ def _build(file: RasterFile, vrt: Path) -> None:
         dataset.build_overviews(factors, method)
 
 
-def virtual_raster(file: RasterFile) -> str:
-    """Return a GDAL VRT of the bands that are needed, complex ones as magnitudes."""
-    size = f'rasterXSize="{file.grid.width}" rasterYSize="{file.grid.height}"'
-    source = f'<SourceFilename relativeToVRT="0">{escape(file.path)}</SourceFilename>'
-    parts = [f"<VRTDataset {size}>"]
-    if file.grid.crs_wkt is not None and not file.grid.gcps:
-        # A GDAL geotransform is the offset, then the terms of column and row.
-        a, b, c, d, e, f = file.grid.transform
-        parts.append(
-            f"<SRS>{escape(file.grid.crs_wkt)}</SRS><GeoTransform>{c!r},{a!r},{b!r},{f!r},{d!r},{e!r}</GeoTransform>"
-        )
-    wanted = [*file.indexes] if file.alpha is None else [*file.indexes, file.alpha]
-    for number, index in enumerate(wanted, start=1):
-        if file.is_complex:
-            kind = f'dataType="Float32" band="{number}" subClass="VRTDerivedRasterBand"'
-            inside = "<PixelFunctionType>mod</PixelFunctionType><SourceTransferType>CFloat32</SourceTransferType>"
-        else:
-            kind = f'dataType="{_GDAL_TYPES[file.dtype]}" band="{number}"'
-            inside = "" if file.nodata is None else f"<NoDataValue>{file.nodata!r}</NoDataValue>"
-            inside += "<ColorInterp>Alpha</ColorInterp>" if index == file.alpha else ""
-        picked = f"<SimpleSource>{source}<SourceBand>{index}</SourceBand></SimpleSource>"
-        parts.append(f"<VRTRasterBand {kind}>{inside}{picked}</VRTRasterBand>")
-    if file.masked:
-        picked = f"<SimpleSource>{source}<SourceBand>mask,{file.indexes[0]}</SourceBand></SimpleSource>"
-        parts.append(f'<MaskBand><VRTRasterBand dataType="Byte">{picked}</VRTRasterBand></MaskBand>')
-    return "".join([*parts, "</VRTDataset>"])
+def _vrt(file: RasterFile, *, mask: str | None = None, overviews: bool = True) -> str:
+    """Return the virtual raster of a file's bands; its mask is its own where `mask` names no other."""
+    if mask is None and file.masked:
+        mask = file.path
+    source = Source(file.path, file.dtype, file.indexes, file.alpha, file.nodata, mask, overviews)
+    return virtual_raster(source, file.grid)
 
 
 @contextmanager
@@ -327,45 +379,3 @@ def _grid(dataset: Any, notes: list[str]) -> Grid:
         has_overviews=bool(dataset.overviews(1)),
         gcps=gcps,
     )
-
-
-def _alpha(dataset: Any, indexes: tuple[int, ...], notes: list[str]) -> int | None:
-    """Return the alpha band, unless it is shown or holds data: some producers mark near infrared as alpha."""
-    marked = [number for number, kind in enumerate(dataset.colorinterp, start=1) if kind is ColorInterp.alpha]
-    if not marked or marked[0] in indexes:
-        return None
-    side = 256
-    x0, y0 = max(0, dataset.width - side) // 2, max(0, dataset.height - side) // 2
-    window = RasterioWindow(x0, y0, min(side, dataset.width - x0), min(side, dataset.height - y0))
-    values = dataset.read(marked[0], window=window)
-    between = (values > 0) & (values < values.max())
-    if between.mean() > 0.25:
-        notes.append(f"band {marked[0]} is marked as alpha but holds data: not used as a mask")
-        return None
-    return marked[0]
-
-
-def _usable_nodata(said: float | None, dtype: str, own: float | None, masked: bool, notes: list[str]) -> float | None:
-    """Return the item's nodata value where the file has nothing of its own and its type can hold the value."""
-    if said is None or masked or (own is None and not np.isfinite(said)):  # what is not finite never counts
-        return None
-    if own is not None:
-        if own != said and not (np.isnan(own) and np.isnan(said)):
-            notes.append(f"nodata is {own:g} in the file and {said:g} in the item: the file's is used")
-        return None
-    if np.issubdtype(np.dtype(dtype), np.integer):
-        limits = np.iinfo(dtype)
-        if said != round(said) or not limits.min <= said <= limits.max:
-            notes.append(f"the item's nodata value {said:g} does not fit {dtype}: not used")
-            return None
-    return said
-
-
-def _palette(dataset: Any, indexes: tuple[int, ...]) -> NDArray[np.uint8] | None:
-    if dataset.colorinterp[indexes[0] - 1] is not ColorInterp.palette:
-        return None
-    table = np.zeros((256, 4), np.uint8)
-    for value, colour in dataset.colormap(indexes[0]).items():
-        if 0 <= value < 256:
-            table[value] = colour
-    return table

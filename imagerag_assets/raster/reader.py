@@ -21,12 +21,13 @@ from rasterio.transform import Affine
 
 from imagerag_assets.errors import EmptyRasterError, RasterError
 from imagerag_assets.objects.gdal import rasterio_env
-from imagerag_assets.raster.files import RasterFile, describe, failures, open_file, read, warped, with_overviews
+from imagerag_assets.raster.collar import Collar, find_collars
+from imagerag_assets.raster.files import RasterFile, Said, describe, failures, open_file, read, warped, with_overviews
 from imagerag_assets.raster.geo import is_earth
 from imagerag_assets.raster.render import apply_render, compute_render
 from imagerag_assets.raster.types import Grid, RenderSpec, Window
 from imagerag_assets.settings import Settings
-from imagerag_assets.stac.types import Scene
+from imagerag_assets.stac.types import Band, Scene
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -122,42 +123,65 @@ class SceneReader:
         """
         with self._lock:
             if self._render is None:
-                values, valid = self._sample()
-                first = self._files[0]
-                try:
-                    self._render = compute_render(
-                        values,
-                        valid,
-                        self._order,
-                        source_dtype=first.dtype if len({file.dtype for file in self._files}) == 1 else "mixed",
-                        modality=self.scene.imagery.modality,
-                        percentiles=self._settings.stretch_percentiles,
-                        decibels=first.is_complex,
-                    )
-                except EmptyRasterError as error:
-                    raise EmptyRasterError(error.message, fix=error.fix, href=first.href) from None
+                self._render = self._computed()
             return self._render
+
+    def _computed(self) -> RenderSpec:
+        first, excluding = self._files[0], self._settings.collars == "exclude"
+        values, valid, collars = self._sample()
+        try:
+            render = compute_render(
+                values,
+                valid,
+                self._order,
+                source_dtype=first.dtype if len({file.dtype for file in self._files}) == 1 else "mixed",
+                modality=self.scene.imagery.modality,
+                percentiles=self._settings.stretch_percentiles,
+                decibels=first.is_complex,
+            )
+        except EmptyRasterError as error:
+            raise EmptyRasterError(error.message, fix=error.fix, href=first.href) from None
+        return replace(render, left_out=collars if excluding else None)
 
     @property
     def nothing(self) -> RenderSpec:
         """Return the render of this scene if it has no pixel that holds data."""
         return RenderSpec.of_nothing(self._files[0].dtype, self.scene.imagery.modality)
 
-    def _sample(self) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return source values and validity to compute display limits from: an overview, or where that shows nothing,
-        the first native pixels that are valid, which an overview of few of them may miss.
+    def _sample(self) -> tuple[NDArray[Any], NDArray[np.bool_], tuple[Collar, ...]]:
+        """Return source values and validity to compute display limits from, and the scene's collars.
+
+        They are an overview, or where that shows nothing, the first native pixels that are valid, which an overview of
+        few of them may miss.
         """
         grid, side = self._grid, self._settings.supertile_px
-        values, valid = self._values(grid.window, _fitted(grid.width, grid.height, STATISTICS_PX))
+        shape = _fitted(grid.width, grid.height, STATISTICS_PX)
+        values, valid = self._values(grid.window, shape, with_collars=True)
         if valid.any() or max(grid.width, grid.height) <= STATISTICS_PX:
-            return values, valid
+            collars = self._collars(values, valid, reduced=shape != (grid.height, grid.width))
+            return values, valid, collars
         for y0 in range(0, grid.height, side):
             for x0 in range(0, grid.width, side):
                 x1, y1 = min(x0 + side, grid.width), min(y0 + side, grid.height)
-                values, valid = self._values((x0, y0, x1, y1), (y1 - y0, x1 - x0))
+                values, valid = self._values((x0, y0, x1, y1), (y1 - y0, x1 - x0), with_collars=True)
                 if valid.any():
-                    return values, valid
-        return values, valid
+                    return values, valid, ()
+        return values, valid, ()
+
+    def _collars(self, values: NDArray[Any], valid: NDArray[np.bool_], *, reduced: bool) -> tuple[Collar, ...]:
+        """Find the collars in an overview, note them, and mark their pixels in `valid` if they are to be left out."""
+        if self._files[0].is_complex:
+            return ()
+        grid, lossy = self._grid, any(file.lossy for file in self._files)
+        collars = find_collars(values, valid, lossy=lossy)
+        excluding = self._settings.collars == "exclude"
+        for collar in collars:
+            self._notes.append(
+                collar.note + (": left out" if excluding else "; IMAGERAG_COLLARS=exclude leaves it out")
+            )
+            if excluding:
+                valid &= ~collar.covers(values, grid.window, (grid.width, grid.height), blurred=reduced or lossy)
+        return collars
 
     def read(self, window: Window, level: int = 0, *, out_shape: tuple[int, int] | None = None) -> Picture:
         """Read a window of the render.
@@ -226,7 +250,9 @@ class SceneReader:
         order = self._order if len(bands) > max(self._order) else (0, 0, 0)
         return xr.concat([bands[index] for index in order], dim="band", join="exact").assign_coords(band=[1, 2, 3])
 
-    def _values(self, window: Window, shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def _values(
+        self, window: Window, shape: tuple[int, int], *, with_collars: bool = False
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return source values (all files' bands, h, w) of a window inside the scene, and where all files are valid."""
         x0, y0, x1, y1 = window
         decimated = shape[0] < y1 - y0 or shape[1] < x1 - x0
@@ -242,7 +268,12 @@ class SceneReader:
                 valid &= of_file
         if len({part.dtype for part in parts}) > 1:
             parts = [part.astype(np.float64) for part in parts]
-        return (parts[0] if len(parts) == 1 else np.concatenate(parts)), valid
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if not with_collars:
+            blurred = decimated or any(file.lossy for file in self._files)
+            for collar in self.render.left_out or ():
+                valid &= ~collar.covers(values, window, (self._grid.width, self._grid.height), blurred=blurred)
+        return values, valid
 
     def _scale(self, file: RasterFile) -> tuple[float, float]:
         return file.grid.width / self._grid.width, file.grid.height / self._grid.height
@@ -299,11 +330,11 @@ class SceneReader:
                 wanted[band.href].append(band.index)
         # Numbers that nobody gave are a guess: a picture may be grey, or have a palette.
         guessed = imagery.modality == "other" or not any(band.name or band.common_name for band in imagery.bands)
-        missing = {band.href: band.nodata for band in reversed(imagery.bands)}
         files = [
-            describe(href, tuple(numbers), or_first=guessed, nodata=missing[href]) for href, numbers in wanted.items()
+            describe(href, tuple(numbers), self._settings, guessed=guessed, said=_said(imagery.bands, href))
+            for href, numbers in wanted.items()
         ]
-        if len(files) == 1 and files[0].palette is not None:
+        if len(files) == 1 and files[0].is_picture:
             return files, (0, 1, 2)
         first_of: dict[str, int] = {}
         for file in files:
@@ -313,7 +344,7 @@ class SceneReader:
             first_of[band.href] + (wanted[band.href].index(band.index) if taken[band.href] > 1 else 0)
             for band in imagery.bands
         ]
-        return [replace(file, palette=None) for file in files], tuple(order)
+        return [replace(file, palette=None, colours=None) for file in files], tuple(order)
 
     def _aligned(self, file: RasterFile) -> RasterFile:
         """Return the file as it is if it covers the scene's extent, else warped onto the scene's grid."""
@@ -340,6 +371,13 @@ class SceneReader:
         )
         same_crs = own.crs_wkt == base.crs_wkt or CRS.from_wkt(own.crs_wkt) == CRS.from_wkt(base.crs_wkt)
         return file if same_crs and off <= 1 / min(across, down) else warped(file, base)
+
+
+def _said(bands: Sequence[Band], href: str) -> Said:
+    """Return what the item says of the values of one file."""
+    mine = [band for band in bands if band.href == href]
+    nodata = next((band.nodata for band in mine if band.nodata is not None), None)
+    return Said(nodata, {band.index: band.scale for band in mine if band.scale is not None})
 
 
 def _apply(transform: Sequence[float], col: float, row: float) -> tuple[float, float]:

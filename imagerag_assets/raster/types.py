@@ -6,8 +6,10 @@ Only data and its JSON form belong here: no reading, no statistics, no coordinat
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+from imagerag_assets.raster.collar import Collar
 
 Window = tuple[int, int, int, int]
 """(x0, y0, x1, y1) in native pixels, half-open, x to the right and y down."""
@@ -68,6 +70,8 @@ class RenderSpec:
     """How the limits were chosen, for people."""
     percentiles: tuple[float, float] | None = None
     """Percentiles of each band that the limits are; None where bytes are shown as they are."""
+    left_out: tuple[Collar, ...] | None = None
+    """Collars whose pixels do not count; None: they count, whether there are any or not."""
 
     @property
     def identity(self) -> bool:
@@ -84,13 +88,18 @@ class RenderSpec:
         """Return the render of a scene without a pixel that holds data."""
         return cls(IDENTITY, source_dtype, modality, NO_DATA)
 
-    def is_of(self, percentiles: tuple[float, float]) -> bool:
+    def is_of(self, percentiles: tuple[float, float], *, without_collars: bool = False) -> bool:
         """Whether these are the limits that some percentiles give; bytes that are shown as they are have none."""
-        return self.percentiles in (None, percentiles)
+        return self.empty or (
+            self.percentiles in (None, percentiles) and (self.left_out is not None) == without_collars
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the form for JSON; :meth:`from_dict` reads it back to an equal render."""
-        stored = asdict(self) | {"limits": [list(pair) for pair in self.limits]}
+        stored = asdict(replace(self, left_out=None)) | {"limits": [list(pair) for pair in self.limits]}
+        del stored["left_out"]
+        if self.left_out is not None:
+            stored["left_out"] = [collar.to_dict() for collar in self.left_out]
         if self.percentiles == _percentiles_of(self.note):  # as records had it before there was a field
             del stored["percentiles"]
         elif self.percentiles is not None:
@@ -107,7 +116,9 @@ class RenderSpec:
         red, green, blue = ((float(low), float(high)) for low, high in record["limits"])
         said = record["percentiles"] if "percentiles" in record else _percentiles_of(record.get("note", ""))
         percentiles = None if said is None else (float(said[0]), float(said[1]))
-        return cls(**record | {"limits": (red, green, blue), "percentiles": percentiles})
+        left_out = record.get("left_out")
+        collars = None if left_out is None else tuple(Collar.from_dict(each) for each in left_out)
+        return cls(**record | {"limits": (red, green, blue), "percentiles": percentiles, "left_out": collars})
 
 
 def _percentiles_of(note: str) -> tuple[float, float] | None:

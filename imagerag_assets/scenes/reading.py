@@ -24,7 +24,8 @@ def open_reader(settings: Settings, record: SceneRecord, *, build_overviews: boo
     Raises:
         RasterError: a file cannot be opened.
     """
-    render = record.render if record.render.is_of(settings.stretch_percentiles) else None
+    fits = record.render.is_of(settings.stretch_percentiles, without_collars=settings.collars == "exclude")
+    render = record.render if fits else None
     scratch = overview_scratch(settings, record.scene.scene_key)
     return SceneReader(record.scene, settings, render, scratch, build_overviews=build_overviews)
 

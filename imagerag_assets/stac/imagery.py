@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite, nan
+from math import inf
 from typing import Any
 
 import pystac
@@ -16,6 +16,7 @@ import pystac
 from imagerag_assets.errors import ItemError, SettingsError
 from imagerag_assets.objects.addresses import absolute_href
 from imagerag_assets.settings import Settings
+from imagerag_assets.stac.pixel_values import is_number, nodata_of, scale_of
 from imagerag_assets.stac.types import Band, Imagery
 
 _RGB = ("red", "green", "blue")
@@ -36,6 +37,10 @@ _NOT_IMAGERY_KEY = re.compile(
 )
 _VISUAL_KEY = re.compile(r"^(visual|tci|rgb|true[-_ ]?colou?r)([-_.].*)?$", re.IGNORECASE)
 _TELLING_KEY = re.compile(r"^(data|image|imagery|cog|analytic|raster|ortho\w*)([-_.].*)?$", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]+")
+#: Of Sentinel-2's bands; those of older sensors are not written with a zero.
+_RGB_CODES = ("B04", "B03", "B02")
+_CODE = re.compile(r"(B0\d)(?:[-_.].*)?$", re.IGNORECASE)
 _PICTURE_ROLES = frozenset({"data", "visual"})
 _POLARIZATIONS = ("VV", "HH", "VH", "HV")
 
@@ -55,8 +60,10 @@ class _Candidate:
 
     def band(self, index: int) -> Band:
         said = self.bands[index - 1] if index <= len(self.bands) else {}
-        nodata = _number(said["nodata"] if said.get("nodata") is not None else self.fields.get("nodata"))
-        return Band(self.key, self.href, index, said.get("name"), said.get("common_name"), nodata)
+        nodata, scale = nodata_of(said, self.fields), scale_of(said, self.fields)
+        # A positive scale changes no picture, so records do without.
+        turned = scale if scale is not None and scale < 0 else None
+        return Band(self.key, self.href, index, said.get("name"), said.get("common_name"), nodata, turned)
 
     def index_of(self, matches: Callable[[dict[str, Any]], bool]) -> int | None:
         return next((index for index, said in enumerate(self.bands, 1) if matches(said)), None)
@@ -66,9 +73,10 @@ def select_imagery(item: pystac.Item, settings: Settings) -> Imagery:
     """Choose the three bands shown as red, green and blue.
 
     `asset_keys` and `band_names` of the settings win.  Otherwise, in this order: a true-colour asset; red, green and
-    blue by their common names or wavelengths, from one asset or three, at the finest resolution; one polarisation of a
-    SAR item; a panchromatic band; any other raster asset.  If the item does not describe the bands of that asset, they
-    are 1, 2, 3 with modality ``other``; a file with fewer bands is read as band 1 three times.
+    blue by their common names or wavelengths, from one asset or three, at the finest resolution; the same by codes of
+    Sentinel-2; one polarisation of a SAR item; a panchromatic band; any other raster asset.  If nobody describes
+    the bands of that asset, they are 1, 2, 3 with modality ``other``: the file may say which ones are red, green and
+    blue, and one with fewer bands is read as band 1 three times.
 
     Raises:
         ItemError: no asset is imagery, or a named asset or band is not in the item.
@@ -90,7 +98,7 @@ def select_imagery(item: pystac.Item, settings: Settings) -> Imagery:
         return _by_band_names(item, candidates, settings.band_names)
     if settings.asset_keys:
         return _by_asset_keys(item, candidates)
-    found = _true_colour(candidates) or _by_colour(candidates)
+    found = _true_colour(candidates) or _by_colour(candidates) or _by_codes(candidates)
     if found is None and _is_sar(item):
         return _one_band(_polarisation(candidates), "sar")
     return found or _panchromatic(candidates) or _undescribed(candidates)
@@ -136,8 +144,9 @@ def _named_assets(item: pystac.Item, keys: Sequence[str]) -> list[_Candidate]:
 def _candidate(item: pystac.Item, key: str, asset: pystac.Asset) -> _Candidate:
     fields = asset.extra_fields
     bands = _described_bands(fields)
-    if len(bands) < 2 and key.lower() in _COLOUR_WORDS and not any(band["common_name"] for band in bands):
-        bands = ({"name": key, "common_name": key.lower()},)
+    colour = _colour_of(key)
+    if len(bands) < 2 and colour and not any(band["common_name"] for band in bands):
+        bands = ({"name": key, "common_name": colour},)
     href = absolute_href(asset.href, item.get_self_href())
     return _Candidate(key, href, frozenset(asset.roles or ()), fields, bands, _resolution(key, href, fields))
 
@@ -156,9 +165,15 @@ def _described_bands(fields: dict[str, Any]) -> tuple[dict[str, Any], ...]:
     for band in described:
         for name in ("name", "common_name"):
             band[name] = str(band[name]) if band.get(name) is not None else None
-        if band["common_name"] is None and band["name"] and band["name"].lower() in _COLOUR_WORDS:
-            band["common_name"] = band["name"].lower()
+        if band["common_name"] is None and band["name"]:
+            band["common_name"] = _colour_of(band["name"])
     return tuple(described)
+
+
+def _colour_of(name: str) -> str | None:
+    """Return the common name that an asset's key or a band's name is, alone or after a product (``nbart_red``)."""
+    words = _WORD.findall(name.lower())
+    return words[-1] if len(words) in (1, 2) and words[-1] in _COLOUR_WORDS else None
 
 
 def _with_item_bands(item: pystac.Item, only: _Candidate) -> _Candidate:
@@ -176,25 +191,12 @@ def _resolution(key: str, href: str, fields: dict[str, Any]) -> float:
     said = [fields.get("gsd"), fields.get("raster:spatial_resolution")]
     said += [band.get(name) for band in bands for name in ("gsd", "spatial_resolution", "raster:spatial_resolution")]
     transform = fields.get("proj:transform")
-    said += [abs(transform[0])] if isinstance(transform, list) and transform and _is_number(transform[0]) else []
+    said += [abs(transform[0])] if isinstance(transform, list) and transform and is_number(transform[0]) else []
     numbers = [float(value) for value in said if isinstance(value, int | float) and value > 0]
     if numbers:
         return numbers[0]
     in_name = re.search(r"[_-](\d{1,4})m\b", key) or re.search(r"[_-](\d{1,4})m\.\w+$", href)
     return float(in_name[1]) if in_name else inf
-
-
-def _number(value: object) -> float | None:
-    """Return a finite number, which JSON may hold as a word; "nan", "inf" and "-inf" are never valid pixels anyway."""
-    try:
-        number = float(value) if _is_number(value) or isinstance(value, str) else nan  # type: ignore[arg-type]
-    except (ValueError, OverflowError):
-        return None
-    return number if isfinite(number) else None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _imagery(bands: Iterable[Band], modality: str) -> Imagery:
@@ -217,7 +219,7 @@ def _rgb_indices(candidate: _Candidate) -> tuple[int, int, int] | None:
     if red and green and blue:
         return red, green, blue
     waves = [(said.get("center_wavelength"), index) for index, said in enumerate(candidate.bands, 1)]
-    measured = [(float(wave), index) for wave, index in waves if _is_number(wave)]  # type: ignore[arg-type]
+    measured = [(float(wave), index) for wave, index in waves if is_number(wave)]  # type: ignore[arg-type]
     nearest = [min(measured, key=lambda each, t=target: abs(each[0] - t), default=None) for target in _WAVELENGTHS]  # type: ignore[misc]
     indices = [
         each[1]
@@ -251,6 +253,22 @@ def _by_colour(candidates: list[_Candidate]) -> Imagery | None:
         apart.append((max(c.resolution for c in finest if c), 2, _colour_bands(finest)))
     best = min(whole + apart, key=lambda option: option[:2], default=None)
     return _imagery(best[2], "optical") if best else None
+
+
+def _by_codes(candidates: list[_Candidate]) -> Imagery | None:
+    """Return red, green and blue by Sentinel-2's codes for bands, which HLS has, too, where nobody says more."""
+    bands = []
+    for code in _RGB_CODES:
+        offers = [
+            (c.resolution, c.band(index))
+            for c in candidates
+            for index, said in enumerate(c.bands or ({"name": c.key},), 1)
+            if (found := _CODE.match(said.get("name") or "")) and found[1].upper() == code
+        ]
+        if not offers:
+            return None
+        bands.append(min(offers, key=lambda offer: offer[0])[1])
+    return _imagery(bands, "optical")
 
 
 def _colour_bands(assets: Sequence[_Candidate | None]) -> list[Band]:

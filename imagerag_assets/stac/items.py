@@ -28,6 +28,7 @@ from imagerag_assets.stac.collections import with_item_assets
 from imagerag_assets.stac.imagery import select_imagery
 from imagerag_assets.stac.item_refs import Made
 from imagerag_assets.stac.keys import scene_key
+from imagerag_assets.stac.pixel_values import unusable_values
 from imagerag_assets.stac.types import Imagery, Scene
 
 _CURRENT_VERSIONS = re.compile(r"1\.[01]\.\d+")
@@ -66,6 +67,7 @@ def scene_from_item(
     if more is not content:
         item = _parse(more, key, base, [])
         imagery = select_imagery(item, settings)
+    notes.extend(unusable_values(item, imagery))
     if imagery.modality == "other":
         notes.append(
             f"The item does not describe the bands of asset {imagery.bands[0].asset_key}; set IMAGERAG_ASSET_KEYS and "

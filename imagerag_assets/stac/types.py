@@ -28,6 +28,8 @@ class Band:
     """Common name by the STAC eo extension, e.g. ``red``."""
     nodata: float | None = None
     """Value of missing pixels, as the item or its collection says."""
+    scale: float | None = None
+    """Negative factor from the file's values to physical ones, as the item or its collection says."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class Scene:
 
 def _sparse(band: dict[str, Any]) -> dict[str, Any]:
     """Leave out what records did not have at first, where it says nothing."""
-    return {name: value for name, value in band.items() if name != "nodata" or value is not None}
+    return {name: value for name, value in band.items() if name not in ("nodata", "scale") or value is not None}
 
 
 @dataclass(frozen=True)

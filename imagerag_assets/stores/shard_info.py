@@ -14,7 +14,13 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from imagerag_assets.errors import StoreError
-from imagerag_assets.patches.recipe import FIRST_CODE_VERSION, FIRST_MIN_VALID_FRACTION, FIRST_PERCENTILES, Recipe
+from imagerag_assets.patches.recipe import (
+    FIRST_CODE_VERSION,
+    FIRST_COLLARS,
+    FIRST_MIN_VALID_FRACTION,
+    FIRST_PERCENTILES,
+    Recipe,
+)
 from imagerag_assets.raster.types import Limits
 
 VERSION = 1
@@ -70,6 +76,7 @@ class Made:
     min_valid_fraction: float = FIRST_MIN_VALID_FRACTION
     stretch_percentiles: tuple[float, float] = FIRST_PERCENTILES
     code_version: str = FIRST_CODE_VERSION
+    collars: str = FIRST_COLLARS
     render: Limits | None = None
     """Display limits: source values shown as 0 and 255, per band; None: the shard does not say."""
     stored_at: datetime | None = None
@@ -84,6 +91,7 @@ class Made:
             min_valid_fraction=recipe.min_valid_fraction,
             stretch_percentiles=recipe.stretch_percentiles,
             code_version=recipe.code_version,
+            collars=recipe.collars,
             render=render,
             stored_at=now(),
             seconds=seconds,
@@ -91,13 +99,14 @@ class Made:
 
     def follows(self, recipe: Recipe, render: Limits | None = None) -> bool:
         """Whether a recipe would make the same rows; display limits are compared where both sides know them."""
-        wanted = (recipe.min_valid_fraction, recipe.stretch_percentiles, recipe.code_version)
-        same = (self.min_valid_fraction, self.stretch_percentiles, self.code_version) == wanted
+        wanted = (recipe.min_valid_fraction, recipe.stretch_percentiles, recipe.code_version, recipe.collars)
+        same = (self.min_valid_fraction, self.stretch_percentiles, self.code_version, self.collars) == wanted
         return same and (self.render is None or render is None or self.render == render)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form; :meth:`from_dict` reads it back."""
-        return {
+        without = {} if self.collars == FIRST_COLLARS else {"collars": self.collars}
+        return without | {
             "min_valid_fraction": self.min_valid_fraction,
             "stretch_percentiles": list(self.stretch_percentiles),
             "code_version": self.code_version,
@@ -125,6 +134,7 @@ class Made:
             min_valid_fraction=float(stored["min_valid_fraction"]),
             stretch_percentiles=(low, high),
             code_version=str(stored["code_version"]),
+            collars=str(stored.get("collars", FIRST_COLLARS)),
             render=render,
             stored_at=None if stored_at is None else datetime.fromisoformat(stored_at),
             seconds=None if seconds is None else float(seconds),

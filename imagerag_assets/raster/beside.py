@@ -1,0 +1,120 @@
+"""Masks and nodata values beside remote files (``.msk``, ``.aux.xml``).
+
+GDAL finds what lies beside a local file.  Beside a remote one it would ask for a dozen names, so it is told not to look
+(`objects.gdal`), and the two that change which pixels count are looked for here, with one request each.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+import rasterio
+from rasterio.env import getenv, hasenv
+
+from imagerag_assets.errors import RasterError
+from imagerag_assets.objects.addresses import is_http, is_remote, is_s3
+from imagerag_assets.objects.gdal import gdal_path, raster_errors
+from imagerag_assets.objects.peek import first_bytes
+from imagerag_assets.settings import Settings
+
+_KEPT_S = 600.0
+_MOST_KNOWN, _MOST_BYTES = 4096, 2**20
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+_known: dict[tuple[str, str | None], tuple[float, bytes | None]] = {}
+_lock = threading.Lock()
+
+
+def beside_is_unseen(href: str) -> bool:
+    """Return whether GDAL, in the environment of this moment, does not look for files beside this one."""
+    if not (is_http(href) or is_s3(href)) or not hasenv():
+        return False
+    return getenv().get("GDAL_DISABLE_READDIR_ON_OPEN") == "EMPTY_DIR"
+
+
+def mask_beside(href: str, settings: Settings) -> str | None:
+    """Return the name by which GDAL opens the mask beside a remote file; None if there is none.
+
+    Raises:
+        RasterError: the server is in trouble, so that it cannot be told.
+    """
+    mask = _with(href, ".msk")
+    # Some servers answer everything with a page.
+    return gdal_path(mask) if _first_bytes(mask, 4, settings) in _TIFF else None
+
+
+def nodata_beside(href: str, index: int, settings: Settings) -> float | None:
+    """Return the nodata value that the ``.aux.xml`` beside a remote file gives for a band.
+
+    Raises:
+        RasterError: the server is in trouble, so that it cannot be told.
+    """
+    text = _first_bytes(_with(href, ".aux.xml"), _MOST_BYTES, settings)
+    if text is None or b"<PAMDataset" not in text[:1000] or b"<!ENTITY" in text:
+        return None
+    try:
+        for band in ElementTree.fromstring(text).iter("PAMRasterBand"):
+            if band.get("band") == str(index) and (said := band.findtext("NoDataValue")) is not None:
+                return float(said)
+    except (ElementTree.ParseError, ValueError):
+        return None  # GDAL passes over a damaged one, too
+    return None
+
+
+def check_mask_size(mask: str, size: tuple[int, int], href: str) -> bool:
+    """Return whether the mask beside a file has overviews.
+
+    Raises:
+        RasterError: its size is not that of the file (width, height), or it cannot be opened.
+    """
+    try:
+        with rasterio.open(mask) as dataset:
+            found, overviews = (dataset.width, dataset.height), bool(dataset.overviews(1))
+    except raster_errors() as error:
+        raise RasterError("the mask beside the image cannot be opened", href=href,
+                          fix="Make the .msk file anew, or remove it") from error  # fmt: skip
+    if found != size:
+        raise RasterError(
+            f"the mask beside the image has {found[0]}x{found[1]} px, the image {size[0]}x{size[1]}",
+            href=href,
+            fix="Make the .msk file anew, or remove it",
+        )
+    return overviews
+
+
+def local_mask(path: str) -> str | None:
+    """Return the mask beside a local file, if there is one."""
+    if is_remote(path) or path.startswith("/vsi"):
+        return None
+    mask = Path(path + ".msk")
+    return str(mask) if mask.is_file() else None
+
+
+def _with(href: str, suffix: str) -> str:
+    """Return the address of a file's neighbour; the query, which may be a signature of both, stays."""
+    if not is_http(href):
+        return href + suffix
+    parts = urlsplit(href)
+    return parts._replace(path=parts.path + suffix).geturl()
+
+
+def _first_bytes(href: str, count: int, settings: Settings) -> bytes | None:
+    key = (href, settings.s3_endpoint_url)
+    with _lock:
+        known = _known.get(key)
+    if known is not None and time.monotonic() < known[0]:
+        return known[1]
+    try:
+        found = first_bytes(href, count, settings)
+    except OSError as error:
+        raise RasterError("whether a mask lies beside the image cannot be told", href=href, transient=True,
+                          fix="Try again later") from error  # fmt: skip
+    with _lock:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[key] = time.monotonic() + _KEPT_S, found
+    return found

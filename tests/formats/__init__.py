@@ -1,0 +1,1 @@
+"""Formats, situations and providers' items as small files that are made here, and what happens with each."""

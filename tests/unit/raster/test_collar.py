@@ -1,0 +1,113 @@
+"""Collars: frames that nothing declares are noticed, told, and left out where that is asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagerag_assets.patches.recipe import Recipe
+from imagerag_assets.raster.collar import find_collars
+from imagerag_assets.raster.reader import SceneReader
+from imagerag_assets.raster.types import RenderSpec
+from imagerag_assets.settings import Settings
+from tests.unit.raster.scenes import scene_of, write_tiff
+
+SIDE = 1400
+
+
+def turned_square() -> np.ndarray:
+    """Bool (h, w): the pixels of a scene that is turned by 12 degrees."""
+    y, x = np.mgrid[:SIDE, :SIDE] - SIDE / 2
+    u, v = x * np.cos(0.2) + y * np.sin(0.2), y * np.cos(0.2) - x * np.sin(0.2)
+    return np.asarray((abs(u) < 0.4 * SIDE) & (abs(v) < 0.4 * SIDE))
+
+
+def textured(dtype: str = "uint8") -> np.ndarray:
+    """(3, h, w) with a black hole in the middle, which is no collar."""
+    pixels = np.random.default_rng(0).integers(20, 250, (3, SIDE, SIDE)).astype(dtype)
+    pixels[:, 690:720, 690:720] = 0
+    return pixels
+
+
+@pytest.fixture
+def excluding(settings: Settings) -> Settings:
+    return settings.model_copy(update={"collars": "exclude"})
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"), [("uint8", 0), ("uint8", 255), ("uint16", 0), ("float32", -1e4), ("uint8", 127)]
+)
+def test_exactly_the_frame_is_left_out(
+    tmp_path: Path, settings: Settings, excluding: Settings, dtype: str, value: float
+) -> None:
+    inside = turned_square()
+    pixels = np.where(inside, textured(dtype), np.array(value, dtype))
+    scene = scene_of(write_tiff(tmp_path / "a.tif", pixels, overviews=[2, 4]))
+    with SceneReader(scene, settings) as reader:
+        assert reader.read(reader.grid.window)[1].all()
+        assert reader.render.left_out is None
+        assert f"is the constant value {value:g}, which nothing declares as missing" in "".join(reader.notes)
+    with SceneReader(scene, excluding) as reader:
+        picture, valid = reader.read(reader.grid.window)
+        assert np.array_equal(valid, inside)
+        assert not picture[~inside].any()
+        coarse = reader.read(reader.grid.window, 2)[1]
+        assert coarse.mean() == pytest.approx(inside.mean(), abs=0.02)
+        window = (300, 200, 812, 712)
+        assert np.array_equal(reader.read(window)[1], inside[200:712, 300:812])
+        if dtype != "uint8":  # the frame counts for no limit
+            low, high = reader.render.limits[0]
+            assert 15 < low < 80
+            assert 190 < high < 255
+        stored = json.loads(json.dumps(reader.render.to_dict()))
+        assert RenderSpec.from_dict(stored) == reader.render
+        assert len(json.dumps(stored)) < 2000
+        render = reader.render
+    with SceneReader(scene, excluding, render) as reader:
+        assert np.array_equal(reader.read(window)[1], inside[200:712, 300:812])
+
+
+def test_a_lossy_frame_is_left_out_with_its_edge(tmp_path: Path, excluding: Settings) -> None:
+    inside = turned_square()
+    pixels = np.where(inside, textured() // 8 + 100, 0).astype(np.uint8)
+    path = write_tiff(tmp_path / "a.tif", pixels, compress="jpeg", photometric="ycbcr")
+    with SceneReader(scene_of(path), excluding) as reader:
+        _, valid = reader.read(reader.grid.window)
+    assert not (valid & ~inside).any()
+    assert (inside & ~valid).mean() < 0.005
+
+
+def test_no_collar_is_seen_where_there_is_none() -> None:
+    random = np.random.default_rng(1)
+    noisy = random.integers(0, 256, (3, 300, 300)).astype(np.uint8)
+    everywhere = np.ones((300, 300), bool)
+    shadow = noisy.copy()
+    shadow[:, :4, :100] = 0  # at the border, and small
+    inner = noisy.copy()
+    inner[:, 100:200, 100:200] = 0
+    classes = np.kron(np.array([[1, 2], [3, 4]], np.uint8), np.ones((150, 150), np.uint8))[None]
+    constant = np.zeros((3, 300, 300), np.uint8)
+    for values in (noisy, shadow, inner, classes, constant):
+        assert find_collars(values, everywhere, lossy=False) == ()
+
+
+def test_a_frame_inside_what_is_declared_as_missing_is_seen() -> None:
+    values = np.random.default_rng(1).integers(1, 255, (1, 300, 300)).astype(np.uint8)
+    valid = np.zeros((300, 300), bool)
+    valid[40:260, 40:260] = True
+    values[0, :80] = 0
+    (collar,) = find_collars(values, valid, lossy=False)
+    assert collar.value == (0.0,)
+    assert collar.share == pytest.approx(40 * 220 / 300**2, abs=0.001)
+
+
+def test_vectors_made_without_collars_are_others(settings: Settings, excluding: Settings) -> None:
+    kept, left = Recipe.of(settings), Recipe.of(excluding)
+    assert (kept.key, left.key) == ("pyramid", "pyramid-k")
+    assert "collars" not in kept.to_dict()
+    assert Recipe.from_dict(left.to_dict()) == left
+    assert Recipe.from_dict(kept.to_dict()) == kept
+    assert settings.model_copy(update=left.settings).collars == "exclude"
