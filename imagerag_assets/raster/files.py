@@ -20,7 +20,6 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.errors import NotGeoreferencedWarning
-from rasterio.transform import from_gcps
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
@@ -29,8 +28,9 @@ from imagerag_assets.objects.addresses import is_remote
 from imagerag_assets.objects.aside import folder_aside
 from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.objects.gdal import gdal_path, raster_errors
-from imagerag_assets.raster.geo import is_local
+from imagerag_assets.raster.place import place_of
 from imagerag_assets.raster.types import Grid
+from imagerag_assets.stac.types import ItemPlace
 
 # Scenes without georeferencing are supported, and a note says so.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
@@ -75,6 +75,8 @@ class RasterFile:
     """Bits of each value, where the file has fewer than its data type; bytes are then shown in full contrast."""
     white_is_zero: bool = False
     """Whether the file counts from white to black."""
+    placed_by_item: bool = False
+    """Whether GDAL does not know the grid's place from the file."""
     notes: tuple[str, ...] = ()
     onto: Grid | None = None
     """The grid onto which the file is warped while it is read; None: it is on the right one."""
@@ -84,7 +86,15 @@ class RasterFile:
         return self.dtype in _COMPLEX
 
 
-def describe(href: str, indexes: tuple[int, ...], *, or_first: bool = False, nodata: float | None = None) -> RasterFile:
+def describe(
+    href: str,
+    indexes: tuple[int, ...],
+    *,
+    or_first: bool = False,
+    nodata: float | None = None,
+    item_place: ItemPlace | None = None,
+    footprint: dict[str, Any] | None = None,
+) -> RasterFile:
     """Open a file and note what reading needs to know. Call inside the rasterio environment.
 
     What the file itself says of missing pixels (a mask, a nodata value) comes before what its item says.
@@ -94,6 +104,8 @@ def describe(href: str, indexes: tuple[int, ...], *, or_first: bool = False, nod
         indexes: Band numbers needed, each once.
         or_first: Take band 1 alone if the file has not all of them.
         nodata: The value of missing pixels, as the item or its collection says.
+        item_place: Where the file lies, as the item says.
+        footprint: The item's geometry, GeoJSON in lon/lat.
 
     Raises:
         RasterError: it cannot be opened, is too small, has a data type that is not imagery, or lacks a band.
@@ -119,11 +131,16 @@ def describe(href: str, indexes: tuple[int, ...], *, or_first: bool = False, nod
         structure = dataset.tags(ns="IMAGE_STRUCTURE")
         bits = int(dataset.tags(indexes[0], ns="IMAGE_STRUCTURE").get("NBITS", 0) or structure.get("NBITS", 0)) or None
         palette = _palette(dataset, indexes)
+        place = place_of(dataset, item_place, footprint)
+        notes.extend(place.notes)
         file = RasterFile(
             href=href,
             path=path,
             indexes=indexes,
-            grid=_grid(dataset, notes),
+            grid=Grid(
+                width, height, place.crs_wkt, place.transform, bool(dataset.overviews(1)), gcps=place.approximate
+            ),
+            placed_by_item=not place.own,
             dtype=dtype,
             masked=masked,
             nodata=None if masked else own if own is not None else said,
@@ -202,9 +219,12 @@ def open_file(file: RasterFile) -> Any:
         dataset = rasterio.open(file.path)
         if file.onto is None:
             return dataset
-        grid = file.onto
+        grid, own = file.onto, file.grid
+        # A fitted place is that of the windows; GDAL would fit another one.
+        by_us = {"src_crs": own.crs_wkt, "src_transform": rasterio.Affine(*own.transform)}
         return WarpedVRT(
             dataset,
+            **by_us if file.placed_by_item or own.gcps else {},
             crs=grid.crs_wkt,
             transform=rasterio.Affine(*grid.transform),
             width=grid.width,
@@ -302,31 +322,6 @@ def failures(href: str, verb: str) -> Iterator[None]:
         raise RasterError(f"image cannot be {verb} ({detail[:200]})", href=href,
                           transient=is_transient(error, href),
                           fix="Check that the file exists, is readable and complete") from error  # fmt: skip
-
-
-def _grid(dataset: Any, notes: list[str]) -> Grid:
-    crs, transform = dataset.crs, dataset.transform
-    points, points_crs = dataset.gcps
-    gcps = False
-    if crs is not None and is_local(crs.to_wkt()):
-        notes.append("local coordinate system: windows are in pixels only")
-        crs = None
-    elif crs is not None and not transform.is_identity:
-        pass
-    elif points and points_crs is not None:
-        crs, transform, gcps = points_crs, from_gcps(points), True
-        notes.append("ground control points only: approximate footprint")
-    else:
-        crs = None
-        notes.append("no CRS: windows are in pixels only")
-    return Grid(
-        width=dataset.width,
-        height=dataset.height,
-        crs_wkt=None if crs is None else crs.to_wkt(),
-        transform=(transform.a, transform.b, transform.c, transform.d, transform.e, transform.f),
-        has_overviews=bool(dataset.overviews(1)),
-        gcps=gcps,
-    )
 
 
 def _alpha(dataset: Any, indexes: tuple[int, ...], notes: list[str]) -> int | None:

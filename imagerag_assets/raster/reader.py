@@ -22,7 +22,8 @@ from rasterio.transform import Affine
 from imagerag_assets.errors import EmptyRasterError, RasterError
 from imagerag_assets.objects.gdal import rasterio_env
 from imagerag_assets.raster.files import RasterFile, describe, failures, open_file, read, warped, with_overviews
-from imagerag_assets.raster.geo import is_earth
+from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
+from imagerag_assets.raster.projection import is_earth
 from imagerag_assets.raster.render import apply_render, compute_render
 from imagerag_assets.raster.types import Grid, RenderSpec, Window
 from imagerag_assets.settings import Settings
@@ -80,6 +81,8 @@ class SceneReader:
         self._notes = list(dict.fromkeys(note for file in self._files for note in file.notes))
         if self._grid.crs_wkt is not None and not is_earth(self._grid.crs_wkt):
             self._notes.append("the CRS is not of the Earth: longitude and latitude are that body's own")
+        if self._grid.crs_wkt is not None and pixel_window_to_lonlat_bbox(self._grid, self._grid.window) is None:
+            self._notes.append("no part of the picture has a place on the ground: windows are in pixels only")
         overviews = all(file.grid.has_overviews for file in self._files)
         self._grid = replace(self._grid, has_overviews=overviews)
 
@@ -300,8 +303,17 @@ class SceneReader:
         # Numbers that nobody gave are a guess: a picture may be grey, or have a palette.
         guessed = imagery.modality == "other" or not any(band.name or band.common_name for band in imagery.bands)
         missing = {band.href: band.nodata for band in reversed(imagery.bands)}
+        places = {band.href: band.place for band in imagery.bands}
         files = [
-            describe(href, tuple(numbers), or_first=guessed, nodata=missing[href]) for href, numbers in wanted.items()
+            describe(
+                href,
+                tuple(numbers),
+                or_first=guessed,
+                nodata=missing[href],
+                item_place=places[href],
+                footprint=self.scene.geometry,
+            )
+            for href, numbers in wanted.items()
         ]
         if len(files) == 1 and files[0].palette is not None:
             return files, (0, 1, 2)
@@ -330,7 +342,7 @@ class SceneReader:
         if own.crs_wkt is None or base.crs_wkt is None:
             raise RasterError("one band has a CRS and another has none", href=file.href,
                               fix="Set IMAGERAG_ASSET_KEYS to assets of one grid")  # fmt: skip
-        if own.gcps and (own.width, own.height) == (base.width, base.height):
+        if own.gcps and base.gcps and abs(across / down - 1) <= 0.02:
             return file
         # Where this file's corners fall on the scene's grid, in native pixels; up to one coarse pixel is rounding.
         corners = [(0, 0), (own.width, 0), (0, own.height), (own.width, own.height)]

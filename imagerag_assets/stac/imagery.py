@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite, nan
 from typing import Any
 
@@ -16,7 +16,8 @@ import pystac
 from imagerag_assets.errors import ItemError, SettingsError
 from imagerag_assets.objects.addresses import absolute_href
 from imagerag_assets.settings import Settings
-from imagerag_assets.stac.types import Band, Imagery
+from imagerag_assets.stac.place import item_place
+from imagerag_assets.stac.types import Band, Imagery, ItemPlace
 
 _RGB = ("red", "green", "blue")
 #: Wavelengths in micrometres by which red, green and blue are found among bands without common names.
@@ -52,11 +53,12 @@ class _Candidate:
     """What the item says about each band of the file, in order; empty if it says nothing."""
     resolution: float
     """Ground resolution that the item gives, infinite if it gives none; compared within an item only."""
+    place: ItemPlace | None = None
 
     def band(self, index: int) -> Band:
         said = self.bands[index - 1] if index <= len(self.bands) else {}
         nodata = _number(said["nodata"] if said.get("nodata") is not None else self.fields.get("nodata"))
-        return Band(self.key, self.href, index, said.get("name"), said.get("common_name"), nodata)
+        return Band(self.key, self.href, index, said.get("name"), said.get("common_name"), nodata, self.place)
 
     def index_of(self, matches: Callable[[dict[str, Any]], bool]) -> int | None:
         return next((index for index, said in enumerate(self.bands, 1) if matches(said)), None)
@@ -139,7 +141,8 @@ def _candidate(item: pystac.Item, key: str, asset: pystac.Asset) -> _Candidate:
     if len(bands) < 2 and key.lower() in _COLOUR_WORDS and not any(band["common_name"] for band in bands):
         bands = ({"name": key, "common_name": key.lower()},)
     href = absolute_href(asset.href, item.get_self_href())
-    return _Candidate(key, href, frozenset(asset.roles or ()), fields, bands, _resolution(key, href, fields))
+    place = item_place(fields, item.properties)
+    return _Candidate(key, href, frozenset(asset.roles or ()), fields, bands, _resolution(key, href, fields), place)
 
 
 def _described_bands(fields: dict[str, Any]) -> tuple[dict[str, Any], ...]:
@@ -163,7 +166,7 @@ def _described_bands(fields: dict[str, Any]) -> tuple[dict[str, Any], ...]:
 
 def _with_item_bands(item: pystac.Item, only: _Candidate) -> _Candidate:
     bands = _described_bands(item.properties)
-    return _Candidate(only.key, only.href, only.roles, only.fields, bands, only.resolution) if len(bands) > 1 else only
+    return replace(only, bands=bands) if len(bands) > 1 else only
 
 
 def _resolution(key: str, href: str, fields: dict[str, Any]) -> float:
