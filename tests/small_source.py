@@ -10,6 +10,7 @@ import numpy as np
 import pystac
 import rasterio
 from rasterio.transform import from_origin
+from rasterio.warp import transform_bounds
 
 PX = 300
 
@@ -19,12 +20,13 @@ def write_source(folder: Path, names: Sequence[str] = ("one", "two"), *, px: int
     catalog = pystac.Catalog("small", "Small scenes")
     folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(names):
-        write_raster(folder / f"{name}.tif", px=px, seed=seed + number)
-        west = 2.0 + number
+        raster = write_raster(folder / f"{name}.tif", px=px, seed=seed + number)
+        with rasterio.open(raster) as dataset:
+            bbox = list(transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds))
         item = pystac.Item(
             name,
-            geometry={"type": "Point", "coordinates": [west, 48.0]},
-            bbox=[west, 48.0, west + 0.003, 48.003],
+            geometry={"type": "Point", "coordinates": bbox[:2]},
+            bbox=bbox,
             datetime=datetime(2024, 5, 1 + number, tzinfo=UTC),
             properties={},
         )

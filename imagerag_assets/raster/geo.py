@@ -54,7 +54,8 @@ def lonlat_boxes(grid: Grid, windows: ArrayLike) -> NDArray[np.float64]:
         west, width = unwound.min(axis=1), np.ptp(unwound, axis=1)
         around = (np.abs(turns) > 180.0) | (width >= _ALL_AROUND)
     south, north = lat.min(axis=1), lat.max(axis=1)
-    for index in np.flatnonzero(np.isnan(lon).any(axis=1)):
+    partly = np.isnan(lon).any(axis=1)
+    for index in np.flatnonzero(partly):
         seen = seen_part(grid, _window_of(pixels[index]))
         if seen is not None:
             west[index], width[index] = _hull(seen.lon)
@@ -64,7 +65,7 @@ def lonlat_boxes(grid: Grid, windows: ArrayLike) -> NDArray[np.float64]:
         nearest = pole.nearest_in(grid, pixels)
         south, north = np.fmin(south, nearest), np.fmax(north, nearest)
         around |= pole.within(pixels)
-        for index in np.flatnonzero(pole.on_edge(pixels)):  # There the longitude jumps, by any angle.
+        for index in np.flatnonzero(pole.on_edge(pixels) & ~partly):  # There the longitude jumps, by any angle.
             off = np.abs(lat[index]) < 90.0 - _SLIVER
             if off.any():
                 west[index], width[index] = _hull(lon[index][off])

@@ -20,6 +20,8 @@ _LATTICE = 33
 _RAYS_PER_EDGE = 16
 _HALVINGS = 30
 _TOUCH = 1e-6  # px
+_SAME = 1e-5
+"""Share of a coordinate by which the same point comes out differently: some projections are solved by iteration."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,12 @@ def poles(grid: Grid) -> tuple[Pole, ...]:
     if a * e == b * d:
         return ()
     cols, rows = pixels_at(grid, lon, lat)
+    places = np.stack(projection(grid.crs_wkt or "").to_xy(lon, lat), axis=1)
     found = []
     for first, second in ((0, 1), (2, 3)):
-        one, other = (np.array([cols[index], rows[index]]) for index in (first, second))
-        if np.isfinite(one).all() and np.allclose(one, other, rtol=0, atol=_TOUCH):
-            found.append(Pole(float(one[0]), float(one[1]), float(lat[first])))
+        one, other = places[first], places[second]
+        if np.isfinite(places[[first, second]]).all() and np.hypot(*(one - other)) <= _SAME * max(np.hypot(*one), 1.0):
+            found.append(Pole(float(cols[first]), float(rows[first]), float(lat[first])))
     return tuple(found)
 
 

@@ -19,7 +19,7 @@ _MARGIN = 0.1
 """Share of the raster's size by which it may lie beside the item's bbox."""
 _ROUNDED = 0.005
 """Degrees by which bboxes are rounded at most."""
-_VAST = 100.0
+_VAST = 25.0
 """Square degrees at the equator from which a raster counts as too large for its item's bbox ..."""
 _TIMES = 20.0
 """... if it is so many times larger. A tile of which a corner holds data is smaller than that."""

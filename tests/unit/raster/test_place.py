@@ -39,6 +39,7 @@ def place(
 
 def polynomials(lon: float, lat: float, **changed: Any) -> RPC:
     """A nearly straight camera 0.1 by 0.12 degrees wide; every metre of height moves the picture a little."""
+
     def terms(**values: float) -> list[float]:
         return [values.get(f"c{index}", 0.0) for index in range(20)]
 
