@@ -10,6 +10,7 @@ import numpy as np
 import pystac
 import rasterio
 from rasterio.transform import from_origin
+from rasterio.warp import transform_bounds
 
 PX = 300
 
@@ -19,12 +20,13 @@ def write_source(folder: Path, names: Sequence[str] = ("one", "two"), *, px: int
     catalog = pystac.Catalog("small", "Small scenes")
     folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(names):
-        write_raster(folder / f"{name}.tif", px=px, seed=seed + number)
-        west = 2.0 + number
+        raster = write_raster(folder / f"{name}.tif", px=px, seed=seed + number)
+        with rasterio.open(raster) as dataset:
+            bbox = list(transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds))
         item = pystac.Item(
             name,
-            geometry={"type": "Point", "coordinates": [west, 48.0]},
-            bbox=[west, 48.0, west + 0.003, 48.003],
+            geometry={"type": "Point", "coordinates": bbox[:2]},
+            bbox=bbox,
             datetime=datetime(2024, 5, 1 + number, tzinfo=UTC),
             properties={},
         )
@@ -36,12 +38,12 @@ def write_source(folder: Path, names: Sequence[str] = ("one", "two"), *, px: int
     return folder / "catalog.json"
 
 
-def write_raster(path: Path, *, px: int = PX, seed: int = 0) -> Path:
-    """A uint8 RGB GeoTIFF of smooth random colours."""
+def write_raster(path: Path, *, px: int = PX, seed: int = 0, at: int | None = None) -> Path:
+    """A uint8 RGB GeoTIFF of smooth random colours, `at` (default: `seed`) kilometres along."""
     coarse = np.random.default_rng(seed).integers(0, 255, (3, px // 20 + 1, px // 20 + 1), dtype=np.uint8)
     pixels = coarse.repeat(20, axis=1).repeat(20, axis=2)[:, :px, :px]
     profile = {"driver": "GTiff", "tiled": True, "blockxsize": 256, "blockysize": 256, "crs": "EPSG:32631"}
-    transform = from_origin(450_000 + 1_000 * seed, 5_300_000, 1, 1)
+    transform = from_origin(450_000 + 1_000 * (seed if at is None else at), 5_300_000, 1, 1)
     with rasterio.open(
         path, "w", count=3, height=px, width=px, dtype="uint8", transform=transform, **profile
     ) as dataset:

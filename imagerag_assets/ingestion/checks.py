@@ -17,7 +17,8 @@ from PIL import Image
 from imagerag_assets.errors import CheckError
 from imagerag_assets.ingestion.embed_scene import shard_key
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.raster.geo import box_geometries
+from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
+from imagerag_assets.scenes.place import contradiction, text_of
 from imagerag_assets.scenes.records import SceneRecord, footprint, load_record, overview_key
 from imagerag_assets.stores.milvus_filter import Filter
 from imagerag_assets.stores.shard_columns import embeddings_of
@@ -110,15 +111,15 @@ def _problems(record: SceneRecord, scene_key: str, overview: bytes) -> Iterator[
 
 
 def _item_place(record: SceneRecord) -> CheckOutcome:
-    """Whether the item's bbox meets the raster's georeference, which the areas of questions are compared with."""
-    said, found = record.scene.bbox, footprint(record)
-    if said is None or found is None:
+    """Whether the raster lies where the item's bbox says; registering refuses a scene that does not."""
+    grid, said, found = record.grid, record.scene.bbox, footprint(record)
+    if said is None or found is None or grid.crs_wkt is None:
         return CheckOutcome("item_place", True, "warn", "The item or its raster has no place to compare")
-    first, second = box_geometries(np.array([said, found]))
-    meet = bool(first.intersects(second))
-    place = ", ".join(f"{value:.4f}" for value in found)
-    text = "The item's bbox meets its raster" if meet else "The item's bbox does not meet its raster"
-    return CheckOutcome("item_place", meet, "warn", f"{text}, which is at {place}")
+    if pixel_window_to_lonlat_bbox(grid, grid.window) is None:
+        return CheckOutcome("item_place", False, "warn", "The raster has a CRS, and no place on the ground in it")
+    wrong = contradiction(record.scene, grid, found)
+    text = f"The raster at {text_of(found)} lies {wrong}" if wrong else f"The raster at {text_of(found)} meets"
+    return CheckOutcome("item_place", not wrong, "warn", f"{text} the item's bbox")
 
 
 def check_rows(platform: Platform, scene_key: str) -> list[CheckOutcome]:

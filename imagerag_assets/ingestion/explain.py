@@ -22,6 +22,7 @@ from imagerag_assets.ingestion.rates import patches_per_second
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target, serving_beside, target_of
 from imagerag_assets.raster.reader import SceneReader
+from imagerag_assets.scenes.place import require_place
 from imagerag_assets.scenes.records import find_record, made_notes
 from imagerag_assets.scenes.removed import list_asked
 from imagerag_assets.stac.source import find_scenes
@@ -165,6 +166,7 @@ def _size(platform: Platform, scene: Scene) -> tuple[int, int]:
     if expected is not None:
         return expected
     with SceneReader(scene, platform.settings) as reader:
+        require_place(scene, reader.grid)
         return reader.grid.width, reader.grid.height
 
 

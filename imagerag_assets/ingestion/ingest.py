@@ -30,6 +30,7 @@ from imagerag_assets.installation.serving import ALIAS, serving_beside, target_o
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.scenes.failures import clear_failure, record_failure
 from imagerag_assets.scenes.identity import refuse_another
+from imagerag_assets.scenes.place import require_place
 from imagerag_assets.scenes.reading import overview_scratch
 from imagerag_assets.scenes.records import (
     SceneRecord,
@@ -62,7 +63,8 @@ def register(platform: Platform, scene: Scene) -> SceneRecord:
         RemovedSceneError: a person removed the scene.
         ItemError: another scene is stored under the key of this one.
         SourceError: an online layer cannot be reached, or its key is not known.
-        RasterError: a file cannot be opened or read, or its size or type is unusable, or tiles of a layer are missing.
+        RasterError: a file cannot be opened or read, its size or type is unusable, tiles of a layer are
+            missing, or it lies elsewhere than the item says.
         StoreError: the store cannot be read or written.
     """
     refuse_removed(platform, scene.scene_key)
@@ -71,6 +73,7 @@ def register(platform: Platform, scene: Scene) -> SceneRecord:
     layer = fetched_layer(platform, scene)
     scratch = overview_scratch(settings, scene.scene_key)
     with SceneReader(scene, settings, scratch=scratch) as reader:
+        require_place(scene, reader.grid)
         try:
             overview, _ = reader.overview(settings.overview_px)
             render = reader.render

@@ -19,7 +19,6 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags, Resampling
 from rasterio.errors import NotGeoreferencedWarning
-from rasterio.transform import from_gcps
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
@@ -36,10 +35,11 @@ from imagerag_assets.raster.beside import (
     mask_beside,
     nodata_beside,
 )
-from imagerag_assets.raster.geo import is_local
+from imagerag_assets.raster.place import place_of
 from imagerag_assets.raster.types import Grid
 from imagerag_assets.raster.virtual import COMPLEX, GDAL_TYPES, Source, virtual_raster
 from imagerag_assets.settings import Settings
+from imagerag_assets.stac.types import ItemPlace
 
 # Scenes without georeferencing are supported, and a note says so.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
@@ -82,6 +82,8 @@ class RasterFile:
     """For each band whether larger values mean less; empty: for none."""
     lossy: bool = False
     """Whether the compression may have changed values."""
+    placed_by_item: bool = False
+    """Whether GDAL does not know the grid's place from the file."""
     notes: tuple[str, ...] = ()
     onto: Grid | None = None
     """The grid onto which the file is warped while it is read; None: it is on the right one."""
@@ -106,7 +108,14 @@ class Said:
 
 
 def describe(
-    href: str, indexes: tuple[int, ...], settings: Settings, *, guessed: bool = False, said: Said | None = None
+    href: str,
+    indexes: tuple[int, ...],
+    settings: Settings,
+    *,
+    guessed: bool = False,
+    said: Said | None = None,
+    item_place: ItemPlace | None = None,
+    footprint: dict[str, Any] | None = None,
 ) -> RasterFile:
     """Open a file and note what reading needs to know. Call inside the rasterio environment.
 
@@ -120,6 +129,8 @@ def describe(
         guessed: Nobody gave the band numbers: take those of red, green and blue if the file says which they are, and
             band 1 alone if it has not all of them.
         said: What the item says.
+        item_place: Where the file lies, as the item says.
+        footprint: The item's geometry, GeoJSON in lon/lat.
 
     Raises:
         RasterError: it cannot be opened, is too small, has a data type that is not imagery, or lacks a band; or the
@@ -154,11 +165,16 @@ def describe(
         bits = int(dataset.tags(indexes[0], ns="IMAGE_STRUCTURE").get("NBITS", 0)
                    or dataset.tags(ns="IMAGE_STRUCTURE").get("NBITS", 0)) or None  # fmt: skip
         turned = own.turned_bands(dataset, indexes, said.scales, notes)
+        place = place_of(dataset, item_place, footprint)
+        notes.extend(place.notes)
         file = RasterFile(
             href=href,
             path=path,
             indexes=indexes,
-            grid=_grid(dataset, notes),
+            grid=Grid(
+                width, height, place.crs_wkt, place.transform, bool(dataset.overviews(1)), gcps=place.approximate
+            ),
+            placed_by_item=not place.own,
             dtype=dtype,
             masked=mask is not None,
             nodata=nodata,
@@ -274,9 +290,12 @@ def open_file(file: RasterFile) -> Any:
         dataset = rasterio.open(file.path)
         if file.onto is None:
             return dataset
-        grid = file.onto
+        grid, own = file.onto, file.grid
+        # A fitted place is that of the windows; GDAL would fit another one.
+        by_us = {"src_crs": own.crs_wkt, "src_transform": rasterio.Affine(*own.transform)}
         return WarpedVRT(
             dataset,
+            **by_us if file.placed_by_item or own.gcps else {},
             crs=grid.crs_wkt,
             transform=rasterio.Affine(*grid.transform),
             width=grid.width,
@@ -354,28 +373,3 @@ def failures(href: str, verb: str) -> Iterator[None]:
         raise RasterError(f"image cannot be {verb} ({detail[:200]})", href=href,
                           transient=is_transient(error, href),
                           fix="Check that the file exists, is readable and complete") from error  # fmt: skip
-
-
-def _grid(dataset: Any, notes: list[str]) -> Grid:
-    crs, transform = dataset.crs, dataset.transform
-    points, points_crs = dataset.gcps
-    gcps = False
-    if crs is not None and is_local(crs.to_wkt()):
-        notes.append("local coordinate system: windows are in pixels only")
-        crs = None
-    elif crs is not None and not transform.is_identity:
-        pass
-    elif points and points_crs is not None:
-        crs, transform, gcps = points_crs, from_gcps(points), True
-        notes.append("ground control points only: approximate footprint")
-    else:
-        crs = None
-        notes.append("no CRS: windows are in pixels only")
-    return Grid(
-        width=dataset.width,
-        height=dataset.height,
-        crs_wkt=None if crs is None else crs.to_wkt(),
-        transform=(transform.a, transform.b, transform.c, transform.d, transform.e, transform.f),
-        has_overviews=bool(dataset.overviews(1)),
-        gcps=gcps,
-    )

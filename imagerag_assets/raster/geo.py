@@ -7,19 +7,17 @@ as in GeoJSON and STAC.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import antimeridian
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pyproj import CRS, Transformer
-from pyproj.enums import TransformDirection
-from rasterio.transform import Affine
 from shapely import box, get_coordinates, multipolygons, segmentize
 from shapely.geometry import Polygon, mapping
 from shapely.geometry.base import BaseGeometry
 
+from imagerag_assets.raster.globe import edge_points, lonlat_at, pixels_at, poles, seen_part
+from imagerag_assets.raster.projection import unwrapped
 from imagerag_assets.raster.types import Grid, Window
 
 # This many points per edge follow a curved edge closely enough: 1/16 of its sagitta remains.
@@ -28,9 +26,10 @@ _STEPS = 4
 _LONGEST_STEP = 90.0  # degrees
 _THINNEST = 1e-9  # degrees, a tenth of a millimetre
 _SLIVER = 1e-6  # degrees
+_ALL_AROUND = 359.999  # degrees
 _ROUNDING = 0.01  # px
-
-_EARTH_RADIUS_M = 6_371_000
+_GAP = 15.0
+"""Degrees between points of a map without an edge there: a wider gap is one between its east and west ends."""
 
 
 def lonlat_boxes(grid: Grid, windows: ArrayLike) -> NDArray[np.float64]:
@@ -38,29 +37,56 @@ def lonlat_boxes(grid: Grid, windows: ArrayLike) -> NDArray[np.float64]:
 
     Args:
         grid: The scene's grid.
-        windows: (n, 4) of x0, y0, x1, y1 in native pixels; only their parts inside the scene count.
+        windows: (n, 4) of x0, y0, x1, y1 in native pixels; only their parts inside the scene, and on the globe, count.
 
     Returns:
-        float64 (n, 4) of west, south, east, north in degrees. A row is NaN if there is no CRS or the window has no
-        place in it; west > east across the antimeridian; a window around a pole or the Earth spans all longitudes.
+        float64 (n, 4) of west, south, east, north in degrees, within [-180, 180] and [-90, 90], of some width and
+        height. A row is NaN if there is no CRS or the window has no place in it; west > east across the antimeridian;
+        a window around a pole or the Earth spans all longitudes.
     """
     pixels = np.asarray(windows, np.float64).reshape(-1, 4)
     if grid.crs_wkt is None or not len(pixels):
         return np.full((len(pixels), 4), np.nan)
-    lon, lat = _outlines(grid, _inside(grid, pixels))
-    turns, lon = _unwrapped(lon)
-    west, east, south, north = lon.min(axis=1), lon.max(axis=1), lat.min(axis=1), lat.max(axis=1)
-    shift = 360.0 * np.floor((west + 180.0) / 360.0)
-    width = east - west
-    west, east = west - shift, east - shift
-    east = np.where(east > 180.0, east - 360.0, east)
-    polar = np.abs(turns) > 180.0
-    around = polar | (width >= 360.0 - _SLIVER)
-    north = np.where(polar & (lat.mean(axis=1) > 0), 90.0, north)
-    south = np.where(polar & (lat.mean(axis=1) < 0), -90.0, south)
-    boxes = np.stack([np.where(around, -180.0, west), south, np.where(around, 180.0, east), north], axis=1)
-    boxes[~np.isfinite(boxes).all(axis=1)] = np.nan
+    pixels = _inside(grid, pixels)
+    lon, lat = _outlines(grid, pixels)
+    turns, unwound = _unwrapped(lon)
+    with np.errstate(invalid="ignore"):
+        west, width = unwound.min(axis=1), np.ptp(unwound, axis=1)
+        around = (np.abs(turns) > 180.0) | (width >= _ALL_AROUND)
+    south, north = lat.min(axis=1), lat.max(axis=1)
+    partly = np.isnan(lon).any(axis=1)
+    for index in np.flatnonzero(partly):
+        seen = seen_part(grid, _window_of(pixels[index]))
+        if seen is not None:
+            west[index], width[index] = _hull(seen.lon)
+            south[index], north[index] = seen.lat.min(), seen.lat.max()
+            around[index] = width[index] >= 360.0
+    for pole in poles(grid):
+        nearest = pole.nearest_in(grid, pixels)
+        south, north = np.fmin(south, nearest), np.fmax(north, nearest)
+        around |= pole.within(pixels)
+        for index in np.flatnonzero(pole.on_edge(pixels) & ~partly):  # There the longitude jumps, by any angle.
+            off = np.abs(lat[index]) < 90.0 - _SLIVER
+            if off.any():
+                west[index], width[index] = _hull(lon[index][off])
+                around[index] = False
+    boxes = _on_globe(np.where(around, -180.0, west), south, np.where(around, 360.0, width), north)
+    with np.errstate(invalid="ignore"):
+        boxes[~(np.isfinite(boxes).all(axis=1) & (width > 0) & (north > south))] = np.nan
     return boxes
+
+
+def _on_globe(
+    west: NDArray[np.float64], south: NDArray[np.float64], width: NDArray[np.float64], north: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return (n, 4) boxes with longitudes in [-180, 180]; a box that ends at the antimeridian does not cross it."""
+    with np.errstate(invalid="ignore"):
+        sliver = np.where(width > 10 * _SLIVER, _SLIVER, 0.0)
+        west = west - 360.0 * np.floor((west + sliver + 180.0) / 360.0)
+        east = west + width
+        east = np.where(east > 180.0 + sliver, east - 360.0, np.minimum(east, 180.0))
+    west = np.maximum(west, -180.0)
+    return np.stack([west, south, east, north], axis=1)
 
 
 def box_geometries(bounds: NDArray[np.float64]) -> NDArray[np.object_]:
@@ -145,10 +171,17 @@ def window_geometry(grid: Grid, window: Window) -> dict[str, Any] | None:
     bbox = pixel_window_to_lonlat_bbox(grid, window)
     if bbox is None:
         return None
-    lon, lat = _outlines(grid, _inside(grid, np.asarray([window], np.float64)))
+    pixels = _inside(grid, np.asarray([window], np.float64))
+    lon, lat = _outlines(grid, pixels)
     turns, lon = _unwrapped(lon)
-    if abs(turns[0]) > 180.0 or np.ptp(lon) >= 360.0 - _SLIVER:
-        return dict(mapping(box(*bbox)))
+    at_pole = any((pole.within(pixels) | pole.on_edge(pixels))[0] for pole in poles(grid))
+    if np.isnan(lon).any():
+        seen = seen_part(grid, _window_of(pixels[0]))
+        assert seen is not None, "it has a box"
+        lon, lat = (ring[None, :] for ring in seen.ring)
+        lon = bbox[0] + np.mod(lon - bbox[0] + _GAP / 2, 360.0) - _GAP / 2
+    if at_pole or abs(turns[0]) > 180.0 or np.ptp(lon) >= _ALL_AROUND or bbox[2] - bbox[0] >= 360.0:
+        return dict(mapping(box_geometry(*bbox)))
     outline = Polygon(zip(lon[0], lat[0], strict=True)).buffer(0)
     if outline.is_empty or (lon.min() >= -180.0 and lon.max() <= 180.0):
         return dict(mapping(outline))
@@ -169,7 +202,7 @@ def geometry_window(grid: Grid, geometry: BaseGeometry) -> Window | None:
     """
     if grid.crs_wkt is None or geometry.is_empty:
         return None
-    cols, rows = _pixels(grid, *get_coordinates(geometry).T)
+    cols, rows = pixels_at(grid, *get_coordinates(geometry).T)
     if not (np.isfinite(cols).all() and np.isfinite(rows).all()):
         return None
     # A corner on a pixel's edge comes back from the projection a little beside it.
@@ -188,23 +221,12 @@ def same_place(grid: Grid, window: Window, other: Grid) -> Window | None:
     if grid.crs_wkt is None or other.crs_wkt is None:
         return None
     lon, lat = _outlines(grid, np.asarray([window], np.float64))
-    cols, rows = _pixels(other, lon[0], lat[0])
+    cols, rows = pixels_at(other, lon[0], lat[0])
     if not (np.isfinite(cols).all() and np.isfinite(rows).all()):
         return None
     # Round to the nearest, so that a window of the same grid comes back as it was.
     x0, y0, x1, y1 = (round(float(value)) for value in (cols.min(), rows.min(), cols.max(), rows.max()))
     return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
-
-
-def is_local(crs_wkt: str) -> bool:
-    """Return whether a CRS has no place on a body: that of a building site, or of an image."""
-    return CRS.from_wkt(crs_wkt).is_engineering
-
-
-def is_earth(crs_wkt: str) -> bool:
-    """Return False for a CRS of another body, which has longitudes and latitudes of its own."""
-    ellipsoid = CRS.from_wkt(crs_wkt).ellipsoid
-    return ellipsoid is None or abs(ellipsoid.semi_major_metre - _EARTH_RADIUS_M) < 100_000
 
 
 def _inside(grid: Grid, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -217,24 +239,7 @@ def _inside(grid: Grid, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _outlines(grid: Grid, pixels: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return lon and lat, (n, 4 * _STEPS) each, of points around the windows, clockwise from the upper left corner."""
-    t = np.arange(_STEPS) / _STEPS
-    zero, one = np.zeros(_STEPS), np.ones(_STEPS)
-    u, v = np.concatenate([t, one, 1 - t, zero]), np.concatenate([zero, t, one, 1 - t])
-    x0, y0, x1, y1 = (pixels[:, [index]] for index in range(4))
-    col, row = x0 + (x1 - x0) * u, y0 + (y1 - y0) * v
-    a, b, c, d, e, f = grid.transform
-    lon, lat = _to_lonlat(grid.crs_wkt or "").transform(a * col + b * row + c, d * col + e * row + f)
-    with np.errstate(invalid="ignore"):  # the outer pixels of a global grid reach half a pixel beyond the poles
-        return np.where(np.isfinite(lon), lon, np.nan), np.where(np.isfinite(lat), np.clip(lat, -90.0, 90.0), np.nan)
-
-
-def _pixels(
-    grid: Grid, lon: NDArray[np.float64], lat: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return columns and rows of places; not finite where the grid's CRS does not reach."""
-    x, y = _to_lonlat(grid.crs_wkt or "").transform(lon, lat, direction=TransformDirection.INVERSE)
-    a, b, c, d, e, f = (~Affine(*grid.transform))[:6]
-    return a * x + b * y + c, d * x + e * y + f
+    return lonlat_at(grid, *edge_points(tuple(pixels[:, [index]] for index in range(4)), _STEPS))
 
 
 def _unwrapped(lon: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -244,9 +249,13 @@ def _unwrapped(lon: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     return closed[:, -1] - closed[:, 0], closed[:, :-1]
 
 
-@lru_cache(maxsize=64)
-def _to_lonlat(crs_wkt: str) -> Transformer:
-    crs = CRS.from_wkt(crs_wkt)
-    own = crs.geodetic_crs
-    target = CRS.from_epsg(4326) if own is None or is_earth(crs_wkt) else own
-    return Transformer.from_crs(crs, target, always_xy=True)
+def _hull(lon: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the west end and the width of the shortest arc with all longitudes; of all the Earth without a gap."""
+    pieces = unwrapped(lon, 360.0)
+    west, width = float(pieces.min()), float(np.ptp(pieces))
+    return (-180.0, 360.0) if width > 360.0 - _GAP else (west, width)
+
+
+def _window_of(row: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = row.tolist()
+    return x0, y0, x1, y1

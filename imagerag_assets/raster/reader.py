@@ -23,7 +23,8 @@ from imagerag_assets.errors import EmptyRasterError, RasterError
 from imagerag_assets.objects.gdal import rasterio_env
 from imagerag_assets.raster.collar import Collar, find_collars
 from imagerag_assets.raster.files import RasterFile, Said, describe, failures, open_file, read, warped, with_overviews
-from imagerag_assets.raster.geo import is_earth
+from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
+from imagerag_assets.raster.projection import is_earth
 from imagerag_assets.raster.render import apply_render, compute_render
 from imagerag_assets.raster.types import Grid, RenderSpec, Window
 from imagerag_assets.settings import Settings
@@ -81,6 +82,8 @@ class SceneReader:
         self._notes = list(dict.fromkeys(note for file in self._files for note in file.notes))
         if self._grid.crs_wkt is not None and not is_earth(self._grid.crs_wkt):
             self._notes.append("the CRS is not of the Earth: longitude and latitude are that body's own")
+        if self._grid.crs_wkt is not None and pixel_window_to_lonlat_bbox(self._grid, self._grid.window) is None:
+            self._notes.append("no part of the picture has a place on the ground: windows are in pixels only")
         overviews = all(file.grid.has_overviews for file in self._files)
         self._grid = replace(self._grid, has_overviews=overviews)
 
@@ -330,8 +333,17 @@ class SceneReader:
                 wanted[band.href].append(band.index)
         # Numbers that nobody gave are a guess: a picture may be grey, or have a palette.
         guessed = imagery.modality == "other" or not any(band.name or band.common_name for band in imagery.bands)
+        places = {band.href: band.place for band in imagery.bands}
         files = [
-            describe(href, tuple(numbers), self._settings, guessed=guessed, said=_said(imagery.bands, href))
+            describe(
+                href,
+                tuple(numbers),
+                self._settings,
+                guessed=guessed,
+                said=_said(imagery.bands, href),
+                item_place=places[href],
+                footprint=self.scene.geometry,
+            )
             for href, numbers in wanted.items()
         ]
         if len(files) == 1 and files[0].is_picture:
@@ -361,7 +373,7 @@ class SceneReader:
         if own.crs_wkt is None or base.crs_wkt is None:
             raise RasterError("one band has a CRS and another has none", href=file.href,
                               fix="Set IMAGERAG_ASSET_KEYS to assets of one grid")  # fmt: skip
-        if own.gcps and (own.width, own.height) == (base.width, base.height):
+        if own.gcps and base.gcps and abs(across / down - 1) <= 0.02:
             return file
         # Where this file's corners fall on the scene's grid, in native pixels; up to one coarse pixel is rounding.
         corners = [(0, 0), (own.width, 0), (0, own.height), (own.width, own.height)]

@@ -35,7 +35,7 @@ class Grid:
     has_overviews: bool
     """Whether every file has overviews of its own."""
     gcps: bool = False
-    """Whether the transform is fitted to ground control points, so that places are approximate."""
+    """Whether places are approximate: the transform is fitted to ground control points, RPCs or a footprint."""
 
     @property
     def window(self) -> Window:

@@ -7,15 +7,21 @@ from collections.abc import Iterable
 from datetime import datetime
 from threading import Lock
 
+import numpy as np
+from pyproj import Geod
+
 from imagerag_assets.errors import StoreError
 from imagerag_assets.objects.store import HasStore, read_all
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
+from imagerag_assets.raster.globe import lonlat_at
 from imagerag_assets.raster.types import Grid
 from imagerag_assets.scenes.records import SCENES, find_record
 
 DEGREE_M = 111_320.0
 """A degree of latitude in metres."""
 _MIDDLE_PX = 1024
+_WIDE = 45.0
+"""Degrees of longitude from which a box is no rectangle on the ground."""
 
 
 def box_size_m(bbox: tuple[float, float, float, float]) -> tuple[float, float]:
@@ -35,8 +41,21 @@ def pixel_size_m(grid: Grid) -> tuple[float, float] | None:
     bbox = pixel_window_to_lonlat_bbox(grid, (x0, y0, x0 + side, y0 + side))
     if bbox is None:
         return None
+    west, _, east, _ = bbox
+    if (east - west) % 360 > _WIDE or east - west == 360:
+        return _middle_pixel_m(grid) or (box_size_m(bbox)[0] / side, box_size_m(bbox)[1] / side)
     across, down = box_size_m(bbox)
     return across / side, down / side
+
+
+def _middle_pixel_m(grid: Grid) -> tuple[float, float] | None:
+    """Return the metres along a row and down a column from the middle of a scene: a box around a pole says little."""
+    col, row = grid.width / 2, grid.height / 2
+    lon, lat = lonlat_at(grid, np.array([col, col + 1, col]), np.array([row, row, row + 1]))
+    if not np.isfinite(lon).all():
+        return None
+    _, _, metres = Geod(ellps="WGS84").inv(lon[[0, 0]], lat[[0, 0]], lon[1:], lat[1:])
+    return float(metres[0]), float(metres[1])
 
 
 def pixel_m(grid: Grid) -> float | None:

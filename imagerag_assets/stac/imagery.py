@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
@@ -17,7 +17,8 @@ from imagerag_assets.errors import ItemError, SettingsError
 from imagerag_assets.objects.addresses import absolute_href
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.pixel_values import is_number, nodata_of, scale_of
-from imagerag_assets.stac.types import Band, Imagery
+from imagerag_assets.stac.place import item_place
+from imagerag_assets.stac.types import Band, Imagery, ItemPlace
 
 _RGB = ("red", "green", "blue")
 #: Wavelengths in micrometres by which red, green and blue are found among bands without common names.
@@ -57,13 +58,14 @@ class _Candidate:
     """What the item says about each band of the file, in order; empty if it says nothing."""
     resolution: float
     """Ground resolution that the item gives, infinite if it gives none; compared within an item only."""
+    place: ItemPlace | None = None
 
     def band(self, index: int) -> Band:
         said = self.bands[index - 1] if index <= len(self.bands) else {}
         nodata, scale = nodata_of(said, self.fields), scale_of(said, self.fields)
         # A positive scale changes no picture, so records do without.
         turned = scale if scale is not None and scale < 0 else None
-        return Band(self.key, self.href, index, said.get("name"), said.get("common_name"), nodata, turned)
+        return Band(self.key, self.href, index, said.get("name"), said.get("common_name"), nodata, turned, self.place)
 
     def index_of(self, matches: Callable[[dict[str, Any]], bool]) -> int | None:
         return next((index for index, said in enumerate(self.bands, 1) if matches(said)), None)
@@ -148,7 +150,8 @@ def _candidate(item: pystac.Item, key: str, asset: pystac.Asset) -> _Candidate:
     if len(bands) < 2 and colour and not any(band["common_name"] for band in bands):
         bands = ({"name": key, "common_name": colour},)
     href = absolute_href(asset.href, item.get_self_href())
-    return _Candidate(key, href, frozenset(asset.roles or ()), fields, bands, _resolution(key, href, fields))
+    place = item_place(fields, item.properties)
+    return _Candidate(key, href, frozenset(asset.roles or ()), fields, bands, _resolution(key, href, fields), place)
 
 
 def _described_bands(fields: dict[str, Any]) -> tuple[dict[str, Any], ...]:
@@ -178,7 +181,7 @@ def _colour_of(name: str) -> str | None:
 
 def _with_item_bands(item: pystac.Item, only: _Candidate) -> _Candidate:
     bands = _described_bands(item.properties)
-    return _Candidate(only.key, only.href, only.roles, only.fields, bands, only.resolution) if len(bands) > 1 else only
+    return replace(only, bands=bands) if len(bands) > 1 else only
 
 
 def _resolution(key: str, href: str, fields: dict[str, Any]) -> float:

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.gdal import note_version
 from imagerag_assets.plain_files.items import made_note
 from imagerag_assets.settings import Settings
+from imagerag_assets.stac.bbox import item_bbox
 from imagerag_assets.stac.collections import with_item_assets
 from imagerag_assets.stac.imagery import select_imagery
 from imagerag_assets.stac.item_refs import Made
@@ -91,7 +91,7 @@ def scene_from_item(
         item_href=item_href,
         version=_item_version(content, imagery, versions),
         acquired_at=acquired_at,
-        bbox=_bbox(content, notes),
+        bbox=item_bbox(content, notes),
         geometry=content["geometry"] if isinstance(content.get("geometry"), dict) else None,
         imagery=imagery,
         cloud_cover=_percent(item.properties.get("eo:cloud_cover")),
@@ -156,37 +156,6 @@ def _acquired_at(content: dict[str, Any], item: pystac.Item, notes: list[str]) -
     if moment > datetime.now(UTC) + _CLOCKS_DIFFER:
         notes.append("The item's time is in the future")
     return moment
-
-
-def _bbox(content: dict[str, Any], notes: list[str]) -> tuple[float, float, float, float] | None:
-    """Return the item's bbox without heights, else the extent of its geometry; None, and a note, without either."""
-    given = content.get("bbox")
-    if isinstance(given, list) and len(given) in (4, 6) and all(_is_finite(value) for value in given):
-        west, south = given[0], given[1]
-        east, north = given[len(given) // 2], given[len(given) // 2 + 1]
-    else:
-        points = list(_positions(content.get("geometry")))
-        if not points:
-            notes.append("The item has no usable bbox or geometry")
-            return None
-        west, east = min(x for x, _ in points), max(x for x, _ in points)
-        south, north = min(y for _, y in points), max(y for _, y in points)
-    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
-        notes.append("The item's bbox is not in degrees of longitude and latitude")
-        return None
-    return float(west), float(south), float(east), float(north)
-
-
-def _positions(part: object) -> Iterator[tuple[float, float]]:
-    if isinstance(part, dict):
-        for inner in (part.get("coordinates"), part.get("geometries")):
-            yield from _positions(inner)
-    elif isinstance(part, list):
-        if len(part) >= 2 and _is_finite(part[0]) and _is_finite(part[1]):
-            yield part[0], part[1]
-        else:
-            for inner in part:
-                yield from _positions(inner)
 
 
 def _is_finite(value: object) -> bool:

@@ -13,6 +13,28 @@ from imagerag_assets.errors import ImageRAGError
 
 
 @dataclass(frozen=True)
+class ItemPlace:
+    """Where a file lies, as its item says (`proj:*`)."""
+
+    crs: str | None = None
+    """A code such as ``EPSG:32631``, WKT or PROJJSON."""
+    transform: tuple[float, float, float, float, float, float] | None = None
+    """(a, b, c, d, e, f): column and row give ``x = a * col + b * row + c`` and ``y = d * col + e * row + f``."""
+    bbox: tuple[float, float, float, float] | None = None
+    """Least x and y, greatest x and y, in the CRS."""
+    shape: tuple[int, int] | None = None
+    """Height and width in pixels."""
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> ItemPlace:
+        """Read what :func:`dataclasses.asdict` wrote, also after JSON made lists of its tuples."""
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in record.items()
+        }
+        return cls(**values)
+
+
+@dataclass(frozen=True)
 class Band:
     """One band of one raster file."""
 
@@ -30,6 +52,8 @@ class Band:
     """Value of missing pixels, as the item or its collection says."""
     scale: float | None = None
     """Negative factor from the file's values to physical ones, as the item or its collection says."""
+    place: ItemPlace | None = field(default=None, compare=False)
+    """Where the file lies, as the item says; used if the file does not say it."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +131,7 @@ class Scene:
         values["version"] = values.pop("etag")
         imagery = values["imagery"]
         values["imagery"] = Imagery(
-            bands=tuple(Band(**band) for band in imagery["bands"]),
+            bands=tuple(_band(band) for band in imagery["bands"]),
             modality=imagery["modality"],
             asset_keys=tuple(imagery["asset_keys"]),
         )
@@ -122,7 +146,14 @@ class Scene:
 
 def _sparse(band: dict[str, Any]) -> dict[str, Any]:
     """Leave out what records did not have at first, where it says nothing."""
-    return {name: value for name, value in band.items() if name not in ("nodata", "scale") or value is not None}
+    return {
+        name: value for name, value in band.items() if name not in ("nodata", "scale", "place") or value is not None
+    }
+
+
+def _band(record: dict[str, Any]) -> Band:
+    place = record.get("place")
+    return Band(**record | ({} if place is None else {"place": ItemPlace.from_dict(place)}))
 
 
 @dataclass(frozen=True)

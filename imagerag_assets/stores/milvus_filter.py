@@ -86,9 +86,11 @@ class Filter:
                 f"The area {west},{south},{east},{north} has its south above its north", fix="Give W,S,E,N in degrees"
             )
         w, s, e, n = (literal(float(value)) for value in (west, south, east, north))
-        across = f"west <= {e} and east >= {w}"
-        if west > east:  # two areas: west..180 and -180..east; a patch without georeference meets neither
-            across = f"(east >= {w} and west <= 180.0) or (west <= {e} and east >= -180.0)"
+        # A patch across the antimeridian has west > east, and is two boxes: west..180 and -180..east.
+        across = f"(west <= {e} and east >= {w}) or (west > east and (west <= {e} or east >= {w}))"
+        if west > east:  # two areas, which all such patches meet; a patch without georeference meets neither
+            either = f"(east >= {w} and west <= 180.0) or (west <= {e} and east >= -180.0)"
+            across = f"{either} or (west > east and west <= 180.0)"
         return self._and(across)._and(f"south <= {n} and north >= {s}")
 
     def window_intersects(self, x0: int, y0: int, x1: int, y1: int) -> Self:

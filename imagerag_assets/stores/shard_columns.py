@@ -25,7 +25,7 @@ PATCH_FIELDS: tuple[pa.Field, ...] = (
     pa.field("y0", pa.int32(), nullable=False),
     pa.field("x1", pa.int32(), nullable=False),
     pa.field("y1", pa.int32(), nullable=False),
-    pa.field("west", pa.float64()),  # degrees; null: the scene has no CRS
+    pa.field("west", pa.float64()),  # degrees; null: no place on the ground
     pa.field("south", pa.float64()),
     pa.field("east", pa.float64()),
     pa.field("north", pa.float64()),

@@ -74,7 +74,7 @@ def test_ingest_by_command_line(capsys: pytest.CaptureFixture[str], installed: S
         assert instance.get_runs_count() == number_of_runs  # nothing to do, no run
 
     raster.write_bytes(whole)
-    write_raster(tmp_path / "source" / "two.tif", px=600, seed=9)
+    write_raster(tmp_path / "source" / "two.tif", px=600, seed=9, at=2)
     code, changed = run(capsys, "ingest", str(catalog))
     assert code == 0
     assert {each["scene"]: each["status"] for each in changed["scenes"]} == {

@@ -131,7 +131,7 @@ def test_a_scene_that_changed(
         division = platform.vectors.meta(answer["lineage"]["collection"]).division
         thresholds = replace(GENERIC, fingerprint=platform.fingerprint, division=division, version="a" * 16)
         save_calibration(platform.store, thresholds)
-    write_raster(source.parent / "one.tif", seed=77)
+    write_raster(source.parent / "one.tif", seed=77, at=0)
     assert run(capsys, "ingest", str(source))[0] == 0
 
     code, replayed = run(capsys, "replay", answer["answer_id"])

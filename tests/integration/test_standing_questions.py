@@ -22,7 +22,7 @@ from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import Settings
 from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
-from tests.small_source import write_raster, write_source
+from tests.small_source import write_source
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 ASSET = dg.AssetKey("standing_answers")
@@ -119,8 +119,7 @@ def test_a_new_acquisition_is_asked_about_and_a_change_is_told(
         command = [sys.executable, "-m", "imagerag_assets.cli", "ingest", str(later)]
         assert subprocess.run(command, check=False, capture_output=True, timeout=300).returncode == 0
         # Elsewhere: nobody asked.
-        west = write_source(tmp_path / "c", ("elsewhere",))
-        write_raster(tmp_path / "c" / "elsewhere.tif", seed=50)
+        west = write_source(tmp_path / "c", ("elsewhere",), seed=50)
         assert run(capsys, "ingest", str(west))[0] == 0
         again = ask_again(tick())
         assert again["new_scenes"].keys() == {"later"}

@@ -14,7 +14,6 @@ from shapely.geometry import shape
 
 from imagerag_assets.raster.geo import (
     box_geometry,
-    is_earth,
     joint_box,
     lonlat_boxes,
     pixel_window_to_lonlat_bbox,
@@ -22,6 +21,7 @@ from imagerag_assets.raster.geo import (
     window_feature,
     window_geometry,
 )
+from imagerag_assets.raster.projection import is_earth
 from imagerag_assets.raster.types import Grid
 
 

@@ -145,6 +145,34 @@ class VectorStoreContract:
         (bare,) = store.get_rows(name, ["bare:pyramid:2:0:1"])
         assert (bare["west"], bare["acquired_at"], bare["cloud_fraction"]) == (None, None, None)
 
+    def test_a_patch_across_the_antimeridian_is_found_from_both_sides(
+        self, store: VectorStore, fingerprint: str
+    ) -> None:
+        name = store.ensure_patches(fingerprint, DIM)
+        nowhere = {key: [None] for key in ("west", "south", "east", "north")}
+        at = {"south": [60.0], "north": [62.0]}
+        tables = [
+            patches("across", 1, west=[177.7], east=[-178.8], **at),
+            patches("west", 1, west=[170.0], east=[171.0], **at),
+            patches("east", 1, west=[-171.0], east=[-170.0], **at),
+            patches("world", 1, west=[-180.0], east=[180.0], **at),
+            patches("bare", 1, **nowhere),
+        ]
+        store.upsert(name, tables)
+
+        def at_area(*area: float) -> set[str]:
+            return {row["scene_key"] for row in store.query(name, Filter().bbox_intersects(*area), ["scene_key"])}
+
+        assert at_area(178, 61, 179, 61.5) == {"across", "world"}
+        assert at_area(-179, 61, -178.9, 61.5) == {"across", "world"}
+        assert at_area(179, 61, -179, 61.5) == {"across", "world"}
+        assert at_area(170.5, 61, -170.5, 61.5) == {"across", "west", "east", "world"}
+        assert at_area(5, 61, 15, 61.5) == {"world"}  # Norway
+        assert at_area(175, 61, 177, 61.5) == {"world"}
+        assert at_area(-178, 61, 177, 61.5) == {"west", "east", "world"}
+        assert at_area(-180, -90, 180, 90) == {"across", "west", "east", "world"}
+        assert at_area(179, 63, -179, 64) == set()
+
     def test_replacing_a_scene_leaves_only_its_new_rows(self, store: VectorStore, fingerprint: str) -> None:
         name = store.ensure_patches(fingerprint, DIM)
         assert store.replace_scene(name, "s1", [patches("s1", 50)]) == 50
