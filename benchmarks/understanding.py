@@ -1,4 +1,4 @@
-"""Measure how questions are understood: `python -m benchmarks.understanding [FILE] [--failures]`.
+"""Measure how questions are understood: `python -m benchmarks.understanding [FILE] [--rules] [--failures]`.
 
 Each line of FILE (`benchmarks/wording/plans.jsonl` by default) is a question and the plan that is expected of it,
 a string for each part: "count: ship @ upper left", "exists!: tree" (negated), "relative[north]: pier > lighthouse".
@@ -14,8 +14,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from imagerag_assets.plans.plan import Area, Around, Between, Beyond, Part, Plan, Thing
-from imagerag_assets.plans.understand import understand
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.plans.plan import Area, Around, Between, Beyond, Count, Part, Plan, Thing
+from imagerag_assets.questions.planning import plan_of
+from imagerag_assets.questions.question import Question
+from imagerag_assets.settings import load_settings
 
 WORDING = Path(__file__).parent / "wording" / "plans.jsonl"
 _SYMBOL = re.compile(
@@ -62,9 +65,17 @@ def _score_part(part: Part, text: str) -> tuple[bool, bool, bool]:
             "relative": [getattr(part, "relation", None) or "none"],
             "compare": [getattr(part, "by", ""), getattr(part, "wanted", "")],
             "attribute": [getattr(part, "name", "")],
+            "count": [_bounds(part)] if isinstance(part, Count) else [],
         }.get(part.op, [])
         rest &= arguments == given
     return operation, things, rest & _same_region(region, wanted["region"])
+
+
+def _bounds(part: Count) -> str:
+    if part.places:
+        return "places"
+    low, high = part.at_least, part.at_most
+    return f"={low}" if low == high else f">={low}" if high is None else f"<={high}"
 
 
 def _same(phrase: str, wanted: str) -> bool:
@@ -104,20 +115,22 @@ def main() -> None:
     """Print the accuracy of each kind."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", nargs="?", type=Path, default=WORDING)
+    parser.add_argument("--rules", action="store_true", help="leave the language model out")
     parser.add_argument("--failures", action="store_true", help="print what was misunderstood")
     options = parser.parse_args()
+    settings = load_settings(planner="rules" if options.rules else "auto")
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for line in options.file.read_text("utf-8").splitlines():
-        case = json.loads(line)
-        plan = understand(case["question"], case.get("choices", {}))
-        right = score(plan, case["expect"])
-        for kind in (case["kind"], "all"):
-            counts[kind] = [old + new for old, new in zip(counts[kind], (1, *right), strict=True)]
-        if options.failures and not right[2]:
-            print(
-                f"{case['kind']}: {case['question']}\n    wanted {case['expect']}\n    got    "
-                f"{plan.steps()} {plan.unplanned}"
-            )
+    with Platform(settings) as platform:
+        for line in options.file.read_text("utf-8").splitlines():
+            case = json.loads(line)
+            asked = Question(case["question"], choices=case.get("choices", {}))
+            plan = plan_of(asked, reader=lambda: platform.reader)
+            right = score(plan, case["expect"])
+            for kind in (case["kind"], "all"):
+                counts[kind] = [old + new for old, new in zip(counts[kind], (1, *right), strict=True)]
+            if options.failures and not right[2]:
+                print(f"{case['kind']}: {case['question']}\n    wanted {case['expect']}")
+                print(f"    got    {plan.steps()} {plan.unplanned}")
     print(f"{'kind':20} {'n':>4} {'op':>5} {'thing':>6} {'all':>5}")
     for kind, (n, *shares) in counts.items():
         print(f"{kind:20} {n:4} " + " ".join(f"{each / n:5.2f}" for each in shares))

@@ -146,7 +146,7 @@ class Settings(BaseSettings):
     mllm_retries: int = Field(3, ge=0, le=10)
     """Number of further tries at a server that is down, slow or overloaded."""
     planner: Literal["auto", "rules", "model"] = "auto"
-    """Whether the model reads questions that the rules cannot; auto: every model but the demo's, which is too small."""
+    """What reads questions: rules alone; with a small language model that ships; and the multimodal LLM, too."""
     chain_of_thought: bool = False
     """Let the model reason in words before it answers."""
     reasoning_max_tokens: int = Field(256, ge=16, le=8192)

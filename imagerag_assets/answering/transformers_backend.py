@@ -21,7 +21,7 @@ from transformers import LogitsProcessorList
 
 from imagerag_assets.answering.budget import Budget, TooLargeError, answer_with_less, smaller
 from imagerag_assets.answering.choosing import choose
-from imagerag_assets.answering.constrained import JsonOnly
+from imagerag_assets.answering.constrained import OnlyByGrammar, by_schema
 from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.answering.prompts import FAMILIES, Part, break_tokens, build_parts, family_of, transcript
 from imagerag_assets.answering.thinking import asking_for_thoughts, closing, split_thoughts
@@ -88,7 +88,7 @@ class TransformersMllm:
             try:
                 inputs, _ = self._encode([turn], Prompt(""), MOST_JSON)
                 scored = self.model.get_output_embeddings().weight.shape[0]
-                only = JsonOnly(self._tokenizer, schema, inputs["input_ids"].shape[1], scored)
+                only = OnlyByGrammar(self._tokenizer, by_schema(schema), inputs["input_ids"].shape[1], scored)
                 out = self.model.generate(
                     **inputs, max_new_tokens=MOST_JSON, do_sample=False, logits_processor=LogitsProcessorList([only])
                 )

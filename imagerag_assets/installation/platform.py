@@ -127,6 +127,19 @@ class Platform:
 
         return load_mllm(self.settings)  # loaded once a process
 
+    @property
+    def reader(self) -> Any:
+        """The language model that reads questions, loaded; None if it is not installed or the settings leave it out.
+
+        Raises:
+            ModelError: it cannot be loaded.
+        """
+        from imagerag_assets.answering import question_reader  # transformers takes seconds to import
+
+        if self.settings.planner == "rules" or not question_reader.is_installed():
+            return None
+        return question_reader.open_reader(self.settings.mllm_cache_folder)  # loaded once a process
+
     def close(self) -> None:
         """Close what was opened.  Encoders stay loaded: they belong to the process."""
         with self._lock:

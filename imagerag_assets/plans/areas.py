@@ -55,6 +55,7 @@ _WITHIN = re.compile(
     rf"around|off)\s+{_THING}{_END}"
 )
 _NEAR = re.compile(rf"\b(?P<how>{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\s+{_THING}{_END}")
+_HOW = re.compile(rf"\b(?:{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\b")
 _SIDE = re.compile(
     rf"\b(?:(?:that|which) (?:is|are|lies?) )?(?:to the |on the |at the )?(?:(?P<way>{COMPASS}|left|right)(?:wards?)?(?:[ -]hand)?"
     rf"(?: side)? of|(?P<vertical>above|below))\s+{_THING}{_END}"
@@ -98,6 +99,18 @@ class Place:
     notes: tuple[str, ...] = ()
     unknown_unit: str | None = None
     """A unit of length that there is not."""
+
+
+def reach_of(text: str, name: str) -> tuple[str, float]:
+    """Return the word of nearness that stands before a thing in a text, and the metres that it means: "next to", 150.
+
+    Args:
+        text: In lower case.
+        name: Of the thing, in the singular.
+    """
+    before = text.partition(name.split()[-1].removesuffix("y"))[0]
+    said = list(_HOW.finditer(before))[-1:]
+    return (said[0][0], _NEAR_M[said[0][0]]) if said else ("near", _NEAR_M["near"])
 
 
 def place_of(text: str, *, near: bool) -> Place:

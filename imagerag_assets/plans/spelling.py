@@ -149,6 +149,11 @@ def frequency(word: str) -> int:
     return _frequencies().get(word, 0)
 
 
+def english_words() -> tuple[str, ...]:
+    """Return the words of the English dictionary."""
+    return tuple(_frequencies())
+
+
 def nearest(word: str, names: Collection[str] = ()) -> str | None:
     """Return the word that was probably meant; None: nothing is near.
 

@@ -93,27 +93,33 @@ def understand(question: str, choices: Mapping[str, str], *, names: Collection[s
     endless = any(len(word) > _LONGEST for word in words)
     if endless or len(spelled.unknown) > max(1, len(words) // 2) or _is_noise(spelled, low):
         return _unplanned(f"I do not understand {_quoted(spelled) or repr(text[:60])}; {_ASK}", notes, unsure=True)
-    refused: list[str] = []
+    refused: dict[str, bool] = {}
     parts, unit = _parts(low, _offered(low, choices), notes, refused)
     if unit is not None:
         known = ", ".join(("metres", "kilometres", "miles", "feet", "yards"))
         return _unplanned(f"I do not know the unit {unit!r}: give the distance in {known}", notes)
     if not parts and choices and not refused:
         parts = _of_statements(choices, notes)
-    if not parts and refused:
-        return _unplanned(refused[0], notes)
+    first, for_a_word = next(iter(refused.items()), (None, False))
+    if not parts and first is not None:
+        return _unplanned(first, notes, for_a_word=for_a_word)
     if not parts:
         return _unplanned(f"I could not work out what to look for in {text[:80]!r}; {_ASK}", notes, unsure=True)
     if len(parts) > p.MAX_PARTS:
         notes.append(f"{len(parts)} things are asked; the first {p.MAX_PARTS} are answered")
     if text.endswith("?") and len(parts) == 1 and not refused and _only_named(low):
         parts = [p.Exists(thing=part.thing, region=part.region) for part in parts if isinstance(part, p.Where)] or parts
-    unplanned = refused[0] if refused else None
-    return p.Plan(parts=tuple(parts[: p.MAX_PARTS]), by="rules", unplanned=unplanned, notes=tuple(dict.fromkeys(notes)))
+    return p.Plan(
+        parts=tuple(parts[: p.MAX_PARTS]),
+        by="rules",
+        unplanned=first,
+        notes=tuple(dict.fromkeys(notes)),
+        for_a_word=for_a_word,
+    )
 
 
 def _parts(
-    text: str, offered: tuple[p.Thing, ...], notes: list[str], refused: list[str], *, told: bool = True
+    text: str, offered: tuple[p.Thing, ...], notes: list[str], refused: dict[str, bool], *, told: bool = True
 ) -> tuple[list[p.Part], str | None]:
     """Return the parts of all clauses, and a unit of length that there is not.
 
@@ -121,7 +127,7 @@ def _parts(
         text: In lower case.
         offered: Things that the choices name.
         notes: Gets one line for each reading that may surprise.
-        refused: Gets one sentence for each clause that cannot be planned.
+        refused: Gets one sentence for each clause that cannot be planned, and whether a word alone is the reason.
         told: Whether clauses that only tell something say what the others are about.
     """
     parts: list[p.Part] = []
@@ -162,10 +168,10 @@ def _parts(
             carried = place.region
             continue
         if why is not None:
-            refused.append(why)
+            refused[why] = True
             continue
         if unmeasured is not None:
-            refused.append(unmeasured)
+            refused[unmeasured] = False
             parts += [p.Where(thing=thing, region=own) for thing in things]
             topic, region = things, own
             continue
@@ -252,7 +258,7 @@ def _of_statements(choices: Mapping[str, str], notes: list[str]) -> list[p.Part]
     found: list[p.Part] = []
     for choice in choices.values():
         low = written_out(clean(choice)[:MAX_CHARACTERS].lower())
-        parts, _ = _parts(low, (), notes, [])
+        parts, _ = _parts(low, (), notes, {})
         parts = parts or [p.Where(thing=thing) for thing in things_of(low)]
         for part in parts:
             if isinstance(part, p.Exists | p.Relative):
@@ -292,8 +298,8 @@ def _unique(parts: Sequence[p.Part]) -> list[p.Part]:
     return list(dict.fromkeys(parts))
 
 
-def _unplanned(why: str, notes: Sequence[str], *, unsure: bool = False) -> p.Plan:
-    return p.Plan(parts=(), by="rules", unplanned=f"{why}.", notes=tuple(notes), unsure=unsure)
+def _unplanned(why: str, notes: Sequence[str], *, unsure: bool = False, for_a_word: bool = False) -> p.Plan:
+    return p.Plan(parts=(), by="rules", unplanned=f"{why}.", notes=tuple(notes), unsure=unsure, for_a_word=for_a_word)
 
 
 def _quoted(spelled: Spelled) -> str:

@@ -8,6 +8,7 @@ from imagerag_assets.errors import ModelError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans.from_model import LanguageModel, plan_from_model
+from imagerag_assets.plans.from_reader import Reader, read_again
 from imagerag_assets.plans.noun_phrases import clean
 from imagerag_assets.plans.regions import Region, region_named
 from imagerag_assets.plans.understand import understand
@@ -32,6 +33,7 @@ def plan_of(
     example: Example | None = None,
     *,
     names: Collection[str] = (),
+    reader: Callable[[], Reader | None] | None = None,
     model: Callable[[], LanguageModel] | None = None,
 ) -> p.Plan:
     """Return what a question asks: the plan that it brings, or what its words say.
@@ -41,26 +43,45 @@ def plan_of(
         former: The answer that it follows up; a question that names nothing is about the things of that one.
         example: What it looks for, instead of what it names.
         names: Names that are right as they are, of the knowledge base.
-        model: Loads a language model, which reads what the rules cannot.
+        reader: Loads the small language model that reads questions beside the rules.
+        model: Loads a language model, which reads what neither can.
     """
 
-    def understood(text: str) -> p.Plan:
-        plan = understand(text, question.choices, names=names)
-        return _by_model(plan, text, question.choices, model) if plan.unsure and model is not None else plan
+    def by_rules(text: str) -> p.Plan:
+        return understand(text, question.choices, names=names)
+
+    def by_rules_and_model(text: str) -> p.Plan:
+        return _by_model(by_rules(text), text, question.choices, model)
 
     if question.plan is not None:
         plan = p.plan_from_json(question.plan)
     elif question.question:
-        plan = understood(question.question)
-        if former is not None:
-            plan = about_the_same(plan, question, former, understood)
+        rules = by_rules(question.question)
+        plan = rules if former is None else about_the_same(rules, question, former, by_rules_and_model)
+        if plan is rules:  # what a follow-up leaves out, the reader would invent
+            plan = _by_reader(plan, question.question, names, reader)
+            plan = _by_model(plan, question.question, question.choices, model)
     else:
         plan = p.Plan()
     return plan if example is None else _about(plan, example.label)
 
 
-def _by_model(plan: p.Plan, text: str, choices: Mapping[str, str], model: Callable[[], LanguageModel]) -> p.Plan:
-    """Return the plan of a language model, or the one of the rules if it has none."""
+def _by_reader(plan: p.Plan, text: str, names: Collection[str], reader: Callable[[], Reader | None] | None) -> p.Plan:
+    """Return the plan of rules and small language model together, or the one of the rules if there is no model."""
+    if reader is None:
+        return plan
+    try:
+        there = reader()
+        return plan if there is None else read_again(plan, text, there, names)
+    except ModelError as error:
+        note = f"The language model could not be asked how to read the question: {error.message}"
+        return plan.model_copy(update={"notes": (*plan.notes, note)})
+
+
+def _by_model(plan: p.Plan, text: str, choices: Mapping[str, str], model: Callable[[], LanguageModel] | None) -> p.Plan:
+    """Return the plan of a language model where none was found, so far as it has one."""
+    if model is None or not plan.unsure:
+        return plan
     try:
         own = plan_from_model(text, choices, model())
     except ModelError as error:

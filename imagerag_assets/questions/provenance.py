@@ -27,6 +27,7 @@ DECIDING_SETTINGS = (
     "min_confidence",
     "max_phrases",
     "second_look",
+    "planner",
     *MODEL_SETTINGS,
     "mllm_context",
     "mllm_max_new_tokens",

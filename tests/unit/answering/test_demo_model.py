@@ -11,6 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from imagerag_assets.answering import demo_model
+from imagerag_assets.answering import small_language_model as small
 from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.answering.transformers_backend import TransformersMllm
 from imagerag_assets.answering.types import CueView, Prompt
@@ -72,7 +73,7 @@ def test_the_adapter_is_merged_into_the_layer_it_was_trained_for(folder: Path, p
     base, _ = demo_model.join({key: value for key, value in trained.items() if "lora" not in key})
     plain = base.state_dict()
     name = f"model.language_model.{LAYER}.weight"
-    change = demo_model.LORA_SCALE * trained[f"{LAYER}.lora_B"].float() @ trained[f"{LAYER}.lora_A"].float()
+    change = small.LORA_SCALE * trained[f"{LAYER}.lora_B"].float() @ trained[f"{LAYER}.lora_A"].float()
     assert change.abs().mean() > 1e-3
     torch.testing.assert_close(merged[name].float(), plain[name] + change, atol=2e-3, rtol=1e-3)
     other = name.replace(".3.", ".4.")
@@ -94,8 +95,8 @@ def test_a_folder_is_made_once(folder: Path, parts: Path, shared_models: Path, m
 def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it(
     module: str, said: str, fix: str, parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = demo_model.find_spec
-    monkeypatch.setattr(demo_model, "find_spec", lambda name: None if name == module else there(name))
+    there = small.find_spec
+    monkeypatch.setattr(small, "find_spec", lambda name: None if name == module else there(name))
     with pytest.raises(ModelError, match=said) as raised:
         demo_model.assemble(tmp_path, parts)
     assert fix in raised.value.fix

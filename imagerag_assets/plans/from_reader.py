@@ -1,0 +1,130 @@
+"""Rules and a small language model together: which of the two has read a question.
+
+The rules' plan stands where the model finds it likely enough.  Elsewhere the model writes its own, whose things can
+only consist of the question's words.  What the rules refuse stays refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from imagerag_assets.plans import notation, refusals
+from imagerag_assets.plans import plan as p
+from imagerag_assets.plans.areas import reach_of
+from imagerag_assets.plans.noun_phrases import clean, shortened
+from imagerag_assets.plans.spelling import correct
+from imagerag_assets.plans.thesaurus import singular
+from imagerag_assets.plans.things import is_known
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_SURE = -1.0
+"""Logarithm of the probability from which on the rules' plan is taken as it is."""
+_MARGIN = 1.0
+"""How much less likely, in the logarithm, the rules' plan may be than the model's own."""
+_CERTAIN = -0.3
+"""Logarithm of the probability from which on the model overrules the rules where they refuse, or refuses itself."""
+_SEEN = (
+    "exists",
+    "count",
+    "where",
+    "which",
+    "compare",
+    "nearest",
+    "distance",
+    "relative",
+    "share",
+    "density",
+    "change",
+)
+"""Operations that the model may plan where the rules refuse."""
+
+
+class Reader(Protocol):
+    """A model that writes plans in the notation of `notation.py`."""
+
+    def write(self, question: str, grammar: str) -> str:
+        """Write the line of a question's plan.
+
+        Raises:
+            ModelError: the model failed.
+        """
+        ...
+
+    def likelihood(self, question: str, lines: Sequence[str]) -> list[float]:
+        """Return the natural logarithm of each line's probability."""
+        ...
+
+
+def read_again(plan: p.Plan, question: str, reader: Reader, names: Collection[str] = ()) -> p.Plan:
+    """Return the plan of a question that the rules have read: theirs, or the model's.
+
+    Args:
+        plan: The rules' plan.
+        question: Any text.
+        reader: The model.
+        names: Names that are right as they are, of the knowledge base.
+
+    Raises:
+        ModelError: the model failed.
+    """
+    if plan.unplanned is not None and not (plan.unsure or plan.for_a_word):
+        return plan
+    text = _as_read(question, names)
+    words = _WORD.findall(text)
+    if not words or _names_more(plan, words):
+        return plan
+    line = notation.write(plan, spoken=not re.search(r"\d", text)) if plan.parts and not plan.for_a_word else None
+    likely = reader.likelihood(text, [line])[0] if line is not None else None
+    if likely is not None and likely >= _SURE:
+        return plan
+    own = reader.write(text, notation.grammar(_spoken(words)))
+    certain = reader.likelihood(text, [own])[0]
+    if likely is not None and likely >= certain - _MARGIN:
+        return plan
+    notes = [*plan.notes, "Read by the language model, which reads it otherwise than the rules do"]
+
+    def near(name: str) -> float:
+        how, metres = reach_of(text, name)
+        notes.append(f"{how!r} is taken as within {metres:,.0f} m")
+        return metres
+
+    try:
+        read = notation.read(own, near)
+    except (ValueError, ValidationError):  # it was cut off
+        return plan
+    if not read.parts:
+        return _refused(plan) if plan.parts and certain >= _CERTAIN else plan
+    if plan.for_a_word and not (certain >= _CERTAIN and all(part.op in _SEEN for part in read.parts)):
+        return plan
+    return read.model_copy(update={"notes": tuple(notes)})
+
+
+def _refused(plan: p.Plan) -> p.Plan:
+    """Return that a question with these things cannot be answered from imagery."""
+    known = [thing for thing in plan.things if is_known(thing)]
+    why = f"This cannot be read from imagery; {refusals.nearest_question(known)}."
+    return p.Plan(by="model", unplanned=why, notes=plan.notes)
+
+
+def _as_read(question: str, names: Collection[str]) -> str:
+    """Return a question in lower case as the model reads it: corrected, and without orders to do something else."""
+    text, _ = shortened(clean(question))
+    if refusals.is_order(text):
+        text = refusals.without_orders(text)
+    return " ".join(correct(text, names).text.lower().split())
+
+
+def _names_more(plan: p.Plan, words: Collection[str]) -> bool:
+    """Return whether a plan names a thing of which the question has no word: it comes from the choices."""
+    spoken = _spoken(words)
+    return any(not spoken & set(_WORD.findall(thing.name)) for thing in plan.things)
+
+
+def _spoken(words: Collection[str]) -> set[str]:
+    """Return words of a question, and what they are made of, with their singulars: "silo-free", "the bay's"."""
+    parts = {part for word in words for part in re.split(r"['’-]", word) if len(part) > 1}
+    return {*words, *parts, *map(singular, {*words, *parts})}
