@@ -86,7 +86,11 @@ _LONGEST_NAME = 3
 _NO_PLACE = re.compile(
     r"(?:to|one|which|what|where|how|order|case|total|(?:photo|picture|image|scene|frame|view|shot|tile)\b)"
 )
-_BOX = re.compile(r"[\[(]?\s*" + r"\s*[,; ]\s*".join([r"(-?\d{1,3}(?:\.\d+)?)"] * 4) + r"\s*[\])]?")
+_BOX = re.compile(
+    r"(?:\b(?:with)?in(?:side)? )?(?:the |an? )?(?:\b(?:bounding box|bbox|box|rectangle|extent|area)(?: of)?:? ?)?[\[(]?\s*"
+    + r"\s*[,; ]\s*".join([r"(-?\d{1,3}(?:\.\d+)?)"] * 4)
+    + r"\s*[\])]?"
+)
 _PLACE_NOUNS = r"\s+(?:edge|border|margin|rim|boundary|third)$"
 
 
@@ -99,6 +103,16 @@ class Place:
     notes: tuple[str, ...] = ()
     unknown_unit: str | None = None
     """A unit of length that there is not."""
+
+
+def box_of(text: str) -> tuple[tuple[float, float, float, float], re.Match[str]] | None:
+    """Return the box in degrees (west, south, east, north) that a text names, and where."""
+    found = _BOX.search(text)
+    if found is None:
+        return None
+    west, south, east, north = (float(value) for value in found.groups())
+    fits = -180 <= west <= 180 and -180 <= east <= 180 and -90 <= south < north <= 90
+    return ((west, south, east, north), found) if fits else None
 
 
 def reach_of(text: str, name: str) -> tuple[str, float]:
@@ -120,6 +134,9 @@ def place_of(text: str, *, near: bool) -> Place:
         text: In lower case.
         near: Whether "near the pier" is a region, and not what is asked.
     """
+    box = box_of(text)
+    if box is not None:
+        return Place(Area(bbox=box[0]), _without(text, box[1]))
     within = _WITHIN.search(text)
     if within is not None:
         unit, metres = within["unit"], _metres(within["number"], within["unit"])
@@ -144,10 +161,6 @@ def place_of(text: str, *, near: bool) -> Place:
         metres = _NEAR_M[close["how"]]
         note = f"{close['how']!r} is taken as within {metres:,.0f} m"
         return Place(Around(thing=thing_of(close["thing"]), metres=metres), _without(text, close), (note,))
-    if (box := _BOX.search(text)) is not None:
-        west, south, east, north = (float(value) for value in box.groups())
-        if -180 <= west <= 180 and -180 <= east <= 180 and -90 <= south < north <= 90:
-            return Place(Area(bbox=(west, south, east, north)), _without(text, box))
     part = part_in(text)
     if part is not None:
         return Place(PartOfScene(name=part[0]), part[1])

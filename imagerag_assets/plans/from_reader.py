@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from imagerag_assets.plans import notation, refusals
 from imagerag_assets.plans import plan as p
-from imagerag_assets.plans.areas import reach_of
+from imagerag_assets.plans.areas import box_of, reach_of
 from imagerag_assets.plans.noun_phrases import clean, shortened
 from imagerag_assets.plans.spelling import correct
 from imagerag_assets.plans.thesaurus import singular
@@ -75,7 +75,7 @@ def read_again(plan: p.Plan, question: str, reader: Reader, names: Collection[st
         return plan
     text = _as_read(question, names)
     words = _WORD.findall(text)
-    if not words or _names_more(plan, words):
+    if not words or box_of(text) is not None or _names_more(plan, words):
         return plan
     line = notation.write(plan, spoken=not re.search(r"\d", text)) if plan.parts and not plan.for_a_word else None
     likely = reader.likelihood(text, [line])[0] if line is not None else None

@@ -151,8 +151,9 @@ def bounded(clause: Clause) -> Parts:
         some = (amount.low, amount.high) == (1, math.inf)
         counts = not some and not amount.unit and _NUMERAL.search(said) and amount.high > 0
         if counts and ((amount.low, amount.high) != (1, 1) or _ONLY.search(clause.text)):
-            most = None if amount.high == math.inf else math.floor(amount.high)
-            return [p.Count(thing=clause.things[0], at_least=math.ceil(amount.low), at_most=most)]
+            least, most = math.ceil(amount.low), None if amount.high == math.inf else math.floor(amount.high)
+            if most is None or least <= most:  # "4.1" is no number of ships
+                return [p.Count(thing=clause.things[0], at_least=least, at_most=most)]
     return []
 
 

@@ -15,7 +15,7 @@ from imagerag_assets.plans.understand import understand
 from imagerag_assets.questions.planning import plan_of
 from imagerag_assets.questions.question import Question
 
-ROUNDABOUT = "My reading is that no water tower was ever put up along the top; kindly concur or dissent."
+ROUNDABOUT = "Nothing in the way of water towers down south?"
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_a_plain_question_is_the_rules(reader: Reader) -> None:
 def test_what_the_rules_misread_is_the_models(reader: Reader) -> None:
     plan = read_again(understand(ROUNDABOUT, {}), ROUNDABOUT, reader)
     assert plan.parts == (
-        p.Exists(thing=p.Thing(name="water tower"), negated=True, region=p.PartOfScene(name="upper")),
+        p.Exists(thing=p.Thing(name="water tower"), negated=True, region=p.PartOfScene(name="south")),
     )
     assert plan.by == "model"
     assert any("language model" in note for note in plan.notes)
@@ -58,8 +58,8 @@ def test_what_the_rules_misread_is_the_models(reader: Reader) -> None:
 def test_what_the_rules_refuse_is_not_put_to_the_model(text: str, reader: Reader) -> None:
     watched = Watched(reader)
     plan = understand(text, {})
-    if not plan.unsure:
-        assert read_again(plan, text, watched) is plan
+    assert read_again(plan, text, watched) == plan
+    if not (plan.unsure or plan.for_a_word):
         assert (watched.asked, watched.written) == (0, 0)
 
 
@@ -67,8 +67,9 @@ def test_things_of_choices_and_boxes_in_degrees_stay_with_the_rules(reader: Read
     which, choices = "Which of these can be seen?", {"A": "a dam", "B": "a pier"}
     plan = understand(which, choices)
     assert read_again(plan, which, reader) is plan
-    box = "Are there ships in 4.1, 51.9, 4.2, 52.0?"
-    assert read_again(understand(box, {}), box, reader).parts[0].region == p.Area(bbox=(4.1, 51.9, 4.2, 52.0))
+    for box in ("Are there ships in 4.1, 51.9, 4.2, 52.0?", "Are there ships within the box [4.1, 51.9, 4.2, 52.0]?"):
+        (part,) = read_again(understand(box, {}), box, reader).parts
+        assert part == p.Exists(thing=p.Thing(name="ship"), region=p.Area(bbox=(4.1, 51.9, 4.2, 52.0)))
 
 
 @pytest.mark.parametrize(
