@@ -20,14 +20,11 @@ _known: OrderedDict[str, str] = OrderedDict()
 _lock = Lock()
 _SOON = timedelta(seconds=30)
 _LOGGERS = (
-    "urllib3.connectionpool",
-    "rasterio._env",
-    "rasterio._err",
-    "rasterio.session",
-    "rasterio",
-    "fsspec",
-    "s3fs",
+    *("urllib3.connectionpool", "urllib3.util.retry", "fsspec", "fsspec.http", "s3fs"),
+    *("rasterio", "rasterio._base", "rasterio._env", "rasterio._err", "rasterio._io", "rasterio._warp", "rasterio.env"),
+    *("rasterio.session", "rasterio.vrt", "pystac_client.client", "pystac_client.stac_api_io"),
 )
+"""Loggers that name addresses; a filter of a logger does not hold for those below it."""
 
 
 class _Unsigned(logging.Filter):

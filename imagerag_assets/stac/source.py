@@ -169,7 +169,8 @@ def _validated(
             found.content, item_href=found.href, base=found.base, source=source, settings=settings, made=found.made
         )
         name = folded(scene.scene_key)
-        if name in first_seen and first_seen[name][0].identity != scene.identity:
+        taken_key = first_seen[name][0].scene_key if name in first_seen else None
+        if taken_key == scene.scene_key and first_seen[name][0].identity != scene.identity:
             scene = replace(scene, scene_key=other_key(*scene.identity))
             name = folded(scene.scene_key)
         if name in first_seen:

@@ -184,7 +184,7 @@ class _Tick:
         """
         scene = with_own_key(self.platform, scene)
         key, owner = self.owners.get(folded(scene.scene_key), (scene.scene_key, each.ref))
-        if owner != each.ref and self._identity(key) not in (None, scene.identity):
+        if key == scene.scene_key and owner != each.ref and self._identity(key) not in (None, scene.identity):
             scene = replace(scene, scene_key=other_key(*scene.identity))
         self._identities[scene.scene_key] = scene.identity
         key, owner = self.owners.setdefault(folded(scene.scene_key), (scene.scene_key, each.ref))
