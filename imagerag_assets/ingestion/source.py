@@ -93,7 +93,7 @@ def each_scene(
 
 def _is_itself(scene: Scene, source: str) -> bool:
     """Return whether a source is the document of the scene's own item, which names the scene."""
-    return scene.item_href is not None and scene.item_href in (source, os.path.abspath(source))
+    return scene.item_href is not None and scene.item_href in (scene.source, os.path.abspath(source))
 
 
 def _left_out(platform: Platform, scene_key: str) -> str:
