@@ -10,6 +10,7 @@ import pytest
 from imagerag_assets.errors import QuestionError
 from imagerag_assets.ingestion.ingest import ingest_scene
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import find_serving
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.resolve import _require_rows
 from imagerag_assets.questions.scope import filter_of
@@ -42,9 +43,11 @@ def test_a_time_that_meets_an_interval_finds_its_patches(tmp_path: Path, tiny_se
         assert found("2024-07-01/..") == {"month"}
         assert found("../2024-05-31") == {"moment"}
         assert found("2024-07-02/..") == set()
-        _require_rows(platform, Question("?", datetime="2024-06-15"), "patches")
+        serving = find_serving(platform)
+        assert serving is not None
+        _require_rows(platform, Question("?", datetime="2024-06-15"), serving)
         with pytest.raises(QuestionError, match="Nothing that was ingested"):
-            _require_rows(platform, Question("?", datetime="2024-08-15"), "patches")
+            _require_rows(platform, Question("?", datetime="2024-08-15"), serving)
         lasts("2024-06-01", "2024-06-02")
         assert ingest_scene(platform, scene_at(item, platform.settings)).error is None
         assert found("2024-06-15") == set()
