@@ -6,6 +6,8 @@ line exits with: 2 after bad usage or input, 1 after anything else.  Nothing her
 
 from __future__ import annotations
 
+from imagerag_assets.signatures import without_signatures
+
 
 class ImageRAGError(Exception):
     """Base of all errors raised on purpose.
@@ -21,7 +23,8 @@ class ImageRAGError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, fix: str = "", transient: bool = False, **ids: object) -> None:
-        self.message, self.fix, self.ids = _one_line(message), _one_line(fix), ids
+        self.message, self.fix = _one_line(message), _one_line(fix)
+        self.ids = {name: without_signatures(value) if isinstance(value, str) else value for name, value in ids.items()}
         self.transient = transient
         super().__init__(str(self))
 
@@ -44,7 +47,7 @@ def _rebuild(
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(without_signatures(text).split())
 
 
 class InputError(ImageRAGError):
@@ -135,5 +138,25 @@ class ModelError(ImageRAGError):
 
 def describe(error: BaseException) -> str:
     """Return an error in one line; an unexpected one begins with the name of its class."""
-    text = " ".join(str(error).split())
+    text = _one_line(str(error))
     return text if isinstance(error, ImageRAGError) else f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+class HiddenError(Exception):
+    """Stands for an error whose text holds a signature or a key."""
+
+
+def shown(error: BaseException) -> BaseException:
+    """Return an error as the cause of another one: itself, or a copy without the signatures in its text.
+
+    Causes are logged, printed, and stored by Dagster.
+    """
+    each: BaseException | None = error
+    seen: set[int] = set()
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        if without_signatures(text := str(each)) != text:
+            hidden = HiddenError(f"{type(error).__name__}: {_one_line(str(error))}")
+            return hidden.with_traceback(error.__traceback__)
+        each = each.__cause__ or each.__context__
+    return error

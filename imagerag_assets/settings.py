@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     """Address of an S3 server other than AWS. Keys come from the AWS_* variables or ~/.aws."""
     s3_anonymous: bool = False
     """Read public buckets without credentials."""
+    settings_file: Path | None = None
+    """TOML file of [storage.NAME] tables, which say how certain buckets are reached; default: HOME/settings.toml."""
 
     # Sources and imagery
     sources_file: Path | None = None
@@ -62,6 +64,8 @@ class Settings(BaseSettings):
     """Largest share of a watched source's scenes that may be marked as removed at once; more needs a person's yes."""
     asset_keys: tuple[str, ...] = ()
     """Keys of the assets to take imagery from, in order; default: chosen from each item's description."""
+    alternates: tuple[str, ...] = ()
+    """Which of an asset's alternate addresses to read first, by name or scheme, such as s3; the others if it fails."""
     band_names: tuple[str, ...] = ()
     """Names or common names of the three bands to show as red, green and blue; one name shows that band in grey."""
     layer_pixels: int = Field(100_000_000, ge=65_536, le=4_000_000_000)
@@ -209,6 +213,11 @@ class Settings(BaseSettings):
     def watched_sources_file(self) -> Path:
         """TOML file of the watched sources."""
         return self.sources_file or self.home / "sources.toml"
+
+    @property
+    def storage_file(self) -> Path:
+        """TOML file of the storage tables."""
+        return self.settings_file or self.home / "settings.toml"
 
     @property
     def active_encoder_file(self) -> Path:

@@ -55,9 +55,8 @@ def rclone_program() -> str:
 
 
 @contextmanager
-def serve_s3(root: Path, log: Path) -> Iterator[S3Endpoint]:
+def serve_s3(root: Path, log: Path, key: str = "TESTKEY", secret: str = "test-secret") -> Iterator[S3Endpoint]:
     """Serve `root` until the context ends; rclone's messages go to `log`."""
-    key, secret = "TESTKEY", "test-secret"
     port = _free_port()
     command = [rclone_program(), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", f"{key},{secret}"]
     # Tests change the folder behind the server's back, so it must not remember folders; 0s makes it spin.

@@ -40,6 +40,8 @@ class StacApi:
     """So many searches more are answered with 429."""
     down_at_token: str | None = None
     """The page with this token is answered with 503, always."""
+    relative: bool = False
+    """Links to the next page are relative to the page."""
     cut: bool = False
     """Only the first page comes, without a link to the next."""
 
@@ -133,6 +135,12 @@ def _search(api: StacApi, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
         ahead = 0 if api.repeats or gap else size
         token = f"{start + ahead}{'-gap' if api.gaps and not gap else ''}"
         others = "&".join(f"{name}={value}" for name, value in query.items() if name != "token")
-        links = [{"rel": "next", "method": "GET", "href": f"{api.url}/search?{others}&token={token}"}]
+        links = [
+            {
+                "rel": "next",
+                "method": "GET",
+                "href": f"{'.' if api.relative else api.url}/search?{others}&token={token}",
+            }
+        ]
     features = [] if gap else chosen[start : start + size]
     return 200, {"type": "FeatureCollection", "features": features, "links": links, **api.matched}

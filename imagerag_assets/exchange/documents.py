@@ -117,9 +117,9 @@ def item_document(
         id=scene.scene_key,
         geometry=geometry,
         bbox=None if geometry is None else list(scene.bbox or shape(geometry).bounds),
-        datetime=scene.acquired_at,
-        start_datetime=_ANY_TIME[0] if unknown else None,
-        end_datetime=_ANY_TIME[1] if unknown else None,
+        datetime=None if scene.acquired_until else scene.acquired_at,
+        start_datetime=_ANY_TIME[0] if unknown else scene.acquired_at if scene.acquired_until else None,
+        end_datetime=_ANY_TIME[1] if unknown else scene.acquired_until,
         properties={
             "emb:runtime_parameters": dict(runtime),
             "emb:preprocessing": {"format": "text", "expression": "bands to uint8 by linear display limits, resized"},
@@ -288,8 +288,15 @@ def _is_geometry(geometry: dict[str, Any]) -> bool:
 
 def _extent(items: Sequence[dict[str, Any]]) -> pystac.Extent:
     bounds = joint_box([item["bbox"] for item in items if "bbox" in item])
-    times = [item["properties"]["datetime"] for item in items if item["properties"]["datetime"]]
-    interval = [str_to_datetime(each(times)) if times else None for each in (min, max)]
+    every = [item["properties"] for item in items]
+    times = [
+        str_to_datetime(properties[name])
+        for properties in every
+        for name in ("datetime", "start_datetime", "end_datetime")
+        if properties.get(name)
+    ]
+    times = [moment for moment in times if moment not in _ANY_TIME]
+    interval: list[datetime | None] = [min(times), max(times)] if times else [None, None]
     return pystac.Extent(
         pystac.SpatialExtent([list(bounds or (-180.0, -90.0, 180.0, 90.0))]), pystac.TemporalExtent([interval])
     )

@@ -29,6 +29,7 @@ from imagerag_assets.ingestion.shard_checks import NORM_TOLERANCE
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.store import ObjectStore
 from imagerag_assets.scenes.failures import clear_failure
+from imagerag_assets.scenes.intervals import note_interval
 from imagerag_assets.scenes.records import SceneRecord, overview_key, record_key
 from imagerag_assets.scenes.removed import refuse_removed
 from imagerag_assets.stac.documents import is_folder
@@ -181,6 +182,7 @@ def _import_scene(platform: Platform, export: Export, key: str, folder: Path, di
     if "patches" in local:
         store.put_file(local["patches"], table_key(scene_key, platform.division))
     store.put_file(local["overview"], overview_key(scene_key))
+    note_interval(platform, record.scene)
     store.put_file(local["record"], record_key(scene_key))
     indexed = index(platform, scene_key, build_index=False)
     clear_failure(platform, scene_key)

@@ -22,6 +22,7 @@ from imagerag_assets.ingestion.rates import patches_per_second
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target, serving_beside, target_of
 from imagerag_assets.raster.reader import SceneReader
+from imagerag_assets.scenes.identity import with_own_key
 from imagerag_assets.scenes.place import require_place
 from imagerag_assets.scenes.records import find_record, made_notes
 from imagerag_assets.scenes.removed import list_asked
@@ -134,6 +135,7 @@ def _costs(
             yield SceneCost(scene.scene_key, "removed", 0, 0, nothing)
             continue
         try:
+            scene = with_own_key(platform, scene)
             state = _state(platform, scene)
             width, height = _size(platform, scene)
         except ImageRAGError as error:

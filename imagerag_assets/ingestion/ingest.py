@@ -116,6 +116,8 @@ def find_current(platform: Platform, scene: Scene) -> Current | None:
     record = find_record(platform, scene.scene_key)
     if record is None or record.scene.version != scene.version or record.scene.imagery != scene.imagery:
         return None
+    if record.scene.acquired_until != scene.acquired_until:  # older versions kept one end of an interval
+        return None
     if platform.vectors.alias_target(ALIAS) is None:
         return None
     made = indexed_shard(platform, target_of(platform), record)

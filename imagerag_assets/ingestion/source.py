@@ -10,6 +10,7 @@ from imagerag_assets.errors import describe
 from imagerag_assets.ingestion.ingest import ingest_scene
 from imagerag_assets.ingestion.results import SceneResult
 from imagerag_assets.scenes.failures import record_failure
+from imagerag_assets.scenes.identity import with_own_key
 from imagerag_assets.scenes.removed import again, clear_removed, find_removed, list_asked, said_of
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem, Scene
@@ -80,6 +81,7 @@ def each_scene(
             record_failure(platform, found.scene_key, found.error, item_href=found.item_href)
             yield SceneResult(found.scene_key, "failed", 0, 0.0, describe(found.error))
             continue
+        found = with_own_key(platform, found)
         asked = list_asked(platform) if asked is None else asked
         if found.scene_key in asked:
             if not scenes and not _is_itself(found, source):
@@ -91,7 +93,7 @@ def each_scene(
 
 def _is_itself(scene: Scene, source: str) -> bool:
     """Return whether a source is the document of the scene's own item, which names the scene."""
-    return scene.item_href is not None and scene.item_href in (source, os.path.abspath(source))
+    return scene.item_href is not None and scene.item_href in (scene.source, os.path.abspath(source))
 
 
 def _left_out(platform: Platform, scene_key: str) -> str:

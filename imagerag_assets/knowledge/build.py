@@ -39,6 +39,7 @@ from imagerag_assets.knowledge.types import (
     texts_key,
 )
 from imagerag_assets.knowledge.versions import drop_other_versions, fill, make_row, of_version, unit_rows
+from imagerag_assets.objects.signed import keep_signature
 from imagerag_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def read_source(settings: Settings, kind: Literal["labels", "captions"], source:
     given = source or (settings.knowledge_labels if kind == "labels" else settings.knowledge_captions)
     if not given:
         raise KnowledgeError(f"No source of {kind} is given", fix=f"Set IMAGERAG_KNOWLEDGE_{kind.upper()}")
+    given = keep_signature(given)
     if kind == "captions":
         return given, read_captions(given, settings)
     return given, read_stac_labels(given, settings) if is_stac(given, settings) else read_labels(given, settings)

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from imagerag_assets.errors import KnowledgeError
+from imagerag_assets.errors import KnowledgeError, shown
 from imagerag_assets.knowledge.classes import code_of
 from imagerag_assets.knowledge.glossary import MAX_LABEL, MAX_TEXT, Words, parse_glossary, texts_of, tidy
 from imagerag_assets.knowledge.types import Entry, Failure
 from imagerag_assets.objects.addresses import absolute_href, filesystem, join_href
 from imagerag_assets.objects.failures import explain_failure
 from imagerag_assets.settings import Settings
+from imagerag_assets.signatures import unsigned
 
 PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 LABEL_TEXTS = "labels.json"
@@ -53,7 +54,7 @@ def read_labels(source: str, settings: Settings) -> Source:
     try:
         paths = sorted(fs.find(root))
     except Exception as error:  # fsspec, botocore, aiohttp and the operating system
-        raise _unreadable(error, source, settings) from error
+        raise _unreadable(error, source, settings) from shown(error)
     names = [str(path)[len(root.rstrip("/")) + 1 :] for path in paths]
     own = _label_words(source, settings) if LABEL_TEXTS in names else {}
     known: dict[str, tuple[str, ...]] = {}
@@ -109,10 +110,11 @@ def read_captions(source: str, settings: Settings) -> Source:
         except ValueError as error:
             failed.append(Failure(f"line {number}", str(error)))
             continue
+        image, address = unsigned(image), image
         if image in entries:
             captions = tuple(dict.fromkeys((*entries[image].texts, *captions)))[:_MAX_CAPTIONS]
         key = "img-" + hashlib.sha256(image.encode()).hexdigest()[:24]
-        entries[image] = Entry(key, captions, image, absolute_href(image, source))
+        entries[image] = Entry(key, captions, image, absolute_href(address, source))
     if not entries:
         raise KnowledgeError(
             f"No captioned images found{f' ({failed[0].name}: {failed[0].reason})' if failed else ''}",
@@ -181,7 +183,7 @@ def read_bytes(href: str, settings: Settings) -> bytes:
         data: bytes = fs.cat_file(path)
         return data
     except Exception as error:  # fsspec, botocore, aiohttp and the operating system
-        raise _unreadable(error, href, settings) from error
+        raise _unreadable(error, href, settings) from shown(error)
 
 
 def _unreadable(error: Exception, href: str, settings: Settings) -> KnowledgeError:

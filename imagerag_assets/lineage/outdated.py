@@ -98,12 +98,13 @@ class Present:
             return
         for index in sorted(self._tree.query(area, predicate="intersects").tolist()):
             scene = self._dated[index].scene
-            later = scene.acquired_at is not None and (latest is None or scene.acquired_at > latest)
+            last = scene.last_acquired
+            later = last is not None and (latest is None or last > latest)
             if scene.scene_key in used or scene.scene_key in self.removed or not later:
                 continue
             since = self._searchable.since(scene.scene_key)
             if since is not None and since > asked:
-                day = scene.acquired_at.date().isoformat() if scene.acquired_at else ""
+                day = last.date().isoformat() if last else ""
                 yield Reason("newer-acquisition", f"A scene acquired on {day} covers its area", scene.scene_key)
 
     def _area(self, record: AnswerRecord) -> shapely.Geometry | None:
@@ -202,7 +203,7 @@ class _SearchableSince:
 
 def _moment(text: str | None) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text or "")
+        moment = datetime.fromisoformat((text or "").rpartition("/")[2])  # the end of an interval
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -14,6 +14,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 import fsspec
 import fsspec.core
 
+from imagerag_assets.objects.signed import inherit_signature, keep_signature, requested
+from imagerag_assets.objects.storage import Access, access_to
 from imagerag_assets.settings import Settings
 
 _NEVER_IN_AN_ADDRESS = re.compile(r"[\x00-\x20\x7f\"#<>^`{|}]|%(?![0-9A-Fa-f]{2})")
@@ -41,28 +43,34 @@ def local_path(url: str) -> str:
     return os.path.abspath(os.path.expanduser(url))
 
 
-def absolute_href(href: str, base: str | None) -> str:
+def absolute_href(href: str, base: str | None, *, page: bool = False) -> str:
     """Resolve `href` against the document at `base` (a path or an address); return an absolute one as it is.
+
+    A signature is taken off and kept for requests (`objects.signed`); `page` is a link to the next page of a listing.
 
     Local results are normalised absolute paths; an ``s3://`` result never climbs above its bucket.  In an ``http(s)://``
     result, characters that no address may hold are percent-encoded; a ``#`` too, since files have no fragments.
     """
     if is_http(href):
-        return _encoded(href)
+        return keep_signature(_encoded(href), page=page)
     if is_remote(href):
         return href.replace("s3a://", "s3://", 1)
     if href.startswith("file://") or os.path.isabs(href) or base is None:
         return (
-            local_path(href) if base is None or not is_remote(base) or href.startswith("file://") else _on(base, href)
+            local_path(href)
+            if base is None or not is_remote(base) or href.startswith("file://")
+            else _on(base, href, page=page)
         )
     if is_remote(base):
-        return _on(base, href)
+        return _on(base, href, page=page)
     return os.path.normpath(os.path.join(os.path.dirname(local_path(base)), href))
 
 
-def _on(base: str, href: str) -> str:
+def _on(base: str, href: str, *, page: bool) -> str:
     if is_http(base):
-        return urljoin(_encoded(base), _encoded(href))
+        joined = urljoin(_encoded(base), _encoded(href))
+        plain = keep_signature(joined, page=page)
+        return inherit_signature(plain, base) if plain == joined else plain
     scheme, rest = base.split("://", 1)
     bucket, _, key = rest.partition("/")
     folder = "" if href.startswith("/") else posixpath.dirname(key)
@@ -90,14 +98,18 @@ def join_href(folder: str, *names: str) -> str:
 def filesystem(url: str, settings: Settings) -> tuple[fsspec.AbstractFileSystem, str]:
     """Return the file system that holds `url`, and the path of `url` in it.
 
-    Nothing is contacted.  Listings are not cached, so a new object is seen at once.  S3 uses `s3_endpoint_url`,
-    `s3_anonymous`, and the AWS_* variables or ~/.aws; file systems are shared by threads but not by forked processes.
+    Nothing is contacted.  Listings are not cached, so a new object is seen at once.  How S3 is reached follows from the
+    bucket (:func:`imagerag_assets.objects.storage.access_to`) and the AWS_* variables or ~/.aws; file systems are
+    shared by threads but not by forked processes.
+
+    Raises:
+        SettingsError: the file of storage tables is not valid.
     """
     if is_s3(url):
-        fs = _s3_filesystem(os.getpid(), settings.s3_endpoint_url, settings.s3_anonymous, _aws_environment())
+        fs = _s3_filesystem(os.getpid(), access_to(url, settings), _aws_environment())
         return fs, url.split("://", 1)[1].rstrip("/")
     if is_http(url):
-        return fsspec.filesystem("http", use_listings_cache=False), url
+        return fsspec.filesystem("http", use_listings_cache=False), requested(url)
     if is_remote(url):
         fs, path = fsspec.core.url_to_fs(url)
         return fs, path
@@ -108,21 +120,26 @@ def _aws_environment() -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
 
 
-@lru_cache(maxsize=8)
-def _s3_filesystem(
-    pid: int, endpoint: str | None, anonymous: bool, environment: tuple[tuple[str, str], ...]
-) -> fsspec.AbstractFileSystem:
+@lru_cache(maxsize=32)
+def _s3_filesystem(pid: int, access: Access, environment: tuple[tuple[str, str], ...]) -> fsspec.AbstractFileSystem:
     # fsspec's own cache does not see AWS_* variables change, hence this one, whose arguments do.
     return fsspec.filesystem(
         "s3",
-        anon=anonymous,
-        endpoint_url=endpoint,
+        anon=access.anonymous,
+        key=access.key,
+        secret=access.secret,
+        token=access.token,
+        profile=access.profile,
+        endpoint_url=access.endpoint,
+        requester_pays=access.requester_pays,
+        client_kwargs={"region_name": access.region} if access.region else {},
         use_listings_cache=False,
         skip_instance_cache=True,
         config_kwargs={
             "connect_timeout": 10,
             "read_timeout": 60,
             "retries": {"max_attempts": 3, "mode": "standard"},
+            "s3": {"addressing_style": "path" if access.path_style else "auto"},
             # Some S3-compatible stores answer a range request with the whole object's checksum.
             "request_checksum_calculation": "when_required",
             "response_checksum_validation": "when_required",

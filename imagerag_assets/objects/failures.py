@@ -12,27 +12,32 @@ from urllib.parse import urlsplit
 
 from imagerag_assets.objects.addresses import is_remote, is_s3
 from imagerag_assets.objects.aside import is_full_disk
+from imagerag_assets.objects.storage import access_to
 from imagerag_assets.settings import Settings
 
 
 def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple[str, str]:
     """Say what went wrong while reading or writing `url`, and what to do: two short texts without the address."""
-    where = settings.s3_endpoint_url or "AWS"
+    access = access_to(url, settings) if is_s3(url) else None
+    where = access.where if access else ""
+    at = f"[storage.{access.table}] in {settings.storage_file}" if access and access.table else ""
     names = {type(each).__name__ for each in _chain(error)}
     codes = _error_codes(error)
     if names & {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}:
-        return "No S3 credentials", "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or IMAGERAG_S3_ANONYMOUS=true"
+        return "No S3 credentials", ("Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or IMAGERAG_S3_ANONYMOUS=true")
     if "ProfileNotFound" in names:
-        return "The AWS profile does not exist", "Correct AWS_PROFILE or ~/.aws/config"
+        return "The AWS profile does not exist", f"Correct {at or 'AWS_PROFILE'} or ~/.aws/config"
     bucket_only = is_s3(url) and "/" not in url.split("://", 1)[1].rstrip("/")
     if "NoSuchBucket" in codes or (bucket_only and isinstance(error, FileNotFoundError)):
-        return f"The bucket does not exist at {where}", "Check the bucket name and IMAGERAG_S3_ENDPOINT_URL"
+        return f"The bucket does not exist at {where}", f"Check the bucket name and {at or 'IMAGERAG_S3_ENDPOINT_URL'}"
     if names & _UNREACHABLE:
-        at = where if is_s3(url) else urlsplit(url).netloc
-        return f"Cannot connect to {at}", "Check the address, the network, and that the server runs"
-    if names & {"PermissionError"} or codes & {"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
+        return (
+            f"Cannot connect to {where or urlsplit(url).netloc}",
+            "Check the address, the network, and that the server runs",
+        )
+    if is_denied(error):
         if is_s3(url):
-            return f"Access denied by {where}", "Check the AWS_* keys and what they may read"
+            return f"Access denied by {where}", f"Check {at or 'the AWS_* keys'} and what they may read"
         return "Permission denied", "Make it readable for this user"
     if any(is_full_disk(each) for each in _chain(error)):
         return "The disk is full", "Free space, then run it again"
@@ -40,6 +45,12 @@ def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple
         return "Not found", "Check the path" if not is_remote(url) else "Check the address"
     detail = _QUERY.sub("?...", str(error).strip().split("\n")[0]) or type(error).__name__
     return f"Cannot be read ({detail[:200]})", "Check that it can be opened from this machine"
+
+
+def is_denied(error: BaseException) -> bool:
+    """Return whether a server or the operating system refuses access."""
+    denied = {"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+    return "PermissionError" in {type(each).__name__ for each in _chain(error)} or bool(_error_codes(error) & denied)
 
 
 _UNREACHABLE = {

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
 
 import botocore.session
 import rasterio
@@ -14,6 +13,8 @@ from rasterio.errors import RasterioError
 from rasterio.session import Session as RasterioSession
 
 from imagerag_assets.objects.addresses import _aws_environment, is_http, is_remote, is_s3, local_path
+from imagerag_assets.objects.signed import requested
+from imagerag_assets.objects.storage import Access, access_to, gdal_endpoint
 from imagerag_assets.settings import Settings
 
 #: Bytes of GDAL's block cache. Absolute, since GDAL's 5 % of the memory is too much where runs share a machine.
@@ -61,12 +62,15 @@ def gdal_environment(settings: Settings, hrefs: Iterable[str] | None = None) -> 
         # Some S3 servers answer a range request with status 200, not 206; GDAL then takes the piece for the whole
         # object, unless a listing of its folder has told it the size.
         options["GDAL_DISABLE_READDIR_ON_OPEN"] = "FALSE"
+    if known and any(requested(href) != href for href in known):
+        # A signature is of one file, and most are of GET only.
+        options |= {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "CPL_VSIL_CURL_USE_HEAD": "NO"}
     return options
 
 
 def _needs_no_listing(href: str, settings: Settings) -> bool:
     """Return whether an S3 object is read without looking for others; the place of a picture is in a file beside it."""
-    return is_s3(href) and not settings.s3_endpoint_url and not href.lower().endswith(_PICTURES)
+    return is_s3(href) and not access_to(href, settings).endpoint and not href.lower().endswith(_PICTURES)
 
 
 def rasterio_env(settings: Settings, hrefs: Iterable[str] | None = None) -> rasterio.Env:
@@ -78,8 +82,9 @@ def rasterio_env(settings: Settings, hrefs: Iterable[str] | None = None) -> rast
     """
     known = None if hrefs is None else list(hrefs)
     in_s3 = [href for href in known or () if is_s3(href)]
-    session = S3Session(settings) if known is None or in_s3 else None
-    return _PrimedEnv(in_s3, settings.s3_endpoint_url, session=session, **gdal_environment(settings, known))
+    access = access_to(in_s3[0] if in_s3 else "s3://", settings)
+    session = S3Session(access) if known is None or in_s3 else None
+    return _PrimedEnv(in_s3, access.endpoint, session=session, **gdal_environment(settings, known))
 
 
 def raster_errors() -> tuple[type[BaseException], ...]:
@@ -102,7 +107,7 @@ _primed_version: dict[_Object, str] = {}
 
 def note_version(href: str, settings: Settings, version: str) -> None:
     """Note which version of an S3 object is there now, so that GDAL's cache serves no older one."""
-    _latest_version[settings.s3_endpoint_url, href] = version
+    _latest_version[access_to(href, settings).endpoint, href] = version
 
 
 class _PrimedEnv(rasterio.Env):
@@ -150,8 +155,8 @@ class S3Session(RasterioSession):
     scheme and the addressing style of an endpoint.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
     @classmethod
     def hascreds(cls, config: dict[str, Any]) -> bool:
@@ -160,29 +165,31 @@ class S3Session(RasterioSession):
 
     def get_credential_options(self) -> dict[str, str]:
         """Return credentials, region and endpoint as GDAL options, looked up at every call."""
-        options: dict[str, str] = {}
-        credentials, region = (None, None) if self._settings.s3_anonymous else _aws_credentials(_aws_environment())
-        if self._settings.s3_anonymous:
-            options["AWS_NO_SIGN_REQUEST"] = "YES"
-        elif credentials is not None:
-            frozen = credentials.get_frozen_credentials()
-            options |= {"AWS_ACCESS_KEY_ID": frozen.access_key, "AWS_SECRET_ACCESS_KEY": frozen.secret_key}
-            if frozen.token:
-                options["AWS_SESSION_TOKEN"] = frozen.token
+        access = self._access
+        # Each option is set, if only to nothing: GDAL would look for it in the environment, which is another bucket's.
+        options = {
+            "AWS_NO_SIGN_REQUEST": "YES" if access.anonymous else "NO",
+            "AWS_REQUEST_PAYER": "requester" if access.requester_pays else "",
+            "AWS_SESSION_TOKEN": access.token or "",
+            **(gdal_endpoint(access) if access.endpoint or access.table else {}),
+        }
+        region = access.region
+        if access.key is not None:
+            options |= {"AWS_ACCESS_KEY_ID": access.key, "AWS_SECRET_ACCESS_KEY": access.secret or ""}
+        elif not access.anonymous:
+            credentials, known_region = _aws_credentials(access.profile, _aws_environment())
+            region = region or known_region
+            if credentials is not None:
+                frozen = credentials.get_frozen_credentials()
+                options |= {"AWS_ACCESS_KEY_ID": frozen.access_key, "AWS_SECRET_ACCESS_KEY": frozen.secret_key}
+                options["AWS_SESSION_TOKEN"] = frozen.token or ""
         if region:
             options["AWS_REGION"] = region
-        if self._settings.s3_endpoint_url:
-            endpoint = urlsplit(self._settings.s3_endpoint_url)
-            options |= {
-                "AWS_S3_ENDPOINT": endpoint.netloc + endpoint.path.rstrip("/"),
-                "AWS_HTTPS": "NO" if endpoint.scheme == "http" else "YES",
-                "AWS_VIRTUAL_HOSTING": "FALSE",
-            }
         return options
 
 
 @lru_cache(maxsize=8)
-def _aws_credentials(environment: tuple[tuple[str, str], ...]) -> tuple[Any, str | None]:
+def _aws_credentials(profile: str | None, environment: tuple[tuple[str, str], ...]) -> tuple[Any, str | None]:
     # Cached because on a machine without credentials botocore looks for them over the network, which takes a second.
-    session = botocore.session.Session()
+    session = botocore.session.Session(profile=profile)
     return session.get_credentials(), session.get_config_variable("region")

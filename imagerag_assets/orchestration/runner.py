@@ -23,6 +23,7 @@ from imagerag_assets.ingestion.ingest import SceneResult, find_current, said_of
 from imagerag_assets.ingestion.results import Status
 from imagerag_assets.ingestion.source import each_scene
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.objects.signed import keep_signature
 from imagerag_assets.orchestration._dagster_private import data_version_tags
 from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
 from imagerag_assets.orchestration.assets.encoder_switch import report_key
@@ -260,7 +261,7 @@ class Runner:
             ImageRAGError: The source cannot be used.
         """
         name = f"knowledge_{kind}"
-        run = self._execute(KNOWLEDGE, {name: {"config": {"source": source}}}, assets=[name])
+        run = self._execute(KNOWLEDGE, {name: {"config": {"source": keep_signature(source)}}}, assets=[name])
         return _metadata(run, name)
 
     def _execute(

@@ -83,5 +83,6 @@ class Compared:
 
 
 def day_of(record: SceneRecord) -> str:
-    """Return the day of a scene.  The lineage has its time, too."""
-    return f"{record.scene.acquired_at:%Y-%m-%d}"
+    """Return the day of a scene, or the first and the last one as A/B.  The lineage has its time, too."""
+    first, last = f"{record.scene.acquired_at:%Y-%m-%d}", f"{record.scene.last_acquired:%Y-%m-%d}"
+    return first if first == last else f"{first}/{last}"

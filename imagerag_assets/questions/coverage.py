@@ -26,6 +26,7 @@ _SLIVER = 0.01
 def covers(question: Question, record: SceneRecord) -> bool:
     """Return whether a question is about a scene, by key, time, cloud cover and area.
 
+    A scene that was acquired within an interval matches a time that meets it.
     A scene without a date never matches a time, and one of unknown cloud cover never matches a limit of clouds.
     """
     scene = record.scene
@@ -35,8 +36,10 @@ def covers(question: Question, record: SceneRecord) -> bool:
     if start is not None or end is not None:
         if scene.acquired_at is None:
             return False
-        moment = scene.acquired_at.timestamp() * 1000
-        if (start is not None and moment < start) or (end is not None and moment > end):
+        first, last = (
+            moment.timestamp() * 1000 for moment in (scene.acquired_at, scene.last_acquired or scene.acquired_at)
+        )
+        if (start is not None and last < start) or (end is not None and first > end):
             return False
     limit, cover = question.cloud_at_most, scene.cloud_cover
     if limit is not None and (cover is None or cover > limit):
@@ -50,7 +53,8 @@ def covers(question: Question, record: SceneRecord) -> bool:
 def newest(records: Iterable[SceneRecord], bbox: tuple[float, float, float, float]) -> list[SceneRecord]:
     """Return the scenes that show an area as it was last seen: those that newer ones do not hide, newest first.
 
-    A scene whose part of the area is hidden to 99 % is left out; undated ones count as oldest.
+    A scene whose part of the area is hidden to 99 % is left out.  Of an interval the end counts; undated scenes are the
+    oldest.
 
     Args:
         records: Scenes; those without a place on the ground are left out.
@@ -73,6 +77,8 @@ def newest(records: Iterable[SceneRecord], bbox: tuple[float, float, float, floa
 def first_and_last(records: Iterable[SceneRecord]) -> tuple[SceneRecord, SceneRecord]:
     """Return the two scenes furthest apart in time that show the same place, the earlier one first.
 
+    Scenes whose intervals meet are of the same time.
+
     Raises:
         QuestionError: There are no two such scenes.
     """
@@ -81,11 +87,12 @@ def first_and_last(records: Iterable[SceneRecord]) -> tuple[SceneRecord, SceneRe
     if len(given) < 2:
         raise QuestionError(f"A change needs two scenes, and {len(given)} is in scope", fix=fix)
     dated = sorted((record for record in given if record.scene.acquired_at), key=_age, reverse=True)
-    pairs = [pair for pair in combinations(dated, 2) if _age(pair[0])[0] > _age(pair[1])[0]]
+    pairs = [pair if _apart(*pair) > 0 else pair[::-1] for pair in combinations(dated, 2)]
+    pairs = [pair for pair in pairs if _apart(*pair) > 0]
     if not pairs:
         raise QuestionError("The scenes in scope were acquired at the same time, or nobody says when", fix=fix)
     footprints = {record.scene.scene_key: footprint_of(record) for record in dated}
-    for before, after in sorted(pairs, key=lambda pair: _age(pair[1])[0] - _age(pair[0])[0]):
+    for before, after in sorted(pairs, key=lambda pair: -_apart(*pair)):
         one, other = footprints[before.scene.scene_key], footprints[after.scene.scene_key]
         if one is not None and other is not None and one.intersection(other).area > 0:
             return before, after
@@ -104,6 +111,15 @@ def area_of(bbox: tuple[float, float, float, float]) -> BaseGeometry:
     return area if area.area else area.envelope  # a point or a line, which is not empty as a polygon of no width is
 
 
-def _age(record: SceneRecord) -> tuple[float, str]:
-    acquired = record.scene.acquired_at
-    return -(acquired.timestamp() if acquired else float("-inf")), record.scene.scene_key
+def _age(record: SceneRecord) -> tuple[float, float, str]:
+    first, last = (
+        -(moment.timestamp() if moment else float("-inf"))
+        for moment in (record.scene.acquired_at, record.scene.last_acquired)
+    )
+    return last, first, record.scene.scene_key
+
+
+def _apart(before: SceneRecord, after: SceneRecord) -> float:
+    """Return the seconds from the end of one scene's time to the start of another's; not positive if they meet."""
+    end, start = before.scene.last_acquired, after.scene.acquired_at
+    return (start - end).total_seconds() if start and end else float("-inf")

@@ -9,7 +9,7 @@ from imagerag_assets.patches.names import PAPER_DEFAULT
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.examples import Example
 from imagerag_assets.questions.question import Question
-from imagerag_assets.questions.scope import scope_of
+from imagerag_assets.questions.scope import filter_of, scope_of
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
 from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.like import retrieve_like
@@ -60,7 +60,7 @@ def find_cues(
         as_published = PaperSearch(
             division=question.division or PAPER_DEFAULT,
             scenes=question.scenes,
-            where=question.scope,
+            where=filter_of(platform, question),
             collection=collection,
             bbox=question.bbox,
             path=question.path,

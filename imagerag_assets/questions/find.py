@@ -15,6 +15,7 @@ from imagerag_assets.questions.objects import Tally
 from imagerag_assets.questions.planning import is_about_everything
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.resolve import Resolved
+from imagerag_assets.questions.scope import filter_of
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.survey import survey
 from imagerag_assets.retrieval.types import Cue, Retrieval, Search
@@ -98,5 +99,6 @@ def _main_scene(resolved: Resolved, cues: tuple[Cue, ...]) -> str | None:
         return cues[0].scene
     if question.scenes:
         return question.scenes[0]
-    rows = resolved.platform.vectors.query(resolved.serving.collection, question.scope, ["scene_key"], limit=1)
+    where = filter_of(resolved.platform, question)
+    rows = resolved.platform.vectors.query(resolved.serving.collection, where, ["scene_key"], limit=1)
     return str(rows[0]["scene_key"]) if rows else None

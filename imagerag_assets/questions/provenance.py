@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import imagerag_assets
@@ -16,6 +15,7 @@ from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.find import Found
 from imagerag_assets.questions.question import Question
 from imagerag_assets.retrieval.types import Retrieval
+from imagerag_assets.scenes.records import SceneRecord
 
 PAPER = "paper"
 """In place of a calibration's version: the paper's thresholds are part of the program."""
@@ -55,7 +55,7 @@ def lineage_of(found: Found, viewer: Viewer) -> dict[str, Any]:
         "encoder": target.encoder,
         "collection": serving.collection,
         "scenes": {key: record.scene.version for key, record in scenes.items()},
-        "acquired": {key: _time(record.scene.acquired_at) for key, record in scenes.items()},
+        "acquired": {key: _acquired(record) for key, record in scenes.items()},
         "shards": {key: shard_key(platform, record, division=division).path for key, record in scenes.items()},
         "calibration": resolved.calibration.version if question.retrieval == "default" else PAPER,
         "retrieval": question.retrieval,
@@ -87,5 +87,7 @@ def _knowledge(platform: Platform) -> dict[str, str]:
     return versions
 
 
-def _time(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+def _acquired(record: SceneRecord) -> str | None:
+    """Return when a scene was acquired: a time, START/END of an interval, or None."""
+    ends = record.scene.acquired_at, record.scene.acquired_until
+    return "/".join(moment.isoformat() for moment in ends if moment) or None

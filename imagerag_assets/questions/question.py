@@ -256,13 +256,28 @@ class Question(BaseModel):
 
     @property
     def scope(self) -> Filter:
-        """Scenes, area, time and cloud cover as one filter."""
+        """Scenes, area, time and cloud cover as one filter; of an interval, the start counts."""
+        return self.scope_with(())
+
+    @property
+    def start(self) -> int | None:
+        """Start of the time, in epoch milliseconds; None: there is none."""
+        return interval(self.datetime)[0]
+
+    def scope_with(self, begun_before: Sequence[str]) -> Filter:
+        """Return scenes, area, time and cloud cover as one filter.
+
+        Args:
+            begun_before: Scenes whose interval meets the time, although it begins earlier.
+        """
         where = EVERYTHING.scene_in(self.scenes) if self.scenes else EVERYTHING
         if self.bbox is not None:
             where = where.bbox_intersects(*self.bbox)
         start, end = interval(self.datetime)
         if start is not None or end is not None:
-            where = where.acquired_between(start, end)
+            moments = EVERYTHING.acquired_between(start, end)
+            intervals = [EVERYTHING.scene_in(begun_before)] if begun_before else []
+            where = where.any_of([moments, *intervals]) if intervals else where.acquired_between(start, end)
         return where if self.cloud_at_most is None else where.cloud_at_most(self.cloud_at_most / 100)
 
 

@@ -19,6 +19,7 @@ from imagerag_assets.questions.examples import Example, load_example
 from imagerag_assets.questions.follow_up import former_of, in_scope_of
 from imagerag_assets.questions.planning import analysis_of, plan_of
 from imagerag_assets.questions.question import Question
+from imagerag_assets.questions.scope import filter_of
 from imagerag_assets.retrieval.calibration import Calibration, load_calibration
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.scenes.records import find_record
@@ -106,7 +107,7 @@ def since(start: float) -> float:
 
 def _require_rows(platform: Platform, question: Question, serving: Serving) -> None:
     """Raise InputError when no patch is in scope: an answer about nothing would be wrong in silence."""
-    if platform.vectors.count(serving.collection, question.scope):
+    if platform.vectors.count(serving.collection, filter_of(platform, question)):
         return
     if not question.scope:
         raise QuestionError("No scene can be searched", fix="`imagerag scenes` says why; run: imagerag ingest SOURCE")

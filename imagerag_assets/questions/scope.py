@@ -11,12 +11,14 @@ import math
 from dataclasses import dataclass
 
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.objects.store import HasStore
 from imagerag_assets.plans.regions import Region
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.question import Question
 from imagerag_assets.raster.geo import middle_of_box
 from imagerag_assets.retrieval.coarseness import fine_enough
 from imagerag_assets.retrieval.types import Keep
+from imagerag_assets.scenes.intervals import begun_before
 from imagerag_assets.scenes.records import list_records
 from imagerag_assets.stores.milvus_filter import Filter
 
@@ -35,6 +37,15 @@ class Scope:
     notes: tuple[str, ...] = ()
 
 
+def filter_of(platform: HasStore, question: Question) -> Filter:
+    """Return a question's scenes, area, time and cloud cover as one filter; intervals count in full.
+
+    Raises:
+        StoreError: the store cannot be listed.
+    """
+    return question.scope_with(begun_before(platform, question.start))
+
+
 def scope_of(
     platform: Platform, question: Question, region: Region | None, viewer: Viewer, *, coarsest_m: float | None = None
 ) -> Scope:
@@ -51,7 +62,7 @@ def scope_of(
         InputError: the question's area is not on the globe.
         StoreError: the store cannot be read.
     """
-    where = question.scope
+    where = filter_of(platform, question)
     if coarsest_m is not None:
         where = fine_enough(where, platform.ground_distances.of(question.scenes), coarsest_m)
     if region is None:

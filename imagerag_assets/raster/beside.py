@@ -19,6 +19,7 @@ from imagerag_assets.errors import RasterError
 from imagerag_assets.objects.addresses import is_http, is_remote, is_s3
 from imagerag_assets.objects.gdal import gdal_path, raster_errors
 from imagerag_assets.objects.peek import first_bytes
+from imagerag_assets.objects.signed import requested
 from imagerag_assets.settings import Settings
 
 _KEPT_S = 600.0
@@ -31,7 +32,7 @@ _lock = threading.Lock()
 
 def beside_is_unseen(href: str) -> bool:
     """Return whether GDAL, in the environment of this moment, does not look for files beside this one."""
-    if not (is_http(href) or is_s3(href)) or not hasenv():
+    if not (is_http(href) or is_s3(href)) or not hasenv() or requested(href) != href:  # a signature is of one file
         return False
     return getenv().get("GDAL_DISABLE_READDIR_ON_OPEN") == "EMPTY_DIR"
 

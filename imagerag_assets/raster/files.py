@@ -22,11 +22,13 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
-from imagerag_assets.errors import RasterError
+from imagerag_assets.errors import RasterError, shown
 from imagerag_assets.objects.addresses import is_remote
 from imagerag_assets.objects.aside import folder_aside
 from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.objects.gdal import gdal_path, raster_errors
+from imagerag_assets.objects.signed import gdal_signed_path
+from imagerag_assets.objects.signed_rasters import signed_path, with_signature
 from imagerag_assets.raster import bands as own
 from imagerag_assets.raster.beside import (
     beside_is_unseen,
@@ -138,7 +140,7 @@ def describe(
     """
     path = gdal_path(href)
     said = said or Said()
-    with failures(href, "opened"), rasterio.open(path) as dataset:
+    with failures(href, "opened"), signed_path(path, href) as opened, rasterio.open(opened) as dataset:
         width, height = dataset.width, dataset.height
         if min(width, height) < 2:
             raise RasterError(f"image has {width}x{height} px", href=href, fix="Give an image of at least 2x2 px")
@@ -286,8 +288,13 @@ def open_file(file: RasterFile) -> Any:
     Raises:
         RasterError: it cannot be opened.
     """
-    with failures(file.href, "opened"):
-        dataset = rasterio.open(file.path)
+    with failures(file.href, "opened"), signed_path(file.path, file.href) as path:
+        if path == file.path or path.startswith(("<", "/vsi")):
+            dataset = rasterio.open(path)
+        else:  # a copy, which is gone in a moment: what is beside it is found now
+            with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"):
+                dataset = rasterio.open(path)
+                dataset.overviews(1)
         if file.onto is None:
             return dataset
         grid, own = file.onto, file.grid
@@ -340,7 +347,8 @@ def _in_order(file: RasterFile, path: str) -> RasterFile:
 
 
 def _build(file: RasterFile, vrt: Path) -> None:
-    vrt.write_text(file.path if file.is_complex else _vrt(file), encoding="utf-8")
+    plain = file.path if file.is_complex else _vrt(file)
+    vrt.write_text(with_signature(plain, file.href), encoding="utf-8")
     longest = max(file.grid.width, file.grid.height)
     factors = [2**power for power in range(1, 24) if longest > 128 * 2**power] or [2]
     method = Resampling.nearest if file.palette is not None else Resampling.average
@@ -352,6 +360,7 @@ def _build(file: RasterFile, vrt: Path) -> None:
         rasterio.open(vrt, "r+") as dataset,
     ):
         dataset.build_overviews(factors, method)
+    vrt.write_text(plain, encoding="utf-8")
 
 
 def _vrt(file: RasterFile, *, mask: str | None = None, overviews: bool = True) -> str:
@@ -370,6 +379,7 @@ def failures(href: str, verb: str) -> Iterator[None]:
     except _RAISED as error:
         cause = error.__cause__ or error
         detail = str(cause).split("\n", 1)[0].replace(gdal_path(href), "the file")
+        detail = detail.replace(gdal_signed_path(href) or gdal_path(href), "the file")
         raise RasterError(f"image cannot be {verb} ({detail[:200]})", href=href,
                           transient=is_transient(error, href),
-                          fix="Check that the file exists, is readable and complete") from error  # fmt: skip
+                          fix="Check that the file exists, is readable and complete") from shown(error)  # fmt: skip

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from rasterio.transform import Affine
 
 from imagerag_assets.errors import EmptyRasterError, RasterError
 from imagerag_assets.objects.gdal import rasterio_env
+from imagerag_assets.objects.signed import requested
+from imagerag_assets.objects.signed_rasters import signed_path
+from imagerag_assets.raster.alternates import first_readable
 from imagerag_assets.raster.collar import Collar, find_collars
 from imagerag_assets.raster.files import RasterFile, Said, describe, failures, open_file, read, warped, with_overviews
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
@@ -28,6 +32,7 @@ from imagerag_assets.raster.projection import is_earth
 from imagerag_assets.raster.render import apply_render, compute_render
 from imagerag_assets.raster.types import Grid, RenderSpec, Window
 from imagerag_assets.settings import Settings
+from imagerag_assets.stac.renewal import signed_anew
 from imagerag_assets.stac.types import Band, Scene
 
 if TYPE_CHECKING:
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
 STATISTICS_PX = 1024
 """Longest side of the overview from which display limits are computed."""
 
+T = TypeVar("T")
 Picture = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 """uint8 (h, w, 3) and the validity (h, w) of its pixels; invalid pixels are 0."""
 
@@ -75,8 +81,7 @@ class SceneReader:
         self._opened: list[Any] = []
         self._closed = False
         self._built: dict[int, RasterFile] = {}
-        with self._environment():
-            self._files, self._order = self._describe()
+        self._files, self._order = self._describe()
         self._grid = max((file.grid for file in self._files), key=lambda grid: grid.width * grid.height)
         self._files = [self._aligned(file) for file in self._files]
         self._notes = list(dict.fromkeys(note for file in self._files for note in file.notes))
@@ -238,16 +243,16 @@ class SceneReader:
 
         chunk = max(512, self._settings.supertile_px // 512 * 512)
         bands: list[xr.DataArray] = []
-        with self._environment():
-            for file in self._files:
-                same_size = (file.grid.width, file.grid.height) == (self._grid.width, self._grid.height)
-                if not same_size and self._grid.crs_wkt is None:
-                    raise RasterError("bands without a CRS have different sizes", href=file.href, fix="Use read()")
-                source = file.path if same_size and file.onto is None else open_file(warped(file, self._grid))
-                with failures(file.href, "opened"):
-                    array = rioxarray.open_rasterio(source, chunks={"band": 1, "y": chunk, "x": chunk})
-                assert isinstance(array, xr.DataArray)
-                bands += [array.sel(band=index).drop_vars("band") for index in file.indexes]
+        for file in self._files:
+            same_size = (file.grid.width, file.grid.height) == (self._grid.width, self._grid.height)
+            if not same_size and self._grid.crs_wkt is None:
+                raise RasterError("bands without a CRS have different sizes", href=file.href, fix="Use read()")
+            plain = same_size and file.onto is None
+            with self._environment(file.href), failures(file.href, "opened"), signed_path(file.path, file.href) as path:
+                source = path if plain else open_file(warped(file, self._grid))
+                array = rioxarray.open_rasterio(source, chunks={"band": 1, "y": chunk, "x": chunk})
+            assert isinstance(array, xr.DataArray)
+            bands += [array.sel(band=index).drop_vars("band") for index in file.indexes]
         # Coordinates of files on one grid differ by rounding; the scene takes those of the first.
         bands = [band.assign_coords(y=bands[0].y, x=bands[0].x) for band in bands]
         order = self._order if len(bands) > max(self._order) else (0, 0, 0)
@@ -261,14 +266,12 @@ class SceneReader:
         decimated = shape[0] < y1 - y0 or shape[1] < x1 - x0
         parts, valid = [], np.ones(shape, bool)
         files = [self._with_overviews(index, window) if decimated else file for index, file in enumerate(self._files)]
-        with self._environment():
-            for file in files:
-                across, down = (1.0, 1.0) if file.onto else self._scale(file)
-                values, of_file = read(
-                    self._dataset(file), file, (x0 * across, y0 * down, x1 * across, y1 * down), shape
-                )
-                parts.append(values)
-                valid &= of_file
+        for file in files:
+            across, down = (1.0, 1.0) if file.onto else self._scale(file)
+            part = (x0 * across, y0 * down, x1 * across, y1 * down)
+            values, of_file = self._read(file.href, partial(self._pixels, file, part, shape))
+            parts.append(values)
+            valid &= of_file
         if len({part.dtype for part in parts}) > 1:
             parts = [part.astype(np.float64) for part in parts]
         values = parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -278,6 +281,11 @@ class SceneReader:
                 valid &= ~collar.covers(values, window, (self._grid.width, self._grid.height), blurred=blurred)
         return values, valid
 
+    def _pixels(
+        self, file: RasterFile, part: tuple[float, float, float, float], shape: tuple[int, int]
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        return read(self._dataset(file), file, part, shape)
+
     def _scale(self, file: RasterFile) -> tuple[float, float]:
         return file.grid.width / self._grid.width, file.grid.height / self._grid.height
 
@@ -286,11 +294,12 @@ class SceneReader:
         handles: dict[str, Any] = self._local.__dict__.setdefault("handles", {})
         if self._closed:
             raise RuntimeError("the reader is closed")
-        if file.path not in handles:
-            handles[file.path] = open_file(file)
+        key = f"{requested(file.href)}\n{file.path}"  # signed anew, it is opened anew
+        if key not in handles:
+            handles[key] = open_file(file)
             with self._lock:
-                self._opened.append(handles[file.path])
-        return handles[file.path]
+                self._opened.append(handles[key])
+        return handles[key]
 
     def _with_overviews(self, index: int, window: Window) -> RasterFile:
         """Return the file, or, if it is large and has no overviews, the virtual raster of it that has them.
@@ -314,15 +323,24 @@ class SceneReader:
                     self._temporary = tempfile.TemporaryDirectory(prefix="imagerag-overviews-")
                 folder = self._scratch if self._temporary is None else Path(self._temporary.name)
                 assert folder is not None
-                with self._environment(local=True):
-                    self._built[index] = with_overviews(file, folder, self.scene.version)
+                where, version = folder, self.scene.version
+                self._built[index] = self._read(file.href, lambda: with_overviews(file, where, version), local=True)
                 self._notes.append(f"no usable overviews in {Path(file.href).name}: built once")
             return self._built[index]
 
-    def _environment(self, *, local: bool = False) -> Any:
-        """Return the rasterio environment; built overviews are local files that GDAL has to look for."""
+    def _read(self, href: str, act: Callable[[], T], *, local: bool = False) -> T:
+        """Return what `act` reads of a file; a signed address is signed anew when its signature has ended."""
+
+        def in_environment() -> T:
+            with self._environment(href, local=local):
+                return act()
+
+        return signed_anew(self.scene, href, self._settings, in_environment)
+
+    def _environment(self, href: str, *, local: bool = False) -> Any:
+        """Return a file's rasterio environment; built overviews are local files that GDAL has to look for."""
         beside = [str(self._scratch or tempfile.gettempdir())] if local or self._built else []
-        return rasterio_env(self._settings, [*self.scene.imagery.hrefs, *beside])
+        return rasterio_env(self._settings, [href, *beside])
 
     def _describe(self) -> tuple[list[RasterFile], tuple[int, ...]]:
         """Return the files in the order of the bands, and which of all their bands is red, green and blue."""
@@ -333,25 +351,30 @@ class SceneReader:
                 wanted[band.href].append(band.index)
         # Numbers that nobody gave are a guess: a picture may be grey, or have a palette.
         guessed = imagery.modality == "other" or not any(band.name or band.common_name for band in imagery.bands)
+        others = {band.href: band.alternates for band in imagery.bands}
         places = {band.href: band.place for band in imagery.bands}
         files = [
-            describe(
-                href,
-                tuple(numbers),
-                self._settings,
-                guessed=guessed,
-                said=_said(imagery.bands, href),
-                item_place=places[href],
-                footprint=self.scene.geometry,
+            first_readable(
+                self._read,
+                (href, *others[href]),
+                partial(
+                    describe,
+                    indexes=tuple(numbers),
+                    settings=self._settings,
+                    guessed=guessed,
+                    said=_said(imagery.bands, href),
+                    item_place=places[href],
+                    footprint=self.scene.geometry,
+                ),
             )
             for href, numbers in wanted.items()
         ]
         if len(files) == 1 and files[0].is_picture:
             return files, (0, 1, 2)
         first_of: dict[str, int] = {}
-        for file in files:
-            first_of[file.href] = sum(len(before.indexes) for before in files[: len(first_of)])
-        taken = {file.href: len(file.indexes) for file in files}
+        for href in wanted:
+            first_of[href] = sum(len(before.indexes) for before in files[: len(first_of)])
+        taken = {href: len(file.indexes) for href, file in zip(wanted, files, strict=True)}
         order = [
             first_of[band.href] + (wanted[band.href].index(band.index) if taken[band.href] > 1 else 0)
             for band in imagery.bands

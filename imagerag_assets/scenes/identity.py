@@ -2,13 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from imagerag_assets.errors import StoreError
 from imagerag_assets.objects.store import HasStore
-from imagerag_assets.scenes.records import find_record
-from imagerag_assets.stac.keys import clash
+from imagerag_assets.scenes.records import SOURCES, find_record, record_key
+from imagerag_assets.stac.keys import clash, other_key, scene_key
 from imagerag_assets.stac.types import Scene
 
 _SAME_PLACE = 0.5
 """Least share that the boxes of one scene in two sources have in common: sources round, and cut collars differently."""
+
+
+def with_own_key(platform: HasStore, scene: Scene) -> Scene:
+    """Return a scene under the key that it has here: another one if its plain key is that of another item.
+
+    `b` of collection `a` and `a.b` without a collection share their plain key.  It stays with the one that came first.
+
+    Raises:
+        StoreError: what is stored cannot be read.
+    """
+    plain, other = scene_key(*scene.identity), other_key(*scene.identity)
+    owner = stored_identity(platform, plain)
+    if owner == scene.identity:
+        key = plain
+    elif owner is not None or stored_identity(platform, other) == scene.identity:
+        key = other
+    else:
+        return scene
+    return scene if key == scene.scene_key else replace(scene, scene_key=key)
+
+
+def stored_identity(platform: HasStore, key: str) -> tuple[str | None, str] | None:
+    """Return collection and id of the item that a key stands for; None if there is none, or nobody can tell.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    for name in (record_key(key), f"{SOURCES}/{key}.json"):
+        if not platform.store.exists(name):
+            continue
+        try:
+            stored = platform.store.read_json(name)
+            stored = stored.get("scene", stored)
+            return stored["collection"] or None, str(stored["item_id"])
+        except (StoreError, KeyError, TypeError, AttributeError):  # damaged: whoever reads it says so
+            continue
+    return None
 
 
 def refuse_another(platform: HasStore, scene: Scene) -> None:
@@ -34,7 +74,7 @@ def is_another(stored: Scene, scene: Scene) -> bool:
     if stored.source == scene.source or (scene.item_href is not None and stored.item_href == scene.item_href):
         return False  # an item may be corrected
     times = stored.acquired_at, scene.acquired_at
-    if None not in times and times[0] != times[1]:
+    if None not in times and (times[0] != times[1] or stored.last_acquired != scene.last_acquired):
         return True
     return stored.bbox is not None and scene.bbox is not None and _common(stored.bbox, scene.bbox) < _SAME_PLACE
 

@@ -20,6 +20,7 @@ from imagerag_assets.objects.store import HasStore
 from imagerag_assets.plain_files.items import MADE_FROM
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
 from imagerag_assets.raster.types import Grid, RenderSpec
+from imagerag_assets.scenes.intervals import note_interval
 from imagerag_assets.stac.keys import is_scene_key
 from imagerag_assets.stac.types import Scene
 
@@ -85,6 +86,7 @@ def save_record(platform: HasStore, record: SceneRecord, overview: NDArray[np.ui
     """
     buffer = io.BytesIO()
     Image.fromarray(overview).save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    note_interval(platform, record.scene)
     platform.store.write_bytes(overview_key(record.scene.scene_key), buffer.getvalue())
     platform.store.write_json(record_key(record.scene.scene_key), record.to_dict())
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urljoin
 
 import pystac_client
 from pystac import Link
@@ -20,9 +21,10 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 from requests.exceptions import RequestException
 
-from imagerag_assets.errors import IncompleteListingError, SourceError
+from imagerag_assets.errors import IncompleteListingError, SourceError, shown
 from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.objects.http import retries
+from imagerag_assets.objects.signed import requested
 
 _PAGE = 100
 _TIMEOUT_S = 60
@@ -72,7 +74,7 @@ def search_api(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an API that forgets to declare a conformance class still works
             api = StacApiIO(max_retries=retries(), timeout=_TIMEOUT_S)
-            client = pystac_client.Client.open(url, stac_io=api, timeout=_TIMEOUT_S)
+            client = pystac_client.Client.open(requested(url), stac_io=api, timeout=_TIMEOUT_S)
             if not (collections or scenes or limit or everything):
                 names = ", ".join(collection.id for collection in client.get_collections())
                 raise SourceError(
@@ -118,15 +120,16 @@ def search_api(
         transient = unreachable or is_transient(error, url) or status == "429" or status[:1] == "5"
         said = "Cannot connect to the API" if unreachable else f"The API refused the search ({detail})"
         if seen:
-            raise _incomplete(url, f"{len(seen)} items came, then: {said}", transient=transient) from error
+            raise _incomplete(url, f"{len(seen)} items came, then: {said}", transient=transient) from shown(error)
         fix = "Check the URL, the network and the collections"
-        raise SourceError(said, fix=fix, transient=transient, source=url) from error
+        raise SourceError(said, fix=fix, transient=transient, source=url) from shown(error)
 
 
 def _pages(api: StacApiIO, search: pystac_client.ItemSearch, url: str) -> Iterator[dict[str, Any]]:
     """Yield the pages of a search.  An empty one does not end it, as long as it links to the next."""
     parameters = search.get_parameters()
     page = api.read_json(search.url, method=search.method, parameters=parameters)
+    at = search.url
     asked: set[str] = set()
     empty = 0
     while True:
@@ -136,7 +139,9 @@ def _pages(api: StacApiIO, search: pystac_client.ItemSearch, url: str) -> Iterat
         following = next((link for link in links if link.get("rel") == "next" and link.get("href")), None)
         if following is None:
             return
-        request = json.dumps([following["href"], following.get("body")], sort_keys=True)
+        at = urljoin(at, str(following["href"]))  # some write it relative to the page that it is on
+        following = following | {"href": at}
+        request = json.dumps([at, following.get("body")], sort_keys=True)
         if request in asked or empty > _EMPTY_PAGES:
             raise _incomplete(
                 url, "the API returns the same page again" if request in asked else "the API's pages are empty"

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from imagerag_assets.errors import SourceError
+from imagerag_assets.errors import SourceError, shown
 from imagerag_assets.objects import http
 from imagerag_assets.objects.addresses import absolute_href, decoded, filesystem, is_http, is_remote, is_s3
 from imagerag_assets.objects.failures import explain_failure, is_transient
+from imagerag_assets.objects.signed import has_expired, keep_signature, requested
 from imagerag_assets.plain_files.names import is_raster
 from imagerag_assets.settings import Settings
 
@@ -53,7 +54,7 @@ class Document:
         """Return the absolute hrefs of the links with one of these relations, in order; skip links without an href."""
         links = self.content.get("links")
         return [
-            absolute_href(link["href"], self.href)
+            absolute_href(link["href"], self.href, page=link["rel"] == "next")
             for link in (links if isinstance(links, list) else [])
             if isinstance(link, dict) and link.get("rel") in relations and isinstance(link.get("href"), str)
         ]
@@ -83,6 +84,7 @@ def read_document(href: str, settings: Settings) -> Document:
     Raises:
         SourceError: it is missing, cannot be reached or read, or is not a JSON object.
     """
+    href = keep_signature(href)
     try:
         (data,) = _contents([href], settings)
         if isinstance(data, Exception):
@@ -93,12 +95,14 @@ def read_document(href: str, settings: Settings) -> Document:
     except IsADirectoryError:
         raise SourceError("This is a folder, not a JSON document", fix="Name a document in it", href=href) from None
     except Exception as error:  # fsspec, s3fs, botocore and requests share no base class
-        raise failure(error, href, settings) from error
+        raise failure(error, href, settings) from shown(error)
 
 
 def failure(error: BaseException, href: str, settings: Settings) -> SourceError:
     """Return the one-line error for anything that a file system raised."""
     message, fix = explain_failure(error, href, settings)
+    if isinstance(error, PermissionError) and has_expired(href):
+        message, fix = "The signature of the address has expired", "Get a new one from where it came from"
     return SourceError(message, fix=fix, transient=is_transient(error, href), href=href)
 
 
@@ -238,16 +242,18 @@ def _version(info: dict[str, Any]) -> Version:
 
 def _contents(hrefs: Sequence[str], settings: Settings) -> list[bytes | Exception]:
     """Return the content of each document, several read at a time; an exception in place of a failed one."""
-    if is_http(hrefs[0]):
-        return list(http.read_all(hrefs))
-    fs, _ = filesystem(hrefs[0], settings)
+    web = [href for href in hrefs if is_http(href)]
+    read_there = dict(zip(web, http.read_all([requested(href) for href in web]), strict=True)) if web else {}
 
     def read(href: str) -> bytes | Exception:
+        if href in read_there:
+            return read_there[href]
         error: Exception | None = None
         # The decoded name is tried where nothing has the encoded one.  `fs.cat` would take brackets for patterns.
         for name in filter(None, (href, decoded(href))):
             try:
-                data: bytes = fs.cat_file(filesystem(name, settings)[1])
+                fs, path = filesystem(name, settings)
+                data: bytes = fs.cat_file(path)
                 return data
             except FileNotFoundError as missing:
                 error = error or missing
@@ -261,7 +267,7 @@ def _contents(hrefs: Sequence[str], settings: Settings) -> list[bytes | Exceptio
 
 
 def read_documents(hrefs: Sequence[str], settings: Settings) -> Iterator[tuple[str, Document | SourceError]]:
-    """Read many documents of one file system, in order, several at a time; yield an error in place of a failed one."""
+    """Read many documents, in order, several at a time; yield an error in place of a failed one."""
     for start in range(0, len(hrefs), _BATCH):
         batch = hrefs[start : start + _BATCH]
         for href, data in zip(batch, _contents(batch, settings), strict=True):

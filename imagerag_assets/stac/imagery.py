@@ -14,8 +14,8 @@ from typing import Any
 import pystac
 
 from imagerag_assets.errors import ItemError, SettingsError
-from imagerag_assets.objects.addresses import absolute_href
 from imagerag_assets.settings import Settings
+from imagerag_assets.stac.alternates import addresses
 from imagerag_assets.stac.pixel_values import is_number, nodata_of, scale_of
 from imagerag_assets.stac.place import item_place
 from imagerag_assets.stac.types import Band, Imagery, ItemPlace
@@ -59,13 +59,18 @@ class _Candidate:
     resolution: float
     """Ground resolution that the item gives, infinite if it gives none; compared within an item only."""
     place: ItemPlace | None = None
+    alternates: tuple[str, ...] = ()
+    """Further addresses of the file."""
 
     def band(self, index: int) -> Band:
         said = self.bands[index - 1] if index <= len(self.bands) else {}
         nodata, scale = nodata_of(said, self.fields), scale_of(said, self.fields)
         # A positive scale changes no picture, so records do without.
         turned = scale if scale is not None and scale < 0 else None
-        return Band(self.key, self.href, index, said.get("name"), said.get("common_name"), nodata, turned, self.place)
+        name, common_name = said.get("name"), said.get("common_name")
+        return Band(
+            self.key, self.href, index, name, common_name, nodata, turned, self.place, alternates=self.alternates
+        )
 
     def index_of(self, matches: Callable[[dict[str, Any]], bool]) -> int | None:
         return next((index for index, said in enumerate(self.bands, 1) if matches(said)), None)
@@ -88,7 +93,8 @@ def select_imagery(item: pystac.Item, settings: Settings) -> Imagery:
         raise SettingsError(
             f"IMAGERAG_BAND_NAMES has {len(settings.band_names)} names", fix="Give three (red, green, blue) or one"
         )
-    candidates = _named_assets(item, settings.asset_keys) if settings.asset_keys else _raster_assets(item)
+    keys, preferred = settings.asset_keys, settings.alternates
+    candidates = _named_assets(item, keys, preferred) if keys else _raster_assets(item, preferred)
     if not candidates:
         seen = ", ".join(item.assets) or "none"
         raise ItemError(
@@ -106,7 +112,7 @@ def select_imagery(item: pystac.Item, settings: Settings) -> Imagery:
     return found or _panchromatic(candidates) or _undescribed(candidates)
 
 
-def _raster_assets(item: pystac.Item) -> list[_Candidate]:
+def _raster_assets(item: pystac.Item, preferred: Sequence[str]) -> list[_Candidate]:
     """Return the assets that may be imagery; those whose key suggests otherwise count only if there are no others."""
     kept: list[_Candidate] = []
     doubtful: list[_Candidate] = []
@@ -114,7 +120,7 @@ def _raster_assets(item: pystac.Item) -> list[_Candidate]:
         roles = frozenset(asset.roles or ())
         if not _is_raster(asset, roles) or roles & _NOT_IMAGERY_ROLES or any("mask" in role for role in roles):
             continue
-        candidate = _candidate(item, key, asset)
+        candidate = _candidate(item, key, asset, preferred)
         says_it_is = bool(roles & {"visual", "reflectance"}) or any(band["common_name"] for band in candidate.bands)
         (kept if says_it_is or not _NOT_IMAGERY_KEY.search(key) else doubtful).append(candidate)
     if len(kept) == 1 and not kept[0].bands:
@@ -132,7 +138,7 @@ def _is_raster(asset: pystac.Asset, roles: frozenset[str]) -> bool:
     return media_type.startswith(("image/png", "image/jpeg", "image/webp")) and bool(roles & _PICTURE_ROLES)
 
 
-def _named_assets(item: pystac.Item, keys: Sequence[str]) -> list[_Candidate]:
+def _named_assets(item: pystac.Item, keys: Sequence[str], preferred: Sequence[str]) -> list[_Candidate]:
     missing = [key for key in keys if key not in item.assets]
     if missing:
         raise ItemError(
@@ -140,18 +146,18 @@ def _named_assets(item: pystac.Item, keys: Sequence[str]) -> list[_Candidate]:
             fix="Correct IMAGERAG_ASSET_KEYS",
             item=item.id,
         )
-    return [_candidate(item, key, item.assets[key]) for key in keys]
+    return [_candidate(item, key, item.assets[key], preferred) for key in keys]
 
 
-def _candidate(item: pystac.Item, key: str, asset: pystac.Asset) -> _Candidate:
+def _candidate(item: pystac.Item, key: str, asset: pystac.Asset, preferred: Sequence[str]) -> _Candidate:
     fields = asset.extra_fields
     bands = _described_bands(fields)
     colour = _colour_of(key)
     if len(bands) < 2 and colour and not any(band["common_name"] for band in bands):
         bands = ({"name": key, "common_name": colour},)
-    href = absolute_href(asset.href, item.get_self_href())
-    place = item_place(fields, item.properties)
-    return _Candidate(key, href, frozenset(asset.roles or ()), fields, bands, _resolution(key, href, fields), place)
+    href, *others = addresses(asset.href, fields, preferred)
+    place, roles = item_place(fields, item.properties), frozenset(asset.roles or ())
+    return _Candidate(key, href, roles, fields, bands, _resolution(key, href, fields), place, tuple(others))
 
 
 def _described_bands(fields: dict[str, Any]) -> tuple[dict[str, Any], ...]:

@@ -14,7 +14,7 @@ from imagerag_assets.objects.addresses import absolute_href
 from imagerag_assets.plain_files.kept import item_address
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.documents import Document, Kind, kind_of
-from imagerag_assets.stac.keys import safe_key, scene_key
+from imagerag_assets.stac.keys import other_key, safe_key, scene_key
 
 Made = Literal["", "file", "layer"]
 
@@ -38,13 +38,25 @@ class ItemRef:
         return {name for name in (self.content.get("collection"), self.parent_collection) if isinstance(name, str)}
 
     @property
+    def identity(self) -> tuple[str | None, object]:
+        """Return collection and id, as those of a scene."""
+        collection = self.content.get("collection")
+        return collection if isinstance(collection, str) and collection else None, self.content.get("id")
+
+    @property
     def key(self) -> str:
         """Return the scene key, or the id made safe if it gives none."""
-        collection = self.content.get("collection")
+        collection, item_id = self.identity
         try:
-            return scene_key(collection if isinstance(collection, str) and collection else None, self.content.get("id"))  # type: ignore[arg-type]
+            return scene_key(collection, item_id)  # type: ignore[arg-type]
         except ItemError:
             return safe_key(self.content.get("id"))
+
+    @property
+    def other_key(self) -> str:
+        """Return the scene key that it has where its plain one is another item's."""
+        collection, item_id = self.identity
+        return other_key(collection, item_id) if isinstance(item_id, str) else self.key
 
 
 def items_of(document: Document, collection: str | None) -> Iterator[ItemRef]:

@@ -10,32 +10,36 @@ import json
 import os
 import re
 import stat
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pystac
 
-from imagerag_assets.errors import ItemError
-from imagerag_assets.objects.addresses import absolute_href, decoded, filesystem, is_http, is_remote
+from imagerag_assets.errors import ItemError, shown
+from imagerag_assets.objects.addresses import decoded, filesystem, is_http, is_remote
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.gdal import note_version
+from imagerag_assets.objects.signed import requested
 from imagerag_assets.plain_files.items import made_note
 from imagerag_assets.settings import Settings
+from imagerag_assets.signatures import unsigned_values
+from imagerag_assets.stac.alternates import resolve
 from imagerag_assets.stac.bbox import item_bbox
 from imagerag_assets.stac.collections import with_item_assets
 from imagerag_assets.stac.imagery import select_imagery
 from imagerag_assets.stac.item_refs import Made
 from imagerag_assets.stac.keys import scene_key
 from imagerag_assets.stac.pixel_values import unusable_values
+from imagerag_assets.stac.requester_pays import not_paid
+from imagerag_assets.stac.times import acquired
 from imagerag_assets.stac.types import Imagery, Scene
 
 _CURRENT_VERSIONS = re.compile(r"1\.[01]\.\d+")
-_SIGNATURE = re.compile(r"[?&](X-Amz-Signature|Signature|sig)=", re.IGNORECASE)
+_OF_A_SIGNATURE = frozenset({"msft:expiry"})
 #: For pystac, which refuses an item without any time; never shown.
 _PLACEHOLDER_TIME = "1970-01-01T00:00:00Z"
-_CLOCKS_DIFFER = timedelta(hours=1)
 
 
 def scene_from_item(
@@ -74,15 +78,21 @@ def scene_from_item(
             "IMAGERAG_BAND_NAMES to choose which to show"
         )
     versions: dict[str, str] = {}
-    for asset_key, href in _files(imagery):
+    for asset_key, hrefs in _files(imagery):
         if made == "layer":
-            versions[href] = ""
+            versions[hrefs[0]] = ""
             continue
-        found, versions[found] = _located(asset_key, href, key, settings)
-        if found != href:
-            bands = tuple(replace(band, href=found) if band.href == href else band for band in imagery.bands)
+        found, versions[found] = _first_located(asset_key, hrefs, key, more, settings)
+        if found != hrefs[0]:
+            others = tuple(href for href in hrefs if href != found)
+            bands = tuple(
+                replace(band, href=found, alternates=others) if band.href == hrefs[0] else band
+                for band in imagery.bands
+            )
             imagery = replace(imagery, bands=bands)
-    acquired_at = _acquired_at(content, item, notes)
+    bands = tuple(replace(band, signed=requested(band.href) != band.href) for band in imagery.bands)
+    imagery = replace(imagery, bands=bands)
+    acquired_at, acquired_until = acquired(_properties(content), item, notes)
     return Scene(
         scene_key=key,
         item_id=item.id,
@@ -91,6 +101,7 @@ def scene_from_item(
         item_href=item_href,
         version=_item_version(content, imagery, versions),
         acquired_at=acquired_at,
+        acquired_until=acquired_until,
         bbox=item_bbox(content, notes),
         geometry=content["geometry"] if isinstance(content.get("geometry"), dict) else None,
         imagery=imagery,
@@ -101,7 +112,7 @@ def scene_from_item(
 
 
 def _properties(content: dict[str, Any]) -> dict[str, Any]:
-    properties = content.get("properties")
+    properties = unsigned_values(content.get("properties"))
     return deepcopy(properties) if isinstance(properties, dict) else {}
 
 
@@ -114,7 +125,7 @@ def _parse(content: dict[str, Any], key: str, base: str, notes: list[str]) -> py
     prepared.setdefault("geometry", None)
     prepared.setdefault("stac_extensions", [])
     for asset in prepared["assets"].values():
-        asset["href"] = absolute_href(asset["href"], base)
+        resolve(asset, base)
     times = prepared["properties"]
     if not times.get("datetime"):
         one = times.get("start_datetime") or times.get("end_datetime")
@@ -144,20 +155,6 @@ def _malformed(content: dict[str, Any], base: str) -> str:
     return "" if isinstance(content.get("properties", {}), dict) else "its properties are not an object"
 
 
-def _acquired_at(content: dict[str, Any], item: pystac.Item, notes: list[str]) -> datetime | None:
-    properties = _properties(content)
-    moment = item.datetime or item.common_metadata.start_datetime
-    if not any(properties.get(name) for name in ("datetime", "start_datetime", "end_datetime")):
-        notes.append("The item has no time")
-        return None
-    if moment is None:
-        return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    if moment > datetime.now(UTC) + _CLOCKS_DIFFER:
-        notes.append("The item's time is in the future")
-    return moment
-
-
 def _is_finite(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
 
@@ -166,8 +163,27 @@ def _percent(value: object) -> float | None:
     return float(value) if _is_finite(value) and 0 <= value <= 100 else None  # type: ignore[operator, arg-type]
 
 
-def _files(imagery: Imagery) -> list[tuple[str, str]]:
-    return list({band.href: (band.asset_key, band.href) for band in imagery.bands}.values())
+def _files(imagery: Imagery) -> list[tuple[str, tuple[str, ...]]]:
+    """Return each file's asset and its addresses, in the order in which they are tried."""
+    return list({band.href: (band.asset_key, (band.href, *band.alternates)) for band in imagery.bands}.values())
+
+
+def _first_located(
+    asset_key: str, hrefs: Sequence[str], scene: str, content: dict[str, Any], settings: Settings
+) -> tuple[str, str]:
+    """Return the first address of a file that leads to it, and its version.
+
+    Raises:
+        ItemError: none does; the error is that of the first.
+    """
+    first: ItemError | None = None
+    for href in hrefs:
+        try:
+            return _located(asset_key, href, scene, settings)
+        except ItemError as error:
+            first = first or not_paid(error, href, content, asset_key, settings) or error
+    assert first is not None
+    raise first
 
 
 def _located(asset_key: str, href: str, scene: str, settings: Settings) -> tuple[str, str]:
@@ -207,7 +223,7 @@ def _file_version(asset_key: str, href: str, scene: str, settings: Settings) -> 
         message, fix = explain_failure(error, href, settings)
         raise ItemError(
             f"The file of an asset cannot be read: {message}", fix=fix, transient=is_transient(error, href), **ids
-        ) from error
+        ) from shown(error)
     if not is_file:
         raise ItemError("The href of an asset is a folder", fix="Name the file", **ids)
     if size == 0:
@@ -234,12 +250,24 @@ def _item_version(content: dict[str, Any], imagery: Imagery, versions: dict[str,
 
     The place of a file does not count.  Neither does the signature of a signed address, which every search renews.
     """
-    stable = {name: value for name, value in content.items() if name != "links"}
-    stable["assets"] = {name: asset | {"href": _unsigned(asset["href"])} for name, asset in stable["assets"].items()}
+    stable = stable_content(content)
     bands = [(band.asset_key, band.index, versions[band.href]) for band in imagery.bands]
     text = json.dumps([stable, bands], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _unsigned(href: str) -> str:
-    return href.split("?", 1)[0] if _SIGNATURE.search(href) else href
+def stable_content(content: dict[str, Any]) -> dict[str, Any]:
+    """Return an item's JSON without what each listing says anew: links, signatures, and when these end."""
+    stable: dict[str, Any] = {name: unsigned_values(value) for name, value in content.items() if name != "links"}
+    stable = _without_expiry(stable)
+    if isinstance(features := stable.get("features"), list):
+        stable["features"] = [_without_expiry(each) for each in features]
+    return stable
+
+
+def _without_expiry(feature: Any) -> Any:
+    properties = feature.get("properties") if isinstance(feature, dict) else None
+    if not isinstance(properties, dict) or not properties.keys() & _OF_A_SIGNATURE:
+        return feature
+    kept = {name: value for name, value in properties.items() if name not in _OF_A_SIGNATURE}
+    return feature | {"properties": kept}

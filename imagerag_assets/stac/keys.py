@@ -40,6 +40,15 @@ def scene_key(collection: str | None, item_id: str) -> str:
     return plain if is_scene_key(plain) else _safe(plain, json.dumps([collection or None, item_id]))
 
 
+def other_key(collection: str | None, item_id: str) -> str:
+    """Return the scene key of an item whose plain one is another's: `b` of collection `a` and `a.b` share theirs.
+
+    It ends in a digest of both names, so it never changes.
+    """
+    plain = f"{collection}.{item_id}" if collection else item_id
+    return _safe(plain, json.dumps([collection or None, item_id]))
+
+
 def folded(key: str) -> str:
     """Return the key in lower case, since the file systems of many laptops ignore case."""
     return key.lower()

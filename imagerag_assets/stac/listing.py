@@ -35,7 +35,7 @@ from imagerag_assets.stac.documents import (
     version_of,
 )
 from imagerag_assets.stac.item_refs import ItemRef, Made, found_in, items_of, stem
-from imagerag_assets.stac.items import scene_from_item
+from imagerag_assets.stac.items import scene_from_item, stable_content
 from imagerag_assets.stac.keys import safe_key
 from imagerag_assets.stac.made import file_item, keep, layer_item, recordable
 from imagerag_assets.stac.source import ROOT_DOCUMENTS
@@ -199,9 +199,8 @@ def _sorted(listed: Iterator[ListedItem] | list[ListedItem]) -> list[ListedItem]
 
 
 def _digest(content: dict[str, Any]) -> str:
-    """Return the digest of an item's JSON without its links."""
-    stable = {name: value for name, value in content.items() if name != "links"}
-    text = json.dumps(stable, sort_keys=True, default=lambda _: None)
+    """Return the digest of an item's JSON without its links and signatures."""
+    text = json.dumps(stable_content(content), sort_keys=True, default=lambda _: None)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

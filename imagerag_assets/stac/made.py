@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from imagerag_assets.errors import ImageRAGError
+from imagerag_assets.objects.signed import keep_signature
 from imagerag_assets.online_layers.address import is_layer, parse_layer
 from imagerag_assets.online_layers.items import item_of_layer
 from imagerag_assets.plain_files.items import item_of_file
@@ -16,12 +17,12 @@ from imagerag_assets.stac.types import FailedItem
 
 
 def recordable(source: str) -> str:
-    """Return a source as it may be stored: that of an online layer without its keys, any other as it is.
+    """Return a source as it may be stored: without its keys or signature, which this process keeps.
 
     Raises:
         SourceError: it is meant as an online layer, and cannot be one.
     """
-    return parse_layer(source).source if is_layer(source) else source
+    return parse_layer(source).source if is_layer(source) else keep_signature(source)
 
 
 def layer_item(source: str, settings: Settings) -> ItemRef:

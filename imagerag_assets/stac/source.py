@@ -7,7 +7,7 @@ usable, `documents` what a document is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from imagerag_assets.errors import ImageRAGError, IncompleteListingError, SourceError, UnknownSceneError
 from imagerag_assets.objects.addresses import is_http, is_remote, join_href, local_path
@@ -27,7 +27,7 @@ from imagerag_assets.stac.documents import (
 )
 from imagerag_assets.stac.item_refs import ItemRef, found_in, items_of, stem
 from imagerag_assets.stac.items import scene_from_item
-from imagerag_assets.stac.keys import clash, folded, safe_key
+from imagerag_assets.stac.keys import clash, folded, other_key, safe_key
 from imagerag_assets.stac.made import file_item, keep, layer_item, recordable
 from imagerag_assets.stac.types import FailedItem, Scene
 
@@ -49,7 +49,7 @@ class _Choice:
         self.seen_collections |= found.collections
         if self.collections and not self.collections & found.collections:
             return False
-        names = {found.key, str(found.content.get("id"))} & self.scenes
+        names = {found.key, found.other_key, str(found.content.get("id"))} & self.scenes
         self.seen_scenes |= names
         self.chosen += not self.scenes or bool(names)
         return not self.scenes or bool(names)
@@ -146,6 +146,20 @@ def find_items(source: str, settings: Settings) -> Iterator[ItemRef | FailedItem
     yield from _listed(recordable(source.strip()), settings, _Choice(frozenset(), frozenset()), None)
 
 
+def find_item(source: str, item: tuple[str | None, str], settings: Settings) -> ItemRef | None:
+    """Return the item of a source with this collection and id, as it is there now; None if it is not found.
+
+    Raises:
+        SourceError: the source cannot be reached or is not STAC.
+    """
+    collection, item_id = item
+    choice = _Choice(frozenset({collection} if collection else ()), frozenset({item_id}))
+    for found in _listed(recordable(source), settings, choice, None):
+        if isinstance(found, ItemRef) and found.identity == item:
+            return found
+    return None
+
+
 def _validated(
     found: ItemRef, source: str, settings: Settings, first_seen: dict[str, tuple[Scene, str]]
 ) -> Scene | FailedItem:
@@ -155,6 +169,10 @@ def _validated(
             found.content, item_href=found.href, base=found.base, source=source, settings=settings, made=found.made
         )
         name = folded(scene.scene_key)
+        taken_key = first_seen[name][0].scene_key if name in first_seen else None
+        if taken_key == scene.scene_key and first_seen[name][0].identity != scene.identity:
+            scene = replace(scene, scene_key=other_key(*scene.identity))
+            name = folded(scene.scene_key)
         if name in first_seen:
             taken, first = first_seen[name]
             same_id = taken.identity == scene.identity

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from imagerag_assets.errors import ImageRAGError
+from imagerag_assets.objects.signed import keep_signature
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ class Band:
     """Negative factor from the file's values to physical ones, as the item or its collection says."""
     place: ItemPlace | None = field(default=None, compare=False)
     """Where the file lies, as the item says; used if the file does not say it."""
+    signed: bool = False
+    """The address needs a signature, which only the item's source gives."""
+    alternates: tuple[str, ...] = ()
+    """Further addresses of the file, in the order in which they are tried if this one cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class Scene:
     version: str
     """Lower-case hex; changes when the item or one of its imagery files changes."""
     acquired_at: datetime | None
-    """Aware, UTC."""
+    """Aware, UTC; the start of an interval."""
     bbox: tuple[float, float, float, float] | None
     """West, south, east, north in degrees; west > east where the scene crosses the antimeridian."""
     geometry: dict[str, Any] | None
@@ -100,6 +105,13 @@ class Scene:
     """The item's properties, JSON values only."""
     notes: tuple[str, ...] = ()
     """What a person should know, e.g. that the time is missing."""
+    acquired_until: datetime | None = None
+    """The end of the interval in which it was acquired; None: at one moment, or the time is missing."""
+
+    @property
+    def last_acquired(self) -> datetime | None:
+        """Return the latest moment that the imagery may show."""
+        return self.acquired_until or self.acquired_at
 
     @property
     def identity(self) -> tuple[str | None, str]:
@@ -111,6 +123,10 @@ class Scene:
         # The JSON keeps the version's first name, `etag`.
         record = {"etag" if name == "version" else name: value for name, value in asdict(self).items()}
         record["acquired_at"] = None if self.acquired_at is None else self.acquired_at.isoformat()
+        if self.acquired_until is None:
+            del record["acquired_until"]
+        else:
+            record["acquired_until"] = self.acquired_until.isoformat()
         record["bbox"] = None if self.bbox is None else list(self.bbox)
         record["notes"] = list(self.notes)
         record["imagery"] = {
@@ -135,8 +151,9 @@ class Scene:
             modality=imagery["modality"],
             asset_keys=tuple(imagery["asset_keys"]),
         )
-        if values["acquired_at"] is not None:
-            values["acquired_at"] = datetime.fromisoformat(values["acquired_at"]).astimezone(UTC)
+        for name in ("acquired_at", "acquired_until"):
+            if values.get(name) is not None:
+                values[name] = datetime.fromisoformat(values[name]).astimezone(UTC)
         if values["bbox"] is not None:
             west, south, east, north = (float(value) for value in values["bbox"])
             values["bbox"] = (west, south, east, north)
@@ -146,14 +163,15 @@ class Scene:
 
 def _sparse(band: dict[str, Any]) -> dict[str, Any]:
     """Leave out what records did not have at first, where it says nothing."""
-    return {
-        name: value for name, value in band.items() if name not in ("nodata", "scale", "place") or value is not None
-    }
+    unsaid = {"nodata": None, "scale": None, "place": None, "signed": False, "alternates": ()}
+    return {name: value for name, value in band.items() if name not in unsaid or value is not unsaid[name]}
 
 
 def _band(record: dict[str, Any]) -> Band:
     place = record.get("place")
-    return Band(**record | ({} if place is None else {"place": ItemPlace.from_dict(place)}))
+    # Records that were made before signatures were left out have them.
+    values = {"href": keep_signature(record["href"]), "alternates": tuple(record.get("alternates", ()))}
+    return Band(**record | values | ({} if place is None else {"place": ItemPlace.from_dict(place)}))
 
 
 @dataclass(frozen=True)

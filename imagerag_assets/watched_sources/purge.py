@@ -16,6 +16,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.online_layers.items import layer_key
 from imagerag_assets.plain_files.kept import item_key
 from imagerag_assets.scenes.failures import FAILURES
+from imagerag_assets.scenes.intervals import INTERVALS
 from imagerag_assets.scenes.records import SCENES, SOURCES, overview_key, record_key
 from imagerag_assets.scenes.removed import is_removed, mark_purged
 from imagerag_assets.stores.shards import PREFIX
@@ -66,7 +67,7 @@ def purge(
 def _purge(platform: Platform, key: str, rows: int, forget: Callable[[str], None] | None) -> Purged:
     """Delete everything of a scene but its rows, which are gone already."""
     store = platform.store
-    objects = [path for kind in (PREFIX, "patches", SCENES) for path in store.list(f"{kind}/{key}")]
+    objects = [path for kind in (PREFIX, "patches", INTERVALS, SCENES) for path in store.list(f"{kind}/{key}")]
     objects = [path for path in objects if path not in (record_key(key), overview_key(key))]
     singles = (overview_key(key), record_key(key), f"{FAILURES}/{key}.json", f"{SOURCES}/{key}.json",
                item_key(key), layer_key(key))  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 from imagerag_assets.errors import SettingsError, SourceError, StoreError
 from imagerag_assets.objects.addresses import is_remote, join_href, local_path
 from imagerag_assets.objects.aside import replace_text
+from imagerag_assets.objects.signed import keep_signature
 from imagerag_assets.online_layers.address import is_layer, layer_source, parse_layer
 from imagerag_assets.settings import Settings
 from imagerag_assets.watched_sources.toml_tables import without_table
@@ -53,7 +54,8 @@ class WatchedSource:
     name: str
     """Lower case letters, digits and underscores; part of the names of its sensor, schedule and asset."""
     source: str
-    """Catalog, folder, bucket prefix or API, of items or of plain rasters, or the address of a layer; absolute."""
+    """Catalog, folder, bucket prefix or API, of items or of plain rasters, or the address of a layer; absolute.
+    Its signature stays in the file."""
     collections: tuple[str, ...] = ()
     """Only items of these collections; empty: all."""
     max_new: Annotated[int, Field(ge=1, le=10_000)] = 50
@@ -203,6 +205,8 @@ def _entry(name: str, table: Any, path: Path) -> WatchedSource:
     if not entry.source.strip():
         raise SettingsError(f"Source {name!r} in {path}: source is empty", fix="Correct the entry")
     _check_layer(entry, path)
+    if not is_layer(entry.source):
+        entry = replace(entry, source=keep_signature(entry.source))
     if is_remote(entry.source) or os.path.isabs(os.path.expanduser(entry.source)):
         return entry
     return _ENTRY.validate_python({**table, "name": name, "source": join_href(str(path.parent), entry.source)})

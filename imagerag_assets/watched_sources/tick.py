@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from imagerag_assets.errors import ItemError, describe
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.scenes.failures import record_failure
+from imagerag_assets.scenes.identity import stored_identity, with_own_key
 from imagerag_assets.scenes.removed import list_asked
 from imagerag_assets.stac.api import Since
-from imagerag_assets.stac.keys import clash, folded
+from imagerag_assets.stac.keys import clash, folded, other_key
 from imagerag_assets.stac.listing import ListedItem, list_source, read_listed
 from imagerag_assets.stac.types import FailedItem, Scene
 from imagerag_assets.watched_sources.full_scan import take_up_scan
@@ -119,6 +120,8 @@ class _Tick:
     """Scenes that were left out because a person removed them."""
     _asked: frozenset[str] | None = None
     _owners: dict[str, tuple[str, str]] | None = None
+    _identities: dict[str, tuple[str | None, str]] = field(default_factory=dict)
+    """Collection and id of the scenes of this tick, by scene key."""
 
     @property
     def owners(self) -> dict[str, tuple[str, str]]:
@@ -171,8 +174,19 @@ class _Tick:
                 self.requests.append(Request(scene, entry.request(scene.scene_key, scene.version), why))
         return True
 
+    def _identity(self, key: str) -> tuple[str | None, str] | None:
+        return self._identities.get(key) or stored_identity(self.platform, key)
+
     def _checked(self, each: ListedItem, scene: Scene) -> Scene | FailedItem:
-        """Return the scene, or a failure if another one has its key: in this source, or in any with other case."""
+        """Return the scene, or a failure if another one has its key: in this source, or in any with other case.
+
+        The key of a different item is left to it, and the scene gets another one.
+        """
+        scene = with_own_key(self.platform, scene)
+        key, owner = self.owners.get(folded(scene.scene_key), (scene.scene_key, each.ref))
+        if key == scene.scene_key and owner != each.ref and self._identity(key) not in (None, scene.identity):
+            scene = replace(scene, scene_key=other_key(*scene.identity))
+        self._identities[scene.scene_key] = scene.identity
         key, owner = self.owners.setdefault(folded(scene.scene_key), (scene.scene_key, each.ref))
         moved = key == scene.scene_key and owner != each.ref and owner not in self.listed
         if moved:  # its former document is gone, or it was ingested from another source

@@ -15,6 +15,7 @@ from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, ENCODER, E
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.orchestration.step_failures import failures
+from imagerag_assets.signatures import unsigned
 
 OWNERS = ["team:knowledge"]
 _SHOWN = 50
@@ -49,7 +50,8 @@ def _knowledge_asset(kind: Literal["labels", "captions"], description: str) -> d
             source = config.source or getattr(platform.settings, KNOWLEDGE_KINDS[kind]) or ""
             built = build_knowledge(platform, kind, source, progress=reporter.progress)
         return dg.MaterializeResult(
-            data_version=dg.DataVersion(f"{built.version}:{platform.fingerprint}"), metadata=_metadata(source, built)
+            data_version=dg.DataVersion(f"{built.version}:{platform.fingerprint}"),
+            metadata=_metadata(unsigned(source), built),
         )
 
     return knowledge

@@ -262,7 +262,10 @@ def _scene_metadata(record: SceneRecord, overview: bytes) -> dict[str, Any]:
         "modality": record.render.modality,
         "crs": name,
         "overviews_in_file": grid.has_overviews,
-        "acquired": item.acquired_at.isoformat() if item.acquired_at else "unknown",
+        "acquired": "/".join(
+            moment.isoformat() for moment in (item.acquired_at, item.acquired_until) if moment is not None
+        )
+        or "unknown",
         "etag": item.version,
         "item": item.item_href or "inline",
         "imagery": dg.MetadataValue.md("\n".join(f"- {plain(href)}" for href in item.imagery.hrefs)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -104,3 +105,37 @@ def test_first_and_last_are_the_furthest_apart_of_one_place() -> None:
 def test_what_is_no_pair_of_one_place(scenes: list[SceneRecord], says: str) -> None:
     with pytest.raises(QuestionError, match=says):
         first_and_last(scenes)
+
+
+def lasting(key: str, first: int, last: int) -> SceneRecord:
+    """A scene of an interval of May 2024."""
+    made = record(key, 10, 11, first)
+    return replace(made, scene=replace(made.scene, acquired_until=datetime(2024, 5, last, tzinfo=UTC)))
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        ("2024-05-01/2024-05-04", False),
+        ("2024-05-01/2024-05-05", True),
+        ("2024-05-07", True),
+        ("2024-05-09/..", True),
+        ("2024-05-11/..", False),
+        ("../2024-05-05", True),
+        ("../2024-05-04", False),
+    ],
+)
+def test_an_interval_is_covered_by_a_time_that_meets_it(time: str, expected: bool) -> None:
+    assert covers(Question("?", datetime=time), lasting("a", 5, 10)) is expected
+
+
+def test_intervals_are_in_order_by_their_ends_and_compared_only_if_they_do_not_meet() -> None:
+    month, early, inside, late = lasting("month", 1, 30), record("early", 10, 11, 2), lasting("in", 3, 9), record(
+        "late", 10, 11, 31
+    )  # fmt: skip
+    assert keys(newest([early, month], (10, 0, 11, 1))) == ["month"]
+    assert keys(newest([early, inside], (10, 0, 11, 1))) == ["in"]
+    assert keys(list(first_and_last([month, late, inside, early]))) == ["early", "late"]
+    assert keys(list(first_and_last([late, month]))) == ["month", "late"]
+    with pytest.raises(QuestionError, match="same time"):
+        first_and_last([month, inside])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from imagerag_assets.scenes.identity import is_another
-from imagerag_assets.settings import Settings
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.scenes.identity import is_another, with_own_key
+from imagerag_assets.settings import Settings, load_settings
+from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import Scene
 from tests.items import scene_at, texture, write_scene
 
@@ -52,3 +56,29 @@ def test_boxes_across_the_antimeridian_are_compared_as_they_lie(scene: Scene) ->
     across = replace(scene, bbox=(179.9, 10.0, -179.9, 10.2))
     assert not is_another(across, replace(across, source="two", item_href=None, bbox=(179.9001, 10.0, -179.9001, 10.2)))
     assert is_another(across, replace(across, source="two", item_href=None, bbox=(-0.1, 10.0, 0.1, 10.2)))
+
+
+def test_items_that_share_a_plain_key_get_two_that_stay(tmp_path: Path) -> None:
+    """`b` of collection `a` and `a.b` without one: the first has the plain key, whatever comes first later."""
+    settings = load_settings(home=tmp_path / "home", _env_file=None)
+    write_scene(tmp_path / "in", "one", texture(64, 64))
+    item = json.loads((tmp_path / "in" / "one.json").read_text())
+    pair = [item | {"id": "b", "collection": "a"}, item | {"id": "a.b"}]
+
+    def keys(platform: Platform, order: list[dict[str, Any]]) -> dict[tuple[str | None, str], str]:
+        source = tmp_path / "in" / "items.json"
+        source.write_text(json.dumps({"type": "FeatureCollection", "stac_version": "1.0.0", "features": order}))
+        found = {}
+        for scene in find_scenes(str(source), settings):
+            assert isinstance(scene, Scene), scene.error
+            scene = with_own_key(platform, scene)
+            platform.store.write_json(f"sources/{scene.scene_key}.json", scene.to_dict())
+            found[scene.identity] = scene.scene_key
+        return found
+
+    with Platform(settings) as platform:
+        first = keys(platform, pair)
+        assert first["a", "b"] == "a.b"
+        assert first[None, "a.b"].startswith("a.b-")
+        assert keys(platform, pair[::-1]) == first
+        assert keys(platform, pair[1:]) == {(None, "a.b"): first[None, "a.b"]}

@@ -335,6 +335,15 @@ def test_buckets_and_credentials_that_do_not_work(bucket: Path, monkeypatch: pyt
 # APIs
 
 
+def test_relative_links_to_the_next_page_are_followed(
+    stac_api: Any, settings: Settings, item: Build, tmp_path: Path, write_tif: Tif
+) -> None:
+    image = write_tif(tmp_path / "image.tif")
+    stac_api.relative = True
+    stac_api.items = [item(f"i{n}", str(image), collection="x") for n in range(5)]
+    assert keys(list(find_scenes(stac_api.url, settings, collections=["x"]))) == [f"x.i{n}" for n in range(5)]
+
+
 def test_an_api_is_searched_by_collection_page_by_page(
     stac_api: Any, settings: Settings, item: Build, tmp_path: Path, write_tif: Tif
 ) -> None:

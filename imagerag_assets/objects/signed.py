@@ -1,0 +1,102 @@
+"""The signatures of addresses that this process knows.
+
+Addresses are unsigned wherever they are named, compared or stored: a signature is a secret, lasts an hour, and differs
+at each listing.  It is kept here, in memory only, and put back when a request is made.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import OrderedDict
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from urllib.parse import parse_qs, urlsplit
+
+from imagerag_assets.signatures import shared_query, unsigned, without_signatures
+
+_MOST = 200_000
+_known: OrderedDict[str, str] = OrderedDict()
+_lock = Lock()
+_SOON = timedelta(seconds=30)
+_LOGGERS = (
+    *("urllib3.connectionpool", "urllib3.util.retry", "fsspec", "fsspec.http", "s3fs"),
+    *("rasterio", "rasterio._base", "rasterio._env", "rasterio._err", "rasterio._io", "rasterio._warp", "rasterio.env"),
+    *("rasterio.session", "rasterio.vrt", "pystac_client.client", "pystac_client.stac_api_io"),
+)
+"""Loggers that name addresses; a filter of a logger does not hold for those below it."""
+
+
+class _Unsigned(logging.Filter):
+    """Takes signatures out of what libraries log, such as retries."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        clean = without_signatures(text)
+        if clean != text:
+            record.msg, record.args = clean, ()
+        return True
+
+
+_filter = _Unsigned()
+
+
+def keep_signature(address: str, *, page: bool = False) -> str:
+    """Return an address without its signature, which later requests of this process get.
+
+    Args:
+        address: Any address or path.
+        page: See :func:`imagerag_assets.signatures.unsigned`.
+    """
+    plain = unsigned(address, page=page)
+    if plain != address:
+        with _lock:
+            if not _known:
+                for name in _LOGGERS:
+                    logging.getLogger(name).addFilter(_filter)
+            _known[plain] = address
+            _known.move_to_end(plain)
+            if len(_known) > _MOST:
+                _known.popitem(last=False)
+    return plain
+
+
+def requested(address: str) -> str:
+    """Return an address as it is requested: with the newest signature that is known, if any is."""
+    return _known.get(address, address)
+
+
+def inherit_signature(address: str, base: str) -> str:
+    """Return `address`; if it has no signature, one of the document at `base` that holds for both counts for it."""
+    signed = requested(base)
+    if signed != base and "?" not in address and (shared := shared_query(signed)):
+        return keep_signature(f"{address}?{shared}")
+    return address
+
+
+def has_expired(address: str) -> bool:
+    """Return whether the signature that is known of an address says that it has ended, or will in a moment."""
+    query = {name.lower(): values[0] for name, values in parse_qs(urlsplit(requested(address)).query).items()}
+    try:
+        end = _end(query)
+    except (ValueError, OverflowError, OSError):
+        return False
+    return end is not None and end < datetime.now(UTC) + _SOON
+
+
+def _end(query: dict[str, str]) -> datetime | None:
+    for vendor in ("amz", "goog", "oss"):
+        begin, lasts = query.get(f"x-{vendor}-date"), query.get(f"x-{vendor}-expires")
+        if begin and lasts:
+            return datetime.strptime(begin, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + timedelta(seconds=int(lasts))
+    if "sig" in query and "se" in query:
+        moment = datetime.fromisoformat(query["se"])
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    expires = query.get("expires")
+    return datetime.fromtimestamp(int(expires), UTC) if expires and re.fullmatch(r"\d{9,11}", expires) else None
+
+
+def gdal_signed_path(address: str) -> str | None:
+    """Return the name under which GDAL opens a signed address; None: there is no signature."""
+    signed = requested(address)
+    return None if signed == address else f"/vsicurl/{signed}"

@@ -1,0 +1,203 @@
+"""How S3 buckets are reached: endpoint, credentials and who pays, by the `[storage.NAME]` tables of the settings file.
+
+A table says what differs for some buckets or prefixes; what it leaves out, and all other buckets, follow the settings
+and the AWS_* variables.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from imagerag_assets.errors import SettingsError
+from imagerag_assets.settings import Settings
+
+AWS = "aws"
+"""The endpoint of a table whose buckets are at AWS although IMAGERAG_S3_ENDPOINT_URL is set."""
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+_Patterns = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_listed)]
+
+
+class Storage(BaseModel):
+    """One table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: str
+    buckets: _Patterns = ()
+    """Names of buckets; ``*`` and ``?`` stand for any characters."""
+    prefixes: _Patterns = ()
+    """Addresses below which objects belong to it, such as ``s3://bucket/private``; patterns, too."""
+    endpoint: str | None = None
+    """Address of the server, or ``aws``."""
+    region: str | None = None
+    key: str | None = Field(None, repr=False)
+    secret: str | None = Field(None, repr=False)
+    token: str | None = Field(None, repr=False)
+    """Of temporary credentials."""
+    profile: str | None = None
+    """Of ~/.aws."""
+    anonymous: bool = False
+    requester_pays: bool | None = None
+    path_style: bool | None = None
+    """Whether the bucket is in the path, and not in the server's name; default: at every endpoint but AWS."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is not None and value != AWS and not value.startswith(("http://", "https://")):
+            raise ValueError(f"must begin with http:// or https://, or be {AWS}")
+        return value
+
+    @field_validator("prefixes")
+    @classmethod
+    def _in_s3(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(each.startswith("s3://") and each.removeprefix("s3://").strip("/") for each in value):
+            raise ValueError("must begin with s3://bucket")
+        return value
+
+    @model_validator(mode="after")
+    def _together(self) -> Storage:
+        if not self.buckets and not self.prefixes:
+            raise ValueError("needs buckets or prefixes")
+        if (self.key is None) != (self.secret is None):
+            raise ValueError("needs both key and secret, or neither")
+        if sum((self.key is not None, self.profile is not None, self.anonymous)) > 1:
+            raise ValueError("has more than one of key, profile and anonymous")
+        return self
+
+    def matches(self, address: str) -> int:
+        """Return how closely this table is meant for an S3 address: the length of the pattern; 0: it is not."""
+        rest = address.split("://", 1)[1]
+        bucket = rest.partition("/")[0]
+        lengths = [len(each) for each in self.buckets if fnmatchcase(bucket, each)]
+        for each in self.prefixes:
+            pattern = each.removeprefix("s3://").rstrip("/")
+            if fnmatchcase(rest.rstrip("/"), pattern) or fnmatchcase(rest, f"{pattern}/*"):
+                lengths.append(len(pattern) + 1)
+        return max(lengths, default=0)
+
+
+@dataclass(frozen=True)
+class Access:
+    """How an S3 address is reached."""
+
+    endpoint: str | None
+    """None: AWS."""
+    anonymous: bool
+    requester_pays: bool
+    path_style: bool
+    region: str | None = None
+    key: str | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    profile: str | None = None
+    table: str | None = None
+    """Name of the table that says so."""
+
+    @property
+    def where(self) -> str:
+        """Name the server."""
+        return self.endpoint or "AWS"
+
+
+def access_to(address: str, settings: Settings) -> Access:
+    """Return how an S3 address is reached: by the table with the longest pattern that it matches, else the settings.
+
+    Raises:
+        SettingsError: the settings file is not valid.
+    """
+    pays = os.environ.get("AWS_REQUEST_PAYER", "").lower() == "requester"
+    endpoint, anonymous = settings.s3_endpoint_url, settings.s3_anonymous
+    tables = storages(settings)
+    best = max(tables, key=lambda each: each.matches(address), default=None)
+    if best is None or not best.matches(address):
+        return Access(endpoint, anonymous, pays, path_style=endpoint is not None)
+    if best.endpoint is not None:
+        endpoint = None if best.endpoint == AWS else best.endpoint.rstrip("/")
+    own = best.key is not None or best.profile is not None
+    return Access(
+        endpoint=endpoint,
+        anonymous=best.anonymous or (anonymous and not own),
+        requester_pays=pays if best.requester_pays is None else best.requester_pays,
+        path_style=(endpoint is not None) if best.path_style is None else best.path_style,
+        region=best.region,
+        key=best.key,
+        secret=best.secret,
+        token=best.token,
+        profile=best.profile,
+        table=best.name,
+    )
+
+
+def storages(settings: Settings) -> tuple[Storage, ...]:
+    """Return the storage tables in the order of the file; none if there is no file.
+
+    Raises:
+        SettingsError: the file cannot be read, or a table is not valid; the message names it.
+    """
+    path = settings.storage_file
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        if settings.settings_file is not None:
+            raise SettingsError(f"IMAGERAG_SETTINGS_FILE={path} is not a file", fix="Correct or unset it") from None
+        return ()
+    except OSError as error:
+        raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}", fix="Correct it") from None
+    return _read(path, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, _modified: int, _size: int) -> tuple[Storage, ...]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"The settings file {path} cannot be read: {error}", fix="Correct the file") from None
+    tables = content.get("storage", {})
+    if not isinstance(tables, dict) or content.keys() - {"storage"}:
+        raise SettingsError(
+            f"The settings file {path} must hold [storage.NAME] tables only",
+            fix="Set other settings as IMAGERAG_* variables, or in .env",
+        )
+    return tuple(_table(name, table, path) for name, table in tables.items())
+
+
+def _table(name: str, table: Any, path: Path) -> Storage:
+    if not isinstance(table, dict):
+        raise SettingsError(f"storage.{name} in {path} is not a table", fix=f"Write [storage.{name}]")
+    try:
+        return Storage.model_validate({**table, "name": name})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = "".join(f".{part}" for part in first["loc"][:1])
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(each for each in Storage.model_fields if each != "name")
+            message = f"is not known; use {known}"
+        raise SettingsError(f"storage.{name}{where} in {path}: {message}", fix="Correct the table") from None
+
+
+def gdal_endpoint(access: Access) -> dict[str, str]:
+    """Return GDAL's options for the server of an address."""
+    options = {"AWS_VIRTUAL_HOSTING": "FALSE" if access.path_style else "TRUE"}
+    if access.endpoint is None:
+        return options | {"AWS_S3_ENDPOINT": "s3.amazonaws.com", "AWS_HTTPS": "YES"}
+    endpoint = urlsplit(access.endpoint)
+    return options | {
+        "AWS_S3_ENDPOINT": endpoint.netloc + endpoint.path.rstrip("/"),
+        "AWS_HTTPS": "NO" if endpoint.scheme == "http" else "YES",
+    }
