@@ -9,13 +9,16 @@ import imagerag_assets._torchvision_ops  # noqa: F401  isort: skip
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import redirect_stderr
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 
 from imagerag_assets.errors import ModelError
 
@@ -63,7 +66,9 @@ def checked_base_file() -> Path:
 def read_base() -> Any:
     """Return the language model in float32."""
     file = base_file()
-    return AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+    transformers_logging.disable_progress_bar()
+    with redirect_stderr(StringIO()):  # one more bar, which nothing turns off
+        return AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
 
 
 def read_tokenizer() -> tuple[Any, Tokenizer]:

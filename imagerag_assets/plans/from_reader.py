@@ -100,7 +100,7 @@ def read_again(plan: p.Plan, question: str, reader: Reader, names: Collection[st
         return _refused(plan) if plan.parts and certain >= _CERTAIN else plan
     if plan.for_a_word and not (certain >= _CERTAIN and all(part.op in _SEEN for part in read.parts)):
         return plan
-    return read.model_copy(update={"notes": tuple(notes)})
+    return read.model_copy(update={"notes": tuple(dict.fromkeys(notes))})
 
 
 def _refused(plan: p.Plan) -> p.Plan:
