@@ -50,7 +50,7 @@ def test_ingest_by_command_line(capsys: pytest.CaptureFixture[str], installed: S
         "one": "ingested", "broken": "failed", "two": "ingested",
     }  # fmt: skip
     assert [bool(each["error"]) for each in found["scenes"]] == [False, True, False]
-    assert found["totals"].keys() == {"ingested", "skipped", "failed", "patches", "seconds"}
+    assert found["totals"].keys() == {"ingested", "skipped", "empty", "failed", "patches", "seconds"}
     patches = {each["scene"]: each["patches"] for each in found["scenes"]}
     assert patches["one"] == patches["two"] > 0
 
