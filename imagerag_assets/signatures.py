@@ -27,6 +27,7 @@ _AZURE = frozenset(
 )
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,}")
 """What `key=` holds if it is an API key, and not the name of an object."""
+_PLACEHOLDER = re.compile(r"\*{3}|\$\{\w+\}")
 _ADDRESS = re.compile(r"https?://[^\s'\"<>\])]+", re.IGNORECASE)
 _PAIR = re.compile(
     rf"(?P<name>(?:[?&;]|%3F|%26)(?:{_SECRET}|key)(?:=|%3D))(?P<value>(?:(?!%26)[^\s&'\"<>\])])+)", re.IGNORECASE
@@ -51,7 +52,11 @@ def unsigned(address: str, *, page: bool = False) -> str:
         return address
     query, fragment_mark, fragment = query.partition("#")
     pairs = query.split("&")
-    names = [unquote_plus(pair.partition("=")[0]).lower() for pair in pairs]
+    # What stands for a key (`***`, `${TILES_KEY}`) is none.
+    names = [
+        "" if _PLACEHOLDER.fullmatch(pair.partition("=")[2]) else unquote_plus(pair.partition("=")[0]).lower()
+        for pair in pairs
+    ]
     secret = {name for name in names if _IS_SECRET.fullmatch(name) and not (page and _PAGE.fullmatch(name))}
     dropped = secret | (_BESIDE if secret else frozenset()) | (_AZURE if "sig" in secret else frozenset())
     kept = [

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from imagerag_assets.plans import notation, refusals
+from imagerag_assets.plans import lexicon, notation, refusals
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans.areas import box_of, reach_of
 from imagerag_assets.plans.noun_phrases import clean, shortened
@@ -41,6 +41,9 @@ _SEEN = (
     "change",
 )
 """Operations that the model may plan where the rules refuse."""
+
+
+_NAMELESS = lexicon.FUNCTION | lexicon.META | lexicon.ASKED | lexicon.POSITION | lexicon.NUMBERS
 
 
 class Reader(Protocol):
@@ -96,6 +99,8 @@ def read_again(plan: p.Plan, question: str, reader: Reader, names: Collection[st
         read = notation.read(own, near)
     except (ValueError, ValidationError):  # it was cut off
         return plan
+    if not all(_may_be_thing(thing) for thing in read.things):
+        return plan  # "where is it?"
     if not read.parts:
         return _refused(plan) if plan.parts and certain >= _CERTAIN else plan
     if plan.for_a_word and not (certain >= _CERTAIN and all(part.op in _SEEN for part in read.parts)):
@@ -128,3 +133,8 @@ def _spoken(words: Collection[str]) -> set[str]:
     """Return words of a question, and what they are made of, with their singulars: "silo-free", "the bay's"."""
     parts = {part for word in words for part in re.split(r"['’-]", word) if len(part) > 1}
     return {*words, *parts, *map(singular, {*words, *parts})}
+
+
+def _may_be_thing(thing: p.Thing) -> bool:
+    """Return whether a name has a word that names something: "it", "where" and "many" name nothing."""
+    return is_known(thing) or any(word not in _NAMELESS for word in thing.name.split())
