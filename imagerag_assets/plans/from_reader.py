@@ -1,7 +1,7 @@
 """Rules and a small language model together: which of the two has read a question.
 
 The rules' plan stands where the model finds it likely enough.  Elsewhere the model writes its own, whose things can
-only consist of the question's words.  What the rules refuse stays refused.
+only consist of the question's words.  What the rules refuse for the language, an order or a unit stays refused.
 """
 
 from __future__ import annotations
@@ -27,23 +27,12 @@ _MARGIN = 1.0
 """How much less likely, in the logarithm, the rules' plan may be than the model's own."""
 _CERTAIN = -0.3
 """Logarithm of the probability from which on the model overrules the rules where they refuse, or refuses itself."""
-_SEEN = (
-    "exists",
-    "count",
-    "where",
-    "which",
-    "compare",
-    "nearest",
-    "distance",
-    "relative",
-    "share",
-    "density",
-    "change",
+_SEEN = frozenset(
+    {"exists", "count", "where", "which", "compare", "nearest", "distance", "relative", "share", "density", "change"}
 )
 """Operations that the model may plan where the rules refuse."""
-
-
 _NAMELESS = lexicon.FUNCTION | lexicon.META | lexicon.ASKED | lexicon.POSITION | lexicon.NUMBERS
+"""Words that name nothing."""
 
 
 class Reader(Protocol):
