@@ -2,7 +2,7 @@
 
 Each line of FILE (`benchmarks/wording/plans.jsonl` by default) is a question and the plan that is expected of it,
 a string for each part: "count: ship @ upper left", "exists!: tree" (negated), "relative[north]: pier > lighthouse".
-"a|b" is either of two phrases, "?0" says that part 0 must be true, "*" is anything.
+"a|b" is either of two phrases, "ship^north" the northernmost one, "?0" says that part 0 must be true, "*" is anything.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ def _score_part(part: Part, text: str) -> tuple[bool, bool, bool]:
     assert wanted is not None, text
     operation = part.op in wanted["op"].split("|")
     region = part.region
-    found = [thing.phrase for thing in _own(part)]
     names = [each for each in re.split(r", | > ", wanted["things"] or "") if each]
+    picks = "^" in (wanted["things"] or "")
+    found = [f"{thing.phrase}^{thing.pick}" if picks and thing.pick else thing.phrase for thing in _own(part)]
     things = len(found) == len(names) and all(_same(phrase, name) for phrase, name in zip(found, names, strict=True))
     rest = bool(wanted["negated"]) == bool(getattr(part, "negated", False))
     rest &= bool(wanted["far"]) == bool(getattr(part, "farthest", False))
