@@ -18,11 +18,11 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, LogitsProcessorList
-from transformers.utils import logging as transformers_logging
 
 from imagerag_assets.answering import small_language_model as small
 from imagerag_assets.answering.constrained import OnlyByGrammar
 from imagerag_assets.answering.demo_model import WEIGHTS
+from imagerag_assets.encoders.weights import quiet_transformers
 from imagerag_assets.errors import ModelError
 from imagerag_assets.objects.aside import folder_aside
 
@@ -179,8 +179,8 @@ def save(trained: Mapping[str, torch.Tensor], out: Path) -> None:
 
 def load(folder: Path) -> tuple[Any, Any]:
     """Load what :func:`save` wrote: the model in bfloat16, and its tokenizer."""
-    transformers_logging.disable_progress_bar()
-    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, attn_implementation="sdpa")
+    with quiet_transformers():
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, attn_implementation="sdpa")
     tokenizer.pad_token = tokenizer.pad_token or "<|endoftext|>"
     return model.eval(), tokenizer

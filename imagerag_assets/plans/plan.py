@@ -308,6 +308,8 @@ class Plan(_Plain):
     """How words were understood, one line each: "'tankz' is read as 'tanks'"."""
     unsure: bool = Field(default=False, exclude=True)
     """Whether it may be a question all the same that the rules cannot read; not kept."""
+    read_as: str = Field(default="", exclude=True)
+    """The question as the rules read it: in lower case, corrected, without orders; empty if they did not; not kept."""
     for_a_word: bool = Field(default=False, exclude=True)
     """Whether the rules refused something for a word ("who", "price") that may only stand beside it; not kept."""
 

@@ -87,7 +87,19 @@ def understand(question: str, choices: Mapping[str, str], *, names: Collection[s
         if not text:
             return _unplanned(f"This is no question about the imagery; {_ASK}", notes)
     spelled = correct(text, names)
-    notes += spelled.notes
+    plan = _understood(text, spelled, choices, [*notes, *spelled.notes])
+    return plan.model_copy(update={"read_as": " ".join(spelled.text.lower().split())})
+
+
+def _understood(text: str, spelled: Spelled, choices: Mapping[str, str], notes: list[str]) -> p.Plan:
+    """Return what a question in English asks.
+
+    Args:
+        text: As it was asked, but for orders.
+        spelled: The same, corrected.
+        choices: See :func:`understand`.
+        notes: Gets one line for each reading that may surprise.
+    """
     low = plain_questions(written_out(spelled.text.lower()))
     words = re.findall(r"[a-z]+", low)
     endless = any(len(word) > _LONGEST for word in words)

@@ -59,20 +59,19 @@ def plan_of(
         rules = by_rules(question.question)
         plan = rules if former is None else about_the_same(rules, question, former, by_rules_and_model)
         if plan is rules:  # what a follow-up leaves out, the reader would invent
-            plan = _by_reader(plan, question.question, names, reader)
+            plan = _by_reader(plan, reader)
             plan = _by_model(plan, question.question, question.choices, model)
     else:
         plan = p.Plan()
     return plan if example is None else _about(plan, example.label)
 
 
-def _by_reader(plan: p.Plan, text: str, names: Collection[str], reader: Callable[[], Reader | None] | None) -> p.Plan:
+def _by_reader(plan: p.Plan, reader: Callable[[], Reader | None] | None) -> p.Plan:
     """Return the plan of rules and small language model together, or the one of the rules if there is no model."""
     if reader is None:
         return plan
     try:
-        there = reader()
-        return plan if there is None else read_again(plan, text, there, names)
+        return read_again(plan, reader)
     except ModelError as error:
         note = f"The language model could not be asked how to read the question: {error.message}"
         return plan.model_copy(update={"notes": (*plan.notes, note)})

@@ -15,7 +15,6 @@ import imagerag_assets._torchvision_ops  # noqa: F401  isort: skip
 import argparse
 import hashlib
 import json
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,29 +30,15 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from imagerag_assets.answering import demo_model
 from imagerag_assets.answering.demo_model import CHANNELS, IMAGE_TOKENS, WIDTH
-from imagerag_assets.answering.small_language_model import LORA_RANK, LORA_SCALE
 from imagerag_assets.demo.models.chips import draw_chips, load_chips
 from imagerag_assets.demo.models.lesson_words import SAID
 from imagerag_assets.demo.models.lessons import LessonMaker, render
+from imagerag_assets.demo.models.lora import LoraLinear, add_adapter, both_of, learned_of, restore, tensors_of
 from imagerag_assets.demo.models.pictures import EUROSAT_CLASSES, Pictures, compute_features, training_pictures
 from imagerag_assets.objects.aside import replace_text, written_aside
 
 _ALIGN_STEPS, _ALIGN_BATCH, _ALIGN_CELLS, _ALIGN_LR = 1500, 64, 4, 1e-3
 _LORA_LR, _PROJECTOR_LR, _WARM_UP = 1e-3, 3e-4, 15
-
-
-class LoraLinear(nn.Module):
-    """A linear layer kept as it is, with a low-rank change that is learned."""
-
-    def __init__(self, base: nn.Linear) -> None:
-        super().__init__()
-        self.base = base
-        self.down = nn.Parameter(torch.randn(LORA_RANK, base.in_features) / math.sqrt(base.in_features))
-        self.up = nn.Parameter(torch.zeros(base.out_features, LORA_RANK))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        low = functional.linear(x, self.down.to(x.dtype))
-        return self.base(x) + functional.linear(low, (LORA_SCALE * self.up).to(x.dtype))
 
 
 @dataclass(frozen=True)
@@ -160,23 +145,11 @@ def reply_loss(model: Any, image_token: int, batch: Batch) -> tuple[torch.Tensor
     return loss, (logits.argmax(-1) == batch.tokens).float().mean().item()
 
 
-def add_adapter(language: nn.Module) -> dict[str, LoraLinear]:
-    """Put an adapter on every linear layer of the language model's blocks; return them by the layer's name."""
-    names = [name for name, module in language.named_modules() if isinstance(module, nn.Linear)]
-    made = {}
-    for name in names:
-        parent, _, child = name.rpartition(".")
-        made[name] = LoraLinear(language.get_submodule(name))  # type: ignore[arg-type]
-        setattr(language.get_submodule(parent), child, made[name])
-    return made
-
-
 def trained_part(model: Any, adapters: dict[str, LoraLinear]) -> dict[str, torch.Tensor]:
     """Return what ships, float16."""
     state = model.model.multi_modal_projector.state_dict()
     part = {f"multi_modal_projector.{key}": value for key, value in state.items()}
-    for name, each in adapters.items():
-        part |= {f"{name}.lora_A": each.down.data, f"{name}.lora_B": each.up.data}
+    part |= tensors_of(adapters)
     return {key: value.half().contiguous() for key, value in part.items()}
 
 
@@ -214,7 +187,7 @@ def train(args: argparse.Namespace) -> None:
     projector.load_state_dict(torch.load(kept, weights_only=True))
 
     adapters = add_adapter(model.model.language_model)
-    learned = [parameter for each in adapters.values() for parameter in (each.down, each.up)]
+    learned = learned_of(adapters)
     groups = [{"params": learned, "lr": _LORA_LR}, {"params": list(projector.parameters()), "lr": _PROJECTOR_LR}]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.0, betas=(0.9, 0.98))
     rates = [group["lr"] for group in optimizer.param_groups]
@@ -222,8 +195,7 @@ def train(args: argparse.Namespace) -> None:
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         projector.load_state_dict(state["projector"])
-        for name, each in adapters.items():
-            each.down.data, each.up.data = state["adapters"][name]
+        restore(adapters, state["adapters"])
         optimizer.load_state_dict(state["optimizer"])
         first = state["step"]
 
@@ -251,8 +223,7 @@ def train(args: argparse.Namespace) -> None:
                 flush=True,
             )
             recent.clear()
-            both = {name: (each.down.data, each.up.data) for name, each in adapters.items()}
-            state = {"projector": projector.state_dict(), "adapters": both, "step": step}
+            state = {"projector": projector.state_dict(), "adapters": both_of(adapters), "step": step}
             with written_aside(checkpoint) as aside:
                 torch.save(state | {"optimizer": optimizer.state_dict()}, aside)
             write_parts(trained_part(model, adapters), args.choices, args.out / "mllm-demo")

@@ -25,8 +25,8 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from imagerag_assets.answering import question_reader
+from imagerag_assets.demo.models.lora import add_adapter, both_of, learned_of, restore, tensors_of
 from imagerag_assets.demo.models.reading_lessons import TEMPLATES, Lesson, endless, read_templates
-from imagerag_assets.demo.models.train_mllm import add_adapter
 from imagerag_assets.objects.aside import folder_aside, written_aside
 
 _RATE, _WARM_UP, _SORTED = 1e-3, 30, 16
@@ -75,7 +75,7 @@ def batches(lessons: Iterator[Lesson], tokenizer: Any, size: int, seed: int) -> 
 
 
 def train(args: argparse.Namespace) -> None:
-    """Train until `--steps`."""
+    """Train to the last step of the last stage."""
     torch.manual_seed(args.seed)
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -87,13 +87,12 @@ def train(args: argparse.Namespace) -> None:
     model, tokenizer = question_reader.load(base)
     model.requires_grad_(False)
     adapters = add_adapter(model.model)
-    learned = [parameter for each in adapters.values() for parameter in (each.down, each.up)]
+    learned = learned_of(adapters)
     optimizer = torch.optim.AdamW(learned, lr=_RATE, weight_decay=0.0, betas=(0.9, 0.98))
     checkpoint, first = args.out / "checkpoint.pt", 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
-        for name, each in adapters.items():
-            each.down.data, each.up.data = state["adapters"][name]
+        restore(adapters, state["adapters"])
         optimizer.load_state_dict(state["optimizer"])
         first = state["step"]
     model.train()
@@ -116,13 +115,10 @@ def train(args: argparse.Namespace) -> None:
             print(f"step {step}/{STAGES[-1].last} loss {mean[0]:.3f} right {mean[1]:.3f} "
                   f"{mean[2]:.0f} ids a step {spent:.0f} s", flush=True)  # fmt: skip
             recent.clear()
-            both = {name: (each.down.data, each.up.data) for name, each in adapters.items()}
             with written_aside(checkpoint) as aside:
-                torch.save({"adapters": both, "step": step, "optimizer": optimizer.state_dict()}, aside)
-            part = {f"{n}.lora_A": e.down.data for n, e in adapters.items()}
-            part |= {f"{n}.lora_B": e.up.data for n, e in adapters.items()}
+                torch.save({"adapters": both_of(adapters), "step": step, "optimizer": optimizer.state_dict()}, aside)
             with written_aside(args.out / question_reader.TRAINED) as aside:
-                save_file({name: value.half().contiguous() for name, value in part.items()}, aside)
+                save_file({name: value.half().contiguous() for name, value in tensors_of(adapters).items()}, aside)
 
 
 def _lessons(
