@@ -9,6 +9,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
 from imagerag_assets.errors import ImageRAGError
@@ -24,7 +25,10 @@ class _Patient(Retry):
     """Waits as long as a server asks for, but half a minute at most each time, as a tick has little time."""
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        after = super().get_retry_after(response)
+        try:
+            after = super().get_retry_after(response)
+        except InvalidHeader:  # nonsense is no reason to give up
+            return None
         return None if after is None else min(after, _LONGEST_WAIT_S)
 
 
