@@ -33,10 +33,11 @@ from imagerag_assets.stac.item_refs import Made
 from imagerag_assets.stac.keys import scene_key
 from imagerag_assets.stac.pixel_values import unusable_values
 from imagerag_assets.stac.requester_pays import not_paid
-from imagerag_assets.stac.times import acquired
+from imagerag_assets.stac.times import acquired, given
 from imagerag_assets.stac.types import Imagery, Scene
 
 _CURRENT_VERSIONS = re.compile(r"1\.[01]\.\d+")
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 _OF_A_SIGNATURE = frozenset({"msft:expiry"})
 #: For pystac, which refuses an item without any time; never shown.
 _PLACEHOLDER_TIME = "1970-01-01T00:00:00Z"
@@ -60,6 +61,16 @@ def scene_from_item(
         ItemError: the id cannot be used, the JSON is not a valid item, no asset is imagery, or a file of the imagery
             is missing, empty or unreadable.
     """
+    try:
+        return _scene(content, item_href, base, source, settings, made)
+    except _MALFORMED as error:  # JSON may hold anything anywhere, and one item must not stop the others
+        detail = " ".join(str(error).split())[:150] or type(error).__name__
+        raise ItemError(f"This is not a valid STAC item: {detail}", fix="Correct the item", href=item_href) from error
+
+
+def _scene(
+    content: dict[str, Any], item_href: str | None, base: str, source: str, settings: Settings, made: Made
+) -> Scene:
     item_id = content.get("id")
     collection = content.get("collection") if isinstance(content.get("collection"), str) else None
     key = scene_key(collection or None, item_id)  # type: ignore[arg-type]
@@ -126,11 +137,14 @@ def _parse(content: dict[str, Any], key: str, base: str, notes: list[str]) -> py
     prepared.setdefault("stac_extensions", [])
     for asset in prepared["assets"].values():
         resolve(asset, base)
-    times = prepared["properties"]
-    if not times.get("datetime"):
-        one = times.get("start_datetime") or times.get("end_datetime")
-        times |= {"start_datetime": one, "end_datetime": times.get("end_datetime") or one} if one else {}
+    times = given(prepared["properties"])
+    if not times["datetime"]:
+        one = times["start_datetime"] or times["end_datetime"]
+        times |= {"start_datetime": one, "end_datetime": times["end_datetime"] or one} if one else {}
         times["datetime"] = None if one else _PLACEHOLDER_TIME
+    prepared["properties"] = {name: value for name, value in prepared["properties"].items() if name not in times} | {
+        name: value for name, value in times.items() if value is not None or name == "datetime"
+    }
     version = str(content.get("stac_version", "unknown"))
     if not _CURRENT_VERSIONS.fullmatch(version):
         notes.append(f"Migrated from STAC {version}")
