@@ -19,7 +19,7 @@ import pystac
 
 from imagerag_assets.errors import ItemError, shown
 from imagerag_assets.objects.addresses import filesystem, is_http, is_remote, is_s3, other_spellings
-from imagerag_assets.objects.bucket_addresses import is_azure
+from imagerag_assets.objects.bucket_addresses import is_azure, s3_address
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.gdal import note_version
 from imagerag_assets.objects.peek import first_bytes
@@ -180,7 +180,10 @@ def _first_located(
         ItemError: none does; the error is that of the first.
     """
     first: ItemError | None = None
+    unpaid: set[str] = set()
     for href in hrefs:
+        if s3_address(href, settings.s3_endpoint_url) in unpaid:
+            continue  # the same object
         try:
             found = _located(asset_key, href, scene, settings)
             if is_http(href):
@@ -188,7 +191,9 @@ def _first_located(
             if first is None or _is_there(href, settings):
                 return found
         except ItemError as error:
-            first = first or not_paid(error, href, content, asset_key, settings) or error
+            not_allowed = not_paid(error, href, content, asset_key, settings)
+            unpaid |= {href} if not_allowed else set()
+            first = first or not_allowed or error
     assert first is not None
     raise first
 
