@@ -13,6 +13,7 @@ from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
 from imagerag_assets.errors import ImageRAGError
+from imagerag_assets.objects.storage import payer_headers
 
 _TIMEOUT_S = 60
 _TRIES, _BACKOFF_S, _LONGEST_WAIT_S = 5, 0.5, 30
@@ -93,7 +94,7 @@ def read_all(
 
         def read(url: str) -> bytes | Exception:
             try:
-                answer = session.get(url, timeout=_TIMEOUT_S, stream=at_most is not None)
+                answer = session.get(url, headers=payer_headers(url), timeout=_TIMEOUT_S, stream=at_most is not None)
                 if answer.status_code in _HIDDEN:
                     raise FileNotFoundError(url)
                 if answer.status_code in _DENIED:

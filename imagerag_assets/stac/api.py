@@ -19,6 +19,7 @@ from pystac import Link
 from pystac_client.conformance import ConformanceClasses
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
+from requests import Request
 from requests.exceptions import RequestException
 
 from imagerag_assets.errors import SourceError, shown
@@ -72,7 +73,7 @@ def search_api(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an API that forgets to declare a conformance class still works
-            api = StacApiIO(max_retries=retries(), timeout=_TIMEOUT_S)
+            api = StacApiIO(max_retries=retries(), timeout=_TIMEOUT_S, request_modifier=_with_login)
             client = pystac_client.Client.open(requested(url), stac_io=api, timeout=_TIMEOUT_S)
             if not (collections or scenes or limit or everything):
                 names = ", ".join(collection.id for collection in client.get_collections())
@@ -109,6 +110,11 @@ def search_api(
             raise incomplete(url, f"{len(pages.seen)} items came, then: {said}", transient=transient) from shown(error)
         fix = "Check the URL, the network and the collections"
         raise SourceError(said, fix=fix, transient=transient, source=url) from shown(error)
+
+
+def _with_login(request: Request) -> Request:
+    request.url = requested(str(request.url))
+    return request
 
 
 def _pages(api: StacApiIO, search: pystac_client.ItemSearch, url: str) -> Iterator[dict[str, Any]]:

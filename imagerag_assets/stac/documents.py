@@ -18,7 +18,7 @@ import fsspec
 
 from imagerag_assets.errors import SourceError, shown
 from imagerag_assets.objects import http
-from imagerag_assets.objects.addresses import absolute_href, decoded, filesystem, is_http, is_remote, is_s3
+from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_remote, is_s3, other_spellings
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.signed import has_expired, keep_signature, requested
 from imagerag_assets.plain_files.names import is_raster
@@ -298,8 +298,8 @@ def _contents(hrefs: Sequence[str], settings: Settings) -> list[bytes | Exceptio
         if href in read_there:
             return read_there[href]
         error: Exception | None = None
-        # The decoded name is tried where nothing has the encoded one.  `fs.cat` would take brackets for patterns.
-        for name in filter(None, (href, decoded(href))):
+        # Other spellings are tried where nothing has the name.  `fs.cat` would take brackets for patterns.
+        for name in (href, *other_spellings(href)):
             try:
                 fs, path = filesystem(name, settings)
                 data: bytes = fs.cat_file(path)

@@ -18,9 +18,11 @@ from typing import Any
 import pystac
 
 from imagerag_assets.errors import ItemError, shown
-from imagerag_assets.objects.addresses import decoded, filesystem, is_http, is_remote
+from imagerag_assets.objects.addresses import filesystem, is_http, is_remote, is_s3, other_spellings
+from imagerag_assets.objects.bucket_addresses import is_azure, s3_address
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.gdal import note_version
+from imagerag_assets.objects.peek import first_bytes
 from imagerag_assets.objects.signed import requested
 from imagerag_assets.plain_files.items import made_note
 from imagerag_assets.settings import Settings
@@ -32,7 +34,7 @@ from imagerag_assets.stac.imagery import select_imagery
 from imagerag_assets.stac.item_refs import Made
 from imagerag_assets.stac.keys import scene_key
 from imagerag_assets.stac.pixel_values import unusable_values
-from imagerag_assets.stac.requester_pays import not_paid
+from imagerag_assets.stac.requester_pays import check_paid, not_paid, with_s3_addresses
 from imagerag_assets.stac.times import acquired, given
 from imagerag_assets.stac.types import Imagery, Scene
 
@@ -88,6 +90,7 @@ def _scene(
             f"The item does not describe the bands of asset {imagery.bands[0].asset_key}; set IMAGERAG_ASSET_KEYS and "
             "IMAGERAG_BAND_NAMES to choose which to show"
         )
+    imagery = with_s3_addresses(imagery, more, settings)
     versions: dict[str, str] = {}
     for asset_key, hrefs in _files(imagery):
         if made == "layer":
@@ -191,17 +194,34 @@ def _first_located(
         ItemError: none does; the error is that of the first.
     """
     first: ItemError | None = None
+    unpaid: set[str] = set()
     for href in hrefs:
+        if s3_address(href, settings.s3_endpoint_url) in unpaid:
+            continue  # the same object
         try:
-            return _located(asset_key, href, scene, settings)
+            found = _located(asset_key, href, scene, settings)
+            if is_http(href):
+                check_paid(href, content, asset_key, settings, scene=scene)
+            if first is None or _is_there(href, settings):
+                return found
         except ItemError as error:
-            first = first or not_paid(error, href, content, asset_key, settings) or error
+            not_allowed = not_paid(error, href, content, asset_key, settings)
+            unpaid |= {href} if not_allowed else set()
+            first = first or not_allowed or error
     assert first is not None
     raise first
 
 
+def _is_there(href: str, settings: Settings) -> bool:
+    """Return whether a file is there for us; the versions of the web's files do not tell."""
+    try:
+        return not is_http(href) or first_bytes(href, 1, settings) is not None
+    except OSError:
+        return False
+
+
 def _located(asset_key: str, href: str, scene: str, settings: Settings) -> tuple[str, str]:
-    """Return the address of a file and its version; the decoded one where only that leads to a file.
+    """Return the address of a file and its version; in another spelling where only that leads to a file.
 
     Raises:
         ItemError: as for :func:`_file_version`.
@@ -209,13 +229,12 @@ def _located(asset_key: str, href: str, scene: str, settings: Settings) -> tuple
     try:
         return href, _file_version(asset_key, href, scene, settings)
     except ItemError as error:
-        plain = decoded(href) if isinstance(error.__cause__, FileNotFoundError) else None
-        if plain is None:
-            raise
-        try:
-            return plain, _file_version(asset_key, plain, scene, settings)
-        except ItemError:
-            raise error from None
+        for other in other_spellings(href) if isinstance(error.__cause__, FileNotFoundError) else ():
+            try:
+                return other, _file_version(asset_key, other, scene, settings)
+            except ItemError:
+                continue
+        raise
 
 
 def _file_version(asset_key: str, href: str, scene: str, settings: Settings) -> str:
@@ -227,6 +246,13 @@ def _file_version(asset_key: str, href: str, scene: str, settings: Settings) -> 
     if is_http(href) or href.startswith("/vsi"):
         return ""
     ids: dict[str, Any] = {"scene": scene, "asset": asset_key, "href": href}
+    if is_remote(href) and not is_s3(href):
+        scheme = href.partition("://")[0]
+        raise ItemError(
+            f"{scheme}:// addresses are not read" + (" without the account" if is_azure(href) else ""),
+            fix="Set AZURE_STORAGE_ACCOUNT" if is_azure(href) else "Give an https:// or s3:// address as an alternate",
+            **ids,
+        )
     try:
         version, size, is_file = _remote_version(href, settings) if is_remote(href) else _local_version(href)
     except FileNotFoundError as error:

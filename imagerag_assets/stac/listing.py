@@ -39,6 +39,7 @@ from imagerag_assets.stac.items import scene_from_item, stable_content
 from imagerag_assets.stac.keys import safe_key
 from imagerag_assets.stac.made import file_item, keep, layer_item, recordable
 from imagerag_assets.stac.paging import is_item, item_pages, next_link
+from imagerag_assets.stac.signed_links import SignedLinks
 from imagerag_assets.stac.source import ROOT_DOCUMENTS
 from imagerag_assets.stac.types import FailedItem, Scene
 
@@ -131,6 +132,7 @@ def _catalog(root: Document, versions: dict[str, Version] | None, settings: Sett
     listed: list[ListedItem] = []
     problems: list[ImageRAGError] = []
     seen = {root.href}
+    signed = SignedLinks(settings)
     level: list[tuple[Document | SourceError, str | None]] = [(root, None)]
     while level:
         below: dict[str, str | None] = {}
@@ -151,11 +153,12 @@ def _catalog(root: Document, versions: dict[str, Version] | None, settings: Sett
             for relation, hrefs in links.items():
                 fresh = [href for href in dict.fromkeys(hrefs) if href not in seen]
                 seen.update(fresh)
+                signed.note(document, fresh)
                 if relation == "item":
                     listed.extend(_listed(href, (versions or {}).get(href), collection) for href in fresh)
                 else:
                     below.update(dict.fromkeys(fresh, collection))
-        level = [(each, below[href]) for href, each in read_documents(list(below), settings)]
+        level = [(each, below[href]) for href, each in signed.read_many(list(below))]
     return Listing(iter(_sorted(listed)), whole=True, problems=problems)
 
 

@@ -30,6 +30,7 @@ from imagerag_assets.stac.items import scene_from_item
 from imagerag_assets.stac.keys import clash, folded, other_key, safe_key
 from imagerag_assets.stac.made import file_item, keep, layer_item, recordable
 from imagerag_assets.stac.paging import item_pages
+from imagerag_assets.stac.signed_links import SignedLinks
 from imagerag_assets.stac.types import FailedItem, Scene
 
 ROOT_DOCUMENTS = ("catalog.json", "collection.json")
@@ -239,11 +240,12 @@ def _in_folder(folder: str, documents: Sequence[str], settings: Settings) -> Ite
 def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:
     """Yield every item below a document, depth first, in the order of the links; read each document once."""
     visited = {root.href}
+    signed = SignedLinks(settings)
     waiting: list[tuple[Document | str, str | None]] = [(root, None)]
     while waiting:
         target, collection = waiting.pop()
         try:
-            document = target if isinstance(target, Document) else read_document(target, settings)
+            document = target if isinstance(target, Document) else signed.read(target)
             if document.kind is Kind.OTHER:
                 raise SourceError("This JSON is not STAC", fix="Correct the link to it", href=document.href)
         except SourceError as error:
@@ -264,4 +266,5 @@ def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:
         links = document.links("item", "items", "child")
         fresh = [href for href in dict.fromkeys(links) if href not in visited]
         visited.update(fresh)
+        signed.note(document, fresh)
         waiting.extend((href, collection) for href in reversed(fresh))
