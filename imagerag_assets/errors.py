@@ -6,6 +6,8 @@ line exits with: 2 after bad usage or input, 1 after anything else.  Nothing her
 
 from __future__ import annotations
 
+import re
+
 from imagerag_assets.signatures import without_signatures
 
 
@@ -46,8 +48,16 @@ def _rebuild(
     return cls(message, fix=fix, transient=transient, **ids)
 
 
+def one_line(text: str) -> str:
+    """Return text in one line; what would steer a terminal, or cannot be written, is shown as its code."""
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], " ".join(text.split()))
+
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
 def _one_line(text: str) -> str:
-    return " ".join(without_signatures(text).split())
+    return one_line(without_signatures(text))
 
 
 class InputError(ImageRAGError):

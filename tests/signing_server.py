@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,6 +46,12 @@ class SigningServer:
     lasts: int | None = None
     """Requests for files that a signature is good for."""
     left: int = 0
+    refused: tuple[str, ...] = ()
+    """Endings of names that no signature holds for."""
+    entrance: str | None = None
+    """The only document that needs no signature; None: none does."""
+    login: str | None = None
+    """``name:password`` that all requests need instead of signatures."""
 
     def sign(self) -> str:
         """Return a query that is accepted from now on, in place of the former one."""
@@ -80,10 +87,15 @@ def signing_server(tmp_path: Path) -> Iterator[SigningServer]:
         def do_GET(self) -> None:
             server.requests.append(("GET", self.path))
             parts = urlsplit(self.path)
+            if server.login is not None:
+                basic = "Basic " + b64encode(server.login.encode()).decode()
+                if self.headers.get("Authorization") != basic:
+                    return self._answer(401, b"")
             with lock:
-                if parts.path in server.documents:
+                is_open = server.entrance in (None, parts.path) or server.accepts(parts.query)
+                if parts.path in server.documents and is_open:
                     return self._answer(200, json.dumps(server.documents[parts.path](server.sign())).encode())
-                if not server.accepts(parts.query):
+                if server.login is None and (not server.accepts(parts.query) or parts.path.endswith(server.refused)):
                     return self._answer(403, b"<Error/>")
             file = root / unquote(parts.path).lstrip("/")
             if not file.is_file():

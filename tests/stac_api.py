@@ -98,6 +98,9 @@ def _answer(api: StacApi, path: str, query: dict[str, str]) -> tuple[int, dict[s
         return 200, {"collections": [_collection(api, name) for name in names], "links": []}
     if path == "/search":
         return _search(api, query)
+    parts = path.strip("/").split("/")
+    if parts[0] == "collections" and parts[1] in names:
+        return (200, _collection(api, parts[1])) if len(parts) == 2 else _search(api, query, path)
     return 404, {"code": "NotFound", "description": path}
 
 
@@ -105,11 +108,14 @@ def _collection(api: StacApi, name: str) -> dict[str, Any]:
     return {
         "type": "Collection", "id": name, "stac_version": "1.0.0", "description": name, "license": "other",
         "extent": {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [[None, None]]}},
-        "links": [{"rel": "self", "href": f"{api.url}/collections/{name}"}],
+        "links": [
+            {"rel": "self", "href": f"{api.url}/collections/{name}"},
+            {"rel": "items", "href": f"{api.url}/collections/{name}/items"},
+        ],
     }  # fmt: skip
 
 
-def _search(api: StacApi, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
+def _search(api: StacApi, query: dict[str, str], path: str = "/search") -> tuple[int, dict[str, Any]]:
     api.searches.append(query)
     if api.busy:
         api.busy -= 1
@@ -139,7 +145,7 @@ def _search(api: StacApi, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
             {
                 "rel": "next",
                 "method": "GET",
-                "href": f"{'.' if api.relative else api.url}/search?{others}&token={token}",
+                "href": f"{'.' if api.relative else api.url}{path}?{others}&token={token}",
             }
         ]
     features = [] if gap else chosen[start : start + size]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imagerag_assets.errors import ImageRAGError, InputError
+from imagerag_assets.errors import ImageRAGError, InputError, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from imagerag_assets.settings import Settings
 
 _PACKAGE = "imagerag_assets"
+_UNWRITABLE = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # by a terminal as they are
 DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 _QUIET = {
@@ -172,12 +174,13 @@ def plain(text: object) -> str:
     """Return text in one line without markup for rich, since item fields, questions and answers are data."""
     from rich.markup import escape
 
-    return escape(" ".join(str(text).split()))
+    return escape(one_line(str(text)))
 
 
 def dump(document: Any) -> str:
     """Return one JSON document.  Values that JSON cannot hold become text; NaN and infinity become null."""
-    return json.dumps(_finite(document), ensure_ascii=False, indent=2, default=str)
+    text = json.dumps(_finite(document), ensure_ascii=False, indent=2, default=str)
+    return _UNWRITABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _finite(value: Any) -> Any:

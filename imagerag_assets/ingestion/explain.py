@@ -22,7 +22,7 @@ from imagerag_assets.ingestion.rates import patches_per_second
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target, serving_beside, target_of
 from imagerag_assets.raster.reader import SceneReader
-from imagerag_assets.scenes.identity import with_own_key
+from imagerag_assets.scenes.identity import SceneKeys
 from imagerag_assets.scenes.place import require_place
 from imagerag_assets.scenes.records import find_record, made_notes
 from imagerag_assets.scenes.removed import list_asked
@@ -124,6 +124,7 @@ def _costs(
 ) -> Iterator[SceneCost]:
     dims = [load_encoder(each.encoder, platform.settings).dim for each in targets]
     rates = [patches_per_second(platform, each) for each in targets]
+    keys = SceneKeys(platform)
     nothing = cost_of(0, 0, (), platform.settings, 1.0)
     for number, scene in enumerate(found, start=1):
         if progress is not None:
@@ -131,11 +132,11 @@ def _costs(
         if isinstance(scene, FailedItem):
             yield SceneCost(scene.scene_key, "failed", 0, 0, nothing, describe(scene.error))
             continue
-        if scene.scene_key in removed:
-            yield SceneCost(scene.scene_key, "removed", 0, 0, nothing)
-            continue
         try:
-            scene = with_own_key(platform, scene)
+            scene = keys.own(scene)
+            if scene.scene_key in removed:
+                yield SceneCost(scene.scene_key, "removed", 0, 0, nothing)
+                continue
             state = _state(platform, scene)
             width, height = _size(platform, scene)
         except ImageRAGError as error:

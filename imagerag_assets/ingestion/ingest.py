@@ -68,7 +68,7 @@ def register(platform: Platform, scene: Scene) -> SceneRecord:
         StoreError: the store cannot be read or written.
     """
     refuse_removed(platform, scene.scene_key)
-    refuse_another(platform, scene)
+    replaced = refuse_another(platform, scene)
     settings = platform.settings
     layer = fetched_layer(platform, scene)
     scratch = overview_scratch(settings, scene.scene_key)
@@ -81,7 +81,7 @@ def register(platform: Platform, scene: Scene) -> SceneRecord:
             render = reader.nothing
             with SceneReader(scene, settings, render, scratch) as dark:
                 overview, _ = dark.overview(settings.overview_px)
-        notes = [*scene.notes, *layer, *reader.notes, *([render.note] if render.note else [])]
+        notes = [*scene.notes, *layer, *reader.notes, *filter(None, (render.note, replaced))]
         record = SceneRecord(scene, reader.grid, render, tuple(dict.fromkeys(notes)))
     if find_record(platform, scene.scene_key) != record or not platform.store.exists(overview_key(scene.scene_key)):
         save_record(platform, record, overview)

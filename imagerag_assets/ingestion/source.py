@@ -10,7 +10,7 @@ from imagerag_assets.errors import describe
 from imagerag_assets.ingestion.ingest import ingest_scene
 from imagerag_assets.ingestion.results import SceneResult
 from imagerag_assets.scenes.failures import record_failure
-from imagerag_assets.scenes.identity import with_own_key
+from imagerag_assets.scenes.identity import SceneKeys
 from imagerag_assets.scenes.removed import again, clear_removed, find_removed, list_asked, said_of
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem, Scene
@@ -76,12 +76,13 @@ def each_scene(
     The other arguments, and what is raised besides `take`'s errors, are those of :func:`ingest`.
     """
     asked: frozenset[str] | None = None
+    keys = SceneKeys(platform)
     for found in find_scenes(source, platform.settings, collections=collections, scenes=scenes, limit=limit):
         if isinstance(found, FailedItem):
             record_failure(platform, found.scene_key, found.error, item_href=found.item_href)
             yield SceneResult(found.scene_key, "failed", 0, 0.0, describe(found.error))
             continue
-        found = with_own_key(platform, found)
+        found = keys.own(found)
         asked = list_asked(platform) if asked is None else asked
         if found.scene_key in asked:
             if not scenes and not _is_itself(found, source):

@@ -24,14 +24,14 @@ from imagerag_assets.knowledge.feature_labels import Unnamed, label_of
 from imagerag_assets.knowledge.glossary import texts_of
 from imagerag_assets.knowledge.importers import Source
 from imagerag_assets.knowledge.types import Cut, Entry, Failure
-from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, join_href
+from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_remote, join_href, local_path
 from imagerag_assets.raster.geo import geometry_window
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.raster.types import Grid, Window
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.collections import read_collection
-from imagerag_assets.stac.documents import Document, Kind, read_document
-from imagerag_assets.stac.item_refs import ItemRef
+from imagerag_assets.stac.documents import Document, Kind, list_documents, read_document, read_documents
+from imagerag_assets.stac.item_refs import ItemRef, items_of
 from imagerag_assets.stac.items import scene_from_item
 from imagerag_assets.stac.source import ROOT_DOCUMENTS, find_items
 from imagerag_assets.stac.types import FailedItem, Scene
@@ -81,14 +81,30 @@ class _Sources:
 
 
 def is_stac(source: str, settings: Settings) -> bool:
-    """Return whether a source of labels is a STAC document, API or catalog folder, and not a folder of chips."""
+    """Return whether a source of labels is STAC, and not a folder of chips.
+
+    It is a document, an API, a folder with a catalog, or a folder with a label item in it, at any depth.
+    """
     if is_http(source) or source.lower().endswith((".json", ".geojson")):
         return True
     try:
         fs, _ = filesystem(source, settings)
-        return any(fs.isfile(filesystem(join_href(source, name), settings)[1]) for name in ROOT_DOCUMENTS)
+        if any(fs.isfile(filesystem(join_href(source, name), settings)[1]) for name in ROOT_DOCUMENTS):
+            return True
+        documents = list_documents(source if is_remote(source) else local_path(source), settings)
     except Exception:  # fsspec, botocore and the operating system; reading the folder will report it
         return False
+    read = (document for _, document in read_documents(documents, settings) if isinstance(document, Document))
+    return any(
+        _is_label_item(found.content)
+        for document in read
+        if document.kind in (Kind.ITEM, Kind.ITEMS)
+        for found in items_of(document, None)
+    )
+
+
+def _is_label_item(content: Mapping[str, Any]) -> bool:
+    return "label:type" in _properties(content) or "label:properties" in _properties(content)
 
 
 def read_stac_labels(source: str, settings: Settings) -> Source:
@@ -100,7 +116,7 @@ def read_stac_labels(source: str, settings: Settings) -> Source:
     IMAGERAG_PATCH_PX wide.  One is cut from every source scene that contains the middle of the feature.
 
     Args:
-        source: A STAC catalog, collection, item collection or item, a folder with one, or an API.
+        source: A STAC catalog, collection, item collection or item, a folder of these, or an API.
         settings: How sources are reached, which assets are imagery, and the size of a patch.
 
     Raises:
@@ -113,7 +129,7 @@ def read_stac_labels(source: str, settings: Settings) -> Source:
     for found in find_items(source, settings):
         if isinstance(found, FailedItem):
             failed.append(Failure(found.scene_key, found.error.message))
-        elif "label:type" in _properties(found.content) or "label:properties" in _properties(found.content):
+        elif _is_label_item(found.content):
             try:
                 _read_item(found, sources, entries, failed)
             except ImageRAGError as error:

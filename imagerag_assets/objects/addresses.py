@@ -8,16 +8,19 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import unicodedata
 from functools import lru_cache
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin
 
 import fsspec
 import fsspec.core
 
+from imagerag_assets.objects.bucket_addresses import web_address
 from imagerag_assets.objects.signed import inherit_signature, keep_signature, requested
 from imagerag_assets.objects.storage import Access, access_to
 from imagerag_assets.settings import Settings
 
+_COLON_FIRST = re.compile(r"[^/?#]*:")
 _NEVER_IN_AN_ADDRESS = re.compile(r"[\x00-\x20\x7f\"#<>^`{|}]|%(?![0-9A-Fa-f]{2})")
 
 
@@ -33,13 +36,19 @@ def is_http(url: str) -> bool:
 
 def is_remote(url: str) -> bool:
     """Return whether this is anything but a path on this machine."""
-    return "://" in url and not url.startswith("file://")
+    return "://" in url and not url.startswith("file:")
 
 
 def local_path(url: str) -> str:
-    """Return the absolute path of a local path or ``file://`` address."""
-    if url.startswith("file://"):
-        url = unquote(urlsplit(url).path)
+    """Return the absolute path of a local path or ``file:`` address.
+
+    A file has neither query nor fragment.  A name that looks percent-encoded is taken as it is if there is such a file.
+    """
+    if url.startswith("file:/"):
+        path = url.removeprefix("file:")
+        if path.startswith("//"):
+            path = "/" + path[2:].partition("/")[2]
+        return os.path.abspath(path if os.path.exists(path) else unquote(path))
     return os.path.abspath(os.path.expanduser(url))
 
 
@@ -47,18 +56,20 @@ def absolute_href(href: str, base: str | None, *, page: bool = False) -> str:
     """Resolve `href` against the document at `base` (a path or an address); return an absolute one as it is.
 
     A signature is taken off and kept for requests (`objects.signed`); `page` is a link to the next page of a listing.
+    Objects in Google's and Azure's storage get their https addresses.
 
     Local results are normalised absolute paths; an ``s3://`` result never climbs above its bucket.  In an ``http(s)://``
     result, characters that no address may hold are percent-encoded; a ``#`` too, since files have no fragments.
     """
+    href = web_address(href)
     if is_http(href):
         return keep_signature(_encoded(href), page=page)
     if is_remote(href):
         return href.replace("s3a://", "s3://", 1)
-    if href.startswith("file://") or os.path.isabs(href) or base is None:
+    if href.startswith("file:/") or os.path.isabs(href) or base is None:
         return (
             local_path(href)
-            if base is None or not is_remote(base) or href.startswith("file://")
+            if base is None or not is_remote(base) or href.startswith("file:/")
             else _on(base, href, page=page)
         )
     if is_remote(base):
@@ -68,7 +79,8 @@ def absolute_href(href: str, base: str | None, *, page: bool = False) -> str:
 
 def _on(base: str, href: str, *, page: bool) -> str:
     if is_http(base):
-        joined = urljoin(_encoded(base), _encoded(href))
+        # A colon in the first name would make a scheme of what is before it.
+        joined = urljoin(_encoded(base), ("./" if _COLON_FIRST.match(href) else "") + _encoded(href))
         plain = keep_signature(joined, page=page)
         return inherit_signature(plain, base) if plain == joined else plain
     scheme, rest = base.split("://", 1)
@@ -82,10 +94,18 @@ def _encoded(address: str) -> str:
     return _NEVER_IN_AN_ADDRESS.sub(lambda found: f"%{ord(found[0]):02X}", address)
 
 
-def decoded(href: str) -> str | None:
-    """Return what a percent-encoded path or S3 key may stand for; None if it holds no such code, or is http(s)."""
-    plain = unquote(href)
-    return None if is_http(href) or plain == href or "\0" in plain else plain
+def other_spellings(href: str) -> list[str]:
+    """Return what else a path or S3 key may stand for where nothing has its name: decoded, and in other Unicode forms.
+
+    Names may be encoded twice.  Systems differ in whether an accent is a character of its own.  Of http(s) addresses,
+    there are none: their servers know what they stand for.
+    """
+    if is_http(href):
+        return []
+    once = unquote(href)
+    names = (href, once, unquote(once))
+    found = [unicodedata.normalize(form, name) for form in ("NFC", "NFD") for name in names]
+    return [name for name in dict.fromkeys([*names, *found]) if name != href and "\0" not in name]
 
 
 def join_href(folder: str, *names: str) -> str:

@@ -25,7 +25,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextmanager
-def written_aside(target: Path, *, sync: bool = False, replace: bool = True) -> Iterator[Path]:
+def written_aside(target: Path, *, sync: bool = False, replace: bool = True, private: bool = False) -> Iterator[Path]:
     """Give the path of an empty file beside `target`; it becomes `target` when the context ends without an error.
 
     After an error the file is removed, and `target` stays as it was.  The path keeps the target's suffix, which some
@@ -36,6 +36,7 @@ def written_aside(target: Path, *, sync: bool = False, replace: bool = True) -> 
         sync: Bring the content and the name to the disk before the context ends, so that they survive a power cut.
         replace: Replace an earlier file.  If False and there is one, raise FileExistsError and leave it alone; of
             several writers, one wins.
+        private: Only its owner may read it.
 
     Raises:
         StoreError: the disk is full.
@@ -47,7 +48,8 @@ def written_aside(target: Path, *, sync: bool = False, replace: bool = True) -> 
         path = Path(name)
         try:
             yield path
-            path.chmod(0o666 & ~_umask())  # mkstemp's files can be read by their owner only
+            if not private:
+                path.chmod(0o666 & ~_umask())  # mkstemp's files can be read by their owner only
             if sync:
                 _sync(path)
             if replace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable
 from functools import lru_cache
@@ -14,7 +15,7 @@ from rasterio.session import Session as RasterioSession
 
 from imagerag_assets.objects.addresses import _aws_environment, is_http, is_remote, is_s3, local_path
 from imagerag_assets.objects.signed import requested
-from imagerag_assets.objects.storage import Access, access_to, gdal_endpoint
+from imagerag_assets.objects.storage import Access, access_to, gdal_endpoint, payer_headers
 from imagerag_assets.settings import Settings
 
 #: Bytes of GDAL's block cache. Absolute, since GDAL's 5 % of the memory is too much where runs share a machine.
@@ -65,6 +66,11 @@ def gdal_environment(settings: Settings, hrefs: Iterable[str] | None = None) -> 
     if known and any(requested(href) != href for href in known):
         # A signature is of one file, and most are of GET only.
         options |= {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "CPL_VSIL_CURL_USE_HEAD": "NO"}
+    paying = [payer_headers(requested(href)) for href in known or () if is_http(href)]
+    if paying and all(paying):
+        # What the environment already sends stays.
+        others = [os.environ["GDAL_HTTP_HEADERS"]] if os.environ.get("GDAL_HTTP_HEADERS") else []
+        options["GDAL_HTTP_HEADERS"] = ",".join(others + [f"{name}: {value}" for name, value in paying[0].items()])
     return options
 
 

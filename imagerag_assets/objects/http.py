@@ -9,9 +9,11 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
 from imagerag_assets.errors import ImageRAGError
+from imagerag_assets.objects.storage import payer_headers
 
 _TIMEOUT_S = 60
 _TRIES, _BACKOFF_S, _LONGEST_WAIT_S = 5, 0.5, 30
@@ -24,7 +26,10 @@ class _Patient(Retry):
     """Waits as long as a server asks for, but half a minute at most each time, as a tick has little time."""
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        after = super().get_retry_after(response)
+        try:
+            after = super().get_retry_after(response)
+        except InvalidHeader:  # nonsense is no reason to give up
+            return None
         return None if after is None else min(after, _LONGEST_WAIT_S)
 
 
@@ -89,7 +94,7 @@ def read_all(
 
         def read(url: str) -> bytes | Exception:
             try:
-                answer = session.get(url, timeout=_TIMEOUT_S, stream=at_most is not None)
+                answer = session.get(url, headers=payer_headers(url), timeout=_TIMEOUT_S, stream=at_most is not None)
                 if answer.status_code in _HIDDEN:
                     raise FileNotFoundError(url)
                 if answer.status_code in _DENIED:

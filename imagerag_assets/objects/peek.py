@@ -8,6 +8,8 @@ from requests.adapters import HTTPAdapter
 from imagerag_assets.objects.addresses import filesystem, is_http
 from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.objects.http import retries
+from imagerag_assets.objects.signed import requested
+from imagerag_assets.objects.storage import payer_headers
 from imagerag_assets.settings import Settings
 
 _TIMEOUT_S = 60
@@ -22,7 +24,7 @@ def first_bytes(href: str, count: int, settings: Settings) -> bytes | None:
         OSError: the server is in trouble, so that it cannot be told.
     """
     if is_http(href):
-        return _over_http(href, count)
+        return _over_http(requested(href), count)
     fs, path = filesystem(href, settings)
     try:
         found: bytes = fs.cat_file(path, start=0, end=count)
@@ -38,7 +40,7 @@ def _over_http(url: str, count: int) -> bytes | None:
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=retries()))
         # GET, not HEAD: signatures are for one of them, and servers refuse HEAD.
-        headers = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"}
+        headers = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"} | payer_headers(url)
         with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as answer:
             if answer.status_code == 429 or answer.status_code >= 500:
                 answer.raise_for_status()

@@ -11,12 +11,14 @@ import re
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from imagerag_assets.signatures import shared_query, unsigned, without_signatures
 
 _MOST = 200_000
 _known: OrderedDict[str, str] = OrderedDict()
+_logins: dict[str, str] = {}
+"""Name and password by scheme, host and port, for all of which they hold."""
 _lock = Lock()
 _SOON = timedelta(seconds=30)
 _LOGGERS = (
@@ -58,12 +60,37 @@ def keep_signature(address: str, *, page: bool = False) -> str:
             _known.move_to_end(plain)
             if len(_known) > _MOST:
                 _known.popitem(last=False)
+            login, at, _ = address.partition("://")[2].partition("/")[0].rpartition("@")
+            if at:
+                _logins[_origin(plain)] = login
     return plain
 
 
+def _origin(address: str) -> str:
+    return "/".join(address.lower().split("/", 3)[:3])
+
+
 def requested(address: str) -> str:
-    """Return an address as it is requested: with the newest signature that is known, if any is."""
-    return _known.get(address, address)
+    """Return an address as it is requested: with the newest signature or the login that is known, if any is."""
+    signed = _known.get(address, address)
+    if signed == address and _logins and "://" in address and (login := _logins.get(_origin(address))):
+        scheme, _, rest = address.partition("://")
+        return f"{scheme}://{login}@{rest}"
+    return signed
+
+
+def beside(address: str, suffix: str) -> str:
+    """Return the address of a file's neighbour, whose name has a suffix more; the query stays."""
+    if not address[:8].lower().startswith(("http://", "https://")):
+        return address + suffix
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(path=parts.path + suffix))
+
+
+def keep_beside(address: str, suffix: str) -> str:
+    """Return the address of a file's neighbour, for which requests get the signature of the file."""
+    signed = requested(address)
+    return beside(address, suffix) if signed == address else keep_signature(beside(signed, suffix))
 
 
 def inherit_signature(address: str, base: str) -> str:

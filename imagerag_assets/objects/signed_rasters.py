@@ -10,7 +10,10 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from imagerag_assets.objects.gdal import gdal_path
-from imagerag_assets.objects.signed import gdal_signed_path
+from imagerag_assets.objects.signed import beside, gdal_signed_path, requested
+
+_NESTED = 4
+"""A virtual raster may name another one by its text, which may name another one."""
 
 
 @contextmanager
@@ -41,10 +44,13 @@ def signed_path(path: str, href: str) -> Iterator[str]:
 
 
 def with_signature(vrt: str, href: str) -> str:
-    """Return the XML of a virtual raster with the file's signed address in place of its plain one."""
-    signed, plain = gdal_signed_path(href), gdal_path(href)
-    if signed is None:
+    """Return the XML of a virtual raster with the signed addresses of the file and its mask in place of plain ones."""
+    if gdal_signed_path(href) is None:
         return vrt
-    vrt = vrt.replace(f">{escape(plain)}<", f">{escape(signed)}<")
-    # A virtual raster may name another one by its text.
-    return vrt.replace(escape(f">{escape(plain)}<"), escape(f">{escape(signed)}<"))
+    for suffix in ("", ".msk"):
+        plain, signed = gdal_path(beside(href, suffix)), gdal_path(beside(requested(href), suffix))
+        was, becomes = f">{escape(plain)}<", f">{escape(signed)}<"
+        for _ in range(_NESTED):
+            vrt = vrt.replace(was, becomes)
+            was, becomes = escape(was), escape(becomes)
+    return vrt

@@ -19,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from imagerag_assets.errors import SettingsError
 from imagerag_assets.settings import Settings
+from imagerag_assets.signatures import unsigned
 
 AWS = "aws"
 """The endpoint of a table whose buckets are at AWS although IMAGERAG_S3_ENDPOINT_URL is set."""
@@ -120,7 +121,7 @@ def access_to(address: str, settings: Settings) -> Access:
     Raises:
         SettingsError: the settings file is not valid.
     """
-    pays = os.environ.get("AWS_REQUEST_PAYER", "").lower() == "requester"
+    pays = _pays()
     endpoint, anonymous = settings.s3_endpoint_url, settings.s3_anonymous
     tables = storages(settings)
     best = max(tables, key=lambda each: each.matches(address), default=None)
@@ -141,6 +142,19 @@ def access_to(address: str, settings: Settings) -> Access:
         profile=best.profile,
         table=best.name,
     )
+
+
+def _pays() -> bool:
+    """Return whether the costs of every bucket are accepted."""
+    return os.environ.get("AWS_REQUEST_PAYER", "").lower() == "requester"
+
+
+def payer_headers(url: str) -> dict[str, str]:
+    """Return the header by which the requester of an http(s) address pays, if that is enabled everywhere.
+
+    A signed address goes without: its signature holds for the headers, too.
+    """
+    return {"x-amz-request-payer": "requester"} if _pays() and unsigned(url) == url else {}
 
 
 def storages(settings: Settings) -> tuple[Storage, ...]:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from imagerag_assets.errors import StoreError, UnknownSceneError
+from imagerag_assets.errors import ItemError, StoreError, UnknownSceneError
 from imagerag_assets.orchestration.names import WATCHES_NAME
 from imagerag_assets.scenes.records import SOURCES
 from imagerag_assets.scenes.removed import clear_removed
-from imagerag_assets.stac.keys import clash, folded, is_scene_key
+from imagerag_assets.stac.keys import folded, is_scene_key
 from imagerag_assets.stac.types import Scene
 
 if TYPE_CHECKING:
@@ -48,7 +48,12 @@ def add_partitions(platform: Platform, instance: dg.DagsterInstance, scenes: Seq
         taken = {folded(key): key for key in [*new, *instance.get_dynamic_partitions(SCENES_NAME)]}
         for key in new:
             if taken[folded(key)] != key:
-                raise clash(key, taken[folded(key)])
+                raise ItemError(
+                    "The keys of two scenes differ only by upper and lower case",
+                    fix="Delete the partition whose scene is in no source",
+                    scene=key,
+                    other=taken[folded(key)],
+                )
     for scene in scenes:
         if find_partition_scene(platform, scene.scene_key) != scene:
             platform.store.write_json(_entry(scene.scene_key), scene.to_dict())

@@ -329,8 +329,8 @@ def _moment(value: str, text: str, *, end: bool) -> int | None:
         raise QuestionError(
             f"{value!r} in the time range {text!r} is not a date", fix="Use e.g. 2026-05-04 or 2026-05-04T10:30:00Z"
         ) from None
-    if end and len(value) == len("2026-05-04"):
-        moment += timedelta(days=1) - timedelta(milliseconds=1)  # the whole day counts
+    if end and "T" not in value and ":" not in value:
+        moment += timedelta(days=1, milliseconds=-1)  # the whole day counts
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return math.floor(moment.timestamp() * 1000)
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import rasterio
 from rasterio.env import getenv, hasenv
 
-from imagerag_assets.errors import RasterError
+from imagerag_assets.errors import RasterError, shown
 from imagerag_assets.objects.addresses import is_http, is_remote, is_s3
 from imagerag_assets.objects.gdal import gdal_path, raster_errors
 from imagerag_assets.objects.peek import first_bytes
-from imagerag_assets.objects.signed import requested
+from imagerag_assets.objects.signed import beside, keep_beside, requested
+from imagerag_assets.objects.signed_rasters import signed_path
 from imagerag_assets.settings import Settings
 
 _KEPT_S = 600.0
@@ -32,20 +32,19 @@ _lock = threading.Lock()
 
 def beside_is_unseen(href: str) -> bool:
     """Return whether GDAL, in the environment of this moment, does not look for files beside this one."""
-    if not (is_http(href) or is_s3(href)) or not hasenv() or requested(href) != href:  # a signature is of one file
+    if not (is_http(href) or is_s3(href)) or not hasenv():
         return False
     return getenv().get("GDAL_DISABLE_READDIR_ON_OPEN") == "EMPTY_DIR"
 
 
 def mask_beside(href: str, settings: Settings) -> str | None:
-    """Return the name by which GDAL opens the mask beside a remote file; None if there is none.
+    """Return the address of the mask beside a remote file; None if there is none.
 
     Raises:
         RasterError: the server is in trouble, so that it cannot be told.
     """
-    mask = _with(href, ".msk")
     # Some servers answer everything with a page.
-    return gdal_path(mask) if _first_bytes(mask, 4, settings) in _TIFF else None
+    return beside(href, ".msk") if _first_bytes(href, ".msk", 4, settings) in _TIFF else None
 
 
 def nodata_beside(href: str, index: int, settings: Settings) -> float | None:
@@ -54,7 +53,7 @@ def nodata_beside(href: str, index: int, settings: Settings) -> float | None:
     Raises:
         RasterError: the server is in trouble, so that it cannot be told.
     """
-    text = _first_bytes(_with(href, ".aux.xml"), _MOST_BYTES, settings)
+    text = _first_bytes(href, ".aux.xml", _MOST_BYTES, settings)
     if text is None or b"<PAMDataset" not in text[:1000] or b"<!ENTITY" in text:
         return None
     try:
@@ -73,7 +72,7 @@ def check_mask_size(mask: str, size: tuple[int, int], href: str) -> bool:
         RasterError: its size is not that of the file (width, height), or it cannot be opened.
     """
     try:
-        with rasterio.open(mask) as dataset:
+        with signed_path(gdal_path(mask), mask) as opened, rasterio.open(opened) as dataset:
             found, overviews = (dataset.width, dataset.height), bool(dataset.overviews(1))
     except raster_errors() as error:
         raise RasterError("the mask beside the image cannot be opened", href=href,
@@ -95,25 +94,22 @@ def local_mask(path: str) -> str | None:
     return str(mask) if mask.is_file() else None
 
 
-def _with(href: str, suffix: str) -> str:
-    """Return the address of a file's neighbour; the query, which may be a signature of both, stays."""
-    if not is_http(href):
-        return href + suffix
-    parts = urlsplit(href)
-    return parts._replace(path=parts.path + suffix).geturl()
-
-
-def _first_bytes(href: str, count: int, settings: Settings) -> bytes | None:
-    key = (href, settings.s3_endpoint_url)
+def _first_bytes(href: str, suffix: str, count: int, settings: Settings) -> bytes | None:
+    """Return the beginning of a file's neighbour, which is asked for with the signature of the file."""
+    neighbour = keep_beside(href, suffix)
+    key = (neighbour, settings.s3_endpoint_url)
     with _lock:
         known = _known.get(key)
     if known is not None and time.monotonic() < known[0]:
         return known[1]
     try:
-        found = first_bytes(href, count, settings)
+        found = first_bytes(neighbour, count, settings)
+        # A signature that ended is refused as one that holds for the file alone is.
+        if found is None and requested(href) != href and first_bytes(href, 1, settings) is None:
+            raise RasterError("the signature of the address is refused", href=href, fix="Ingest the scene again")
     except OSError as error:
         raise RasterError("whether a mask lies beside the image cannot be told", href=href, transient=True,
-                          fix="Try again later") from error  # fmt: skip
+                          fix="Try again later") from shown(error)  # fmt: skip
     with _lock:
         if len(_known) >= _MOST_KNOWN:
             _known.clear()

@@ -156,7 +156,7 @@ def describe(
         beside = local_mask(path) if own_mask else mask_beside(href, settings) if beside_is_unseen(href) else None
         if beside is not None:
             mask_has_overviews = check_mask_size(beside, (width, height), href)
-            mask = mask or beside
+            mask = mask or gdal_path(beside)
         nodata_of_file = dataset.nodatavals[indexes[0] - 1]
         if nodata_of_file is None and beside_is_unseen(href):
             nodata_of_file = nodata_beside(href, indexes[0], settings)
@@ -378,8 +378,8 @@ def failures(href: str, verb: str) -> Iterator[None]:
         yield
     except _RAISED as error:
         cause = error.__cause__ or error
-        detail = str(cause).split("\n", 1)[0].replace(gdal_path(href), "the file")
-        detail = detail.replace(gdal_signed_path(href) or gdal_path(href), "the file")
+        detail = str(cause).split("\n", 1)[0].replace(gdal_signed_path(href) or gdal_path(href), "the file")
+        detail = detail.replace(gdal_path(href), "the file")
         raise RasterError(f"image cannot be {verb} ({detail[:200]})", href=href,
                           transient=is_transient(error, href),
                           fix="Check that the file exists, is readable and complete") from shown(error)  # fmt: skip

@@ -1,36 +1,61 @@
-"""Whether two items that share a scene key are one scene, read from two places, or would replace each other."""
+"""Which key a scene has here, and whether two items that share one are one scene, read from two places."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from imagerag_assets.errors import StoreError
 from imagerag_assets.objects.store import HasStore
-from imagerag_assets.scenes.records import SOURCES, find_record, record_key
-from imagerag_assets.stac.keys import clash, other_key, scene_key
+from imagerag_assets.scenes.records import REPLACED, SCENES, SOURCES, find_record, record_key
+from imagerag_assets.stac.keys import clash, folded, other_key, scene_key
 from imagerag_assets.stac.types import Scene
 
 _SAME_PLACE = 0.5
 """Least share that the boxes of one scene in two sources have in common: sources round, and cut collars differently."""
 
 
-def with_own_key(platform: HasStore, scene: Scene) -> Scene:
-    """Return a scene under the key that it has here: another one if its plain key is that of another item.
+class SceneKeys:
+    """Gives the scenes of one walk through a source the keys that they have here.
 
-    `b` of collection `a` and `a.b` without a collection share their plain key.  It stays with the one that came first.
+    The plain key of an item (`stac.keys.scene_key`) stays with the item that came first: `b` of collection `a` and
+    `a.b` without a collection share theirs, and those of `Port` and `port` are one name to file systems that ignore
+    case.  The item that comes later has another key, which ends in a digest and never changes.
 
-    Raises:
-        StoreError: what is stored cannot be read.
+    Args:
+        platform: Whose scenes.
+        taken: Returns keys that are used besides those in the store; asked once, when a new scene is found.
     """
-    plain, other = scene_key(*scene.identity), other_key(*scene.identity)
-    owner = stored_identity(platform, plain)
-    if owner == scene.identity:
-        key = plain
-    elif owner is not None or stored_identity(platform, other) == scene.identity:
-        key = other
-    else:
-        return scene
-    return scene if key == scene.scene_key else replace(scene, scene_key=key)
+
+    def __init__(self, platform: HasStore, taken: Callable[[], Iterable[str]] = tuple) -> None:
+        self._platform, self._taken = platform, taken
+        self._used: dict[str, str] | None = None  # in lower case, each with the key itself
+        self._given: dict[str, tuple[str | None, str]] = {}
+
+    def own(self, scene: Scene) -> Scene:
+        """Return a scene under its key.
+
+        Raises:
+            StoreError: what is stored cannot be read.
+        """
+        plain, other = scene_key(*scene.identity), other_key(*scene.identity)
+        owner = stored_identity(self._platform, plain)
+        if owner == scene.identity:
+            key = plain
+        elif owner is not None or stored_identity(self._platform, other) == scene.identity:
+            key = other
+        else:
+            given = self._given.get(folded(plain), scene.identity)
+            key = plain if given == scene.identity and not self._in_other_case(plain) else other
+        self._given[folded(key)] = scene.identity
+        return scene if key == scene.scene_key else replace(scene, scene_key=key)
+
+    def _in_other_case(self, key: str) -> bool:
+        if self._used is None:
+            names = [key.split("/")[1] for key in self._platform.store.list(SCENES)]
+            names += [name.rpartition("/")[2].removesuffix(".json") for name in self._platform.store.list(SOURCES)]
+            self._used = {folded(name): name for name in [*names, *self._taken()]}
+        return self._used.get(folded(key), key) != key
 
 
 def stored_identity(platform: HasStore, key: str) -> tuple[str | None, str] | None:
@@ -51,20 +76,23 @@ def stored_identity(platform: HasStore, key: str) -> tuple[str | None, str] | No
     return None
 
 
-def refuse_another(platform: HasStore, scene: Scene) -> None:
-    """Refuse an item if another scene is stored under its key.
+def refuse_another(platform: HasStore, scene: Scene) -> str | None:
+    """Refuse an item if another scene is stored under its key; return a note if it replaces that of another source.
 
     Raises:
-        ItemError: The stored scene has another collection or id; or it comes from another source and lies elsewhere, or
-            is of another time.
+        ItemError: The stored scene has another collection or id; or it comes from another source, and lies elsewhere,
+            is of another time, or nothing says where or when.
         StoreError: The record cannot be read.
     """
     record = find_record(platform, scene.scene_key)
-    if record is None or not is_another(record.scene, scene):
-        return
+    if record is None:
+        return None
     stored, same_id = record.scene, record.scene.identity == scene.identity
     first, second = (each.item_href or each.source for each in (stored, scene))
-    raise clash(scene.scene_key, scene.scene_key, same_id=same_id, stored=first, refused=second)
+    if not is_another(stored, scene):
+        moved = stored.source != scene.source and first != second
+        return f"{REPLACED}{first}, which has the same id, and no other place or time" if moved else None
+    raise clash(scene.scene_key, same_id=same_id, stored=first, refused=second)
 
 
 def is_another(stored: Scene, scene: Scene) -> bool:
@@ -76,7 +104,9 @@ def is_another(stored: Scene, scene: Scene) -> bool:
     times = stored.acquired_at, scene.acquired_at
     if None not in times and (times[0] != times[1] or stored.last_acquired != scene.last_acquired):
         return True
-    return stored.bbox is not None and scene.bbox is not None and _common(stored.bbox, scene.bbox) < _SAME_PLACE
+    if stored.bbox is not None and scene.bbox is not None:
+        return _common(stored.bbox, scene.bbox) < _SAME_PLACE
+    return None in times  # nothing says that they are the same
 
 
 def _common(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:

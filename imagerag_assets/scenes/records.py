@@ -26,6 +26,8 @@ from imagerag_assets.stac.types import Scene
 
 SCENES, SOURCES = "scenes", "sources"
 """Folder with a validated item for each partition key."""
+REPLACED = "Replaced the scene of "
+"""Begins the note of a scene that another source had before."""
 _JPEG_QUALITY = 88
 
 
@@ -154,14 +156,17 @@ def made_notes(scene: Scene) -> tuple[str, ...]:
 
 
 def recorded_made_notes(platform: HasStore, scene: Scene) -> tuple[str, ...]:
-    """Return the same with what the raster added, as far as there is a readable record."""
-    if MADE_FROM not in scene.properties:
-        return ()
+    """Return the same with what the raster added, as far as there is a readable record.
+
+    Of any item, return the note that it replaced that of another source.
+    """
     try:
         record = find_record(platform, scene.scene_key)
     except StoreError:
         record = None
-    return scene.notes if record is None else record.notes
+    if MADE_FROM in scene.properties:
+        return scene.notes if record is None else record.notes
+    return tuple(note for note in record.notes if note.startswith(REPLACED)) if record is not None else ()
 
 
 def footprint(record: SceneRecord) -> tuple[float, float, float, float] | None:

@@ -19,17 +19,17 @@ from pystac import Link
 from pystac_client.conformance import ConformanceClasses
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
+from requests import Request
 from requests.exceptions import RequestException
 
-from imagerag_assets.errors import IncompleteListingError, SourceError, shown
+from imagerag_assets.errors import SourceError, shown
 from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.objects.http import retries
 from imagerag_assets.objects.signed import requested
+from imagerag_assets.stac.paging import EndlessPagesError, Pages, incomplete, next_link
 
 _PAGE = 100
 _TIMEOUT_S = 60
-_EMPTY_PAGES = 50
-"""Pages without an item, in succession, after which an API is not asked for more."""
 _HASHED_KEY = re.compile(r"-[0-9a-f]{12}$")
 
 
@@ -69,11 +69,11 @@ def search_api(
         IncompleteListingError: the API failed, or listed fewer items than it says that it has, or does not say that it
             listed all of them.  The items before that were yielded.
     """
-    seen: set[str] = set()
+    pages = Pages()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an API that forgets to declare a conformance class still works
-            api = StacApiIO(max_retries=retries(), timeout=_TIMEOUT_S)
+            api = StacApiIO(max_retries=retries(), timeout=_TIMEOUT_S, request_modifier=_with_login)
             client = pystac_client.Client.open(requested(url), stac_io=api, timeout=_TIMEOUT_S)
             if not (collections or scenes or limit or everything):
                 names = ", ".join(collection.id for collection in client.get_collections())
@@ -89,40 +89,32 @@ def search_api(
                 limit=min(limit or _PAGE, _PAGE),
                 **(_newer(client, since) if since is not None or everything else {}),
             )
-        matched: float | None = None
-        features: list[Any] = []
-        broken = 0
+        pages.asked = search.get_parameters().get("limit") or _PAGE
         for page in _pages(api, search, url):
-            features = page.get("features") or []
-            if not isinstance(features, list):
-                raise TypeError("its features are not a list")
-            items = [item for item in features if isinstance(item, dict)]
-            broken += len(features) - len(items)
-            fresh = {name: item for item in items if (name := _name(item)) not in seen}
-            if items and not fresh:
-                raise _incomplete(url, "the API returns the same page again")
-            matched = _matched(page, matched)
-            seen.update(fresh)
-            yield from fresh.values()
-        if matched is not None and len(seen) < matched:
-            raise _incomplete(url, f"{len(seen)} of {matched:.0f} items came")
-        if broken:
-            raise _incomplete(url, f"{broken} entries are not items")
-        if matched is None and len(features) >= (search.get_parameters().get("limit") or _PAGE):
-            raise _incomplete(url, "the last page is full, and nothing says whether more items follow")
+            yield from pages.take(page)
+        if what := pages.shortfall():
+            raise incomplete(url, what)
     except SourceError:
         raise
+    except EndlessPagesError as error:
+        raise incomplete(url, str(error)) from None
     except (APIError, RequestException, NotImplementedError, AttributeError, KeyError, TypeError, ValueError) as error:
         # pystac-client raises NotImplementedError if an API does not say that it can be searched.
-        detail = " ".join(str(error).split())[:200] or type(error).__name__
-        unreachable = isinstance(error, RequestException) or "Max retries" in detail
         status = str(getattr(error, "status_code", None) or "")
+        detail = " ".join(str(error).split())[:200] or type(error).__name__
+        detail = f"HTTP {status}: {detail}" if status else detail
+        unreachable = isinstance(error, RequestException) or "Max retries" in detail
         transient = unreachable or is_transient(error, url) or status == "429" or status[:1] == "5"
         said = "Cannot connect to the API" if unreachable else f"The API refused the search ({detail})"
-        if seen:
-            raise _incomplete(url, f"{len(seen)} items came, then: {said}", transient=transient) from shown(error)
+        if pages.seen:
+            raise incomplete(url, f"{len(pages.seen)} items came, then: {said}", transient=transient) from shown(error)
         fix = "Check the URL, the network and the collections"
         raise SourceError(said, fix=fix, transient=transient, source=url) from shown(error)
+
+
+def _with_login(request: Request) -> Request:
+    request.url = requested(str(request.url))
+    return request
 
 
 def _pages(api: StacApiIO, search: pystac_client.ItemSearch, url: str) -> Iterator[dict[str, Any]]:
@@ -131,41 +123,18 @@ def _pages(api: StacApiIO, search: pystac_client.ItemSearch, url: str) -> Iterat
     page = api.read_json(search.url, method=search.method, parameters=parameters)
     at = search.url
     asked: set[str] = set()
-    empty = 0
     while True:
         yield page
-        empty = 0 if page.get("features") else empty + 1
-        links = [link for link in page.get("links") or () if isinstance(link, dict)]
-        following = next((link for link in links if link.get("rel") == "next" and link.get("href")), None)
+        following = next_link(page)
         if following is None:
             return
         at = urljoin(at, str(following["href"]))  # some write it relative to the page that it is on
         following = following | {"href": at}
-        request = json.dumps([at, following.get("body")], sort_keys=True)
-        if request in asked or empty > _EMPTY_PAGES:
-            raise _incomplete(
-                url, "the API returns the same page again" if request in asked else "the API's pages are empty"
-            )
+        request = json.dumps([at, following.get("body"), following.get("headers")], sort_keys=True)
+        if request in asked:
+            raise incomplete(url, "the API returns the same page again")
         asked.add(request)
         page = api.read_json(Link.from_dict(following), parameters=parameters)
-
-
-def _matched(page: dict[str, Any], before: float | None) -> float | None:
-    """Return how many items an API says that it has: as of the OGC's standard, or of STAC's older extension."""
-    context = page.get("context")
-    for value in (page.get("numberMatched"), context.get("matched") if isinstance(context, dict) else None):
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-            return value
-    return before
-
-
-def _incomplete(url: str, what: str, *, transient: bool = False) -> IncompleteListingError:
-    return IncompleteListingError(
-        f"The listing is incomplete: {what}",
-        fix="Try again later; if it stays so, report it to the API's operators",
-        transient=transient,
-        source=url,
-    )
 
 
 def _newer(client: pystac_client.Client, since: Since | None) -> dict[str, Any]:
@@ -184,13 +153,6 @@ def _newer(client: pystac_client.Client, since: Since | None) -> dict[str, Any]:
     elif since.acquired is not None:
         options["datetime"] = f"{since.acquired.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z/.."
     return options
-
-
-def _name(item: Any) -> str:
-    """Return what identifies an item: its collection and id, or its whole content if it has no id."""
-    if isinstance(item, dict) and item.get("id"):
-        item = [item.get("collection"), item["id"]]
-    return json.dumps(item, sort_keys=True, default=str)
 
 
 def _posts(client: pystac_client.Client) -> bool:

@@ -6,16 +6,19 @@ All JSON except an API's search results comes through here.  What an item means 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
+import fsspec
+
 from imagerag_assets.errors import SourceError, shown
 from imagerag_assets.objects import http
-from imagerag_assets.objects.addresses import absolute_href, decoded, filesystem, is_http, is_remote, is_s3
+from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_remote, is_s3, other_spellings
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.signed import has_expired, keep_signature, requested
 from imagerag_assets.plain_files.names import is_raster
@@ -78,13 +81,18 @@ def kind_of(content: dict[str, Any]) -> Kind:
     return Kind.CATALOG
 
 
-def read_document(href: str, settings: Settings) -> Document:
+def read_document(href: str, settings: Settings, *, page: bool = False) -> Document:
     """Read one JSON object from a path, an ``s3://`` or an ``http(s)://`` address.
+
+    Args:
+        href: Where it is.
+        settings: How S3 is reached.
+        page: It is a further page of a listing, so that a `token` in its address is no signature.
 
     Raises:
         SourceError: it is missing, cannot be reached or read, or is not a JSON object.
     """
-    href = keep_signature(href)
+    href = keep_signature(href, page=page)
     try:
         (data,) = _contents([href], settings)
         if isinstance(data, Exception):
@@ -179,6 +187,8 @@ class Folder:
     """JSON documents."""
     rasters: dict[str, Version]
     """Raster files, those that belong to items among them."""
+    problems: tuple[SourceError, ...] = ()
+    """Folders below it that could not be listed."""
 
 
 def list_folder(folder: str, settings: Settings) -> Folder:
@@ -187,9 +197,10 @@ def list_folder(folder: str, settings: Settings) -> Folder:
     Raises:
         SourceError: the folder is missing or cannot be reached.
     """
+    unlisted: list[OSError] = []
     try:
         fs, path = filesystem(folder, settings)
-        found: dict[str, dict[str, Any]] = fs.find(path, detail=True)
+        found = fs.find(path, detail=True) if is_remote(folder) else _files_below(fs, path, unlisted.append)
         if not found:
             fs.ls(path)  # find() takes a missing bucket for an empty one
     except Exception as error:  # see read_document
@@ -200,22 +211,60 @@ def list_folder(folder: str, settings: Settings) -> Folder:
         documents={
             name: _version(info)
             for name, info in named.items()
-            if name.lower().endswith(_SUFFIXES) and (info.get("size") or 0) <= _LARGEST_LISTED
+            if name.lower().endswith(_SUFFIXES)
+            and (info.get("size") or 0) <= _LARGEST_LISTED
+            and not name.rsplit("/", 1)[-1].startswith("._")  # macOS's notes about a file of that name
         },
         rasters={name: _version(info) for name, info in named.items() if is_raster(name)},
+        problems=tuple(failure(error, str(error.filename or folder), settings) for error in unlisted),
     )
+
+
+def _files_below(
+    fs: fsspec.AbstractFileSystem, path: str, unlisted: Callable[[OSError], None]
+) -> dict[str, dict[str, Any]]:
+    """Return the files below a local folder; `fs.find` would leave out, in silence, folders that cannot be listed.
+
+    What was deleted meanwhile is gone; `lost+found` belongs to the file system, and only root may list it.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    waiting = [path]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            listed = fs.ls(folder, detail=True)
+        except OSError as error:
+            if os.path.isdir(folder) and os.path.basename(folder) != "lost+found":
+                unlisted(OSError(error.errno, error.strerror, folder))
+            continue
+        waiting += [info["name"] for info in listed if info["type"] == "directory"]
+        found |= {info["name"]: info for info in listed if info["type"] != "directory"}
+    return found
 
 
 def holds_stac(documents: Sequence[str], settings: Settings) -> bool:
     """Return whether a folder with these documents is a source of STAC items, and not one of plain files.
 
-    It is if one of the first documents is STAC or cannot be read, since a broken item must not make plain scenes of its
-    files.  So is a folder with more documents of other kinds than are worth reading at every tick.
+    It is if one of the first documents is STAC, cannot be read, or may have been an item before it broke: a broken item
+    must not make plain scenes of its files.  What does not even begin like JSON or a server's message was none.
+    So is a folder with more documents of other kinds than are worth reading at every tick.
     """
-    for _, document in read_documents(documents[:_LOOKED_INTO], settings):
-        if isinstance(document, SourceError) or document.kind is not Kind.OTHER:
+    first = documents[:_LOOKED_INTO]
+    for start in range(0, len(first), _BATCH):
+        batch = first[start : start + _BATCH]
+        if any(map(_may_be_stac, batch, _contents(batch, settings))):
             return True
     return len(documents) > _LOOKED_INTO
+
+
+def _may_be_stac(href: str, data: bytes | Exception) -> bool:
+    if isinstance(data, Exception):
+        return True
+    try:
+        return kind_of(parse(data, href)) is not Kind.OTHER
+    except SourceError:
+        begin = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+        return begin in (b"", b"{", b"<")
 
 
 def version_of(href: str, settings: Settings) -> Version:
@@ -249,8 +298,8 @@ def _contents(hrefs: Sequence[str], settings: Settings) -> list[bytes | Exceptio
         if href in read_there:
             return read_there[href]
         error: Exception | None = None
-        # The decoded name is tried where nothing has the encoded one.  `fs.cat` would take brackets for patterns.
-        for name in filter(None, (href, decoded(href))):
+        # Other spellings are tried where nothing has the name.  `fs.cat` would take brackets for patterns.
+        for name in (href, *other_spellings(href)):
             try:
                 fs, path = filesystem(name, settings)
                 data: bytes = fs.cat_file(path)

@@ -18,9 +18,11 @@ from typing import Any
 import pystac
 
 from imagerag_assets.errors import ItemError, shown
-from imagerag_assets.objects.addresses import decoded, filesystem, is_http, is_remote
+from imagerag_assets.objects.addresses import filesystem, is_http, is_remote, is_s3, other_spellings
+from imagerag_assets.objects.bucket_addresses import is_azure, s3_address
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.gdal import note_version
+from imagerag_assets.objects.peek import first_bytes
 from imagerag_assets.objects.signed import requested
 from imagerag_assets.plain_files.items import made_note
 from imagerag_assets.settings import Settings
@@ -32,11 +34,12 @@ from imagerag_assets.stac.imagery import select_imagery
 from imagerag_assets.stac.item_refs import Made
 from imagerag_assets.stac.keys import scene_key
 from imagerag_assets.stac.pixel_values import unusable_values
-from imagerag_assets.stac.requester_pays import not_paid
-from imagerag_assets.stac.times import acquired
+from imagerag_assets.stac.requester_pays import check_paid, not_paid, with_s3_addresses
+from imagerag_assets.stac.times import acquired, given
 from imagerag_assets.stac.types import Imagery, Scene
 
 _CURRENT_VERSIONS = re.compile(r"1\.[01]\.\d+")
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 _OF_A_SIGNATURE = frozenset({"msft:expiry"})
 #: For pystac, which refuses an item without any time; never shown.
 _PLACEHOLDER_TIME = "1970-01-01T00:00:00Z"
@@ -60,6 +63,16 @@ def scene_from_item(
         ItemError: the id cannot be used, the JSON is not a valid item, no asset is imagery, or a file of the imagery
             is missing, empty or unreadable.
     """
+    try:
+        return _scene(content, item_href, base, source, settings, made)
+    except _MALFORMED as error:  # JSON may hold anything anywhere, and one item must not stop the others
+        detail = " ".join(str(error).split())[:150] or type(error).__name__
+        raise ItemError(f"This is not a valid STAC item: {detail}", fix="Correct the item", href=item_href) from error
+
+
+def _scene(
+    content: dict[str, Any], item_href: str | None, base: str, source: str, settings: Settings, made: Made
+) -> Scene:
     item_id = content.get("id")
     collection = content.get("collection") if isinstance(content.get("collection"), str) else None
     key = scene_key(collection or None, item_id)  # type: ignore[arg-type]
@@ -77,6 +90,7 @@ def scene_from_item(
             f"The item does not describe the bands of asset {imagery.bands[0].asset_key}; set IMAGERAG_ASSET_KEYS and "
             "IMAGERAG_BAND_NAMES to choose which to show"
         )
+    imagery = with_s3_addresses(imagery, more, settings)
     versions: dict[str, str] = {}
     for asset_key, hrefs in _files(imagery):
         if made == "layer":
@@ -126,11 +140,14 @@ def _parse(content: dict[str, Any], key: str, base: str, notes: list[str]) -> py
     prepared.setdefault("stac_extensions", [])
     for asset in prepared["assets"].values():
         resolve(asset, base)
-    times = prepared["properties"]
-    if not times.get("datetime"):
-        one = times.get("start_datetime") or times.get("end_datetime")
-        times |= {"start_datetime": one, "end_datetime": times.get("end_datetime") or one} if one else {}
+    times = given(prepared["properties"])
+    if not times["datetime"]:
+        one = times["start_datetime"] or times["end_datetime"]
+        times |= {"start_datetime": one, "end_datetime": times["end_datetime"] or one} if one else {}
         times["datetime"] = None if one else _PLACEHOLDER_TIME
+    prepared["properties"] = {name: value for name, value in prepared["properties"].items() if name not in times} | {
+        name: value for name, value in times.items() if value is not None or name == "datetime"
+    }
     version = str(content.get("stac_version", "unknown"))
     if not _CURRENT_VERSIONS.fullmatch(version):
         notes.append(f"Migrated from STAC {version}")
@@ -177,17 +194,34 @@ def _first_located(
         ItemError: none does; the error is that of the first.
     """
     first: ItemError | None = None
+    unpaid: set[str] = set()
     for href in hrefs:
+        if s3_address(href, settings.s3_endpoint_url) in unpaid:
+            continue  # the same object
         try:
-            return _located(asset_key, href, scene, settings)
+            found = _located(asset_key, href, scene, settings)
+            if is_http(href):
+                check_paid(href, content, asset_key, settings, scene=scene)
+            if first is None or _is_there(href, settings):
+                return found
         except ItemError as error:
-            first = first or not_paid(error, href, content, asset_key, settings) or error
+            not_allowed = not_paid(error, href, content, asset_key, settings)
+            unpaid |= {href} if not_allowed else set()
+            first = first or not_allowed or error
     assert first is not None
     raise first
 
 
+def _is_there(href: str, settings: Settings) -> bool:
+    """Return whether a file is there for us; the versions of the web's files do not tell."""
+    try:
+        return not is_http(href) or first_bytes(href, 1, settings) is not None
+    except OSError:
+        return False
+
+
 def _located(asset_key: str, href: str, scene: str, settings: Settings) -> tuple[str, str]:
-    """Return the address of a file and its version; the decoded one where only that leads to a file.
+    """Return the address of a file and its version; in another spelling where only that leads to a file.
 
     Raises:
         ItemError: as for :func:`_file_version`.
@@ -195,13 +229,12 @@ def _located(asset_key: str, href: str, scene: str, settings: Settings) -> tuple
     try:
         return href, _file_version(asset_key, href, scene, settings)
     except ItemError as error:
-        plain = decoded(href) if isinstance(error.__cause__, FileNotFoundError) else None
-        if plain is None:
-            raise
-        try:
-            return plain, _file_version(asset_key, plain, scene, settings)
-        except ItemError:
-            raise error from None
+        for other in other_spellings(href) if isinstance(error.__cause__, FileNotFoundError) else ():
+            try:
+                return other, _file_version(asset_key, other, scene, settings)
+            except ItemError:
+                continue
+        raise
 
 
 def _file_version(asset_key: str, href: str, scene: str, settings: Settings) -> str:
@@ -213,6 +246,13 @@ def _file_version(asset_key: str, href: str, scene: str, settings: Settings) -> 
     if is_http(href) or href.startswith("/vsi"):
         return ""
     ids: dict[str, Any] = {"scene": scene, "asset": asset_key, "href": href}
+    if is_remote(href) and not is_s3(href):
+        scheme = href.partition("://")[0]
+        raise ItemError(
+            f"{scheme}:// addresses are not read" + (" without the account" if is_azure(href) else ""),
+            fix="Set AZURE_STORAGE_ACCOUNT" if is_azure(href) else "Give an https:// or s3:// address as an alternate",
+            **ids,
+        )
     try:
         version, size, is_file = _remote_version(href, settings) if is_remote(href) else _local_version(href)
     except FileNotFoundError as error:

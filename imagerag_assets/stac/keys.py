@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import unicodedata
 from typing import Any
 
 from imagerag_assets.errors import ItemError
@@ -31,7 +30,7 @@ def scene_key(collection: str | None, item_id: str) -> str:
     different keys.
 
     Raises:
-        ItemError: the id is empty, is not text, or has control characters.
+        ItemError: the id is empty or is not text.
     """
     problem = _problem(item_id)
     if problem:
@@ -41,7 +40,7 @@ def scene_key(collection: str | None, item_id: str) -> str:
 
 
 def other_key(collection: str | None, item_id: str) -> str:
-    """Return the scene key of an item whose plain one is another's: `b` of collection `a` and `a.b` share theirs.
+    """Return the scene key of an item whose plain one is another's, or differs from another's only by case.
 
     It ends in a digest of both names, so it never changes.
     """
@@ -54,19 +53,15 @@ def folded(key: str) -> str:
     return key.lower()
 
 
-def clash(key: str, taken: str, *, same_id: bool = True, **ids: Any) -> ItemError:
-    """Return the error for an item whose key differs from another one's only by case, or not at all.
+def clash(key: str, *, same_id: bool = True, **ids: Any) -> ItemError:
+    """Return the error for an item whose key is another one's.
 
     Args:
-        key: The item's key.
-        taken: The other one's.
+        key: The key.
         same_id: They have the same collection and id, and not only the same key, as `b` of collection `a` and `a.b`.
         ids: What identifies both.
     """
     message = "Two items have the same collection and id" if same_id else "Two items would have the same scene key"
-    if key != taken:
-        message = "The ids of two items differ only by upper and lower case"
-        ids = {"other": taken} | ids
     return ItemError(message, fix="Give one of them another id", scene=key, **ids)
 
 
@@ -79,11 +74,7 @@ def safe_key(text: object) -> str:
 def _problem(item_id: object) -> str:
     if not isinstance(item_id, str):
         return "is not text"
-    if not item_id.strip():
-        return "is empty"
-    if any(unicodedata.category(character).startswith("C") for character in item_id):
-        return "has control characters"
-    return ""
+    return "" if item_id else "is empty"
 
 
 def _safe(plain: str, original: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -38,6 +38,8 @@ from imagerag_assets.stac.item_refs import ItemRef, Made, found_in, items_of, st
 from imagerag_assets.stac.items import scene_from_item, stable_content
 from imagerag_assets.stac.keys import safe_key
 from imagerag_assets.stac.made import file_item, keep, layer_item, recordable
+from imagerag_assets.stac.paging import is_item, item_pages, next_link
+from imagerag_assets.stac.signed_links import SignedLinks
 from imagerag_assets.stac.source import ROOT_DOCUMENTS
 from imagerag_assets.stac.types import FailedItem, Scene
 
@@ -102,12 +104,13 @@ def list_source(
         if root is None:
             if folder.rasters and not holds_stac(list(versions), settings):
                 files = (_listed(name, version, made="file") for name, version in folder.rasters.items())
-                return Listing(iter(_sorted(files)), whole=True)
+                return Listing(iter(_sorted(files)), whole=True, problems=list(folder.problems))
             if not versions:
                 raise SourceError(
                     "There are no STAC items in this folder, and no rasters", fix="Check the path", href=href
                 )
-            return Listing(iter(_sorted(_listed(name, version) for name, version in versions.items())), whole=True)
+            found = _sorted(_listed(name, version) for name, version in versions.items())
+            return Listing(iter(found), whole=True, problems=list(folder.problems))
         document = read_document(root, settings)
     elif is_raster(href):
         return Listing(iter([_file(href, settings)]), whole=True)
@@ -116,9 +119,9 @@ def list_source(
     if document.kind is Kind.OTHER:
         raise SourceError("This JSON is not STAC", fix="Name a STAC document, a folder of them, or an API", href=href)
     if document.kind is Kind.API and is_http(href):
-        found = Listing(iter(()), whole=False)
-        found.listed = _search(href, frozenset(collections), since, found)
-        return found
+        search = Listing(iter(()), whole=False)
+        search.listed = _search(href, frozenset(collections), since, search)
+        return search
     return _catalog(document, versions, settings)
 
 
@@ -129,6 +132,7 @@ def _catalog(root: Document, versions: dict[str, Version] | None, settings: Sett
     listed: list[ListedItem] = []
     problems: list[ImageRAGError] = []
     seen = {root.href}
+    signed = SignedLinks(settings)
     level: list[tuple[Document | SourceError, str | None]] = [(root, None)]
     while level:
         below: dict[str, str | None] = {}
@@ -141,33 +145,55 @@ def _catalog(root: Document, versions: dict[str, Version] | None, settings: Sett
                 )
                 continue
             if document.kind in (Kind.ITEM, Kind.ITEMS):
-                listed.append(_listed(document.href, None, collection, document))
-                links = {"child": document.links("next")}
-            else:
-                is_collection = document.content.get("type") == "Collection" or "extent" in document.content
-                collection = str(document.content.get("id")) if is_collection else collection
-                links = {"item": document.links("item"), "child": document.links("items", "child")}
+                listed.extend(_with_pages(document, collection, problems, settings))
+                continue
+            is_collection = document.content.get("type") == "Collection" or "extent" in document.content
+            collection = str(document.content.get("id")) if is_collection else collection
+            links = {"item": document.links("item"), "child": document.links("items", "child")}
             for relation, hrefs in links.items():
                 fresh = [href for href in dict.fromkeys(hrefs) if href not in seen]
                 seen.update(fresh)
+                signed.note(document, fresh)
                 if relation == "item":
                     listed.extend(_listed(href, (versions or {}).get(href), collection) for href in fresh)
                 else:
                     below.update(dict.fromkeys(fresh, collection))
-        level = [(each, below[href]) for href, each in read_documents(list(below), settings)]
+        level = [(each, below[href]) for href, each in signed.read_many(list(below))]
     return Listing(iter(_sorted(listed)), whole=True, problems=problems)
+
+
+def _with_pages(
+    document: Document, collection: str | None, problems: list[ImageRAGError], settings: Settings
+) -> Iterator[ListedItem]:
+    """Yield a document of items; if it is the first of several pages, between which items move, the items of all."""
+    if document.kind is Kind.ITEM:
+        yield _listed(document.href, None, collection, document)
+        return
+    single = next_link(document.content) is None
+    for page in item_pages(document, settings):
+        if isinstance(page, SourceError):
+            problems.append(page)
+        elif single:
+            yield _listed(page.href, None, collection, page)
+        else:
+            yield from (_entry(each, page.href, collection) for each in page.content["features"] if is_item(each))
+
+
+def _entry(content: dict[str, Any], page: str, collection: str | None = None) -> ListedItem:
+    """Return an item of a page by its collection and id, wherever the page is."""
+    ref = f"{content.get('collection') or ''}/{content.get('id')}"
+    updated = _moment(_properties(content).get("updated") or _properties(content).get("created"))
+    return ListedItem(ref, _digest(content), updated, collection, document=Document(page, content))
 
 
 def _search(url: str, collections: frozenset[str], since: Since | None, listing: Listing) -> Iterator[ListedItem]:
     latest: datetime | None = None
     try:
         for content in search_api(url, collections, since=since, everything=True):
-            item = Document(url, content)
-            updated = _moment(_properties(content).get("updated") or _properties(content).get("created"))
-            listing.ordered &= not (latest and updated and updated < latest)
-            latest = updated or latest
-            ref = f"{content.get('collection') or ''}/{content.get('id')}"
-            yield ListedItem(ref, _digest(content), updated, document=item)
+            found = _entry(content, url)
+            listing.ordered &= not (latest and found.updated and found.updated < latest)
+            latest = found.updated or latest
+            yield found
     except IncompleteListingError as error:
         listing.problems.append(error)
 
@@ -213,18 +239,31 @@ def _moment(text: object) -> datetime | None:
     """Return a time of an item, at most now: a clock that is ahead must not hide later items."""
     try:
         moment = datetime.fromisoformat(str(text))
-    except ValueError:
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return min(moment.astimezone(UTC), datetime.now(UTC))
+    except (ValueError, OverflowError):  # no time, or one that is before the year 1 or after 9999 in UTC
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(moment.astimezone(UTC), datetime.now(UTC))
 
 
 def read_listed(
-    listed: Sequence[ListedItem], source: str, settings: Settings, *, collections: Sequence[str] = ()
+    listed: Sequence[ListedItem],
+    source: str,
+    settings: Settings,
+    *,
+    collections: Sequence[str] = (),
+    items: Collection[str] = (),
 ) -> Iterator[tuple[ListedItem, list[Scene | FailedItem]]]:
     """Read and validate documents in order, several at once; yield each with its scenes and unusable items.
 
     The list is empty for JSON that is not STAC, and for items in none of `collections` if any are given.
+
+    Args:
+        listed: The documents, as :func:`list_source` lists them.
+        source: What the person gave.
+        settings: How the documents are reached, and which assets are imagery.
+        collections: Take only items of these.
+        items: References of documents that held items before: if one is not STAC any more, that is an error, since a
+            server's message in its place does not say that the items are gone.
     """
     wanted = frozenset(collections)
     source = recordable(source.strip())
@@ -238,7 +277,7 @@ def read_listed(
                 found.content, item_href=found.href, base=found.base, source=source, settings=settings, made=found.made
             )
         except ImageRAGError as error:
-            return FailedItem(found.key, found.href, error)
+            return FailedItem(found.key, found.href, error, found.other_key)
 
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, len(listed), _CHUNK):
@@ -258,6 +297,10 @@ def read_listed(
                 if isinstance(document, SourceError):
                     yield each, [FailedItem(safe_key(stem(each.ref)), each.ref, document)]
                     continue
+                if document.kind is Kind.OTHER and each.ref in items:
+                    error = SourceError("This JSON is not STAC any more", fix="Write the item again", href=each.ref)
+                    yield each, [FailedItem(safe_key(stem(each.ref)), each.ref, error)]
+                    continue
                 found = [item for item in _items(each, document) if not wanted or wanted & item.collections]
                 yield each, list(pool.map(validated, found))
 
@@ -273,6 +316,6 @@ def _made(listed: ListedItem, settings: Settings) -> ItemRef | FailedItem:
 
 
 def _items(listed: ListedItem, document: Document) -> list[ItemRef]:
-    if listed.ref != document.href:  # of an API
-        return [found_in(document.content, base=document.href)]
+    if listed.ref != document.href:  # an item of a page
+        return [found_in(document.content, base=document.href, collection=listed.collection)]
     return list(items_of(document, listed.collection)) if document.kind in (Kind.ITEM, Kind.ITEMS) else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from imagerag_assets.errors import ImageRAGError
+from imagerag_assets.objects.bucket_addresses import web_address
 from imagerag_assets.objects.signed import keep_signature
 from imagerag_assets.online_layers.address import is_layer, parse_layer
 from imagerag_assets.online_layers.items import item_of_layer
@@ -22,7 +23,7 @@ def recordable(source: str) -> str:
     Raises:
         SourceError: it is meant as an online layer, and cannot be one.
     """
-    return parse_layer(source).source if is_layer(source) else keep_signature(source)
+    return parse_layer(source).source if is_layer(source) else keep_signature(web_address(source))
 
 
 def layer_item(source: str, settings: Settings) -> ItemRef:

@@ -29,6 +29,8 @@ from imagerag_assets.stac.item_refs import ItemRef, found_in, items_of, stem
 from imagerag_assets.stac.items import scene_from_item
 from imagerag_assets.stac.keys import clash, folded, other_key, safe_key
 from imagerag_assets.stac.made import file_item, keep, layer_item, recordable
+from imagerag_assets.stac.paging import item_pages
+from imagerag_assets.stac.signed_links import SignedLinks
 from imagerag_assets.stac.types import FailedItem, Scene
 
 ROOT_DOCUMENTS = ("catalog.json", "collection.json")
@@ -110,7 +112,8 @@ def find_scenes(
     """
     source = recordable(source.strip())
     choice = _Choice(frozenset(collections), frozenset(scenes))
-    first_seen: dict[str, tuple[Scene, str]] = {}
+    first_seen: dict[tuple[str | None, str], str] = {}
+    taken: set[str] = set()
     yielded = 0
     if limit is not None and limit <= 0:
         return
@@ -123,7 +126,7 @@ def find_scenes(
         elif choice.takes(found):
             if keep_items:
                 keep(found, settings)
-            result = _validated(found, source, settings, first_seen)
+            result = _validated(found, source, settings, first_seen, taken)
         else:
             continue
         yield result
@@ -161,25 +164,21 @@ def find_item(source: str, item: tuple[str | None, str], settings: Settings) -> 
 
 
 def _validated(
-    found: ItemRef, source: str, settings: Settings, first_seen: dict[str, tuple[Scene, str]]
+    found: ItemRef, source: str, settings: Settings, first_seen: dict[tuple[str | None, str], str], taken: set[str]
 ) -> Scene | FailedItem:
     here = found.href or found.base
     try:
         scene = scene_from_item(
             found.content, item_href=found.href, base=found.base, source=source, settings=settings, made=found.made
         )
-        name = folded(scene.scene_key)
-        taken_key = first_seen[name][0].scene_key if name in first_seen else None
-        if taken_key == scene.scene_key and first_seen[name][0].identity != scene.identity:
+        if scene.identity in first_seen:
+            raise clash(scene.scene_key, first=first_seen[scene.identity], second=here)
+        if folded(scene.scene_key) in taken:
             scene = replace(scene, scene_key=other_key(*scene.identity))
-            name = folded(scene.scene_key)
-        if name in first_seen:
-            taken, first = first_seen[name]
-            same_id = taken.identity == scene.identity
-            raise clash(scene.scene_key, taken.scene_key, same_id=same_id, first=first, second=here)
     except ImageRAGError as error:
-        return FailedItem(found.key, found.href, error)
-    first_seen[name] = scene, here
+        return FailedItem(found.key, found.href, error, found.other_key)
+    first_seen[scene.identity] = here
+    taken.add(folded(scene.scene_key))
     return scene
 
 
@@ -195,6 +194,8 @@ def _listed(source: str, settings: Settings, choice: _Choice, limit: int | None)
         documents, rasters = list(folder.documents), folder.rasters
         root = next((join_href(href, name) for name in ROOT_DOCUMENTS if join_href(href, name) in documents), None)
         if root is None:
+            for problem in folder.problems:
+                yield FailedItem(safe_key(stem(str(problem.ids.get("href", href)))), href, problem)
             plain = rasters and not holds_stac(documents, settings)
             yield from _plain(rasters, settings, choice) if plain else _in_folder(href, documents, settings)
             return
@@ -239,11 +240,12 @@ def _in_folder(folder: str, documents: Sequence[str], settings: Settings) -> Ite
 def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:
     """Yield every item below a document, depth first, in the order of the links; read each document once."""
     visited = {root.href}
+    signed = SignedLinks(settings)
     waiting: list[tuple[Document | str, str | None]] = [(root, None)]
     while waiting:
         target, collection = waiting.pop()
         try:
-            document = target if isinstance(target, Document) else read_document(target, settings)
+            document = target if isinstance(target, Document) else signed.read(target)
             if document.kind is Kind.OTHER:
                 raise SourceError("This JSON is not STAC", fix="Correct the link to it", href=document.href)
         except SourceError as error:
@@ -253,12 +255,16 @@ def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:
             yield from items_of(document, collection)
             continue
         if document.kind is Kind.ITEMS:
-            yield from items_of(document, collection)
-            links = document.links("next")
-        else:
-            is_collection = document.content.get("type") == "Collection" or "extent" in document.content
-            collection = str(document.content.get("id")) if is_collection else collection
-            links = document.links("item", "items", "child")
+            for page in item_pages(document, settings):
+                if isinstance(page, SourceError):
+                    yield FailedItem(safe_key(stem(document.href)), document.href, page)
+                else:
+                    yield from items_of(page, collection)
+            continue
+        is_collection = document.content.get("type") == "Collection" or "extent" in document.content
+        collection = str(document.content.get("id")) if is_collection else collection
+        links = document.links("item", "items", "child")
         fresh = [href for href in dict.fromkeys(links) if href not in visited]
         visited.update(fresh)
+        signed.note(document, fresh)
         waiting.extend((href, collection) for href in reversed(fresh))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pystac
+
+from imagerag_assets.errors import ItemError
 
 _CLOCKS_DIFFER = timedelta(hours=1)
 
 
 def acquired(
-    properties: dict[str, object], item: pystac.Item, notes: list[str]
+    properties: dict[str, Any], item: pystac.Item, notes: list[str]
 ) -> tuple[datetime | None, datetime | None]:
     """Return the moment, or both ends of the interval; aware, UTC.
 
@@ -24,19 +27,27 @@ def acquired(
 
     Returns:
         The moment and None; the start and the end; or None and None.
+
+    Raises:
+        ItemError: an end of the interval is not a time.
     """
-    if not any(properties.get(name) for name in ("datetime", "start_datetime", "end_datetime")):
+    said = given(properties)
+    if not any(said.values()):
         notes.append("The item has no time")
         return None, None
     if item.datetime is not None:
         start, end = _utc(item.datetime), None
     else:
-        first, last = item.common_metadata.start_datetime, item.common_metadata.end_datetime
+        try:
+            first, last = item.common_metadata.start_datetime, item.common_metadata.end_datetime
+        except (ValueError, TypeError, OverflowError):
+            ends = "/".join(str(said[name]) for name in ("start_datetime", "end_datetime"))
+            raise ItemError(f"The item's time {ends[:80]!r} is not an interval", fix="Correct the item") from None
         if first is None or last is None:
             return None, None
         start, end = _utc(first), _utc(last)
         for name, other in (("start", "end"), ("end", "start")):
-            if not properties.get(f"{name}_datetime"):
+            if not said[f"{name}_datetime"]:
                 notes.append(f"The item's time has no {name}: its {other} counts")
         if end < start:
             notes.append(f"The item's time ends before it starts ({start:%Y-%m-%d}/{end:%Y-%m-%d}): read as end/start")
@@ -46,5 +57,17 @@ def acquired(
     return start, end if end != start else None
 
 
+def given(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return what an item says of its time; null, nothing and `..`, which leaves an end open, become None."""
+    names = ("datetime", "start_datetime", "end_datetime")
+    return {name: None if properties.get(name) in (None, "", "..") else properties[name] for name in names}
+
+
 def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    """Return a time in UTC; the nearest that a calendar has where that is before the year 1 or after 9999."""
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return (datetime.min if moment.year == 1 else datetime.max).replace(tzinfo=UTC)

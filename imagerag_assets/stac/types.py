@@ -182,3 +182,5 @@ class FailedItem:
     """The scene key if the id gives one, else the id made safe."""
     item_href: str | None
     error: ImageRAGError
+    other_key: str = ""
+    """The scene key that it has where that one is another item's."""

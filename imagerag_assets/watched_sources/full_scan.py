@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from imagerag_assets.errors import SourceError, StoreError
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.scenes.identity import with_own_key
+from imagerag_assets.scenes.identity import SceneKeys
 from imagerag_assets.scenes.records import SOURCES
 from imagerag_assets.scenes.removed import clear_removed, list_asked, list_removed, mark_removed
 from imagerag_assets.stac.listing import list_source, read_listed
@@ -66,11 +66,16 @@ def full_scan(
     unread: set[str] = set()
     failed = 0
     asked = list_asked(platform)
-    read = read_listed(listed, source.address, platform.settings, collections=source.collections)
+    own = SceneKeys(platform)
+    read = read_listed(
+        listed, source.address, platform.settings, collections=source.collections, items=ledger.with_scenes()
+    )
     for number, (each, results) in enumerate(read, 1):
         entry = ledger.entries.get(each.ref, Entry())
-        scenes = [with_own_key(platform, result) for result in results if isinstance(result, Scene)]
-        keys.update(result.scene_key for result in (*results, *scenes))
+        scenes = [own.own(result) for result in results if isinstance(result, Scene)]
+        keys.update(scene.scene_key for scene in scenes)
+        for result in results:  # an item that cannot be used today is not gone
+            keys.update((result.scene_key, result.other_key) if isinstance(result, FailedItem) else ())
         failed += len(results) - len(scenes)
         if any(isinstance(result, FailedItem) and isinstance(result.error, SourceError) for result in results):
             unread.add(each.ref)

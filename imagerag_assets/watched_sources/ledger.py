@@ -71,6 +71,10 @@ class Ledger:
             folded(key): (key, ref) for ref, entry in self.entries.items() for key in entry.scenes if entry.has(key)
         }
 
+    def with_scenes(self) -> frozenset[str]:
+        """Return the documents that have an item of a scene, as far as is known."""
+        return frozenset(ref for ref, entry in self.entries.items() if any(entry.has(key) for key in entry.scenes))
+
     def forget(self, refs: Collection[str], keys: Collection[str]) -> None:
         """Mark documents to be read again, and note that the items of some scenes are gone."""
         for ref, entry in self.entries.items():

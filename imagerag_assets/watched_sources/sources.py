@@ -18,10 +18,12 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 
 from imagerag_assets.errors import SettingsError, SourceError, StoreError
 from imagerag_assets.objects.addresses import is_remote, join_href, local_path
-from imagerag_assets.objects.aside import replace_text
+from imagerag_assets.objects.aside import written_aside
+from imagerag_assets.objects.bucket_addresses import web_address
 from imagerag_assets.objects.signed import keep_signature
 from imagerag_assets.online_layers.address import is_layer, layer_source, parse_layer
 from imagerag_assets.settings import Settings
+from imagerag_assets.signatures import without_signatures
 from imagerag_assets.watched_sources.toml_tables import without_table
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
@@ -206,7 +208,7 @@ def _entry(name: str, table: Any, path: Path) -> WatchedSource:
         raise SettingsError(f"Source {name!r} in {path}: source is empty", fix="Correct the entry")
     _check_layer(entry, path)
     if not is_layer(entry.source):
-        entry = replace(entry, source=keep_signature(entry.source))
+        entry = replace(entry, source=keep_signature(web_address(entry.source)))
     if is_remote(entry.source) or os.path.isabs(os.path.expanduser(entry.source)):
         return entry
     return _ENTRY.validate_python({**table, "name": name, "source": join_href(str(path.parent), entry.source)})
@@ -238,6 +240,8 @@ def _read(path: Path) -> str:
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(path, text, sync=True)
+        # The only place where a signature or a password is stored, since a person put it there.
+        with written_aside(path, sync=True, private=without_signatures(text) != text) as aside:
+            aside.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StoreError(f"The sources file {path} cannot be written: {error}", fix="Correct IMAGERAG_HOME") from None

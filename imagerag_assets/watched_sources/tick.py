@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
-from imagerag_assets.errors import ItemError, describe
+from imagerag_assets.errors import describe
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.scenes.failures import record_failure
-from imagerag_assets.scenes.identity import stored_identity, with_own_key
+from imagerag_assets.scenes.identity import SceneKeys
 from imagerag_assets.scenes.removed import list_asked
 from imagerag_assets.stac.api import Since
-from imagerag_assets.stac.keys import clash, folded, other_key
+from imagerag_assets.stac.keys import clash, folded
 from imagerag_assets.stac.listing import ListedItem, list_source, read_listed
 from imagerag_assets.stac.types import FailedItem, Scene
 from imagerag_assets.watched_sources.full_scan import take_up_scan
@@ -120,8 +120,9 @@ class _Tick:
     """Scenes that were left out because a person removed them."""
     _asked: frozenset[str] | None = None
     _owners: dict[str, tuple[str, str]] | None = None
-    _identities: dict[str, tuple[str | None, str]] = field(default_factory=dict)
-    """Collection and id of the scenes of this tick, by scene key."""
+
+    def __post_init__(self) -> None:
+        self.keys = SceneKeys(self.platform, lambda: [key for key, _ in self.owners.values()])
 
     @property
     def owners(self) -> dict[str, tuple[str, str]]:
@@ -157,8 +158,9 @@ class _Tick:
         """Request the scenes of a document; return False if the tick's limit was reached."""
         entry = self.ledger.entries.setdefault(each.ref, Entry(first=self.now.isoformat()))
         entry.failed, entry.version, entry.tried = False, each.version, self.now.isoformat()
+        here: set[str] = set()
         for result in results:
-            scene = self._checked(each, result) if isinstance(result, Scene) else result
+            scene = self._checked(each, result, here) if isinstance(result, Scene) else result
             if isinstance(scene, FailedItem):
                 entry.failed = True
                 self.failed.append(scene)
@@ -174,29 +176,20 @@ class _Tick:
                 self.requests.append(Request(scene, entry.request(scene.scene_key, scene.version), why))
         return True
 
-    def _identity(self, key: str) -> tuple[str | None, str] | None:
-        return self._identities.get(key) or stored_identity(self.platform, key)
-
-    def _checked(self, each: ListedItem, scene: Scene) -> Scene | FailedItem:
-        """Return the scene, or a failure if another one has its key: in this source, or in any with other case.
-
-        The key of a different item is left to it, and the scene gets another one.
-        """
-        scene = with_own_key(self.platform, scene)
-        key, owner = self.owners.get(folded(scene.scene_key), (scene.scene_key, each.ref))
-        if key == scene.scene_key and owner != each.ref and self._identity(key) not in (None, scene.identity):
-            scene = replace(scene, scene_key=other_key(*scene.identity))
-        self._identities[scene.scene_key] = scene.identity
-        key, owner = self.owners.setdefault(folded(scene.scene_key), (scene.scene_key, each.ref))
-        moved = key == scene.scene_key and owner != each.ref and owner not in self.listed
-        if moved:  # its former document is gone, or it was ingested from another source
+    def _checked(self, each: ListedItem, scene: Scene, here: set[str]) -> Scene | FailedItem:
+        """Return the scene under its key, or a failure if the same item is in this document or another one already."""
+        scene = self.keys.own(scene)
+        key = scene.scene_key
+        _, owner = self.owners.setdefault(folded(key), (key, each.ref))
+        if key in here or (owner != each.ref and owner in self.listed):
+            error = clash(key, first=owner, second=each.ref)
+            return FailedItem(key, scene.item_href, error)
+        here.add(key)
+        if owner != each.ref:  # its former document is gone, or it was ingested from another source
             former = self.ledger.entries.get(owner)
             if former is not None:
                 self.ledger.entries[each.ref].scenes[key] = former.scenes.pop(key)
             self.owners[folded(key)] = (key, each.ref)
-        elif key != scene.scene_key or owner != each.ref:
-            error: ItemError = clash(scene.scene_key, key, first=owner or "another source", second=each.ref)
-            return FailedItem(scene.scene_key, scene.item_href, error)
         return scene
 
 
@@ -274,14 +267,16 @@ def plan_tick(
 def _read(tick: _Tick, documents: list[ListedItem], deadline: float) -> list[ListedItem]:
     """Read documents until the tick is full or out of time; return those that were read."""
     done: list[ListedItem] = []
-    source = tick.source
+    source, with_scenes = tick.source, tick.ledger.with_scenes()
     while len(done) < len(documents) and time.monotonic() < deadline:
         room = source.max_new - len(tick.requests)
         if room <= 0:
             break
         chunk = documents[len(done) : len(done) + min(room, _READS)]
-        settings, collections = tick.platform.settings, source.collections
-        for each, results in read_listed(chunk, source.address, settings, collections=collections):
+        read = read_listed(
+            chunk, source.address, tick.platform.settings, collections=source.collections, items=with_scenes
+        )
+        for each, results in read:
             done.append(each)
             if not tick.take(each, results):
                 return done

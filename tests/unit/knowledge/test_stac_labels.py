@@ -275,3 +275,15 @@ def test_a_build_embeds_what_the_source_shows_once(make_world: MakeWorld, collec
     rows = world.vectors.query("knowledge_labels", Filter(), ["label", "image", "embedding"])
     axes = {row["label"]: int(np.argmax(row["embedding"])) for row in rows if row["image"]}
     assert axes == {"tank": 3, "ground": 10}  # the encoder's axis is the mean of red in the window
+
+
+def test_a_folder_of_label_items_needs_no_catalog(collection: Collection, small: Settings, tmp_path: Path) -> None:
+    collection.add("a", [point(100, 100, kind="shed")])
+    collection.add("b", [point(200, 200, kind="pier")])
+    assert is_stac(str(collection.folder), small)
+    assert {label for label, *_ in found(read_stac_labels(str(collection.folder), small)).values()} == {"shed", "pier"}
+    chips = tmp_path / "chips" / "shed"
+    chips.mkdir(parents=True)
+    (chips / "1.json").write_text(json.dumps(item("1", {}, [])))  # an item, and none of labels
+    (chips / "2.json").write_text("junk")
+    assert not is_stac(str(tmp_path / "chips"), small)

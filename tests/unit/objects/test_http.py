@@ -16,6 +16,7 @@ from imagerag_assets.stac.documents import read_document
 ANSWERS = {
     "/good": [200],
     "/busy": [429, 200],
+    "/vague": [429, 200],
     "/ill": [503, 500, 200],
     "/dead": [502] * 10,
     "/gone": [410],
@@ -41,7 +42,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             body = b'{"path": "%s"}' % path.encode() if code == 200 else b"no"
             self.send_response(code)
             if code == 429:
-                self.send_header("Retry-After", "1")
+                self.send_header("Retry-After", "soon" if path == "/vague" else "1")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -80,3 +81,7 @@ def test_what_a_server_refuses_is_one_line_without_a_signature(
         read_document(f"{server}{path}?sig=SECRET", settings)
     assert raised.value.transient is transient
     assert "SECRET" not in raised.value.message
+
+
+def test_a_server_that_does_not_say_when_is_asked_again_as_well(server: str) -> None:
+    assert list(http.read_all([f"{server}/vague"])) == [b'{"path": "/vague"}']

@@ -109,3 +109,9 @@ def test_a_store_that_is_a_file(tmp_path: Path) -> None:
     store = ObjectStore(str(tmp_path / "file"), load_settings(_env_file=None))
     with pytest.raises(StoreError, match="Cannot write an object"):
         store.write_bytes("a", b"x")
+
+
+def test_json_with_half_a_character_comes_back(tmp_path: Path, settings: Settings) -> None:
+    store = open_store(settings)
+    store.write_json("odd.json", {"id": "a\ud800b", "name": "衛星"})
+    assert store.read_json("odd.json") == {"id": "a\ud800b", "name": "衛星"}

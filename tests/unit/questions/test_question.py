@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from imagerag_assets.errors import InputError, QuestionError
-from imagerag_assets.questions.question import Question
+from imagerag_assets.questions.question import Question, interval
 
 DAY = 86_400_000
 
@@ -92,3 +92,17 @@ def test_a_record_of_a_later_version_with_an_unknown_option_is_not_asked_otherwi
     assert Question.from_record(record) == Question("Where?", path="fast")
     with pytest.raises(QuestionError, match="no option 'moon'"):
         Question.from_record({"question": "Where?", "options": {"moon": "full"}})
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("2024-05-04", 1_714_780_800_000, 1_714_867_199_999),
+        ("20240504", 1_714_780_800_000, 1_714_867_199_999),
+        ("2024-05-04T00:00Z", 1_714_780_800_000, 1_714_780_800_000),
+        ("../2024-05-04", None, 1_714_867_199_999),
+        ("0001-01-01/9999-12-31", -62_135_596_800_000, 253_402_300_799_999),
+    ],
+)
+def test_a_day_without_a_time_is_the_whole_day(text: str, start: int | None, end: int) -> None:
+    assert interval(text) == (start, end)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from imagerag_assets.objects.gdal import gdal_environment
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.settings import load_settings
 from imagerag_assets.stac.source import find_scenes
@@ -131,3 +132,73 @@ def test_who_is_refused_for_not_paying_is_told_what_to_set(
         settings.storage_file.write_text('[storage.paid]\nbuckets = "bucket"\nrequester_pays = true\n')
         (scene,) = find_scenes(source, settings)
         assert isinstance(scene, Scene), scene.error
+
+
+@pytest.mark.parametrize("href", ["https://bucket.s3.us-west-2.amazonaws.com/a.tif", "{server}/bucket/a.tif"])
+def test_an_address_in_the_web_of_a_bucket_whose_requester_pays_is_read_as_s3(
+    tmp_path: Path,
+    item: Callable[..., dict[str, Any]],
+    write: Callable[[Path, Any], Path],
+    refusing: str,
+    monkeypatch: pytest.MonkeyPatch,
+    href: str,
+) -> None:
+    for name, value in (("ACCESS_KEY_ID", "k"), ("SECRET_ACCESS_KEY", "s")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    settings = load_settings(home=tmp_path, s3_endpoint_url=refusing, _env_file=None)
+    made = item(href=href.format(server=refusing))
+    made["properties"] |= V1
+    source = str(write(tmp_path / "item.json", made))
+    (refused,) = find_scenes(source, settings)
+    assert isinstance(refused, FailedItem)
+    assert "AWS_REQUEST_PAYER=requester" in str(refused.error)
+    monkeypatch.setenv("AWS_REQUEST_PAYER", "requester")
+    (scene,) = find_scenes(source, settings)
+    assert isinstance(scene, Scene), scene.error
+    assert scene.imagery.bands[0].href == "s3://bucket/a.tif"
+
+
+def test_another_server_is_told_that_the_requester_pays(
+    tmp_path: Path,
+    item: Callable[..., dict[str, Any]],
+    write: Callable[[Path, Any], Path],
+    refusing: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = load_settings(home=tmp_path, _env_file=None)
+    made = item(href=f"{refusing}/a.tif")
+    made["properties"] |= V1
+    source = str(write(tmp_path / "item.json", made))
+    (refused,) = find_scenes(source, settings)
+    assert isinstance(refused, FailedItem)
+    assert "AWS_REQUEST_PAYER=requester" in str(refused.error)
+    monkeypatch.setenv("AWS_REQUEST_PAYER", "requester")
+    (scene,) = find_scenes(source, settings)
+    assert isinstance(scene, Scene), scene.error
+    assert gdal_environment(settings, [f"{refusing}/a.tif"])["GDAL_HTTP_HEADERS"] == "x-amz-request-payer: requester"
+    assert "GDAL_HTTP_HEADERS" not in gdal_environment(settings, ["s3://bucket/a.tif"])
+
+
+@pytest.mark.parametrize(
+    ("href", "said"),
+    [("az://data/a.tif", "Set AZURE_STORAGE_ACCOUNT"), ("ftp://host/a.tif", "ftp:// addresses are not read")],
+)
+def test_an_address_that_is_not_read_is_one_line_unless_there_is_another(
+    tmp_path: Path,
+    item: Callable[..., dict[str, Any]],
+    write: Callable[[Path, Any], Path],
+    write_tif: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    href: str,
+    said: str,
+) -> None:
+    for name in ("AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_ACCOUNT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    settings, made = load_settings(_env_file=None), item(href=href)
+    (failed,) = find_scenes(str(write(tmp_path / "item.json", made)), settings)
+    assert isinstance(failed, FailedItem)
+    assert said in str(failed.error) and "\n" not in str(failed.error)
+    write_tif(tmp_path / "there.tif")
+    made["assets"]["image"]["alternate"] = {"copy": {"href": "./there.tif"}}
+    (scene,) = find_scenes(str(write(tmp_path / "item.json", made)), settings)
+    assert isinstance(scene, Scene), scene.error

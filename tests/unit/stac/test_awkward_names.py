@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +20,24 @@ from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import Scene
 from tests.s3 import S3Endpoint
 
-NAMES = ["a b", "a+b", "a#b", "a%b", "100%", "ü 漢", "a,b;c=d", "a&b", "(x)[y]", "{z}", "it's"]
+NAMES = [
+    "a:b",
+    "[1]",
+    "trailing ",
+    "漢字",
+    "😀",
+    "a b",
+    "a+b",
+    "a#b",
+    "a%b",
+    "100%",
+    "ü 漢",
+    "a,b;c=d",
+    "a&b",
+    "(x)[y]",
+    "{z}",
+    "it's",
+]
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -92,3 +110,47 @@ def test_a_name_that_looks_encoded_is_taken_as_it_is(
     (scene,) = find_scenes(str(source), load_settings(_env_file=None))
     assert isinstance(scene, Scene)
     assert scene.imagery.bands[0].href == str(tmp_path / "a%20b.tif")
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        (unicodedata.normalize("NFC", "Zürich"), unicodedata.normalize("NFD", "Zürich")),
+        (unicodedata.normalize("NFD", "Zürich"), unicodedata.normalize("NFC", "Zürich")),
+        (unicodedata.normalize("NFD", "Zürich"), quote(unicodedata.normalize("NFC", "Zürich"))),
+        ("a b", "a%2520b"),
+    ],
+)
+def test_other_spellings_are_tried_where_nothing_has_the_name(
+    tmp_path: Path,
+    item: Callable[..., dict[str, Any]],
+    write: Callable[[Path, Any], Path],
+    write_tif: Callable[..., Path],
+    name: str,
+    written: str,
+) -> None:
+    write_tif(tmp_path / f"{name}.tif")
+    (scene,) = find_scenes(
+        str(write(tmp_path / "item.json", item("i", f"./{written}.tif"))), load_settings(_env_file=None)
+    )
+    assert isinstance(scene, Scene), scene.error
+    assert scene.imagery.bands[0].href == str(tmp_path / f"{name}.tif")
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b", "a%20b", "a%b", "a b", "a&b=c;d"])
+@pytest.mark.parametrize("encode", [str, quote], ids=["raw", "encoded"])
+@pytest.mark.parametrize("start", ["file://", "file:", "file://localhost"])
+def test_addresses_of_local_files_have_no_query_and_no_fragment(
+    tmp_path: Path,
+    item: Callable[..., dict[str, Any]],
+    write: Callable[[Path, Any], Path],
+    write_tif: Callable[..., Path],
+    name: str,
+    encode: Callable[[str], str],
+    start: str,
+) -> None:
+    path = write_tif(tmp_path / name / f"{name}.tif")
+    source = write(tmp_path / "item.json", item("i", f"{start}{encode(str(path))}"))
+    (scene,) = find_scenes(str(source), load_settings(_env_file=None))
+    assert isinstance(scene, Scene), scene.error
+    assert scene.imagery.bands[0].href == str(path)

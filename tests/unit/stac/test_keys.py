@@ -21,11 +21,8 @@ def test_plain_ids_keep_their_name(collection: str | None, item_id: str, key: st
     assert scene_key(collection, item_id) == key
 
 
-@pytest.mark.parametrize(
-    "item_id",
-    ["a\x00b", "a\nb", "a\u202eb", "", "  ", None, 7],
-)
-def test_control_characters_and_what_is_no_text_are_refused_in_one_line(item_id: str) -> None:
+@pytest.mark.parametrize("item_id", ["", None, 7, ["a"]])
+def test_what_is_no_text_is_refused_in_one_line(item_id: str) -> None:
     with pytest.raises(ItemError) as caught:
         scene_key(None, item_id)
     assert "item id" in str(caught.value)
@@ -43,7 +40,26 @@ def test_no_id_leads_out_of_its_folder(item_id: str) -> None:
     assert key != scene_key("c", item_id)
 
 
-@pytest.mark.parametrize("item_id", ["São Paulo", "sao paulo", "urn:x:1", "x" * 201, "é", "衛星", "a b", "%41"])
+@pytest.mark.parametrize(
+    "item_id",
+    [
+        "São Paulo",
+        "sao paulo",
+        "urn:x:1",
+        "x" * 201,
+        "é",
+        "衛星",
+        "a b",
+        "%41",
+        " ",
+        "a\x00b",
+        "a\nb",
+        "a\x1b[31m",
+        "a\u202eb",
+        "a\u200d",
+        "\ud800",
+    ],
+)
 def test_odd_ids_become_safe_stable_keys(item_id: str) -> None:
     key = scene_key(None, item_id)
     assert is_scene_key(key)

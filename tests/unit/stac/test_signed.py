@@ -10,10 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
 
-from imagerag_assets.errors import RasterError
+from imagerag_assets.errors import RasterError, SourceError
 from imagerag_assets.objects import signed
+from imagerag_assets.raster import beside
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.settings import load_settings
 from imagerag_assets.stac.listing import list_source, read_listed
@@ -23,6 +26,7 @@ from tests.items import texture, write_tiff
 from tests.s3 import _free_port, _wait_until_open, rclone_program
 from tests.signing_server import SECRET, VENDORS, SigningServer, signing_server  # noqa: F401
 
+BESIDE = ("", ".msk", ".aux.xml")
 SETTINGS = load_settings(_env_file=None)
 
 
@@ -68,7 +72,10 @@ def test_a_signed_address_is_read_without_head_and_is_the_same_at_each_signing(
     first, second = only(source), only(source)
     assert read_all(second)
     assert {method for method, _ in served.requests} == {"GET"}
-    assert {path.partition("?")[0] for _, path in served.requests} == {"/items.json", "/one.tif"}
+    assert {path.partition("?")[0] for _, path in served.requests} == {
+        "/items.json",
+        *(f"/one.tif{each}" for each in BESIDE),
+    }
     assert (first.version, first.imagery) == (second.version, second.imagery)
     assert first.imagery.bands[0].href == f"{served.url}/one.tif"
     assert "s3cr3t" not in json.dumps(first.to_dict())
@@ -102,6 +109,85 @@ def test_a_signature_that_ends_while_pixels_are_read_is_replaced(served: Signing
         for start in range(0, 3000, 500):
             assert reader.read((start, 0, start + 500, 3000))[1].all()
     assert served.number >= 3  # the listing, the first signature, and at least one more
+
+
+@pytest.mark.parametrize(("refused", "share"), [((), 0.5), ((".msk", ".aux.xml"), 1.0)])
+@pytest.mark.parametrize("nodata", [None, 0])
+def test_the_mask_beside_a_signed_file_counts_if_the_signature_holds_for_it(
+    served: SigningServer, refused: tuple[str, ...], share: float, nodata: int | None
+) -> None:
+    beside._known.clear()
+    pixels = texture(700, 700)
+    if nodata is not None:
+        pixels[:, :, :350] = nodata
+        share /= 2
+    path = write_tiff(served.root / "one.tif", pixels, nodata=nodata)
+    mask = np.full((700, 700), 255, np.uint8)
+    mask[:350] = 0
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(path, "r+") as dataset:
+        dataset.write_mask(mask)
+    served.refused = refused
+    with SceneReader(only(f"{served.url}/items.json"), SETTINGS) as reader:
+        assert reader.read((0, 0, 700, 700))[1].mean() == pytest.approx(share, abs=0.01)
+        served.sign()  # the former one ends
+        assert reader.read((0, 0, 600, 600))[1].any()
+    assert {method for method, _ in served.requests} == {"GET"}
+
+
+def test_a_signature_that_ends_before_the_mask_is_asked_for_does_not_lose_it(
+    served: SigningServer, forget: Callable[[], None]
+) -> None:
+    scene = only(f"{served.url}/items.json")
+    beside._known.clear()
+    served.sign()
+    with pytest.raises(RasterError, match="signature of the address is refused"):
+        beside.mask_beside(scene.imagery.bands[0].href, SETTINGS)
+    assert read_all(scene)
+
+
+def test_links_that_are_signed_are_signed_anew_in_a_walk(
+    served: SigningServer, item: Callable[..., dict[str, Any]]
+) -> None:
+    """Each document signs its links, and only the newest signature is accepted: those of the others have ended."""
+
+    def catalog(name: str, relation: str, targets: list[str]) -> Callable[[str], Any]:
+        links = [{"rel": relation, "href": f"./{target}.json?{{}}"} for target in targets]
+        return lambda query: {
+            "type": "Catalog", "id": name, "stac_version": "1.0.0", "description": name,
+            "links": [link | {"href": link["href"].format(query)} for link in links],
+        }  # fmt: skip
+
+    served.entrance = "/root.json"
+    served.documents["/root.json"] = catalog("root", "child", ["a", "b"])
+    for name in ("a", "b"):
+        items = [f"{name}{number}" for number in range(2)]
+        served.documents[f"/{name}.json"] = catalog(name, "item", items)
+        for each in items:
+            served.documents[f"/{each}.json"] = lambda query, each=each: item(each, f"./one.tif?{query}")
+    source = f"{served.url}/root.json"
+    found = list(find_scenes(source, SETTINGS))
+    assert [each.scene_key for each in found if isinstance(each, Scene)] == ["a0", "a1", "b0", "b1"], found
+    listing = list_source(source, SETTINGS)
+    assert len(list(listing.listed)) == 4
+    assert listing.problems == []
+    served.documents.pop("/b0.json")  # what is gone stays gone
+    gone = [each for each in find_scenes(source, SETTINGS) if not isinstance(each, Scene)]
+    assert len(gone) == 1 and SECRET not in str(gone[0].error)
+
+
+def test_a_password_holds_for_its_server_and_is_never_stored(
+    served: SigningServer, item: Callable[..., dict[str, Any]], forget: Callable[[], None]
+) -> None:
+    served.login = f"me:{SECRET}"
+    for name, href in (("relative", "./one.tif"), ("absolute", f"{served.url}/one.tif")):
+        served.documents[f"/{name}.json"] = lambda _, name=name, href=href: item(name, href)
+        scene = only(f"{served.url.replace('://', f'://{served.login}@')}/{name}.json")
+        assert read_all(scene)
+        assert SECRET not in json.dumps(scene.to_dict())
+    forget()
+    signed._logins.clear()
+    with pytest.raises(SourceError, match="Permission denied"):
+        only(f"{served.url}/relative.json")
 
 
 @contextmanager

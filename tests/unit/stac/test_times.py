@@ -12,7 +12,7 @@ import pytest
 
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.source import find_scenes
-from imagerag_assets.stac.types import Scene
+from imagerag_assets.stac.types import FailedItem, Scene
 
 JUNE, JULY = "2024-06-01T00:00:00Z", "2024-07-01T00:00:00Z"
 
@@ -25,6 +25,10 @@ JUNE, JULY = "2024-06-01T00:00:00Z", "2024-07-01T00:00:00Z"
         ({"start_datetime": JULY, "end_datetime": JUNE}, JUNE, JULY, "ends before it starts (2024-07-01/2024-06-01)"),
         ({"start_datetime": JUNE}, JUNE, None, "has no end: its start counts"),
         ({"end_datetime": JULY}, JULY, None, "has no start: its end counts"),
+        ({"start_datetime": JUNE, "end_datetime": ".."}, JUNE, None, "has no end: its start counts"),
+        ({"start_datetime": "..", "end_datetime": ".."}, None, None, "has no time"),
+        ({"datetime": "0001-01-01T00:00:00+01:00"}, "0001-01-01T00:00:00Z", None, ""),
+        ({"datetime": "9999-12-31T23:59:59-05:00"}, "9999-12-31T23:59:59.999999Z", None, "in the future"),
         ({}, None, None, "has no time"),
     ],
 )
@@ -48,3 +52,24 @@ def test_an_interval_keeps_both_ends(
     stored = json.loads(json.dumps(scene.to_dict()))
     assert Scene.from_dict(stored) == scene
     assert ("acquired_until" in stored) is (end is not None)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [{"start_datetime": JUNE, "end_datetime": "soon"}, {"start_datetime": ["x"], "end_datetime": {}}, {"datetime": 7}],
+)
+def test_times_that_are_none_fail_their_item_only(
+    settings: Settings,
+    tmp_path: Path,
+    item: Callable[..., dict[str, Any]],
+    write: Callable[[Path, Any], Path],
+    write_tif: Callable[..., Path],
+    times: dict[str, Any],
+) -> None:
+    write_tif(tmp_path / "image.tif")
+    write(tmp_path / "a.json", item("a", properties={"datetime": None} | times))
+    write(tmp_path / "b.json", item("b"))
+    failed, scene = find_scenes(str(tmp_path), settings)
+    assert isinstance(failed, FailedItem)
+    assert "\n" not in str(failed.error)
+    assert scene.scene_key == "b"

@@ -9,6 +9,7 @@ import pytest
 
 from imagerag_assets.errors import SettingsError
 from imagerag_assets.settings import Settings, load_settings
+from imagerag_assets.stac.made import recordable
 from imagerag_assets.watched_sources.sources import (
     WatchedSource,
     add_source,
@@ -145,3 +146,19 @@ def test_durations() -> None:
     for text in ("", "3", "d", "-1d", "1y", None, 3):
         with pytest.raises(ValueError, match="is not a duration"):
             parse_duration(text)
+
+
+def test_a_file_with_a_signature_or_password_can_be_read_by_its_owner_only(settings: Settings) -> None:
+    add_source(settings, "open", "https://host/catalog.json")
+    assert settings.watched_sources_file.stat().st_mode & 0o044
+    for name, source in (("key", "https://host/a.json?sig=s3cr3t"), ("login", "https://me:s3cr3t@host/a.json")):
+        assert "s3cr3t" not in add_source(settings, name, source).source
+        assert settings.watched_sources_file.stat().st_mode & 0o077 == 0
+        remove_source(settings, name)
+        assert settings.watched_sources_file.stat().st_mode & 0o044
+
+
+def test_a_source_has_the_address_that_its_scenes_have(settings: Settings) -> None:
+    for name, source in (("a", "gs://bucket/catalog.json"), ("b", "https://host/catalog.json?sig=s3cr3t")):
+        entry = add_source(settings, name, source)
+        assert entry.source == recordable(source)

@@ -19,6 +19,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.scenes.failures import list_failures
 from imagerag_assets.scenes.removed import clear_removed, is_asked, is_removed, mark_asked
 from imagerag_assets.settings import Settings
+from imagerag_assets.stac.keys import other_key
 from imagerag_assets.stac.listing import list_source
 from imagerag_assets.watched_sources.full_scan import full_scan
 from imagerag_assets.watched_sources.sources import WatchedSource
@@ -190,15 +191,13 @@ def test_times_that_are_missing_or_in_the_future(platform: Platform, folder: Pat
     assert watch.names() == ["next"]
 
 
-def test_ids_that_differ_only_by_case(platform: Platform, folder: Path) -> None:
+def test_ids_that_are_the_same_or_differ_only_by_case(platform: Platform, folder: Path) -> None:
     put(folder, "d", item_id="A", at=1_900_000_000)
     watch = Watch(platform, folder)
-    first = watch.tick()
-    assert [request.scene.scene_key for request in first.requests] == ["a", "b", "c"]
-    (failed,) = first.failed
-    assert "differ only by upper and lower case [scene=A] [other=a]" in str(failed.error)
+    assert watch.names() == [other_key(None, "A"), "a", "b", "c"]
     put(folder, "e", item_id="Elsewhere")
-    assert "[other=ELSEWHERE]" in str(watch.tick(taken=("ELSEWHERE",)).failed[0].error)
+    assert watch.names(taken=("ELSEWHERE",)) == [other_key(None, "Elsewhere")]
+    assert full_scan(platform, watch.source).removed == ()
     put(folder, "f", item_id="b")
     assert "same collection and id" in str(watch.tick().failed[0].error)
     (folder / "b.json").unlink()
@@ -429,3 +428,69 @@ def test_after_a_reset_of_the_cursor_the_full_scan_knows_what_was_requested_sinc
     (folder / "d.json").unlink()
     assert full_scan(platform, watch.source).removed == ("d",)
     assert len(platform.store.list("acquisitions/here")) == 3  # two ledgers and the report of the scan
+
+
+def test_items_of_one_document_that_share_a_key_or_an_id(platform: Platform, folder: Path) -> None:
+    item = json.loads((folder / "a.json").read_text())
+    items = [item | {"id": "a.b"}, item | {"id": "b", "collection": "a"}, item | {"id": "A.B"}, item | {"id": "a.b"}]
+    content = {"type": "FeatureCollection", "stac_version": "1.0.0", "features": items}
+    (folder / "items.json").write_text(json.dumps(content))
+    watch = Watch(platform, folder / "items.json")
+    tick = watch.tick()
+    keys = ["a.b", other_key("a", "b"), other_key(None, "A.B")]
+    assert [request.scene.scene_key for request in tick.requests] == keys
+    (failed,) = tick.failed
+    assert "same collection and id [scene=a.b]" in str(failed.error)
+    assert full_scan(platform, watch.source).removed == ()
+    items[1]["assets"] = {}  # it cannot be used today, and is still there
+    (folder / "items.json").write_text(json.dumps(content))
+    assert full_scan(platform, watch.source).removed == ()
+    del items[3], items[1]
+    (folder / "items.json").write_text(json.dumps(content))
+    watch.tick()
+    assert full_scan(platform, watch.source).removed == (keys[1],)
+
+
+def test_a_message_in_place_of_an_item_does_not_say_that_it_is_gone(platform: Platform, folder: Path) -> None:
+    for source in (folder, catalog_of(folder, ("a", "b", "c"))):
+        watch = Watch(platform, source)
+        watch.tick()
+        before = (folder / "b.json").read_text()
+        (folder / "b.json").write_text('{"code": "Forbidden"}')
+        scan = full_scan(platform, watch.source)
+        assert (scan.removed, scan.held_back, scan.failed) == ((), (), 1)
+        assert "not STAC any more" in str(watch.tick().failed[0].error)
+        assert full_scan(platform, watch.source).removed == ()
+        (folder / "b.json").write_text(before)
+        watch.tick()
+
+
+def test_a_folder_that_cannot_be_listed_hides_its_items_and_removes_none(platform: Platform, folder: Path) -> None:
+    put(folder / "deep", "d")
+    watch = Watch(platform, folder)
+    assert watch.names() == ["a", "b", "c", "d"]
+    (folder / "deep").rename(folder.parent / "deep")
+    too_long(folder / "deep")
+    scan = full_scan(platform, watch.source)
+    assert (scan.removed, scan.held_back) == ((), ())
+    assert "deep" in scan.problems[0]
+    assert "1 branches cannot be read" in watch.tick().reason
+
+
+def too_long(folder: Path) -> None:
+    """Make folders in a folder whose paths are longer than the system takes, so that not even root can list them."""
+    folder.mkdir()
+    at = os.open(folder, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("x" * 250, dir_fd=at)
+        below = os.open("x" * 250, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+
+
+def test_an_update_before_all_time_is_no_time(platform: Platform, stac_api: StacApi, image: Path) -> None:  # noqa: F811
+    stac_api.items = [api_item("i0", image, "0001-01-01T00:00:00+01:00")]
+    watch = Watch(platform, stac_api.url, collections=("x",))
+    assert watch.names() == ["x.i0"]
+    assert full_scan(platform, watch.source).removed == ()
