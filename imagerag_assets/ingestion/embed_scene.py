@@ -185,7 +185,8 @@ def _result(
 def shortage(made: ShardInfo) -> str | None:
     """Say in one line that a scene has too few valid pixels, and what was done about it; None where it has enough."""
     if not made.rows:
-        return "The scene is empty: no pixel holds data (nodata value, mask, alpha band); questions find nothing in it"
+        why = "nodata value, mask, alpha band, or files that lie apart"
+        return f"The scene is empty: no pixel holds data ({why}); questions find nothing in it"
     if made.kept != "best":
         return None
     least, what = made.made.min_valid_fraction, "patch" if made.rows == 1 else "patches"

@@ -24,6 +24,8 @@ _SENSOR_BAND = re.compile(r"(?:SR_|TOA_)?B(0?)(\d{1,2}A?)$", re.IGNORECASE)
 #: Bands that only Sentinel-2 and Landsat 8 and 9 have, whose red, green and blue are 4, 3 and 2.
 _OF_NEWER_SENSORS = frozenset({"8A", "9", "10", "11", "12"})
 
+_FEWER_DIGITS = 1e-5
+
 INKS = "inks"
 LUMA = "luma"
 
@@ -183,6 +185,29 @@ def turned_bands(dataset: Any, indexes: Iterable[int], said: Mapping[int, float]
     return tuple(turned)
 
 
+def missing_values(
+    own: Sequence[float | None], said: Sequence[float | None], dtypes: Sequence[str], notes: list[str]
+) -> tuple[float | None, ...]:
+    """Return the value of missing pixels of each band: the file's, else the item's, if the type can hold it.
+
+    A band for which neither gives one has that of the others, if these agree.
+
+    Args:
+        own: What the file says of each band.
+        said: What the item says of each.
+        dtypes: Data type of each.
+        notes: Gets the lines of :func:`usable_nodata`.
+    """
+    own, said = _shared(own), _shared(said)
+    found = [usable_nodata(theirs, ours, dtype, notes) for theirs, ours, dtype in zip(said, own, dtypes, strict=True)]
+    return tuple(_shared(found))
+
+
+def _shared(values: Sequence[float | None]) -> list[float | None]:
+    known = {value for value in values if value is not None}
+    return [next(iter(known)) if value is None and len(known) == 1 else value for value in values]
+
+
 def usable_nodata(said: float | None, own: float | None, dtype: str, notes: list[str]) -> float | None:
     """Return the value of missing pixels: the file's, else the item's, if the type can hold it.
 
@@ -194,7 +219,7 @@ def usable_nodata(said: float | None, own: float | None, dtype: str, notes: list
             whose[who] = None
             if who == "file" or isfinite(value):
                 notes.append(f"the {who}'s nodata value {value:g} does not fit {dtype}: not used")
-    own, said = whose["file"], whose["item"]
+    own, said = (None if value is None else _held(value, dtype) for value in whose.values())
     if own is not None and said is not None and own != said and not (isnan(own) and isnan(said)):
         notes.append(f"nodata is {own:g} in the file and {said:g} in the item: the file's is used")
     return own if own is not None else said
@@ -202,6 +227,17 @@ def usable_nodata(said: float | None, own: float | None, dtype: str, notes: list
 
 def _fits(value: float, dtype: str) -> bool:
     if not np.issubdtype(np.dtype(dtype), np.integer):
-        return True
+        return not isfinite(value) or isfinite(_held(value, dtype))
     limits = np.iinfo(dtype)
     return isfinite(value) and value == round(value) and limits.min <= value <= limits.max
+
+
+def _held(value: float, dtype: str) -> float:
+    """Return a value as its type holds it; the least and greatest one may be written with fewer digits."""
+    if not np.issubdtype(np.dtype(dtype), np.floating):
+        return value
+    most = float(np.finfo(dtype).max)
+    if most < abs(value) <= most * (1 + _FEWER_DIGITS) and isfinite(value):
+        return float(np.copysign(most, value))
+    with np.errstate(over="ignore"):
+        return float(np.dtype(dtype).type(value))

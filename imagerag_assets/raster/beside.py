@@ -87,7 +87,10 @@ def check_mask_size(mask: str, size: tuple[int, int], href: str) -> bool:
 
 
 def local_mask(path: str) -> str | None:
-    """Return the mask beside a local file, if there is one."""
+    """Return the mask beside a local file, if there is one.
+
+    GDAL itself uses only those that say of which bands they are.
+    """
     if is_remote(path) or path.startswith("/vsi"):
         return None
     mask = Path(path + ".msk")

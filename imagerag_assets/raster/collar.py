@@ -38,8 +38,8 @@ _AROUND = np.ones((3, 3), bool)
 class Collar:
     """A constant value at the border of a scene."""
 
-    value: tuple[float, ...]
-    """Of each band that is read, in the order of the files."""
+    value: tuple[float | None, ...]
+    """Of each band that is read, in the order of the files; None where a band may have any."""
     tolerance: float
     share: float
     """Of the scene's pixels, 0-1."""
@@ -58,7 +58,9 @@ class Collar:
     @property
     def note(self) -> str:
         """What a person should know."""
-        shown = " ".join(f"{each:g}" for each in dict.fromkeys(self.value))
+        shown = " ".join(f"{each:g}" for each in dict.fromkeys(self.value) if each is not None)
+        if None in self.value:
+            return f"{self.share:.1%} of the scene, at its border, is the constant value {shown} in one band only"
         return (
             f"{self.share:.1%} of the scene, at its border, is the constant value {shown}, which nothing declares as "
             "missing"
@@ -108,7 +110,7 @@ class Collar:
             KeyError, TypeError, ValueError: it is not such a record.
         """
         columns, rows = (int(each) for each in record["size"])
-        value = tuple(float(each) for each in record["value"])
+        value = tuple(None if each is None else float(each) for each in record["value"])
         return cls(value, float(record["tolerance"]), float(record["share"]), (columns, rows), str(record["packed"]))
 
 
@@ -126,7 +128,7 @@ def find_collars(values: NDArray[Any], valid: NDArray[np.bool_], *, lossy: bool)
         return ()
     found: list[Collar] = []
     left = valid.copy()
-    for value, tolerance in _candidates(at_border, lossy):
+    for value, tolerance in [*_candidates(at_border, lossy), *_of_one_band(at_border, lossy)]:
         same = left & _equal(values, value, tolerance)
         touching = same & border
         if touching.sum() < _AT_THE_BORDER * border.sum():
@@ -138,7 +140,11 @@ def find_collars(values: NDArray[Any], valid: NDArray[np.bool_], *, lossy: bool)
             continue
         if not _is_extreme(value, tolerance, values[:, rest]) and touching.sum() < _GREY_AT_THE_BORDER * border.sum():
             continue
-        if _is_flat(values[:, rest]) and not _is_all_around(touching, valid):
+        flat, one_band = _is_flat(values[:, rest]), None in value
+        if (flat or one_band) and not _is_all_around(touching, valid):
+            continue
+        # Deep water has no red, and colours of a map share a value.
+        if one_band and (flat or touching.sum() < _GREY_AT_THE_BORDER * border.sum()):
             continue
         found.append(_collar(value, tolerance, share, part))
         left = rest
@@ -152,7 +158,20 @@ def _border(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return border
 
 
-def _candidates(at_border: NDArray[Any], lossy: bool) -> list[tuple[tuple[float, ...], float]]:
+def _of_one_band(at_border: NDArray[Any], lossy: bool) -> list[tuple[tuple[float | None, ...], float]]:
+    """Return the commonest value of each band at the border, where there are several bands."""
+    bands = at_border.shape[1]
+    if lossy or bands == 1:
+        return []
+    found: list[tuple[tuple[float | None, ...], float]] = []
+    for band in range(bands):
+        levels, counts = np.unique(at_border[:, band], return_counts=True)
+        commonest = float(levels[np.argmax(counts)])
+        found.append((tuple(commonest if each == band else None for each in range(bands)), 0.0))
+    return found
+
+
+def _candidates(at_border: NDArray[Any], lossy: bool) -> list[tuple[tuple[float | None, ...], float]]:
     """Return the commonest values (one of each band) of pixels at the border, and how far others may be from them."""
     bands = at_border.shape[1]
     if lossy and at_border.dtype == np.uint8:
@@ -162,17 +181,20 @@ def _candidates(at_border: NDArray[Any], lossy: bool) -> list[tuple[tuple[float,
     return [(tuple(float(each) for each in rows[index]), 0.0) for index in most if counts[index] > 1]
 
 
-def _equal(values: NDArray[Any], value: Sequence[float], tolerance: float) -> NDArray[np.bool_]:
+def _equal(values: NDArray[Any], value: Sequence[float | None], tolerance: float) -> NDArray[np.bool_]:
     same = np.ones(values.shape[1:], bool)
     for band, wanted in zip(values, value, strict=True):
+        if wanted is None:
+            continue
         same &= band == wanted if tolerance == 0 else np.abs(band.astype(np.float32) - wanted) <= tolerance
     return same
 
 
-def _is_extreme(value: Sequence[float], tolerance: float, rest: NDArray[Any]) -> bool:
+def _is_extreme(value: Sequence[float | None], tolerance: float, rest: NDArray[Any]) -> bool:
     """Return whether a value is darker or brighter than the rest of the scene, in each band."""
-    low, high = rest.min(axis=1).astype(np.float64), rest.max(axis=1).astype(np.float64)
-    mine = np.asarray(value)
+    of = [position for position, each in enumerate(value) if each is not None]
+    low, high = rest[of].min(axis=1).astype(np.float64), rest[of].max(axis=1).astype(np.float64)
+    mine = np.asarray([value[position] for position in of], np.float64)
     return bool((mine <= low + tolerance).all() or (mine >= high - tolerance).all())
 
 
@@ -188,7 +210,7 @@ def _is_all_around(touching: NDArray[np.bool_], valid: NDArray[np.bool_]) -> boo
     return all(side.any() for side in sides)
 
 
-def _collar(value: tuple[float, ...], tolerance: float, share: float, part: NDArray[np.bool_]) -> Collar:
+def _collar(value: tuple[float | None, ...], tolerance: float, share: float, part: NDArray[np.bool_]) -> Collar:
     rows, columns = (min(_CELLS, side) for side in part.shape)
     y, x = np.nonzero(part)
     cells = np.zeros((rows, columns), bool)

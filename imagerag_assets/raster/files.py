@@ -104,7 +104,8 @@ class RasterFile:
 class Said:
     """What the item, or its collection, says of the values of a file."""
 
-    nodata: float | None = None
+    nodata: Mapping[int, float] = field(default_factory=dict)
+    """By band number."""
     scales: Mapping[int, float] = field(default_factory=dict)
     """By band number."""
 
@@ -153,15 +154,14 @@ def describe(
         own_mask = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
         has_overviews = bool(dataset.overviews(1))
         mask, mask_has_overviews = path if own_mask else None, True
-        beside = local_mask(path) if own_mask else mask_beside(href, settings) if beside_is_unseen(href) else None
+        beside = local_mask(path)
+        if beside is None and not own_mask and beside_is_unseen(href):
+            beside = mask_beside(href, settings)
         if beside is not None:
             mask_has_overviews = check_mask_size(beside, (width, height), href)
             mask = mask or gdal_path(beside)
-        nodata_of_file = dataset.nodatavals[indexes[0] - 1]
-        if nodata_of_file is None and beside_is_unseen(href):
-            nodata_of_file = nodata_beside(href, indexes[0], settings)
-        known = dtype in COMPLEX  # zeros are no magnitude, and no other value is common
-        nodata = None if known else own.usable_nodata(said.nodata, nodata_of_file, dtype, notes)
+        fills = _missing_values(dataset, indexes, href, said, settings, notes)
+        nodata = next((value for value in fills if value is not None), None)
         alpha, not_alpha = own.alpha_band(dataset, indexes, notes)
         palette = None if colours else own.palette_of(dataset, indexes, notes)
         bits = int(dataset.tags(indexes[0], ns="IMAGE_STRUCTURE").get("NBITS", 0)
@@ -188,7 +188,9 @@ def describe(
             lossy=_is_lossy(dataset),
             notes=tuple(notes),
         )
-        gdal_knows = mask in (None, path) and (nodata is None or nodata == dataset.nodatavals[indexes[0] - 1])
+        differ = any(value != nodata for value in fills)
+        declared = all(dataset.nodatavals[index - 1] == nodata for index in indexes)
+        gdal_knows = mask in (None, path) and (nodata is None or declared)
     both = nodata is not None and mask is not None
     if file.is_complex:
         vrt = _vrt(file, mask=mask)
@@ -197,8 +199,23 @@ def describe(
         # GDAL takes all of it from a virtual raster. Overviews that do not know of it mix it with real pixels.
         knowing = has_overviews and not both and (nodata is None or gdal_knows) and mask_has_overviews
         file = replace(file, masked=mask is not None and nodata is None, grid=replace(file.grid, has_overviews=knowing))
-        return _in_order(file, _vrt(file, mask=mask, overviews=knowing))
+        vrt = _vrt(file, mask=mask, fills=fills if differ else (), overviews=knowing)
+        return _in_order(file, vrt)
     return file
+
+
+def _missing_values(
+    dataset: Any, indexes: tuple[int, ...], href: str, said: Said, settings: Settings, notes: list[str]
+) -> tuple[float | None, ...]:
+    """Return the value of missing pixels of each band, from the file, what lies beside it, and the item."""
+    dtypes = [str(dataset.dtypes[index - 1]) for index in indexes]
+    if dtypes[0] in COMPLEX:  # zeros are no magnitude, and no other value is common
+        return (None,) * len(indexes)
+    of_file = [dataset.nodatavals[index - 1] for index in indexes]
+    if of_file[0] is None and beside_is_unseen(href):
+        of_file = [nodata_beside(href, index, settings) for index in indexes]
+    lone = next(iter(said.nodata.values())) if len(set(said.nodata.values())) == 1 else None
+    return own.missing_values(of_file, [said.nodata.get(index, lone) for index in indexes], dtypes, notes)
 
 
 def _bands(
@@ -208,7 +225,7 @@ def _bands(
     other = own.other_colours(dataset)
     if other is not None and indexes == (1, 2, 3):
         return other[1], other[0]
-    if guessed and indexes == (1, 2, 3):
+    if guessed and indexes in ((1, 2, 3), (1,)):
         found = own.colour_bands(dataset)
         if found is not None:
             if found[0] != indexes:
@@ -363,11 +380,15 @@ def _build(file: RasterFile, vrt: Path) -> None:
     vrt.write_text(plain, encoding="utf-8")
 
 
-def _vrt(file: RasterFile, *, mask: str | None = None, overviews: bool = True) -> str:
+def _vrt(
+    file: RasterFile, *, mask: str | None = None, fills: tuple[float | None, ...] = (), overviews: bool = True
+) -> str:
     """Return the virtual raster of a file's bands; its mask is its own where `mask` names no other."""
     if mask is None and file.masked:
         mask = file.path
-    source = Source(file.path, file.dtype, file.indexes, file.alpha, file.nodata, mask, overviews)
+    source = Source(
+        file.path, file.dtype, file.indexes, file.alpha, file.nodata, mask, fills=fills, overviews=overviews
+    )
     return virtual_raster(source, file.grid)
 
 

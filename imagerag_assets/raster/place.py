@@ -153,7 +153,7 @@ def _by_item(
     if own is not None:
         notes.append("no CRS in the file: the item's is used")
         return Place(crs_wkt, own, own=False)
-    transform = _item_transform(said, (dataset.width, dataset.height), notes)
+    transform = _item_transform(said, (dataset.width, dataset.height), crs_wkt, notes)
     if transform is None:
         return None
     notes.append("no georeferencing in the file: place from the item's proj fields")
@@ -174,7 +174,7 @@ def _crs_of(said: ItemPlace, notes: list[str]) -> str | None:
     return None if why or is_local(crs_wkt) else crs_wkt
 
 
-def _item_transform(said: ItemPlace, size: tuple[int, int], notes: list[str]) -> Transform | None:
+def _item_transform(said: ItemPlace, size: tuple[int, int], crs_wkt: str, notes: list[str]) -> Transform | None:
     """Return the transform that the item gives for a picture of (width, height); None if it has none that fits."""
     width, height = size
     across = down = 1.0
@@ -187,8 +187,9 @@ def _item_transform(said: ItemPlace, size: tuple[int, int], notes: list[str]) ->
                 f"{width} x {height} px"
             )
             return None
-    if said.transform is not None and _has_area(Affine(*said.transform)):
-        scaled = Affine(*said.transform) @ Affine.scale(across, down)
+    given = None if said.transform is None else _read_as(said.transform, notes)
+    if given is not None:
+        scaled = given @ Affine.scale(across, down)
         if said.bbox is None or said.shape is not None or _fits_bbox(scaled, size, said.bbox):
             a, b, c, d, e, f = scaled[:6]
             return a, b, c, d, e, f
@@ -199,10 +200,24 @@ def _item_transform(said: ItemPlace, size: tuple[int, int], notes: list[str]) ->
     if not (east > west and north > south):
         return None
     a, e = (east - west) / width, (north - south) / height
-    if said.shape is None and abs(a / e - 1) > _STRETCHED:
+    on_ground = (
+        np.cos(np.radians(np.clip((south + north) / 2, -90, 90))) if CRS.from_wkt(crs_wkt).is_geographic else 1.0
+    )
+    if said.shape is None and min(abs(a / e - 1), abs(a / e * on_ground - 1)) > _STRETCHED:
         notes.append(f"the item's proj:bbox does not have the shape of {width} x {height} px: not used")
         return None
     return a, 0.0, west, 0.0, -e, north
+
+
+def _read_as(said: Transform, notes: list[str]) -> Affine | None:
+    """Return the item's transform, also where its numbers are in GDAL's order; None if it has no area."""
+    _, across, c, _, e, down = said
+    turned = Affine.from_gdal(*said)
+    if c == e == 0 and across * down != 0 and _has_area(turned):  # else a sheared picture with a corner at x = 0
+        notes.append("the item's proj:transform is in the order of GDAL: read as such")
+        return turned
+    given = Affine(*said)
+    return given if _has_area(given) else None
 
 
 def _fits_bbox(transform: Affine, size: tuple[int, int], bbox: tuple[float, float, float, float]) -> bool:

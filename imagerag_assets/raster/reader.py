@@ -1,7 +1,7 @@
 """Read a scene: windows of its render at any level, its overview, and a lazy view.
 
-Putting the files of a scene on one grid, rendering and padding belong here. `raster.files` handles a single file,
-`raster.render` display limits, and `patches` decides which windows to read.
+Rendering and padding belong here. `raster.files` handles a single file, `raster.alignment` puts several on one grid,
+`raster.render` has display limits, and `patches` decides which windows to read.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.crs import CRS
-from rasterio.transform import Affine
 
 from imagerag_assets.errors import EmptyRasterError, RasterError
 from imagerag_assets.objects.gdal import rasterio_env
 from imagerag_assets.objects.signed import requested
 from imagerag_assets.objects.signed_rasters import signed_path
+from imagerag_assets.raster.alignment import aligned
 from imagerag_assets.raster.alternates import first_readable
 from imagerag_assets.raster.collar import Collar, find_collars
 from imagerag_assets.raster.files import RasterFile, Said, describe, failures, open_file, read, warped, with_overviews
@@ -83,7 +82,7 @@ class SceneReader:
         self._built: dict[int, RasterFile] = {}
         self._files, self._order = self._describe()
         self._grid = max((file.grid for file in self._files), key=lambda grid: grid.width * grid.height)
-        self._files = [self._aligned(file) for file in self._files]
+        self._files = [aligned(file, self._grid) for file in self._files]
         self._notes = list(dict.fromkeys(note for file in self._files for note in file.notes))
         if self._grid.crs_wkt is not None and not is_earth(self._grid.crs_wkt):
             self._notes.append("the CRS is not of the Earth: longitude and latitude are that body's own")
@@ -137,6 +136,7 @@ class SceneReader:
     def _computed(self) -> RenderSpec:
         first, excluding = self._files[0], self._settings.collars == "exclude"
         values, valid, collars = self._sample()
+        plain = not any(file.turned or file.is_picture for file in self._files)
         try:
             render = compute_render(
                 values,
@@ -146,6 +146,7 @@ class SceneReader:
                 modality=self.scene.imagery.modality,
                 percentiles=self._settings.stretch_percentiles,
                 decibels=first.is_complex,
+                missing=[file.nodata for file in self._files for _ in file.indexes] if plain else (),
             )
         except EmptyRasterError as error:
             raise EmptyRasterError(error.message, fix=error.fix, href=first.href) from None
@@ -350,7 +351,9 @@ class SceneReader:
             if band.index not in wanted.setdefault(band.href, []):
                 wanted[band.href].append(band.index)
         # Numbers that nobody gave are a guess: a picture may be grey, or have a palette.
-        guessed = imagery.modality == "other" or not any(band.name or band.common_name for band in imagery.bands)
+        named = any(band.name or band.common_name for band in imagery.bands)
+        one = len(wanted) == 1 and {band.index for band in imagery.bands} == {1}
+        guessed = imagery.modality == "other" and not named if one else imagery.modality == "other" or not named
         others = {band.href: band.alternates for band in imagery.bands}
         places = {band.href: band.place for band in imagery.bands}
         files = [
@@ -369,7 +372,7 @@ class SceneReader:
             )
             for href, numbers in wanted.items()
         ]
-        if len(files) == 1 and files[0].is_picture:
+        if len(files) == 1 and (files[0].is_picture or (one and len(files[0].indexes) == 3)):
             return files, (0, 1, 2)
         first_of: dict[str, int] = {}
         for href in wanted:
@@ -381,43 +384,12 @@ class SceneReader:
         ]
         return [replace(file, palette=None, colours=None) for file in files], tuple(order)
 
-    def _aligned(self, file: RasterFile) -> RasterFile:
-        """Return the file as it is if it covers the scene's extent, else warped onto the scene's grid."""
-        base, own = self._grid, file.grid
-        across, down = self._scale(file)
-        if own.crs_wkt is None and base.crs_wkt is None:
-            if abs(across / down - 1) > 0.02:
-                raise RasterError(
-                    f"bands of {own.width}x{own.height} and {base.width}x{base.height} px have no CRS to fit them by",
-                    href=file.href,
-                    fix="Set IMAGERAG_ASSET_KEYS to assets of one grid",
-                )
-            return file
-        if own.crs_wkt is None or base.crs_wkt is None:
-            raise RasterError("one band has a CRS and another has none", href=file.href,
-                              fix="Set IMAGERAG_ASSET_KEYS to assets of one grid")  # fmt: skip
-        if own.gcps and base.gcps and abs(across / down - 1) <= 0.02:
-            return file
-        # Where this file's corners fall on the scene's grid, in native pixels; up to one coarse pixel is rounding.
-        corners = [(0, 0), (own.width, 0), (0, own.height), (own.width, own.height)]
-        falls = [_apply(~Affine(*base.transform), *_apply(own.transform, col, row)) for col, row in corners]
-        off = max(
-            max(abs(x - col / across), abs(y - row / down)) for (x, y), (col, row) in zip(falls, corners, strict=True)
-        )
-        same_crs = own.crs_wkt == base.crs_wkt or CRS.from_wkt(own.crs_wkt) == CRS.from_wkt(base.crs_wkt)
-        return file if same_crs and off <= 1 / min(across, down) else warped(file, base)
-
 
 def _said(bands: Sequence[Band], href: str) -> Said:
     """Return what the item says of the values of one file."""
     mine = [band for band in bands if band.href == href]
-    nodata = next((band.nodata for band in mine if band.nodata is not None), None)
+    nodata = {band.index: band.nodata for band in mine if band.nodata is not None}
     return Said(nodata, {band.index: band.scale for band in mine if band.scale is not None})
-
-
-def _apply(transform: Sequence[float], col: float, row: float) -> tuple[float, float]:
-    a, b, c, d, e, f = transform[:6]
-    return a * col + b * row + c, d * col + e * row + f
 
 
 def _fitted(width: int, height: int, max_px: int) -> tuple[int, int]:

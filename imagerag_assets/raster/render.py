@@ -26,6 +26,7 @@ def compute_render(
     modality: str,
     percentiles: tuple[float, float],
     decibels: bool = False,
+    missing: Sequence[float | None] = (),
 ) -> RenderSpec:
     """Compute the display limits of a whole scene from a small overview of it.
 
@@ -40,6 +41,7 @@ def compute_render(
         modality: Of the imagery.
         percentiles: Low and high, 0-100.
         decibels: Whether `values` are decibels of a complex magnitude.
+        missing: The value of missing pixels of each band, which counts for no limit where another band has a pixel.
 
     Raises:
         EmptyRasterError: no pixel is valid.
@@ -50,7 +52,10 @@ def compute_render(
         return RenderSpec(IDENTITY, source_dtype, modality, "bytes as they are")
     found: dict[int, tuple[float, float]] = {}
     for band in dict.fromkeys(order):
-        low, high = np.percentile(values[band][valid].astype(np.float64), percentiles).tolist()
+        shown = values[band][valid].astype(np.float64)
+        if missing and missing[band] is not None and (real := shown != missing[band]).any():
+            shown = shown[real]
+        low, high = np.percentile(shown, percentiles).tolist()
         if not high > low:
             margin = max(0.5, abs(low) * 1e-6)
             low, high = low - margin, high + margin

@@ -6,7 +6,7 @@ Only the XML belongs here.  `raster.files` decides when a file is read through o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape
 
 from imagerag_assets.raster.types import Grid
@@ -35,6 +35,10 @@ class Source:
     nodata: float | None = None
     mask: str | None = None
     """Where the mask is: `path` itself, or a file beside it, whose band 1 it is."""
+    fills: Sequence[float | None] = ()
+    """The value of missing pixels of each band, where they differ; what has it becomes `nodata`."""
+    mask_band: int | None = None
+    """The band of `path` whose mask is taken, where `mask` is a virtual raster's file; None: as `mask` says."""
     overviews: bool = True
     """Whether overviews of `path` may be read: they mix missing pixels with others where their maker did not know."""
 
@@ -44,6 +48,13 @@ def virtual_raster(source: Source, grid: Grid) -> str:
 
     GDAL takes either a mask or a nodata value.  Where a file has both, what is masked becomes nodata.
     """
+    if source.fills and source.nodata is not None:
+        # GDAL's warper and masks know one value for all bands.
+        count = len(source.indexes)
+        alpha, of = source.alpha and count + 1, source.indexes[0] if source.mask == source.path else None
+        plain = _raster(replace(source, mask=None), grid, nodata=source.nodata)
+        above = Source(plain, source.dtype, range(1, count + 1), alpha, source.nodata, source.mask, mask_band=of)
+        return virtual_raster(above, grid)
     if source.nodata is not None and source.mask is not None and source.dtype not in COMPLEX:
         # The bands below must not declare the value: GDAL would average them by their mask alone.
         below = _raster(source, grid, nodata=None)
@@ -72,16 +83,21 @@ def _raster(source: Source, grid: Grid, *, nodata: float | None, masked_to_nodat
         else:
             kind = f'dataType="{GDAL_TYPES[source.dtype]}" band="{number}"'
             inside = "" if nodata is None or alpha else f"<NoDataValue>{nodata!r}</NoDataValue>"
+            inside += "<HideNoDataValue>1</HideNoDataValue>" if source.fills and not alpha else ""
             inside += "<ColorInterp>Alpha</ColorInterp>" if alpha else ""
         picked = f"{file}{options}<SourceBand>{index}</SourceBand>"
-        if masked_to_nodata and not alpha:
+        fill = source.fills[number - 1] if source.fills and not alpha else None
+        if fill is not None:
+            inside += f"<ComplexSource>{picked}<NODATA>{fill!r}</NODATA></ComplexSource>"
+        elif masked_to_nodata and not alpha:
             inside += f"<ComplexSource>{picked}<UseMaskBand>true</UseMaskBand></ComplexSource>"
         else:
             inside += f"<SimpleSource>{picked}</SimpleSource>"
         parts.append(f"<VRTRasterBand {kind}>{inside}</VRTRasterBand>")
     if source.mask is not None:
         mask = f'<SourceFilename relativeToVRT="0">{escape(source.mask)}</SourceFilename>'
-        band = f"mask,{source.indexes[0]}" if source.mask == source.path else "1"
+        of = source.indexes[0] if source.mask == source.path else source.mask_band
+        band = "1" if of is None else f"mask,{of}"
         picked = f"<SimpleSource>{mask}{options}<SourceBand>{band}</SourceBand></SimpleSource>"
         parts.append(f'<MaskBand><VRTRasterBand dataType="Byte">{picked}</VRTRasterBand></MaskBand>')
     return "".join([*parts, "</VRTDataset>"])

@@ -6,6 +6,7 @@ Items round their boxes, give those of larger or smaller footprints, or the whol
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from imagerag_assets.errors import RasterError
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
@@ -36,11 +37,12 @@ def require_place(scene: Scene, grid: Grid) -> None:
     if not why or scene.bbox is None or found is None:
         return
     south, west, north, east = scene.bbox
-    swapped = max(abs(south), abs(north)) <= 90 and _gap((west, south, east, north), found) == (0.0, 0.0)
-    fix = "it gives latitude before longitude" if swapped else "or the georeferencing of the file"
+    turned = replace(scene, bbox=(west, south, east, north))
+    swapped = max(abs(south), abs(north)) <= 90 and not contradiction(turned, grid, found)
+    hint = ": one of them gives latitude before longitude" if swapped else ""
     raise RasterError(
         f"The raster lies at {text_of(found)}, {why} the item's bbox {text_of(scene.bbox)}",
-        fix=f"Correct the item's bbox{': ' if swapped else ', '}{fix}",
+        fix=f"Correct the item's bbox, or the georeferencing of the file{hint}",
         scene=scene.scene_key,
     )
 

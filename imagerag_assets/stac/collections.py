@@ -1,6 +1,7 @@
 """What a collection says of the assets of its items (`item_assets`), where the items themselves do not.
 
-A field of the item comes before the same field of the collection.  A collection is read once in ten minutes.
+A field of the item comes before the same field of the collection, also within the entry of a band.
+A collection is read once in ten minutes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from imagerag_assets.errors import SourceError
 from imagerag_assets.objects.addresses import absolute_href, is_remote
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.documents import read_document
+from imagerag_assets.stac.pixel_values import BAND_LISTS, is_named
 
 _KEPT_S, _FAILED_S = 600.0, 60.0
 _MOST = 256
@@ -74,7 +76,26 @@ def _beside(href: str, base: str) -> bool:
 
 def _merged(asset: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
     more = {name: value for name, value in said.items() if name not in ("href", "title", "description")}
-    return more | {name: value for name, value in asset.items() if value is not None}
+    own = {name: value for name, value in asset.items() if value is not None}
+    bands = {name: _merged_bands(own[name], more[name]) for name in BAND_LISTS if name in own and name in more}
+    return more | own | bands
+
+
+def _merged_bands(own: Any, said: Any) -> Any:
+    """Return the entries of the item with what the collection says of the same band: by name, else by position."""
+    if not (isinstance(own, list) and isinstance(said, list) and all(isinstance(each, dict) for each in (*own, *said))):
+        return own
+    by_name = {each["name"]: each for each in said if isinstance(each.get("name"), str)}
+    if len(own) == 1 and not is_named(own[0]):
+        own = own * len(said)
+    merged = []
+    for position, each in enumerate(own):
+        if isinstance(each.get("name"), str):
+            like = by_name.get(each["name"], {})
+        else:
+            like = said[position] if len(own) == len(said) else {}
+        merged.append(like | {name: value for name, value in each.items() if value is not None})
+    return merged
 
 
 def _collection_href(content: dict[str, Any], base: str) -> str | None:

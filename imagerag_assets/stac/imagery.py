@@ -6,8 +6,8 @@ Only the item's JSON and the settings count; no file is opened.  The raster room
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
@@ -16,7 +16,7 @@ import pystac
 from imagerag_assets.errors import ItemError, SettingsError
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.alternates import addresses
-from imagerag_assets.stac.pixel_values import is_number, nodata_of, scale_of
+from imagerag_assets.stac.pixel_values import band_entries, is_number, nodata_of, scale_of
 from imagerag_assets.stac.place import item_place
 from imagerag_assets.stac.types import Band, Imagery, ItemPlace
 
@@ -42,6 +42,7 @@ _WORD = re.compile(r"[^\W_]+")
 #: Of Sentinel-2's bands; those of older sensors are not written with a zero.
 _RGB_CODES = ("B04", "B03", "B02")
 _CODE = re.compile(r"(B0\d)(?:[-_.].*)?$", re.IGNORECASE)
+_PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 _PICTURE_ROLES = frozenset({"data", "visual"})
 _POLARIZATIONS = ("VV", "HH", "VH", "HV")
 
@@ -61,10 +62,12 @@ class _Candidate:
     place: ItemPlace | None = None
     alternates: tuple[str, ...] = ()
     """Further addresses of the file."""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    """Of the item."""
 
     def band(self, index: int) -> Band:
         said = self.bands[index - 1] if index <= len(self.bands) else {}
-        nodata, scale = nodata_of(said, self.fields), scale_of(said, self.fields)
+        nodata, scale = nodata_of(said, self.fields, self.properties), scale_of(said, self.fields)
         # A positive scale changes no picture, so records do without.
         turned = scale if scale is not None and scale < 0 else None
         name, common_name = said.get("name"), said.get("common_name")
@@ -133,9 +136,10 @@ def _is_raster(asset: pystac.Asset, roles: frozenset[str]) -> bool:
     path = asset.href.lower().split("?")[0]
     if "tiff" in media_type or media_type.startswith(("image/jp2", "image/jpx", "image/jpeg2000")):
         return True
+    is_picture = bool(roles & _PICTURE_ROLES)
     if not media_type or media_type.startswith("application/octet-stream"):
-        return path.endswith((".tif", ".tiff", ".jp2"))
-    return media_type.startswith(("image/png", "image/jpeg", "image/webp")) and bool(roles & _PICTURE_ROLES)
+        return path.endswith((".tif", ".tiff", ".jp2")) or (is_picture and path.endswith(_PICTURE_ENDINGS))
+    return media_type.startswith(("image/png", "image/jpeg", "image/webp", "image/gif")) and is_picture
 
 
 def _named_assets(item: pystac.Item, keys: Sequence[str], preferred: Sequence[str]) -> list[_Candidate]:
@@ -154,23 +158,22 @@ def _candidate(item: pystac.Item, key: str, asset: pystac.Asset, preferred: Sequ
     bands = _described_bands(fields)
     colour = _colour_of(key)
     if len(bands) < 2 and colour and not any(band["common_name"] for band in bands):
-        bands = ({"name": key, "common_name": colour},)
+        bands = ((bands[0] if bands else {}) | {"name": key, "common_name": colour},)
     href, *others = addresses(asset.href, fields, preferred)
     place, roles = item_place(fields, item.properties), frozenset(asset.roles or ())
-    return _Candidate(key, href, roles, fields, bands, _resolution(key, href, fields), place, tuple(others))
+    finest = _resolution(key, href, fields)
+    return _Candidate(key, href, roles, fields, bands, finest, place, tuple(others), item.properties)
 
 
 def _described_bands(fields: dict[str, Any]) -> tuple[dict[str, Any], ...]:
     """Return what `bands` (STAC 1.1) and `eo:bands` (before) say, with the field names of the latter."""
     described: list[dict[str, Any]] = []
-    for source in ("eo:bands", "bands", "raster:bands"):
-        entries = fields.get(source)
-        for index, entry in enumerate(entries if isinstance(entries, list) else []):
+    for entries in band_entries(fields):
+        for index, entry in enumerate(entries):
             if index == len(described):
                 described.append({})
-            if isinstance(entry, dict):
-                plain = {name.removeprefix("eo:"): value for name, value in entry.items()}
-                described[index] = plain | described[index]
+            plain = {name.removeprefix("eo:"): value for name, value in entry.items()}
+            described[index] = plain | described[index]
     for band in described:
         for name in ("name", "common_name"):
             band[name] = str(band[name]) if band.get(name) is not None else None

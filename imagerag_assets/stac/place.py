@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from imagerag_assets.stac.pixel_values import number_of
 from imagerag_assets.stac.types import ItemPlace
 
 _MOST = 1e12
@@ -64,8 +65,8 @@ def _numbers(fields: Mapping[str, Any], name: str, lengths: tuple[int, ...]) -> 
     values = fields.get(name)
     if not isinstance(values, list | tuple) or len(values) not in lengths:
         return None
-    plain = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    return [float(value) for value in values] if plain and all(abs(value) < _MOST for value in values) else None
+    numbers = [each for value in values if (each := number_of(value)) is not None and abs(each) < _MOST]
+    return numbers if len(numbers) == len(values) else None
 
 
 def _six(values: list[float]) -> tuple[float, float, float, float, float, float]:

@@ -45,6 +45,27 @@ def _item_says(scene: Scene, **values: float) -> Scene:
     return replace(scene, imagery=replace(scene.imagery, bands=bands))
 
 
+def _each_says(scene: Scene, *nodata: float) -> Scene:
+    bands = tuple(replace(band, nodata=value) for band, value in zip(scene.imagery.bands, nodata, strict=True))
+    return replace(scene, imagery=replace(scene.imagery, bands=bands))
+
+
+def _filled(path: Path, *fills: int) -> Path:
+    """Fill the western half of each band with a value of its own."""
+    pixels = planes(RGB)
+    for band, fill in zip(pixels, fills, strict=True):
+        band[:, : SIDE // 2] = fill
+    return write_tiff(path, pixels, block=SIDE)
+
+
+def _plain_mask(path: Path) -> Path:
+    """Mask the northern half by a file beside it that is a picture and no more."""
+    mask = np.full((1, SIDE, SIDE), 255, np.uint8)
+    mask[:, : SIDE // 2] = 0
+    write_tiff(Path(f"{path}.msk"), mask, **UTM)
+    return path
+
+
 def _one(path: Path) -> Scene:
     return scene_of(path, (1, 1, 1))
 
@@ -174,6 +195,7 @@ SITUATIONS = (
     Situation("YCbCr TIFF", lambda d: scene_of(_saved(d / "a.tif", "YCbCr")), "true colours"),
     Situation("YCbCr JPEG in TIFF", lambda d: scene_of(write(d / "a.tif", RGB, compress="JPEG", photometric="YCBCR")), "true colours"),
     Situation("bands marked blue, green, red", lambda d: _guess(scene_of(_changed(write(d / "a.tif", RGB[::-1]), colorinterp=[_B, _G, _R]))), "true colours, a note says which bands", note="by the file's colour interpretation"),
+    Situation("three bands of 8 bits, the item describes one without a name", lambda d: _guess(scene_of(write(d / "a.tif", RGB, photometric="RGB"), (1, 1, 1))), "true colours, a note says so", note="by the file's colour interpretation"),
     Situation("bands described as B02, B03, B04, B08", lambda d: _guess(scene_of(_described(d / "a.tif", ("B02", "B03", "B04", "B08"), ("blue", "green", "red", "nir")))), "true colours, a note says which bands", note="by the file's descriptions"),
     Situation("bands described as Blue, Green, Red, NIR", lambda d: _guess(scene_of(_described(d / "a.tif", ("Blue", "Green", "Red", "NIR"), ("blue", "green", "red", "nir"), "uint8"))), "true colours, a note says which bands", note="by the file's descriptions"),
     Situation("bands with wavelengths", lambda d: _guess(scene_of(_wavelengths(d / "a.tif"))), "true colours, a note says which bands", "RGB?", note="by the file's wavelengths"),
@@ -186,11 +208,13 @@ SITUATIONS = (
     Situation("scale of NaN in the file", lambda d: _one(_changed(write(d / "a.tif", ["grey"], "uint16"), scales=[float("nan")])), "not used, a note says so", "kggw", note="the scale nan of band 1 is not usable"),
     Situation("nodata in the file", lambda d: scene_of(write(d / "a.tif", RGB, missing=32, nodata=0)), "missing", "-G-g", 0.5),
     Situation("nodata in the item", lambda d: _item_says(scene_of(write(d / "a.tif", RGB, missing=32)), nodata=0), "missing", "-G-g", 0.5),
+    Situation("nodata 0, 7 and 255 of three bands, in the item", lambda d: _each_says(scene_of(_filled(d / "a.tif", 0, 7, 255)), 0, 7, 255), "missing where each band has its own", "-G-g", 0.5),
     Situation("nodata 0 in the file, 255 in the item", lambda d: _item_says(scene_of(write(d / "a.tif", RGB, missing=32, nodata=0)), nodata=255), "the file's counts, a note says so", "-G-g", 0.5, note="nodata is 0 in the file and 255 in the item"),
     Situation("nodata that the type cannot hold", lambda d: _item_says(scene_of(write(d / "a.tif", RGB)), nodata=-9999), "not used, a note says so", note="does not fit uint8"),
     Situation("all pixels are nodata", lambda d: _item_says(scene_of(write(d / "a.tif", RGB, missing=SIDE)), nodata=0), "the scene is kept as empty, and says so", error="no valid pixels"),
     Situation("mask in the file", lambda d: scene_of(_masked(write(d / "a.tif", RGB), inside=True)), "missing where it says so", "--Bg", 0.5),
     Situation("mask beside the file (.msk)", lambda d: scene_of(_masked(write(d / "a.tif", RGB), inside=False)), "missing where it says so", "--Bg", 0.5),
+    Situation("mask beside the file that does not say that it is one", lambda d: scene_of(_plain_mask(write(d / "a.tif", RGB))), "missing where it says so", "--Bg", 0.5),
     Situation("mask in the file, and nodata", lambda d: scene_of(_masked(write(d / "a.tif", RGB, missing=32, nodata=0), inside=True)), "a pixel counts if both say so", "---g", 0.25),
     Situation("mask beside the file, and nodata", lambda d: scene_of(_masked(write(d / "a.tif", RGB, missing=32, nodata=0), inside=False)), "a pixel counts if both say so", "---g", 0.25),
     Situation("mask in the file, nodata in the item", lambda d: _item_says(scene_of(_masked(write(d / "a.tif", RGB, missing=32), inside=True)), nodata=0), "a pixel counts if both say so", "---g", 0.25),

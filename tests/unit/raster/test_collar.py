@@ -70,6 +70,23 @@ def test_exactly_the_frame_is_left_out(
         assert np.array_equal(reader.read(window)[1], inside[200:712, 300:812])
 
 
+def test_a_frame_of_one_band_is_told_and_left_out(tmp_path: Path, settings: Settings, excluding: Settings) -> None:
+    inside, pixels = turned_square(), textured("uint16")
+    pixels[1] = np.where(inside, pixels[1], 0)
+    scene = scene_of(write_tiff(tmp_path / "a.tif", pixels))
+    with SceneReader(scene, settings) as reader:
+        assert reader.read(reader.grid.window)[1].all()
+        assert "is the constant value 0 in one band only" in "".join(reader.notes)
+    with SceneReader(scene, excluding) as reader:
+        assert np.array_equal(reader.read(reader.grid.window)[1], inside)
+        assert reader.render.limits[1][0] > 15
+        assert RenderSpec.from_dict(json.loads(json.dumps(reader.render.to_dict()))) == reader.render
+    sea = textured("uint16")
+    sea[0, :500] = 0
+    with SceneReader(scene_of(write_tiff(tmp_path / "sea.tif", sea)), excluding) as reader:
+        assert reader.read(reader.grid.window)[1].all()
+
+
 def test_a_lossy_frame_is_left_out_with_its_edge(tmp_path: Path, excluding: Settings) -> None:
     inside = turned_square()
     pixels = np.where(inside, textured() // 8 + 100, 0).astype(np.uint8)

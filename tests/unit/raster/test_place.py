@@ -187,6 +187,8 @@ def test_polynomials_that_lead_nowhere_give_way(tmp_path: Path, changed: dict[st
         # A picture of half the size, and a transform that is of the original.
         ItemPlace("EPSG:32633", (5.0, 0.0, 500_000.0, 0.0, -5.0, 5_300_000.0), shape=(2 * HEIGHT, 2 * WIDTH)),
         ItemPlace("EPSG:32633", (1.0, 0.0, 5e5, 0.0, -1.0, 5.3e6), bbox=(500_000, 5_299_200, 501_200, 5_300_000)),
+        # In the order of GDAL.
+        ItemPlace("EPSG:32633", (500_000.0, 10.0, 0.0, 5_300_000.0, 0.0, -10.0)),
     ],
 )
 def test_the_items_fields_place_a_file_without_georeferencing(tmp_path: Path, said: ItemPlace) -> None:
@@ -195,6 +197,15 @@ def test_the_items_fields_place_a_file_without_georeferencing(tmp_path: Path, sa
     assert CRS.from_wkt(found.crs_wkt or "").to_epsg() == 32633
     assert found.transform == pytest.approx(AT_UTM33)
     assert "place from the item's proj fields" in found.notes[-1]
+
+
+def test_a_box_in_degrees_has_the_shape_of_the_picture_in_degrees_or_on_the_ground(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif")
+    for degrees in (WIDTH / HEIGHT, WIDTH / HEIGHT / np.cos(np.radians(60.05))):
+        box = (15.0, 60.0, 15.0 + 0.1 * degrees, 60.1)
+        found, bbox = place(path, ItemPlace("EPSG:4326", bbox=box))
+        assert bbox == pytest.approx(box)
+        assert not found.approximate
 
 
 def test_a_file_and_its_item_may_each_know_a_half(tmp_path: Path) -> None:

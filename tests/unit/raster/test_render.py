@@ -55,3 +55,12 @@ def test_invalid_pixels_are_black_whatever_they_hold() -> None:
 def test_constant_values_do_not_divide_by_zero(value: float) -> None:
     values = np.full((1, 100, 100), value, np.float64)
     assert set(apply_render(values, ALL, (0, 0, 0), render_of(values)).ravel().tolist()) <= {127, 128}
+
+
+def test_a_band_without_data_where_others_have_some_is_stretched_over_its_own() -> None:
+    values = np.array([[[100, 200, 300, 400]], [[0, 0, 500, 900]], [[0, 0, 0, 0]]], np.uint16)
+    valid = np.ones((1, 4), bool)
+    said = {"source_dtype": "uint16", "modality": "optical", "percentiles": (0.0, 100.0)}
+    render = compute_render(values, valid, (0, 1, 2), **said, missing=(0.0, 0.0, 0.0))  # type: ignore[arg-type]
+    assert render.limits[:2] == ((100, 400), (500, 900))
+    assert render.limits[2][0] < 0 < render.limits[2][1]

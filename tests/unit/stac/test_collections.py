@@ -74,6 +74,24 @@ def test_the_item_comes_before_its_collection(catalog: Callable[..., list[Any]],
     assert scene.imagery.bands[0].common_name == "red"
 
 
+@pytest.mark.parametrize("key", ["eo:bands", "bands"])
+@pytest.mark.parametrize("own", [{"nodata": 5}, {"statistics": {"minimum": 0}, "nodata": 5}])
+def test_entries_of_bands_are_put_together(
+    catalog: Callable[..., list[Any]], settings: Settings, key: str, own: dict[str, Any]
+) -> None:
+    (scene,) = catalog(settings, collection_of(item_assets=said(key=key)), **{key: [own]})
+    bands = scene.imagery.bands
+    assert [(band.asset_key, band.common_name) for band in bands] == [("X4", "red"), ("X3", "green"), ("X2", "blue")]
+    assert {band.nodata for band in bands} == {5.0}
+
+
+def test_entries_of_one_band_are_found_by_their_name(catalog: Callable[..., list[Any]], settings: Settings) -> None:
+    three = [{"name": name, "common_name": name} for name in ("red", "green", "blue")]
+    turned = {"eo:bands": [{"name": name} for name in ("blue", "green", "red")]}
+    (scene,) = catalog(settings, collection_of(item_assets={"X1": {"eo:bands": three}}), **turned)
+    assert [(band.name, band.index) for band in scene.imagery.bands] == [("red", 3), ("green", 2), ("blue", 1)]
+
+
 @pytest.mark.parametrize("collection", ["{", "[]", json.dumps(collection_of(item_assets=[1])), json.dumps({"a": 1})])
 def test_a_collection_that_cannot_be_used_is_a_note_and_the_scene_is_found(
     catalog: Callable[..., list[Any]], settings: Settings, collection: str

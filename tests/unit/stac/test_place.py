@@ -34,6 +34,12 @@ def test_a_crs_in_any_spelling(fields: dict[str, Any], crs: str) -> None:
     assert item_place({}, fields) == ItemPlace(crs)
 
 
+def test_numbers_may_be_words() -> None:
+    fields = {"proj:transform": [str(value) for value in TRANSFORM], "proj:shape": ["80", "120"]}
+    assert item_place(fields, {}) == ItemPlace(None, SIX, None, (80, 120))
+    assert item_place({"proj:bbox": ["1", "2", "3", "four"]}, {}) is None
+
+
 def test_the_asset_comes_before_the_item() -> None:
     of_item = {"proj:epsg": 32633, "proj:transform": TRANSFORM, "proj:shape": [80, 120]}
     assert item_place({}, of_item) == ItemPlace("EPSG:32633", SIX, None, (80, 120))
