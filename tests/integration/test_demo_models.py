@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from imagerag_assets.demo.models.chips import Chips, load_chips
+from imagerag_assets.demo.models.sensors import coarser
 from imagerag_assets.demo.models.vocabulary import HELD_OUT_QUERIES, PHRASES
 from imagerag_assets.demo.scenes import ScenePlan, draw_scene, generate_demo, scene_item, scene_questions, write_cog
 from imagerag_assets.encoders.registry import load_encoder
@@ -25,7 +27,7 @@ from imagerag_assets.stac.types import Scene
 
 WEIGHTS = Path(str(files("imagerag_assets"))) / "weights"
 # These classes have ten chips: at least so many of them are among the first ten, for words never seen in training.
-UNSEEN_WORDS = {"marina full of yachts": 8, "a jet airliner parked": 5, "automobiles": 7, "seaside with surfers": 7}
+UNSEEN_WORDS = {"marina full of yachts": 9, "a jet airliner parked": 9, "automobiles": 9, "seaside with surfers": 9}
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +56,17 @@ def zero_shot(encoder: Encoder, vectors: Vectors, chips: Chips, phrases: dict[st
 def test_the_demo_encoder_names_unseen_chips(demo: Encoder, dev_vectors: Vectors, dev_chips: Chips) -> None:
     classes = sorted(set(dev_chips.names))
     assert len(classes) == 21
-    assert zero_shot(demo, dev_vectors, dev_chips, {name: list(PHRASES[name]) for name in classes}) >= 0.85
-    assert zero_shot(demo, dev_vectors, dev_chips, {name: [name] for name in classes}) >= 0.83
+    assert zero_shot(demo, dev_vectors, dev_chips, {name: list(PHRASES[name]) for name in classes}) >= 0.93
+    assert zero_shot(demo, dev_vectors, dev_chips, {name: [name] for name in classes}) >= 0.92
+
+
+def test_the_demo_encoder_names_chips_at_coarser_ground_distances(demo: Encoder, dev_chips: Chips) -> None:
+    phrases = {name: list(PHRASES[name]) for name in sorted(set(dev_chips.names))}
+    pixels = torch.from_numpy(dev_chips.images).permute(0, 3, 1, 2).float() / 255
+    for factor, least in ((4, 0.93), (8, 0.89)):  # 1.2 m, 2.4 m
+        coarse = torch.stack([coarser(each, factor) for each in pixels]).permute(0, 2, 3, 1)
+        chips = Chips((coarse * 255).byte().numpy(), dev_chips.names, dev_chips.finer)
+        assert zero_shot(demo, demo.encode_images(chips.images), chips, phrases) >= least
 
 
 def test_the_smaller_encoder_is_another_one_and_names_most_unseen_chips(
@@ -83,7 +94,7 @@ def test_the_demo_encoder_answers_to_words_it_was_not_trained_with(
 
 def test_weights_are_safetensors_small_and_have_cards() -> None:
     total = sum(p.stat().st_size for p in WEIGHTS.rglob("*") if p.is_file())
-    assert total <= 40e6
+    assert total <= 50e6
     for folder in ("encoder-demo", "encoder-demo-lite", "mllm-demo"):
         assert list((WEIGHTS / folder).glob("*.safetensors"))
         assert "licence" in (WEIGHTS / folder / "README.md").read_text(encoding="utf-8").lower()

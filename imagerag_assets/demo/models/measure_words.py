@@ -3,6 +3,8 @@
     python -m imagerag_assets.demo.models.measure_words --encoder demo --chips DIR --split train \
         --out imagerag_assets/weights/recognition/encoder-demo.json
 
+With a twin of the encoder that has not seen the chips (--by), they are measured as they are.
+
 For each word that is true of a class of chips: the area under the ROC curve (AUC) of its similarity to those chips
 against its similarity to all chips that it is not true of.  Words come from `retrieval/things.toml`.  Classes without
 real chips are measured on drawn ones.  What reads the table is `retrieval/recognition.py`.
@@ -23,7 +25,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from imagerag_assets.demo.models.chips import Chips, draw_chips, load_chips
-from imagerag_assets.encoders.registry import load_encoder
+from imagerag_assets.encoders.registry import encoder_fingerprint, load_encoder
 from imagerag_assets.encoders.sentence import sentence_encoder
 from imagerag_assets.encoders.types import Encoder
 from imagerag_assets.objects.aside import replace_text
@@ -136,6 +138,7 @@ def disturbed(chips: Chips, rng: np.random.Generator) -> Chips:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--encoder", default="demo", help="name in the registry of encoders")
+    parser.add_argument("--by", help="its twin, which has not seen the chips: the words are measured with it")
     parser.add_argument("--chips", type=Path, required=True, help="folder with one sub-folder of chips a class")
     parser.add_argument("--index", type=Path, help="index.csv with a split column; default: beside the folder")
     parser.add_argument("--split", default="train")
@@ -144,15 +147,15 @@ def main() -> None:
     parser.add_argument("--as-they-are", action="store_true", help="do not disturb the chips")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    encoder = load_encoder(given.encoder, load_settings())
+    encoder = load_encoder(given.by or given.encoder, load_settings())
     real = load_chips(given.chips, given.split, given.index)
-    if not given.as_they_are:
+    if not (given.as_they_are or given.by):
         real = disturbed(real, np.random.default_rng(given.seed))
+    how = "that a twin has not seen" if given.by else "as they are" if given.as_they_are else "disturbed"
     words = measure(encoder, real, draw_chips(given.drawn, given.seed))
     table = {
-        "fingerprint": encoder.fingerprint,
-        "data": f"{len(real)} UC Merced {given.split} chips, {'as they are' if given.as_they_are else 'disturbed'}, "
-        f"and {given.drawn} drawn ones, seed {given.seed}",
+        "fingerprint": encoder_fingerprint(given.encoder, load_settings()),
+        "data": f"{len(real)} UC Merced {given.split} chips, {how}, and {given.drawn} drawn ones, seed {given.seed}",
         "words": words,
     }
     replace_text(given.out, json.dumps(table, indent=1) + "\n")
