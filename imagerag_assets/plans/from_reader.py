@@ -90,7 +90,8 @@ def read_again(plan: p.Plan, load: Callable[[], Reader | None]) -> p.Plan:
     if not all(_may_be_thing(thing) for thing in read.things):
         return plan  # "where is it?"
     if not read.parts:
-        return _refused(plan) if plan.parts and certain >= _CERTAIN else plan
+        doubted = plan.parts and certain >= _CERTAIN and _says_more(plan, words)
+        return _refused(plan) if doubted else plan
     if plan.for_a_word and not (certain >= _CERTAIN and all(part.op in _SEEN for part in read.parts)):
         return plan
     return read.model_copy(update={"notes": tuple(dict.fromkeys(notes))})
@@ -101,6 +102,13 @@ def _refused(plan: p.Plan) -> p.Plan:
     known = [thing for thing in plan.things if is_known(thing)]
     why = f"This cannot be read from imagery; {refusals.nearest_question(known)}."
     return p.Plan(by="model", unplanned=why, notes=plan.notes)
+
+
+def _says_more(plan: p.Plan, words: Collection[str]) -> bool:
+    """Return whether a question has a word with a meaning that its plan lacks: "is there water?" has none."""
+    planned = _spoken([word for thing in plan.things for word in _WORD.findall(f"{thing.name} {thing.phrase}")])
+    plain = _NAMELESS | lexicon.VERBS
+    return any(word not in plain and not _spoken([word]) & planned for word in map(str.casefold, words))
 
 
 def _names_more(plan: p.Plan, words: Collection[str]) -> bool:

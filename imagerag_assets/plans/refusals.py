@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from imagerag_assets.plans import lexicon
 from imagerag_assets.plans.plan import Thing
 from imagerag_assets.plans.things import is_known
+from imagerag_assets.plans.wording import article, is_plural
 
 _STOPWORDS = {
     "German": """
@@ -217,4 +218,6 @@ def nearest_question(known: Sequence[Thing]) -> str:
     """Return the nearest question that can be answered, as the end of a sentence."""
     if not known:
         return f"ask, for example, {EXAMPLE}"
-    return f"ask, for example, 'Where is the {known[0].name}?' or 'Is there a {known[0].name}?'"
+    name = known[0].name
+    be = "are" if is_plural(name) else "is"
+    return f"ask, for example, 'Where {be} the {name}?' or '{be.capitalize()} there {article(name)}?'"

@@ -99,3 +99,16 @@ def test_a_model_that_fails_leaves_the_rules_plan_and_says_so() -> None:
     plan = plan_of(Question("How many ships are there?"), reader=broken)
     assert (plan.by, len(plan.parts)) == ("rules", 1)
     assert any("not installed" in note for note in plan.notes)
+
+
+@pytest.mark.parametrize("text", ["is there water?", "Is there any smoke?", "How much water is there?"])
+def test_a_question_of_a_thing_and_nothing_else_is_not_refused(text: str, reader: Reader) -> None:
+    plan = read_again(understand(text, {}), lambda: reader)
+    assert plan.unplanned is None
+    assert len(plan.parts) == 1
+    assert plan.things[0].name in text
+
+
+@pytest.mark.parametrize("text", ["Is the water drinkable?", "are there boats for sale"])
+def test_a_question_of_what_no_picture_shows_of_a_thing_is(text: str, reader: Reader) -> None:
+    assert "cannot be read from imagery" in (read_again(understand(text, {}), lambda: reader).unplanned or "")
