@@ -253,12 +253,13 @@ def embed_tile(job: EmbedJob, tile: SuperTile, reader: SceneReader, encoder: Enc
         EncoderError: a vector is not usable.
     """
     picture, valid = reader.read(tile.window, tile.level)
-    fractions = valid_fractions(valid, tile, (job.record.grid.width, job.record.grid.height))
+    scene_px = (job.record.grid.width, job.record.grid.height)
+    fractions = valid_fractions(valid, tile, scene_px)
     kept = job.kept(tile, fractions)
     best = () if len(kept) else best_patches(valid, tile, fractions)
     del valid
     with _encoding:
-        vectors = encode_patches(picture, tile, kept, encoder)
+        vectors = encode_patches(picture, tile, kept, encoder, scene_px)
     del picture
     table = patch_table(_columns(job, tile, kept, fractions), vectors)
     dropped = len(tile.patches) - len(kept)
@@ -295,9 +296,7 @@ def valid_fractions(valid: NDArray[np.bool_], tile: SuperTile, scene_px: tuple[i
     cuts = np.array(
         [(rows.start, rows.stop, cols.start, cols.stop) for rows, cols in map(tile.cut, tile.patches)], np.int64
     ).reshape(-1, 4)
-    # The scene's far edge in pixels of the read; a window at most begins before it.
-    far_row = min(height, -(-(scene_px[1] - tile.window[1]) >> tile.level))
-    far_col = min(width, -(-(scene_px[0] - tile.window[0]) >> tile.level))
+    far_row, far_col = _far_edge(tile, scene_px)
     top, bottom = cuts[:, 0], np.minimum(cuts[:, 1], far_row)
     left, right = cuts[:, 2], np.minimum(cuts[:, 3], far_col)
     area = np.maximum(bottom - top, 0) * np.maximum(right - left, 0)
@@ -313,14 +312,27 @@ def valid_fractions(valid: NDArray[np.bool_], tile: SuperTile, scene_px: tuple[i
     return shares
 
 
-def encode_patches(picture: NDArray[np.uint8], tile: SuperTile, kept: NDArray[np.intp], encoder: Encoder) -> Vectors:
+def _far_edge(tile: SuperTile, scene_px: tuple[int, int]) -> tuple[int, int]:
+    """Return the row and column of a super-tile at which its scene ends, in pixels of its level."""
+    height, width = tile.shape_px
+    far_row = min(height, -(-(scene_px[1] - tile.window[1]) >> tile.level))
+    return far_row, min(width, -(-(scene_px[0] - tile.window[0]) >> tile.level))
+
+
+def encode_patches(
+    picture: NDArray[np.uint8], tile: SuperTile, kept: NDArray[np.intp], encoder: Encoder, scene_px: tuple[int, int]
+) -> Vectors:
     """Embed some patches of a super-tile, those of one size together.
+
+    Of a patch that reaches beyond its scene only what lies inside is shown, enlarged as any picture is: what lies
+    outside would be black, and looks like water.
 
     Args:
         picture: uint8 (h, w, 3), the super-tile.
         tile: Its geometry.
         kept: Positions in `tile.patches`.
         encoder: The encoder.
+        scene_px: Native (width, height).
 
     Returns:
         float32 (len(kept), dim), in the order of `kept`.
@@ -330,7 +342,8 @@ def encode_patches(picture: NDArray[np.uint8], tile: SuperTile, kept: NDArray[np
     """
     vectors = np.empty((len(kept), encoder.dim), np.float32)
     by_size: dict[tuple[int, int], list[int]] = {}
-    cuts = [picture[tile.cut(tile.patches[position])] for position in kept]
+    inside = picture[tuple(slice(end) for end in _far_edge(tile, scene_px))]
+    cuts = [inside[tile.cut(tile.patches[position])] for position in kept]
     for row, cut in enumerate(cuts):
         by_size.setdefault(cut.shape[:2], []).append(row)
     for (height, width), rows in by_size.items():

@@ -52,11 +52,29 @@ def test_patches_of_several_sizes_are_encoded_in_their_order(platform: Platform)
     kept = np.arange(48, 0, -3)
     assert len({picture[tile.cut(tile.patches[position])].shape for position in kept}) > 1
 
-    together = encode_patches(picture, tile, kept, platform.encoder)
+    together = encode_patches(picture, tile, kept, platform.encoder, (501, 333))
     singly = [platform.encoder.encode_images(picture[tile.cut(tile.patches[position])][None])[0] for position in kept]
 
     np.testing.assert_allclose(together, singly, atol=1e-5)
-    assert encode_patches(picture, tile, kept[:0], platform.encoder).shape == (0, platform.encoder.dim)
+    assert encode_patches(picture, tile, kept[:0], platform.encoder, (501, 333)).shape == (0, platform.encoder.dim)
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 120), (90, 200), (700, 100)])
+def test_a_patch_larger_than_its_scene_shows_the_scene_and_nothing_else(
+    width: int, height: int, platform: Platform
+) -> None:
+    scene = np.moveaxis(texture(height, width), 0, 2).copy()
+    for tile in supertiles(division("pyramid"), width, height):
+        rows, cols = tile.shape_px
+        picture = np.zeros((rows, cols, 3), np.uint8)
+        seen = scene[:: 1 << tile.level, :: 1 << tile.level]
+        picture[: seen.shape[0], : seen.shape[1]] = seen[:rows, :cols]
+        kept = np.arange(len(tile.patches))
+        vectors = encode_patches(picture, tile, kept, platform.encoder, (width, height))
+        for patch, vector in zip(tile.patches, vectors, strict=True):
+            x0, y0, x1, y1 = (edge >> tile.level for edge in patch.window)
+            alone = platform.encoder.encode_images(seen[y0:y1, x0:x1][None])[0]
+            np.testing.assert_allclose(vector, alone, atol=1e-5)
 
 
 @pytest.fixture
