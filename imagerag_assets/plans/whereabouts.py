@@ -15,7 +15,13 @@ from imagerag_assets.plans.wording import joined, number, plural
 DETAILED = 3
 """So many places are given with coordinates and sizes; more would bury the answer."""
 _GROUPS = 4
-_PARTS = {"upper": "in the upper part", "lower": "in the lower part", "left": "on the left", "right": "on the right"}
+_PARTS = {
+    "upper": "in the upper part",
+    "lower": "in the lower part",
+    "left": "on the left",
+    "right": "on the right",
+    "whole scene": "all over the scene",
+}
 _SIDES = {"above": "above", "below": "below", "left": "to the left of", "right": "to the right of"}
 _SCENES = 6
 

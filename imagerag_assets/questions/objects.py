@@ -12,6 +12,7 @@ from typing import Literal
 from imagerag_assets.answering.findings import part_of_scene
 from imagerag_assets.plans.result import Outcome, Place
 from imagerag_assets.questions.evidence import Viewer
+from imagerag_assets.questions.whole import is_whole
 from imagerag_assets.raster.geo import middle_of_box
 from imagerag_assets.retrieval.types import Cue
 from imagerag_assets.scenes.ground import pixel_size_m
@@ -20,6 +21,7 @@ Verdict = Literal["confirmed", "rejected", "unchecked"]
 """What a multimodal LLM said of a cue: that it shows what it was found for, that it does not, or nothing."""
 MAX_SCENES = 200
 """Scenes whose ground is added up at most."""
+WHOLE = "whole scene"
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def sighting(cue: Cue, scene: Extent, verdict: Verdict, sure: float | None) -> S
     confidence = cue.confidence if sure is None or sure >= 0.5 else (cue.confidence * sure) ** 0.5
     place = Place(
         scene=cue.scene,
-        name=part_of_scene(*share),
+        name=WHOLE if is_whole(cue.window, scene.width, scene.height) else part_of_scene(*share),
         window=cue.window,
         bbox=cue.bbox,
         lonlat=None if cue.bbox is None else middle_of_box(cue.bbox),

@@ -15,6 +15,7 @@ from imagerag_assets.objects.store import HasStore
 from imagerag_assets.plans.regions import Region
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.question import Question
+from imagerag_assets.questions.whole import is_whole
 from imagerag_assets.raster.geo import middle_of_box
 from imagerag_assets.retrieval.coarseness import fine_enough
 from imagerag_assets.retrieval.types import Keep
@@ -76,6 +77,9 @@ def scope_of(
     wholes: dict[str, Bbox | None] = {}
 
     def keep(scene: str, window: Window) -> bool:
+        width, height = viewer.size(scene)
+        if max(width, height) > platform.settings.patch_px and is_whole(window, width, height):
+            return False  # smaller patches tell which part shows it
         if scene not in wholes:
             wholes[scene] = _whole(viewer, scene) if region.compass else None
         return region.holds(*_shares(viewer, scene, window, wholes[scene]))

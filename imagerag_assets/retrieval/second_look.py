@@ -204,7 +204,10 @@ def _cut(look: Look, cue: Cue, level: int, shifts: Sequence[float]) -> _Crops:
     x0, y0, x1, y1 = cue.window
     side, middle, scene = (x1 - x0, y1 - y0), ((x0 + x1) / 2, (y0 + y1) / 2), look.size(cue.scene)
     step = 1 << level
-    size = tuple(max(step, (length << level) >> cue.level) for length in side)
+    size = tuple(
+        max(step, min((length << level) >> cue.level, extent // step * step))  # what lies beyond the scene is black
+        for length, extent in zip(side, scene, strict=True)
+    )
     starts = [
         tuple(_start(middle[i] + shift[i] * side[i], size[i], scene[i], step) for i in (0, 1))
         for shift in product(shifts, repeat=2)

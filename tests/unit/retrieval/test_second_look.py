@@ -156,6 +156,27 @@ def test_windows_stay_inside_the_scene(x: int) -> None:
     assert seen.cue.window[0] >= 0 and seen.cue.window[2] <= SIZE and seen.cue.window[1] >= 0
 
 
+@dataclass
+class SmallLook(PaintedLook):
+    """A scene of 120 x 90 px, beyond which nothing may be read: it would be black."""
+
+    def size(self, scene_key: str) -> tuple[int, int]:
+        return 120, 90
+
+    def read(self, scene_key: str, window: Window, level: int) -> NDArray[np.uint8]:
+        assert window[2] <= 120
+        assert window[3] <= 90
+        return super().read(scene_key, window, level)
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_scene_smaller_than_a_patch_is_looked_at_without_what_lies_beyond_it(level: int) -> None:
+    look = SmallLook({"a": painted((0, 0, 120, 90))})
+    (seen,), _, _ = again(look, [cue(0, 0, 256 << level, level=level)])
+    assert seen.cue.window == (0, 0, 120, 90)
+    assert seen.cue.confidence > 0.9
+
+
 def test_the_budget_holds_and_the_rest_is_left_out() -> None:
     look = PaintedLook({"a": painted((512, 512, 768, 768))})
     seen, _, encoder = again(look, [cue(512, 512), cue(1024, 512), cue(1536, 512)], budget=60)
