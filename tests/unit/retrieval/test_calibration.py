@@ -120,7 +120,7 @@ def test_packaged_ones_apply_to_the_encoder_they_name(settings: Settings, store:
     folder = Path(__file__).parents[3] / "imagerag_assets" / "weights" / "calibrations"
     packaged = [parse(file.read_bytes(), file.name) for file in folder.glob("*.json")]
     assert {each.fingerprint for each in packaged} == {
-        encoder_fingerprint(name, settings) for name in ("demo", "demo-lite")
+        encoder_fingerprint(name, settings) for name in ("demo", "demo-first", "demo-lite")
     }
     for each in packaged:
         assert load_calibration(store, each.fingerprint, "pyramid") == each
