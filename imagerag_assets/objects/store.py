@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import json
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,9 +34,6 @@ def validate_key(key: str) -> str:
     if any(part in ("", ".", "..") for part in parts) or "\\" in key or not key.isprintable():
         raise StoreError(f"{key!r} is not a valid object key", fix="Use relative names joined by single slashes")
     return key
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which JSON may hold and UTF-8 cannot
 
 
 class ObjectStore:
@@ -117,7 +113,8 @@ class ObjectStore:
     def write_json(self, key: str, value: Any) -> None:
         """Write `value` as readable, key-sorted JSON."""
         text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
-        self.write_bytes(key, _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode())
+        # Half a character, which JSON may hold and UTF-8 cannot, becomes its code.
+        self.write_bytes(key, text.encode(errors="backslashreplace"))
 
     def exists(self, key: str) -> bool:
         """Return whether there is an object (not only a folder) at `key`."""

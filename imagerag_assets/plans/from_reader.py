@@ -31,6 +31,8 @@ _SEEN = frozenset(
 """Operations that the model may plan where the rules refuse."""
 _NAMELESS = lexicon.FUNCTION | lexicon.META | lexicon.ASKED | lexicon.POSITION | lexicon.NUMBERS
 """Words that name nothing."""
+_PLAIN = _NAMELESS | lexicon.VERBS
+"""Words that ask nothing of a thing beyond whether, where and how many."""
 
 
 class Reader(Protocol):
@@ -107,8 +109,7 @@ def _refused(plan: p.Plan) -> p.Plan:
 def _says_more(plan: p.Plan, words: Collection[str]) -> bool:
     """Return whether a question has a word with a meaning that its plan lacks: "is there water?" has none."""
     planned = _spoken([word for thing in plan.things for word in _WORD.findall(f"{thing.name} {thing.phrase}")])
-    plain = _NAMELESS | lexicon.VERBS
-    return any(word not in plain and not _spoken([word]) & planned for word in map(str.casefold, words))
+    return any(word not in _PLAIN and not _spoken([word]) & planned for word in map(str.casefold, words))
 
 
 def _names_more(plan: p.Plan, words: Collection[str]) -> bool:

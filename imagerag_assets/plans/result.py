@@ -22,12 +22,16 @@ class _Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+WHOLE = "whole scene"
+"""Name of a place that is nearly all of its scene, and so lies in no part of it."""
+
+
 class Place(_Plain):
     """Where one object is."""
 
     scene: str
     name: str
-    """Part of the scene: "upper left"."""
+    """Part of the scene: "upper left"; or `WHOLE`."""
     window: tuple[int, int, int, int]
     """x0, y0, x1, y1 in native pixels."""
     share: tuple[float, float] | None = None

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from imagerag_assets.plans.plan import Around, Between, Beyond, PartOfScene, Region
-from imagerag_assets.plans.result import Place
+from imagerag_assets.plans.result import WHOLE, Place
 from imagerag_assets.plans.wording import joined, number, plural
 
 DETAILED = 3
@@ -20,7 +20,7 @@ _PARTS = {
     "lower": "in the lower part",
     "left": "on the left",
     "right": "on the right",
-    "whole scene": "all over the scene",
+    WHOLE: "all over the scene",
 }
 _SIDES = {"above": "above", "below": "below", "left": "to the left of", "right": "to the right of"}
 _SCENES = 6

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from imagerag_assets.answering.findings import part_of_scene
-from imagerag_assets.plans.result import Outcome, Place
+from imagerag_assets.plans.result import WHOLE, Outcome, Place
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.whole import is_whole
 from imagerag_assets.raster.geo import middle_of_box
@@ -21,7 +21,6 @@ Verdict = Literal["confirmed", "rejected", "unchecked"]
 """What a multimodal LLM said of a cue: that it shows what it was found for, that it does not, or nothing."""
 MAX_SCENES = 200
 """Scenes whose ground is added up at most."""
-WHOLE = "whole scene"
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,11 @@ class Document:
         """Which kind of STAC this is."""
         return kind_of(self.content)
 
+    def collection_of_items(self, above: str | None) -> str | None:
+        """Return the id of the collection that items below this document belong to; `above`: that of those above it."""
+        is_collection = self.content.get("type") == "Collection" or "extent" in self.content
+        return str(self.content.get("id")) if is_collection else above
+
     def links(self, *relations: str) -> list[str]:
         """Return the absolute hrefs of the links with one of these relations, in order; skip links without an href."""
         links = self.content.get("links")

@@ -147,8 +147,7 @@ def _catalog(root: Document, versions: dict[str, Version] | None, settings: Sett
             if document.kind in (Kind.ITEM, Kind.ITEMS):
                 listed.extend(_with_pages(document, collection, problems, settings))
                 continue
-            is_collection = document.content.get("type") == "Collection" or "extent" in document.content
-            collection = str(document.content.get("id")) if is_collection else collection
+            collection = document.collection_of_items(collection)
             links = {"item": document.links("item"), "child": document.links("items", "child")}
             for relation, hrefs in links.items():
                 fresh = [href for href in dict.fromkeys(hrefs) if href not in seen]

@@ -27,7 +27,7 @@ class EndlessPagesError(ValueError):
 class Pages:
     """The pages of one listing so far."""
 
-    asked: int | None = None
+    asked: float | None = None
     """Items that each page was asked to hold."""
     seen: set[str] = field(default_factory=set)
     """What identifies each item that came."""
@@ -118,19 +118,17 @@ def item_pages(first: Document, settings: Settings) -> Iterator[Document | Sourc
     The last one is an error if a page cannot be read, or if they are not known to be the whole listing.  An item that
     comes twice within one document is yielded twice.
     """
-    limit = parse_qs(urlsplit(first.href).query).get("limit", [""])[0]
-    pages = Pages(asked=int(limit) if limit.isdecimal() else None)
+    pages = Pages(asked=_count(parse_qs(urlsplit(first.href).query).get("limit", [None])[0]))
     page, read = first, {first.href}
     while True:
-        known = set(pages.seen)
         features = page.content["features"]
+        fresh = [each for each in features if not isinstance(each, dict) or _name(each) not in pages.seen]
         try:
             pages.take(page.content)
         except (TypeError, EndlessPagesError) as error:
             yield incomplete(first.href, str(error))
             return
         pages.broken += sum(isinstance(each, dict) and not is_item(each) for each in features)
-        fresh = [each for each in features if not isinstance(each, dict) or _name(each) not in known]
         yield page if len(fresh) == len(features) else Document(page.href, page.content | {"features": fresh})
         following = page.links("next") if next_link(page.content) else []
         if not following:

@@ -261,8 +261,7 @@ def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:
                 else:
                     yield from items_of(page, collection)
             continue
-        is_collection = document.content.get("type") == "Collection" or "extent" in document.content
-        collection = str(document.content.get("id")) if is_collection else collection
+        collection = document.collection_of_items(collection)
         links = document.links("item", "items", "child")
         fresh = [href for href in dict.fromkeys(links) if href not in visited]
         visited.update(fresh)

@@ -6,6 +6,7 @@ Augmentation is in `augment.py`.
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -50,42 +51,37 @@ class Chips:
         return len(self.names)
 
 
-def load_chips(root: Path, split: str | None = None, index: Path | None = None) -> Chips:
+def load_chips(
+    root: Path, split: str | None = None, index: Path | None = None, keep: Callable[[Path], bool] = lambda path: True
+) -> Chips:
     """Read a folder with one sub-folder per class.
 
     Args:
         root: The folder.
         split: Keep only chips of this split of the index (columns file, split).
         index: The index; default: `index.csv` beside the folder.
+        keep: Whether a file of the split is wanted.
 
     Raises:
         InputError: the folder has no chips, or a class without phrases.
     """
-    images, names = [], []
-    for path, name in chip_files(root, split, index):
-        with Image.open(path) as picture:
-            images.append(np.asarray(picture.convert("RGB").resize((CHIP_PX, CHIP_PX))))
-        names.append(name)
-    return Chips(np.stack(images), tuple(names), (None,) * len(names))
-
-
-def chip_files(root: Path, split: str | None = None, index: Path | None = None) -> list[tuple[Path, str]]:
-    """Return the files of chips and their classes, in order; arguments and errors as :func:`load_chips`."""
     wanted: set[str] | None = None
     if split:
         with (index or root.parent / "index.csv").open(newline="", encoding="utf-8") as lines:
             wanted = {Path(row["file"]).name for row in csv.DictReader(lines) if row["split"] == split}
-    found = []
+    images, names = [], []
     for path in sorted(p for p in root.glob("*/*") if p.suffix.lower() in _SUFFIXES):
-        if wanted is not None and path.name not in wanted:
+        if (wanted is not None and path.name not in wanted) or not keep(path):
             continue
         name = CHIP_CLASSES.get(path.parent.name, path.parent.name)
         if name not in PHRASES:
             raise InputError(f"Class {name!r} has no phrases", fix="Add it to demo/models/vocabulary.py", path=path)
-        found.append((path, name))
-    if not found:
+        with Image.open(path) as picture:
+            images.append(np.asarray(picture.convert("RGB").resize((CHIP_PX, CHIP_PX))))
+        names.append(name)
+    if not images:
         raise InputError("No chips found", fix="Give a folder with one sub-folder of pictures per class", path=root)
-    return found
+    return Chips(np.stack(images), tuple(names), (None,) * len(names))
 
 
 def draw_chips(count: int, seed: int, workers: int = 2) -> Chips:

@@ -147,14 +147,15 @@ def main() -> None:
     parser.add_argument("--as-they-are", action="store_true", help="do not disturb the chips")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    encoder = load_encoder(given.by or given.encoder, load_settings())
+    settings = load_settings()
+    encoder = load_encoder(given.by or given.encoder, settings)
     real = load_chips(given.chips, given.split, given.index)
     if not (given.as_they_are or given.by):
         real = disturbed(real, np.random.default_rng(given.seed))
     how = "that a twin has not seen" if given.by else "as they are" if given.as_they_are else "disturbed"
     words = measure(encoder, real, draw_chips(given.drawn, given.seed))
     table = {
-        "fingerprint": encoder_fingerprint(given.encoder, load_settings()),
+        "fingerprint": encoder_fingerprint(given.encoder, settings),
         "data": f"{len(real)} UC Merced {given.split} chips, {how}, and {given.drawn} drawn ones, seed {given.seed}",
         "words": words,
     }

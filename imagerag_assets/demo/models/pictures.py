@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import imagerag_assets._torchvision_ops  # noqa: F401  isort: skip
 
-import csv
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +24,7 @@ from torch.nn import functional
 from imagerag_assets.answering.demo_model import IMAGE_PX, IMAGE_TOKENS, MEAN, STD
 from imagerag_assets.demo.models.augment import augment
 from imagerag_assets.demo.models.chips import CHIP_PX, Chips
-from imagerag_assets.demo.models.sources import tree_crops
+from imagerag_assets.demo.models.sources import land_files, tree_crops
 from imagerag_assets.objects.aside import replace_text, written_aside
 from imagerag_assets.questions.evidence import side_by_side
 
@@ -204,11 +203,9 @@ def _overviews(chips: Chips, count: int, seed: int) -> Iterator[Item]:
 
 
 def _land(root: Path, per_class: int, seed: int) -> Iterator[Item]:
-    with (root / "index.csv").open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    rng = np.random.default_rng((seed, 34))
+    by_folder, rng = land_files(root), np.random.default_rng((seed, 34))
     for folder, name in EUROSAT_CLASSES.items():
-        files = [row["file"] for row in rows if row["class"] == folder]
+        files = by_folder[folder]
         for number in rng.choice(len(files), per_class, replace=False):
             with Image.open(root / files[int(number)]) as picture:
                 yield to_pixels([picture.convert("RGB")])[0], Shown("land", (name,))

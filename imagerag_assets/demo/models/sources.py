@@ -15,7 +15,7 @@ import numpy as np
 import rasterio
 from PIL import Image
 
-from imagerag_assets.demo.models.chips import CHIP_PX, Chips, chip_files, draw_chips, load_chips
+from imagerag_assets.demo.models.chips import CHIP_PX, Chips, draw_chips
 from imagerag_assets.demo.models.vocabulary import coloured
 from imagerag_assets.demo.sprites import OBJECT_CLASSES, sprite
 from imagerag_assets.demo.terrain import GSD_M
@@ -50,13 +50,6 @@ def number_of(path: Path) -> int:
     """Return the number that ends a chip's name; neighbouring numbers are often cut from one picture."""
     found = re.search(r"(\d+)$", path.stem)
     return int(found.group(1)) if found else -1
-
-
-def part_of(root: Path, split: str, index: Path | None, keep: Callable[[int], bool]) -> Chips:
-    """Return the chips of a split whose number is kept."""
-    chips = load_chips(root, split, index)
-    kept = [i for i, (path, _) in enumerate(chip_files(root, split, index)) if keep(number_of(path))]
-    return Chips(chips.images[kept], tuple(chips.names[i] for i in kept), (None,) * len(kept))
 
 
 def all_sources(real: Chips, eurosat: Path | None, trees: Path | None, drawn: int, seed: int) -> list[Source]:
@@ -103,17 +96,24 @@ def paste_chips(grounds: Chips, count: int, seed: int) -> Chips:
 
 def land_chips(root: Path, per_class: int = 250) -> Chips:
     """Read chips of EuroSAT, evenly from each class, enlarged to 256 px."""
-    with (root / "index.csv").open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    images, names = [], []
+    by_folder, images, names = land_files(root), [], []
     for folder, name in LAND_CLASSES.items():
-        files = sorted(row["file"] for row in rows if row["class"] == folder)
+        files = sorted(by_folder[folder])
         for file in files[:: max(1, len(files) // per_class)][:per_class]:
             with Image.open(root / file) as picture:
                 large = picture.convert("RGB").resize((CHIP_PX, CHIP_PX), Image.Resampling.BICUBIC)
             images.append(np.asarray(large))
             names.append(name)
     return Chips(np.stack(images), tuple(names), (None,) * len(names))
+
+
+def land_files(root: Path) -> dict[str, list[str]]:
+    """Return EuroSAT's files by its own classes, relative to its folder, in the order of its index."""
+    found: dict[str, list[str]] = {}
+    with (root / "index.csv").open(newline="", encoding="utf-8") as lines:
+        for row in csv.DictReader(lines):
+            found.setdefault(row["class"], []).append(row["file"])
+    return found
 
 
 def tree_chips(root: Path) -> Chips:

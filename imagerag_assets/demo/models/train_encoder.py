@@ -36,9 +36,9 @@ from torch.nn import functional
 
 from imagerag_assets.demo.models.backbone import ARCHITECTURE, build_tower, freeze_stages, load_pretrained
 from imagerag_assets.demo.models.batches import MEAN, STD, Batch, Classes, Pool, embed_classes, make_batch
-from imagerag_assets.demo.models.chips import Chips
+from imagerag_assets.demo.models.chips import Chips, load_chips
 from imagerag_assets.demo.models.sensors import coarser
-from imagerag_assets.demo.models.sources import all_sources, part_of
+from imagerag_assets.demo.models.sources import all_sources, number_of
 from imagerag_assets.encoders.preprocess import preprocess
 from imagerag_assets.objects.aside import replace_text, written_aside
 
@@ -120,8 +120,8 @@ def zero_shot(tower: TimmModel, chips: Chips, classes: Classes, size: int, facto
 
 def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
-    first, last = args.without
-    real = part_of(args.data / "ucmerced" / "images_jpg", "train", None, lambda number: not first <= number < last)
+    chips, without = args.data / "ucmerced" / "images_jpg", range(*args.without)
+    real = load_chips(chips, "train", keep=lambda path: number_of(path) not in without)
     pool = Pool.of(all_sources(real, args.data / "eurosat", args.data / "naip_trees", args.drawn, args.seed))
     classes = embed_classes()
     tower, kept = build_tower(EMBED_DIM, args.size, args.arch), []
@@ -198,8 +198,8 @@ def train(args: argparse.Namespace) -> None:
                 with written_aside(checkpoint) as aside:
                     torch.save(state | {"scale": scale.data, "step": step + 1}, aside)
                 write_model(average.module, scale, args.arch, args.size, args.out)
-    if last > first:
-        held = part_of(args.data / "ucmerced" / "images_jpg", "train", None, lambda number: first <= number < last)
+    if without:
+        held = load_chips(chips, "train", keep=lambda path: number_of(path) in without)
         figures = [f"{zero_shot(average.module, held, classes, args.size, by):.3f}" for by in (1.0, 1.25, 2.5, 5.0)]
         print(f"zero-shot on {len(held)} chips left out, at .48, .6, 1.2 and 2.4 m: {' '.join(figures)}")
 

@@ -12,7 +12,7 @@ import pytest
 
 from imagerag_assets.objects.gdal import gdal_environment
 from imagerag_assets.raster.reader import SceneReader
-from imagerag_assets.settings import load_settings
+from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem, Scene
 
@@ -134,6 +134,17 @@ def test_who_is_refused_for_not_paying_is_told_what_to_set(
         assert isinstance(scene, Scene), scene.error
 
 
+def read_once_paid(source: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Return the one scene of a source, which is refused until the costs are accepted."""
+    (refused,) = find_scenes(source, settings)
+    assert isinstance(refused, FailedItem)
+    assert "AWS_REQUEST_PAYER=requester" in str(refused.error)
+    monkeypatch.setenv("AWS_REQUEST_PAYER", "requester")
+    (scene,) = find_scenes(source, settings)
+    assert isinstance(scene, Scene), scene.error
+    return scene
+
+
 @pytest.mark.parametrize("href", ["https://bucket.s3.us-west-2.amazonaws.com/a.tif", "{server}/bucket/a.tif"])
 def test_an_address_in_the_web_of_a_bucket_whose_requester_pays_is_read_as_s3(
     tmp_path: Path,
@@ -148,13 +159,7 @@ def test_an_address_in_the_web_of_a_bucket_whose_requester_pays_is_read_as_s3(
     settings = load_settings(home=tmp_path, s3_endpoint_url=refusing, _env_file=None)
     made = item(href=href.format(server=refusing))
     made["properties"] |= V1
-    source = str(write(tmp_path / "item.json", made))
-    (refused,) = find_scenes(source, settings)
-    assert isinstance(refused, FailedItem)
-    assert "AWS_REQUEST_PAYER=requester" in str(refused.error)
-    monkeypatch.setenv("AWS_REQUEST_PAYER", "requester")
-    (scene,) = find_scenes(source, settings)
-    assert isinstance(scene, Scene), scene.error
+    scene = read_once_paid(str(write(tmp_path / "item.json", made)), settings, monkeypatch)
     assert scene.imagery.bands[0].href == "s3://bucket/a.tif"
 
 
@@ -168,13 +173,7 @@ def test_another_server_is_told_that_the_requester_pays(
     settings = load_settings(home=tmp_path, _env_file=None)
     made = item(href=f"{refusing}/a.tif")
     made["properties"] |= V1
-    source = str(write(tmp_path / "item.json", made))
-    (refused,) = find_scenes(source, settings)
-    assert isinstance(refused, FailedItem)
-    assert "AWS_REQUEST_PAYER=requester" in str(refused.error)
-    monkeypatch.setenv("AWS_REQUEST_PAYER", "requester")
-    (scene,) = find_scenes(source, settings)
-    assert isinstance(scene, Scene), scene.error
+    read_once_paid(str(write(tmp_path / "item.json", made)), settings, monkeypatch)
     assert gdal_environment(settings, [f"{refusing}/a.tif"])["GDAL_HTTP_HEADERS"] == "x-amz-request-payer: requester"
     assert "GDAL_HTTP_HEADERS" not in gdal_environment(settings, ["s3://bucket/a.tif"])
 
