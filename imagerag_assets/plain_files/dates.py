@@ -30,6 +30,20 @@ _IN_NAME = re.compile(
     re.IGNORECASE,
 )
 _DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4})([-_.]?)(\d\d)\2(\d\d)(?!\d)")
+_DAYS_IN_NAME = tuple(
+    re.compile(rf"(?<![A-Za-z0-9]){form}(?![A-Za-z0-9])")
+    for form in (
+        r"s(\d{4})(\d{3})(\d\d)(\d\d)(\d\d)\d(?=_e\d{14}(?!\d))",  # GOES: start, then end
+        r"L[A-Z]\d\d{6}(\d{4})(\d{3})[A-Z]{3}\d\d",  # Landsat until 2016: path and row before, station after
+        r"A(\d{4})(\d{3})(?:\.(\d\d)(\d\d)(?=\.))?",  # MODIS and VIIRS, those of swaths with a time
+        r"doy(\d{4})(\d{3})(?:\d{6})?",  # AppEEARS
+        r"(\d{4})(\d{3})T(\d\d)(\d\d)(\d\d)?Z?",  # HLS
+    )
+)
+"""Year, day of the year, and a time, as providers write them, so that the digits can be nothing else."""
+_BARE_DAY = re.compile(r"(?<![A-Za-z0-9])(\d{4})(\d{3})(?![A-Za-z0-9])")
+_LONG_NUMBER = re.compile(r"\d{6,}")
+_FIRST_SATELLITE_YEAR = 1972  # of pictures that are named by the day of the year
 
 
 @dataclass(frozen=True)
@@ -90,7 +104,16 @@ def _tag_value(value: str) -> datetime | None:
 
 
 def _from_name(name: str) -> Dated | None:
-    """Return the first plausible date of a name; its time of day only if that is plausible, too."""
+    """Return the first plausible date of a name; its time of day only if that is plausible, too.
+
+    Days of the year come first in the forms of certain providers, since GOES's can also be read as a calendar date, and
+    last where seven digits are all there is.  These may be a coordinate, so no other long number may stand beside them.
+    """
+    for pattern in _DAYS_IN_NAME:
+        for match in pattern.finditer(name):
+            moment = _day_of_year(*match.groups())
+            if moment is not None:
+                return Dated(moment, "file name")
     for match in _IN_NAME.finditer(name):
         year, _, month, day, *times = match.groups()
         hour, minute, second = times[:3] if times[0] else times[3:]
@@ -101,7 +124,23 @@ def _from_name(name: str) -> Dated | None:
         moment = _moment(match[1], match[3], match[4])
         if moment is not None:
             return Dated(moment, "file name")
-    return None
+    bare = _BARE_DAY.search(name) if len(_LONG_NUMBER.findall(name)) == 1 else None
+    moment = _day_of_year(*bare.groups()) if bare is not None else None
+    return None if moment is None else Dated(moment, "file name")
+
+
+def _day_of_year(year: str, day: str, *times: str | None) -> datetime | None:
+    """Return the time of a day of a year that satellites took pictures in; None if that year has no such day."""
+    if int(year) < _FIRST_SATELLITE_YEAR or not 1 <= int(day) <= 366:
+        return None
+    try:
+        date = datetime(int(year), 1, 1, tzinfo=UTC) + timedelta(days=int(day) - 1)
+    except OverflowError:  # the last day of the last year there is
+        return None
+    if date.year != int(year):
+        return None
+    month, of_month = f"{date:%m}", f"{date:%d}"
+    return _moment(year, month, of_month, *times) or _moment(year, month, of_month)
 
 
 def _moment(year: str, month: str, day: str, *times: str | None) -> datetime | None:

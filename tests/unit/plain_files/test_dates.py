@@ -32,6 +32,40 @@ def test_a_date_in_the_name(name: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("S2_2023145_x", "2023-05-25T00:00:00"),
+        ("2024366", "2024-12-31T00:00:00"),
+        ("LC81960302014022LGN00", "2014-01-22T00:00:00"),
+        ("LT50420342011096PAC01_B4", "2011-04-06T00:00:00"),
+        ("MOD09GA.A2021152.h18v04.061.2021154035542", "2021-06-01T00:00:00"),
+        ("MOD021KM.A2021152.1015.061.2021152203145", "2021-06-01T10:15:00"),
+        ("MOD13Q1.061__250m_16_days_NDVI_doy2021145_aid0001", "2021-05-25T00:00:00"),
+        ("MOD13Q1.061__250m_16_days_NDVI_doy2021145000000_aid0001", "2021-05-25T00:00:00"),
+        ("HLS.S30.T32TMT.2021152T101559.v2.0.B04", "2021-06-01T10:15:59"),
+        # Read as year, month and day it would be the 11th of October.
+        ("OR_ABI-L2-CMIPF-M6C13_G16_s20211011500207_e20211011509515_c20211011509597", "2021-04-11T15:00:20"),
+        ("20240630_2023145", "2024-06-30T00:00:00"),
+    ],
+)
+def test_a_day_of_the_year_in_the_name(name: str, said: str) -> None:
+    found = find_date((), name, CHANGED)
+    assert found.moment is not None
+    assert (found.moment.isoformat(), found.source) == (said + "+00:00", "file name")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["S2_2023366_x", "S2_2023000_x", "S2_2023400_x", "1950250", "2099001", "9999366", "x2023145", "2023145m",
+     "2023-145", "dop_450250_2001250", "2001250_2002250", "A2021400", "A1234567", "MOSA2021152", "A2021152B",
+     "doy2021000", "LC81960302014400LGN00", "LC81960302014022", "BLC81960302014022LGN00", "2021152T", "2021400T101559",
+     f"{datetime.now(UTC) + timedelta(days=5):A%Y%j}"],
+)  # fmt: skip
+def test_digits_that_are_no_day_of_the_year(name: str) -> None:
+    assert find_date((), name, CHANGED).source == "file modification time"
+
+
+@pytest.mark.parametrize(
     "name",
     ["scene", "20241350", "20230229", "99999999", "12345678901", "18991231", "2024-6-30", "2024-06_30",
      f"{datetime.now(UTC) + timedelta(days=5):%Y%m%d}"],
