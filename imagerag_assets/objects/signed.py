@@ -79,18 +79,20 @@ def requested(address: str) -> str:
     return signed
 
 
-def beside(address: str, suffix: str) -> str:
-    """Return the address of a file's neighbour, whose name has a suffix more; the query stays."""
+def beside(address: str, suffix: str, instead_of: str = "") -> str:
+    """Return the address of a file's neighbour, whose name has a suffix more, or `instead_of` one; the query stays."""
     if not address[:8].lower().startswith(("http://", "https://")):
-        return address + suffix
+        return address.removesuffix(instead_of) + suffix
     parts = urlsplit(address)
-    return urlunsplit(parts._replace(path=parts.path + suffix))
+    return urlunsplit(parts._replace(path=parts.path.removesuffix(instead_of) + suffix))
 
 
-def keep_beside(address: str, suffix: str) -> str:
+def keep_beside(address: str, suffix: str, instead_of: str = "") -> str:
     """Return the address of a file's neighbour, for which requests get the signature of the file."""
     signed = requested(address)
-    return beside(address, suffix) if signed == address else keep_signature(beside(signed, suffix))
+    if signed == address:
+        return beside(address, suffix, instead_of)
+    return keep_signature(beside(signed, suffix, instead_of))
 
 
 def inherit_signature(address: str, base: str) -> str:

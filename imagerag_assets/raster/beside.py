@@ -1,7 +1,8 @@
 """Masks and nodata values beside remote files (``.msk``, ``.aux.xml``).
 
 GDAL finds what lies beside a local file.  Beside a remote one it would ask for a dozen names, so it is told not to look
-(`objects.gdal`), and the two that change which pixels count are looked for here, with one request each.
+(`objects.gdal`), and the two that change which pixels count are looked for here, with one request each.  Those that say
+where a file is belong to `raster.place_beside`.
 """
 
 from __future__ import annotations
@@ -44,7 +45,17 @@ def mask_beside(href: str, settings: Settings) -> str | None:
         RasterError: the server is in trouble, so that it cannot be told.
     """
     # Some servers answer everything with a page.
-    return beside(href, ".msk") if _first_bytes(href, ".msk", 4, settings) in _TIFF else None
+    return beside(href, ".msk") if neighbour_bytes(href, ".msk", 4, settings) in _TIFF else None
+
+
+def auxiliary_beside(href: str, settings: Settings) -> bytes | None:
+    """Return the ``.aux.xml`` beside a remote file; None if there is none that GDAL would read.
+
+    Raises:
+        RasterError: the server is in trouble, so that it cannot be told.
+    """
+    text = neighbour_bytes(href, ".aux.xml", _MOST_BYTES, settings)
+    return None if text is None or b"<PAMDataset" not in text[:1000] or b"<!ENTITY" in text else text
 
 
 def nodata_beside(href: str, index: int, settings: Settings) -> float | None:
@@ -53,8 +64,8 @@ def nodata_beside(href: str, index: int, settings: Settings) -> float | None:
     Raises:
         RasterError: the server is in trouble, so that it cannot be told.
     """
-    text = _first_bytes(href, ".aux.xml", _MOST_BYTES, settings)
-    if text is None or b"<PAMDataset" not in text[:1000] or b"<!ENTITY" in text:
+    text = auxiliary_beside(href, settings)
+    if text is None:
         return None
     try:
         for band in ElementTree.fromstring(text).iter("PAMRasterBand"):
@@ -97,9 +108,20 @@ def local_mask(path: str) -> str | None:
     return str(mask) if mask.is_file() else None
 
 
-def _first_bytes(href: str, suffix: str, count: int, settings: Settings) -> bytes | None:
-    """Return the beginning of a file's neighbour, which is asked for with the signature of the file."""
-    neighbour = keep_beside(href, suffix)
+def neighbour_bytes(href: str, suffix: str, count: int, settings: Settings, instead_of: str = "") -> bytes | None:
+    """Return the beginning of a file's neighbour, which is asked for with the signature of the file.
+
+    Args:
+        href: Address of the file.
+        suffix: What the neighbour's name has more.
+        count: Number of bytes.
+        settings: How it is reached.
+        instead_of: The ending of the file's name in place of which the suffix stands.
+
+    Raises:
+        RasterError: the server is in trouble, so that it cannot be told.
+    """
+    neighbour = keep_beside(href, suffix, instead_of)
     key = (neighbour, settings.s3_endpoint_url)
     with _lock:
         known = _known.get(key)
@@ -111,7 +133,7 @@ def _first_bytes(href: str, suffix: str, count: int, settings: Settings) -> byte
         if found is None and requested(href) != href and first_bytes(href, 1, settings) is None:
             raise RasterError("the signature of the address is refused", href=href, fix="Ingest the scene again")
     except OSError as error:
-        raise RasterError("whether a mask lies beside the image cannot be told", href=href, transient=True,
+        raise RasterError("what lies beside the image cannot be told", href=href, transient=True,
                           fix="Try again later") from shown(error)  # fmt: skip
     with _lock:
         if len(_known) >= _MOST_KNOWN:

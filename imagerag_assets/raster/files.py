@@ -38,6 +38,7 @@ from imagerag_assets.raster.beside import (
     nodata_beside,
 )
 from imagerag_assets.raster.place import place_of
+from imagerag_assets.raster.place_beside import placed_by_neighbours
 from imagerag_assets.raster.types import Grid
 from imagerag_assets.raster.virtual import COMPLEX, GDAL_TYPES, Source, virtual_raster
 from imagerag_assets.settings import Settings
@@ -167,7 +168,8 @@ def describe(
         bits = int(dataset.tags(indexes[0], ns="IMAGE_STRUCTURE").get("NBITS", 0)
                    or dataset.tags(ns="IMAGE_STRUCTURE").get("NBITS", 0)) or None  # fmt: skip
         turned = own.turned_bands(dataset, indexes, said.scales, notes)
-        place = place_of(dataset, item_place, footprint)
+        with placed_by_neighbours(dataset, href, settings) as placed:
+            place = place_of(placed, item_place, footprint)
         notes.extend(place.notes)
         file = RasterFile(
             href=href,
@@ -176,7 +178,7 @@ def describe(
             grid=Grid(
                 width, height, place.crs_wkt, place.transform, bool(dataset.overviews(1)), gcps=place.approximate
             ),
-            placed_by_item=not place.own,
+            placed_by_item=not place.own or placed is not dataset,
             dtype=dtype,
             masked=mask is not None,
             nodata=nodata,

@@ -138,7 +138,7 @@ def test_a_server_in_trouble_is_not_taken_for_one_without_a_mask(
     masked(server.folder / "a.tif")
     server.broken = ".msk"
     monkeypatch.setattr("imagerag_assets.objects.http._BACKOFF_S", 0)
-    with pytest.raises(RasterError, match="whether a mask lies beside the image cannot be told") as failed:
+    with pytest.raises(RasterError, match="what lies beside the image cannot be told") as failed:
         look(scene_of(f"{server.address}/a.tif"), settings)
     assert failed.value.transient
     server.broken = ""
