@@ -55,6 +55,7 @@ PARTICIPLES = words(
 
 META = words(
     """
+    aoi roi extent imaged detection detections
     image images picture pictures photo photos photograph photographs scene scenes view frame patch tile imagery
     camera cameras photographer drone snapshot shot shots sheet still satellite aerial overhead
     remote sensing question option options choice choices following statement

@@ -9,6 +9,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans.from_model import LanguageModel, plan_from_model
 from imagerag_assets.plans.from_reader import Reader, read_again
+from imagerag_assets.plans.left_out import completed
 from imagerag_assets.plans.noun_phrases import clean
 from imagerag_assets.plans.regions import Region, region_named
 from imagerag_assets.plans.understand import understand
@@ -61,6 +62,7 @@ def plan_of(
         if plan is rules:  # what a follow-up leaves out, the reader would invent
             plan = _by_reader(plan, reader)
             plan = _by_model(plan, question.question, question.choices, model)
+            plan = plan if question.choices else completed(plan, rules)
     else:
         plan = p.Plan()
     return plan if example is None else _about(plan, example.label)
