@@ -30,7 +30,7 @@ _UNKNOWN = re.compile(
 _NONE_OF = re.compile(
     r"none of (?:these|those|the above|them|the (?:others?|options?|choices?|listed))"
     r"|neither(?: of (?:them|these|those|the two))?\b"
-    r"|something else|another (?:answer|one)|not (?:among|one of) (?:these|those|them)|\bother\b$"
+    r"|something else|^another (?:answer|one)|not (?:among|one of) (?:these|those|them)|\bother\b$"
 )
 _SEE_ONE = re.compile(r"\b(?:see|is|has|have|find|contains?|shows?|spot) one$")
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")

@@ -84,6 +84,8 @@ def match(
     known = {letter: each for letter, each in probable.items() if each is not None}
     if known and _sets(meanings):
         known = {letter: each * _unnamed(meanings[letter], evidence) for letter, each in known.items()}
+    if not known and any(each.none_of_these for each in meanings.values()):
+        known = _nowhere(meanings, evidence)
     if not known:
         return Match(None, "the evidence says nothing about these choices", tuple(choices))
     fits = dict(known)
@@ -130,6 +132,13 @@ def combine(found: Match, model_scores: Mapping[str, float] | None) -> dict[str,
     return _normalised(
         {letter: score * (1 if letter in silent else TIE ** (model[letter] / most)) for letter, score in own.items()}
     )
+
+
+def _nowhere(meanings: Mapping[str, Meaning], evidence: Evidence) -> dict[str, float]:
+    """Return what is left of the choices that name a place or a number, where nothing was found that has one."""
+    present = evidence.present(None)
+    told = [letter for letter, each in meanings.items() if any(claim.places or claim.quantity for claim in each.claims)]
+    return {} if present is None else dict.fromkeys(told, present / len(told)) if told else {}
 
 
 def _apart(meanings: Mapping[str, Meaning]) -> dict[str, Meaning]:

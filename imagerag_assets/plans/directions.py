@@ -23,8 +23,15 @@ Row = Literal["upper", "middle", "lower"]
 Column = Literal["left", "middle", "right"]
 Box = tuple[float, float, float, float]
 
-_UPPER = r"north(?:ern(?:most)?|ward|wards|erly)?|upper(?:most)?|top(?:most)?|up(?=(?: and)? to the )"
-_LOWER = r"south(?:ern(?:most)?|ward|wards|erly)?|lower(?:most)?|bottom(?:most)?|down(?=(?: and)? to the )"
+_ON_A_SIDE = r" (?:to|on|at|in|towards?) the (?:far )?(?:left|right|west|east)"
+_UPPER = (
+    r"north(?:ern(?:most)?|ward|wards|erly)?|upper(?:most)?|top(?:most)?"
+    rf"|(?:high |further |far )?up(?=(?: and)?{_ON_A_SIDE})"
+)
+_LOWER = (
+    r"south(?:ern(?:most)?|ward|wards|erly)?|lower(?:most)?|bottom(?:most)?"
+    rf"|(?:low |further |far )?down(?=(?: and)?{_ON_A_SIDE})"
+)
 _LEFT = r"west(?:ern(?:most)?|ward|wards|erly)?|left(?:most)?(?:[ -]hand)?"
 _RIGHT = r"east(?:ern(?:most)?|ward|wards|erly)?|right(?:most)?(?:[ -]hand)?"
 _MIDDLE = r"cent(?:re|er|ral)|middle|mid"
@@ -38,8 +45,11 @@ _JOINT = re.compile(
     rf"(?:\s*[-/]?\s*|\s+(?:(?:{_EXTENT})\s+)?(?:of\s+the\s+(?:{_PICTURE}),?\s+)?(?:of|at|in|on|(?:and\s+)?to|towards?)\s+(?:the\s+)?)"
     rf"(?={_PLAIN})"
 )
+_BESIDE = re.compile(
+    r"\s*,\s*(?:but |and )?(?:(?:near|at|in|on|by|along|towards?|close to|next to) )?(?:the |its )?(?:very |far )?"
+)
 _TAIL = re.compile(rf"\s*-?\s*(?P<extent>{_EXTENT})\b(?:\s+of\s+(?:the\s+)?(?:{_PICTURE})\b)?")
-_SHORT = re.compile(r"(?<!\d )(?<![\w.])(?:([NS])\.?[- ]?([EW])|([NSEW])(?![- ]?[EW]))\.?(?![\w'])")
+_SHORT = re.compile(r"(?<!\d )(?<![\w.])(?:([NS])\.?[- ]?([EW])|([NSEW])(?![- ]?[EW]))\.?(?!/A\b)(?![\w'])")
 _CORNER = re.compile(r"(?<!\d )(?<![\w.])([UTLB])\.?([LR])(?![\w'])")
 _LONG = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _ROWS, _COLUMNS = {"U": "upper", "T": "top", "L": "lower", "B": "bottom"}, {"L": "left", "R": "right"}
@@ -106,7 +116,22 @@ def directions_in(low: str) -> list[Direction]:
         half = tail is not None and tail["extent"] in ("half", "halves")
         found.append(_direction(kinds, word.start(), tail.end() if tail else end, half=half))
         at = found[-1].end
-    return found
+    return [_corner_of(*found)] if len(found) == 2 and _one_place(low, *found) else found
+
+
+def _one_place(low: str, one: Direction, other: Direction) -> bool:
+    """Return whether a row and a column beside each other are one place: "in the right half, near the top"."""
+    return (
+        {one.row, other.row} & {"upper", "lower"} != set()
+        and {one.column, other.column} & {"left", "right"} != set()
+        and None in (one.row, one.column)
+        and None in (other.row, other.column)
+        and _BESIDE.fullmatch(low, one.end, other.start) is not None
+    )
+
+
+def _corner_of(one: Direction, other: Direction) -> Direction:
+    return Direction(one.row or other.row, one.column or other.column, one.start, other.end)
 
 
 class Frame:

@@ -49,8 +49,11 @@ _SETS = {
     r"both": (2, 2),
     r"(?:a |the )?(?:single|sole|lone|solitary|lonely)(?: one)?|once": (1, 1),
     r"twice|(?:a )?duo": (2, 2),
-    r"(?:a )?trio|thrice|triplets?": (3, 3),
-    r"(?:a )?quartet": (4, 4),
+    r"(?:a )?(?:trio|threesome)|thrice|triplets?": (3, 3),
+    r"(?:a )?(?:quartet|foursome)|two pairs": (4, 4),
+    r"(?:a )?quintet|(?:a )?fivesome": (5, 5),
+    r"three pairs": (6, 6),
+    r"(?:just|only) the one": (1, 1),
     r"none|no|not (?:any|one)|not a single(?: one)?|without(?: any)?|n[o0]thing": (0, 0),
 }
 _FRACTIONS = {
@@ -107,6 +110,10 @@ _MORE = r"more than|higher than|in excess of|over|above|greater than|larger than
 _AT_LEAST = r"at least|no (?:fewer|less) than|not (?:fewer|less) than|a minimum of|minimum|min\.?|≥|>="
 _LESS = r"less than|lower than|fewer than|under|below|smaller than|<"
 _AT_MOST = r"at (?:the )?most|as many as|up to|no more than|not more than|a maximum of|maximum|max\.?|≤|<=|within"
+_EXACTLY = re.compile(r"\bno more(?:,| and| or)? (?:no|and no|nor) (?:fewer|less) than\b")
+_ANYBODY = re.compile(
+    r"\s+(?:(?:can|could|may|might|must|would|should|will|has to)\b|(?:finds|sees|spots|notices|looks|needs|gets)\b)"
+)
 _ABOUT = r"about|around|roughly|approximately|approx\.?|circa|ca\.?|some|nearly|almost|close to|~|≈|an estimated|maybe"
 _BEFORE = re.compile(
     rf"(?:(?P<atleast>{_AT_LEAST})|(?P<atmost>{_AT_MOST})|(?P<more>{_MORE})|(?P<less>{_LESS})|(?P<about>{_ABOUT}))"
@@ -139,7 +146,7 @@ class Quantity:
 
 def quantities(text: str) -> list[Quantity]:
     """Return the numbers that a text names, in digits or words, in their order."""
-    low = text.lower()
+    low = _EXACTLY.sub(lambda match: "exactly".ljust(len(match[0])), text.lower())
     found: list[Quantity] = []
     at = 0
     while at < len(low):
@@ -187,7 +194,9 @@ def _inside_a_word(text: str, match: re.Match[str]) -> bool:
 
 
 def _pronoun(text: str, match: re.Match[str]) -> bool:
-    """Return whether "one" stands for a thing: "the red one", "this one"."""
+    """Return whether "one" stands for a thing or for people: "the red one", "this one", "one sees it"."""
+    if match["aspelt"] == "one" and _ANYBODY.match(match.string, match.end()):
+        return True
     before = r"\b(?:an?|the|this|that|another|each|every|which|any)\s+(?:(?!only\b)\w+\s+)?$"
     return match["aspelt"] == "one" and re.search(before, text[: match.start()]) is not None
 

@@ -70,6 +70,10 @@ def as_list(texts: Sequence[str], *pairs: Any) -> list[float]:
         ("1,200 ships", 1200, 1200),
         ("half a dozen", 6, 6),
         ("twenty-one", 21, 21),
+        ("a foursome of ships", 4, 4),
+        ("two pairs", 4, 4),
+        ("only the one", 1, 1),
+        ("no more and no fewer than three", 3, 3),
     ],
 )
 def test_numbers_in_words(text: str, low: float, high: float) -> None:
@@ -199,6 +203,10 @@ PLACES = (
     ("north-west", "north-east", "south-west", "south-east"),
     ("NW", "NE", "SW", "SE"),
     ("in the top left corner", "in the top right corner", "in the bottom left corner", "in the bottom right corner"),
+    ("left half, at the top", "right half, at the top", "left half, at the bottom", "right half, at the bottom"),
+    ("top, left-hand side", "top, right-hand side", "bottom, left-hand side", "bottom, right-hand side"),
+    ("far up on the left", "far up on the right", "low down on the left", "low down on the right"),
+    ("one sees it in the NW", "one sees it in the NE", "one sees it in the SW", "one sees it in the SE"),
     ("It is in the upper-left part.", "upper-right", "The ship is at the lower left", "lower-right quadrant"),
 )
 
@@ -272,6 +280,12 @@ def test_the_evidence_may_say_nothing(texts: Sequence[str], pair: Any) -> None:
     found = scored(texts, pair)
     assert found.scores is None
     assert combine(found, {"A": 3.0, "B": 1.0}) == {"A": 0.75, "B": 0.25}
+
+
+def test_none_of_these_fits_best_if_nothing_was_found() -> None:
+    corners = ("upper left", "upper right", "lower left", "lower right")
+    assert best((*corners, "none of these"), where("ship", best=0.1, searched=1.0)) == "none of these"
+    assert best((*corners, "N/A - not here"), where("ship", place(share=(0.2, 0.2)))) == "upper left"
 
 
 def test_a_place_near_a_border_counts_for_both_parts() -> None:
