@@ -191,8 +191,9 @@ class Teller:
         several = f" in {counted('place', sites)}" if sites else ""
         marked = several + self.where.several(places, sites or total or elsewhere or 0, known=known)
         best = max((each.confidence for each in places), default=None)
-        confidence = exists.confidence if exists else None if count else best
-        unsure = (confidence is not None and confidence < UNSURE) or (count is not None and count.low == 0)
+        confidence = exists.confidence if exists else count.confidence if count else best
+        unsure = confidence is not None and confidence < UNSURE
+        doubtful = unsure or (count is not None and count.low == 0)
         if total:
             about = "about " if count and total >= DENSE and _spread(count) else ""
             what = f"{about}{counted(name, total)}{_interval(count)}"
@@ -209,7 +210,7 @@ class Teller:
             told = f"possibly {what} {verb} found{_after(known)}{marked}"
         else:
             told = f"{lead or ''}{what} {verb} found{_after(known)}{marked}"
-        if unsure and confidence is not None:
+        if doubtful and confidence is not None:
             told += f" (confidence {confidence:.2f})"
         rest = self.where.without(places)
         return [f"{told}; no {name} {was(name)} found {rest}" if rest else told]
@@ -391,7 +392,9 @@ def _spread(count: CountResult) -> bool:
 def _interval(count: CountResult | None) -> str:
     if count is None:
         return ""
-    notes = [f"{count.low} to {count.high}"] if _spread(count) else []
+    notes = []
+    if _spread(count) and (count.low or count.high != count.value):  # that there may be none is said by the confidence
+        notes = [f"{count.low} to {count.high}" if count.low else f"up to {count.high}"]
     if count.area_km2:
         notes.append(f"{number(count.area_km2)} km² looked at")
     return f" ({'; '.join(notes)})" if notes else ""
