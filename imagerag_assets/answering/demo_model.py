@@ -82,7 +82,8 @@ def assemble(cache: Path, parts: Path = DEMO_PARTS) -> Path:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with folder_aside(folder) as aside:
-            save(model, tokenizer, aside, {"choices": notes["choices"], "revision": digest})
+            kept = {name: notes[name] for name in ("choices", "denial_odds") if name in notes}
+            save(model, tokenizer, aside, kept | {"revision": digest})
     except OSError as error:
         raise ModelError(
             f"the demo model cannot be written: {error}",
@@ -164,7 +165,7 @@ def save(
     """Write a model folder as `from_pretrained` reads it, weights in float16.
 
     Args:
-        notes: Goes to `imagerag.json`: how the model names a choice, and its revision.
+        notes: Goes to `imagerag.json`: how the model names a choice, what its denial is worth, and its revision.
     """
     model.half().save_pretrained(out)
     _processor(tokenizer).save_pretrained(out)

@@ -52,6 +52,7 @@ class TransformersMllm:
         options = options or MllmOptions()
         loaded = load(model, options)
         self.name, self.revision = name or model, loaded.revision
+        self.denial_odds = loaded.denial_odds
         self.model, self.processor = loaded.model, loaded.processor
         self._device = loaded.device
         self._options, self._in_words = options, loaded.in_words

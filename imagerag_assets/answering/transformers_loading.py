@@ -36,6 +36,8 @@ class Loaded:
     """The commit of a hub id, or the digest of a folder's weights; followed by ``+`` and the digest of an adapter."""
     in_words: bool
     """Whether it names its choice in words, not by letter."""
+    denial_odds: float | None = None
+    """See `Mllm`."""
 
 
 def load(model: str, options: MllmOptions) -> Loaded:
@@ -66,16 +68,13 @@ def load(model: str, options: MllmOptions) -> Loaded:
             fix="Set IMAGERAG_MLLM_DTYPE=4bit, or use a smaller model or another IMAGERAG_DEVICE",
             model=model,
         ) from error
-    revision = (
-        options.revision or _hub_commit(config) or _folder_notes(model).get("revision") or _folder_revision(model)
-    )
+    notes = _folder_notes(model)
+    revision = options.revision or _hub_commit(config) or notes.get("revision") or _folder_revision(model)
     if options.adapter is not None:
         loaded = attach(loaded, options.adapter, base=model, revision=revision)
         revision = f"{revision}+{adapter_digest(options.adapter)}"
-    in_words = options.choices == "words" or (
-        options.choices == "auto" and _folder_notes(model).get("choices") == "words"
-    )
-    return Loaded(config, processor, loaded.eval(), device, revision, in_words)
+    in_words = options.choices == "words" or (options.choices == "auto" and notes.get("choices") == "words")
+    return Loaded(config, processor, loaded.eval(), device, revision, in_words, _denial_odds(notes))
 
 
 def out_of_memory(error: Exception) -> bool:
@@ -152,8 +151,17 @@ def _hub_commit(config: Any) -> str | None:
     return str(commit) if commit else None
 
 
+def _denial_odds(notes: dict[str, str]) -> float | None:
+    """Return what a model's denial is worth by the notes of its folder; None: they do not say."""
+    try:
+        odds = float(notes.get("denial_odds", ""))
+    except ValueError:
+        return None
+    return odds if 1 <= odds < float("inf") else None
+
+
 def _folder_notes(model: str) -> dict[str, str]:
-    """Read `imagerag.json` in a model folder: how the model names a choice, ``{"choices": "words"}``, and its revision.
+    """Read `imagerag.json` in a model folder: `choices` ("words": how it names one), `denial_odds`, `revision`.
 
     A folder that was put together from parts has the parts' digest as its revision: the weights' own differs between
     processors in their last bits.

@@ -78,7 +78,11 @@ class Reply:
 
 
 class Mllm(Protocol):
-    """A multimodal LLM back end."""
+    """A multimodal LLM back end.
+
+    One whose judgement of cues was measured may have an attribute `denial_odds`, float: how much likelier it is to deny
+    a cue that is wrong than one that is right.  What another one denies counts for nothing.
+    """
 
     name: str
     revision: str

@@ -111,19 +111,17 @@ def extent_of(viewer: Viewer, scene: str) -> Extent:
     return Extent(grid.width, grid.height, pixel_size_m(grid))
 
 
-def sighting(cue: Cue, scene: Extent, verdict: Verdict, sure: float | None) -> Sighting:
+def sighting(cue: Cue, scene: Extent, verdict: Verdict, confidence: float) -> Sighting:
     """Return a cue as an object.
 
     Args:
         cue: What was found.
         scene: Its scene.
         verdict: Of the multimodal LLM.
-        sure: How sure the model is that the cue shows its phrase, 0 to 1; None: it was not asked.
+        confidence: How probable it is that the cue shows its phrase, 0 to 1, after what the model said.
     """
     x0, y0, x1, y1 = cue.window
     share = ((x0 + x1) / 2 / scene.width, (y0 + y1) / 2 / scene.height)
-    # That a model confirms a cue adds nothing that was measured; that it doubts one does.
-    confidence = cue.confidence if sure is None or sure >= 0.5 else (cue.confidence * sure) ** 0.5
     place = Place(
         scene=cue.scene,
         name=WHOLE if is_whole(cue.window, scene.width, scene.height) else part_of_scene(*share),

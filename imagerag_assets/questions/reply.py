@@ -251,6 +251,11 @@ class _Answering:
                 self._notes.append(
                     f"Cue {rank} counts for nothing: no {views[rank].phrase} is seen there (sure {check.sure:.2f})"
                 )
+            elif check.outvoted:
+                self._notes.append(
+                    f"Cue {rank} is kept with confidence {check.confidence:.2f}: the search is sure of it "
+                    f"({views[rank].confidence:.2f}), though the model sees no {views[rank].phrase} there"
+                )
 
     def _evidence(self) -> Evidence:
         retrieval = self._found.retrieval
@@ -276,7 +281,7 @@ class _Answering:
         for cue in cues:
             check = self._checks.get(cue.rank)
             verdict = _verdict(self._checks, cue.rank)
-            made.append(sighting(cue, self._extent(cue.scene), verdict, check.sure if check else None))
+            made.append(sighting(cue, self._extent(cue.scene), verdict, check.confidence if check else cue.confidence))
         return tuple(sorted(made, key=lambda each: -each.place.confidence))
 
     def _changed(self, result: r.Result) -> r.Result:
