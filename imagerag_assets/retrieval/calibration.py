@@ -103,11 +103,13 @@ def load_calibration(store: ObjectStore, fingerprint: str, division: str) -> Cal
         found = parse(store.read_bytes(key), store.url(key))
         _require(found, fingerprint, division, store.url(key))
         return found
-    for packaged in _packaged():
-        wanted = (fingerprint, division, BACKGROUND_VERSION)
-        if (packaged.fingerprint, packaged.division, packaged.background) == wanted:
-            return packaged
-    return GENERIC
+    return packaged_calibration(fingerprint, division) or GENERIC
+
+
+def packaged_calibration(fingerprint: str, division: str) -> Calibration | None:
+    """Return the calibration of an encoder and division that comes with this package; None: there is none."""
+    wanted = (fingerprint, division, BACKGROUND_VERSION)
+    return next((each for each in _packaged() if (each.fingerprint, each.division, each.background) == wanted), None)
 
 
 def find_calibration(store: ObjectStore, fingerprint: str, division: str, version: str) -> Calibration | None:

@@ -18,6 +18,7 @@ from imagerag_assets.installation.platform import Deps
 from imagerag_assets.retrieval.background import applies, background_vectors
 from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.retrieval.coarseness import too_coarse
+from imagerag_assets.retrieval.measured_words import offset_of
 from imagerag_assets.retrieval.scoring import Floats, Head, features
 from imagerag_assets.retrieval.second_look import Scorer
 from imagerag_assets.retrieval.suppress import suppress
@@ -99,16 +100,19 @@ def phrase_scorers(
     texts = _put(phrases, words)
     queries, background = deps.encoder.encode_texts(texts), background_vectors(deps.encoder)
 
-    def scorer(query: NDArray[np.float32], against: NDArray[np.float32]) -> Scorer:
+    def scorer(text: str, query: NDArray[np.float32], against: NDArray[np.float32]) -> Scorer:
+        offset = offset_of(deps.encoder.fingerprint, text)
+
         def score(seen: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
             alike = (seen @ query).astype(np.float64)
-            return alike, features(alike, seen @ against.T, calibration.scale)
+            return alike, features(alike + offset, seen @ against.T, calibration.scale)
 
         return Scorer(score, calibration.second or calibration.fast)
 
     masks = applies(texts, deps.sentences)
     return {
-        phrase: scorer(query, background[mask]) for phrase, query, mask in zip(phrases, queries, masks, strict=True)
+        phrase: scorer(text, query, background[mask])
+        for phrase, text, query, mask in zip(phrases, texts, queries, masks, strict=True)
     }
 
 

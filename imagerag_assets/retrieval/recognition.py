@@ -15,16 +15,13 @@ A phrase that the knowledge base has pictures of is known through these, whateve
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 from scipy.special import expit
 
 from imagerag_assets.errors import FingerprintError
@@ -32,6 +29,7 @@ from imagerag_assets.installation.platform import Deps
 from imagerag_assets.knowledge.search import SAME_WORDS, exemplars, open_knowledge, search_texts
 from imagerag_assets.plans.lexicon import is_modifier
 from imagerag_assets.retrieval.background import PROMPTS, SAME_THING, applies, background_vectors
+from imagerag_assets.retrieval.measured_words import GOOD_AUC, Measured, measured_words
 from imagerag_assets.retrieval.slow import LABEL_FLOOR
 from imagerag_assets.retrieval.things import key, name_vectors, names_by_key, thing_of
 
@@ -39,9 +37,6 @@ if TYPE_CHECKING:
     from imagerag_assets.knowledge.types import Current, KnowledgeKind
     from imagerag_assets.stores.milvus import Hit
 
-GOOD_AUC = 0.85
-"""Least AUC of a word that the encoder tells from others: the demo encoder has .91 for "ballpark" and .89 for "trailer
-park", .84 for "bunker" (on a golf course), .71 for "depot", .40 for "cottage"."""
 ENOUGH = 0.25
 """Least probability that a word without pictures names something that the encoder knows.  Fitted by leaving out each of
 900 names: .70 of known names pass, and .06 of names of other things (.10 where the other names of the thing are left
@@ -79,50 +74,6 @@ class Recognition:
             f"The encoder {self.encoder!r} cannot tell {self.phrase!r} from {self.nearest!r}: show it an example with "
             "--like, or add it to the knowledge base"
         )
-
-
-@dataclass(frozen=True)
-class Word:
-    """A measured word."""
-
-    thing: str
-    """The thing of `things.toml` that it is a name of."""
-    auc: float
-    chips: int
-    """Pictures that show it."""
-    drawn: bool
-    """Whether these were drawings."""
-
-    @property
-    def good(self) -> bool:
-        """Whether the encoder tells it from others."""
-        return self.auc >= GOOD_AUC
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The measured words of an encoder."""
-
-    fingerprint: str
-    data: str
-    words: dict[str, Word]
-
-
-_TABLE = TypeAdapter(Measured)
-
-
-@lru_cache(maxsize=16)
-def measured_words(fingerprint: str) -> Measured | None:
-    """Return the packaged table of an encoder; None if it has none."""
-    folder = resources.files("imagerag_assets").joinpath("weights", "recognition")
-    if not folder.is_dir():
-        return None
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if file.name.endswith(".json"):
-            content = json.loads(file.read_text(encoding="utf-8"))
-            if content["fingerprint"] == fingerprint:
-                return _TABLE.validate_python(content)
-    return None
 
 
 def recognition(

@@ -11,7 +11,7 @@ from collections import Counter
 from imagerag_assets.installation.platform import Deps
 from imagerag_assets.retrieval.background import PROMPTS
 from imagerag_assets.retrieval.fast import CANDIDATES_ALL, neighbours, phrase_scorers
-from imagerag_assets.retrieval.recognition import measured_words
+from imagerag_assets.retrieval.measured_words import measured_words
 from imagerag_assets.retrieval.things import key, names_by_key
 from imagerag_assets.retrieval.types import Search
 

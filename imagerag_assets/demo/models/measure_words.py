@@ -6,8 +6,9 @@
 With a twin of the encoder that has not seen the chips (--by), they are measured as they are.
 
 For each word that is true of a class of chips: the area under the ROC curve (AUC) of its similarity to those chips
-against its similarity to all chips that it is not true of.  Words come from `retrieval/things.toml`.  Classes without
-real chips are measured on drawn ones.  What reads the table is `retrieval/recognition.py`.
+against its similarity to all chips that it is not true of, and its offset (`word_offsets.py`).  Words come from
+`retrieval/things.toml`.  Classes without real chips are measured on drawn ones.  What reads the table is
+`retrieval/measured_words.py`.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from imagerag_assets.demo.models.chips import Chips, draw_chips, load_chips
+from imagerag_assets.demo.models.word_offsets import offsets
 from imagerag_assets.encoders.registry import encoder_fingerprint, load_encoder
 from imagerag_assets.encoders.sentence import sentence_encoder
 from imagerag_assets.encoders.types import Encoder
 from imagerag_assets.objects.aside import replace_text
+from imagerag_assets.retrieval.calibration import packaged_calibration
 from imagerag_assets.retrieval.things import things, write_vectors
 from imagerag_assets.settings import load_settings
 
@@ -42,6 +45,8 @@ class Truth:
     """Classes that may show it too: neither for nor against it."""
 
 
+DIVISION = "pyramid"
+"""Division of the scenes whose calibration tells what an offset is worth."""
 _HOMES = ("dense residential", "medium residential", "sparse residential", "mobile home park")
 _ROADS = ("freeway", "intersection", "overpass", "road", "roundabout")
 TRUE_OF: Mapping[str, Truth] = {
@@ -154,8 +159,21 @@ def main() -> None:
         real = disturbed(real, np.random.default_rng(given.seed))
     how = "that a twin has not seen" if given.by else "as they are" if given.as_they_are else "disturbed"
     words = measure(encoder, real, draw_chips(given.drawn, given.seed))
+    fingerprint = encoder_fingerprint(given.encoder, settings)
+    calibration = packaged_calibration(fingerprint, DIVISION)
+    if calibration is not None:
+        shown = set(real.names)
+        true_of = {
+            word: (TRUE_OF[each["thing"]].classes, TRUE_OF[each["thing"]].also)
+            for word, each in words.items()
+            if shown & set(TRUE_OF[each["thing"]].classes)
+        }
+        own = offsets(encoder, sentence_encoder(), real, true_of, calibration, given.seed)
+        middle = float(np.mean([own[thing] for thing in TRUE_OF if thing in own]))
+        for word, offset in own.items():
+            words[word]["offset"] = round(offset - middle, 4)
     table = {
-        "fingerprint": encoder_fingerprint(given.encoder, settings),
+        "fingerprint": fingerprint,
         "data": f"{len(real)} UC Merced {given.split} chips, {how}, and {given.drawn} drawn ones, seed {given.seed}",
         "words": words,
     }

@@ -20,8 +20,9 @@ from imagerag_assets.encoders.types import Encoder
 from imagerag_assets.knowledge.build import build_labels
 from imagerag_assets.retrieval import things as listed
 from imagerag_assets.retrieval.calibration import load_calibration
+from imagerag_assets.retrieval.measured_words import GOOD_AUC, measured_words
 from imagerag_assets.retrieval.phrases import Analysis
-from imagerag_assets.retrieval.recognition import GOOD_AUC, Recognition, measured_words, recognition
+from imagerag_assets.retrieval.recognition import Recognition, recognition
 from imagerag_assets.retrieval.retrieve import retrieve
 from imagerag_assets.retrieval.types import PathChoice, Retrieval, Window
 from imagerag_assets.settings import load_settings
