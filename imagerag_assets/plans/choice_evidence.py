@@ -15,6 +15,7 @@ from imagerag_assets.plans.likelihood import above, alike, equal, larger, near, 
 from imagerag_assets.plans.numbers import Quantity
 from imagerag_assets.plans.plan import Distance, Nearest, Part, Plan, Relative
 from imagerag_assets.plans.result import (
+    AttributeResult,
     ChangeResult,
     CompareResult,
     CountResult,
@@ -100,6 +101,7 @@ class Evidence:
         if claim.present is False and placed is not None and claim.quantity is None:
             placed = 1 - placed  # "not in the north", "not the same number"
         told.append(placed)
+        told.append(self._coloured(claim))
         if claim.absent or (claim.present and claim.quantity is None and not claim.places and claim.more is None):
             present = self.present(thing)
             told.append(present if claim.present or present is None else 1 - present)
@@ -272,6 +274,14 @@ class Evidence:
         if isinstance(result, (DistanceResult, RelativeResult)) and result.ends and thing is not None:
             return [result.ends[0] if thing == _pair(part)[0] else result.ends[1]]
         return getattr(result, "places", ()) if result.outcome == "found" else ()
+
+    def _coloured(self, claim: Claim) -> float | None:
+        """Return the share of the colours that a claim names, where a colour was asked and measured."""
+        for _, result in self.pairs:
+            if claim.colours and isinstance(result, AttributeResult) and result.colours:
+                self.grounds.add(f"the {result.name} is {result.value}")
+                return math.fsum(result.colours.get(name, 0.0) for name in claim.colours)
+        return None
 
     def _more(self, claim: Claim, thing: str | None) -> float | None:
         for part, result in self.pairs:

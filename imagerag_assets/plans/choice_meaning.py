@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from imagerag_assets.plans.colours import colours_in
 from imagerag_assets.plans.directions import Direction, directions_in, spelt_out
 from imagerag_assets.plans.numbers import Quantity, quantities
 from imagerag_assets.plans.same_things import SAME, SameThing
@@ -88,6 +89,8 @@ class Claim:
     more: Literal["more", "fewer", "equal"] | None = None
     things: tuple[str, ...] = ()
     """Things of the question that it names, in its order."""
+    colours: tuple[str, ...] = ()
+    """Basic colours that it names."""
     only: bool = False
     """Whether the thing is all that it says."""
 
@@ -106,6 +109,7 @@ class Claim:
             and self.more is None
             and not self.places
             and not self.things
+            and not self.colours
         )
 
 
@@ -193,7 +197,7 @@ def _claim(text: str, things: Sequence[str], same_thing: SameThing) -> Claim:
         present, quantity = False, None
     named = _named(bare, things, same_thing)
     only = not places and quantity is None and more is None and present is None and answer is None
-    return Claim(text, answer, present, quantity, places, more, named, only and bool(named))
+    return Claim(text, answer, present, quantity, places, more, named, colours_in(text), only and bool(named))
 
 
 def _one(numbers: Sequence[Quantity]) -> Quantity | None:

@@ -209,12 +209,15 @@ class DescribeResult(_Result):
 
 
 class AttributeResult(_Result):
-    """A property of a thing, which a model saw."""
+    """A property of a thing: its colour, measured, or another, which a model saw."""
 
     kind: Literal["attribute"] = "attribute"
     phrase: str
     name: str
     value: str | None
+    colours: Mapping[str, float] | None = None
+    """Share of each basic colour around the middle of its places, the largest first; None: it is no colour, or the
+    pictures have none."""
 
 
 class ChangeResult(_Result):

@@ -16,8 +16,10 @@ from imagerag_assets.errors import ModelError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.plans import result as r
 from imagerag_assets.plans.choices import Match, combine, match
+from imagerag_assets.plans.colours import in_words
 from imagerag_assets.plans.contradictions import contradicts
 from imagerag_assets.plans.sentence import outcome_of, say
+from imagerag_assets.questions.colours import colours_of
 from imagerag_assets.questions.compute import compute
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.find import Found
@@ -113,7 +115,7 @@ class _Answering:
             # What is too unsure to be stated still speaks for one choice and against another.
             weighed = self._computed(replace(self._evidence(), unsure=frozenset())) if computed else ()
             return self._chosen(results, weighed)
-        looked = [number for number, result in enumerate(results) if result.kind in _LOOKED_AT]
+        looked = [number for number, result in enumerate(results) if _needs_eyes(result)]
         if not computed and self._plan.unplanned and self._question.mode == "imagerag":
             return self._done(self._plan.unplanned)
         if computed and not looked:
@@ -135,8 +137,15 @@ class _Answering:
         return self._said(told, "both" if evident and seen else "evidence" if evident else "model")
 
     def _computed(self, evidence: Evidence) -> tuple[r.Result, ...]:
-        results = compute(self._plan, evidence)
+        results = tuple(map(self._coloured, compute(self._plan, evidence)))
         return results if self._found.compared is None else tuple(self._changed(result) for result in results)
+
+    def _coloured(self, result: r.Result) -> r.Result:
+        """Return the result of a part about a colour with what was measured at its cues."""
+        if not (isinstance(result, r.AttributeResult) and result.name in ("colour", "color")):
+            return result
+        colours = colours_of([self._found.pictures[rank] for rank in result.cues if rank in self._found.pictures])
+        return result.model_copy(update={"colours": colours, "value": in_words(colours)}) if colours else result
 
     def _chosen(self, results: tuple[r.Result, ...], weighed: tuple[r.Result, ...]) -> Answered:
         """Choose among the choices: by meaning from the evidence, and by the model.
@@ -345,6 +354,11 @@ class _Answering:
 def _verdict(checks: Mapping[int, Check], rank: int) -> Verdict:
     check = checks.get(rank)
     return check.verdict if check else "unchecked"
+
+
+def _needs_eyes(result: r.Result) -> bool:
+    """Return whether only somebody who looks can answer a part."""
+    return result.kind in _LOOKED_AT and not (isinstance(result, r.AttributeResult) and result.colours)
 
 
 def _with_text(result: r.Result, text: str) -> r.Result:
