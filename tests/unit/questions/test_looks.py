@@ -121,11 +121,11 @@ def test_a_look_that_adds_no_evidence_is_the_last(platform: Platform) -> None:
 
 
 def test_a_model_that_is_not_sure_says_what_it_wants_to_see(platform: Platform) -> None:
-    colour = Question("What colour is the ship?", scenes=("one",), path="fast", top_k=2)
-    sure = asked(platform, Picky(1, "red", sure=0.9), colour, looks=2)
+    shape = Question("What shape is the ship?", scenes=("one",), path="fast", top_k=2)
+    sure = asked(platform, Picky(1, "long", sure=0.9), shape, looks=2)
     assert not any("further look" in note for note in sure.notes)
     unsure = Picky(1, "A storage tank.", sure=0.1)
-    record = asked(platform, unsure, colour, looks=1)
+    record = asked(platform, unsure, shape, looks=1)
     assert [note for note in record.notes if "further look" in note] == [
         "A further look for 'storage tank', elsewhere, found 2 more"
     ]
