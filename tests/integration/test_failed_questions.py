@@ -16,7 +16,7 @@ from tests.bad_mllm_server import MODEL, BadServer, bad_server, chat, fail, say 
 from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
-QUESTION = ["What colour is the storage tank?", "--choice", "A=green", "--choice", "B=brown"]
+QUESTION = ["What shape is the storage tank?", "--choice", "A=round", "--choice", "B=long"]
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -58,7 +58,7 @@ def test_a_failed_question_is_kept_and_asked_again(
     assert "HTTP 500" in record["error"]["message"]
 
     questions = tmp_path / "in.jsonl"
-    questions.write_text(json.dumps({"id": "q", "question": "What colour is the tank?"}) + "\n", encoding="utf-8")
+    questions.write_text(json.dumps({"id": "q", "question": "What shape is the tank?"}) + "\n", encoding="utf-8")
     code, _ = run(capsys, "ask", "--batch", str(questions), "--out", str(tmp_path / "out.jsonl"))
     (line,) = map(json.loads, (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines())
     assert (code, line["id"], line["error"]["type"]) == (3, "q", "ModelError")

@@ -78,7 +78,7 @@ def test_a_failed_run_is_followed_by_others_and_then_a_note(
 ) -> None:
     sensor = Sensor(settings_down, instance)
     with Platform(settings_down) as platform:
-        add_watch(platform, Question("What colour are the ships?", choices={"A": "red", "B": "blue"}), name="ships")
+        add_watch(platform, Question("What shape are the ships?", choices={"A": "long", "B": "round"}), name="ships")
         index(platform, instance, tmp_path, "port")
         (first,) = sensor.tick()
         job = sensor.definitions.resolve_job_def("ask_standing")
