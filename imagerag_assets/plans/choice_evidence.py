@@ -257,7 +257,8 @@ class Evidence:
             places = self._where(part, result, thing)
             if places:
                 shares = [[self.frame.membership(place, each) for each in claim.places] for place in places]
-                fit = math.fsum(map(max, shares)) / len(shares)
+                weights = [max(place.confidence, 1e-3) for place in places]
+                fit = math.fsum(map(math.prod, zip(weights, map(max, shares), strict=True))) / math.fsum(weights)
                 named = min(max(row[column] for row in shares) for column in range(len(claim.places)))
                 names = dict.fromkeys(place.name for place in places)
                 present = self.present(thing) or FOUND

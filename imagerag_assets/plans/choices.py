@@ -72,7 +72,7 @@ def match(
         letter: meaning(short.get(text.strip(" .()").lower(), text), unread.things, same_thing)
         for letter, text in choices.items()
     }
-    meanings = _apart(meanings)
+    meanings = _none_of_the_things(_apart(meanings))
     frame = Frame(place for each in meanings.values() for claim in each.claims for place in claim.places)
     evidence = Evidence(plan, results, frame)
     in_order = sorted(meanings, key=lambda letter: choices[letter])  # that of the letters means nothing
@@ -132,6 +132,19 @@ def combine(found: Match, model_scores: Mapping[str, float] | None) -> dict[str,
     return _normalised(
         {letter: score * (1 if letter in silent else TIE ** (model[letter] / most)) for letter, score in own.items()}
     )
+
+
+def _none_of_the_things(meanings: Mapping[str, Meaning]) -> dict[str, Meaning]:
+    """Return meanings in which "it is not there", beside the names of several things, is said of all of them."""
+    named = sum(bool(each.claims) and all(claim.only for claim in each.claims) for each in meanings.values())
+    if named < 2:
+        return dict(meanings)
+    return {
+        letter: Meaning((), none_of_these=True)
+        if each.claims and all(claim.absent and not claim.things for claim in each.claims)
+        else each
+        for letter, each in meanings.items()
+    }
 
 
 def _nowhere(meanings: Mapping[str, Meaning], evidence: Evidence) -> dict[str, float]:

@@ -288,6 +288,23 @@ def test_none_of_these_fits_best_if_nothing_was_found() -> None:
     assert best((*corners, "N/A - not here"), where("ship", place(share=(0.2, 0.2)))) == "upper left"
 
 
+@pytest.mark.parametrize("none", ["none of these", "not present", "it does not appear", "nothing of the kind is there"])
+def test_that_it_is_not_there_is_said_of_all_the_things_that_choices_name(none: str) -> None:
+    things = ("bridge", "quarry", "stadium", "ferry")
+    absent = {"best": 0.1, "searched": 1.0}
+    pairs = [exists(name, **absent) for name in things if name != "stadium"]
+    found = exists("stadium", place(), confidence=0.8)
+    assert best((*things, none), *pairs, found) == "stadium"
+    assert best((*things, none), *pairs, exists("stadium", **absent)) == none
+
+
+def test_the_surer_of_two_places_decides() -> None:
+    corners = ("upper left", "upper right", "lower left", "lower right")
+    both = where("ship", place(share=(0.2, 0.2), confidence=0.99), place(share=(0.8, 0.8), confidence=0.65))
+    scores = as_list(corners, both)
+    assert scores[0] > TIE * scores[3]
+
+
 def test_a_place_near_a_border_counts_for_both_parts() -> None:
     near, far = (
         as_list(PLACES[0], where("ship", place(share=(0.48, 0.2)))),
