@@ -17,7 +17,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -106,7 +106,7 @@ def measure_retrieval(bench: Bench) -> Measured:
     divisions = [each for each in bench.given.paper.split(",") if each]
     settings, sets = bench.mosaics
     figures = retrieval.measure(settings, sets, bench.state / "runs", divisions)
-    return figures, _mosaics(bench.given.work) | _chips(bench)
+    return figures, _mosaics(each.folder for each in sets) | _chips(bench)
 
 
 def measure_growth(bench: Bench) -> Measured:
@@ -122,7 +122,7 @@ def measure_answers(bench: Bench) -> Measured:
     about = [f"{figures['questions']} questions in several wordings"]
     if many := len(figures["dense"]["counts"]):
         about.append(f"{many} scenes with 20 to 300 objects of a kind")
-    return figures, _mosaics(bench.given.work) | _chips(bench) | {"other": about}
+    return figures, _mosaics(each.folder for each in sets) | _chips(bench) | {"other": about}
 
 
 def measure_jargon(bench: Bench) -> Measured:
@@ -168,8 +168,7 @@ def _chips(bench: Bench) -> dict[str, Any]:
     return {"split": bench.given.split, "chips": len(bench.chips())}
 
 
-def _mosaics(work: Path) -> dict[str, Any]:
-    folders = [work / name for name in ("small", "large") if (work / name / "truth").is_dir()]
+def _mosaics(folders: Iterable[Path]) -> dict[str, Any]:
     return {"mosaics": [describe_mosaics(folder) for folder in folders]}
 
 
@@ -257,7 +256,8 @@ def take_over(bench: Bench, source: Path, results: Path) -> list[str]:
             continue
         figures = json.loads(file.read_text(encoding="utf-8"))
         command = f"python -m benchmarks.{name} --images CHIPS --split {bench.given.split} --work DIR"
-        data = _mosaics(source) | _chips(bench)
+        kept = [source / name for name in ("small", "large") if (source / name / "truth").is_dir()]
+        data = _mosaics(kept) | _chips(bench)
         day = datetime.fromtimestamp(file.stat().st_mtime, UTC).date().isoformat()
         parts = {name: figures}
         if name == "retrieval":
