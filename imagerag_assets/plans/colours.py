@@ -27,16 +27,15 @@ _OTHERS = {
 _NAMED: Mapping[str, str] = {name: name for name in BASIC} | {
     word: name for name, words in _OTHERS.items() for word in words.split()
 }
-_ISH = re.compile(r"(\w+?)(?:d|n)?ish")
 
 
 def colours_in(text: str) -> tuple[str, ...]:
     """Return the basic colours that a text names, each once, in its order: "reddish", "light grey", "navy"."""
     found: dict[str, None] = {}
     for word in re.findall(r"[a-z]+", text.lower()):
-        ish = _ISH.fullmatch(word)
-        stems = (word,) if ish is None else (ish[1], f"{ish[1]}d", f"{ish[1]}e", f"{ish[1]}n", word.removesuffix("ish"))
-        name = next((_NAMED[stem] for stem in stems if stem in _NAMED), None)
+        stem = word.removesuffix("ish")
+        forms = (word,) if stem == word else (stem, f"{stem}e", stem[:-1])  # greenish, whitish, reddish
+        name = next((_NAMED[form] for form in forms if form in _NAMED), None)
         if name is not None:
             found[name] = None
     return tuple(found)

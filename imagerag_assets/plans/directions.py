@@ -121,13 +121,8 @@ def directions_in(low: str) -> list[Direction]:
 
 def _one_place(low: str, one: Direction, other: Direction) -> bool:
     """Return whether a row and a column beside each other are one place: "in the right half, near the top"."""
-    return (
-        {one.row, other.row} & {"upper", "lower"} != set()
-        and {one.column, other.column} & {"left", "right"} != set()
-        and None in (one.row, one.column)
-        and None in (other.row, other.column)
-        and _BESIDE.fullmatch(low, one.end, other.start) is not None
-    )
+    alone = None in (one.row, one.column) and None in (other.row, other.column)
+    return alone and _corner_of(one, other).corner and _BESIDE.fullmatch(low, one.end, other.start) is not None
 
 
 def _corner_of(one: Direction, other: Direction) -> Direction:

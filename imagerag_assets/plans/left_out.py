@@ -1,7 +1,8 @@
 """What a question asks and a plan leaves out: one of its things, their number, where they are, which of them.
 
 A reader, by rules or a model, may stop after the first half of "harbours: present? count?".  What is missing is added
-from the question's own words; what is planned stays as it is.
+from the question's own words; what is planned stays as it is.  The words are fewer than those that tell what a clause
+asks (`operations.py`), where "show me" and "a number of" may be all there is: here they may be politeness.
 """
 
 from __future__ import annotations

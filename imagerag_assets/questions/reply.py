@@ -110,10 +110,13 @@ class _Answering:
         if computed:
             self._confirm(self._found.cues)
             self._look_further()
-        results = self._computed(self._evidence()) if computed else ()
+        evidence = self._evidence() if computed else None
+        results = self._computed(evidence) if evidence else ()
         if self._question.choices:
             # What is too unsure to be stated still speaks for one choice and against another.
-            weighed = self._computed(replace(self._evidence(), unsure=frozenset())) if computed else ()
+            weighed = results
+            if evidence is not None and evidence.unsure:
+                weighed = self._computed(replace(evidence, unsure=frozenset()))
             return self._chosen(results, weighed)
         looked = [number for number, result in enumerate(results) if _needs_eyes(result)]
         if not computed and self._plan.unplanned and self._question.mode == "imagerag":

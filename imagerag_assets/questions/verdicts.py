@@ -62,9 +62,11 @@ def check(sure: float, confidence: float, denial_odds: float | None = None) -> C
     if sure >= 0.5:
         # That a model confirms a cue adds nothing that was measured; that it doubts one does.
         return Check("confirmed", round(sure, 4), confidence)
+    rejected = sure <= 1 - DENIED
     if denial_odds is None:
         left = (confidence * sure) ** 0.5
-        return Check("rejected" if sure <= 1 - DENIED else "unchecked", round(sure, 4), left)
-    worth = min(denial_odds, (1 - sure) / max(sure, 1e-6))
-    left = confidence / (confidence + (1 - confidence) * worth)
-    return Check("rejected" if sure <= 1 - DENIED and left < 0.5 else "unchecked", round(sure, 4), left)
+    else:
+        worth = min(denial_odds, (1 - sure) / max(sure, 1e-6))
+        left = confidence / (confidence + (1 - confidence) * worth)
+        rejected = rejected and left < 0.5
+    return Check("rejected" if rejected else "unchecked", round(sure, 4), left)

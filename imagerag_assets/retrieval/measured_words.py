@@ -54,8 +54,9 @@ _TABLE = TypeAdapter(Measured)
 def offset_of(fingerprint: str, text: str) -> float:
     """Return the offset of a word's similarity to pictures; 0 for what was not measured."""
     table = measured_words(fingerprint)
-    name = names_by_key().get(key(text)) if table is not None else None
-    word = table.words.get(name) if table is not None and name is not None else None
+    if table is None:
+        return 0.0
+    word = table.words.get(names_by_key().get(key(text), ""))
     return 0.0 if word is None else word.offset
 
 

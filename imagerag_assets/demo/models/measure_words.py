@@ -31,7 +31,7 @@ from imagerag_assets.encoders.registry import encoder_fingerprint, load_encoder
 from imagerag_assets.encoders.sentence import sentence_encoder
 from imagerag_assets.encoders.types import Encoder
 from imagerag_assets.objects.aside import replace_text
-from imagerag_assets.retrieval.calibration import packaged_calibration
+from imagerag_assets.retrieval.calibration import Calibration, packaged_calibration
 from imagerag_assets.retrieval.things import things, write_vectors
 from imagerag_assets.settings import load_settings
 
@@ -116,6 +116,19 @@ def measure(encoder: Encoder, real: Chips, drawn: Chips) -> dict[str, Any]:
     return words
 
 
+def word_offsets(encoder: Encoder, real: Chips, calibration: Calibration, seed: int) -> dict[str, float]:
+    """Return the offset of each word of a thing that real chips show; 0 in the middle over these things."""
+    true_of = {
+        word: (truth.classes, truth.also)
+        for thing, truth in TRUE_OF.items()
+        if set(real.names) & set(truth.classes)
+        for word in (thing, *things()[thing])
+    }
+    own = offsets(encoder, sentence_encoder(), real, true_of, calibration, seed)
+    middle = float(np.mean([own[thing] for thing in TRUE_OF if thing in own]))
+    return {word: round(offset - middle, 4) for word, offset in own.items()}
+
+
 def disturbed(chips: Chips, rng: np.random.Generator) -> Chips:
     """Return chips turned by any angle, enlarged up to 1.7 times, blurred up to 0.8 m and in another light.
 
@@ -162,16 +175,8 @@ def main() -> None:
     fingerprint = encoder_fingerprint(given.encoder, settings)
     calibration = packaged_calibration(fingerprint, DIVISION)
     if calibration is not None:
-        shown = set(real.names)
-        true_of = {
-            word: (TRUE_OF[each["thing"]].classes, TRUE_OF[each["thing"]].also)
-            for word, each in words.items()
-            if shown & set(TRUE_OF[each["thing"]].classes)
-        }
-        own = offsets(encoder, sentence_encoder(), real, true_of, calibration, given.seed)
-        middle = float(np.mean([own[thing] for thing in TRUE_OF if thing in own]))
-        for word, offset in own.items():
-            words[word]["offset"] = round(offset - middle, 4)
+        for word, offset in word_offsets(encoder, real, calibration, given.seed).items():
+            words[word]["offset"] = offset
     table = {
         "fingerprint": fingerprint,
         "data": f"{len(real)} UC Merced {given.split} chips, {how}, and {given.drawn} drawn ones, seed {given.seed}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from imagerag_assets.plans import lexicon
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans import result as r
 from imagerag_assets.plans.choices import match
@@ -31,6 +32,11 @@ def test_the_colours_that_a_text_names(text: str, named: tuple[str, ...]) -> Non
 @pytest.mark.parametrize("name", BASIC)
 def test_every_basic_colour_is_its_own_name(name: str) -> None:
     assert colours_in(name) == (name,)
+
+
+@pytest.mark.parametrize("word", sorted(lexicon.COLOURS - {"dark", "light", "bright", "pale"}))
+def test_every_colour_that_questions_are_read_with_is_a_basic_one(word: str) -> None:
+    assert colours_in(word)
 
 
 @pytest.mark.parametrize(
