@@ -216,8 +216,8 @@ class AttributeResult(_Result):
     name: str
     value: str | None
     colours: Mapping[str, float] | None = None
-    """Share of each basic colour around the middle of its places, the largest first; None: it is no colour, or the
-    pictures have none."""
+    """Share of each basic colour around the middle of its places, the largest first; empty: the pictures have none;
+    None: no colour was measured."""
 
 
 class ChangeResult(_Result):

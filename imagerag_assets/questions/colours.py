@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from imagerag_assets.plans.colours import BASIC
+from imagerag_assets.plans.colours import BASIC, colours_in, in_words
+from imagerag_assets.plans.result import AttributeResult
 
 _SHADES: Mapping[str, tuple[tuple[int, int, int], ...]] = {
     "white": ((245, 245, 240), (220, 220, 215)),
@@ -54,6 +55,19 @@ def colours_of(pictures: Sequence[Image.Image]) -> dict[str, float]:
     shares = dict(zip(BASIC, (total / total.sum()).round(3).tolist(), strict=True))
     kept = {name: share for name, share in shares.items() if share >= _LEAST}
     return dict(sorted(kept.items(), key=lambda item: -item[1]))
+
+
+def with_colours(result: AttributeResult, colours: Mapping[str, float]) -> AttributeResult:
+    """Return a result that says the colours, as sure as they are of the pixels.
+
+    Args:
+        result: Of a part about a colour.
+        colours: As :func:`colours_of` returns them; without any the result has no value, and no model is to guess one.
+    """
+    value = in_words(colours) if colours else None
+    said = sum(colours[name] for name in colours_in(value)) if value else 0.0
+    sure = None if result.confidence is None or not value else round(result.confidence * said, 4)
+    return result.model_copy(update={"colours": colours, "value": value, "confidence": sure})
 
 
 @cache

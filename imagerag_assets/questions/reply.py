@@ -16,10 +16,9 @@ from imagerag_assets.errors import ModelError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.plans import result as r
 from imagerag_assets.plans.choices import Match, combine, match
-from imagerag_assets.plans.colours import in_words
 from imagerag_assets.plans.contradictions import contradicts
 from imagerag_assets.plans.sentence import outcome_of, say
-from imagerag_assets.questions.colours import colours_of
+from imagerag_assets.questions.colours import colours_of, with_colours
 from imagerag_assets.questions.compute import compute
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.find import Found
@@ -147,8 +146,8 @@ class _Answering:
         """Return the result of a part about a colour with what was measured at its cues."""
         if not (isinstance(result, r.AttributeResult) and result.name in ("colour", "color")):
             return result
-        colours = colours_of([self._found.pictures[rank] for rank in result.cues if rank in self._found.pictures])
-        return result.model_copy(update={"colours": colours, "value": in_words(colours)}) if colours else result
+        pictures = [self._found.pictures[rank] for rank in result.cues if rank in self._found.pictures]
+        return with_colours(result, colours_of(pictures)) if pictures else result
 
     def _chosen(self, results: tuple[r.Result, ...], weighed: tuple[r.Result, ...]) -> Answered:
         """Choose among the choices: by meaning from the evidence, and by the model.
@@ -361,7 +360,7 @@ def _verdict(checks: Mapping[int, Check], rank: int) -> Verdict:
 
 def _needs_eyes(result: r.Result) -> bool:
     """Return whether only somebody who looks can answer a part."""
-    return result.kind in _LOOKED_AT and not (isinstance(result, r.AttributeResult) and result.colours)
+    return result.kind in _LOOKED_AT and not (isinstance(result, r.AttributeResult) and result.colours is not None)
 
 
 def _with_text(result: r.Result, text: str) -> r.Result:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagerag_assets.questions.colours import colours_of
+from imagerag_assets.plans.result import AttributeResult
+from imagerag_assets.questions.colours import colours_of, with_colours
 
 
 def picture(middle: tuple[int, int, int], around: tuple[int, int, int], side: int = 120) -> Image.Image:
@@ -45,3 +46,19 @@ def test_pictures_count_alike_whatever_their_size() -> None:
 def test_pictures_without_colours_have_none() -> None:
     assert colours_of([picture((90, 90, 90), (200, 200, 200))]) == {}
     assert colours_of([]) == {}
+
+
+def of_colour(confidence: float | None = 0.9) -> AttributeResult:
+    return AttributeResult(outcome="found", phrase="ship", name="colour", value=None, confidence=confidence)
+
+
+def test_a_colour_is_as_sure_as_the_cue_and_its_share() -> None:
+    told = with_colours(of_colour(), {"green": 0.6, "grey": 0.3, "white": 0.1})
+    assert (told.value, told.confidence) == ("mostly green", pytest.approx(0.54))
+    both = with_colours(of_colour(), {"green": 0.5, "grey": 0.4})
+    assert (both.value, both.confidence) == ("green and grey", pytest.approx(0.81))
+
+
+def test_without_colours_nothing_is_said_and_nothing_is_sure() -> None:
+    told = with_colours(of_colour(), {})
+    assert (told.value, told.colours, told.confidence) == (None, {}, None)
