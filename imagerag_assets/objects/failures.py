@@ -89,7 +89,7 @@ _TRANSIENT_CODES = {"429", "500", "502", "503", "504"} | {
 }  # fmt: skip
 # GDAL has no classes for these: texts of libcurl and /vsicurl/ about a network or a server in trouble.
 _TRANSIENT_TEXT = re.compile(
-    r"HTTP (?:response|error) code ?: ?(?:429|5\d\d)|SlowDown|could not (?:resolve|connect)|failed to connect"
+    r"HTTP (?:response|error) code ?: ?(?:429|5(?!01|05)\d\d)|SlowDown|could not (?:resolve|connect)|failed to connect"
     r"|connection (?:refused|reset|timed out)|timed? ?out|operation too slow",
     re.IGNORECASE,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterable
 from functools import lru_cache
@@ -10,17 +11,19 @@ from typing import Any
 
 import botocore.session
 import rasterio
+from rasterio.env import getenv
 from rasterio.errors import RasterioError
 from rasterio.session import Session as RasterioSession
 
 from imagerag_assets.objects.addresses import _aws_environment, is_http, is_remote, is_s3, local_path
-from imagerag_assets.objects.signed import requested
+from imagerag_assets.objects.signed import origin, requested
 from imagerag_assets.objects.storage import Access, access_to, gdal_endpoint, payer_headers
 from imagerag_assets.settings import Settings
 
 #: Bytes of GDAL's block cache. Absolute, since GDAL's 5 % of the memory is too much where runs share a machine.
 BLOCK_CACHE_BYTES = 256 * 2**20
 _LOCAL_OPTIONS: dict[str, Any] = {"GDAL_CACHEMAX": BLOCK_CACHE_BYTES, "GTIFF_IMPLICIT_JPEG_OVR": False}
+_GET_ONLY = {"CPL_VSIL_CURL_USE_HEAD": "NO"}
 _PICTURES = (".png", ".jpg", ".jpeg")
 _REMOTE_OPTIONS: dict[str, Any] = {
     "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
@@ -65,7 +68,9 @@ def gdal_environment(settings: Settings, hrefs: Iterable[str] | None = None) -> 
         options["GDAL_DISABLE_READDIR_ON_OPEN"] = "FALSE"
     if known and any(requested(href) != href for href in known):
         # A signature is of one file, and most are of GET only.
-        options |= {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "CPL_VSIL_CURL_USE_HEAD": "NO"}
+        options |= {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"} | _GET_ONLY
+    if known and any(origin(href) in _without_head for href in known if is_http(href)):
+        options |= _GET_ONLY
     paying = [payer_headers(requested(href)) for href in known or () if is_http(href)]
     if paying and all(paying):
         # What the environment already sends stays.
@@ -103,6 +108,57 @@ def raster_errors() -> tuple[type[BaseException], ...]:
     except ImportError:  # another version: its public errors are all that is known
         return (RasterioError,)
     return (RasterioError, CPLE_BaseError)
+
+
+_RAISED: tuple[type[BaseException], ...] = (*raster_errors(), OSError)
+_without_head: set[str] = set()
+"""Servers that answered GET for what they refused to HEAD."""
+_failed: set[str] = set()
+"""What could not be opened, which GDAL remembers for the life of the process."""
+_HEAD_REFUSED = re.compile(r"HTTP response code ?: ?(?!0|2|3|429|50[234])\d")
+
+
+def open_raster(path: str, href: str, **options: Any) -> Any:
+    """Open a rasterio dataset; call inside the environment of :func:`rasterio_env`.
+
+    GDAL asks for a file's size with HEAD.  Where the answer to that is a refusal, GET decides, and is used for that
+    server from then on.  What failed once is asked for anew.
+
+    Args:
+        path: What GDAL opens for the file.
+        href: The file's address, without its signature.
+        options: See :func:`rasterio.open`.
+
+    Raises:
+        RasterioError, OSError: it cannot be opened (see :func:`raster_errors`).
+    """
+    if not path.startswith("/vsicurl/"):
+        return rasterio.open(path, **options)
+    known = origin(href) in _without_head
+    try:
+        return _opened(path, options, get_only=known)
+    except _RAISED as error:
+        if known or getenv().get("CPL_VSIL_CURL_USE_HEAD") == "NO" or not _is_refused(error):
+            raise
+    dataset = _opened(path, options, get_only=True)
+    _without_head.add(origin(href))
+    return dataset
+
+
+def _opened(path: str, options: dict[str, Any], *, get_only: bool) -> Any:
+    with rasterio.Env(**_GET_ONLY if get_only else {}):
+        try:
+            if path in _failed:
+                with rasterio.Env(CPL_VSIL_CURL_NON_CACHED=path), rasterio.open(path, **options):
+                    _failed.discard(path)
+            return rasterio.open(path, **options)
+        except _RAISED:
+            _failed.add(path)
+            raise
+
+
+def _is_refused(error: BaseException) -> bool:
+    return any(_HEAD_REFUSED.search(str(each)) for each in (error, error.__cause__))
 
 
 _Object = tuple[str | None, str]

@@ -18,6 +18,8 @@ from imagerag_assets.objects.storage import payer_headers
 _TIMEOUT_S = 60
 _TRIES, _BACKOFF_S, _LONGEST_WAIT_S = 5, 0.5, 30
 _THREADS = 16
+_NEVER = frozenset({501, 505})
+"""What a server cannot do, it cannot do later."""
 _HIDDEN = frozenset({404, 410})
 _DENIED = frozenset({401, 403, 407})
 
@@ -38,7 +40,7 @@ def retries() -> Retry:
     return _Patient(
         total=_TRIES,
         connect=2,
-        status_forcelist={429, *range(500, 600)},
+        status_forcelist={429, *range(500, 600)} - _NEVER,
         allowed_methods=None,  # searches are sent with POST as well
         backoff_factor=_BACKOFF_S,
         raise_on_status=False,

@@ -62,18 +62,19 @@ def keep_signature(address: str, *, page: bool = False) -> str:
                 _known.popitem(last=False)
             login, at, _ = address.partition("://")[2].partition("/")[0].rpartition("@")
             if at:
-                _logins[_origin(plain)] = login
+                _logins[origin(plain)] = login
     return plain
 
 
-def _origin(address: str) -> str:
+def origin(address: str) -> str:
+    """Return scheme, host and port of an address."""
     return "/".join(address.lower().split("/", 3)[:3])
 
 
 def requested(address: str) -> str:
     """Return an address as it is requested: with the newest signature or the login that is known, if any is."""
     signed = _known.get(address, address)
-    if signed == address and _logins and "://" in address and (login := _logins.get(_origin(address))):
+    if signed == address and _logins and "://" in address and (login := _logins.get(origin(address))):
         scheme, _, rest = address.partition("://")
         return f"{scheme}://{login}@{rest}"
     return signed

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pystac
-import rasterio
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_gcps
@@ -16,7 +15,7 @@ from rasterio.transform import from_gcps
 from imagerag_assets.errors import RasterError
 from imagerag_assets.objects.addresses import filesystem, is_http
 from imagerag_assets.objects.failures import explain_failure, is_transient
-from imagerag_assets.objects.gdal import gdal_path, raster_errors, rasterio_env
+from imagerag_assets.objects.gdal import gdal_path, open_raster, raster_errors, rasterio_env
 from imagerag_assets.plain_files.dates import Dated, find_date
 from imagerag_assets.plain_files.footprint import Footprint, find_footprint
 from imagerag_assets.plain_files.names import driver, file_name, item_id, media_type
@@ -50,7 +49,7 @@ def item_of_file(href: str, settings: Settings, modified: datetime | None = None
     with rasterio_env(settings, [href]), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
-            with rasterio.open(gdal_path(href), driver=driver(href)) as dataset:
+            with open_raster(gdal_path(href), href, driver=driver(href)) as dataset:
                 place, dated = _place(dataset), find_date(_tags(dataset), name.rpartition(".")[0], modified)
                 bands, projection = _bands(dataset), _projection(dataset)
         except _RAISED as error:

@@ -26,7 +26,7 @@ from imagerag_assets.errors import RasterError, shown
 from imagerag_assets.objects.addresses import is_remote
 from imagerag_assets.objects.aside import folder_aside
 from imagerag_assets.objects.failures import is_transient
-from imagerag_assets.objects.gdal import gdal_path, raster_errors
+from imagerag_assets.objects.gdal import gdal_path, open_raster, raster_errors
 from imagerag_assets.objects.signed import gdal_signed_path
 from imagerag_assets.objects.signed_rasters import signed_path, with_signature
 from imagerag_assets.raster import bands as own
@@ -142,7 +142,7 @@ def describe(
     """
     path = gdal_path(href)
     said = said or Said()
-    with failures(href, "opened"), signed_path(path, href) as opened, rasterio.open(opened) as dataset:
+    with failures(href, "opened"), signed_path(path, href) as opened, open_raster(opened, href) as dataset:
         width, height = dataset.width, dataset.height
         if min(width, height) < 2:
             raise RasterError(f"image has {width}x{height} px", href=href, fix="Give an image of at least 2x2 px")
@@ -309,7 +309,7 @@ def open_file(file: RasterFile) -> Any:
     """
     with failures(file.href, "opened"), signed_path(file.path, file.href) as path:
         if path == file.path or path.startswith(("<", "/vsi")):
-            dataset = rasterio.open(path)
+            dataset = open_raster(path, file.href)
         else:  # a copy, which is gone in a moment: what is beside it is found now
             with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"):
                 dataset = rasterio.open(path)
