@@ -31,6 +31,10 @@ _LOSSY_TOLERANCE = 8
 _TRIED = 4
 _FLAT = 16
 """Different colours at most of a picture of flat parts, such as a map of classes: any of them may be at the border."""
+_SAME_AS_NEIGHBOURS = 0.4
+"""Share of pixels in a picture of flat parts and many colours."""
+_OWN_ELSEWHERE = 0.01
+"""Share of the rest that may have the value of a frame around a picture of flat parts."""
 _AROUND = np.ones((3, 3), bool)
 
 
@@ -140,11 +144,13 @@ def find_collars(values: NDArray[Any], valid: NDArray[np.bool_], *, lossy: bool)
             continue
         if not _is_extreme(value, tolerance, values[:, rest]) and touching.sum() < _GREY_AT_THE_BORDER * border.sum():
             continue
-        flat, one_band = _is_flat(values[:, rest]), None in value
-        if (flat or one_band) and not _is_all_around(touching, valid):
+        flat, one_band = _is_flat(values, rest), None in value
+        if (flat or one_band) and not (
+            _is_all_around(touching, valid) and touching.sum() >= _GREY_AT_THE_BORDER * border.sum()
+        ):
             continue
         # Deep water has no red, and colours of a map share a value.
-        if one_band and (flat or touching.sum() < _GREY_AT_THE_BORDER * border.sum()):
+        if flat and (one_band or not _is_around_others(values, rest, same & ~part)):
             continue
         found.append(_collar(value, tolerance, share, part))
         left = rest
@@ -198,9 +204,23 @@ def _is_extreme(value: Sequence[float | None], tolerance: float, rest: NDArray[A
     return bool((mine <= low + tolerance).all() or (mine >= high - tolerance).all())
 
 
-def _is_flat(rest: NDArray[Any]) -> bool:
-    some = rest[:, :: max(1, rest.shape[1] // 4096)]
-    return len(np.unique(some, axis=1).T) <= _FLAT
+def _is_flat(values: NDArray[Any], rest: NDArray[np.bool_]) -> bool:
+    """Return whether the rest has few colours, or most of its pixels that of their neighbours."""
+    inside = values[:, rest]
+    if len(np.unique(inside[:, :: max(1, inside.shape[1] // 4096)], axis=1).T) <= _FLAT:
+        return True
+    beside = rest[1:, 1:] & rest[:-1, 1:] & rest[1:, :-1]
+    here = values[:, 1:, 1:]
+    same = ((here == values[:, :-1, 1:]) & (here == values[:, 1:, :-1])).all(axis=0)
+    return bool(beside.any() and same[beside].mean() > _SAME_AS_NEIGHBOURS)
+
+
+def _is_around_others(values: NDArray[Any], rest: NDArray[np.bool_], elsewhere: NDArray[np.bool_]) -> bool:
+    """Return whether a value is around a solid picture of other values, of which it is not one itself."""
+    others = rest & ~elsewhere
+    if elsewhere.sum() > _OWN_ELSEWHERE * rest.sum() or len(np.unique(values[:, others], axis=1).T) < 2:
+        return False
+    return bool(ndimage.binary_erosion(rest, _AROUND).sum() > rest.sum() / 2)
 
 
 def _is_all_around(touching: NDArray[np.bool_], valid: NDArray[np.bool_]) -> bool:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+from scipy import ndimage
 
 from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.raster.collar import find_collars
@@ -109,6 +111,54 @@ def test_no_collar_is_seen_where_there_is_none() -> None:
     constant = np.zeros((3, 300, 300), np.uint8)
     for values in (noisy, shadow, inner, classes, constant):
         assert find_collars(values, everywhere, lossy=False) == ()
+
+
+def smooth(seed: int, kinds: int, first: int = 0) -> np.ndarray:
+    """(300, 300) uint8 of parts of constant values, as many values as asked for."""
+    field = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(300, 300)), 20)
+    return (np.digitize(field, np.quantile(field, np.linspace(0, 1, kinds + 1)[1:-1])) + first).astype(np.uint8)
+
+
+def middle() -> np.ndarray:
+    y, x = np.mgrid[:300, :300] - 150
+    return np.asarray(abs(x) + abs(y) < 140)
+
+
+@pytest.mark.parametrize("kinds", [2, 3, 4, 16, 40])
+def test_values_of_a_scene_of_few_values_are_no_frame(
+    tmp_path: Path, settings: Settings, excluding: Settings, kinds: int
+) -> None:
+    bits = next((bits for bits in (1, 2, 4) if kinds <= 2**bits), 8)
+    noise = np.random.default_rng(2).integers(0, kinds, (300, 300)).astype(np.uint8)
+    page = np.where(middle() & (noise == 0), 0, kinds - 1).astype(np.uint8)  # speckles on a ground
+    lake = smooth(3, kinds - 1, first=1)
+    lake[~middle()] = 0  # a class around and inside
+    lake[120:160, 120:160] = 0
+    for name, values in {"noise": noise, "parts": smooth(1, kinds), "page": page, "lake": lake}.items():
+        if kinds == 40 and name in ("noise", "page"):
+            continue  # a picture
+        path = tmp_path / f"{name}.tif"
+        profile = {"driver": "GTiff", "width": 300, "height": 300, "count": 1, "dtype": "uint8"}
+        with rasterio.open(path, "w", **profile, **({"nbits": bits} if bits < 8 else {})) as dataset:
+            dataset.write(values, 1)
+        with SceneReader(scene_of(path), excluding) as reader:
+            assert reader.read(reader.grid.window)[1].all(), name
+            assert not any("at its border" in note for note in reader.notes), name
+
+
+@pytest.mark.parametrize("kinds", [3, 15, 40])
+def test_a_frame_around_classes_of_which_it_is_none_is_told(kinds: int) -> None:
+    values = np.where(middle(), smooth(1, kinds, first=1), 0)[None].astype(np.uint8)
+    (collar,) = find_collars(values, np.ones((300, 300), bool), lossy=False)
+    assert collar.value == (0.0,)
+    assert collar.share == pytest.approx((~middle()).mean(), abs=1e-4)
+
+
+def test_a_frame_on_one_side_of_a_picture_is_told() -> None:
+    values = np.random.default_rng(1).integers(1, 255, (3, 300, 300)).astype(np.uint8)
+    values[:, :, :20] = 0
+    (collar,) = find_collars(values, np.ones((300, 300), bool), lossy=False)
+    assert collar.value == (0.0,) * 3
 
 
 def test_a_frame_inside_what_is_declared_as_missing_is_seen() -> None:
