@@ -131,7 +131,10 @@ def rescan(
     platform: dg.ResourceParam[Platform],
     reporter: dg.ResourceParam[Reporter],
 ) -> None:
-    """Only report: the sensor requests the runs, so that its limits hold.  It has to be running."""
+    """Only report: the sensor requests the runs, so that its limits hold.  It has to be running.
+
+    A scan that could not read all of the source fails when its work is done.
+    """
     with failures(platform):
         found = full_scan(
             platform,
@@ -144,18 +147,24 @@ def rescan(
         context.log_event(
             dg.AssetObservation("scene", partition=key, metadata={"removed_from_source": config.source, "noticed": now})
         )
-    context.add_output_metadata(
-        {
-            "documents": found.listed,
-            "scenes": found.scenes,
-            "to_request": len(found.changed),
-            "removed": len(found.removed),
-            "held_back": len(found.held_back),
-            "cannot_be_used": found.failed,
-            "removed_scenes": dg.MetadataValue.md("\n".join(f"- {key}" for key in found.removed[:200]) or "none"),
-            "problems": dg.MetadataValue.md("\n".join(f"- {line}" for line in found.problems[:50]) or "none"),
-        }
-    )
+    metadata: dict[str, Any] = {
+        "documents": found.listed,
+        "scenes": found.scenes,
+        "to_request": len(found.changed),
+        "removed": len(found.removed),
+        "held_back": len(found.held_back),
+        "cannot_be_used": found.failed,
+        "removed_scenes": dg.MetadataValue.md("\n".join(f"- {key}" for key in found.removed[:200]) or "none"),
+        "problems": dg.MetadataValue.md("\n".join(f"- {line}" for line in found.problems[:50]) or "none"),
+    }
+    if found.problems:
+        raise dg.Failure(
+            f"The listing of {config.source} is not whole, so no scene was marked as removed; what is new or changed is"
+            f" reported to its sensor. First problem: {found.problems[0]}",
+            metadata=metadata,
+            allow_retries=False,
+        )
+    context.add_output_metadata(metadata)
 
 
 class PurgeConfig(dg.Config):

@@ -120,6 +120,29 @@ def test_the_jobs_of_maintenance(
     assert instance.has_dynamic_partition("scenes", "b")
 
 
+def test_a_rescan_of_what_is_not_whole_fails_when_it_is_done(
+    defs: dg.Definitions, instance: dg.DagsterInstance, settings: Settings, prefix: Path
+) -> None:
+    tick(defs, instance, tick(defs, instance, None).cursor)
+    for item in prefix.glob("*.json"):
+        item.rename(item.with_suffix(".away"))
+    rescan = defs.resolve_job_def("rescan_source")
+    config = {"source": "port"}
+    run = {**QUIET, "ops": {"rescan": {"config": config}}}
+    done = rescan.execute_in_process(run_config=run, instance=instance, raise_on_error=False)
+    assert not done.success
+    failure = done.failure_data_for_node("rescan").user_failure_data
+    assert "not whole" in failure.description and "accept_removals=true" in failure.description
+    assert failure.metadata["held_back"].value == 3
+    with Platform(settings) as platform:
+        assert not is_removed(platform, "a")
+        assert platform.store.exists("acquisitions/port/full-scan.json")
+    config["accept_removals"] = True
+    assert rescan.execute_in_process(run_config=run, instance=instance).success
+    with Platform(settings) as platform:
+        assert is_removed(platform, "a")
+
+
 def test_a_returning_scene_loses_its_mark(
     defs: dg.Definitions, instance: dg.DagsterInstance, settings: Settings
 ) -> None:
