@@ -142,7 +142,8 @@ def check_edit(deps: Deps, edit: Edit) -> bool:
     live = open_labels(deps)
     words, edits = _words(deps, live), _recorded(deps, live)
     labels, _ = edited_words(words, _pending(live, edits))
-    return _checked({name for name in labels.values() if name is not None}, edit, edits)
+    left = {name for name in labels.values() if name is not None}
+    return _checked(left, edit, edits, unfinished=_is_unfinished(deps, live.source, edits))
 
 
 def relabel(deps: Deps, edit: Edit) -> Relabelled:
@@ -159,11 +160,12 @@ def relabel(deps: Deps, edit: Edit) -> Relabelled:
     """
     with held(deps.store, LOCK):
         live = open_labels(deps)
+        unfinished = _is_unfinished(deps, live.source, _recorded(deps, live))
         finish(deps, live.source)  # what an interrupted call left
         live = open_labels(deps)
         edits = _recorded(deps, live)
         before = {each.label: each.exemplars for each in list_labels(deps, live)}
-        merged = _checked(set(before), edit, edits)
+        merged = _checked(set(before), edit, edits, unfinished=unfinished)
         if edit.label in before:
             write_edits(deps.store, KIND, live.source, [*edits, edit])
             finish(deps, live.source)
@@ -192,12 +194,19 @@ def _recorded(deps: Deps, live: Current) -> tuple[Edit, ...]:
     return edits if edits[: len(done)] == done else done
 
 
-def _checked(labels: set[str], edit: Edit, edits: Sequence[Edit]) -> bool:
-    """Return whether an edit merges two labels; an edit that was the last one is finished already."""
+def _is_unfinished(deps: Deps, source: str, edits: Sequence[Edit]) -> bool:
+    """Return whether an interrupted call left edits that an encoder's knowledge base does not have yet."""
+    return any(
+        same_source(each.source, source) and bool(_pending(each, edits)) for each in read_currents(deps.store, KIND)
+    )
+
+
+def _checked(labels: set[str], edit: Edit, edits: Sequence[Edit], *, unfinished: bool) -> bool:
+    """Return whether an edit merges two labels; the edit that was interrupted may be asked for again."""
     if edit.label not in labels:
-        if edits and edit.same(edits[-1]):
+        if unfinished and edit.same(edits[-1]):
             return False
-        raise _unknown(labels, edit.label)
+        raise _unknown(labels, edit.label, edits)
     if edit.to == edit.label:
         raise KnowledgeError(f"The label is called {edit.label!r} already", fix="Give another name")
     if edit.to is None and len(labels) == 1:
@@ -205,9 +214,14 @@ def _checked(labels: set[str], edit: Edit, edits: Sequence[Edit]) -> bool:
     return edit.to in labels
 
 
-def _unknown(labels: set[str], label: str) -> KnowledgeError:
+def _unknown(labels: set[str], label: str, edits: Sequence[Edit]) -> KnowledgeError:
     from difflib import get_close_matches
 
+    for edit in reversed(edits):
+        if edit.label == label:
+            what = "removed" if edit.to is None else f"renamed to {edit.to!r}"
+            said = f"There is no label {label[:200]!r}: it was {what} on {edit.at[:10]}"
+            return KnowledgeError(said, fix="See: imagerag knowledge labels")
     close = get_close_matches(label, sorted(labels), n=3, cutoff=0.5)
     fix = f"Did you mean {' or '.join(close)}?" if close else "See: imagerag knowledge labels"
     return KnowledgeError(f"There is no label {label[:200]!r}", fix=fix)

@@ -62,6 +62,10 @@ def test_labels_from_first_look_to_removal(
     assert "Add --yes" in run(capsys, "knowledge", "labels", "remove", "boat", code=2)["error"]["fix"]
     done = run(capsys, "knowledge", "labels", "remove", "boat", "--yes")
     assert (done["exemplars"], done["labels"]) == (1, 1)
+    gone = run(capsys, "knowledge", "labels", "remove", "boat", "--yes", code=2)["error"]
+    assert "There is no label 'boat': it was removed on" in gone["message"]
+    gone = run(capsys, "knowledge", "labels", "rename", "jetty", "quay", code=2)["error"]
+    assert "There is no label 'jetty': it was renamed to 'pier' on" in gone["message"]
     shown = run(capsys, "knowledge", "labels", "list", text=True)
     assert "rename 'jetty' to 'pier'" in shown and "remove 'boat'" in shown
     with dagster_instance(installed) as instance:
