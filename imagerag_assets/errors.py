@@ -106,6 +106,10 @@ class ItemError(ImageRAGError):
     """A STAC item cannot be used: it has no imagery, a bad id or a dangling href, or is a duplicate."""
 
 
+class SameKeyError(ItemError):
+    """An item has the collection and id, or the scene key, of another one."""
+
+
 class RasterError(ImageRAGError):
     """A raster file cannot be opened or read."""
 

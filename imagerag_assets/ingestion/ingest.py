@@ -182,7 +182,7 @@ def ingest_scene(platform: Platform, scene: Scene, progress: Progress | None = N
             unfound = next((step for step in steps if isinstance(step, str)), None)
             note, findable = said_of(indexed.rows, embedded.note, unfound)
             rows, skipped = indexed.rows, all(getattr(step, "skipped", True) for step in steps)
-        clear_failure(platform, key)
+        clear_failure(platform, key, scene.item_href)
     except (UnknownEncoderError, SettingsError):
         raise
     except Exception as error:

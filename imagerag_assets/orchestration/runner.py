@@ -158,12 +158,12 @@ class Runner:
             add_partition(self.platform, self.instance, scene)
             current = find_current(self.platform, scene)
             if current is not None and not _failed_a_check(self.platform, key):
-                clear_failure(self.platform, key)
+                clear_failure(self.platform, key, scene.item_href)
                 return result(current.status, current.rows, said=(current.note, current.findable))
             run = self._execute(INGEST, {}, partition_key=key)
             rows = _metadata(run, "patch_collection")["dagster/row_count"]
             embedded = _metadata(run, "patch_embeddings")
-            clear_failure(self.platform, key)
+            clear_failure(self.platform, key, scene.item_href)
         except (SettingsError, UnknownEncoderError):
             raise
         except Exception as error:  # one scene must not stop the others; the run has the traceback

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from imagerag_assets.errors import ItemError
+from imagerag_assets.errors import ItemError, SameKeyError
 
 MAX_LENGTH = 200
 _ALLOWED = re.compile(r"[A-Za-z0-9_.-]{1,200}")
@@ -53,7 +53,7 @@ def folded(key: str) -> str:
     return key.lower()
 
 
-def clash(key: str, *, same_id: bool = True, **ids: Any) -> ItemError:
+def clash(key: str, *, same_id: bool = True, **ids: Any) -> SameKeyError:
     """Return the error for an item whose key is another one's.
 
     Args:
@@ -62,7 +62,7 @@ def clash(key: str, *, same_id: bool = True, **ids: Any) -> ItemError:
         ids: What identifies both.
     """
     message = "Two items have the same collection and id" if same_id else "Two items would have the same scene key"
-    return ItemError(message, fix="Give one of them another id", scene=key, **ids)
+    return SameKeyError(message, fix="Give one of them another id", scene=key, **ids)
 
 
 def safe_key(text: object) -> str:

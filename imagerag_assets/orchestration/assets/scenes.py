@@ -210,7 +210,7 @@ def patch_collection(
         result = ingest.index(platform, key)
         beside = ingest.index_beside(platform, key)
         version = load_record(platform, key).scene.version
-        clear_failure(platform, key)
+        clear_failure(platform, key, _item_href(platform, key))
     return dg.MaterializeResult(
         data_version=dg.DataVersion(f"{result.collection}:{version}"),
         metadata={

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagerag_assets.errors import RasterError, StoreError, UnknownSceneError
+from imagerag_assets.errors import ItemError, RasterError, StoreError, UnknownSceneError
+from imagerag_assets.ingestion.ingest import register
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.raster.types import Grid, RenderSpec
-from imagerag_assets.scenes.failures import clear_failure, list_failures, record_failure
+from imagerag_assets.scenes.failures import clear_failure, find_failure, list_failures, record_failure
 from imagerag_assets.scenes.records import (
     SceneRecord,
     find_record,
@@ -22,6 +23,7 @@ from imagerag_assets.scenes.records import (
     save_record,
 )
 from imagerag_assets.settings import Settings
+from imagerag_assets.stac.keys import clash
 from tests.items import scene_at, texture, write_scene
 
 OVERVIEW = np.full((40, 60, 3), 128, np.uint8)
@@ -102,3 +104,25 @@ def test_failures_are_kept_until_cleared_and_the_last_counts(bare: Platform) -> 
     clear_failure(bare, "a")
     clear_failure(bare, "a")
     assert [failure.scene for failure in list_failures(bare)] == ["b"]
+
+
+def test_the_failure_of_another_item_of_that_key_is_not_the_scenes(tmp_path: Path, bare: Platform) -> None:
+    scene = scene_at(write_scene(tmp_path, "tile", texture(64, 64)), bare.settings)
+    register(bare, scene)
+    other = "https://host/other/tile.json"
+    record_failure(bare, "tile", clash("tile", stored=scene.item_href, refused=other), item_href=other)
+    record_failure(bare, "tile", clash("tile", first="a", second="https://host/search"))
+    record_failure(bare, "tile", ItemError("it has no assets object", scene="tile"), item_href="https://host/broken")
+    assert find_failure(bare, "tile") is None
+    addresses = {each.item_href for each in list_failures(bare)}
+    assert {each.scene for each in list_failures(bare)} == {"tile"} and addresses == {
+        other,
+        None,
+        "https://host/broken",
+    }
+    record_failure(bare, "tile", RasterError("image cannot be read"), item_href=scene.item_href)
+    assert find_failure(bare, "tile") is not None
+    clear_failure(bare, "tile", scene.item_href)
+    assert find_failure(bare, "tile") is None and len(list_failures(bare)) == 3
+    clear_failure(bare, "elsewhere", other)
+    assert len(list_failures(bare)) == 2
