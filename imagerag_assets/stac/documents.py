@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _BATCH = 32
 _LOOKED_INTO = 64
 #: Larger documents in a folder are not items, and are not read.
 _LARGEST_LISTED = 64 * 2**20
+_LARGEST_UNZIPPED = 2**30
 
 
 class Kind(Enum):
@@ -120,21 +122,38 @@ def failure(error: BaseException, href: str, settings: Settings) -> SourceError:
 
 
 def parse(data: bytes, href: str) -> dict[str, Any]:
-    """Parse one JSON object; NaN and infinities, which are not JSON, become null.
+    """Parse one JSON object, gzipped or not; NaN and infinities, which are not JSON, become null.
 
     Raises:
         SourceError: it is not a JSON object.
     """
+    data = _unzipped(data, href)
     if not data.strip():
         raise SourceError("The document is empty", fix="Write it again", href=href)
     try:
-        content = json.loads(data.decode("utf-8-sig"), parse_constant=lambda _: None)
+        content = json.loads(data.decode(json.detect_encoding(data)), parse_constant=lambda _: None)
+    except UnicodeDecodeError:
+        raise SourceError("This is not Unicode text, so it is not JSON", fix="Write it in UTF-8", href=href) from None
     except (ValueError, RecursionError) as error:
         detail = str(error) if not isinstance(error, RecursionError) else "nested too deeply"
         raise SourceError(f"This is not JSON ({detail[:100]})", fix="Name a STAC document or API", href=href) from None
     if not isinstance(content, dict):
         raise SourceError("This JSON is not an object, so it is not STAC", fix="Name a STAC document or API", href=href)
     return content
+
+
+def _unzipped(data: bytes, href: str) -> bytes:
+    """Return a document without its compression: buckets keep some gzipped, and not every client is told so."""
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    unzip = zlib.decompressobj(wbits=31)
+    try:
+        plain = unzip.decompress(data, _LARGEST_UNZIPPED)
+    except zlib.error:
+        plain = b""
+    if not unzip.eof:
+        raise SourceError("The gzipped document is damaged, or too large", fix="Write it again", href=href)
+    return plain
 
 
 def is_folder(href: str, settings: Settings) -> bool:

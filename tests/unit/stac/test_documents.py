@@ -1,13 +1,17 @@
-"""Which folders are sources of STAC items, and which of plain files."""
+"""Which folders are sources of STAC items, and which of plain files; and how a document is read."""
 
 from __future__ import annotations
 
+import gzip
+import json
 from pathlib import Path
 
 import pytest
 
+from imagerag_assets.errors import SourceError
 from imagerag_assets.settings import Settings
-from imagerag_assets.stac.documents import holds_stac, list_folder
+from imagerag_assets.stac import documents
+from imagerag_assets.stac.documents import holds_stac, list_folder, parse
 
 
 @pytest.mark.parametrize(
@@ -37,3 +41,34 @@ def test_a_folder_is_listed_at_any_depth(tmp_path: Path, settings: Settings) -> 
     assert [Path(name).name for name in folder.documents] == ["a.json"]
     assert [Path(name).name for name in folder.rasters] == ["b.tif", "c.tif"]
     assert folder.problems == ()
+
+
+ITEM = {"type": "Feature", "stac_version": "1.0.0", "properties": {"title": "Köln"}}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_document_is_read_in_each_form_of_unicode_and_gzipped(encoding: str, zipped: bool) -> None:
+    data = json.dumps(ITEM, ensure_ascii=False).encode(encoding)
+    assert parse(gzip.compress(data) if zipped else data, "a.json") == ITEM
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (json.dumps(ITEM, ensure_ascii=False).encode("latin-1"), "not Unicode text.*Write it in UTF-8"),
+        (gzip.compress(b"{}")[:-6], "damaged, or too large"),
+        (b"\x1f\x8bnothing", "damaged, or too large"),
+        (gzip.compress(b""), "is empty"),
+    ],
+)
+def test_a_document_that_cannot_be_read_is_one_line(data: bytes, why: str) -> None:
+    with pytest.raises(SourceError, match=why) as told:
+        parse(data, "a.json")
+    assert "\n" not in str(told.value)
+
+
+def test_a_document_that_unzips_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "_LARGEST_UNZIPPED", 1000)
+    with pytest.raises(SourceError, match="too large"):
+        parse(gzip.compress(b" " * 2000 + b"{}"), "a.json")
