@@ -36,12 +36,15 @@ def page() -> str:
     """Return the text of docs/formats.md."""
     situations = [(each.name, each.happens) for each in SITUATIONS]
     items = [(each.provider, each.name, f"`{each.shown}`") for each in PROVIDED]
+    providers = len({each.provider for each in PROVIDED})
     return "\n".join(
         [
             _HEAD,
             "## Formats and situations\n",
+            f"{len(SITUATIONS)} kinds of files and what their items say of them.\n",
             *_table(("file", "what happens"), situations),
             "\n## Items of providers\n",
+            f"{len(PROVIDED)} items of {providers} providers. "
             "Their layout is that of the provider; pixels and ids are made up. The bands are those shown as red, green "
             "and blue; a file that has fewer than three and that nobody describes is shown grey.\n",
             *_table(("provider", "item", "assets and bands shown"), items),
