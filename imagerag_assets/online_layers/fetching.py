@@ -7,6 +7,7 @@ without pixels and counted.
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import tempfile
 import warnings
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import unescape
 
 import numpy as np
 import rasterio
@@ -35,6 +37,11 @@ _THREADS = 6  # requests at once: tiles often come from servers that others shar
 _BATCH = 48
 _LARGEST_TILE = 32 * 2**20
 _LARGEST_SIDE = 4096
+_LONGEST_EXCEPTION = 2**14
+_EXCEPTION = re.compile(
+    rb"<(?:\w+:)?(?:ServiceException|ExceptionText)\b[^>]*>\s*(?:<!\[CDATA\[)?(.*?)(?:\]\]>)?\s*</", re.DOTALL
+)
+_ADDRESS = re.compile(r"\S*(?:://|[=&?])\S*")
 _MISSING_AT_MOST = 0.2
 """Largest share of tiles that may be missing; one always may, if it is not the only one."""
 TILES, MISSING, REASON, RESIZED = ("IMAGERAG_TILES", "IMAGERAG_MISSING_TILES", "IMAGERAG_MISSING_REASON",
@@ -181,11 +188,20 @@ def _decoded(data: bytes, px: int, count: _Count) -> NDArray[np.uint8]:
     except NotAnImageError:
         raise
     except Exception as error:  # Pillow's decoders raise almost anything
-        raise NotAnImageError("no picture") from error
+        raise NotAnImageError(_said(data)) from error
     if colours.size != (px, px):
         count.resized = max(colours.size)
         colours = colours.resize((px, px), Image.Resampling.LANCZOS)
     return np.moveaxis(np.asarray(colours), -1, 0)
+
+
+def _said(data: bytes) -> str:
+    """Return what a service says in place of a picture, without addresses, which may hold a key."""
+    found = _EXCEPTION.search(data[:_LONGEST_EXCEPTION])
+    if found is None:
+        return "no picture"
+    text = " ".join(unescape(found[1].decode("utf-8", "replace")).split())
+    return f"no picture, but: {_ADDRESS.sub('...', text)[:120]}" if text else "no picture"
 
 
 class NotAnImageError(RasterError, ValueError):

@@ -23,6 +23,9 @@ _OWS, _WMTS = "{http://www.opengis.net/ows/1.1}", "{http://www.opengis.net/wmts/
 _XLINK = "{http://www.w3.org/1999/xlink}href"
 _PIXEL_M = 0.00028  # to which the standard's scales refer
 _DEGREE_M = 6378137.0 * math.pi / 180
+_WEB_PIXEL_M = web_grid(0).resolution
+_OFF_AT_MOST = 0.75
+"""How far the nearest level may be from the zoom that was asked for; some grids have steps of 2.5."""
 _OGC = frozenset({"service", "request", "version", "layer", "style", "format", "tilematrixset"})
 _FORMATS = ("image/png", "image/jpeg", "image/jpg", "image/webp")
 
@@ -134,11 +137,12 @@ def _grid(matrix_set: ET.Element, zoom: int, fault: _Faults) -> TileGrid:
         crs = CRS.from_user_input(_text(matrix_set, f"{_OWS}SupportedCRS"))
         scales = {id(each): float(_text(each, f"{_WMTS}ScaleDenominator")) for each in matrices}
         matrices.sort(key=lambda each: -scales[id(each)])
-        names = [_text(each, f"{_OWS}Identifier") for each in matrices]
-        fitting = [number for number, name in enumerate(names) if re.search(rf"(^|\D)0*{zoom}$", name)]
-        index = fitting[0] if fitting else zoom
-        if index >= len(matrices):
-            fault.tell(f"The grid has no zoom {zoom}; it has {', '.join(names)[:200]}", "Correct --zoom")
+        # Levels are numbered as each service likes: what a zoom means is the width of its pixels.
+        zooms = [math.log2(_WEB_PIXEL_M / (scales[id(each)] * _PIXEL_M)) for each in matrices]
+        index = min(range(len(zooms)), key=lambda number: abs(zooms[number] - zoom))
+        if abs(zooms[index] - zoom) > _OFF_AT_MOST:
+            listed = ", ".join(dict.fromkeys(f"{each:.0f}" for each in zooms))
+            fault.tell(f"The grid has no zoom {zoom}; it has about {listed[:200]}", "Correct --zoom")
         found = matrices[index]
         first, second = (float(value) for value in _text(found, f"{_WMTS}TopLeftCorner").split())
         # The corner's numbers are in the order of the system's axes.
@@ -147,7 +151,7 @@ def _grid(matrix_set: ET.Element, zoom: int, fault: _Faults) -> TileGrid:
         unit = _DEGREE_M if crs.is_geographic else crs.axis_info[0].unit_conversion_factor
         sizes = [int(_text(found, f"{_WMTS}{name}")) for name in ("TileWidth", "TileHeight", "MatrixWidth",
                                                                    "MatrixHeight")]  # fmt: skip
-    except (CRSError, ValueError, IndexError, KeyError) as error:
+    except (CRSError, ValueError, IndexError, KeyError, ZeroDivisionError) as error:
         fault.tell(f"The grid of the layer cannot be read ({str(error)[:100]})", "Check the service")
     if sizes[0] != sizes[1] or not 64 <= sizes[0] <= 4096 or min(sizes) < 1 or not scales[id(found)] > 0:
         fault.tell(f"The tiles of the layer are of {sizes[0]}x{sizes[1]} px", "Give a grid of square tiles")
@@ -157,7 +161,14 @@ def _grid(matrix_set: ET.Element, zoom: int, fault: _Faults) -> TileGrid:
     if epsg in (3857, 900913) and abs(web.resolution / step - 1) < 1e-6 and abs(left - web.left) < web.resolution:
         left, top, step = web.left, web.top, web.resolution  # as exact as can be
     return TileGrid(
-        f"EPSG:{epsg}" if epsg else crs.to_wkt(), left, top, step, sizes[0], sizes[2], sizes[3], names[index]
+        f"EPSG:{epsg}" if epsg else crs.to_wkt(),
+        left,
+        top,
+        step,
+        sizes[0],
+        sizes[2],
+        sizes[3],
+        _text(found, f"{_OWS}Identifier"),
     )
 
 

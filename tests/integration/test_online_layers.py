@@ -69,6 +69,25 @@ def test_a_layer_is_explained_ingested_asked_and_replayed(
         assert b"SECRET-KEY" not in file.read_bytes(), file
 
 
+@pytest.mark.usefixtures("milvus_stays")
+@pytest.mark.parametrize("address", ["/wms?service=WMS&layers=ortho", "/wmts?service=WMTS&layer=ortho"])
+def test_a_service_is_ingested_and_a_wrong_layer_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+    installed: Settings,  # noqa: F811
+    tile_server: TileServer,
+    address: str,
+) -> None:
+    code, done = run(capsys, "ingest", tile_server.url + address, *OPTIONS, "--date", "2024-06-30")
+    assert (code, done["totals"]["ingested"]) == (0, 1)
+    (scene,) = run(capsys, "scenes")[1]["scenes"]
+    assert scene["bbox"] == pytest.approx([9.1, 48.7, 9.3, 48.8], abs=1e-3)
+    assert scene["acquired"].startswith("2024-06-30")
+    code, done = run(capsys, "ingest", tile_server.url + address.replace("=ortho", "=nothing"), *OPTIONS)
+    said = done["error"]["message"] if "error" in done else done["scenes"][0]["error"]
+    assert code in (2, 3) and "\n" not in said
+    assert "no such layer; it has ortho" in said or "no picture" in said
+
+
 @pytest.mark.usefixtures("installed", "milvus_stays")
 def test_what_fails_is_named_without_its_key_and_done_again(
     tile_server: TileServer, capsys: pytest.CaptureFixture[str]

@@ -39,7 +39,27 @@ def test_tiles_by_their_own_address() -> None:
 def test_a_grid_of_degrees_with_latitude_first() -> None:
     tiles = read_capabilities(capabilities(HERE).encode(), f"{HERE}/wmts?layer=plate", 1, None, "shown")
     assert (tiles.grid.crs, tiles.grid.left, tiles.grid.top) == ("EPSG:4326", -180, 90)
-    assert tiles.grid.resolution == pytest.approx(180 / 512)
+    assert tiles.grid.resolution == pytest.approx(180 / 256)  # the width of the web map's pixels at that zoom
+
+
+@pytest.mark.parametrize(("zoom", "level"), [(8, 0), (9, 1), (13, 5), (14, 6)])
+def test_a_zoom_is_a_width_of_pixels_whatever_the_levels_are_called(zoom: int, level: int) -> None:
+    matrices = "".join(
+        f"<TileMatrix><ows:Identifier>L{6 - number}</ows:Identifier>"
+        f"<ScaleDenominator>{10 * 2 ** (6 - number) / 0.00028}</ScaleDenominator>"
+        "<TopLeftCorner>400000 5500000</TopLeftCorner><TileWidth>256</TileWidth>"
+        "<TileHeight>256</TileHeight><MatrixWidth>64</MatrixWidth><MatrixHeight>64</MatrixHeight></TileMatrix>"
+        for number in range(7)
+    )
+    text = capabilities(HERE)
+    begin = text.index("EPSG::3857</ows:SupportedCRS>") + len("EPSG::3857</ows:SupportedCRS>")
+    text = text[:begin] + matrices + text[text.index("</TileMatrixSet>", begin) :]
+    text = text.replace("EPSG::3857", "EPSG::32632")
+    tiles = read_capabilities(text.encode(), f"{HERE}/wmts?layer=ortho", zoom, None, "shown")
+    assert (tiles.grid.level, tiles.grid.crs) == (f"L{6 - level}", "EPSG:32632")
+    assert tiles.grid.resolution == pytest.approx(10 * 2 ** (6 - level))
+    with pytest.raises(SourceError, match="no zoom 17; it has about 8, 9, 10, 11, 12, 13, 14"):
+        read(f"{HERE}/wmts?layer=ortho", 17, text=text)
 
 
 @pytest.mark.parametrize(
