@@ -75,6 +75,18 @@ class Settings(BaseSettings):
     collars: Literal["keep", "exclude"] = "keep"
     """Whether a frame of a constant value at a scene's border that nothing declares as missing counts as pixels."""
 
+    # What documents may refer to
+    allowed_schemes: tuple[Literal["http", "https", "s3"], ...] = ("http", "https", "s3")
+    """Kinds of addresses that documents may name."""
+    allowed_hosts: tuple[str, ...] = ("*",)
+    """Hosts that documents may name, as `host`, `host:port`, `*.domain` or 10.0.0.0/8; * is every public host."""
+    allowed_ports: tuple[int, ...] = ()
+    """Ports of http(s) that documents may name; default: any."""
+    allowed_buckets: tuple[str, ...] = ("*",)
+    """Buckets that documents may name; * is every one for documents here and for those of the same storage."""
+    allowed_roots: tuple[str, ...] = ("/",)
+    """Folders of this machine that documents of this machine may name files in."""
+
     # Operation
     webhook_url: str | None = Field(None, repr=False)
     """Address that receives events, such as a failed run, as JSON by POST."""

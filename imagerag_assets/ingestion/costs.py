@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from imagerag_assets.objects.addresses import filesystem
+from imagerag_assets.objects.addresses import filesystem, is_http
+from imagerag_assets.objects.peek import size_over_http
 from imagerag_assets.settings import Settings
 
 _FLOAT32 = 4
@@ -64,8 +65,10 @@ def total(costs: Iterable[Cost]) -> Cost:
 def file_size(href: str, settings: Settings) -> int | None:
     """Return the size of a file in bytes; None where that cannot be found out without reading it."""
     try:
+        if is_http(href):
+            return size_over_http(href, settings)
         fs, path = filesystem(href, settings)
         size = fs.size(path)
-    except Exception:  # fsspec's, botocore's, aiohttp's and the operating system's: an estimate can do without
+    except Exception:  # fsspec's, botocore's, requests' and the operating system's: an estimate can do without
         return None
     return None if size is None else int(size)

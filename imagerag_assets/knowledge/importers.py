@@ -15,12 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from imagerag_assets.errors import KnowledgeError, shown
+from imagerag_assets.errors import KnowledgeError, SourceError, shown
 from imagerag_assets.knowledge.classes import code_of
 from imagerag_assets.knowledge.glossary import MAX_LABEL, MAX_TEXT, Words, parse_glossary, texts_of, tidy
 from imagerag_assets.knowledge.types import Entry, Failure
-from imagerag_assets.objects.addresses import absolute_href, filesystem, join_href
+from imagerag_assets.objects import http
+from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, join_href
+from imagerag_assets.objects.boundary import refusal
 from imagerag_assets.objects.failures import explain_failure
+from imagerag_assets.objects.guarded import Reach
+from imagerag_assets.objects.signed import requested
 from imagerag_assets.settings import Settings
 from imagerag_assets.signatures import unsigned
 
@@ -110,11 +114,14 @@ def read_captions(source: str, settings: Settings) -> Source:
         except ValueError as error:
             failed.append(Failure(f"line {number}", str(error)))
             continue
-        image, address = unsigned(image), image
+        image, address = unsigned(image), absolute_href(image, source)
+        if (refused := refusal(address, source, settings)) is not None:
+            failed.append(Failure(f"line {number}", f"{refused.why}: {unsigned(address)}. {refused.fix}"))
+            continue
         if image in entries:
             captions = tuple(dict.fromkeys((*entries[image].texts, *captions)))[:_MAX_CAPTIONS]
         key = "img-" + hashlib.sha256(image.encode()).hexdigest()[:24]
-        entries[image] = Entry(key, captions, image, absolute_href(address, source))
+        entries[image] = Entry(key, captions, image, address)
     if not entries:
         raise KnowledgeError(
             f"No captioned images found{f' ({failed[0].name}: {failed[0].reason})' if failed else ''}",
@@ -179,6 +186,11 @@ def _label_words(source: str, settings: Settings) -> dict[str, Words]:
 def read_bytes(href: str, settings: Settings) -> bytes:
     """Read a whole file.  Raise KnowledgeError if it cannot be read."""
     try:
+        if is_http(href):
+            (found,) = http.read_all([requested(href)], reach=Reach([requested(href)], settings))
+            if isinstance(found, Exception):
+                raise found
+            return found
         fs, path = filesystem(href, settings)
         data: bytes = fs.cat_file(path)
         return data
@@ -187,5 +199,7 @@ def read_bytes(href: str, settings: Settings) -> bytes:
 
 
 def _unreadable(error: Exception, href: str, settings: Settings) -> KnowledgeError:
+    if isinstance(error, SourceError):  # of the boundary
+        return KnowledgeError(error.message, fix=error.fix, href=href)
     what, fix = explain_failure(error, href, settings)
     return KnowledgeError(what, fix=fix, href=href)

@@ -25,6 +25,7 @@ from imagerag_assets.knowledge.glossary import texts_of
 from imagerag_assets.knowledge.importers import Source
 from imagerag_assets.knowledge.types import Cut, Entry, Failure
 from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_remote, join_href, local_path
+from imagerag_assets.objects.boundary import check
 from imagerag_assets.raster.geo import geometry_window
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.raster.types import Grid, Window
@@ -131,7 +132,7 @@ def read_stac_labels(source: str, settings: Settings) -> Source:
             failed.append(Failure(found.scene_key, found.error.message))
         elif _is_label_item(found.content):
             try:
-                _read_item(found, sources, entries, failed)
+                _read_item(found.within_boundary(settings), sources, entries, failed)
             except ImageRAGError as error:
                 failed.append(Failure(found.key, str(error)))
     if not entries:
@@ -157,12 +158,15 @@ def _read_item(found: ItemRef, sources: _Sources, entries: list[Entry], failed: 
         raise ItemError("The label item has no link to its source", fix='Add a link with rel "source"')
     for href in dict.fromkeys(hrefs):
         try:
+            check(href, document.href, sources.settings)
             scenes.append(sources.get(href))
         except ImageRAGError as error:
             failed.append(Failure(found.key, f"source: {error}"))
     if not scenes:
         return
-    collection = read_document(_labels_href(document), sources.settings)
+    labels = _labels_href(document)
+    check(labels, document.href, sources.settings)
+    collection = read_document(labels, sources.settings)
     to_lonlat, tables = _to_lonlat(collection), _tables(document, sources)
     names = _property_names(_properties(found.content))
     wrong: dict[str, list[str]] = {}

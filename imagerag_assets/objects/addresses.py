@@ -13,8 +13,8 @@ from functools import lru_cache
 from urllib.parse import unquote, urljoin
 
 import fsspec
-import fsspec.core
 
+from imagerag_assets.errors import SourceError, one_line
 from imagerag_assets.objects.bucket_addresses import web_address
 from imagerag_assets.objects.signed import inherit_signature, keep_signature, requested
 from imagerag_assets.objects.storage import Access, access_to
@@ -105,7 +105,16 @@ def other_spellings(href: str) -> list[str]:
     once = unquote(href)
     names = (href, once, unquote(once))
     found = [unicodedata.normalize(form, name) for form in ("NFC", "NFD") for name in names]
-    return [name for name in dict.fromkeys([*names, *found]) if name != href and "\0" not in name]
+    # Another spelling is of a name, and leads nowhere else.
+    return [
+        name
+        for name in dict.fromkeys([*names, *found])
+        if name != href and "\0" not in name and not (_climbs(name) and not _climbs(href)) and name[:4] != "/vsi"
+    ]
+
+
+def _climbs(name: str) -> bool:
+    return ".." in name.split("/")
 
 
 def join_href(folder: str, *names: str) -> str:
@@ -124,6 +133,7 @@ def filesystem(url: str, settings: Settings) -> tuple[fsspec.AbstractFileSystem,
 
     Raises:
         SettingsError: the file of storage tables is not valid.
+        SourceError: the address is of another kind; fsspec would open whatever one of its many protocols stands for.
     """
     if is_s3(url):
         fs = _s3_filesystem(os.getpid(), access_to(url, settings), _aws_environment())
@@ -131,8 +141,10 @@ def filesystem(url: str, settings: Settings) -> tuple[fsspec.AbstractFileSystem,
     if is_http(url):
         return fsspec.filesystem("http", use_listings_cache=False), requested(url)
     if is_remote(url):
-        fs, path = fsspec.core.url_to_fs(url)
-        return fs, path
+        scheme = one_line(url.partition("://")[0])[:40]
+        raise SourceError(
+            f"{scheme}:// addresses are not read", fix="Give a path, or an http(s) or s3:// address", href=url
+        )
     return fsspec.filesystem("file"), local_path(url)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Iterable
 from functools import lru_cache
@@ -11,19 +10,19 @@ from typing import Any
 
 import botocore.session
 import rasterio
-from rasterio.env import getenv
 from rasterio.errors import RasterioError
 from rasterio.session import Session as RasterioSession
 
+from imagerag_assets.errors import RasterError
 from imagerag_assets.objects.addresses import _aws_environment, is_http, is_remote, is_s3, local_path
-from imagerag_assets.objects.signed import origin, requested
+from imagerag_assets.objects.opening import GET_ONLY, open_raster, refuses_head
+from imagerag_assets.objects.signed import requested
 from imagerag_assets.objects.storage import Access, access_to, gdal_endpoint, payer_headers
 from imagerag_assets.settings import Settings
 
 #: Bytes of GDAL's block cache. Absolute, since GDAL's 5 % of the memory is too much where runs share a machine.
 BLOCK_CACHE_BYTES = 256 * 2**20
 _LOCAL_OPTIONS: dict[str, Any] = {"GDAL_CACHEMAX": BLOCK_CACHE_BYTES, "GTIFF_IMPLICIT_JPEG_OVR": False}
-_GET_ONLY = {"CPL_VSIL_CURL_USE_HEAD": "NO"}
 _PICTURES = (".png", ".jpg", ".jpeg")
 _REMOTE_OPTIONS: dict[str, Any] = {
     "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
@@ -41,12 +40,21 @@ _REMOTE_OPTIONS: dict[str, Any] = {
 
 
 def gdal_path(href: str) -> str:
-    """Return the name under which GDAL opens `href` in place: ``/vsis3/``, ``/vsicurl/``, or the local path."""
+    """Return the name under which GDAL opens `href` in place: ``/vsis3/``, ``/vsicurl/``, or the local path.
+
+    Raises:
+        RasterError: the path is one of GDAL's virtual file systems.
+    """
     if is_s3(href):
         return "/vsis3/" + href.split("://", 1)[1]
     if is_http(href):
         return "/vsicurl/" + href
-    return href if href.startswith("/vsi") else local_path(href)
+    path = local_path(href)
+    if path.startswith("/vsi"):
+        raise RasterError(
+            "This is not the address of a file", href=href, fix="Give an http(s) or s3:// address, or a path"
+        )
+    return path
 
 
 def gdal_environment(settings: Settings, hrefs: Iterable[str] | None = None) -> dict[str, Any]:
@@ -68,9 +76,9 @@ def gdal_environment(settings: Settings, hrefs: Iterable[str] | None = None) -> 
         options["GDAL_DISABLE_READDIR_ON_OPEN"] = "FALSE"
     if known and any(requested(href) != href for href in known):
         # A signature is of one file, and most are of GET only.
-        options |= {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"} | _GET_ONLY
-    if known and any(origin(href) in _without_head for href in known if is_http(href)):
-        options |= _GET_ONLY
+        options |= {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"} | GET_ONLY
+    if known and any(refuses_head(href) for href in known if is_http(href)):
+        options |= GET_ONLY
     paying = [payer_headers(requested(href)) for href in known or () if is_http(href)]
     if paying and all(paying):
         # What the environment already sends stays.
@@ -96,69 +104,6 @@ def rasterio_env(settings: Settings, hrefs: Iterable[str] | None = None) -> rast
     access = access_to(in_s3[0] if in_s3 else "s3://", settings)
     session = S3Session(access) if known is None or in_s3 else None
     return _PrimedEnv(in_s3, access.endpoint, session=session, **gdal_environment(settings, known))
-
-
-def raster_errors() -> tuple[type[BaseException], ...]:
-    """Return the classes of everything that rasterio raises, GDAL's own errors included.
-
-    The base class of the latter is private to rasterio; this is the one place that knows it.
-    """
-    try:
-        from rasterio._err import CPLE_BaseError
-    except ImportError:  # another version: its public errors are all that is known
-        return (RasterioError,)
-    return (RasterioError, CPLE_BaseError)
-
-
-_RAISED: tuple[type[BaseException], ...] = (*raster_errors(), OSError)
-_without_head: set[str] = set()
-"""Servers that answered GET for what they refused to HEAD."""
-_failed: set[str] = set()
-"""What could not be opened, which GDAL remembers for the life of the process."""
-_HEAD_REFUSED = re.compile(r"HTTP response code ?: ?(?!0|2|3|429|50[234])\d")
-
-
-def open_raster(path: str, href: str, **options: Any) -> Any:
-    """Open a rasterio dataset; call inside the environment of :func:`rasterio_env`.
-
-    GDAL asks for a file's size with HEAD.  Where the answer to that is a refusal, GET decides, and is used for that
-    server from then on.  What failed once is asked for anew.
-
-    Args:
-        path: What GDAL opens for the file.
-        href: The file's address, without its signature.
-        options: See :func:`rasterio.open`.
-
-    Raises:
-        RasterioError, OSError: it cannot be opened (see :func:`raster_errors`).
-    """
-    if not path.startswith("/vsicurl/"):
-        return rasterio.open(path, **options)
-    known = origin(href) in _without_head
-    try:
-        return _opened(path, options, get_only=known)
-    except _RAISED as error:
-        if known or getenv().get("CPL_VSIL_CURL_USE_HEAD") == "NO" or not _is_refused(error):
-            raise
-    dataset = _opened(path, options, get_only=True)
-    _without_head.add(origin(href))
-    return dataset
-
-
-def _opened(path: str, options: dict[str, Any], *, get_only: bool) -> Any:
-    with rasterio.Env(**_GET_ONLY if get_only else {}):
-        try:
-            if path in _failed:
-                with rasterio.Env(CPL_VSIL_CURL_NON_CACHED=path), rasterio.open(path, **options):
-                    _failed.discard(path)
-            return rasterio.open(path, **options)
-        except _RAISED:
-            _failed.add(path)
-            raise
-
-
-def _is_refused(error: BaseException) -> bool:
-    return any(_HEAD_REFUSED.search(str(each)) for each in (error, error.__cause__))
 
 
 _Object = tuple[str | None, str]
@@ -201,9 +146,9 @@ def _is_primed(each: _Object) -> bool:
 def _prime(each: _Object) -> None:
     version, path = _latest_version.get(each, ""), gdal_path(each[1])
     try:
-        with rasterio.Env(CPL_VSIL_CURL_NON_CACHED=path), rasterio.open(path):
+        with rasterio.Env(CPL_VSIL_CURL_NON_CACHED=path), open_raster(path):
             pass
-        with rasterio.open(path):
+        with open_raster(path):
             pass
     except (RasterioError, OSError):
         return  # opening it for use reports the error, and the next open may find it repaired

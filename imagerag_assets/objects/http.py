@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
 from imagerag_assets.errors import ImageRAGError
+from imagerag_assets.objects.guarded import Reach, guarded_session
 from imagerag_assets.objects.storage import payer_headers
 
 _TIMEOUT_S = 60
@@ -47,19 +46,6 @@ def retries() -> Retry:
     )
 
 
-class _Guarded(HTTPAdapter):
-    """Has each address checked before it is asked for, those that a server redirects to among them."""
-
-    def __init__(self, allowed: Callable[[str], None] | None) -> None:
-        self._allowed = allowed
-        super().__init__(pool_maxsize=_THREADS, max_retries=retries())
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        if self._allowed is not None:
-            self._allowed(request.url or "")
-        return super().send(request, *args, **kwargs)
-
-
 def _content(answer: requests.Response, at_most: int | None) -> bytes:
     if at_most is None:
         return answer.content
@@ -75,24 +61,24 @@ def read_all(
     urls: Sequence[str],
     *,
     at_most: int | None = None,
-    allowed: Callable[[str], None] | None = None,
+    reach: Reach | None = None,
     threads: int = _THREADS,
 ) -> Iterator[bytes | Exception]:
     """Yield the content of each address, in order, several at a time; an exception in place of a failed one.
 
-    It is a FileNotFoundError or a PermissionError where the server says so, what `allowed` raised, a ValueError where
+    It is a FileNotFoundError or a PermissionError where the server says so, what `reach` raises, a ValueError where
     the content is too long, and otherwise one of `requests`.
 
     Args:
         urls: The addresses.
         at_most: The largest number of bytes that one may have; None: any.
-        allowed: Called with each address before it is asked for, and with those that servers redirect to; raises an
-            error to refuse one.
+        reach: What may be asked for, and where servers may redirect to; None: anything.
         threads: How many are read at a time.
     """
-    with requests.Session() as session, ThreadPoolExecutor(min(threads, len(urls) or 1)) as pool:
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, _Guarded(allowed))
+    with (
+        guarded_session(reach, retries(), _THREADS) as session,
+        ThreadPoolExecutor(min(threads, len(urls) or 1)) as pool,
+    ):
 
         def read(url: str) -> bytes | Exception:
             try:
@@ -103,7 +89,7 @@ def read_all(
                     raise PermissionError(url)
                 answer.raise_for_status()
                 return _content(answer, at_most)
-            # Those of `requests` are OSErrors, bad addresses are ValueErrors, and `allowed` raises the last.
+            # Those of `requests` are OSErrors, bad addresses are ValueErrors, and `reach` raises the last.
             except (OSError, ValueError, ImageRAGError) as error:
                 return error
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import requests
-from requests.adapters import HTTPAdapter
+import threading
+import time
 
+import requests
+from urllib3.util.retry import Retry
+
+from imagerag_assets.errors import RasterError, SourceError
 from imagerag_assets.objects.addresses import filesystem, is_http
 from imagerag_assets.objects.failures import is_transient
+from imagerag_assets.objects.guarded import Reach, guarded_session
 from imagerag_assets.objects.http import retries
 from imagerag_assets.objects.signed import requested
 from imagerag_assets.objects.storage import payer_headers
 from imagerag_assets.settings import Settings
 
 _TIMEOUT_S = 60
+_PASSED_S, _MOST_PASSED = 600.0, 4096
+
+_passed: dict[tuple[object, ...], float] = {}
+_lock = threading.Lock()
 
 
 def first_bytes(href: str, count: int, settings: Settings) -> bytes | None:
@@ -24,7 +33,7 @@ def first_bytes(href: str, count: int, settings: Settings) -> bytes | None:
         OSError: the server is in trouble, so that it cannot be told.
     """
     if is_http(href):
-        return _over_http(requested(href), count)
+        return _over_http(requested(href), count, settings)
     fs, path = filesystem(href, settings)
     try:
         found: bytes = fs.cat_file(path, start=0, end=count)
@@ -35,10 +44,8 @@ def first_bytes(href: str, count: int, settings: Settings) -> bytes | None:
     return found
 
 
-def _over_http(url: str, count: int) -> bytes | None:
-    with requests.Session() as session:
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=retries()))
+def _over_http(url: str, count: int, settings: Settings) -> bytes | None:
+    with guarded_session(Reach([url], settings), retries()) as session:
         # GET, not HEAD: signatures are for one of them, and servers refuse HEAD.
         headers = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"} | payer_headers(url)
         with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as answer:
@@ -47,6 +54,52 @@ def _over_http(url: str, count: int) -> bytes | None:
             if answer.status_code not in (200, 206):
                 return None
             return b"".join(_at_most(answer, count))
+
+
+def size_over_http(href: str, settings: Settings) -> int | None:
+    """Return the size of an http(s) object in bytes; None if the server does not say it.
+
+    Raises:
+        OSError, SourceError: the server cannot be reached, or must not be.
+    """
+    url = requested(href)
+    with guarded_session(Reach([url], settings), retries()) as session:
+        headers = {"Range": "bytes=0-0", "Accept-Encoding": "identity"} | payer_headers(url)
+        with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as answer:
+            if answer.status_code == 206:
+                size = answer.headers.get("Content-Range", "").rpartition("/")[2]
+            else:
+                size = answer.headers.get("Content-Length", "") if answer.status_code == 200 else ""
+            return int(size) if size.isascii() and size.isdecimal() else None
+
+
+def check_way(href: str, settings: Settings) -> None:
+    """Follow the redirects of an http(s) raster, once in ten minutes, before GDAL follows them without asking anybody.
+
+    Raises:
+        RasterError: one leads to a host that must not be reached.
+    """
+    if not is_http(href):
+        return
+    url = requested(href)
+    reach = Reach([url], settings)
+    key = (url, reach.key)
+    with _lock:
+        if time.monotonic() < _passed.get(key, 0.0):
+            return
+    try:
+        with guarded_session(reach, Retry(0)) as session:
+            headers = {"Range": "bytes=0-0", "Accept-Encoding": "identity"} | payer_headers(url)
+            session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S).close()
+    except SourceError as error:
+        ids = {name: str(value) for name, value in error.ids.items()}
+        raise RasterError(error.message, fix=error.fix, href=href, leads_to=ids.get("href", "")) from None
+    except (OSError, ValueError):  # GDAL reports it, or finds the server again
+        return
+    with _lock:
+        if len(_passed) >= _MOST_PASSED:
+            _passed.clear()
+        _passed[key] = time.monotonic() + _PASSED_S
 
 
 def _at_most(answer: requests.Response, count: int) -> list[bytes]:

@@ -30,7 +30,8 @@ from imagerag_assets.errors import RasterError, StoreError
 from imagerag_assets.objects import http
 from imagerag_assets.objects.aside import replace_bytes, reporting_full_disk
 from imagerag_assets.objects.failures import is_transient
-from imagerag_assets.online_layers.plans import Plan, guard, reason_of
+from imagerag_assets.objects.guarded import Reach
+from imagerag_assets.online_layers.plans import Plan, reason_of
 from imagerag_assets.settings import Settings
 
 _THREADS = 6  # requests at once: tiles often come from servers that others share
@@ -101,7 +102,7 @@ def _joined(plan: Plan, folder: Path, settings: Settings) -> Path:
                "blockysize": 256, "BIGTIFF": "IF_SAFER"}  # fmt: skip
     with rasterio.open(raw, "w", **profile) as target:
         target.colorinterp = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
-        for (column, row), pixels in _tiles(plan, settings.cache_folder / "tiles" / plan.folder, count):
+        for (column, row), pixels in _tiles(plan, settings, count):
             _place(target, plan, column, row, pixels)
         said = {TILES: count.tiles, MISSING: count.missing, REASON: count.reason, RESIZED: count.resized}
         target.update_tags(**{name: value for name, value in said.items() if value})
@@ -119,12 +120,13 @@ def _place(target: Any, plan: Plan, column: int, row: int, pixels: NDArray[np.ui
     target.write(part, window=Window(x0, y0, x1 - x0, y1 - y0))
 
 
-def _tiles(plan: Plan, cache: Path, count: _Count) -> Iterator[tuple[tuple[int, int], NDArray[np.uint8]]]:
+def _tiles(plan: Plan, settings: Settings, count: _Count) -> Iterator[tuple[tuple[int, int], NDArray[np.uint8]]]:
     """Yield the place and the pixels of each tile that comes.
 
     Raises:
         RasterError: too many do not come.
     """
+    cache = settings.cache_folder / "tiles" / plan.folder
     places, px = plan.cover.tiles, plan.cover.grid.tile_px
     for start in range(0, len(places), _BATCH):
         batch = places[start : start + _BATCH]
@@ -135,7 +137,8 @@ def _tiles(plan: Plan, cache: Path, count: _Count) -> Iterator[tuple[tuple[int, 
                 found[place] = pixels
         wanted = [place for place in batch if place not in found]
         addresses = [plan.address(*place) for place in wanted]
-        answers = http.read_all(addresses, at_most=_LARGEST_TILE, allowed=guard(plan.layer.template), threads=_THREADS)
+        reach = Reach(addresses, settings, shown=plan.layer.template)
+        answers = http.read_all(addresses, at_most=_LARGEST_TILE, reach=reach, threads=_THREADS)
         for place, address, data in zip(wanted, addresses, answers, strict=True):
             try:
                 if isinstance(data, Exception):

@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pystac
-import rasterio
 
 from imagerag_assets.errors import StoreError
-from imagerag_assets.objects.gdal import gdal_path, raster_errors, rasterio_env
+from imagerag_assets.objects.gdal import gdal_path, rasterio_env
+from imagerag_assets.objects.opening import open_raster, raster_errors
 from imagerag_assets.objects.store import ObjectStore, open_store
 from imagerag_assets.online_layers.address import Layer
 from imagerag_assets.online_layers.fetching import MISSING, REASON, RESIZED, TILES, fetched
@@ -100,7 +100,7 @@ def fetch(scene_key: str, properties: dict[str, Any], settings: Settings, store:
 
 def _notes(address: str, settings: Settings) -> list[str]:
     try:
-        with rasterio_env(settings, [address]), rasterio.open(gdal_path(address)) as dataset:
+        with rasterio_env(settings, [address]), open_raster(gdal_path(address)) as dataset:
             tags: dict[str, str] = dataset.tags()
     except _RAISED as error:
         raise StoreError(

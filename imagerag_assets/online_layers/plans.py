@@ -11,10 +11,11 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from imagerag_assets.errors import ImageRAGError, SourceError
 from imagerag_assets.objects import http
+from imagerag_assets.objects.boundary import refusal
 from imagerag_assets.objects.failures import is_transient
+from imagerag_assets.objects.guarded import Reach
 from imagerag_assets.online_layers.address import Layer
 from imagerag_assets.online_layers.grids import WEB_MERCATOR, Cover, TileGrid, cover, web_grid
-from imagerag_assets.online_layers.hosts import check_address
 from imagerag_assets.online_layers.secrets import reveal_keys
 from imagerag_assets.online_layers.wmts import capabilities_address, read_capabilities
 from imagerag_assets.settings import Settings
@@ -42,11 +43,6 @@ class Plan:
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:24]
 
 
-def guard(shown: str) -> Callable[[str], None]:
-    """Return the check of each address that is asked for on behalf of a layer."""
-    return lambda address: check_address(address, shown=shown, look_up=True)
-
-
 def make_plan(layer: Layer, settings: Settings) -> Plan:
     """Return how a layer is fetched; of a WMTS, the capabilities are read.
 
@@ -58,7 +54,7 @@ def make_plan(layer: Layer, settings: Settings) -> Plan:
         SourceError: a key is missing, the service is unreachable or has no such layer, or the box cannot be used.
     """
     if layer.kind == "wmts":
-        grid, address = _wmts(layer)
+        grid, address = _wmts(layer, settings)
     else:
         template = reveal_keys(layer.template)
         if layer.kind == "wms":
@@ -103,10 +99,12 @@ def _get_map(layer: Layer, template: str, grid: TileGrid) -> TileAddress:
     return address
 
 
-def _wmts(layer: Layer) -> tuple[TileGrid, TileAddress]:
+def _wmts(layer: Layer, settings: Settings) -> tuple[TileGrid, TileAddress]:
     given = reveal_keys(layer.template)
     given = _PLACE.sub(lambda _: layer.date or "", given)
-    (data,) = http.read_all([capabilities_address(given)], at_most=_LARGEST_CAPABILITIES, allowed=guard(layer.template))
+    address = capabilities_address(given)
+    reach = Reach([address], settings, shown=layer.template)
+    (data,) = http.read_all([address], at_most=_LARGEST_CAPABILITIES, reach=reach)
     if isinstance(data, ImageRAGError):
         raise data
     if isinstance(data, Exception):
@@ -117,7 +115,8 @@ def _wmts(layer: Layer) -> tuple[TileGrid, TileAddress]:
             href=layer.template,
         ) from None
     tiles = read_capabilities(data, given, layer.zoom, layer.date, layer.template)
-    check_address(_PLACE.sub("0", tiles.template), shown=layer.template)
+    if (refused := refusal(_PLACE.sub("0", tiles.template), address, settings)) is not None:
+        raise refused.error(layer.template, None)
     return tiles.grid, _filled(layer, tiles.template, tiles.grid)
 
 

@@ -15,7 +15,9 @@ from rasterio.transform import from_gcps
 from imagerag_assets.errors import RasterError
 from imagerag_assets.objects.addresses import filesystem, is_http
 from imagerag_assets.objects.failures import explain_failure, is_transient
-from imagerag_assets.objects.gdal import gdal_path, open_raster, raster_errors, rasterio_env
+from imagerag_assets.objects.gdal import gdal_path, rasterio_env
+from imagerag_assets.objects.opening import open_raster, raster_errors
+from imagerag_assets.objects.peek import check_way
 from imagerag_assets.plain_files.dates import Dated, find_date
 from imagerag_assets.plain_files.footprint import Footprint, find_footprint
 from imagerag_assets.plain_files.names import driver, file_name, item_id, media_type
@@ -44,12 +46,13 @@ def item_of_file(href: str, settings: Settings, modified: datetime | None = None
         RasterError: it cannot be opened, or is in another format than its name says.
     """
     name = file_name(href)
+    check_way(href, settings)
     if modified is None:
         modified = _modified(href, settings)
     with rasterio_env(settings, [href]), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
-            with open_raster(gdal_path(href), href, driver=driver(href)) as dataset:
+            with open_raster(gdal_path(href), driver=driver(href)) as dataset:
                 place, dated = _place(dataset), find_date(_tags(dataset), name.rpartition(".")[0], modified)
                 bands, projection = _bands(dataset), _projection(dataset)
         except _RAISED as error:

@@ -16,7 +16,8 @@ from rasterio.env import getenv, hasenv
 
 from imagerag_assets.errors import RasterError, shown
 from imagerag_assets.objects.addresses import is_http, is_remote, is_s3
-from imagerag_assets.objects.gdal import gdal_path, open_raster, raster_errors
+from imagerag_assets.objects.gdal import gdal_path
+from imagerag_assets.objects.opening import open_raster, raster_errors
 from imagerag_assets.objects.peek import first_bytes
 from imagerag_assets.objects.signed import beside, keep_beside, requested
 from imagerag_assets.objects.signed_rasters import signed_path
@@ -82,7 +83,7 @@ def check_mask_size(mask: str, size: tuple[int, int], href: str) -> bool:
         RasterError: its size is not that of the file (width, height), or it cannot be opened.
     """
     try:
-        with signed_path(gdal_path(mask), mask) as opened, open_raster(opened, mask) as dataset:
+        with signed_path(gdal_path(mask), mask) as opened, open_raster(opened) as dataset:
             found, overviews = (dataset.width, dataset.height), bool(dataset.overviews(1))
     except raster_errors() as error:
         raise RasterError("the mask beside the image cannot be opened", href=href,

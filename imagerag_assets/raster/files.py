@@ -23,10 +23,12 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from imagerag_assets.errors import RasterError, shown
-from imagerag_assets.objects.addresses import is_remote
+from imagerag_assets.objects.addresses import is_http, is_remote
 from imagerag_assets.objects.aside import folder_aside
 from imagerag_assets.objects.failures import is_transient
-from imagerag_assets.objects.gdal import gdal_path, open_raster, raster_errors
+from imagerag_assets.objects.gdal import gdal_path
+from imagerag_assets.objects.opening import open_raster, raster_errors
+from imagerag_assets.objects.peek import check_way
 from imagerag_assets.objects.signed import gdal_signed_path
 from imagerag_assets.objects.signed_rasters import signed_path, with_signature
 from imagerag_assets.raster import bands as own
@@ -54,6 +56,7 @@ _OVERVIEW_OPTIONS = {
     "BIGTIFF_OVERVIEW": "IF_SAFER",
 }
 
+_FORMATS = "Check that the file is complete, and is a GeoTIFF, JPEG 2000, PNG, JPEG, WebP or GIF"
 _RAISED: tuple[type[BaseException], ...] = (*raster_errors(), OSError)
 
 
@@ -141,8 +144,9 @@ def describe(
             mask beside it is not usable.
     """
     path = gdal_path(href)
+    check_way(href, settings)
     said = said or Said()
-    with failures(href, "opened"), signed_path(path, href) as opened, open_raster(opened, href) as dataset:
+    with failures(href, "opened"), signed_path(path, href) as opened, open_raster(opened) as dataset:
         width, height = dataset.width, dataset.height
         if min(width, height) < 2:
             raise RasterError(f"image has {width}x{height} px", href=href, fix="Give an image of at least 2x2 px")
@@ -309,10 +313,10 @@ def open_file(file: RasterFile) -> Any:
     """
     with failures(file.href, "opened"), signed_path(file.path, file.href) as path:
         if path == file.path or path.startswith(("<", "/vsi")):
-            dataset = open_raster(path, file.href)
+            dataset = open_raster(path)
         else:  # a copy, which is gone in a moment: what is beside it is found now
             with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"):
-                dataset = rasterio.open(path)
+                dataset = open_raster(path)
                 dataset.overviews(1)
         if file.onto is None:
             return dataset
@@ -376,7 +380,7 @@ def _build(file: RasterFile, vrt: Path) -> None:
     with (
         failures(file.href, "read"),
         rasterio.Env(GDAL_NUM_THREADS=threads, **_OVERVIEW_OPTIONS),
-        rasterio.open(vrt, "r+") as dataset,
+        rasterio.open(vrt, "r+", driver="VRT") as dataset,
     ):
         dataset.build_overviews(factors, method)
     vrt.write_text(plain, encoding="utf-8")
@@ -403,6 +407,8 @@ def failures(href: str, verb: str) -> Iterator[None]:
         cause = error.__cause__ or error
         detail = str(cause).split("\n", 1)[0].replace(gdal_signed_path(href) or gdal_path(href), "the file")
         detail = detail.replace(gdal_path(href), "the file")
+        fix = _FORMATS if "not recognized" in detail else "Check that the file exists, is readable and complete"
+        if fix == _FORMATS and is_http(href):
+            fix += ", and that its server sends parts of files (range requests)"
         raise RasterError(f"image cannot be {verb} ({detail[:200]})", href=href,
-                          transient=is_transient(error, href),
-                          fix="Check that the file exists, is readable and complete") from shown(error)  # fmt: skip
+                          transient=is_transient(error, href), fix=fix) from shown(error)  # fmt: skip

@@ -17,7 +17,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry import Polygon, shape
 from shapely.ops import unary_union
 
-from imagerag_assets.objects.gdal import raster_errors
+from imagerag_assets.objects.opening import raster_errors
 from imagerag_assets.raster.control_points import Fit, UnfitError, fit
 from imagerag_assets.raster.projection import is_local, unusable
 from imagerag_assets.stac.types import ItemPlace

@@ -49,7 +49,7 @@ def placed_by_neighbours(dataset: Any, href: str, settings: Settings) -> Iterato
             pass
         for suffix, content in found.items():
             (Path(folder) / f"image{suffix}").write_bytes(content)
-        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"), rasterio.open(path) as empty:
+        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"), rasterio.open(path, driver="GTiff") as empty:
             yield empty
 
 

@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import EmptyRasterError, RasterError
+from imagerag_assets.objects.boundary import refusal
 from imagerag_assets.objects.gdal import rasterio_env
+from imagerag_assets.objects.opening import open_raster
 from imagerag_assets.objects.signed import requested
 from imagerag_assets.objects.signed_rasters import signed_path
 from imagerag_assets.raster.alignment import aligned
@@ -31,6 +33,7 @@ from imagerag_assets.raster.projection import is_earth
 from imagerag_assets.raster.render import apply_render, compute_render
 from imagerag_assets.raster.types import Grid, RenderSpec, Window
 from imagerag_assets.settings import Settings
+from imagerag_assets.stac.origins import origin_of
 from imagerag_assets.stac.renewal import signed_anew
 from imagerag_assets.stac.types import Band, Scene
 
@@ -250,7 +253,7 @@ class SceneReader:
                 raise RasterError("bands without a CRS have different sizes", href=file.href, fix="Use read()")
             plain = same_size and file.onto is None
             with self._environment(file.href), failures(file.href, "opened"), signed_path(file.path, file.href) as path:
-                source = path if plain else open_file(warped(file, self._grid))
+                source = open_raster(path) if plain else open_file(warped(file, self._grid))
                 array = rioxarray.open_rasterio(source, chunks={"band": 1, "y": chunk, "x": chunk})
             assert isinstance(array, xr.DataArray)
             bands += [array.sel(band=index).drop_vars("band") for index in file.indexes]
@@ -343,6 +346,14 @@ class SceneReader:
         beside = [str(self._scratch or tempfile.gettempdir())] if local or self._built else []
         return rasterio_env(self._settings, [href, *beside])
 
+    def _described(self, href: str, **about: Any) -> RasterFile:
+        """Describe a file that the scene's item may name; records are older than what is allowed now."""
+        origin = origin_of(self.scene, self._settings)
+        refused = None if origin is None else refusal(href, origin, self._settings)
+        if refused is not None:
+            raise RasterError(refused.why, fix=refused.fix, href=href, document=origin)
+        return describe(href, **about)
+
     def _describe(self) -> tuple[list[RasterFile], tuple[int, ...]]:
         """Return the files in the order of the bands, and which of all their bands is red, green and blue."""
         imagery = self.scene.imagery
@@ -361,7 +372,7 @@ class SceneReader:
                 self._read,
                 (href, *others[href]),
                 partial(
-                    describe,
+                    self._described,
                     indexes=tuple(numbers),
                     settings=self._settings,
                     guessed=guessed,

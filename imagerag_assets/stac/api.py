@@ -23,9 +23,12 @@ from requests import Request
 from requests.exceptions import RequestException
 
 from imagerag_assets.errors import SourceError, shown
+from imagerag_assets.objects.addresses import is_http
 from imagerag_assets.objects.failures import is_transient
+from imagerag_assets.objects.guarded import Reach, guarded_session
 from imagerag_assets.objects.http import retries
 from imagerag_assets.objects.signed import requested
+from imagerag_assets.settings import Settings
 from imagerag_assets.stac.paging import EndlessPagesError, Pages, incomplete, next_link
 
 _PAGE = 100
@@ -45,6 +48,7 @@ class Since:
 
 def search_api(
     url: str,
+    settings: Settings,
     collections: frozenset[str],
     scenes: frozenset[str] = frozenset(),
     limit: int | None = None,
@@ -58,6 +62,7 @@ def search_api(
 
     Args:
         url: The landing page.
+        settings: What its documents may link to.
         collections: Search these collections; may be empty where `scenes` or `limit` bounds the search.
         scenes: Search for these scene keys or item ids; items with similar ids may be among the results.
         limit: About how many items will be consumed.
@@ -73,7 +78,7 @@ def search_api(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an API that forgets to declare a conformance class still works
-            api = StacApiIO(max_retries=retries(), timeout=_TIMEOUT_S, request_modifier=_with_login)
+            api = _Api(url, settings)
             client = pystac_client.Client.open(requested(url), stac_io=api, timeout=_TIMEOUT_S)
             if not (collections or scenes or limit or everything):
                 names = ", ".join(collection.id for collection in client.get_collections())
@@ -110,6 +115,19 @@ def search_api(
             raise incomplete(url, f"{len(pages.seen)} items came, then: {said}", transient=transient) from shown(error)
         fix = "Check the URL, the network and the collections"
         raise SourceError(said, fix=fix, transient=transient, source=url) from shown(error)
+
+
+class _Api(StacApiIO):
+    """Talks to an API, whose documents lead to what they may name only: never to files of this machine."""
+
+    def __init__(self, url: str, settings: Settings) -> None:
+        super().__init__(timeout=_TIMEOUT_S, request_modifier=_with_login)
+        self.session = guarded_session(Reach([url], settings), retries())
+
+    def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:
+        if not isinstance(source, Link) and not is_http(str(source)):
+            raise SourceError("A document of the web names a file of this machine", href=str(source))
+        return super().read_text(source, *args, **kwargs)
 
 
 def _with_login(request: Request) -> Request:

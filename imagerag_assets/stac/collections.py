@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from imagerag_assets.errors import SourceError
 from imagerag_assets.objects.addresses import absolute_href, is_remote
+from imagerag_assets.objects.boundary import check, refusal
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.documents import read_document
 from imagerag_assets.stac.pixel_values import BAND_LISTS, is_named
@@ -41,7 +42,8 @@ def with_item_assets(
     href = _collection_href(content, base)
     if href is None or not (needed or _beside(href, base)):
         return content
-    said = _item_assets(href, settings)
+    refused = refusal(href, base, settings)
+    said = _item_assets(href, settings) if refused is None else refused.error(href, base)
     if isinstance(said, SourceError):
         if needed:
             notes.append(f"What the collection says of the bands is unknown: {said.message}")
@@ -62,7 +64,10 @@ def read_collection(content: dict[str, Any], base: str, settings: Settings) -> d
     """
     href = _collection_href(content, base)
     try:
-        return None if href is None else read_document(href, settings).content
+        if href is None:
+            return None
+        check(href, base, settings)
+        return read_document(href, settings).content
     except SourceError:
         return None
 
@@ -102,8 +107,7 @@ def _collection_href(content: dict[str, Any], base: str) -> str | None:
     links = content.get("links")
     for link in links if isinstance(links, list) else []:
         if isinstance(link, dict) and link.get("rel") == "collection" and isinstance(link.get("href"), str):
-            href = absolute_href(link["href"], base)
-            return href if is_remote(href) or not is_remote(base) else None  # no file of this machine
+            return absolute_href(link["href"], base)
     return None
 
 

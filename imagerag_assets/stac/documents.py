@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,9 @@ import fsspec
 from imagerag_assets.errors import SourceError, shown
 from imagerag_assets.objects import http
 from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_remote, is_s3, other_spellings
+from imagerag_assets.objects.boundary import refusal
 from imagerag_assets.objects.failures import explain_failure, is_transient
+from imagerag_assets.objects.guarded import Reach
 from imagerag_assets.objects.signed import has_expired, keep_signature, requested
 from imagerag_assets.plain_files.names import is_raster
 from imagerag_assets.settings import Settings
@@ -70,6 +72,13 @@ class Document:
         ]
 
 
+def followed(hrefs: Iterable[str], origin: str, settings: Settings) -> Iterator[tuple[str, SourceError | None]]:
+    """Yield the links of the document at `origin`, each with the error if it must not be followed."""
+    for href in hrefs:
+        refused = refusal(href, origin, settings)
+        yield href, None if refused is None else refused.error(href, origin)
+
+
 def kind_of(content: dict[str, Any]) -> Kind:
     """Return which kind of STAC a JSON object is, if any."""
     kind, links = content.get("type"), content.get("links")
@@ -105,7 +114,7 @@ def read_document(href: str, settings: Settings, *, page: bool = False) -> Docum
         if isinstance(data, Exception):
             raise data
         return Document(href, parse(data, href))
-    except SourceError:
+    except SourceError:  # also one of the boundary
         raise
     except IsADirectoryError:
         raise SourceError("This is a folder, not a JSON document", fix="Name a document in it", href=href) from None
@@ -115,6 +124,8 @@ def read_document(href: str, settings: Settings, *, page: bool = False) -> Docum
 
 def failure(error: BaseException, href: str, settings: Settings) -> SourceError:
     """Return the one-line error for anything that a file system raised."""
+    if isinstance(error, SourceError):
+        return error
     message, fix = explain_failure(error, href, settings)
     if isinstance(error, PermissionError) and has_expired(href):
         message, fix = "The signature of the address has expired", "Get a new one from where it came from"
@@ -316,7 +327,8 @@ def _version(info: dict[str, Any]) -> Version:
 def _contents(hrefs: Sequence[str], settings: Settings) -> list[bytes | Exception]:
     """Return the content of each document, several read at a time; an exception in place of a failed one."""
     web = [href for href in hrefs if is_http(href)]
-    read_there = dict(zip(web, http.read_all([requested(href) for href in web]), strict=True)) if web else {}
+    signed = [requested(href) for href in web]
+    read_there = dict(zip(web, http.read_all(signed, reach=Reach(signed, settings)), strict=True)) if web else {}
 
     def read(href: str) -> bytes | Exception:
         if href in read_there:

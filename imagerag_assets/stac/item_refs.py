@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from imagerag_assets.errors import ItemError
 from imagerag_assets.objects.addresses import absolute_href
+from imagerag_assets.objects.boundary import refusal
 from imagerag_assets.plain_files.kept import item_address
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.documents import Document, Kind, kind_of
@@ -31,6 +32,14 @@ class ItemRef:
     parent_collection: str | None = None
     made: Made = ""
     """What the item was made from here; empty: it was found."""
+    origin: str | None = None
+    """The document that it was read in, where `base` is what that document says of itself."""
+
+    def within_boundary(self, settings: Settings) -> ItemRef:
+        """Return the item without a self link that its document may not name: servers often give inner addresses."""
+        if self.origin is None or refusal(self.base, self.origin, settings) is None:
+            return self
+        return replace(self, href=None, base=self.origin, origin=None)
 
     @property
     def collections(self) -> set[str]:
@@ -73,7 +82,7 @@ def found_in(content: dict[str, Any], *, base: str, collection: str | None = Non
     """Return an item of a larger document; its relative hrefs are resolved against its self link if it has one."""
     own = Document(base, content).links("self")
     href = absolute_href(own[0], base) if own else None
-    return ItemRef(content, href, href or base, collection)
+    return ItemRef(content, href, href or base, collection, origin=base if href else None)
 
 
 def made_here(content: dict[str, Any], made: Made, settings: Settings) -> ItemRef:

@@ -19,6 +19,7 @@ import pystac
 
 from imagerag_assets.errors import ItemError, shown
 from imagerag_assets.objects.addresses import filesystem, is_http, is_remote, is_s3, other_spellings
+from imagerag_assets.objects.boundary import refusal
 from imagerag_assets.objects.bucket_addresses import is_azure, s3_address
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.gdal import note_version
@@ -90,15 +91,17 @@ def _scene(
             f"The item does not describe the bands of asset {imagery.bands[0].asset_key}; set IMAGERAG_ASSET_KEYS and "
             "IMAGERAG_BAND_NAMES to choose which to show"
         )
+    written = {href for _, hrefs in _files(imagery) for href in hrefs}
     imagery = with_s3_addresses(imagery, more, settings)
     versions: dict[str, str] = {}
     for asset_key, hrefs in _files(imagery):
         if made == "layer":
             versions[hrefs[0]] = ""
             continue
-        found, versions[found] = _first_located(asset_key, hrefs, key, more, settings)
-        if found != hrefs[0]:
-            others = tuple(href for href in hrefs if href != found)
+        usable = hrefs if made else _within_boundary(asset_key, hrefs, written, key, base, settings)
+        found, versions[found] = _first_located(asset_key, usable, key, more, settings)
+        if (found, *usable) != (hrefs[0], *hrefs):
+            others = tuple(href for href in usable if href != found)
             bands = tuple(
                 replace(band, href=found, alternates=others) if band.href == hrefs[0] else band
                 for band in imagery.bands
@@ -185,6 +188,24 @@ def _files(imagery: Imagery) -> list[tuple[str, tuple[str, ...]]]:
     return list({band.href: (band.asset_key, (band.href, *band.alternates)) for band in imagery.bands}.values())
 
 
+def _within_boundary(
+    asset_key: str, hrefs: Sequence[str], written: set[str], scene: str, base: str, settings: Settings
+) -> tuple[str, ...]:
+    """Return the addresses of a file that its item may name.
+
+    Raises:
+        ItemError: there is none; the error is that of the first one that is written in the item.
+    """
+    refused = {href: refusal(href, base, settings) for href in hrefs}
+    kept = tuple(href for href, why in refused.items() if why is None)
+    if kept:
+        return kept
+    href = next((each for each in hrefs if each in written), hrefs[0])
+    why = refused[href]
+    assert why is not None
+    raise ItemError(why.why, fix=why.fix, scene=scene, asset=asset_key, href=href, document=base)
+
+
 def _first_located(
     asset_key: str, hrefs: Sequence[str], scene: str, content: dict[str, Any], settings: Settings
 ) -> tuple[str, str]:
@@ -243,7 +264,7 @@ def _file_version(asset_key: str, href: str, scene: str, settings: Settings) -> 
     Raises:
         ItemError: the file is missing, empty or unreachable.
     """
-    if is_http(href) or href.startswith("/vsi"):
+    if is_http(href):
         return ""
     ids: dict[str, Any] = {"scene": scene, "asset": asset_key, "href": href}
     if is_remote(href) and not is_s3(href):

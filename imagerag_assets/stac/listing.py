@@ -26,6 +26,7 @@ from imagerag_assets.stac.documents import (
     Document,
     Kind,
     Version,
+    followed,
     holds_stac,
     is_folder,
     list_folder,
@@ -120,7 +121,7 @@ def list_source(
         raise SourceError("This JSON is not STAC", fix="Name a STAC document, a folder of them, or an API", href=href)
     if document.kind is Kind.API and is_http(href):
         search = Listing(iter(()), whole=False)
-        search.listed = _search(href, frozenset(collections), since, search)
+        search.listed = _search(href, settings, frozenset(collections), since, search)
         return search
     return _catalog(document, versions, settings)
 
@@ -148,10 +149,13 @@ def _catalog(root: Document, versions: dict[str, Version] | None, settings: Sett
                 listed.extend(_with_pages(document, collection, problems, settings))
                 continue
             collection = document.collection_of_items(collection)
-            links = {"item": document.links("item"), "child": document.links("items", "child")}
-            for relation, hrefs in links.items():
+            by_relation = {"item": document.links("item"), "child": document.links("items", "child")}
+            for relation, hrefs in by_relation.items():
                 fresh = [href for href in dict.fromkeys(hrefs) if href not in seen]
                 seen.update(fresh)
+                links = list(followed(fresh, document.href, settings))
+                problems += [refused for _, refused in links if refused is not None]
+                fresh = [href for href, refused in links if refused is None]
                 signed.note(document, fresh)
                 if relation == "item":
                     listed.extend(_listed(href, (versions or {}).get(href), collection) for href in fresh)
@@ -185,10 +189,12 @@ def _entry(content: dict[str, Any], page: str, collection: str | None = None) ->
     return ListedItem(ref, _digest(content), updated, collection, document=Document(page, content))
 
 
-def _search(url: str, collections: frozenset[str], since: Since | None, listing: Listing) -> Iterator[ListedItem]:
+def _search(
+    url: str, settings: Settings, collections: frozenset[str], since: Since | None, listing: Listing
+) -> Iterator[ListedItem]:
     latest: datetime | None = None
     try:
-        for content in search_api(url, collections, since=since, everything=True):
+        for content in search_api(url, settings, collections, since=since, everything=True):
             found = _entry(content, url)
             listing.ordered &= not (latest and found.updated and found.updated < latest)
             latest = found.updated or latest
@@ -272,6 +278,7 @@ def read_listed(
             return found
         try:
             keep(found, settings)
+            found = found.within_boundary(settings)
             return scene_from_item(
                 found.content, item_href=found.href, base=found.base, source=source, settings=settings, made=found.made
             )

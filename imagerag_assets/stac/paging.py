@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from imagerag_assets.errors import IncompleteListingError, SourceError
+from imagerag_assets.objects.boundary import check
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.documents import Document, Kind, kind_of, read_document
 
@@ -138,6 +139,7 @@ def item_pages(first: Document, settings: Settings) -> Iterator[Document | Sourc
             return
         read.add(following[0])
         try:
+            check(following[0], page.href, settings)
             page = read_document(following[0], settings, page=True)
             if page.kind is not Kind.ITEMS:
                 raise SourceError("The next page is not an item collection", fix="Correct the link", href=page.href)

@@ -19,6 +19,7 @@ from imagerag_assets.stac.documents import (
     Document,
     Kind,
     Version,
+    followed,
     holds_stac,
     is_folder,
     list_folder,
@@ -166,6 +167,7 @@ def find_item(source: str, item: tuple[str | None, str], settings: Settings) -> 
 def _validated(
     found: ItemRef, source: str, settings: Settings, first_seen: dict[tuple[str | None, str], str], taken: set[str]
 ) -> Scene | FailedItem:
+    found = found.within_boundary(settings)
     here = found.href or found.base
     try:
         scene = scene_from_item(
@@ -208,7 +210,7 @@ def _listed(source: str, settings: Settings, choice: _Choice, limit: int | None)
         raise SourceError("This JSON is not STAC", fix="Name a STAC document, a folder of them, or an API", href=href)
     if document.kind is Kind.API and is_http(href):
         try:
-            for content in search_api(href, choice.collections, choice.scenes, limit):
+            for content in search_api(href, settings, choice.collections, choice.scenes, limit):
                 yield found_in(content, base=href)
         except IncompleteListingError as error:  # the items before that count
             yield FailedItem(safe_key(stem(href)), href, error)
@@ -241,15 +243,16 @@ def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:
     """Yield every item below a document, depth first, in the order of the links; read each document once."""
     visited = {root.href}
     signed = SignedLinks(settings)
-    waiting: list[tuple[Document | str, str | None]] = [(root, None)]
+    waiting: list[tuple[Document | tuple[str, SourceError | None], str | None]] = [(root, None)]
     while waiting:
         target, collection = waiting.pop()
         try:
-            document = target if isinstance(target, Document) else signed.read(target)
+            document = target if isinstance(target, Document) else _read(target, signed)
             if document.kind is Kind.OTHER:
                 raise SourceError("This JSON is not STAC", fix="Correct the link to it", href=document.href)
         except SourceError as error:
-            yield FailedItem(safe_key(stem(str(target))), str(target), error)
+            href = target.href if isinstance(target, Document) else target[0]
+            yield FailedItem(safe_key(stem(href)), href, error)
             continue
         if document.kind is Kind.ITEM:
             yield from items_of(document, collection)
@@ -262,8 +265,16 @@ def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:
                     yield from items_of(page, collection)
             continue
         collection = document.collection_of_items(collection)
-        links = document.links("item", "items", "child")
-        fresh = [href for href in dict.fromkeys(links) if href not in visited]
+        hrefs = document.links("item", "items", "child")
+        fresh = [href for href in dict.fromkeys(hrefs) if href not in visited]
         visited.update(fresh)
         signed.note(document, fresh)
-        waiting.extend((href, collection) for href in reversed(fresh))
+        links = list(followed(fresh, document.href, settings))
+        waiting.extend((link, collection) for link in reversed(links))
+
+
+def _read(link: tuple[str, SourceError | None], signed: SignedLinks) -> Document:
+    href, refused = link
+    if refused is not None:
+        raise refused
+    return signed.read(href)

@@ -17,7 +17,7 @@ from imagerag_assets.objects.store import open_store
 from imagerag_assets.online_layers.address import layer_source, parse_layer
 from imagerag_assets.online_layers.items import fetch, item_of_layer, layer_key
 from imagerag_assets.settings import Settings, load_settings
-from tests.tile_server import TileServer, picture
+from tests.tile_server import TileServer, capabilities, picture
 
 BOX = (9.1, 48.7, 9.3, 48.8)
 ZOOM = 12
@@ -178,6 +178,20 @@ def test_a_server_cannot_lead_elsewhere(tile_server: TileServer, settings: Setti
     tile_server.redirects = {"GetCapabilities": "http://169.254.169.254/latest"}
     with pytest.raises(SourceError, match="metadata"):
         make(tile_server, settings, "/wmts?layer=ortho")
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:9", "http://localhost:9", "http://10.0.0.1", "file:///etc/passwd?"]
+)
+def test_capabilities_cannot_lead_to_other_hosts_of_this_machine(
+    tile_server: TileServer, settings: Settings, address: str
+) -> None:
+    tile_server.bodies = {"GetCapabilities": capabilities(address).encode()}
+    with pytest.raises(SourceError):
+        make(tile_server, settings, "/wmts?layer=ortho")
+    tile_server.redirects = {"/xyz/": f"{address}/0/0/0.png"}
+    with pytest.raises(RasterError):
+        raster(make(tile_server, settings), settings)
 
 
 def test_capabilities_that_do_not_come(tile_server: TileServer, settings: Settings) -> None:

@@ -1,0 +1,134 @@
+"""Requests within the boundary: where servers redirect to is checked, and so is each number that is connected to.
+
+`objects.boundary` says what is allowed.  Through a proxy, names are looked up by the proxy, and only addresses are
+checked.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.retry import Retry
+
+from imagerag_assets.objects.boundary import Authority, authority, is_foreign, is_same_host, peer_refusal, refusal
+from imagerag_assets.settings import Settings
+
+_OF_THE_WEB = "https://"
+"""What a server that redirects counts as, whoever named it."""
+_Check = Callable[[Authority, str], None]
+
+
+class Reach:
+    """What requests for some addresses may reach: these, and where their servers redirect to.
+
+    Args:
+        urls: The addresses, which a person gave or `boundary.check` let through.
+        settings: The lists of what may be named.
+        shown: What errors name instead of the address, which may hold a key.
+    """
+
+    def __init__(self, urls: Iterable[str], settings: Settings, shown: str | None = None) -> None:
+        self._known = frozenset(where for url in urls if (where := authority(url)) is not None)
+        self._settings = settings
+        self._shown = shown
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Return what is the same where the same is allowed."""
+        said = self._settings
+        return (self._known, said.allowed_schemes, said.allowed_hosts, said.allowed_ports)
+
+    def check_address(self, url: str) -> None:
+        """Refuse an address that is neither one of those asked for nor one that their servers may name.
+
+        Raises:
+            SourceError: it is refused.
+        """
+        where = authority(url)
+        if where is None or not self.is_known(where):
+            self._check(url)
+
+    def check_host(self, where: Authority) -> None:
+        """Do the same for a host and port, of which the rest of the address is not known."""
+        if not self.is_known(where):
+            host, port = where
+            self._check(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+    def _check(self, url: str) -> None:
+        refused = refusal(url, _OF_THE_WEB, self._settings)
+        if refused is not None:
+            raise refused.error(self._shown or url, None)
+
+    def check_number(self, where: Authority, number: str) -> None:
+        """Refuse a number that a host must not lead to.
+
+        Raises:
+            SourceError: it is refused.
+        """
+        refused = peer_refusal(where, number, self._settings, named_here=self.is_known(where) and not is_foreign(where))
+        if refused is not None:
+            raise refused.error(self._shown or f"{where[0]}:{where[1]}", None)
+
+    def is_known(self, where: Authority) -> bool:
+        """Return whether a host and port are those of one of the addresses."""
+        return any(is_same_host(known, where) for known in self._known)
+
+
+class GuardedAdapter(HTTPAdapter):
+    """An adapter of `requests` that reaches what it may, and nothing else."""
+
+    def __init__(self, reach: Reach | None, retries: Retry, pool_maxsize: int = 10) -> None:
+        self._reach = reach
+        super().__init__(pool_maxsize=pool_maxsize, max_retries=retries)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        if self._reach is not None:
+            self.poolmanager.pool_classes_by_scheme = _pools(self._reach.check_number)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        if self._reach is not None:
+            self._reach.check_address(request.url or "")
+        return super().send(request, *args, **kwargs)
+
+
+def guarded_session(reach: Reach | None, retries: Retry, pool_maxsize: int = 10) -> requests.Session:
+    """Return a session that reaches what it may, and nothing else; None: anything."""
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, GuardedAdapter(reach, retries, pool_maxsize))
+    return session
+
+
+def _pools(check_number: _Check) -> dict[str, type[HTTPConnectionPool]]:
+    """Return urllib3's pools of connections, which are checked when they are made, before anything is sent."""
+
+    def checked(connection: HTTPConnection, made: socket.socket) -> socket.socket:
+        try:
+            check_number((connection.host.strip("[]").rstrip(".").lower(), connection.port or 0), made.getpeername()[0])
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    class _Http(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return checked(self, super()._new_conn())
+
+    class _Https(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return checked(self, super()._new_conn())
+
+    class _HttpPool(HTTPConnectionPool):
+        ConnectionCls = _Http
+
+    class _HttpsPool(HTTPSConnectionPool):
+        ConnectionCls = _Https
+
+    return {"http": _HttpPool, "https": _HttpsPool}
