@@ -22,11 +22,11 @@ from imagerag_assets.errors import RasterError, StoreError
 from imagerag_assets.installation.platform import Deps
 from imagerag_assets.retrieval.fast import Neighbours, neighbours, phrase_scorers
 from imagerag_assets.retrieval.ground import grounds
-from imagerag_assets.retrieval.peaks import apart, interval, parting
+from imagerag_assets.retrieval.peaks import apart, interval, nearest, parting
 from imagerag_assets.retrieval.second_look import Scorer
 from imagerag_assets.retrieval.suppress import suppress
 from imagerag_assets.retrieval.types import Look, Search, Window
-from imagerag_assets.retrieval.windows import Lens, Peaks, has_cells, lens_for
+from imagerag_assets.retrieval.windows import Lens, Peaks
 
 BUDGET = 6_000
 """Patches encoded at most for a count: about a minute on two cores with the demo encoder."""
@@ -35,13 +35,13 @@ MAX_ROWS = 16_384
 MAX_OVERLAPPING = 4_000
 """Patches that are compared with each other where patches are counted."""
 
-FINER, COARSER = 6, 2
-"""Half octaves of size tried below and above the side of a patch."""
-_PILOTS = 6
+FINER, COARSER = 3, 1
+"""Octaves of size tried below and above the side of a patch."""
+_PILOTS = 2
 """Tiles seen at each size before one is chosen."""
 _BEST = 8
 """Windows at each size that the choice goes by."""
-_FINER_COSTS, _COARSER_COSTS = 0.45, 0.8
+_SIZE_COSTS = 0.8
 """Log-odds for each halving or doubling of the patches' own size, which encoders are made for: a part of a runway looks
 like a runway, too, and so does the ground around one."""
 _RARE = 0.01
@@ -50,8 +50,13 @@ _MANY, _EVERYWHERE = 6, 5.0
 """Patches that show a thing for sure, and how many times more than is rare, from which it may be anywhere."""
 _TOLERANCE = 2.0
 """Factor by which windows may be smaller or larger than objects are known to be."""
+_STILL = 1.5
+"""Log-odds below the best size down to which windows look about as much like the phrase."""
+_STANDS_APART, _FEWEST_APART = 1.3, 3
+"""Distance between neighbours, in windows, that three quarters of at least so many have where each shows an object.
+Of windows that show parts it is 1.0 to 1.15."""
 _GIVE_UP = 2.0  # log-odds below the best size, twice in succession, at which finer ones are not tried
-_APART = 0.85  # least distance of two objects, in windows
+_APART = 0.95  # least distance of two objects, in windows
 _QUIET = 24
 """Tiles in succession, by what patches promise, without an object, after which the rest is taken to have none."""
 _NOTHING = -20.0
@@ -63,10 +68,10 @@ _DOUBT = 0.5
 _CONFIDENT = 0.2
 """Share of the objects that must reach the usual threshold, for fewer to be asked of the others."""
 
-How = Literal["cells", "windows", "patches"]
-SPREAD: Mapping[How, float] = {"cells": 0.14, "windows": 0.2, "patches": 0.35}
-"""Standard deviation of the logarithm of count by truth: for cells as measured on 30 scenes for tuning; the others are
-wider by guess, not measured."""
+How = Literal["windows", "patches"]
+SPREAD: Mapping[How, float] = {"windows": 0.21, "patches": 0.35}
+"""Standard deviation of the logarithm of count by truth: for windows as measured on 12 scenes for
+tuning that the budget sufficed for; for patches by guess."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +206,18 @@ class _Found:
         found = np.sort(np.concatenate([np.zeros(0), *kept]))[::-1]
         return found[found >= threshold]
 
+    def spacing(self, threshold: float) -> float:
+        """Return how far windows that pass are from the next one, in windows: a quarter of them are nearer."""
+        distances, number = [np.zeros(0)], 0
+        for middles, logits in self.by_ground().values():
+            points = middles[
+                [i for i in apart(middles, logits, _APART * self.lens.window_px) if logits[i] >= threshold]
+            ]
+            number += len(points)
+            distances += [nearest(points)] if len(points) > 1 else []
+        found = np.concatenate(distances)
+        return float(np.quantile(found, 0.25)) / self.lens.window_px if number >= _FEWEST_APART and len(found) else 0.0
+
     def by_ground(self) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Return middles (n, 2) and log-odds (n,) by number of the ground."""
         each: dict[int, list[Peaks]] = {}
@@ -248,9 +265,9 @@ class _Count:
         looked = self._see_all(look, chosen)
         objects = self._objects(look, chosen)
         area, share = self._area(looked, chosen.lens)
-        low, high = interval(len(objects), SPREAD[self._how], self._doubtful(chosen))
+        low, high = interval(len(objects), SPREAD["windows"], self._doubtful(chosen))
         return Counted(
-            self._phrase, objects, len(objects), low, high, area, share, self._how,
+            self._phrase, objects, len(objects), low, high, area, share, "windows",
             chosen.lens.window_px, self._passes, tuple(self._notes),
         )  # fmt: skip
 
@@ -276,10 +293,6 @@ class _Count:
             bbox = (float(row["west"]), float(row["south"]), float(row["east"]), float(row["north"]))
         return CountedObject(row["scene_key"], (x0, y0, x1, y1), bbox, confidence, int(row["level"]))
 
-    @property
-    def _how(self) -> How:
-        return "cells" if has_cells(self._deps.encoder) else "windows"
-
     def _least(self, *, patches: bool = False) -> float:
         """Return the least confidence of an object."""
         minimum = self._deps.settings.min_confidence
@@ -300,10 +313,8 @@ class _Count:
         promising = int(np.median(levels[np.argsort(-self._patch_logits)[:_BEST]]))
         side = int((windows[:, 2] - windows[:, 0]).min())
         own = side << promising
-        step = 1 if has_cells(self._deps.encoder) else 2
-        finest = -FINER - 2 * promising
         largest = max(side, *(max(ground.size) for ground in self._grounds))
-        sizes = [round(own * 2 ** (half / 2)) for half in range(COARSER, finest - 1, -step)]
+        sizes = [round(own * 2.0**octave) for octave in range(COARSER, -FINER - promising - 1, -1)]
         return own, [each for each in sizes if each <= largest]
 
     def _as_large_as_objects(self, sizes: Sequence[int]) -> list[int]:
@@ -311,31 +322,34 @@ class _Count:
         if self._size_px is None:
             return list(sizes)
         shortest, longest = self._size_px
-        windows = {size: lens_for(self._deps.encoder, size).window_px for size in sizes}
+        windows = {size: Lens(self._deps.encoder, size).window_px for size in sizes}
         fitting = [size for size in sizes if shortest / _TOLERANCE <= windows[size] <= longest * _TOLERANCE]
         middle = math.sqrt(shortest * longest)
         return fitting or sorted(sizes, key=lambda size: abs(math.log(windows[size] / middle)))[:1]
 
     def _choose_size(self, look: Look) -> _Found | None:
-        """See a few tiles at each size; return the size at which the best windows look most like the phrase."""
-        tried: list[tuple[float, _Found]] = []
-        hints: list[_Found] = []
+        """See a few tiles at each size; return the size that is about that of an object.
+
+        Smaller windows show parts of an object side by side, larger ones several objects each.  So of the sizes that
+        look most like the phrase only those count at which windows stand apart, if there are any.
+        """
+        tried: list[tuple[float, int, _Found]] = []
         own, sizes = self._sizes()
         for size in self._as_large_as_objects(sizes):
-            found = _Found(lens_for(self._deps.encoder, size))
-            for tile in self._pilots(found.lens, hints[-2:]):
+            found = _Found(Lens(self._deps.encoder, size))
+            for tile in self._pilots(found.lens, [each for _, _, each in tried[-2:]]):
                 self._see(look, found, tile)
             best = found.best()[:_BEST]
             if not len(best):
                 continue
-            octaves = math.log2(size / own)
-            worth = float(best.mean()) - max(_COARSER_COSTS * octaves, -_FINER_COSTS * octaves)
-            tried.append((worth, found))
-            hints.append(found)
-            worths = [each for each, _ in tried]
-            if max(worths[-2:]) < max(worths) - _GIVE_UP:
+            tried.append((float(np.median(best)), size, found))
+            if max(alike for alike, _, _ in tried[-2:]) < max(alike for alike, _, _ in tried) - _GIVE_UP:
                 break
-        return max(tried, key=lambda each: each[0])[1] if tried else None
+        highest = max((alike for alike, _, _ in tried), default=-math.inf)
+        likely = [each for each in tried if each[0] >= highest - _STILL]
+        likely = [each for each in likely if each[2].spacing(self._threshold()) >= _STANDS_APART] or tried
+        worth = [(alike - _SIZE_COSTS * abs(math.log2(size / own)), found) for alike, size, found in likely]
+        return max(worth, key=lambda each: each[0])[1] if worth else None
 
     def _pilots(self, lens: Lens, hints: Sequence[_Found]) -> list[tuple[int, int, int]]:
         """Return the tiles where coarser windows, or at first patches, look most like the phrase."""
@@ -375,12 +389,12 @@ class _Count:
             return False
         ground = self._grounds[number]
         try:
-            peaks = found.lens.peaks(look, ground.scene, col, row, self._logits)
+            peaks = found.lens.peaks(look, ground.scene, col, row, self._logits, self._threshold())
         except (RasterError, StoreError) as error:
             self._unread.add(number)
             self._notes.append(f"{ground.scene} was not looked at: {error}")
             return False
-        self._passes += found.lens.passes
+        self._passes += peaks.passes
         inside = ground.promises(peaks.middles, self._shown.least) & (peaks.logits > _NOTHING)
         found.tiles[tile] = Peaks(peaks.middles[inside], peaks.logits[inside])
         return True

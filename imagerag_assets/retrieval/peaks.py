@@ -25,6 +25,12 @@ def apart(middles: NDArray[np.float64], logits: NDArray[np.float64], least: floa
     return kept
 
 
+def nearest(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distance of each point (n, 2) to the nearest other one; n is at least 2."""
+    distances: NDArray[np.float64] = cKDTree(points).query(points, 2)[0][:, 1]
+    return distances
+
+
 def parting(values: NDArray[np.float64]) -> float:
     """Return the value that parts numbers into two groups, each as much alike as can be; infinity: there are too few.
 

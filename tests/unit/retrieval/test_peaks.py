@@ -6,13 +6,17 @@ import math
 
 import numpy as np
 
-from imagerag_assets.retrieval.peaks import apart, interval, parting
+from imagerag_assets.retrieval.peaks import apart, interval, nearest, parting
 
 
 def test_points_stand_apart() -> None:
     points = np.array([[0.0, 0.0], [3.0, 0.0], [10.0, 0.0], [10.0, 4.9]])
     assert apart(points, np.array([1.0, 2.0, 0.5, 0.4]), 5.0) == [1, 2]
     assert apart(np.zeros((0, 2)), np.zeros(0), 5.0) == []
+
+
+def test_the_nearest_other_point() -> None:
+    assert nearest(np.array([[0.0, 0.0], [3.0, 4.0], [3.0, 5.0]])).tolist() == [5.0, 1.0, 1.0]
 
 
 def test_an_interval_holds_the_count_and_widens_with_doubt() -> None:
