@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import requests
 from urllib3.util.retry import Retry
@@ -45,15 +47,24 @@ def first_bytes(href: str, count: int, settings: Settings) -> bytes | None:
 
 
 def _over_http(url: str, count: int, settings: Settings) -> bytes | None:
-    with guarded_session(Reach([url], settings), retries()) as session:
-        # GET, not HEAD: signatures are for one of them, and servers refuse HEAD.
-        headers = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"} | payer_headers(url)
-        with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as answer:
-            if answer.status_code == 429 or answer.status_code >= 500:
-                answer.raise_for_status()
-            if answer.status_code not in (200, 206):
-                return None
-            return b"".join(_at_most(answer, count))
+    with _asked(url, count, Reach([url], settings), retries()) as answer:
+        if answer.status_code == 429 or answer.status_code >= 500:
+            answer.raise_for_status()
+        if answer.status_code not in (200, 206):
+            return None
+        return b"".join(_at_most(answer, count))
+
+
+@contextmanager
+def _asked(url: str, count: int, reach: Reach, tries: Retry) -> Iterator[requests.Response]:
+    """Ask for the first `count` bytes; the body is read as far as the caller does."""
+    # GET, not HEAD: signatures are for one of them, and servers refuse HEAD.
+    headers = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"} | payer_headers(url)
+    with (
+        guarded_session(reach, tries) as session,
+        session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as answer,
+    ):
+        yield answer
 
 
 def size_over_http(href: str, settings: Settings) -> int | None:
@@ -63,14 +74,12 @@ def size_over_http(href: str, settings: Settings) -> int | None:
         OSError, SourceError: the server cannot be reached, or must not be.
     """
     url = requested(href)
-    with guarded_session(Reach([url], settings), retries()) as session:
-        headers = {"Range": "bytes=0-0", "Accept-Encoding": "identity"} | payer_headers(url)
-        with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as answer:
-            if answer.status_code == 206:
-                size = answer.headers.get("Content-Range", "").rpartition("/")[2]
-            else:
-                size = answer.headers.get("Content-Length", "") if answer.status_code == 200 else ""
-            return int(size) if size.isascii() and size.isdecimal() else None
+    with _asked(url, 1, Reach([url], settings), retries()) as answer:
+        if answer.status_code == 206:
+            size = answer.headers.get("Content-Range", "").rpartition("/")[2]
+        else:
+            size = answer.headers.get("Content-Length", "") if answer.status_code == 200 else ""
+        return int(size) if size.isascii() and size.isdecimal() else None
 
 
 def check_way(href: str, settings: Settings) -> None:
@@ -88,9 +97,8 @@ def check_way(href: str, settings: Settings) -> None:
         if time.monotonic() < _passed.get(key, 0.0):
             return
     try:
-        with guarded_session(reach, Retry(0)) as session:
-            headers = {"Range": "bytes=0-0", "Accept-Encoding": "identity"} | payer_headers(url)
-            session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S).close()
+        with _asked(url, 1, reach, Retry(0)):
+            pass
     except SourceError as error:
         ids = {name: str(value) for name, value in error.ids.items()}
         raise RasterError(error.message, fix=error.fix, href=href, leads_to=ids.get("href", "")) from None

@@ -197,26 +197,25 @@ class _Found:
     tiles: dict[tuple[int, int, int], Peaks] = field(default_factory=dict)
     """By number of the ground, column and row."""
 
-    def best(self, threshold: float = -math.inf) -> NDArray[np.float64]:
+    def best(self) -> NDArray[np.float64]:
         """Return the log-odds of the peaks that stand apart, best first."""
-        kept = [
-            logits[apart(middles, logits, _APART * self.lens.window_px)]
-            for middles, logits in self.by_ground().values()
-        ]
-        found = np.sort(np.concatenate([np.zeros(0), *kept]))[::-1]
-        return found[found >= threshold]
+        return np.sort(np.concatenate([np.zeros(0), *(logits for _, logits in self.standing_apart().values())]))[::-1]
 
     def spacing(self, threshold: float) -> float:
         """Return how far windows that pass are from the next one, in windows: a quarter of them are nearer."""
-        distances, number = [np.zeros(0)], 0
-        for middles, logits in self.by_ground().values():
-            points = middles[
-                [i for i in apart(middles, logits, _APART * self.lens.window_px) if logits[i] >= threshold]
-            ]
-            number += len(points)
-            distances += [nearest(points)] if len(points) > 1 else []
-        found = np.concatenate(distances)
-        return float(np.quantile(found, 0.25)) / self.lens.window_px if number >= _FEWEST_APART and len(found) else 0.0
+        grounds = [middles[logits >= threshold] for middles, logits in self.standing_apart().values()]
+        found = np.concatenate([np.zeros(0), *(nearest(points) for points in grounds if len(points) > 1)])
+        if not len(found) or sum(map(len, grounds)) < _FEWEST_APART:
+            return 0.0
+        return float(np.quantile(found, 0.25)) / self.lens.window_px
+
+    def standing_apart(self) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Return what :meth:`by_ground` does of the peaks that are no nearer to a better one than objects are."""
+        kept = {}
+        for number, (middles, logits) in self.by_ground().items():
+            chosen = apart(middles, logits, _APART * self.lens.window_px)
+            kept[number] = middles[chosen], logits[chosen]
+        return kept
 
     def by_ground(self) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Return middles (n, 2) and log-odds (n,) by number of the ground."""
@@ -424,15 +423,13 @@ class _Count:
     def _objects(self, look: Look, found: _Found) -> tuple[CountedObject, ...]:
         side, threshold = found.lens.window_px, self._gap(found)
         objects = []
-        for number, (middles, logits) in found.by_ground().items():
-            ground = self._grounds[number]
-            for i in apart(middles, logits, _APART * side):
-                if logits[i] < threshold:
-                    continue
-                window = _window(middles[i], side, ground.size)
+        for number, (middles, logits) in found.standing_apart().items():
+            ground, passed = self._grounds[number], logits >= threshold
+            for middle, logit in zip(middles[passed], logits[passed], strict=True):
+                window = _window(middle, side, ground.size)
                 if self._search.keeps(ground.scene, window):
                     bbox = look.bbox(ground.scene, window)
-                    objects.append(CountedObject(ground.scene, window, bbox, float(expit(logits[i])), found.lens.level))
+                    objects.append(CountedObject(ground.scene, window, bbox, float(expit(logit)), found.lens.level))
         return tuple(sorted(objects, key=lambda each: -each.confidence))
 
     def _gap(self, found: _Found) -> float:
@@ -441,7 +438,8 @@ class _Count:
         How sure an encoder is differs from word to word; where a scene shows many of a thing, the gap is plain to see.
         """
         usual = self._threshold()
-        logits = found.best(usual - _LOWEST)
+        logits = found.best()
+        logits = logits[logits >= usual - _LOWEST]
         least = max(parting(logits), usual - _CLEAR)
         objects = logits[logits >= least]
         if least >= usual or (objects >= usual).sum() < max(3, _CONFIDENT * len(objects)):

@@ -106,8 +106,7 @@ class Lens:
             if wanted.any():
                 found[wanted] = logits(self._crops(look, scene, first, wanted))
             passes += int(wanted.sum())
-        peaks = _peaks(found, first, step)
-        return Peaks(peaks.middles, peaks.logits, passes)
+        return _peaks(found, first, step, passes)
 
     def _crops(
         self, look: Look, scene: str, first: tuple[float, float], wanted: NDArray[np.bool_]
@@ -189,16 +188,17 @@ def _fitted(crop: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return np.pad(crop, short, mode="edge")
 
 
-def _peaks(found: NDArray[np.float64], first: tuple[float, float], step: float) -> Peaks:
+def _peaks(found: NDArray[np.float64], first: tuple[float, float], step: float, passes: int) -> Peaks:
     """Return the local maxima of a map; its outermost places only decide whether those within are maxima.
 
     Args:
-        found: (n, n), log-odds.
+        found: (n, n), log-odds; minus infinity where nothing was seen.
         first: x, y of the middle of the first place.
         step: Native pixels between places.
+        passes: Patches encoded for the map.
     """
-    highest = maximum_filter(found, size=3, mode="constant", cval=-np.inf) == found
+    highest = (maximum_filter(found, size=3, mode="constant", cval=-np.inf) == found) & np.isfinite(found)
     highest[[0, -1], :] = highest[:, [0, -1]] = False
     rows, cols = np.nonzero(highest)
     middles = np.stack([first[0] + cols * step, first[1] + rows * step], axis=1).astype(np.float64)
-    return Peaks(middles, found[rows, cols])
+    return Peaks(middles, found[rows, cols], passes)
