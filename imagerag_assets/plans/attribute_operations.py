@@ -122,9 +122,9 @@ def _state(clause: Clause) -> p.Thing | None:
 
 
 def _is_state(words: str) -> bool:
+    """Return whether words say in what state a thing is: an adjective or a participle, "full", "under construction"."""
     if words in _MATERIALS:
         return True
-    """Return whether words say in what state a thing is: an adjective or a participle, "full", "under construction"."""
     first = words.split()[0] if words.split() else ""
     kinds = getAllLemmas(first)
     plain = not lexicon.is_known(first) and first not in _NO_STATES and not look_up(words).known

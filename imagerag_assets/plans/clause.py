@@ -13,6 +13,8 @@ _NO = re.compile(
     r"empty of|bare of|clear of|no such)\b|n't\b|\bcannot\b"
 )
 
+_WITHOUT = re.compile(r"\b(?:without|with no|with not an?|but no|free of|devoid of|lacking)\b")
+
 YES_NO = re.compile(r"^(?:is|are|was|were|does|do|did|has|have|can|could|any|got|there|whether|if|i see)\b")
 """Begins a question that is answered by yes or no."""
 
@@ -36,4 +38,16 @@ class Clause:
     @property
     def negated(self) -> bool:
         """Whether it asks for what is not there."""
-        return bool(_NO.search(self.text))
+        return says_no(self.text)
+
+    def denies(self, thing: p.Thing) -> bool:
+        """Whether it asks that one of its things is not there: the trees of "are there fields without trees?"."""
+        without = _WITHOUT.search(self.text)
+        if without is None or says_no(self.text[: without.start()]):
+            return self.negated
+        return not 0 <= self.text.find(thing.name) < without.start()
+
+
+def says_no(text: str) -> bool:
+    """Return whether a text in lower case denies something."""
+    return _NO.search(text) is not None

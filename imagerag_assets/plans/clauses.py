@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from imagerag_assets.plans.clause import says_no
+from imagerag_assets.plans.scene_parts import COMPASS, part_in
 from imagerag_assets.plans.things import things_of
 
 _STARTS = (
@@ -17,6 +19,15 @@ _COMMA = re.compile(rf"\s*[,;]\s*(?:and |but |or |so |then |plus )*(?={_STARTS})
 _AND = re.compile(
     rf"\s+(?:and|but|so|then|plus|as well as)\s*,?\s+(?:(?:also|then|additionally|in addition|finally|about|roughly),?\s+)?(?={_STARTS})"
 )
+_BUT_NO = re.compile(r"\s*,?\s+(?:but|and|yet|though)(?: also)?\s+(?=(?:no|not|neither)\b(?! (?:only|just|one)\b))")
+"""Before what is said not to be there, beside what is: "are there tanks but no ships?"."""
+_DIRECTION = rf"(?:{COMPASS}|left|right|top|bottom|upper|lower|middle|centre|center)"
+_ELSEWHERE = re.compile(
+    rf"(?<=\s)(?P<region>(?:in|on|at|to|towards) (?:the )?{_DIRECTION}(?:[ -]{_DIRECTION})?(?:[ -]hand)?"
+    rf"(?: (?:part|half|third|quarter|quadrant|corner|side|end|edge)s?)?),?\s+(?:and|plus|or)\s+"
+    rf"(?!(?:(?:in|on|at|to) )?(?:the )?{_DIRECTION}\b)"
+)
+"""Between two things that are each in a part of the scene: "is there a dam in the north and a mill in the south?"."""
 _END = re.compile(rf"[?!.;]+(?:\s+|$)|\n+|\s[-–—]+\s(?={_STARTS})")
 _COLON = re.compile(r":\s+")
 _CONDITION = re.compile(
@@ -40,7 +51,7 @@ _WRAPPED = re.compile(
     rf"will|might) (?:you|we|i|someone|anybody)(?: please| kindly| maybe| perhaps| possibly| just)*"
     rf"(?: be so kind (?:as )?to)? (?={_HELPS}\b)"
     r"|would you mind (?:telling|showing|counting|giving|helping) (?:me |us )?"
-    r"|(?:do|would|can) you (?:happen to )?know (?:if |whether )?|do you (?:think|reckon|believe)(?: that)? "
+    r"|(?:do|would|can) you (?:happen to )?know (?:if |whether )?|(?:do|would) you (?:think|reckon|believe|say)(?: that)? "
     r"|(?:i|we) (?:must|should) (?:know|say|tell|report|check|decide|establish)\s*(?:if |whether )?"
     r"|it (?:would|might) be (?:of interest|interesting|good|helpful|useful|nice|worth|important) to "
     r"(?:know|learn|ascertain|see|find out|establish|hear|have) (?:if |whether )?"
@@ -49,7 +60,7 @@ _WRAPPED = re.compile(
     r"|i(?:'m| am| was) (?:wondering|curious|looking for|interested in|trying to find|after)\s*(?:if |whether )?"
     r"|i(?:'d| would) like |i wonder (?:if |whether )?|let me know (?:if |whether )?"
     r"|(?:please )?(?:tell|let) (?:me|us) (?:know )?(?:if |whether )?|help me (?:to )?(?:find|see|count)?\s*"
-    r"|(?:please )?(?:check|verify|confirm|determine|say|find out|see|establish|assess|ascertain|state|report|judge|make sure) "
+    r"|(?:please )?(?:check|verify|confirm|determine|say|tell|find out|see|establish|assess|ascertain|state|report|judge|make sure) "
     r"(?:if|whether|for|that) "
     r"|i(?:'d| would| should) (?:be |feel )?(?:very |most )?(?:obliged|grateful|glad|happy|thankful|appreciate it|appreciate)"
     r"(?: knowing| to know)?(?: if (?:you|someone) (?:would|could))? (?:if |whether )?"
@@ -110,7 +121,12 @@ def clauses_of(text: str) -> tuple[str, ...]:
             found.append(f"are there {condition['thing']}")
             sentence = f"if so, {_bare(sentence)[condition.end() :]}"
         for part in _COMMA.split(sentence):
-            found += _AND.split(part)
+            found += [
+                clause
+                for piece in _AND.split(part)
+                for place in _places_apart(piece)
+                for clause in _denied_apart(place)
+            ]
     bare = [clause for clause in map(_bare, _led(found)) if clause and clause not in _NOTHING]
     return tuple(clause for number, clause in enumerate(bare) if not number or not _TAG_ONLY.match(clause))
 
@@ -119,6 +135,22 @@ def _topic_apart(sentence: str) -> list[str]:
     """Cut "cranes: how many?" at its colon, but not "which of these is there: a dam or a lake?"."""
     before, *after = _COLON.split(sentence, maxsplit=1)
     return [before, *after] if after and things_of(before) else [sentence]
+
+
+def _places_apart(clause: str) -> list[str]:
+    """Cut "how many cars are in the east and boats in the west?" behind the first part of the scene."""
+    found = _ELSEWHERE.search(clause)
+    if found is None:
+        return [clause]
+    before, after = clause[: found.end("region")], clause[found.end() :]
+    named = things_of(before[: found.start("region")]) and things_of(after)
+    return [before, *_places_apart(after)] if named and part_in(after) is not None else [clause]
+
+
+def _denied_apart(clause: str) -> list[str]:
+    """Cut "are there tanks but no ships?" before what is denied; what is denied whole stays one clause."""
+    before, *after = _BUT_NO.split(clause, maxsplit=1)
+    return [before, *after] if after and not says_no(before) and things_of(before) else [clause]
 
 
 def _led(clauses: list[str]) -> list[str]:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from imagerag_assets.plans import lexicon, notation, refusals
 from imagerag_assets.plans import plan as p
+from imagerag_assets.plans.activities import said_as_things
 from imagerag_assets.plans.areas import box_of, reach_of
 from imagerag_assets.plans.thesaurus import singular
 from imagerag_assets.plans.things import is_known
@@ -29,6 +30,10 @@ _SEEN = frozenset(
     {"exists", "count", "where", "which", "compare", "nearest", "distance", "relative", "share", "density", "change"}
 )
 """Operations that the model may plan where the rules refuse."""
+_DOUBTED = frozenset({"exists", "count", "where", "which", "describe", "list", "nearest", "distance", "relative"})
+"""Operations that the rules plan by what a question names, so that the model may say that it asks something else."""
+_SHORT = 14
+"""Words of a question up to which every thing that it names is asked about."""
 _NAMELESS = lexicon.FUNCTION | lexicon.META | lexicon.ASKED | lexicon.POSITION | lexicon.NUMBERS
 """Words that name nothing."""
 _PLAIN = _NAMELESS | lexicon.VERBS
@@ -92,11 +97,35 @@ def read_again(plan: p.Plan, load: Callable[[], Reader | None]) -> p.Plan:
     if not all(_may_be_thing(thing) for thing in read.things):
         return plan  # "where is it?"
     if not read.parts:
-        doubted = plan.parts and certain >= _CERTAIN and _says_more(plan, words)
+        plain = all(_may_be_doubted(part) for part in plan.parts) and said_as_things(text) == text
+        doubted = plan.parts and plain and certain >= _CERTAIN and _says_more(plan, words)
         return _refused(plan) if doubted else plan
+    if _loses(plan, read, words):
+        return plan
     if plan.for_a_word and not (certain >= _CERTAIN and all(part.op in _SEEN for part in read.parts)):
         return plan
     return read.model_copy(update={"notes": tuple(dict.fromkeys(notes))})
+
+
+def _may_be_doubted(part: p.Part) -> bool:
+    return part.op in _DOUBTED or (isinstance(part, p.Attribute) and part.name == "condition")
+
+
+def _loses(plan: p.Plan, own: p.Plan, words: Sequence[str]) -> bool:
+    """Return whether the model's plan lacks a thing or the region of a short question, or denies what that does not.
+
+    In longer questions people tell of things that they do not ask about.
+    """
+    if plan.unplanned is not None or len(words) > _SHORT or not all(map(is_known, plan.things)):
+        return False
+    if {thing.phrase for thing in plan.things} - {thing.phrase for thing in own.things}:
+        return True
+    if any(part.region for part in plan.parts) and not any(part.region for part in own.parts):
+        return True
+    denied, own_denied = ({part.thing for part in each.parts if isinstance(part, p.Exists) and part.negated}
+                          for each in (plan, own))  # fmt: skip
+    whether = {part.thing for part in plan.parts if isinstance(part, p.Exists)}
+    return bool(denied) and denied < whether and own_denied != denied
 
 
 def _refused(plan: p.Plan) -> p.Plan:

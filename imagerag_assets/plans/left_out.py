@@ -31,6 +31,11 @@ _SHARE = re.compile(
     r"\b(?:share|percent\w*|proportion|fraction|areas?|cover\w*|land|space|ground|surface|of the|room)\b|%"
 )
 _BETWEEN = re.compile(r"\b(?:between|betwixt|from|among|amid|midway|halfway|separat\w+|in the middle)\b")
+_SHOWN = (
+    r"\b(?:show|find|list|locate|mark|highlight|point (?:to|at|out)|pinpoint|display|outline|map|spot)(?: (?:me|us))?"
+    r"(?: (?:the|all|of|any|every|each|an?|these|those|out|up))* "
+)
+"""Before the name of a thing whose places are wanted."""
 _TERSE = 11
 """Words of a question up to which nothing in it is told, and everything asked."""
 _SIMPLE = ("exists", "count", "where")
@@ -112,10 +117,18 @@ def _with_number(parts: Sequence[p.Part], text: str) -> Sequence[p.Part]:
         if placed or len(parts) == 1:
             return parts
         of_each = (
-            p.Count(thing=each.thing, region=each.region) if isinstance(each, p.Where) else each for each in parts
+            p.Count(thing=each.thing, region=each.region)
+            if isinstance(each, p.Where) and not _is_shown(each, text)
+            else each
+            for each in parts
         )
         return list(dict.fromkeys(of_each))
     return _and_then(parts if placed else [part for part in parts if part.op != "where"], parts, p.Count)
+
+
+def _is_shown(part: p.Where, text: str) -> bool:
+    """Return whether a question asks to see a thing, beside the number of another: "mark the quay, count the ships"."""
+    return re.search(_SHOWN + re.escape(part.thing.name), text) is not None
 
 
 def _with_place(parts: Sequence[p.Part], text: str) -> Sequence[p.Part]:

@@ -15,7 +15,7 @@ _COVERS = r"(?:cover\w*|occup\w+|tak(?:e|es|en|ing) up|made up|filled|space|room
 _MOSTLY = re.compile(r"\b(?:mostly|mainly|predominantly|largely|chiefly|primarily|dominated by)\b")
 _COVER = {
     "urban": "residential area", "built-up": "residential area", "residential": "residential area",
-    "industrial": "industrial area", "agricultural": "farmland", "farmed": "farmland", "forested": "forest",
+    "industrial": "industrial area", "agricultural": "farmland", "rural": "farmland", "farmed": "farmland", "forested": "forest",
     "wooded": "forest",
 }  # fmt: skip
 """What is looked for where a question says what land mostly is."""

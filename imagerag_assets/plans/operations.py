@@ -34,8 +34,9 @@ _CHANGE = any_of(
     rf"\b(?:than|with|to) (?:it was |there (?:were|was) |they were |in |on |the |an? )*{_EARLIER}\b",
     r"\b(?:what(?:'s| is| has| was)?|anything|something) (?:been )?(?:new|different|disappeared|appeared|gone|"
     r"built|added|removed)\b",
-    r"\b(?:appeared|disappeared|vanished|newly built|new since|grown|grew|shrunk|shrink|expanded|no longer|"
+    r"\b(?:appeared|disappeared|vanished|newly built|new since|grew|shrunk|shrink|expanded|no longer|"
     r"used to be)\b",
+    r"\b(?:has|have|had)\b.*\bgrown\b",
     r"\bdevelop(?:ed)?\b.*\b(?:from|since|between)\b",
 )
 _SCENE = (
@@ -200,7 +201,8 @@ def _which(clause: Clause) -> Parts:
         r"\b(?:which|what|whether|one|any|either|neither|all|none)\b(?: \w+)? (?:of|among)\b|\bout of\b", clause.text
     )
     either = re.search(r"\bor\b", clause.text) and (
-        YES_NO.search(clause.text) or re.search(r"\b(?:which|what|see|make out)\b", clause.text)
+        YES_NO.search(clause.text)
+        or re.search(r"\b(?:which|what|see|make out)\b|^(?:it|this|that|these|those) (?:is|are)\b", clause.text)
     )
     listed = re.search(r"^(?:which|what) .*\b(?:there|present|visible|found|seen|shown|missing|absent)\b", clause.text)
     if one_of or either or listed:
@@ -221,7 +223,7 @@ def _where(clause: Clause) -> Parts:
 
 def _exists(clause: Clause) -> Parts:
     if clause.things and _EXISTS.search(clause.text):
-        return [p.Exists(thing=thing, negated=clause.negated) for thing in clause.things]
+        return [p.Exists(thing=thing, negated=clause.denies(thing)) for thing in clause.things]
     return []
 
 

@@ -30,6 +30,11 @@ _HAS = re.compile(
 )
 
 _NAME = r"[a-z' -]+?"
+_DIRECTION = rf"(?:{COMPASS}|left|right|top|bottom|upper|lower|middle|centre|center)"
+_SIDE = (
+    rf"(?:in |on |at |to |towards )?(?:the )?{_DIRECTION}(?:[ -]{_DIRECTION})?(?:[ -]hand)?"
+    r"(?: (?:part|half|third|quarter|quadrant|corner|side|end|edge))?"
+)
 _DIGITS = rf"(?:\d+|{'|'.join(sorted(lexicon.NUMBERS, key=len, reverse=True))}|a dozen)"
 _NUMBER = f"(?:(?:exactly|precisely|about|around|roughly|only|just|a total of) )?{_DIGITS}"
 _HALF = (
@@ -44,7 +49,7 @@ _ASKS = re.compile(
 _OF_HALVES = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"\b(?:is|are) there (?:more|fewer|less) (?P<thing>{_NAME}),? {_HALVES}",
+        rf"\b(?:(?:is|are) there|there (?:is|are)) (?:more|fewer|less) (?P<thing>{_NAME}),? {_HALVES}",
         r"\b(?:which|what) (?:half|side|part|end)(?: of \w+ \w+)? (?:has|have|holds?|contains?|shows?) (?:the "
         rf")?(?:more|most|fewer|fewest) (?P<thing>{_NAME})[,:–-]+ *{_HALVES}",
         rf"^{_HALVES},? (?:where|which) (?:is|are|has|have)(?: there)? (?:more|most|fewer) (?P<thing>[a-z' -]+)",
@@ -110,6 +115,18 @@ _PLAINLY = tuple(
             r"correct)|(?:do you )?agreed?|true or false)\s*[?.!]*$",
             "?",
         ),
+        (
+            rf"^(?:is|are|does|do) (?P<thing>the {_NAME}) (?:lie |sit |located |situated |more )?(?=in |on |at |to )"
+            rf"{_SIDE}(?:,? or {_SIDE})+\W*$",
+            r"where is \g<thing>?",
+        ),
+        # Politeness that denies nothing.
+        (
+            r"^(?:so )?(?:you|we) (?:would|could|do|did|can)(?: not|n't)? (?:happen to |by any chance |possibly )?"
+            r"(?=(?:see|spot|find|notice|know of|have)\b.*\b(?:would|could|do|did|can) (?:you|we)\b\W*$)",
+            "do you ",
+        ),
+        (r"^do(?:n't| not) (?:you|we) (?=(?:see|spot|find|notice|have)\b)", "do you "),
         (r"\bcan be (?:seen|found|spotted|made out) (?=(?:some|any|an?|several|many)\b)", "are there "),
         (r"\binferior (?=half|part|side)", "lower "),
         (r"\bsuperior (?=half|part|side)", "upper "),

@@ -189,7 +189,8 @@ def _parts(
             continue
         following = clauses[number + 1] if number + 1 < len(clauses) else ""
         more = asks_more(following) and not things_of(following) and not _ASKS_WHETHER.match(clause)
-        asks = more or _BARE_ASK.match(following) or _OF_TOPIC.match(following)
+        bare = _BARE_ASK.match(following) and not things_of(place_of(following, near=True).rest)
+        asks = more or bare or _OF_TOPIC.match(following)
         if asks and is_topic(Clause(place.rest, things, own)):
             topic, region = things, own
             continue  # "cranes: how many?"
@@ -201,6 +202,8 @@ def _parts(
             found = parts_of(whole)
             if not _sensible(found, things, alone=len(clauses) == 1):
                 found = []
+            if parts and is_topic(whole):
+                found = [_asked_on(part, parts[-1]) for part in found]
             if known and len(clauses) > 1 and is_topic(whole) and not any(map(is_known, things)):
                 found = []  # "my rates team: how many pools are there?"
             if not things and offered and (not found or found[0].op in ("describe", "list")) and not parts:
@@ -224,6 +227,13 @@ def _parts(
     if not parts and not refused and told and any(map(_is_told, clauses)):
         return _parts(text, offered, notes, refused, told=False)  # "we have no tennis courts, do we?"
     return _unique(parts), None
+
+
+def _asked_on(part: p.Part, before: p.Part) -> p.Part:
+    """Return what a name alone asks after another question: "is there a lake? And a river?"."""
+    if not isinstance(part, p.Where) or not isinstance(before, p.Exists | p.Count):
+        return part
+    return type(before)(thing=part.thing, region=part.region)
 
 
 def _with_topic(clause: str, topic: Sequence[p.Thing]) -> str:

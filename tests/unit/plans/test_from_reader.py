@@ -112,3 +112,18 @@ def test_a_question_of_a_thing_and_nothing_else_is_not_refused(text: str, reader
 @pytest.mark.parametrize("text", ["Is the water drinkable?", "are there boats for sale"])
 def test_a_question_of_what_no_picture_shows_of_a_thing_is(text: str, reader: Reader) -> None:
     assert "cannot be read from imagery" in (read_again(understand(text, {}), lambda: reader).unplanned or "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please list all piers and count the cranes.",
+        "Are there lakes but no dams?",
+        "If you find a harbor, count the boats in it.",
+        "Do the tennis courts look green or blue?",
+        "Is there a place to play golf?",
+    ],
+)
+def test_what_a_short_question_says_is_not_lost_to_the_model(text: str, reader: Reader) -> None:
+    plan = understand(text, {})
+    assert read_again(plan, lambda: reader) == plan
