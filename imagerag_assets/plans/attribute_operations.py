@@ -13,6 +13,8 @@ from imagerag_assets.plans.number_operations import asks_number
 from imagerag_assets.plans.thesaurus import look_up
 from imagerag_assets.plans.things import thing_of, things_of
 
+COLOUR_NAMES = ("colour", "color")
+"""Names of the attribute that is measured."""
 _COLOUR = "|".join(sorted(lexicon.COLOURS))
 _ATTRIBUTES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("colour", any_of(r"\bcolou?r(?:s|ed)?\b", r"\bhue\b", r"\bpainted\b", rf"\b(?:{_COLOUR}) or (?:{_COLOUR})\b")),
@@ -81,6 +83,9 @@ _STATE = re.compile(
     r"[a-z]+(?:(?:,| or|, or) [a-z]+(?: [a-z]+)?)*|under construction|in use|under water)"
     r"(?: yet| now| already| today| there)?$"
 )
+_AROUND = re.compile(
+    r"\b(?:surround\w*|background|backdrop|(?:ground|area|land|floor|soil|space|part)\b.*\b(?:around|beside|next to))\b"
+)
 _MATERIALS = lexicon.words(
     "concrete tarmac asphalt grass gravel dirt clay sand brick steel metal wood wooden paved unpaved"
 )
@@ -97,7 +102,7 @@ def attribute(clause: Clause) -> Parts:
     if name is not None and clause.things and not asks_number(clause.text):
         if name == "kind" and re.search(r"\b(?:land|scene|place|area|neighbou?rhood|objects?|things?)\b", clause.text):
             return []
-        return [p.Attribute(thing=clause.things[0], name=name)]
+        return [p.Attribute(thing=clause.things[0], name=name, around=asks_surroundings(name, clause.text))]
     ends = re.search(rf"^(?:is|are) (?:the|this|that|these|those|all) .*\b(?:{_COLOUR})\s*$", clause.text)
     if ends is not None and clause.things:
         bare = re.sub(rf"\b(?:{_COLOUR})\b", "", clause.things[0].name).strip() or "object"
@@ -135,3 +140,8 @@ def _is_state(words: str) -> bool:
 def asks_attribute(text: str) -> bool:
     """Return whether a clause asks what something looks like."""
     return any(pattern.search(text) for _, pattern in _ATTRIBUTES)
+
+
+def asks_surroundings(name: str, text: str) -> bool:
+    """Return whether a colour is asked of what lies around a thing: "what colour is the ground around the tanks?"."""
+    return name in COLOUR_NAMES and _AROUND.search(text) is not None

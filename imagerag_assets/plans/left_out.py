@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from imagerag_assets.plans import plan as p
+from imagerag_assets.plans.attribute_operations import asks_surroundings
 from imagerag_assets.plans.things import is_known
 
 _NUMBER = re.compile(
@@ -66,6 +67,8 @@ def _as_said(part: p.Part, text: str) -> p.Part:
         part = part.model_copy(update={"region": None})
     if isinstance(part, p.Share) and "how much" in text and not _SHARE.search(text):
         part = p.Count(thing=part.thing, region=part.region, when=part.when)
+    if isinstance(part, p.Attribute) and asks_surroundings(part.name, text):
+        part = part.model_copy(update={"around": True})
     return part
 
 

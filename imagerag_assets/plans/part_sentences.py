@@ -309,11 +309,11 @@ class Teller:
     def _attribute(self, asked: Part, result: AttributeResult) -> list[str]:
         name = asked.things[0].name
         value = self._kept(result.value or "").rstrip(". ")
+        of = f"the {result.name} {'around' if result.around else 'of'} the {result.instead or name}"
+        lost = [f"no {name} was found by itself at the {result.instead}"] if result.instead else []
         if not value:
-            return [f"the {result.name} of the {name} could not be seen"]
-        if len(value.split()) > 6:
-            return [f"the {result.name} of the {name}: {value}"]
-        return [f"the {result.name} of the {name} is {value}"]
+            return [*lost, f"{of} could not be seen"]
+        return [*lost, f"{of}: {value}" if len(value.split()) > 6 else f"{of} is {value}"]
 
     def _change(self, asked: Part, result: ChangeResult) -> list[str]:
         told: list[str] = []

@@ -267,6 +267,8 @@ class Attribute(_Part):
     op: Literal["attribute"] = "attribute"
     thing: Thing
     name: str = Field(min_length=1, max_length=60)
+    around: bool = False
+    """Whether it is asked of what lies around the thing."""
 
 
 class Change(_Part):

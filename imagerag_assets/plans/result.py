@@ -215,6 +215,10 @@ class AttributeResult(_Result):
     phrase: str
     name: str
     value: str | None
+    around: bool = False
+    """Whether it is of what lies around the thing."""
+    instead: str | None = None
+    """The landmark that it is of, as the thing itself was not found there: the harbour, for the water in it."""
     colours: Mapping[str, float] | None = None
     """Share of each basic colour around the middle of its places, the largest first; empty: the pictures have none;
     None: no colour was measured."""

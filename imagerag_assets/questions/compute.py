@@ -15,6 +15,7 @@ import shapely
 
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans import result as r
+from imagerag_assets.plans.attribute_operations import COLOUR_NAMES
 from imagerag_assets.plans.whereabouts import region as in_words
 from imagerag_assets.questions.measures import away, direction, distance_m, distance_px, holds
 from imagerag_assets.questions.objects import Evidence
@@ -249,7 +250,13 @@ def _listed(found: Selected) -> tuple[tuple[r.Listed, ...], dict[str, Any]]:
 
 
 def _attribute(part: p.Attribute, found: Selected) -> r.Result:
-    return r.AttributeResult(**found.common(part.thing), phrase=part.thing.phrase, name=part.name, value=None)
+    told: dict[str, Any] = {"phrase": part.thing.phrase, "name": part.name, "value": None, "around": part.around}
+    if part.name in COLOUR_NAMES and isinstance(part.region, p.Around) and not found.of(part.thing):
+        whole = p.Where(thing=part.region.thing)  # "what colour is the water in the harbour?"
+        landmark = Selected(found.evidence, whole)
+        if landmark.of(whole.thing):
+            return r.AttributeResult(**landmark.common(whole.thing), **told, instead=whole.thing.name)
+    return r.AttributeResult(**found.common(part.thing), **told)
 
 
 def _change(part: p.Change, found: Selected) -> r.Result:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Literal
 from imagerag_assets.errors import ModelError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.plans import result as r
+from imagerag_assets.plans.attribute_operations import COLOUR_NAMES
 from imagerag_assets.plans.choices import Match, combine, match
 from imagerag_assets.plans.contradictions import contradicts
 from imagerag_assets.plans.sentence import outcome_of, say
-from imagerag_assets.questions.colours import colours_of, with_colours
+from imagerag_assets.questions.colours import Part, colours_of, with_colours
 from imagerag_assets.questions.compute import compute
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.find import Found
@@ -144,10 +145,11 @@ class _Answering:
 
     def _coloured(self, result: r.Result) -> r.Result:
         """Return the result of a part about a colour with what was measured at its cues."""
-        if not (isinstance(result, r.AttributeResult) and result.name in ("colour", "color")):
+        if not (isinstance(result, r.AttributeResult) and result.name in COLOUR_NAMES):
             return result
+        part: Part = "all" if result.instead else "around" if result.around else "middle"
         pictures = [self._found.pictures[rank] for rank in result.cues if rank in self._found.pictures]
-        return with_colours(result, colours_of(pictures)) if pictures else result
+        return with_colours(result, colours_of(pictures, part)) if pictures else result
 
     def _chosen(self, results: tuple[r.Result, ...], weighed: tuple[r.Result, ...]) -> Answered:
         """Choose among the choices: by meaning from the evidence, and by the model.

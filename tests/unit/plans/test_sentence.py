@@ -331,6 +331,16 @@ BOTH = {"outcome": "found", "phrases": ("ship", "bridge")}
             "The colour of the roof is red.",
         ),
         (
+            p.Attribute(thing="court", name="colour", around=True),
+            r.AttributeResult(outcome="found", phrase="court", name="colour", value="red", around=True),
+            "The colour around the court is red.",
+        ),
+        (
+            p.Attribute(thing="water", name="colour", region=p.Around(thing="harbour", metres=100)),
+            r.AttributeResult(outcome="found", phrase="water", name="colour", value="green", instead="harbour"),
+            "No water was found by itself at the harbour. The colour of the harbour is green.",
+        ),
+        (
             p.Change(thing="ship"),
             r.ChangeResult(outcome="found", phrases=("ship",), before=0, after=2),
             "No ship was found at the earlier date and 2 ships were found at the later date, 2 more.",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.understanding import score
+from imagerag_assets.plans import plan as p
 from imagerag_assets.plans.understand import understand
 
 WORDINGS = [
@@ -370,3 +371,19 @@ def test_what_land_mostly_is() -> None:
     (part,) = understand("is the area mostly urban or mostly forest?", {}).parts
     assert part.model_dump(include={"op", "by"}) == {"op": "compare", "by": "area"}
     assert [thing.phrase for thing in part.things] == ["residential area", "forest"]
+
+
+@pytest.mark.parametrize(
+    ("text", "around"),
+    [
+        ("What colour surrounds the pool?", True),
+        ("What colour is the ground around the silo?", True),
+        ("what is the background color of the jetty", True),
+        ("What colour is the jetty around noon?", False),
+        ("What colour is the silo?", False),
+    ],
+)
+def test_a_colour_is_asked_of_a_thing_or_of_what_lies_around_it(text: str, around: bool) -> None:
+    (part,) = understand(text, {}).parts
+    assert isinstance(part, p.Attribute)
+    assert part.around is around

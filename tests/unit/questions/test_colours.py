@@ -30,6 +30,10 @@ def picture(middle: tuple[int, int, int], around: tuple[int, int, int], side: in
         ((70, 190, 190), "turquoise"),
         ((110, 75, 50), "brown"),
         ((215, 195, 160), "beige"),
+        ((178, 118, 117), "red"),
+        ((92, 108, 124), "blue"),
+        ((24, 58, 50), "green"),
+        ((88, 87, 91), "grey"),
     ],
 )
 def test_a_plain_colour_has_its_name(rgb: tuple[int, int, int], name: str) -> None:
@@ -41,6 +45,13 @@ def test_a_plain_colour_has_its_name(rgb: tuple[int, int, int], name: str) -> No
 def test_pictures_count_alike_whatever_their_size() -> None:
     found = colours_of([picture((200, 30, 30), (200, 30, 30), 400), picture((40, 80, 190), (40, 80, 190), 40)])
     assert found == {"red": 0.5, "blue": 0.5}
+
+
+def test_what_lies_around_counts_by_itself() -> None:
+    court = [picture((50, 140, 60), (178, 118, 117))]
+    assert next(iter(colours_of(court))) == "green"
+    assert next(iter(colours_of(court, "around"))) == "red"
+    assert colours_of(court, "all")["green"] == pytest.approx(0.25, abs=0.02)
 
 
 def test_pictures_without_colours_have_none() -> None:

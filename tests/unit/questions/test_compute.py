@@ -280,6 +280,16 @@ def test_every_result_is_json() -> None:
     assert distance_m(SHIPS[0].place, SHIPS[0].place) == 0
 
 
+def test_a_colour_of_what_is_not_found_by_itself_is_that_of_where_it_lies() -> None:
+    part = p.Attribute(thing="water", name="colour", region=p.Around(thing="ship", metres=100))
+    result = only(part, evidence(*SHIPS))
+    assert isinstance(result, r.AttributeResult)
+    assert (result.outcome, result.instead, result.phrase) == ("found", "ship", "water")
+    assert len(result.cues) == len(SHIPS)
+    nowhere = only(part.model_copy(update={"name": "depth"}), evidence(*SHIPS))
+    assert nowhere.outcome == "not_found"
+
+
 def test_candidates_that_are_not_sure_enough_state_nothing() -> None:
     plan = p.Plan(parts=(p.Exists(thing=p.Thing(name="tank")), p.Count(thing=p.Thing(name="tank"))))
     seen = evidence(
