@@ -46,9 +46,9 @@ def wait_for(look: Callable[[], T | None], seconds: float, process: subprocess.P
 
 
 @contextmanager
-def running_dev(port: int, log: Path, folder: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def running_dev(port: int, log: Path, folder: Path | None = None, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """`imagerag dev` in a folder, killed with all its children at the end if it still runs."""
-    command = [sys.executable, "-m", "imagerag_assets.cli", "dev", "--port", str(port)]
+    command = [sys.executable, "-m", "imagerag_assets.cli", "dev", "--port", str(port), *options]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     with log.open("wb") as file:
         process = subprocess.Popen(command, env=environment, stdout=file, stderr=file, cwd=folder)
