@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,10 +21,11 @@ from tests.conftest import PROJECT
 T = TypeVar("T")
 
 
-def ask(port: int, query: str, **variables: Any) -> dict[str, Any]:
-    """One GraphQL request."""
+def ask(port: int, query: str, *, headers: Mapping[str, str] | None = None, **variables: Any) -> dict[str, Any]:
+    """One GraphQL request, from a page of the UI unless `headers` say otherwise."""
     body = json.dumps({"query": query, "variables": variables}).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", body, {"Content-Type": "application/json"})
+    usual = {"Content-Type": "application/json", "Origin": f"http://127.0.0.1:{port}", "Sec-Fetch-Site": "same-origin"}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", body, {**usual, **(headers or {})})
     with urllib.request.urlopen(request, timeout=30) as response:
         data: dict[str, Any] = json.load(response)["data"]
         return data

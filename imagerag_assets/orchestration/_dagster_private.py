@@ -63,7 +63,8 @@ def run_dagster_dev(webserver: str) -> None:
     from dagster._cli import dev
     from dagster._cli import main as dagster
 
-    usual = dev.open_ipc_subprocess
+    module: Any = dev
+    usual = module.open_ipc_subprocess
 
     def start(command: list[str], **options: Any) -> Any:
         if command[1:2] != ["-m"] or command[2] not in ("dagster_webserver", "dagster._daemon"):
@@ -71,7 +72,7 @@ def run_dagster_dev(webserver: str) -> None:
         own = webserver if command[2] == "dagster_webserver" else command[2]
         return usual([*command[:2], own, *command[3:]], **options)
 
-    dev.open_ipc_subprocess = start  # type: ignore[attr-defined]
+    module.open_ipc_subprocess = start
     sys.argv[0] = "dagster"
     sys.argv.insert(1, "dev")
     dagster()

@@ -35,6 +35,10 @@ from imagerag_assets.settings import Settings
 WORKSPACE = "workspace.yaml"
 _DAGSTER_DEV = "imagerag_assets.orchestration.dagster_dev"
 _FOLDER = "_IMAGERAG_FOLDER"
+_REACHABLE = (
+    "warning: other machines can reach the UI. Whoever knows the token can start jobs as you, and http is not"
+    " encrypted: put a proxy with TLS in front, or use ssh -L instead of --host"
+)
 _STOP_SECONDS, _POLL_SECONDS = 20.0, 0.2
 
 
@@ -127,8 +131,7 @@ def run_dev(settings: Settings, *, host: str = "127.0.0.1", port: int = 3000) ->
             children.append(_start(command, environment, dagster_home))
             _say(f"Dagster: http://{host}:{port}{f'/?token={token}' if token else ''} (Ctrl-C stops it)")
             if not is_loopback(host):
-                _say("warning: other machines can reach the UI. Whoever knows the token can start jobs as you, and"
-                     " http is not encrypted: put a proxy with TLS in front, or use ssh -L instead of --host")  # fmt: skip
+                _say(_REACHABLE)
         while not stop:
             for child in children:
                 if child.poll() is not None:

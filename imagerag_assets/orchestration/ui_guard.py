@@ -64,7 +64,7 @@ def access_to(host: str, *, token: str | None = None, names: tuple[str, ...] = (
         token: What they must know.
         names: Further host names under which it is reached, e.g. that of a proxy.
     """
-    own = {name.strip().lower().strip("[]") for name in (host, *names)} - {"", "0.0.0.0", "::"}  # noqa: S104
+    own = {name.strip().lower().strip("[]") for name in (host, *names)} - {"", "0.0.0.0", "::"}
     if is_loopback(host):
         return Access(token, _LOCAL_NAMES | own)
     return Access(token, _LOCAL_NAMES | own | {socket.gethostname().lower()}, numbers=True)
@@ -83,11 +83,7 @@ class UiGuard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refused = (
-            _wrong_host(headers, self._access)
-            or _foreign(headers, scope)
-            or _no_plain_request(headers, scope)
-        )
+        refused = _wrong_host(headers, self._access) or _foreign(headers, scope) or _no_plain_request(headers, scope)
         response: Response | None = None
         if refused is None and not self._known(headers):
             response = self._login(scope)

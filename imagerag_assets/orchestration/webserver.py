@@ -19,7 +19,6 @@ from imagerag_assets.orchestration._dagster_private import run_webserver
 from imagerag_assets.orchestration.ui_guard import Access, UiGuard, access_to, is_loopback
 from imagerag_assets.settings import load_settings
 
-
 LOCAL = "127.0.0.1"
 
 
