@@ -150,7 +150,7 @@ class Settings(BaseSettings):
     mllm_cache: Path | None = None
     """Folder in which the demo's multimodal LLM is put together, once (280 MB); default: HOME/models."""
     mllm_revision: str | None = None
-    """Revision of a Hub id to stay at."""
+    """Commit of a Hub id to stay at; without it, `imagerag doctor` says which one is here."""
     mllm_adapter: str | None = None
     """Folder of a LoRA adapter made by `imagerag train lora`."""
     mllm_name: str | None = None

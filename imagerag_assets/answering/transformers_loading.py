@@ -49,10 +49,14 @@ def load(model: str, options: MllmOptions) -> Loaded:
     device = _device(options.device)
     how = _number_format(options.dtype, device)
     try:
-        config = AutoConfig.from_pretrained(model, revision=options.revision)
-        processor = AutoProcessor.from_pretrained(model, revision=options.revision)
+        config = AutoConfig.from_pretrained(model, revision=options.revision, trust_remote_code=False)
+        # A branch may move on between two downloads, and may be another commit by the next answer.
+        commit = _hub_commit(config) or options.revision
+        processor = AutoProcessor.from_pretrained(model, revision=commit, trust_remote_code=False)
         _require_complete(processor, model)
-        loaded: Any = AutoModelForImageTextToText.from_pretrained(model, revision=options.revision, **how)
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+            model, revision=commit, trust_remote_code=False, **how
+        )
         if "quantization_config" not in how:
             loaded = loaded.to(device)
     except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
@@ -69,7 +73,7 @@ def load(model: str, options: MllmOptions) -> Loaded:
             model=model,
         ) from error
     notes = _folder_notes(model)
-    revision = options.revision or _hub_commit(config) or notes.get("revision") or _folder_revision(model)
+    revision = _hub_commit(config) or options.revision or notes.get("revision") or _folder_revision(model)
     if options.adapter is not None:
         loaded = attach(loaded, options.adapter, base=model, revision=revision)
         revision = f"{revision}+{adapter_digest(options.adapter)}"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 COOKIE = "imagerag_ui"
 _READING = ("GET", "HEAD")
+_EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # names of no host
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _NO_FRAMES = {"X-Frame-Options": "SAMEORIGIN", "Cross-Origin-Resource-Policy": "same-origin"}
 
@@ -64,7 +65,7 @@ def access_to(host: str, *, token: str | None = None, names: tuple[str, ...] = (
         token: What they must know.
         names: Further host names under which it is reached, e.g. that of a proxy.
     """
-    own = {name.strip().lower().strip("[]") for name in (host, *names)} - {"", "0.0.0.0", "::"}
+    own = {name.strip().lower().strip("[]") for name in (host, *names)} - _EVERYWHERE
     if is_loopback(host):
         return Access(token, _LOCAL_NAMES | own)
     return Access(token, _LOCAL_NAMES | own | {socket.gethostname().lower()}, numbers=True)
