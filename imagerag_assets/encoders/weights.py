@@ -189,7 +189,10 @@ def _checkpoint_from_hub(spec: EncoderSpec, own: list[Path]) -> Path:
 
 def _weights_from_hub(repository: str, file: str, revision: str) -> Path:
     """Download a checkpoint, the safe form of it if there is one; without a name, the usual one."""
-    return Path(_open_clip().download_pretrained_from_hf(repository, filename=file or None, revision=revision or None))
+    _open_clip()
+    from open_clip.pretrained import download_pretrained_from_hf
+
+    return Path(download_pretrained_from_hf(repository, filename=file or None, revision=revision or None))
 
 
 def floating_repository(spec: EncoderSpec, settings: Settings) -> str | None:
