@@ -18,6 +18,7 @@ import fcntl
 import importlib.util
 import json
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -32,7 +33,7 @@ from urllib.parse import quote
 _LOOK_SECONDS = 0.25
 _GRACE_SECONDS = 5
 _PREDECESSOR_LOOKS = 80
-_SOCKET = "socket"
+_SOCKET = "socket-"
 _LONGEST_SOCKET = 100
 """Bytes of a socket's path; systems take 103 to 107."""
 
@@ -75,14 +76,18 @@ def _server_of_milvus_lite() -> Callable[..., Any]:
 def socket_path(folder: Path) -> Path:
     """Return the path of a new socket that only this user can reach, in `folder` if the path is short enough.
 
+    Each server has another path, by which its users tell it from the one before.
+
     Raises:
         PermissionError: other users can enter `folder`, and that cannot be changed.
     """
-    if len(os.fsencode(folder / _SOCKET)) > _LONGEST_SOCKET:
-        return Path(tempfile.mkdtemp(prefix="imagerag-")) / _SOCKET
     folder.chmod(0o700)
-    (folder / _SOCKET).unlink(missing_ok=True)
-    return folder / _SOCKET
+    for left in folder.glob(f"{_SOCKET}*"):  # by a server that was killed
+        left.unlink(missing_ok=True)
+    socket = folder / f"{_SOCKET}{secrets.token_hex(4)}"
+    if len(os.fsencode(socket)) > _LONGEST_SOCKET:
+        return Path(tempfile.mkdtemp(prefix="imagerag-")) / socket.name
+    return socket
 
 
 def remove_socket(socket: Path, folder: Path) -> None:
