@@ -38,8 +38,12 @@ print(json.dumps(found | check.to_dict()))
 MLLM = """
 import json
 from imagerag_assets.answering import load_mllm
+from imagerag_assets.installation.doctor import examine
 from imagerag_assets.settings import load_settings
-print(json.dumps({"revision": load_mllm(load_settings(_env_file=None)).revision}))
+settings = load_settings(_env_file=None)
+revision = load_mllm(settings).revision
+(check,) = [each for each in examine(settings) if each.name == "mllm"]
+print(json.dumps({"revision": revision} | check.to_dict()))
 """
 
 
@@ -129,7 +133,9 @@ def test_a_language_model_is_of_one_commit_which_answers_record(hub: Hub, tmp_pa
     """Only its configuration is asked of the branch, which may move on before the weights are downloaded."""
     write_tiny_qwen(tmp_path / "qwen", "qwen2_5_vl")
     hub.commits["org/qwen"], hub.main["org/qwen"] = {OLD: tmp_path / "qwen"}, OLD
-    assert run(MLLM, hub, tmp_path, IMAGERAG_MLLM="org/qwen")["revision"] == OLD
+    found = run(MLLM, hub, tmp_path, IMAGERAG_MLLM="org/qwen")
+    assert found["revision"] == OLD
+    assert (found["status"], found["fix"]) == ("warn", f"Set IMAGERAG_MLLM_REVISION={OLD}, the commit that is here")
     assert {name for revision, name in hub.asked if revision == "main"} == {"config.json"}
     assert any(name.endswith(".safetensors") for revision, name in hub.asked if revision == OLD)
 
