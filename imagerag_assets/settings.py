@@ -15,7 +15,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from imagerag_assets.errors import SettingsError
@@ -87,6 +87,14 @@ class Settings(BaseSettings):
     allowed_roots: tuple[str, ...] = ("/",)
     """Folders of this machine that documents of this machine may name files in."""
 
+    # Who may use Dagster's UI, and what its jobs may open
+    ui_token: SecretStr | None = None
+    """What whoever opens the UI must know; default: nothing on this machine, else what `imagerag dev` prints."""
+    ui_hosts: tuple[str, ...] = ()
+    """Further host names under which the UI is reached, e.g. that of a proxy in front of it."""
+    job_roots: tuple[str, ...] = ()
+    """Folders that jobs started in the UI may open files in; default: the folder it works in, and to read, HOME."""
+
     # Operation
     webhook_url: str | None = Field(None, repr=False)
     """Address that receives events, such as a failed run, as JSON by POST."""
@@ -142,7 +150,7 @@ class Settings(BaseSettings):
     mllm_cache: Path | None = None
     """Folder in which the demo's multimodal LLM is put together, once (280 MB); default: HOME/models."""
     mllm_revision: str | None = None
-    """Revision of a Hub id to stay at."""
+    """Commit of a Hub id to stay at; without it, `imagerag doctor` says which one is here."""
     mllm_adapter: str | None = None
     """Folder of a LoRA adapter made by `imagerag train lora`."""
     mllm_name: str | None = None

@@ -67,13 +67,15 @@ def read_base() -> Any:
     """Return the language model in float32."""
     file = base_file()
     with quiet_transformers(), redirect_stderr(StringIO()):  # the second for one more bar, which nothing turns off
-        return AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+        return AutoModelForCausalLM.from_pretrained(  # nosec B615 # a folder
+            file.parent, gguf_file=file.name, dtype=torch.float32
+        )
 
 
 def read_tokenizer() -> tuple[Any, Tokenizer]:
     """Return the language model's tokenizer, and the one inside it that can be changed."""
     file = base_file()
-    read: Any = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+    read: Any = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)  # nosec B615 # a folder
     return read, read.backend_tokenizer
 
 

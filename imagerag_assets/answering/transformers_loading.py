@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import hf_hub_download
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
 
 from imagerag_assets.answering.adapters import adapter_digest, attach
 from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.encoders.precision import multiplies_bfloat16
+from imagerag_assets.encoders.weights import commit_of
 from imagerag_assets.errors import ModelError
 
 
@@ -49,10 +51,14 @@ def load(model: str, options: MllmOptions) -> Loaded:
     device = _device(options.device)
     how = _number_format(options.dtype, device)
     try:
-        config = AutoConfig.from_pretrained(model, revision=options.revision)
-        processor = AutoProcessor.from_pretrained(model, revision=options.revision)
+        # A branch may move on between two downloads, and be another commit by the next answer.
+        commit = _hub_commit(model, options.revision) or options.revision
+        config = AutoConfig.from_pretrained(model, revision=commit, trust_remote_code=False)
+        processor = AutoProcessor.from_pretrained(model, revision=commit, trust_remote_code=False)
         _require_complete(processor, model)
-        loaded: Any = AutoModelForImageTextToText.from_pretrained(model, revision=options.revision, **how)
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+            model, revision=commit, trust_remote_code=False, **how
+        )
         if "quantization_config" not in how:
             loaded = loaded.to(device)
     except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
@@ -69,7 +75,7 @@ def load(model: str, options: MllmOptions) -> Loaded:
             model=model,
         ) from error
     notes = _folder_notes(model)
-    revision = options.revision or _hub_commit(config) or notes.get("revision") or _folder_revision(model)
+    revision = commit or notes.get("revision") or _folder_revision(model)
     if options.adapter is not None:
         loaded = attach(loaded, options.adapter, base=model, revision=revision)
         revision = f"{revision}+{adapter_digest(options.adapter)}"
@@ -142,13 +148,17 @@ def _device(name: str) -> torch.device:
         ) from error
 
 
-def _hub_commit(config: Any) -> str | None:
-    """Return the commit of a model from the hub; None of a local folder.
+def _hub_commit(model: str, revision: str | None) -> str | None:
+    """Return the commit that a hub id stands for now; None of a local folder, or where that cannot be told.
 
-    transformers resolves the revision while it downloads, and keeps what it found only in this private attribute.
+    transformers resolves it while it downloads, and keeps it nowhere.
     """
-    commit = getattr(config, "_commit_hash", None)
-    return str(commit) if commit else None
+    if Path(model).is_dir():
+        return None
+    try:
+        return commit_of(Path(hf_hub_download(model, "config.json", revision=revision)))
+    except (OSError, ValueError):  # the download says what is wrong
+        return None
 
 
 def _denial_odds(notes: dict[str, str]) -> float | None:

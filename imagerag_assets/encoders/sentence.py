@@ -77,7 +77,7 @@ class SentenceEncoder:
                 try:
                     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
                     with quiet_transformers():
-                        model = AutoModel.from_pretrained(folder, local_files_only=True)
+                        model = AutoModel.from_pretrained(folder, local_files_only=True)  # nosec B615 # a folder
                 except Exception as error:  # `tokenizers` raises no other
                     raise EncoderError(
                         f"The sentence encoder cannot be loaded: {error}",

@@ -114,6 +114,8 @@ class EncoderSpec:
     """An open_clip model name, ``local-dir:FOLDER`` with an open_clip_config.json in it, or ``hf-hub:ORG/NAME``."""
     checkpoint: str = ""
     """A file, an open_clip pretrained tag, ``hf-hub:ORG/NAME[/FILE]``; empty: what lies beside the configuration."""
+    revision: str = ""
+    """Commit of the hub repository that is downloaded; empty: whatever its main branch holds then."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of this encoder; ``auto`` leaves it to IMAGERAG_PRECISION."""
     image_size: int | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from imagerag_assets.settings import Settings
 
 LOCAL, HUB = "local-dir:", "hf-hub:"
 CONFIG_NAME, WEIGHTS_NAME = "open_clip_config.json", "model.safetensors"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _FILE_SUFFIXES = {".safetensors", ".pt", ".pth", ".bin", ".npz"}
 
 _CLIP_MEAN, _CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -166,6 +168,9 @@ def find_checkpoint(spec: EncoderSpec, settings: Settings) -> Path:
             fix=_REGISTRY_FIX,
         )
     try:
+        if tag.get("hf_hub"):
+            repository, _, file = tag["hf_hub"].rpartition("/")
+            return _weights_from_hub(repository, file, spec.revision)
         return Path(open_clip.download_pretrained(tag))
     except Exception as error:
         raise _not_downloadable(spec, own, error) from None
@@ -176,15 +181,39 @@ def _checkpoint_from_hub(spec: EncoderSpec, own: list[Path]) -> Path:
     repository, _, file = rest.partition("/")
     try:
         if file:
-            return _hub_download(f"{organisation}/{repository}", file)
-        return Path(_open_clip().download_pretrained_from_hf(f"{organisation}/{repository}"))
+            return _hub_download(f"{organisation}/{repository}", file, spec.revision)
+        return _weights_from_hub(f"{organisation}/{repository}", "", spec.revision)
     except Exception as error:
         raise _not_downloadable(spec, own, error) from None
 
 
+def _weights_from_hub(repository: str, file: str, revision: str) -> Path:
+    """Download a checkpoint, the safe form of it if there is one; without a name, the usual one."""
+    _open_clip()
+    from open_clip.pretrained import download_pretrained_from_hf
+
+    return Path(download_pretrained_from_hf(repository, filename=file or None, revision=revision or None))
+
+
+def floating_repository(spec: EncoderSpec, settings: Settings) -> str | None:
+    """Return the hub repository whose weights an entry takes as they are when they are downloaded; None: it does not.
+
+    An entry with a commit as its revision does not, nor one whose checkpoint is on this machine.
+    """
+    own = (settings.home / "models" / f"{spec.name}{suffix}" for suffix in (".safetensors", ".pt"))
+    if _COMMIT.fullmatch(spec.revision) or any(file.is_file() for file in own):
+        return None
+    return _repository(spec)
+
+
+def commit_of(downloaded: Path) -> str | None:
+    """Return the commit that a file of the hub's local cache belongs to; None: it is no such file."""
+    return next((part for part in reversed(downloaded.parts) if _COMMIT.fullmatch(part)), None)
+
+
 def _from_hub(repository: str, file: str, spec: EncoderSpec, what: str) -> Path:
     try:
-        return _hub_download(repository, file)
+        return _hub_download(repository, file, spec.revision)
     except Exception as error:
         raise EncoderError(
             f"The {what} of {repository} cannot be downloaded ({type(error).__name__})",
@@ -193,10 +222,10 @@ def _from_hub(repository: str, file: str, spec: EncoderSpec, what: str) -> Path:
         ) from None
 
 
-def _hub_download(repository: str, file: str) -> Path:
+def _hub_download(repository: str, file: str, revision: str) -> Path:
     from huggingface_hub import hf_hub_download
 
-    return Path(hf_hub_download(repository, file))
+    return Path(hf_hub_download(repository, file, revision=revision or None))
 
 
 def _not_downloadable(spec: EncoderSpec, own: list[Path], error: Exception) -> EncoderError:
@@ -268,16 +297,31 @@ def _tokenizer(spec: EncoderSpec, config: dict[str, Any]) -> Tokenizer:
     open_clip = _open_clip()
     text = config["text_cfg"]
     context = text.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH)
-    options = dict(text.get("tokenizer_kwargs", {}))
+    # Some configurations come from the hub: none may run code from there.
+    options = dict(text.get("tokenizer_kwargs", {})) | {"trust_remote_code": False}
     if text.get("hf_tokenizer_name"):
+        if text["hf_tokenizer_name"] == _repository(spec) and spec.revision:
+            options["revision"] = spec.revision
         tokenizer = open_clip.tokenizer.HFTokenizer(
             text["hf_tokenizer_name"], context_length=context, tokenizer_mode=text.get("tokenizer_mode"), **options
         )
     elif spec.architecture.startswith((LOCAL, HUB)):
+        options.pop("trust_remote_code")
         tokenizer = open_clip.SimpleTokenizer(context_length=context, **options)
     else:
         tokenizer = open_clip.get_tokenizer(spec.architecture)
     return cast("Tokenizer", tokenizer)
+
+
+def _repository(spec: EncoderSpec) -> str | None:
+    """Return the hub repository that an entry's weights, and its revision, are of; None: they are of no repository."""
+    named = spec.checkpoint or spec.architecture
+    if named.startswith(HUB):
+        return "/".join(named[len(HUB) :].split("/")[:2])
+    if named.startswith(LOCAL) or Path(named).suffix in _FILE_SUFFIXES:
+        return None
+    tag = _open_clip().get_pretrained_cfg(spec.architecture, named) or {}
+    return str(tag["hf_hub"]).rpartition("/")[0] if tag.get("hf_hub") else None
 
 
 def padding_of(model: Any) -> int | None:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from imagerag_assets.encoders.registry import encoder_spec, load_encoder
+from imagerag_assets.encoders.types import EncoderSpec
 from imagerag_assets.errors import ImageRAGError, ModelError, StoreError
 from imagerag_assets.objects.addresses import is_remote
 from imagerag_assets.objects.store import ObjectStore
@@ -183,10 +184,24 @@ def _milvus(settings: Settings) -> Check:
 
 def _encoder(settings: Settings) -> Check:
     name = settings.active_encoder
-    encoder_spec(name, settings)
+    spec = encoder_spec(name, settings)
     with _offline():
         encoder = load_encoder(name, settings)
-    return Check("encoder", "ok", f"{name}, {encoder.dim} dimensions, fingerprint {encoder.fingerprint[:12]}")
+    detail = f"{name}, {encoder.dim} dimensions, fingerprint {encoder.fingerprint[:12]}"
+    return _floating_encoder(spec, detail, settings) or Check("encoder", "ok", detail)
+
+
+def _floating_encoder(spec: EncoderSpec, detail: str, settings: Settings) -> Check | None:
+    """Return a warning where another machine may download other weights; None: it may not."""
+    from imagerag_assets.encoders.weights import commit_of, find_checkpoint, floating_repository  # loads open_clip
+
+    repository = floating_repository(spec, settings)
+    if repository is None:
+        return None
+    with _offline():
+        commit = commit_of(find_checkpoint(spec, settings))
+    fix = f'Set revision = "{commit or "COMMIT"}" in its entry in {settings.registry_file}'
+    return Check("encoder", "warn", f"{detail}; its weights are whatever {repository} holds when downloaded", fix)
 
 
 def _mllm(settings: Settings) -> Check:
@@ -195,7 +210,14 @@ def _mllm(settings: Settings) -> Check:
     if is_server(settings.mllm):
         return _model_server(settings)
     with _offline():
-        load_mllm(settings)
+        revision = load_mllm(settings).revision
+    if settings.mllm != "demo" and not Path(settings.mllm).exists() and not settings.mllm_revision:
+        return Check(
+            "mllm",
+            "warn",
+            f"{settings.mllm}, whatever the hub holds when it is downloaded",
+            f"Set IMAGERAG_MLLM_REVISION={revision.partition('+')[0]}, the commit that is here",
+        )
     return Check("mllm", "ok", settings.mllm)
 
 

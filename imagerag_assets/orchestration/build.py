@@ -16,6 +16,7 @@ from imagerag_assets.orchestration.assets import ENCODER_ASSETS, KNOWLEDGE_ASSET
 from imagerag_assets.orchestration.assets.sources import source_specs
 from imagerag_assets.orchestration.automation import EMBED_STALE
 from imagerag_assets.orchestration.dev import enter_folder
+from imagerag_assets.orchestration.job_paths import JOB_PATHS, job_paths_resource
 from imagerag_assets.orchestration.jobs import JOBS
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, RUNNERS, platform_resource, reporter_resource
 from imagerag_assets.orchestration.runner import Runner
@@ -54,6 +55,7 @@ def build_defs(
     resources = {
         PLATFORM: platform_resource(settings),
         REPORTER: reporter_resource(),
+        JOB_PATHS: job_paths_resource(),
         RUNNERS: dg.ResourceDefinition.hardcoded_resource(
             open_runner,
             description="Opens a runner, with which an op runs other jobs of this project in its own process",

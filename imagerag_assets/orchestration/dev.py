@@ -6,12 +6,16 @@ While it runs, it shares a Milvus Lite file with every process that uses it, the
 `.env` and relative paths mean the same in the code server and its runs as on the command line in the folder where this
 was started.  Dagster's own processes work in Dagster's home instead: in a folder with a `.env`, they would put its
 values over those of the environment, which win everywhere else.
+
+The webserver is guarded (`ui_guard`).  The code server listens on a Unix socket, and the daemon on nothing.
 See https://docs.dagster.io/deployment/oss/oss-deployment-architecture
 """
 
 from __future__ import annotations
 
+import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -25,10 +29,16 @@ from types import FrameType
 from dotenv import dotenv_values
 
 from imagerag_assets.errors import SettingsError
+from imagerag_assets.orchestration.ui_guard import is_loopback
 from imagerag_assets.settings import Settings
 
 WORKSPACE = "workspace.yaml"
+_DAGSTER_DEV = "imagerag_assets.orchestration.dagster_dev"
 _FOLDER = "_IMAGERAG_FOLDER"
+_REACHABLE = (
+    "warning: other machines can reach the UI. Whoever knows the token can start jobs as you, and http is not"
+    " encrypted: put a proxy with TLS in front, or use ssh -L instead of --host"
+)
 _STOP_SECONDS, _POLL_SECONDS = 20.0, 0.2
 
 
@@ -96,12 +106,15 @@ def run_dev(settings: Settings, *, host: str = "127.0.0.1", port: int = 3000) ->
     if listening(host, port):
         raise SettingsError(f"Port {port} is taken", fix="Give another one with --port, or 0 for a free one")
     dagster_home = prepare_dagster_home(settings)
+    token = ui_token(settings, host)
     environment = {
         **_not_ours(),
         **os.environ,
         _FOLDER: str(Path.cwd()),
         "IMAGERAG_HOME": str(settings.home.expanduser().absolute()),
         "DAGSTER_HOME": str(dagster_home),
+        "IMAGERAG_UI_TOKEN": token,
+        "IMAGERAG_UI_HOSTS": json.dumps(settings.ui_hosts),
         # `dagster dev` warns that `dg dev` supersedes it, which needs a project of another layout.
         "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore"),
         "PYTHONPATH": os.pathsep.join(part for part in (str(workspace.parent), os.environ.get("PYTHONPATH")) if part),
@@ -114,9 +127,11 @@ def run_dev(settings: Settings, *, host: str = "127.0.0.1", port: int = 3000) ->
             environment["IMAGERAG_MILVUS_URI"] = share.path
             _say(f"Milvus Lite: {share.path}, shared with the command line")
         if not stop:
-            command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-h", host, "-p", str(port)]
+            command = [sys.executable, "-m", _DAGSTER_DEV, "-w", str(workspace), "-h", host, "-p", str(port)]
             children.append(_start(command, environment, dagster_home))
-            _say(f"Dagster: http://{host}:{port} (Ctrl-C stops it)")
+            _say(f"Dagster: http://{host}:{port}{f'/?token={token}' if token else ''} (Ctrl-C stops it)")
+            if not is_loopback(host):
+                _say(_REACHABLE)
         while not stop:
             for child in children:
                 if child.poll() is not None:
@@ -125,6 +140,13 @@ def run_dev(settings: Settings, *, host: str = "127.0.0.1", port: int = 3000) ->
             time.sleep(_POLL_SECONDS)
     _say("stopped")
     return 0
+
+
+def ui_token(settings: Settings, host: str) -> str:
+    """Return what requests to the UI must know: the setting, else a new one if other machines can connect, else ""."""
+    if settings.ui_token is not None:
+        return settings.ui_token.get_secret_value()
+    return "" if is_loopback(host) else secrets.token_urlsafe(24)
 
 
 def _not_ours() -> dict[str, str]:

@@ -15,6 +15,7 @@ from pydantic import Field
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.answers import AskConfig
 from imagerag_assets.orchestration.assets.scenes import MILVUS_POOL
+from imagerag_assets.orchestration.job_paths import JobPaths
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.purging import purge_marked
 from imagerag_assets.orchestration.resources import OpenRunner, Reporter
@@ -46,6 +47,7 @@ def scan(
     platform: dg.ResourceParam[Platform],
     reporter: dg.ResourceParam[Reporter],
     open_runner: dg.ResourceParam[OpenRunner],
+    job_paths: dg.ResourceParam[JobPaths],
 ) -> None:
     """Ingest each scene in a run of `ingest_scenes` of its own, one after the other in this process.
 
@@ -54,6 +56,7 @@ def scan(
     runner = open_runner(platform.settings, platform=platform, instance=context.instance, progress=reporter.progress)
     rows: list[dict[str, object]] = []
     with failures(platform):
+        job_paths.check_address(config.source, platform.settings)
         for result in runner.ingest_source(
             config.source,
             collections=config.collections,
@@ -102,10 +105,12 @@ def save_watch(
     config: WatchConfig,
     platform: dg.ResourceParam[Platform],
     open_runner: dg.ResourceParam[OpenRunner],
+    job_paths: dg.ResourceParam[JobPaths],
 ) -> None:
     """Save the question; ask it in a run of `ask_standing` in this process."""
     runner = open_runner(platform.settings, platform=platform, instance=context.instance)
     with failures(platform):
+        job_paths.check_example(config.like, platform.settings)
         added = add(runner, config.to_question(), name=config.name, ask_now=config.ask_now)
     metadata: dict[str, Any] = {"watch": added["watch"]["watch_id"], "note": added["note"] or "none"}
     if added["answer"]:

@@ -29,6 +29,7 @@ from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConf
 from imagerag_assets.orchestration.assets.encoder_switch import report_key
 from imagerag_assets.orchestration.assets.scenes import ENCODER, FOR_SERVING, SHORTAGE, encoder_version
 from imagerag_assets.orchestration.dagster_home import dagster_instance
+from imagerag_assets.orchestration.job_paths import JOB_PATHS, job_paths_resource
 from imagerag_assets.orchestration.names import ASK, ASK_BATCH, ASK_STANDING, INGEST, KNOWLEDGE
 from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter_resource, shared_platform
@@ -106,7 +107,11 @@ class Runner:
         return self._build(
             settings=self.settings,
             sources=(),  # nothing is watched from here
-            resource_overrides={PLATFORM: shared_platform(self.platform), REPORTER: reporter_resource(report)},
+            resource_overrides={
+                PLATFORM: shared_platform(self.platform),
+                REPORTER: reporter_resource(report),
+                JOB_PATHS: job_paths_resource(free=True),
+            },
         )
 
     def ingest_source(

@@ -6,6 +6,9 @@
 
 FOLDER holds ``users``, which every user has locked (shared) while it uses the file, ``alive``, which this process has
 locked (exclusive) as long as it serves, and ``address``, its URL.  A lock ends with its process, however that ends.
+
+It listens on a Unix socket in a folder that only this user can enter: Milvus Lite asks nobody for a password, and any
+user of the machine can connect to a port.
 """
 
 from __future__ import annotations
@@ -15,17 +18,24 @@ import fcntl
 import importlib.util
 import json
 import os
+import secrets
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
+from urllib.parse import quote
 
 _LOOK_SECONDS = 0.25
 _GRACE_SECONDS = 5
 _PREDECESSOR_LOOKS = 80
+_SOCKET = "socket-"
+_LONGEST_SOCKET = 100
+"""Bytes of a socket's path; systems take 103 to 107."""
 
 
 def try_lock(file: int) -> bool:
@@ -63,6 +73,30 @@ def _server_of_milvus_lite() -> Callable[..., Any]:
     return cast("Callable[..., Any]", start_server_in_thread)
 
 
+def socket_path(folder: Path) -> Path:
+    """Return the path of a new socket that only this user can reach, in `folder` if the path is short enough.
+
+    Each server has another path, by which its users tell it from the one before.
+
+    Raises:
+        PermissionError: other users can enter `folder`, and that cannot be changed.
+    """
+    folder.chmod(0o700)
+    for left in folder.glob(f"{_SOCKET}*"):  # by a server that was killed
+        left.unlink(missing_ok=True)
+    socket = folder / f"{_SOCKET}{secrets.token_hex(4)}"
+    if len(os.fsencode(socket)) > _LONGEST_SOCKET:
+        return Path(tempfile.mkdtemp(prefix="imagerag-")) / socket.name
+    return socket
+
+
+def remove_socket(socket: Path, folder: Path) -> None:
+    """Remove a socket, and the folder that was made for it."""
+    socket.unlink(missing_ok=True)
+    if socket.parent != folder:
+        shutil.rmtree(socket.parent, ignore_errors=True)
+
+
 def serve(path: str, folder: Path) -> int:
     """Open the file and serve it until nobody uses it, or until a signal."""
     start_server_in_thread = _server_of_milvus_lite()
@@ -78,21 +112,25 @@ def serve(path: str, folder: Path) -> int:
         report(error="Locked", message="another server is running")
         return 1
     try:
-        server, database, port = start_server_in_thread(data_dir=path, host="127.0.0.1", port=0)
+        socket = socket_path(folder)
+        # It listens on HOST:PORT, and gRPC takes unix:PATH, with % for special characters, for a socket.
+        where = quote(str(socket))
+        server, database, _ = start_server_in_thread(data_dir=path, host="unix", port=where)
     except Exception as error:
         report(error=type(error).__name__, message=str(error))
         return 1
     address = folder / "address"
     aside = folder / "address.aside"
-    aside.write_text(f"http://127.0.0.1:{port}", encoding="ascii")
+    aside.write_text(f"unix:{where}", encoding="ascii")
     aside.replace(address)
-    report(url=f"http://127.0.0.1:{port}")
+    report(url=f"unix:{where}")
     # With `users` locked nobody else can come: who wants to waits for the lock, finds no server, and starts one.
     while not stopped.is_set() and not try_lock(users):
         stopped.wait(_LOOK_SECONDS)
     address.unlink(missing_ok=True)
     server.stop(grace=_GRACE_SECONDS).wait()
     database.close()
+    remove_socket(socket, folder)
     return 0
 
 

@@ -49,7 +49,7 @@ class LiteShare:
         self._folder = Path(f"{path}.server")
         self._users = -1
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._users = _locked(self._folder / "users", fcntl.LOCK_SH)
             with contextlib.ExitStack() as stack:
                 starting = _locked(self._folder / "starting", fcntl.LOCK_EX)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import urllib.error
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,17 @@ def test_dev(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
             "repositoryLocationName": "imagerag", "repositoryName": found["name"], "pipelineName": "scan_source",
         }  # fmt: skip
         config = {"ops": {"scan": {"config": {"source": "source/catalog.json"}}}}
-        launched = ask(port, _LAUNCH, e={"selector": selector, "runConfigData": config, "mode": "default"})["launchRun"]
+        execution = {"selector": selector, "runConfigData": config, "mode": "default"}
+        # A page of another site, one that made its name stand for this machine, and a form.
+        for headers in (
+            {"Origin": "http://evil.example"},
+            {"Host": f"evil.example:{port}"},
+            {"Content-Type": "text/plain"},
+        ):
+            with pytest.raises(urllib.error.HTTPError, match="403|415"):
+                ask(port, _LAUNCH, headers=headers, e=execution)
+        assert ask(port, "{runsOrError{...on Runs{results{id}}}}")["runsOrError"]["results"] == []
+        launched = ask(port, _LAUNCH, e=execution)["launchRun"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         run_id = launched["run"]["runId"]
 

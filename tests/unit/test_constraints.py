@@ -18,6 +18,7 @@ from tests.conftest import PROJECT
 
 METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ("3.11", "3.12")
+LOCK = (PROJECT / "infra" / "requirements.lock").read_text(encoding="utf-8").splitlines()
 LINES = [
     line
     for line in (PROJECT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -97,8 +98,39 @@ def test_make_installs_with_them_and_again_after_they_change() -> None:
     assert language_model.endswith(f"--no-deps {REQUIREMENT}")
 
 
-def test_the_image_installs_with_them() -> None:
-    dockerfile = (PROJECT / "infra" / "Dockerfile").read_text(encoding="utf-8")
-    (install,) = [line for line in dockerfile.splitlines() if "'.[deploy]'" in line]
-    assert "--constraint constraints.txt" in install
-    assert f"--no-deps {REQUIREMENT}" in dockerfile
+def locked() -> dict[str, Version]:
+    """Return the version of each package of the image, on 64-bit Linux with Python 3.11."""
+    found: dict[str, Version] = {}
+    for line in LOCK:
+        if not line.startswith((" ", "#")):
+            each = Requirement(line.removesuffix(" \\"))
+            if each.marker is None or each.marker.evaluate(environment("3.11")):
+                found[canonicalize_name(each.name)] = Version(str(each.specifier).removeprefix("=="))
+    return found
+
+
+def test_the_image_has_the_same_versions_by_hash() -> None:
+    pinned, image = pins("3.11"), locked()
+    model = Requirement(REQUIREMENT)
+    assert image.pop(canonicalize_name(model.name)) in model.specifier
+    assert image == {name: version for name, version in pinned.items() if name in image}
+    groups = [METADATA["dependencies"], METADATA["optional-dependencies"]["deploy"], ["setuptools"]]
+    asked = {canonicalize_name(Requirement(text).name) for group in groups for text in group}
+    assert asked - image.keys() == {"torch", "torchvision"}  # which are installed before, from PyTorch's own index
+
+
+def test_every_package_of_the_image_has_a_hash_and_no_address() -> None:
+    blocks = "\n".join(line for line in LOCK if not line.startswith("#")).replace("\\\n", "").splitlines()
+    odd = [block for block in blocks if not re.fullmatch(r"[a-z0-9.-]+==[^=]*?(\s+--hash=sha256:[0-9a-f]{64})+", block)]
+    # A marker has an equals sign, too.
+    odd = [block for block in odd if not re.fullmatch(r"\S+==\S+ ; [^-]*(\s+--hash=sha256:[0-9a-f]{64})+", block)]
+    assert odd == []
+    assert not re.search(r"://|index|find-links", "\n".join(LOCK))
+
+
+def test_the_image_installs_them_and_nothing_else() -> None:
+    dockerfile = re.sub(r"\\\n\s*", "", (PROJECT / "infra" / "Dockerfile").read_text(encoding="utf-8"))
+    torch, packages, ours = [line for line in dockerfile.splitlines() if "pip install" in line]
+    assert f"torch=={pins('3.11')['torch']} torchvision=={pins('3.11')['torchvision']}" in torch
+    assert packages.endswith("--require-hashes --no-deps --only-binary :all: --requirement requirements.lock")
+    assert ours.endswith("--no-deps --no-build-isolation --no-index .")

@@ -19,14 +19,16 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
+from imagerag_assets.orchestration import webserver as guarded
 from imagerag_assets.orchestration.assets.scenes import ENCODER_POOL, MILVUS_POOL
 from imagerag_assets.orchestration.dagster_home import dagster_instance, prepare_dagster_home
+from imagerag_assets.orchestration.webserver import host_of
 from imagerag_assets.settings import Settings, load_settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 INFRA = PROJECT / "infra"
 SECRETS = {name: f"{name.lower()}-0123" for name in (
-    "S3_ACCESS_KEY", "S3_SECRET_KEY", "MILVUS_ROOT_PASSWORD", "POSTGRES_PASSWORD")}  # fmt: skip
+    "S3_ACCESS_KEY", "S3_SECRET_KEY", "MILVUS_ROOT_PASSWORD", "POSTGRES_PASSWORD", "UI_TOKEN")}  # fmt: skip
 _VARIABLE = re.compile(r"\$\{(\w+)(?:(:[-?])([^}]*))?\}")
 
 
@@ -187,7 +189,8 @@ def test_dagster_takes_the_instance_file(services: dict[str, Any], deployed: Set
     }
     assert offers(services, given["hostname"], int(given["port"]))
     for name in ("webserver", "daemon"):
-        assert services[name]["environment"].items() <= code.items()
+        own = {key: value for key, value in services[name]["environment"].items() if "_UI_" not in key}
+        assert own and own.items() <= code.items()
     # All but the storage, opened.
     (home / "dagster.yaml").write_text(
         text.replace(text[text.index("storage:") : text.index("# The daemon")], ""), encoding="utf-8"
@@ -204,12 +207,22 @@ def test_dagster_takes_the_instance_file(services: dict[str, Any], deployed: Set
 
 def test_the_database_driver_is_in_the_image_and_of_dagsters_release() -> None:
     extras = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    assert "[deploy]" in (INFRA / "Dockerfile").read_text(encoding="utf-8")
+    assert "--extra deploy" in (PROJECT / "Makefile").read_text(encoding="utf-8")
+    assert "dagster-postgres==" in (INFRA / "requirements.lock").read_text(encoding="utf-8")
     driver, engine = extras["deploy"]
     # Dagster's libraries are numbered 0.(minor + 16), in step with its own 1.(minor).
     minor = int(dg.__version__.split(".")[1]) + 16
     assert driver == f"dagster-postgres>=0.{minor},<0.{minor + 1}"
     assert engine == "sqlalchemy<2.1"  # whose default driver is the one that dagster-postgres brings
+
+
+def test_the_webserver_is_the_guarded_one_and_has_a_token(services: dict[str, Any]) -> None:
+    webserver = services["webserver"]
+    python, option, module, *arguments = webserver["command"]
+    assert (python, option, module) == ("python", "-m", guarded.__name__)
+    assert host_of(arguments) == "0.0.0.0"
+    assert webserver["environment"]["IMAGERAG_UI_TOKEN"] == SECRETS["UI_TOKEN"]
+    assert "IMAGERAG_UI_TOKEN" in webserver["healthcheck"]["test"][-1]
 
 
 def test_the_workspace_is_the_code_service(services: dict[str, Any]) -> None:
@@ -236,7 +249,7 @@ def test_the_image_gets_what_the_package_needs() -> None:
         if name == "COPY" and "--from=" not in argument:
             words = [word for word in shlex.split(argument) if not word.startswith("--")]
             copied |= set(words[:-1])
-    needed = {"pyproject.toml", "constraints.txt", pyproject["project"]["readme"], "LICENSE"}
+    needed = {"pyproject.toml", "infra/requirements.lock", pyproject["project"]["readme"], "LICENSE"}
     needed |= {"imagerag_assets", "definitions.py"}
     assert copied == needed | {"infra/dagster.yaml", "infra/workspace.yaml"}
     allowed = (INFRA / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()

@@ -16,6 +16,7 @@ from imagerag_assets.errors import StoreError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
+from imagerag_assets.orchestration.job_paths import JobPaths
 from imagerag_assets.orchestration.lineage_metadata import lineage_metadata
 from imagerag_assets.orchestration.previews import inline_image, markdown_table, plain
 from imagerag_assets.orchestration.resources import Reporter
@@ -122,11 +123,14 @@ EXAMPLE = AskConfig(
     description="The answer to one question, with georeferenced cues and the lineage to trace and replay it."
     " Every run is one question: open the job `ask_question` and edit the launchpad.",
 )
-def answer(config: AskConfig, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult[Any]:
+def answer(
+    config: AskConfig, platform: dg.ResourceParam[Platform], job_paths: dg.ResourceParam[JobPaths]
+) -> dg.MaterializeResult[Any]:
     """Ask one question."""
     from imagerag_assets.questions.ask import ask  # retrieval and answering load when they are needed
 
     with failures(platform):
+        job_paths.check_example(config.like, platform.settings)
         record = ask(platform, config.to_question())
     return dg.MaterializeResult(metadata=answer_metadata(platform, record))
 
@@ -141,12 +145,17 @@ def answer(config: AskConfig, platform: dg.ResourceParam[Platform]) -> dg.Materi
     description="Answers to a file of questions (JSONL), as `imagerag ask --batch` writes them.",
 )
 def answer_batch(
-    config: AskBatchConfig, platform: dg.ResourceParam[Platform], reporter: dg.ResourceParam[Reporter]
+    config: AskBatchConfig,
+    platform: dg.ResourceParam[Platform],
+    reporter: dg.ResourceParam[Reporter],
+    job_paths: dg.ResourceParam[JobPaths],
 ) -> dg.MaterializeResult[Any]:
     """Ask every question of a file."""
     from imagerag_assets.questions.batch import ask_batch
 
     with failures(platform):
+        job_paths.check_questions([config.input], platform.settings)
+        job_paths.check_output(config.output, platform.settings)
         done = ask_batch(platform, config.input, config.output, progress=reporter.progress, **config.to_options())
     return dg.MaterializeResult(
         metadata={

@@ -12,6 +12,7 @@ from pydantic import Field
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS, KnowledgeReport
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, ENCODER, ENCODER_POOL
+from imagerag_assets.orchestration.job_paths import JobPaths
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.orchestration.step_failures import failures
@@ -42,11 +43,15 @@ def _knowledge_asset(kind: Literal["labels", "captions"], description: str) -> d
         description=description,
     )
     def knowledge(
-        config: KnowledgeConfig, platform: dg.ResourceParam[Platform], reporter: dg.ResourceParam[Reporter]
+        config: KnowledgeConfig,
+        platform: dg.ResourceParam[Platform],
+        reporter: dg.ResourceParam[Reporter],
+        job_paths: dg.ResourceParam[JobPaths],
     ) -> dg.MaterializeResult[Any]:
         from imagerag_assets.knowledge.bases import build_knowledge  # loads torch
 
         with failures(platform):
+            job_paths.check_address(config.source, platform.settings)
             source = config.source or getattr(platform.settings, KNOWLEDGE_KINDS[kind]) or ""
             built = build_knowledge(platform, kind, source, progress=reporter.progress)
         return dg.MaterializeResult(

@@ -17,6 +17,7 @@ from imagerag_assets.evaluation.benchmarks import Benchmark, save_benchmark
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
+from imagerag_assets.orchestration.job_paths import JobPaths
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.orchestration.step_failures import RETRY, failures
@@ -52,6 +53,7 @@ def retrieval_benchmark(
     config: BenchmarkConfig,
     platform: dg.ResourceParam[Platform],
     reporter: dg.ResourceParam[Reporter],
+    job_paths: dg.ResourceParam[JobPaths],
 ) -> dg.MaterializeResult[Any]:
     """Ask, measure, and keep the figures."""
     from imagerag_assets.evaluation.evaluate import evaluate  # retrieval and answering load when they are needed
@@ -61,6 +63,7 @@ def retrieval_benchmark(
     # A retry continues with the answers it has.
     folder = platform.settings.home / "evaluations" / context.run.run_id
     with failures(platform):
+        job_paths.check_questions(config.questions, platform.settings)
         done = evaluate(platform, load_cases(config.questions), folder, options=options, progress=reporter.progress)
         run = done["run"]
         key = save_benchmark(

@@ -96,3 +96,20 @@ def test_the_address_of_capabilities() -> None:
     assert (
         capabilities_address("https://h/1.0.0/WMTSCapabilities.xml?layer=a") == "https://h/1.0.0/WMTSCapabilities.xml"
     )
+
+
+@pytest.mark.parametrize(
+    "entities",
+    [
+        '<!ENTITY a0 "lol">' + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10)),
+        '<!ENTITY a9 SYSTEM "file:///etc/passwd">',
+    ],
+    ids=["grow", "fetch"],
+)
+def test_entities_neither_grow_nor_fetch(entities: str) -> None:
+    text = capabilities(HERE)
+    start = text.index("<", text.index("?>") if "?>" in text else 0)
+    declared = f"<!DOCTYPE x [{entities}]>{text[start:].replace('plain', '&a9;', 1)}"
+    with pytest.raises(SourceError, match="cannot be read") as caught:
+        read(f"{HERE}/wmts?layer=ortho", text=declared)
+    assert "root:" not in str(caught.value)

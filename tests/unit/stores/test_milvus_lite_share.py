@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import unquote
 
 import psutil
 import pytest
 
 from imagerag_assets.errors import StoreError
-from imagerag_assets.settings import Settings
+from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.stores.milvus import VectorStore
 from imagerag_assets.stores.milvus_filter import Filter
 from imagerag_assets.stores.milvus_lite_share import LiteShare
@@ -167,3 +171,80 @@ def test_turns_exclude_each_other_and_may_be_nested(settings: Settings) -> None:
     reader.join()
     assert order == ["written", "read"]
     share.close()
+
+
+# As a server of an earlier version does: on a port, which its file tells.
+EARLIER_SERVER = """
+import fcntl, os, pathlib, sys
+from milvus_lite.adapter.grpc.server import start_server_in_thread
+folder = pathlib.Path(sys.argv[1] + ".server")
+folder.mkdir(parents=True)
+alive = os.open(folder / "alive", os.O_RDWR | os.O_CREAT)
+fcntl.flock(alive, fcntl.LOCK_EX)
+server, database, port = start_server_in_thread(data_dir=sys.argv[1], host="127.0.0.1", port=0)
+(folder / "address").write_text(f"http://127.0.0.1:{port}")
+print(flush=True)
+sys.stdin.read()
+server.stop(grace=1).wait()
+database.close()
+(folder / "address").unlink()
+"""
+CONNECT_AS_ANOTHER = """
+import os, socket, sys
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+with socket.socket(socket.AF_UNIX) as probe:
+    try:
+        probe.connect(sys.argv[1])
+    except OSError as error:
+        print(type(error).__name__)
+"""
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter, unlike pytest's."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+@pytest.mark.parametrize("name", ["plain", "space and %20 # ? é", "long" * 30])
+def test_only_its_own_user_can_connect(open_folder: Path, name: str) -> None:
+    """It listens on no port, and its socket is in a folder that only this user can enter."""
+    folder = open_folder / name
+    folder.mkdir(mode=0o755)
+    settings = load_settings(home=folder, _env_file=None)
+    Path(f"{settings.milvus}.server").mkdir(mode=0o755)  # as an earlier version left it
+    with VectorStore(settings) as store:
+        assert store.list_collections() == []
+        server = server_of(settings)
+        assert server.net_connections("inet") == []
+        address = (Path(f"{settings.milvus}.server") / "address").read_text()
+        path = Path(unquote(address.removeprefix("unix:")))
+        assert stat.S_ISSOCK(path.stat().st_mode)
+        parent = path.parent.stat()
+        assert (parent.st_uid, parent.st_mode & 0o777) == (os.getuid(), 0o700)
+        with socket.socket(socket.AF_UNIX) as own:
+            own.connect(str(path))
+        if os.geteuid() == 0:  # only then can another user be had
+            command = [sys.executable, "-I", "-c", CONNECT_AS_ANOTHER, str(path)]
+            tried = subprocess.run(command, capture_output=True, text=True)
+            assert tried.stdout == "PermissionError\n", tried.stderr
+    psutil.wait_procs([server], timeout=30)
+    assert not path.exists()
+    assert path.parent.exists() == path.is_relative_to(open_folder)  # one that was made for it is gone
+
+
+def test_a_server_of_an_earlier_version_is_used_until_it_ends(settings: Settings) -> None:
+    command = [sys.executable, "-c", EARLIER_SERVER, settings.milvus]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as earlier:
+        assert earlier.stdout is not None and earlier.stdout.readline() == b"\n"
+        with VectorStore(settings) as store:
+            name = store.ensure_patches(FINGERPRINT, DIM)
+            store.upsert(name, [patches("one", 50)])
+            assert store.count(name) == 50
+            earlier.communicate()
+            assert store.count(name) == 50
+            assert server_of(settings).net_connections("inet") == []

@@ -1,0 +1,64 @@
+"""Dagster's webserver behind `ui_guard`, with the options of `dagster-webserver`.
+
+`imagerag dev` and the deployment in `infra/` start it:
+
+    python -m imagerag_assets.orchestration.webserver --host 127.0.0.1 --port 3000 --workspace workspace.yaml
+
+It reads only IMAGERAG_UI_TOKEN and IMAGERAG_UI_HOSTS.  On an address that other machines can reach it does not start
+without a token.  See https://docs.dagster.io/deployment/execution/webserver
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from imagerag_assets.errors import SettingsError
+from imagerag_assets.orchestration._dagster_private import run_webserver
+from imagerag_assets.orchestration.ui_guard import Access, UiGuard, access_to, is_loopback
+from imagerag_assets.settings import load_settings
+
+LOCAL = "127.0.0.1"
+
+
+def host_of(arguments: Sequence[str]) -> str | None:
+    """Return the address to listen on that the options give; None: they give none."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--host", "-h")
+    given: str | None = parser.parse_known_args(list(arguments))[0].host
+    return given
+
+
+def access_from(host: str) -> Access:
+    """Return what requests to a UI that listens on `host` must have, by the settings.
+
+    Raises:
+        SettingsError: other machines can connect, and there is no token.
+    """
+    settings = load_settings()
+    token = settings.ui_token.get_secret_value() if settings.ui_token else None
+    if token is None and not is_loopback(host):
+        raise SettingsError(
+            f"Other machines can reach {host}, and no token is set",
+            fix=f"Set IMAGERAG_UI_TOKEN, or listen on {LOCAL}",
+        )
+    return access_to(host, token=token, names=settings.ui_hosts)
+
+
+def main() -> int:
+    """Run the webserver until it is stopped; return the exit code."""
+    host = host_of(sys.argv[1:])
+    if host is None:  # an environment variable of Dagster's could name another
+        sys.argv += ["--host", LOCAL]
+    try:
+        access = access_from(host or LOCAL)
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    run_webserver(UiGuard, access=access)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
