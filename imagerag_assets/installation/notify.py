@@ -39,7 +39,7 @@ def notify(settings: Settings, event: str, detail: dict[str, Any]) -> None:
     if not settings.webhook_url:
         return
     try:
-        _post(settings.webhook_url, event, detail)
+        _post(settings.webhook_url.get_secret_value(), event, detail)
     except Exception as error:  # no work may fail because a webhook does
         _log.warning("The webhook did not take %s: %s", event, type(error).__name__)
 

@@ -17,7 +17,7 @@ import fsspec
 from imagerag_assets.errors import SourceError, one_line
 from imagerag_assets.objects.bucket_addresses import web_address
 from imagerag_assets.objects.signed import inherit_signature, keep_signature, requested
-from imagerag_assets.objects.storage import Access, access_to
+from imagerag_assets.objects.storage import Access, access_to, plain
 from imagerag_assets.settings import Settings
 
 _COLON_FIRST = re.compile(r"[^/?#]*:")
@@ -158,9 +158,9 @@ def _s3_filesystem(pid: int, access: Access, environment: tuple[tuple[str, str],
     return fsspec.filesystem(
         "s3",
         anon=access.anonymous,
-        key=access.key,
-        secret=access.secret,
-        token=access.token,
+        key=plain(access.key),
+        secret=plain(access.secret),
+        token=plain(access.token),
         profile=access.profile,
         endpoint_url=access.endpoint,
         requester_pays=access.requester_pays,

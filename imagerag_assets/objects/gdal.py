@@ -14,10 +14,11 @@ from rasterio.errors import RasterioError
 from rasterio.session import Session as RasterioSession
 
 from imagerag_assets.errors import RasterError
+from imagerag_assets.masking import note_secrets
 from imagerag_assets.objects.addresses import _aws_environment, is_http, is_remote, is_s3, local_path
 from imagerag_assets.objects.opening import GET_ONLY, open_raster, refuses_head
 from imagerag_assets.objects.signed import requested
-from imagerag_assets.objects.storage import Access, access_to, gdal_endpoint, payer_headers
+from imagerag_assets.objects.storage import Access, access_to, gdal_endpoint, payer_headers, plain
 from imagerag_assets.settings import Settings
 
 #: Bytes of GDAL's block cache. Absolute, since GDAL's 5 % of the memory is too much where runs share a machine.
@@ -177,17 +178,21 @@ class S3Session(RasterioSession):
         options = {
             "AWS_NO_SIGN_REQUEST": "YES" if access.anonymous else "NO",
             "AWS_REQUEST_PAYER": "requester" if access.requester_pays else "",
-            "AWS_SESSION_TOKEN": access.token or "",
+            "AWS_SESSION_TOKEN": plain(access.token) or "",
             **(gdal_endpoint(access) if access.endpoint or access.table else {}),
         }
         region = access.region
         if access.key is not None:
-            options |= {"AWS_ACCESS_KEY_ID": access.key, "AWS_SECRET_ACCESS_KEY": access.secret or ""}
+            options |= {
+                "AWS_ACCESS_KEY_ID": access.key.get_secret_value(),
+                "AWS_SECRET_ACCESS_KEY": plain(access.secret) or "",
+            }
         elif not access.anonymous:
             credentials, known_region = _aws_credentials(access.profile, _aws_environment())
             region = region or known_region
             if credentials is not None:
                 frozen = credentials.get_frozen_credentials()
+                note_secrets(frozen.access_key, frozen.secret_key, frozen.token)
                 options |= {"AWS_ACCESS_KEY_ID": frozen.access_key, "AWS_SECRET_ACCESS_KEY": frozen.secret_key}
                 options["AWS_SESSION_TOKEN"] = frozen.token or ""
         if region:

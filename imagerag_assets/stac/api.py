@@ -23,6 +23,7 @@ from requests import Request
 from requests.exceptions import RequestException
 
 from imagerag_assets.errors import SourceError, shown
+from imagerag_assets.masking import masked
 from imagerag_assets.objects.addresses import is_http
 from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.objects.guarded import Reach, guarded_session
@@ -106,7 +107,7 @@ def search_api(
     except (APIError, RequestException, NotImplementedError, AttributeError, KeyError, TypeError, ValueError) as error:
         # pystac-client raises NotImplementedError if an API does not say that it can be searched.
         status = str(getattr(error, "status_code", None) or "")
-        detail = " ".join(str(error).split())[:200] or type(error).__name__
+        detail = masked(" ".join(str(error).split()))[:200] or type(error).__name__
         detail = f"HTTP {status}: {detail}" if status else detail
         unreachable = isinstance(error, RequestException) or "Max retries" in detail
         transient = unreachable or is_transient(error, url) or status == "429" or status[:1] == "5"
