@@ -92,7 +92,7 @@ def known_secrets() -> tuple[str, ...]:
     """Return every secret that is known now."""
     with _lock:
         noted = tuple(_noted)
-    return tuple(dict.fromkeys((*noted, *_of_environment(), *_of_aws())))
+    return tuple(dict.fromkeys((*noted, *_of_environment(tuple(os.environ.items())), *_of_aws())))
 
 
 def _of_aws() -> tuple[str, ...]:
@@ -115,8 +115,13 @@ def _in_profiles(path: str, _modified: int) -> tuple[str, ...]:
     return tuple(value for name, value in pairs if name.startswith("aws_") and len(value) >= _LEAST)
 
 
-def _of_environment() -> Iterator[str]:
-    for name, value in os.environ.items():
+@lru_cache(maxsize=4)
+def _of_environment(variables: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    return tuple(_of_variables(variables))
+
+
+def _of_variables(variables: tuple[tuple[str, str], ...]) -> Iterator[str]:
+    for name, value in variables:
         if len(value) < _LEAST:
             continue
         if _CALLED_SECRET.search(name):

@@ -6,6 +6,7 @@ import re
 import zlib
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -31,10 +32,8 @@ def leaks_in(data: bytes, secrets: Iterable[str]) -> list[str]:
 def _unpacked(data: bytes) -> Iterator[bytes]:
     """Yield what is compressed within bytes: Dagster keeps snapshots of runs so, and ledgers are gzipped."""
     for found in _PACKED.finditer(data):
-        try:
+        with suppress(zlib.error):
             yield zlib.decompressobj(wbits=47).decompress(data[found.start() : found.start() + 2**22], 2**24)
-        except zlib.error:
-            pass
 
 
 def leaks_below(folder: Path, secrets: Iterable[str], but: Iterable[Path] = ()) -> dict[str, list[str]]:

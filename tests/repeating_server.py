@@ -1,4 +1,4 @@
-"""A server that needs a login and repeats what it is sent: headers, addresses, and the body, in whatever it answers.
+"""A server that needs a login and repeats what it is sent, headers and address, in whatever it answers.
 
 Import :func:`repeating_server` to have the fixture.
 """
@@ -22,8 +22,8 @@ import pytest
 class RepeatingServer:
     """A running server of the files of a folder.
 
-    What is below ``/fail`` fails with the status of the path, such as ``/fail/403/a.json``.  Below ``/v1``, it is a model
-    server, which fails with `model_status` unless that is 200.  All else that is sent with POST fails.
+    What is below ``/fail`` fails with the status of the path, such as ``/fail/403/a.json``.  Below ``/v1``, it is a
+    model server, which fails with `model_status` unless that is 200.  All else that is sent with POST fails.
     """
 
     root: Path
@@ -67,8 +67,8 @@ def repeating_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repea
         def do_POST(self) -> None:
             self._post()
 
-        def _said(self, body: str = "") -> str:
-            return f"{self.command} {self.path} {self.path!r} {dict(self.headers.items())} {body}"
+        def _said(self) -> str:
+            return f"{self.command} {self.path} {self.path!r} {dict(self.headers.items())}"
 
         def _note(self) -> None:
             server.requests.append(self.path)
@@ -93,7 +93,7 @@ def repeating_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repea
 
         def _post(self) -> None:
             self._note()
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode(errors="replace")
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if not self.path.startswith("/v1/"):
                 return self._repeat(400)
             if server.model_status != 200:

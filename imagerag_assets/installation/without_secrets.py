@@ -38,9 +38,9 @@ def clean_text(text: str) -> str:
 
 
 def clean_value(value: Any) -> Any:
-    """Return a JSON value without the secrets in it, its names included; what was taken off an asset's address is noted.
+    """Return a JSON value without the secrets in it, its names included.
 
-    A band of a record is marked as signed when its address loses a signature, so that it is signed anew when it is read.
+    A band of a record is marked as signed when its address loses a signature, so that reading it has it signed anew.
     """
     if isinstance(value, str):
         return clean_text(value)

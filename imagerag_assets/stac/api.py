@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urljoin
 
 import pystac_client
 from pystac import Link
@@ -30,7 +29,7 @@ from imagerag_assets.objects.guarded import Reach, guarded_session
 from imagerag_assets.objects.http import retries
 from imagerag_assets.objects.signed import requested
 from imagerag_assets.settings import Settings
-from imagerag_assets.stac.paging import EndlessPagesError, Pages, incomplete, next_link
+from imagerag_assets.stac.paging import EndlessPagesError, Pages, incomplete, next_request
 
 _PAGE = 100
 _TIMEOUT_S = 60
@@ -144,11 +143,10 @@ def _pages(api: StacApiIO, search: pystac_client.ItemSearch, url: str) -> Iterat
     asked: set[str] = set()
     while True:
         yield page
-        following = next_link(page)
+        following = next_request(page, at)
         if following is None:
             return
-        at = urljoin(at, str(following["href"]))  # some write it relative to the page that it is on
-        following = following | {"href": at}
+        at = str(following["href"])
         request = json.dumps([at, following.get("body"), following.get("headers")], sort_keys=True)
         if request in asked:
             raise incomplete(url, "the API returns the same page again")

@@ -63,7 +63,9 @@ def test_no_secret_is_written_or_said(
     fill(server, tmp_path / "made")
     buckets = tmp_path / "buckets"
     (buckets / "good").mkdir(parents=True)
-    write_item(buckets / "good" / "s3.json", "s3.tif", raster=write_tiff(buckets / "good" / "s3.tif", texture(200, 200)))
+    write_item(
+        buckets / "good" / "s3.json", "s3.tif", raster=write_tiff(buckets / "good" / "s3.tif", texture(200, 200))
+    )
     for name, value in {
         "AWS_ACCESS_KEY_ID": AWS_KEY, "AWS_SECRET_ACCESS_KEY": AWS_SECRET, "AWS_DEFAULT_REGION": "us-east-1",
         "OPENAI_API_KEY": MODEL, "IMAGERAG_MLLM_NAME": "m", "IMAGERAG_MLLM_RETRIES": "0",
@@ -72,7 +74,9 @@ def test_no_secret_is_written_or_said(
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
     model = {"IMAGERAG_MLLM": f"{server.url}/v1", "IMAGERAG_PLANNER": "rules"}
-    said, codes = [], []
+    keys = f'key = "{S3_KEY}"\nsecret = "{S3_SECRET}"\n'
+    said: list[str] = []
+    codes: list[tuple[str, int]] = []
 
     def command(*words: str, **variables: str) -> None:
         for more in ((), ("--json", "--debug")):
@@ -90,8 +94,8 @@ def test_no_secret_is_written_or_said(
     ):
         home.mkdir(exist_ok=True)
         (home / "settings.toml").write_text(
-            f'[storage.good]\nbuckets = ["good", "none"]\nendpoint = "{s3.url}"\nkey = "{S3_KEY}"\nsecret = "{S3_SECRET}"\n'
-            f'[storage.bad]\nbuckets = ["bad"]\nendpoint = "{server.url}"\nkey = "{S3_KEY}"\nsecret = "{S3_SECRET}"\n'
+            f'[storage.good]\nbuckets = ["good", "none"]\nendpoint = "{s3.url}"\n{keys}'
+            f'[storage.bad]\nbuckets = ["bad"]\nendpoint = "{server.url}"\n{keys}'
             f'[storage.aws]\nbuckets = ["own"]\nendpoint = "{server.url}"\n'
         )
         command("ingest", f"{server.with_login}/only.json?token={QUERY}")

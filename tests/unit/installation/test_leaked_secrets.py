@@ -41,7 +41,10 @@ def test_objects_lose_their_secrets_and_nothing_else(settings: Settings, monkeyp
     monkeypatch.setenv("OPENAI_API_KEY", "m4rk-of-the-model-key")
     store = open_store(settings)
     band = {"asset_key": "b", "href": SIGNED, "index": 1, "alternates": [SIGNED]}
-    record = {"scene": {"source": SIGNED, "imagery": {"bands": [band, band | {"href": "/data/a.tif"}]}}, "numbers": [1.5]}
+    record = {
+        "scene": {"source": SIGNED, "imagery": {"bands": [band, band | {"href": "/data/a.tif"}]}},
+        "numbers": [1.5],
+    }
     store.write_json("scenes/one/record.json", record)
     store.write_json("answers/1/answer.json", {"answer": "My key is m4rk-of-the-model-key.", "id": "m4rk"})
     store.write_bytes("prompts/p.txt", f"Look at {SIGNED}, please\n".encode())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +14,15 @@ from rasterio.errors import RasterioIOError
 from imagerag_assets.errors import RasterError, SourceError
 from imagerag_assets.objects import boundary, http
 from imagerag_assets.objects.boundary import check, refusal
-from imagerag_assets.objects.guarded import Reach
+from imagerag_assets.objects.gdal import gdal_path, rasterio_env
+from imagerag_assets.objects.guarded import Reach, guarded_session
 from imagerag_assets.objects.opening import open_raster
 from imagerag_assets.objects.peek import check_way, first_bytes, size_over_http
+from imagerag_assets.objects.relayed import relay_options
+from imagerag_assets.objects.signed import keep_signature, requested
 from imagerag_assets.settings import Settings, load_settings
 from tests.items import texture, write_tiff
+from tests.repeating_server import RepeatingServer, repeating_server  # noqa: F401
 from tests.web_server import WebServer, serve
 
 
@@ -61,6 +67,35 @@ def test_a_redirect_to_another_host_of_this_machine_is_not_followed(
     assert list(http.read_all(urls[:2], reach=Reach(urls[:2], listed))) == [b"{}", b"{}"]
 
 
+def test_logins_and_headers_stay_with_their_host(
+    repeating_server: RepeatingServer,  # noqa: F811
+    outer: WebServer,
+    settings: Settings,
+) -> None:
+    """The two servers are one host with two ports; by its name, the same server is another host."""
+    there = repeating_server.url.replace("127.0.0.1", "localhost")
+    outer.redirects = {"/port": f"{repeating_server.url}/a", "/name": f"{there}/a"}
+    listed = settings.model_copy(update={"allowed_hosts": ("*", "127.0.0.1", "localhost")})
+    urls = [f"http://me:m4rkerm4rk@127.0.0.1:{outer.port}{path}" for path in outer.redirects]
+    with guarded_session(Reach(urls, listed), http.retries()) as session:
+        for url in urls:
+            assert session.get(url, headers={"X-Key": "m4rkerm4rk", "Accept": "a/b"}).status_code == 401
+        assert session.get(urls[0], headers={"X-Key": "m4rkerm4rk"}).history[0].request.headers["X-Key"]
+    assert len(repeating_server.headers) == 3
+    for sent in repeating_server.headers:
+        assert not {"Authorization", "X-Key", "Cookie"} & sent.keys(), sent
+    assert repeating_server.headers[0]["Accept"] == "a/b"
+    session = guarded_session(None, http.retries())
+    for one, other in (("http://h/", "https://h/"), ("http://h:80/", "http://h:81/"), ("https://h/", "https://i/")):
+        assert session.should_strip_auth(one, other)
+    assert not session.should_strip_auth("https://h/a", "https://h:443/b")
+    keep_signature(urls[0])
+    for elsewhere in ("https://127.0.0.1:{}/a", "http://127.0.0.1:1{}/a", "http://localhost:{}/a"):
+        address = elsewhere.format(outer.port)
+        assert requested(address) == address
+    assert "m4rkerm4rk" in requested(f"http://127.0.0.1:{outer.port}/other")
+
+
 def test_a_name_that_leads_to_this_machine_once_it_is_connected_to_is_refused(
     inner: WebServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +128,68 @@ def test_the_way_to_a_raster_is_followed_before_gdal_follows_it(
     with pytest.raises(RasterError, match=rf"loopback.*127\.0\.0\.1:{inner.port}"):
         check_way(f"{outer.url}/out.tif", settings)
     assert inner.asked == []
+
+
+def test_gdal_is_not_led_elsewhere_after_the_way_was_followed(
+    outer: WebServer, inner: WebServer, settings: Settings
+) -> None:
+    write_tiff(outer.folder / "good.tif", texture(64, 64))
+    (outer.folder / "b.tif").write_bytes((outer.folder / "good.tif").read_bytes())
+    address = f"{outer.url}/b.tif"
+    check_way(address, settings)
+    outer.redirects = {"/b.tif": f"{inner.url}/a.tif"}  # from now on
+    check_way(address, settings)  # it was followed not long ago
+    with rasterio_env(settings, [address]), pytest.raises(RasterioIOError):
+        open_raster(gdal_path(address))
+    assert inner.asked == []
+    listed = settings.model_copy(update={"allowed_hosts": ("*", f"127.0.0.1:{inner.port}")})
+    other = f"{outer.url}/b.tif?other"
+    outer.redirects = {"/b.tif?other": f"{inner.url}/a.tif"}
+    with rasterio_env(listed, [other]), open_raster(gdal_path(other)) as dataset:
+        assert dataset.read().any()
+    assert "/a.tif" in inner.asked
+    good = f"{outer.url}/good.tif"
+    with rasterio_env(settings, [good]), open_raster(gdal_path(good)) as dataset:
+        assert dataset.read().any()
+
+
+def test_the_relay_serves_its_own_process_and_reads_only(
+    outer: WebServer, inner: WebServer, settings: Settings
+) -> None:
+    (outer.folder / "a.txt").write_text("read")
+    options = relay_options([outer.url], settings)
+    port = int(options["GDAL_HTTP_PROXY"].rpartition(":")[2])
+    allowed = b64encode(options["GDAL_HTTP_PROXYUSERPWD"].encode()).decode()
+    there, elsewhere = f"127.0.0.1:{outer.port}", f"127.0.0.1:{inner.port}"
+
+    def answer(request: str, login: str = allowed, then: str = "") -> str:
+        with socket.create_connection(("127.0.0.1", port), 10) as peer:
+            peer.sendall(f"{request} HTTP/1.1\r\nProxy-Authorization: Basic {login}\r\nHost: x\r\n\r\n".encode())
+            said = peer.recv(2**16)
+            if then:
+                peer.sendall(then.encode())
+            while piece := peer.recv(2**16):
+                said += piece
+        return said.decode()
+
+    assert answer(f"GET http://{there}/a.txt").endswith("read")
+    tunnel = answer(f"CONNECT {there}", then="GET /a.txt HTTP/1.0\r\n\r\n")
+    assert tunnel.startswith("HTTP/1.1 200") and tunnel.endswith("read")
+    for request in (f"GET http://{elsewhere}/a.json", f"CONNECT {elsewhere}", "CONNECT 169.254.169.254:80",
+                    "CONNECT metadata.google.internal:443", "CONNECT [::1]:80", "GET http:///a",
+                    "CONNECT a:b:c"):  # fmt: skip
+        assert answer(request).startswith("HTTP/1.1 403"), request
+    assert answer(f"GET http://{there}/a.txt", login="eDp5").startswith("HTTP/1.1 407")
+    assert answer(f"POST http://{there}/a.txt").startswith("HTTP/1.1 405")
+    assert answer("nonsense").startswith("HTTP/1.1 400")
+    assert inner.asked == []
+    assert relay_options([outer.url], settings) == options
+    assert relay_options([inner.url], settings)["GDAL_HTTP_PROXY"] != options["GDAL_HTTP_PROXY"]
+
+
+def test_a_proxy_of_the_environment_connects(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    assert relay_options(["https://data.example/a.tif"], settings) == {}
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.png", "a.jp2", "a.json"])
