@@ -32,6 +32,8 @@ _LARGEST_HEAD = 2**18  # bytes of a request's headers
 _CONNECT_S = 10.0
 _PIECE = 2**18
 _HEAD = re.compile(rb"(?P<method>[A-Z]+) (?P<target>\S+) HTTP/1\.[01]\r\n")
+_RAW = re.compile(rb"[\x80-\xff]")
+"""What libcurl percent-encodes for a server, and not for a proxy."""
 _FOR_PROXIES = (b"proxy-", b"connection:", b"keep-alive:")
 
 
@@ -101,7 +103,7 @@ async def _answer(policy: Policy, reader: asyncio.StreamReader, writer: asyncio.
     given = next((line for line in lines if line.lower().startswith(b"proxy-authorization:")), b"")
     if not secrets.compare_digest(given.partition(b":")[2].strip(), policy.sent):
         raise _RefusedError("407 Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="imagerag"')
-    method, target = first["method"].decode(), first["target"].decode("ascii")
+    method, target = first["method"].decode(), _RAW.sub(_encoded, first["target"]).decode("ascii")
     if method == "CONNECT":
         there, back = await _connected(policy, authority(f"https://{target}"))
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -117,6 +119,10 @@ async def _answer(policy: Policy, reader: asyncio.StreamReader, writer: asyncio.
         await asyncio.gather(_pass_on(reader, back), _pass_on(there, writer))
     finally:
         back.close()
+
+
+def _encoded(found: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % found[0][0]
 
 
 async def _connected(policy: Policy, where: Authority | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

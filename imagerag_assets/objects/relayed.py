@@ -9,6 +9,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -18,6 +19,7 @@ from imagerag_assets.objects.relay import LISTS
 from imagerag_assets.settings import Settings
 
 _PROXIES = ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "GDAL_HTTP_PROXY", "GDAL_HTTPS_PROXY")
+_PACKAGES = str(Path(__file__).resolve().parents[2])
 _MOST_PORTS = 200  # the relay serves some more, so that none that is in use ends
 
 _lock = Lock()
@@ -79,10 +81,11 @@ def _running() -> tuple[subprocess.Popen[str], str]:
     _ports.clear()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "imagerag_assets.objects.relay"],
+            [sys.executable, "-P", "-m", "imagerag_assets.objects.relay"],  # -P: nothing of the current folder
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH"))))},
             start_new_session=True,  # an interrupt ends the command, which ends the relay
         )
     except OSError as error:

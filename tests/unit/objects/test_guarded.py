@@ -173,6 +173,8 @@ def test_the_relay_serves_its_own_process_and_reads_only(
         return said.decode()
 
     assert answer(f"GET http://{there}/a.txt").endswith("read")
+    (outer.folder / "漢.txt").write_text("read, too")
+    assert answer(f"GET http://{there}/漢.txt").endswith("read, too")
     tunnel = answer(f"CONNECT {there}", then="GET /a.txt HTTP/1.0\r\n\r\n")
     assert tunnel.startswith("HTTP/1.1 200") and tunnel.endswith("read")
     for request in (f"GET http://{elsewhere}/a.json", f"CONNECT {elsewhere}", "CONNECT 169.254.169.254:80",
