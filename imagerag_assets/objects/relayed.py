@@ -19,6 +19,7 @@ from imagerag_assets.objects.relay import LISTS
 from imagerag_assets.settings import Settings
 
 _PROXIES = ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "GDAL_HTTP_PROXY", "GDAL_HTTPS_PROXY")
+_END_S = 2.0
 _PACKAGES = str(Path(__file__).resolve().parents[2])
 _MOST_PORTS = 200  # the relay serves some more, so that none that is in use ends
 
@@ -102,4 +103,7 @@ def _end() -> None:
     """End the relay: it reads to the end of what is written to it."""
     if _relay is not None and _relay[0] == os.getpid() and _relay[1].stdin is not None:
         _relay[1].stdin.close()
-        _relay[1].wait(10)
+        try:
+            _relay[1].wait(_END_S)
+        except subprocess.TimeoutExpired:  # it waits for a server of names
+            _relay[1].kill()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +12,9 @@ from rasterio.errors import RasterioIOError
 from imagerag_assets.errors import RasterError, SourceError
 from imagerag_assets.objects import boundary, http
 from imagerag_assets.objects.boundary import check, refusal
-from imagerag_assets.objects.gdal import gdal_path, rasterio_env
 from imagerag_assets.objects.guarded import Reach, guarded_session
 from imagerag_assets.objects.opening import open_raster
 from imagerag_assets.objects.peek import check_way, first_bytes, size_over_http
-from imagerag_assets.objects.relayed import relay_options
 from imagerag_assets.objects.signed import keep_signature, requested
 from imagerag_assets.settings import Settings, load_settings
 from tests.items import texture, write_tiff
@@ -128,70 +124,6 @@ def test_the_way_to_a_raster_is_followed_before_gdal_follows_it(
     with pytest.raises(RasterError, match=rf"loopback.*127\.0\.0\.1:{inner.port}"):
         check_way(f"{outer.url}/out.tif", settings)
     assert inner.asked == []
-
-
-def test_gdal_is_not_led_elsewhere_after_the_way_was_followed(
-    outer: WebServer, inner: WebServer, settings: Settings
-) -> None:
-    write_tiff(outer.folder / "good.tif", texture(64, 64))
-    (outer.folder / "b.tif").write_bytes((outer.folder / "good.tif").read_bytes())
-    address = f"{outer.url}/b.tif"
-    check_way(address, settings)
-    outer.redirects = {"/b.tif": f"{inner.url}/a.tif"}  # from now on
-    check_way(address, settings)  # it was followed not long ago
-    with rasterio_env(settings, [address]), pytest.raises(RasterioIOError):
-        open_raster(gdal_path(address))
-    assert inner.asked == []
-    listed = settings.model_copy(update={"allowed_hosts": ("*", f"127.0.0.1:{inner.port}")})
-    other = f"{outer.url}/b.tif?other"
-    outer.redirects = {"/b.tif?other": f"{inner.url}/a.tif"}
-    with rasterio_env(listed, [other]), open_raster(gdal_path(other)) as dataset:
-        assert dataset.read().any()
-    assert "/a.tif" in inner.asked
-    good = f"{outer.url}/good.tif"
-    with rasterio_env(settings, [good]), open_raster(gdal_path(good)) as dataset:
-        assert dataset.read().any()
-
-
-def test_the_relay_serves_its_own_process_and_reads_only(
-    outer: WebServer, inner: WebServer, settings: Settings
-) -> None:
-    (outer.folder / "a.txt").write_text("read")
-    options = relay_options([outer.url], settings)
-    port = int(options["GDAL_HTTP_PROXY"].rpartition(":")[2])
-    allowed = b64encode(options["GDAL_HTTP_PROXYUSERPWD"].encode()).decode()
-    there, elsewhere = f"127.0.0.1:{outer.port}", f"127.0.0.1:{inner.port}"
-
-    def answer(request: str, login: str = allowed, then: str = "") -> str:
-        with socket.create_connection(("127.0.0.1", port), 10) as peer:
-            peer.sendall(f"{request} HTTP/1.1\r\nProxy-Authorization: Basic {login}\r\nHost: x\r\n\r\n".encode())
-            said = peer.recv(2**16)
-            if then:
-                peer.sendall(then.encode())
-            while piece := peer.recv(2**16):
-                said += piece
-        return said.decode()
-
-    assert answer(f"GET http://{there}/a.txt").endswith("read")
-    (outer.folder / "漢.txt").write_text("read, too")
-    assert answer(f"GET http://{there}/漢.txt").endswith("read, too")
-    tunnel = answer(f"CONNECT {there}", then="GET /a.txt HTTP/1.0\r\n\r\n")
-    assert tunnel.startswith("HTTP/1.1 200") and tunnel.endswith("read")
-    for request in (f"GET http://{elsewhere}/a.json", f"CONNECT {elsewhere}", "CONNECT 169.254.169.254:80",
-                    "CONNECT metadata.google.internal:443", "CONNECT [::1]:80", "GET http:///a",
-                    "CONNECT a:b:c"):  # fmt: skip
-        assert answer(request).startswith("HTTP/1.1 403"), request
-    assert answer(f"GET http://{there}/a.txt", login="eDp5").startswith("HTTP/1.1 407")
-    assert answer(f"POST http://{there}/a.txt").startswith("HTTP/1.1 405")
-    assert answer("nonsense").startswith("HTTP/1.1 400")
-    assert inner.asked == []
-    assert relay_options([outer.url], settings) == options
-    assert relay_options([inner.url], settings)["GDAL_HTTP_PROXY"] != options["GDAL_HTTP_PROXY"]
-
-
-def test_a_proxy_of_the_environment_connects(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    assert relay_options(["https://data.example/a.tif"], settings) == {}
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.png", "a.jp2", "a.json"])
