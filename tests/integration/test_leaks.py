@@ -13,6 +13,7 @@ import pytest
 
 from imagerag_assets.cli import main
 from imagerag_assets.errors import SettingsError
+from imagerag_assets.installation.leaked_secrets import find_secrets
 from imagerag_assets.installation.notify import notify
 from imagerag_assets.objects import signed
 from imagerag_assets.orchestration.build import build_defs
@@ -147,6 +148,7 @@ def test_no_secret_is_written_or_said(
     kept = (home / "settings.toml", home / "sources.toml")  # where a person keeps them
     assert leaks_below(home, SECRETS, but=kept) == {}
     assert leaks_below(tmp_path / "exported", SECRETS) == {}
+    assert list(find_secrets(load_settings())) == []  # `doctor` has nothing to say
     shutil.copy(home / "sources.toml", tmp_path / "copy")  # the search finds what is there
     assert leaks_below(tmp_path, SECRETS, but=kept).keys() >= {"copy"}
     with pytest.raises(SettingsError):
