@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import typer.main
+from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 from typer.models import ArgumentInfo, OptionInfo
 
@@ -375,7 +376,7 @@ def _type(annotation: Any) -> str:
         if inner and inner[-1] is not Ellipsis and origin is tuple:
             return f"list of {len(inner)} {PLURALS.get(inner[0], _type(inner[0]))}"
         return f"list of {PLURALS.get(inner[0], _type(inner[0]))}"
-    named = {bool: "`true` or `false`", int: "integer", float: "number", str: "text", Path: "path"}
+    named = {bool: "`true` or `false`", int: "integer", float: "number", str: "text", SecretStr: "text", Path: "path"}
     return named.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
 

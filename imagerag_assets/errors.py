@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from imagerag_assets.signatures import without_signatures
+from imagerag_assets.masking import masked
 
 
 class ImageRAGError(Exception):
@@ -26,7 +26,7 @@ class ImageRAGError(Exception):
 
     def __init__(self, message: str, *, fix: str = "", transient: bool = False, **ids: object) -> None:
         self.message, self.fix = _one_line(message), _one_line(fix)
-        self.ids = {name: without_signatures(value) if isinstance(value, str) else value for name, value in ids.items()}
+        self.ids = {name: masked(value) if isinstance(value, str) else value for name, value in ids.items()}
         self.transient = transient
         super().__init__(str(self))
 
@@ -57,7 +57,7 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udf
 
 
 def _one_line(text: str) -> str:
-    return one_line(without_signatures(text))
+    return one_line(masked(text))
 
 
 class InputError(ImageRAGError):
@@ -169,7 +169,7 @@ def shown(error: BaseException) -> BaseException:
     seen: set[int] = set()
     while each is not None and id(each) not in seen:
         seen.add(id(each))
-        if without_signatures(text := str(each)) != text:
+        if masked(text := str(each)) != text:
             hidden = HiddenError(f"{type(error).__name__}: {_one_line(str(error))}")
             return hidden.with_traceback(error.__traceback__)
         each = each.__cause__ or each.__context__

@@ -15,10 +15,12 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from imagerag_assets.errors import SettingsError
+from imagerag_assets.masking import note_secrets
+from imagerag_assets.signatures import unsigned
 
 PREFIX = "IMAGERAG_"
 NOT_SETTINGS: frozenset[str] = frozenset()
@@ -37,6 +39,7 @@ class Settings(BaseSettings):
         frozen=True,
         env_ignore_empty=True,
         use_attribute_docstrings=True,
+        hide_input_in_errors=True,
     )
 
     # Where state lives
@@ -48,7 +51,7 @@ class Settings(BaseSettings):
     """Vector index: the path of a Milvus Lite file (.db) or the URL of a Milvus server; default: HOME/milvus.db."""
     cache: Path | None = None
     """Folder of what can be made again: fingerprints, vectors of fixed texts, tiles of layers; default: HOME/cache."""
-    milvus_token: str | None = Field(None, repr=False)
+    milvus_token: SecretStr | None = None
     """Token of the Milvus server, often user:password."""
     s3_endpoint_url: str | None = None
     """Address of an S3 server other than AWS. Keys come from the AWS_* variables or ~/.aws."""
@@ -96,8 +99,8 @@ class Settings(BaseSettings):
     """Folders that jobs started in the UI may open files in; default: the folder it works in, and to read, HOME."""
 
     # Operation
-    webhook_url: str | None = Field(None, repr=False)
-    """Address that receives events, such as a failed run, as JSON by POST."""
+    webhook_url: SecretStr | None = None
+    """Address that receives events, such as a failed run, as JSON by POST. All of it is kept secret."""
 
     # Division
     division: DivisionName = "pyramid"
@@ -190,9 +193,33 @@ class Settings(BaseSettings):
     @classmethod
     def _no_key_in_address(cls, value: str) -> str:
         """Refuse a name or password in the model's address, which every answer records."""
-        if is_server(value) and "@" in urlsplit(value).netloc:
-            raise ValueError("the address has a name or password in it; put the key into OPENAI_API_KEY")
+        if is_server(value) and unsigned(value) != value:
+            raise ValueError("the address has a password or key in it; put the key into OPENAI_API_KEY")
         return value
+
+    @field_validator("milvus_uri", "s3_endpoint_url", "dask_scheduler", "store")
+    @classmethod
+    def _no_login_in_address(cls, value: str | None, about: ValidationInfo) -> str | None:
+        """Refuse a name or password in an address that messages and `imagerag doctor` name."""
+        if value is not None and "://" in value and "@" in urlsplit(value).netloc:
+            where = {"milvus_uri": "; put it into IMAGERAG_MILVUS_TOKEN", "dask_scheduler": ""}
+            raise ValueError(
+                "the address has a name or password in it"
+                + where.get(about.field_name or "", "; put them into the AWS_* variables or a [storage.NAME] table")
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _note_secrets(self) -> Settings:
+        """Let no text show what is secret here: servers repeat what they are sent."""
+        if self.milvus_token is not None:
+            token = self.milvus_token.get_secret_value()
+            note_secrets(token, token.partition(":")[2])
+        if self.webhook_url is not None:
+            address = self.webhook_url.get_secret_value()
+            parts = urlsplit(address)
+            note_secrets(address, parts.path.strip("/"), parts.query)
+        return self
 
     @cached_property
     def store_url(self) -> str:

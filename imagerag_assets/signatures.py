@@ -10,13 +10,17 @@ from urllib.parse import unquote_plus
 
 _SECRET = (
     r"x-(?:amz|goog|oss|obs|cos|tos|bce)-[\w-]+"
-    r"|(?:[\w.-]*[-_.])?(?:sig|signature|token|secret|password|passwd|auth|authorization|jwt|hmac|credentials?"
-    r"|api-?_?key|apikey|access-?_?key(?:-?_?id)?|subscription-?_?key)"
-    r"|(?:aws|oss)accesskeyid|googleaccessid|accesstoken|key-pair-id|hdn(?:ts|ea|tl)"
+    r"|(?:[\w.-]*[-_.])?(?:sig|signature|token|secret|password|passwd|pwd|passphrase|auth|authorization|jwt|hmac"
+    r"|credentials?|bearer|sas|session-?_?id|(?:api|access|auth|secret|private|shared|account|subscription)-?_?key"
+    r"|access-?_?key-?_?id)"
+    r"|(?:aws|oss)accesskeyid|googleaccessid|(?:access|api|auth|id|refresh|sas|security|session|user)token"
+    r"|key-pair-id|hdn(?:ts|ea|tl)|__token__|jsessionid|phpsessid|q-(?:ak|sign-time|key-time)"
 )
 """Names of parameters that are signatures, keys, or parts of them."""
 _IS_SECRET = re.compile(_SECRET, re.IGNORECASE)
 _SIGNS_ONE_FILE = re.compile(r"x-(?:amz|goog|oss|obs|cos|tos|bce)-signature|signature", re.IGNORECASE)
+_SAYS_HOW = re.compile(r"x-\w+-(?:algorithm|date|expires|signedheaders|request-payer|version)", re.IGNORECASE)
+"""Parts of a signature that are the same in many."""
 _PAGE = re.compile(r"(?:(?:next|page|continuation|start)[\w.-]*[-_.]?)?token", re.IGNORECASE)
 """What APIs call the place where the next page begins."""
 _BESIDE = frozenset({"expires", "expiry", "exp", "policy", "hash-algorithm", "hashalgorithm"})
@@ -27,6 +31,8 @@ _AZURE = frozenset(
 )
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,}")
 """What `key=` holds if it is an API key, and not the name of an object."""
+_PERHAPS = frozenset({"key", "appid", "app_id", "ak", "sk", "tk"})
+"""Names of parameters that are a key if they look like one."""
 _PLACEHOLDER = re.compile(r"\*{3}|\$\{\w+\}")
 _ADDRESS = re.compile(r"https?://[^\s'\"<>\])]+", re.IGNORECASE)
 _PAIR = re.compile(
@@ -64,11 +70,32 @@ def unsigned(address: str, *, page: bool = False) -> str:
         for pair, name in zip(pairs, names, strict=True)
         if name not in dropped
         and not (secret and name.startswith("response-content-"))
-        and not (name == "key" and _KEY.fullmatch(pair.partition("=")[2]))
+        and not (name in _PERHAPS and _KEY.fullmatch(pair.partition("=")[2]))
     ]
     if len(kept) == len(pairs):
         return address
     return base + ("?" + "&".join(kept) if kept else "") + fragment_mark + fragment
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether a parameter is called like a signature, a key, or a part of them."""
+    return _IS_SECRET.fullmatch(name) is not None
+
+
+def secrets_of(address: str) -> tuple[str, ...]:
+    """Return the secrets in an address that hold for other addresses, too, decoded: keys, tokens and the like."""
+    pairs = [pair.partition("=")[::2] for pair in shared_query(address).split("&")]
+    return tuple(
+        unquote_plus(value)
+        for name, value in pairs
+        if value and unquote_plus(name).lower() not in _BESIDE | _AZURE and not _SAYS_HOW.fullmatch(name)
+    )
+
+
+def login_of(address: str) -> str:
+    """Return the name and password before the host of an address, as they are written; empty if there are none."""
+    found = _LOGIN.search(address)
+    return found[0][:-1] if found else ""
 
 
 def shared_query(address: str) -> str:

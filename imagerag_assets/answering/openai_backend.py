@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import logging
 import math
 import os
@@ -18,7 +19,6 @@ from typing import Any
 import httpx2
 import openai
 from PIL import Image
-from pydantic import ValidationError
 
 from imagerag_assets.answering.budget import Budget, TooLargeError, answer_with_less, bounded
 from imagerag_assets.answering.options import MllmOptions
@@ -35,6 +35,7 @@ from imagerag_assets.answering.server_errors import detail_of, explained, is_too
 from imagerag_assets.answering.thinking import asking_for_thoughts, closing, split_thoughts
 from imagerag_assets.answering.types import MOST_JSON, Prompt, Reply
 from imagerag_assets.errors import ModelError
+from imagerag_assets.masking import masked_values
 
 KEY = "OPENAI_API_KEY"
 _OPTIONAL = ("response_format", "logprobs", "temperature")
@@ -232,13 +233,14 @@ class ServedMllm:
                     # The client's timeout restarts with every byte, so a slow trickle would never end.
                     if time.monotonic() > deadline or len(body) > _MOST_BYTES:
                         raise openai.APITimeoutError(response.http_request)
-            completion = Completion.model_validate_json(bytes(body))
+            # A server that repeats its request would put our key into the answer.
+            completion = Completion.model_validate(masked_values(json.loads(bytes(body))))
         except (openai.BadRequestError, openai.UnprocessableEntityError):
             raise
         except (openai.APIError, httpx2.HTTPError) as error:
             raise explained(error, self.url, self._options, self.name) from error
-        except ValidationError as error:
-            said = shortened(bytes(body[:400]).decode(errors="replace"))
+        except (ValueError, RecursionError) as error:
+            said = shortened(bytes(body[:4000]).decode(errors="replace"))
             raise self._unusable(
                 f"the model server's reply is not a chat completion: {said!r}", "Check IMAGERAG_MLLM: it ends in /v1"
             ) from error

@@ -9,6 +9,7 @@ import openai
 
 from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.errors import ModelError
+from imagerag_assets.masking import masked
 
 _TOO_LARGE = (
     "context length",
@@ -94,6 +95,7 @@ def detail_of(error: openai.APIStatusError, *, whole: bool = False) -> str:
 
 
 def shortened(text: str) -> str:
-    """Return the beginning of what other software said, on one line and without control characters."""
+    """Return the beginning of what other software said, on one line, without control characters or our keys."""
+    text = masked(text)
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"

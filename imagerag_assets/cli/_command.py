@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagerag_assets.errors import ImageRAGError, InputError, one_line
+from imagerag_assets.masking import mask_logs, masked
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -195,8 +196,8 @@ def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
     """Print an error in one line, with `as_json` also as a JSON document; return the exit code."""
     known = isinstance(error, ImageRAGError)
     if debug and not isinstance(error, InputError):
-        traceback.print_exception(error, file=sys.stderr)
-    text = " ".join(str(error).split())
+        print(masked("".join(traceback.format_exception(error))), end="", file=sys.stderr)
+    text = masked(" ".join(str(error).split()))
     if not known:
         text = f"unexpected {type(error).__name__}: {text}" if text else f"unexpected {type(error).__name__}"
     hint = "" if known or debug else ". Run it again with --debug for the traceback"
@@ -255,6 +256,7 @@ def quiet_libraries(debug: bool) -> Iterator[None]:
 
     Results and errors say what matters of a library's messages.
     """
+    mask_logs()
     with _own_warnings():
         if debug:
             yield

@@ -8,6 +8,7 @@ them back.
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ from imagerag_assets.exchange.documents import (
 from imagerag_assets.ingestion.ingest import shard_key
 from imagerag_assets.ingestion.patch_tables import table_key
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.without_secrets import clean_value
 from imagerag_assets.objects.addresses import is_http
 from imagerag_assets.objects.aside import reporting_full_disk
 from imagerag_assets.objects.store import ObjectStore, read_all
@@ -235,11 +237,11 @@ def _prepare(
         "embeddings": info.key.path,
         "patches": table_key(scene.scene_key, platform.division),
         "overview": overview_key(scene.scene_key),
-        "record": record_key(scene.scene_key),
     }
     if not platform.store.exists(stored["patches"]):  # it can be made again from the imagery
         del stored["patches"]
     files = {asset: copy_out(platform.store, key, folder / _FILES[asset]) for asset, key in stored.items()}
+    files["record"] = _record(platform.store, scene.scene_key, folder / _FILES["record"])
     runtime = {
         "division": product.division,
         "bands": [band.name or band.common_name or band.asset_key for band in scene.imagery.bands],
@@ -273,6 +275,16 @@ def copy_out(store: ObjectStore, key: str, path: Path) -> ExportedFile:
             digest.update(chunk)
             size += file.write(chunk)
     return ExportedFile(path.name, size, digest.hexdigest())
+
+
+def _record(store: ObjectStore, scene_key: str, path: Path) -> ExportedFile:
+    """Write a record for others: without signatures, which earlier versions stored, and without where it came here."""
+    record = clean_value(store.read_json(record_key(scene_key)))
+    record["scene"].pop("imported_from", None)
+    data = json.dumps(record, ensure_ascii=False, indent=1, sort_keys=True).encode(errors="backslashreplace")
+    with reporting_full_disk(path):
+        path.write_bytes(data)
+    return ExportedFile(path.name, len(data), hashlib.sha256(data).hexdigest())
 
 
 def _model(platform: Platform, product: Product) -> dict[str, Any]:

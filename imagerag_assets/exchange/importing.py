@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -168,7 +168,7 @@ def _import_scene(platform: Platform, export: Export, key: str, folder: Path, di
     started = time.perf_counter()
     files = read_files(_document(export.store, key), export.store.url(key))
     local = {asset: _fetch(export.store, key, file, folder) for asset, file in files.items()}
-    record = _record(local["record"])
+    record = _record(local["record"], export.store.url(key))
     scratch = ObjectStore(str(folder), platform.settings)
     info = _check_shard(scratch, files["embeddings"].name, record, export.product, dim)
     _check_picture(local["overview"])
@@ -183,7 +183,7 @@ def _import_scene(platform: Platform, export: Export, key: str, folder: Path, di
         store.put_file(local["patches"], table_key(scene_key, platform.division))
     store.put_file(local["overview"], overview_key(scene_key))
     note_interval(platform, record.scene)
-    store.put_file(local["record"], record_key(scene_key))
+    store.write_json(record_key(scene_key), record.to_dict())
     indexed = index(platform, scene_key, build_index=False)
     clear_failure(platform, scene_key)
     return SceneImport(
@@ -213,9 +213,11 @@ def _fetch(store: ObjectStore, item_key: str, file: ExportedFile, folder: Path) 
     return folder / file.name
 
 
-def _record(path: Path) -> SceneRecord:
+def _record(path: Path, origin: str) -> SceneRecord:
+    """Return a record with the document that it is of: what it says of files is trusted as far as that."""
     try:
-        return SceneRecord.from_dict(json.loads(path.read_bytes()))
+        record = SceneRecord.from_dict(json.loads(path.read_bytes()))
+        return replace(record, scene=replace(record.scene, imported_from=origin))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(
             f"The scene's record cannot be read ({type(error).__name__}: {error})", fix="Export it again"

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from imagerag_assets.encoders.registry import encoder_spec, load_encoder
 from imagerag_assets.encoders.types import EncoderSpec
-from imagerag_assets.errors import ImageRAGError, ModelError, StoreError
+from imagerag_assets.errors import ImageRAGError, ModelError, StoreError, describe
 from imagerag_assets.objects.addresses import is_remote
 from imagerag_assets.objects.store import ObjectStore
 from imagerag_assets.settings import Settings, is_server, unknown_names
@@ -77,7 +77,7 @@ def _guarded(name: str, look: Callable[[Settings], Check], settings: Settings) -
     except ImageRAGError as error:
         return Check(name, "fail", _found(error), error.fix)
     except Exception as error:  # a broken installation may raise anything
-        return Check(name, "fail", f"{type(error).__name__}: {' '.join(str(error).split())}"[:500], "Install it again")
+        return Check(name, "fail", describe(error)[:500], "Install it again")
 
 
 def _found(error: ImageRAGError) -> str:

@@ -14,6 +14,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from imagerag_assets.masking import masked_values
 from imagerag_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def notify(settings: Settings, event: str, detail: dict[str, Any]) -> None:
     if not settings.webhook_url:
         return
     try:
-        _post(settings.webhook_url, event, detail)
+        _post(settings.webhook_url.get_secret_value(), event, detail)
     except Exception as error:  # no work may fail because a webhook does
         _log.warning("The webhook did not take %s: %s", event, type(error).__name__)
 
@@ -49,7 +50,8 @@ def _post(url: str, event: str, detail: dict[str, Any]) -> None:
     from requests.adapters import HTTPAdapter
 
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    body = json.dumps({"event": event, "at": at, "detail": detail}, ensure_ascii=False, default=str).encode()
+    text = json.dumps({"event": event, "at": at, "detail": detail}, ensure_ascii=False, default=str)
+    body = json.dumps(masked_values(json.loads(text)), ensure_ascii=False).encode()  # runs of before hold secrets
     host = urlsplit(url).hostname  # the rest of the address may be a secret
     with requests.Session() as session, _urllib3_silent():
         for scheme in ("http://", "https://"):

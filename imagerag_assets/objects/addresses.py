@@ -16,8 +16,8 @@ import fsspec
 
 from imagerag_assets.errors import SourceError, one_line
 from imagerag_assets.objects.bucket_addresses import web_address
-from imagerag_assets.objects.signed import inherit_signature, keep_signature, requested
-from imagerag_assets.objects.storage import Access, access_to
+from imagerag_assets.objects.signed import inherit_signature, keep_signature
+from imagerag_assets.objects.storage import Access, access_to, plain
 from imagerag_assets.settings import Settings
 
 _COLON_FIRST = re.compile(r"[^/?#]*:")
@@ -133,13 +133,14 @@ def filesystem(url: str, settings: Settings) -> tuple[fsspec.AbstractFileSystem,
 
     Raises:
         SettingsError: the file of storage tables is not valid.
-        SourceError: the address is of another kind; fsspec would open whatever one of its many protocols stands for.
+        SourceError: the address is of another kind, http(s) among them; fsspec would open whatever one of its many
+            protocols stands for, follow any redirect, and take the links of a page for files.
     """
     if is_s3(url):
         fs = _s3_filesystem(os.getpid(), access_to(url, settings), _aws_environment())
         return fs, url.split("://", 1)[1].rstrip("/")
-    if is_http(url):
-        return fsspec.filesystem("http", use_listings_cache=False), requested(url)
+    if is_http(url):  # read by `objects.http`, which holds connections and redirects to the boundary
+        raise SourceError("A web server has no folders", fix="Give a document, a path, or an s3:// address", href=url)
     if is_remote(url):
         scheme = one_line(url.partition("://")[0])[:40]
         raise SourceError(
@@ -158,9 +159,9 @@ def _s3_filesystem(pid: int, access: Access, environment: tuple[tuple[str, str],
     return fsspec.filesystem(
         "s3",
         anon=access.anonymous,
-        key=access.key,
-        secret=access.secret,
-        token=access.token,
+        key=plain(access.key),
+        secret=plain(access.secret),
+        token=plain(access.token),
         profile=access.profile,
         endpoint_url=access.endpoint,
         requester_pays=access.requester_pays,

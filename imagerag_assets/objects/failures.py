@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from imagerag_assets.masking import masked
 from imagerag_assets.objects.addresses import is_remote, is_s3
 from imagerag_assets.objects.aside import is_full_disk
 from imagerag_assets.objects.storage import access_to
@@ -43,7 +44,7 @@ def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple
         return "The disk is full", "Free space, then run it again"
     if isinstance(error, FileNotFoundError):
         return "Not found", "Check the path" if not is_remote(url) else "Check the address"
-    detail = _QUERY.sub("?...", str(error).strip().split("\n")[0]) or type(error).__name__
+    detail = _QUERY.sub("?...", masked(str(error).strip().split("\n")[0])) or type(error).__name__
     return f"Cannot be read ({detail[:200]})", "Check that it can be opened from this machine"
 
 

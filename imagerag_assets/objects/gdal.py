@@ -14,10 +14,12 @@ from rasterio.errors import RasterioError
 from rasterio.session import Session as RasterioSession
 
 from imagerag_assets.errors import RasterError
+from imagerag_assets.masking import note_secrets
 from imagerag_assets.objects.addresses import _aws_environment, is_http, is_remote, is_s3, local_path
 from imagerag_assets.objects.opening import GET_ONLY, open_raster, refuses_head
+from imagerag_assets.objects.relayed import relay_options
 from imagerag_assets.objects.signed import requested
-from imagerag_assets.objects.storage import Access, access_to, gdal_endpoint, payer_headers
+from imagerag_assets.objects.storage import Access, access_to, gdal_endpoint, payer_headers, plain
 from imagerag_assets.settings import Settings
 
 #: Bytes of GDAL's block cache. Absolute, since GDAL's 5 % of the memory is too much where runs share a machine.
@@ -79,12 +81,20 @@ def gdal_environment(settings: Settings, hrefs: Iterable[str] | None = None) -> 
         options |= {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"} | GET_ONLY
     if known and any(refuses_head(href) for href in known if is_http(href)):
         options |= GET_ONLY
+    if web := [requested(href) for href in known or () if is_http(href)]:
+        options |= relay_options([*web, *_endpoints(known or (), settings)], settings)
     paying = [payer_headers(requested(href)) for href in known or () if is_http(href)]
     if paying and all(paying):
         # What the environment already sends stays.
         others = [os.environ["GDAL_HTTP_HEADERS"]] if os.environ.get("GDAL_HTTP_HEADERS") else []
         options["GDAL_HTTP_HEADERS"] = ",".join(others + [f"{name}: {value}" for name, value in paying[0].items()])
     return options
+
+
+def _endpoints(hrefs: Iterable[str], settings: Settings) -> list[str]:
+    """Return the servers of the S3 addresses among some: options hold for them, too."""
+    found = [access_to(href, settings) for href in hrefs if is_s3(href)]
+    return [access.endpoint for access in found if access.endpoint is not None]
 
 
 def _needs_no_listing(href: str, settings: Settings) -> bool:
@@ -177,17 +187,21 @@ class S3Session(RasterioSession):
         options = {
             "AWS_NO_SIGN_REQUEST": "YES" if access.anonymous else "NO",
             "AWS_REQUEST_PAYER": "requester" if access.requester_pays else "",
-            "AWS_SESSION_TOKEN": access.token or "",
+            "AWS_SESSION_TOKEN": plain(access.token) or "",
             **(gdal_endpoint(access) if access.endpoint or access.table else {}),
         }
         region = access.region
         if access.key is not None:
-            options |= {"AWS_ACCESS_KEY_ID": access.key, "AWS_SECRET_ACCESS_KEY": access.secret or ""}
+            options |= {
+                "AWS_ACCESS_KEY_ID": access.key.get_secret_value(),
+                "AWS_SECRET_ACCESS_KEY": plain(access.secret) or "",
+            }
         elif not access.anonymous:
             credentials, known_region = _aws_credentials(access.profile, _aws_environment())
             region = region or known_region
             if credentials is not None:
                 frozen = credentials.get_frozen_credentials()
+                note_secrets(frozen.access_key, frozen.secret_key, frozen.token)
                 options |= {"AWS_ACCESS_KEY_ID": frozen.access_key, "AWS_SECRET_ACCESS_KEY": frozen.secret_key}
                 options["AWS_SESSION_TOKEN"] = frozen.token or ""
         if region:

@@ -21,6 +21,19 @@ from imagerag_assets.settings import Settings
 
 _OF_THE_WEB = "https://"
 """What a server that redirects counts as, whoever named it."""
+_ANYWHERE = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "connection",
+        "content-length",
+        "content-type",
+        "range",
+        "user-agent",
+    }
+)
+"""Headers that a redirect may take to another host."""
 _Check = Callable[[Authority, str], None]
 
 
@@ -98,9 +111,31 @@ class GuardedAdapter(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
+class _Session(requests.Session):
+    """A session whose logins stay with the scheme, host and port that they are for.
+
+    `requests` itself takes them along from http to https, and what a header holds but Authorization to any host.
+    """
+
+    def should_strip_auth(self, old_url: str, new_url: str) -> bool:
+        """Return whether a redirect leads elsewhere."""
+        return _place(old_url) != _place(new_url)
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Take what is for one place out of a request that is redirected to another one."""
+        super().rebuild_auth(prepared_request, response)
+        if self.should_strip_auth(response.request.url or "", prepared_request.url or ""):
+            for name in [each for each in prepared_request.headers if each.lower() not in _ANYWHERE]:
+                del prepared_request.headers[name]
+
+
+def _place(url: str) -> tuple[str, Authority | None]:
+    return url.partition(":")[0].lower(), authority(url)
+
+
 def guarded_session(reach: Reach | None, retries: Retry, pool_maxsize: int = 10) -> requests.Session:
     """Return a session that reaches what it may, and nothing else; None: anything."""
-    session = requests.Session()
+    session = _Session()
     for scheme in ("http://", "https://"):
         session.mount(scheme, GuardedAdapter(reach, retries, pool_maxsize))
     return session

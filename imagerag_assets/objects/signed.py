@@ -6,14 +6,14 @@ at each listing.  It is kept here, in memory only, and put back when a request i
 
 from __future__ import annotations
 
-import logging
 import re
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-from imagerag_assets.signatures import shared_query, unsigned, without_signatures
+from imagerag_assets.masking import note_login, note_secrets
+from imagerag_assets.signatures import login_of, secrets_of, shared_query, unsigned
 
 _MOST = 200_000
 _known: OrderedDict[str, str] = OrderedDict()
@@ -21,26 +21,6 @@ _logins: dict[str, str] = {}
 """Name and password by scheme, host and port, for all of which they hold."""
 _lock = Lock()
 _SOON = timedelta(seconds=30)
-_LOGGERS = (
-    *("urllib3.connectionpool", "urllib3.util.retry", "fsspec", "fsspec.http", "s3fs"),
-    *("rasterio", "rasterio._base", "rasterio._env", "rasterio._err", "rasterio._io", "rasterio._warp", "rasterio.env"),
-    *("rasterio.session", "rasterio.vrt", "pystac_client.client", "pystac_client.stac_api_io"),
-)
-"""Loggers that name addresses; a filter of a logger does not hold for those below it."""
-
-
-class _Unsigned(logging.Filter):
-    """Takes signatures out of what libraries log, such as retries."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        clean = without_signatures(text)
-        if clean != text:
-            record.msg, record.args = clean, ()
-        return True
-
-
-_filter = _Unsigned()
 
 
 def keep_signature(address: str, *, page: bool = False) -> str:
@@ -52,16 +32,14 @@ def keep_signature(address: str, *, page: bool = False) -> str:
     """
     plain = unsigned(address, page=page)
     if plain != address:
+        note_secrets(*secrets_of(address))
         with _lock:
-            if not _known:
-                for name in _LOGGERS:
-                    logging.getLogger(name).addFilter(_filter)
             _known[plain] = address
             _known.move_to_end(plain)
             if len(_known) > _MOST:
                 _known.popitem(last=False)
-            login, at, _ = address.partition("://")[2].partition("/")[0].rpartition("@")
-            if at:
+            if login := login_of(address):
+                note_login(login)
                 _logins[origin(plain)] = login
     return plain
 

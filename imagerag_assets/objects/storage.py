@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from imagerag_assets.errors import SettingsError
+from imagerag_assets.masking import note_secrets
 from imagerag_assets.settings import Settings
 from imagerag_assets.signatures import unsigned
 
@@ -45,9 +55,9 @@ class Storage(BaseModel):
     endpoint: str | None = None
     """Address of the server, or ``aws``."""
     region: str | None = None
-    key: str | None = Field(None, repr=False)
-    secret: str | None = Field(None, repr=False)
-    token: str | None = Field(None, repr=False)
+    key: SecretStr | None = None
+    secret: SecretStr | None = None
+    token: SecretStr | None = None
     """Of temporary credentials."""
     profile: str | None = None
     """Of ~/.aws."""
@@ -61,6 +71,8 @@ class Storage(BaseModel):
     def _an_address(cls, value: str | None) -> str | None:
         if value is not None and value != AWS and not value.startswith(("http://", "https://")):
             raise ValueError(f"must begin with http:// or https://, or be {AWS}")
+        if value is not None and "@" in urlsplit(value).netloc:
+            raise ValueError("has a name or password in it; give key and secret")
         return value
 
     @field_validator("prefixes")
@@ -78,6 +90,7 @@ class Storage(BaseModel):
             raise ValueError("needs both key and secret, or neither")
         if sum((self.key is not None, self.profile is not None, self.anonymous)) > 1:
             raise ValueError("has more than one of key, profile and anonymous")
+        note_secrets(*(plain(each) for each in (self.key, self.secret, self.token)))
         return self
 
     def matches(self, address: str) -> int:
@@ -92,6 +105,11 @@ class Storage(BaseModel):
         return max(lengths, default=0)
 
 
+def plain(secret: SecretStr | None) -> str | None:
+    """Return a secret as it is sent; None if there is none."""
+    return None if secret is None else secret.get_secret_value()
+
+
 @dataclass(frozen=True)
 class Access:
     """How an S3 address is reached."""
@@ -102,9 +120,9 @@ class Access:
     requester_pays: bool
     path_style: bool
     region: str | None = None
-    key: str | None = field(default=None, repr=False)
-    secret: str | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
+    key: SecretStr | None = None
+    secret: SecretStr | None = None
+    token: SecretStr | None = None
     profile: str | None = None
     table: str | None = None
     """Name of the table that says so."""

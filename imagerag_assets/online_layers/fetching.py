@@ -27,6 +27,7 @@ from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from imagerag_assets.errors import RasterError, StoreError
+from imagerag_assets.masking import masked
 from imagerag_assets.objects import http
 from imagerag_assets.objects.aside import replace_bytes, reporting_full_disk
 from imagerag_assets.objects.failures import is_transient
@@ -204,7 +205,7 @@ def _said(data: bytes) -> str:
     if found is None:
         return "no picture"
     text = " ".join(unescape(found[1].decode("utf-8", "replace")).split())
-    return f"no picture, but: {_ADDRESS.sub('...', text)[:120]}" if text else "no picture"
+    return f"no picture, but: {masked(_ADDRESS.sub('...', text))[:120]}" if text else "no picture"
 
 
 class NotAnImageError(RasterError, ValueError):

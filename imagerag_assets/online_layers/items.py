@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import pystac
 
-from imagerag_assets.errors import StoreError
+from imagerag_assets.errors import StoreError, shown
+from imagerag_assets.masking import masked
 from imagerag_assets.objects.gdal import gdal_path, rasterio_env
 from imagerag_assets.objects.opening import open_raster, raster_errors
 from imagerag_assets.objects.store import ObjectStore, open_store
@@ -104,10 +105,10 @@ def _notes(address: str, settings: Settings) -> list[str]:
             tags: dict[str, str] = dataset.tags()
     except _RAISED as error:
         raise StoreError(
-            f"The raster of an online layer cannot be opened ({str(error)[:120]})",
+            f"The raster of an online layer cannot be opened ({masked(str(error))[:120]})",
             fix="Delete it, and ingest the layer again",
             object=address,
-        ) from error
+        ) from shown(error)
     notes = []
     if MISSING in tags:
         notes.append(

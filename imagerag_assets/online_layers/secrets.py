@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from imagerag_assets.errors import SourceError
+from imagerag_assets.masking import note_login, note_secrets
+from imagerag_assets.signatures import is_secret_name
 
 HIDDEN = "***"
 _VARIABLE = re.compile(r"\$\{(\w*)\}")
@@ -21,6 +23,7 @@ _SECRET_NAME = re.compile(
     r"key|token|sig|secret|pass|pwd|auth|cred|connect_?id|app_?id|session|licen[cs]e|ticket|user|login|^(tk|ak|sk|sas)$",
     re.IGNORECASE,
 )
+"""More than `signatures.is_secret_name` knows: what is hidden here keeps its place, and so means no other layer."""
 _LOOKS_RANDOM = re.compile(r"(?=[^/]*\d)(?=[^/]*[A-Za-z])[A-Za-z0-9]{32,}")
 
 _known: dict[str, str] = {}
@@ -40,8 +43,10 @@ def hide_keys(address: str) -> str:
     if "@" in parts.netloc:
         given, _, host = parts.netloc.rpartition("@")
         if not _VARIABLE.fullmatch(given):
+            note_login(given)
             base = base.replace(parts.netloc, f"{HIDDEN}@{host}", 1)
     start, host, path = base.partition(urlsplit(base).netloc or "\0")
+    note_secrets(*_LOOKS_RANDOM.findall(path))
     path = _LOOKS_RANDOM.sub(lambda found: HIDDEN + hashlib.sha256(found[0].encode()).hexdigest()[:8], path)
     shown = start + host + path + _PARAMETER.sub(_hidden, mark + query)
     if shown != address:
@@ -51,8 +56,12 @@ def hide_keys(address: str) -> str:
 
 def _hidden(found: re.Match[str]) -> str:
     value = found["value"]
-    public = not value or value == HIDDEN or _VARIABLE.fullmatch(value) or not _SECRET_NAME.search(found["name"])
-    return found[0] if public else found["before"] + HIDDEN
+    public = not value or value == HIDDEN or _VARIABLE.fullmatch(value)
+    if public or not (_SECRET_NAME.search(found["name"]) or is_secret_name(found["name"])):
+        return found[0]
+    if is_secret_name(found["name"]) or _LOOKS_RANDOM.fullmatch(value):
+        note_secrets(value, unquote(value))
+    return found["before"] + HIDDEN
 
 
 def reveal_keys(shown: str) -> str:

@@ -19,6 +19,7 @@ from imagerag_assets.orchestration.job_paths import JobPaths
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.purging import purge_marked
 from imagerag_assets.orchestration.resources import OpenRunner, Reporter
+from imagerag_assets.orchestration.run_config import Config
 from imagerag_assets.orchestration.step_failures import failures
 from imagerag_assets.orchestration.watches import add_watch as add
 from imagerag_assets.watched_sources.full_scan import full_scan
@@ -27,7 +28,7 @@ from imagerag_assets.watched_sources.sources import find_source
 _SHOWN = 200  # rows of a table in the event log
 
 
-class ScanConfig(dg.Config):
+class ScanConfig(Config):
     """Which scenes to ingest, and from where."""
 
     source: str = Field(
@@ -118,7 +119,7 @@ def save_watch(
     context.add_output_metadata(metadata)
 
 
-class RescanConfig(dg.Config):
+class RescanConfig(Config):
     """Which source to read."""
 
     source: str = Field(description="Name of a watched source (see imagerag sources)")
@@ -172,7 +173,7 @@ def rescan(
     context.add_output_metadata(metadata)
 
 
-class PurgeConfig(dg.Config):
+class PurgeConfig(Config):
     """Which of the marked scenes to delete."""
 
     scenes: list[str] = Field(default=[], description="Only these scene keys; empty: all that are marked")

@@ -33,6 +33,7 @@ from imagerag_assets.orchestration.job_paths import JOB_PATHS, job_paths_resourc
 from imagerag_assets.orchestration.names import ASK, ASK_BATCH, ASK_STANDING, INGEST, KNOWLEDGE
 from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter_resource, shared_platform
+from imagerag_assets.orchestration.run_config import storable
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.answer_records import load_answer
 from imagerag_assets.scenes.failures import clear_failure, find_failure
@@ -302,7 +303,7 @@ def _failed_a_check(platform: Platform, scene_key: str) -> bool:
 
 
 def _plain(config: dg.Config) -> dict[str, Any]:
-    return {name: value for name, value in config.model_dump().items() if value is not None}
+    return {name: storable(value) for name, value in config.model_dump().items() if value is not None}
 
 
 def _metadata(run: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from imagerag_assets.errors import ImageRAGError, StoreError, describe
+from imagerag_assets.masking import mask_logs, masked
+from imagerag_assets.orchestration._dagster_private import mask_error_texts
 from imagerag_assets.scenes.failures import record_failure
 
 if TYPE_CHECKING:
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 RETRY = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 """The policy of every step: only errors that `failures` marks as transient are retried, after about 2, 6 and 14 s."""
+
+
+mask_error_texts(masked)
+mask_logs()
 
 
 @contextmanager
@@ -42,7 +48,7 @@ def failures(platform: Platform, *, scene_key: str | None = None, item_href: str
         metadata: dict[str, str] = {"error": type(error).__name__, "message": error.message}
         if error.fix:
             metadata["fix"] = error.fix
-        metadata |= {name: str(value)[:500] for name, value in error.ids.items()}
+        metadata |= {name: masked(str(value))[:500] for name, value in error.ids.items()}
         again = error.transient and _may_repeat()
         raise dg.Failure(description=str(error), metadata=metadata, allow_retries=again) from error
 

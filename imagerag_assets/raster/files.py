@@ -23,6 +23,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from imagerag_assets.errors import RasterError, shown
+from imagerag_assets.masking import masked
 from imagerag_assets.objects.addresses import is_http, is_remote
 from imagerag_assets.objects.aside import folder_aside
 from imagerag_assets.objects.failures import is_transient
@@ -410,5 +411,5 @@ def failures(href: str, verb: str) -> Iterator[None]:
         fix = _FORMATS if "not recognized" in detail else "Check that the file exists, is readable and complete"
         if fix == _FORMATS and is_http(href):
             fix += ", and that its server sends parts of files (range requests)"
-        raise RasterError(f"image cannot be {verb} ({detail[:200]})", href=href,
+        raise RasterError(f"image cannot be {verb} ({masked(detail)[:200]})", href=href,
                           transient=is_transient(error, href), fix=fix) from shown(error)  # fmt: skip

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import EmptyRasterError, RasterError
-from imagerag_assets.objects.boundary import refusal
 from imagerag_assets.objects.gdal import rasterio_env
 from imagerag_assets.objects.opening import open_raster
 from imagerag_assets.objects.signed import requested
@@ -33,7 +32,7 @@ from imagerag_assets.raster.projection import is_earth
 from imagerag_assets.raster.render import apply_render, compute_render
 from imagerag_assets.raster.types import Grid, RenderSpec, Window
 from imagerag_assets.settings import Settings
-from imagerag_assets.stac.origins import origin_of
+from imagerag_assets.stac.origins import refused
 from imagerag_assets.stac.renewal import signed_anew
 from imagerag_assets.stac.types import Band, Scene
 
@@ -348,10 +347,9 @@ class SceneReader:
 
     def _described(self, href: str, **about: Any) -> RasterFile:
         """Describe a file that the scene's item may name; records are older than what is allowed now."""
-        origin = origin_of(self.scene, self._settings)
-        refused = None if origin is None else refusal(href, origin, self._settings)
-        if refused is not None:
-            raise RasterError(refused.why, fix=refused.fix, href=href, document=origin)
+        if (found := refused(href, self.scene, self._settings)) is not None:
+            why, origin = found
+            raise RasterError(why.why, fix=why.fix, href=href, document=origin)
         return describe(href, **about)
 
     def _describe(self) -> tuple[list[RasterFile], tuple[int, ...]]:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urljoin
 
 import pystac_client
 from pystac import Link
@@ -23,13 +22,14 @@ from requests import Request
 from requests.exceptions import RequestException
 
 from imagerag_assets.errors import SourceError, shown
+from imagerag_assets.masking import masked
 from imagerag_assets.objects.addresses import is_http
 from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.objects.guarded import Reach, guarded_session
 from imagerag_assets.objects.http import retries
 from imagerag_assets.objects.signed import requested
 from imagerag_assets.settings import Settings
-from imagerag_assets.stac.paging import EndlessPagesError, Pages, incomplete, next_link
+from imagerag_assets.stac.paging import EndlessPagesError, Pages, incomplete, next_request
 
 _PAGE = 100
 _TIMEOUT_S = 60
@@ -106,7 +106,7 @@ def search_api(
     except (APIError, RequestException, NotImplementedError, AttributeError, KeyError, TypeError, ValueError) as error:
         # pystac-client raises NotImplementedError if an API does not say that it can be searched.
         status = str(getattr(error, "status_code", None) or "")
-        detail = " ".join(str(error).split())[:200] or type(error).__name__
+        detail = masked(" ".join(str(error).split()))[:200] or type(error).__name__
         detail = f"HTTP {status}: {detail}" if status else detail
         unreachable = isinstance(error, RequestException) or "Max retries" in detail
         transient = unreachable or is_transient(error, url) or status == "429" or status[:1] == "5"
@@ -143,11 +143,10 @@ def _pages(api: StacApiIO, search: pystac_client.ItemSearch, url: str) -> Iterat
     asked: set[str] = set()
     while True:
         yield page
-        following = next_link(page)
+        following = next_request(page, at)
         if following is None:
             return
-        at = urljoin(at, str(following["href"]))  # some write it relative to the page that it is on
-        following = following | {"href": at}
+        at = str(following["href"])
         request = json.dumps([at, following.get("body"), following.get("headers")], sort_keys=True)
         if request in asked:
             raise incomplete(url, "the API returns the same page again")

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from imagerag_assets.objects.addresses import absolute_href
+from imagerag_assets.objects.boundary import Refusal, refusal
 from imagerag_assets.plain_files.kept import item_address
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.types import Scene
+
+
+def refused(address: str, scene: Scene, settings: Settings) -> tuple[Refusal, str] | None:
+    """Return why an address that a scene's record names must not be read, and for which document; None: it may.
+
+    A record that was imported is held to where it was imported from, and to where it says that its item is.
+    """
+    for origin in (scene.imported_from, origin_of(scene, settings)):
+        if origin is not None and (why := refusal(address, origin, settings)) is not None:
+            return why, origin
+    return None
 
 
 def origin_of(scene: Scene, settings: Settings) -> str | None:

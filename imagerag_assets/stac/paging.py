@@ -6,16 +6,23 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
-from imagerag_assets.errors import IncompleteListingError, SourceError
-from imagerag_assets.objects.boundary import check
+from imagerag_assets.errors import IncompleteListingError, SourceError, one_line
+from imagerag_assets.objects.boundary import authority, check, is_same_host
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.documents import Document, Kind, kind_of, read_document
 
+_OF_PAGES = re.compile(
+    r"accept|accept-language|content-type|prefer"
+    r"|(?:x-)?(?:search|page|paging|pagination|next|cursor|continuation|after|offset|limit)(?:-[\w-]+)?",
+    re.IGNORECASE,
+)
+"""Headers that a link to the next page may ask for, such as STAC's example `Search-After`."""
 _EMPTY_PAGES = 50
 """Pages without an item, in succession, after which a server is not asked for more."""
 
@@ -96,6 +103,43 @@ def next_link(page: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the link of a page to the next one, if it has one with an address."""
     links = (each for each in _links(page) if each.get("rel") == "next")
     return next((each for each in links if isinstance(each.get("href"), str) and each["href"]), None)
+
+
+def next_request(page: Mapping[str, Any], at: str) -> dict[str, Any] | None:
+    """Return the link to the next page as it may be followed from the page at `at`; None if there is none.
+
+    Its address is absolute.  Of the headers that it asks for, those remain that page through a listing, and none
+    remains for another host: a document must not choose what else is sent in our name.
+
+    Raises:
+        SourceError: it asks for another method than GET and POST, or for a POST to another host.
+    """
+    following = next_link(page)
+    if following is None:
+        return None
+    href = urljoin(at, str(following["href"]))  # some write it relative to the page that it is on
+    method, same = (
+        str(following.get("method") or "GET").upper(),
+        is_same_host(authority(at), authority(href) or ("", 0)),
+    )
+    if method not in ("GET", "POST") or (method == "POST" and not same):
+        what = "to another host" if method in ("GET", "POST") else "that may change something"
+        raise SourceError(
+            f"The next page asks for a {one_line(method)[:20]} {what}",
+            fix="Report it to the API's operators",
+            href=href,
+        )
+    given = following.get("headers")
+    headers = {
+        name: value
+        for name, value in (given.items() if isinstance(given, dict) and same else ())
+        if isinstance(value, str) and _OF_PAGES.fullmatch(name) and value.isprintable()
+    }
+    return {name: value for name, value in following.items() if name != "headers"} | {
+        "href": href,
+        "method": method,
+        **({"headers": headers} if headers else {}),
+    }
 
 
 def is_item(entry: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from imagerag_assets.errors import ImageRAGError, RasterError
 from imagerag_assets.objects.addresses import absolute_href
+from imagerag_assets.objects.boundary import refusal
 from imagerag_assets.objects.signed import has_expired, requested
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.alternates import hrefs_of
@@ -98,7 +99,7 @@ def renew(scene: Scene, href: str, settings: Settings, *, used: str) -> None:
 
 
 def _by_itself(scene: Scene, settings: Settings) -> ItemRef | None:
-    if scene.item_href is None:
+    if scene.item_href is None or _is_refused(scene.item_href, scene, settings):
         return None
     document = read_document(scene.item_href, settings)
     if document.kind not in (Kind.ITEM, Kind.ITEMS):
@@ -107,7 +108,15 @@ def _by_itself(scene: Scene, settings: Settings) -> ItemRef | None:
 
 
 def _by_source(scene: Scene, settings: Settings) -> ItemRef | None:
-    return None if scene.source == scene.item_href else find_item(scene.source, scene.identity, settings)
+    if scene.source == scene.item_href or _is_refused(scene.source, scene, settings):
+        return None
+    return find_item(scene.source, scene.identity, settings)
+
+
+def _is_refused(address: str, scene: Scene, settings: Settings) -> bool:
+    """Return whether whoever wrote a record that was imported may not name an address."""
+    origin = scene.imported_from
+    return origin is not None and refusal(absolute_href(address, None), origin, settings) is not None
 
 
 def _take(found: ItemRef) -> None:

@@ -107,6 +107,8 @@ class Scene:
     """What a person should know, e.g. that the time is missing."""
     acquired_until: datetime | None = None
     """The end of the interval in which it was acquired; None: at one moment, or the time is missing."""
+    imported_from: str | None = None
+    """Where the record was imported from: all that it says is of whoever wrote it there; None: it was made here."""
 
     @property
     def last_acquired(self) -> datetime | None:
@@ -127,6 +129,8 @@ class Scene:
             del record["acquired_until"]
         else:
             record["acquired_until"] = self.acquired_until.isoformat()
+        if self.imported_from is None:
+            del record["imported_from"]
         record["bbox"] = None if self.bbox is None else list(self.bbox)
         record["notes"] = list(self.notes)
         record["imagery"] = {
@@ -170,7 +174,10 @@ def _sparse(band: dict[str, Any]) -> dict[str, Any]:
 def _band(record: dict[str, Any]) -> Band:
     place = record.get("place")
     # Records that were made before signatures were left out have them.
-    values = {"href": keep_signature(record["href"]), "alternates": tuple(record.get("alternates", ()))}
+    values = {
+        "href": keep_signature(record["href"]),
+        "alternates": tuple(map(keep_signature, record.get("alternates", ()))),
+    }
     return Band(**record | values | ({} if place is None else {"place": ItemPlace.from_dict(place)}))
 
 

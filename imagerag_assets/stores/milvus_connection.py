@@ -15,7 +15,8 @@ import grpc
 from pymilvus import MilvusClient
 from pymilvus.exceptions import MilvusException
 
-from imagerag_assets.errors import SettingsError, StoreError
+from imagerag_assets.errors import SettingsError, StoreError, shown
+from imagerag_assets.masking import masked
 from imagerag_assets.settings import Settings
 from imagerag_assets.stores.milvus_lite_share import LiteShare
 from imagerag_assets.stores.milvus_schema import BackEnd, parse_version
@@ -93,7 +94,8 @@ class MilvusConnection:
         settings = self._settings
         if not settings.milvus_is_lite:
             with milvus_errors("connect", settings.milvus):
-                return MilvusClient(uri=settings.milvus, token=settings.milvus_token or "", timeout=_CONNECT_SECONDS)
+                token = settings.milvus_token.get_secret_value() if settings.milvus_token else ""
+                return MilvusClient(uri=settings.milvus, token=token, timeout=_CONNECT_SECONDS)
         self._share = LiteShare(lite_path(settings))
         with milvus_errors("connect", settings.milvus):
             return MilvusClient(uri=self._share.url, timeout=_CONNECT_SECONDS, grpc_options=_WITHOUT_PINGS)
@@ -125,8 +127,8 @@ def milvus_errors(verb: str, what: str) -> Iterator[None]:
                 f"Milvus cannot be reached ({verb} {what})",
                 fix="Start it (imagerag dev) or correct IMAGERAG_MILVUS_URI and IMAGERAG_MILVUS_TOKEN",
                 transient=True,
-            ) from error
-        raise StoreError(f"Milvus could not {verb} {what}: {message}"[:500]) from error
+            ) from shown(error)
+        raise StoreError(f"Milvus could not {verb} {what}: {masked(message)[:500]}") from shown(error)
 
 
 def _unreachable(error: Exception, message: str) -> bool:

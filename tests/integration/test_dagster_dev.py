@@ -7,6 +7,7 @@ import signal
 import urllib.error
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import psutil
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from imagerag_assets.cli import main
 from imagerag_assets.orchestration.dev import free_port
 from tests.dagster_ui import ask, running_dev, wait_for
+from tests.leaks import leaks_below
 from tests.small_source import write_source
 from tests.tiny_encoder import tiny_registry  # noqa: F401
 
@@ -22,6 +24,7 @@ _LAUNCH = (
     "mutation($e:ExecutionParams!){launchRun(executionParams:$e){__typename ...on LaunchRunSuccess{run{runId}}"
     " ...on PythonError{message} ...on RunConfigValidationInvalid{errors{message}}}}"
 )
+_SECRET = "m4rk-of-the-launchpad"
 _RUN = "query($id:ID!){runOrError(runId:$id){...on Run{status}}}"
 
 
@@ -60,6 +63,11 @@ def test_dev(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         selector = {
             "repositoryLocationName": "imagerag", "repositoryName": found["name"], "pipelineName": "scan_source",
         }  # fmt: skip
+        typed = {"ops": {"scan": {"config": {"source": f"http://me:{_SECRET}@127.0.0.1:9/catalog.json"}}}}
+        with pytest.raises(HTTPError) as refused:  # before Dagster stores it
+            ask(port, _LAUNCH, e={"selector": selector, "runConfigData": typed, "mode": "default"})
+        said = refused.value.read()
+        assert b"Write {env: NAME} in its place" in said and _SECRET.encode() not in said
         config = {"ops": {"scan": {"config": {"source": "source/catalog.json"}}}}
         execution = {"selector": selector, "runConfigData": config, "mode": "default"}
         # A page of another site, one that made its name stand for this machine, and a form.
@@ -87,6 +95,7 @@ def test_dev(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         assert process.wait(60) == 0
         _, alive = psutil.wait_procs(children, timeout=30)
         assert alive == []
+    assert leaks_below(folder, [_SECRET]) == {}
     # Milvus closed its file, so that the next process can open it.
     capsys.readouterr()
     assert main(["status", "--json"]) == 0

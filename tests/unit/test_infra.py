@@ -120,7 +120,8 @@ def test_the_code_container_is_pointed_at_services_that_are_there(deployed: Sett
         assert offers(services, address.hostname, address.port), url
     assert not deployed.milvus_is_lite
     milvus, keys = services["milvus"]["environment"], services["code"]["environment"]
-    assert deployed.milvus_token == f"root:{milvus['COMMON_SECURITY_DEFAULTROOTPASSWORD']}"
+    assert deployed.milvus_token is not None
+    assert deployed.milvus_token.get_secret_value() == f"root:{milvus['COMMON_SECURITY_DEFAULTROOTPASSWORD']}"
     for store in (services["s3"]["environment"]["MINIO_ROOT_USER"], milvus["MINIO_ACCESS_KEY_ID"]):
         assert store == keys["AWS_ACCESS_KEY_ID"]
     for secret in (services["s3"]["environment"]["MINIO_ROOT_PASSWORD"], milvus["MINIO_SECRET_ACCESS_KEY"]):

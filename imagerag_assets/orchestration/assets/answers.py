@@ -20,6 +20,7 @@ from imagerag_assets.orchestration.job_paths import JobPaths
 from imagerag_assets.orchestration.lineage_metadata import lineage_metadata
 from imagerag_assets.orchestration.previews import inline_image, markdown_table, plain
 from imagerag_assets.orchestration.resources import Reporter
+from imagerag_assets.orchestration.run_config import Config
 from imagerag_assets.orchestration.step_failures import failures
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.answer_records import answer_folder, record_key
@@ -59,7 +60,7 @@ NOT_IN_BATCH = {
 }
 """Fields of a question that are no option of a whole file, and why."""
 _COMMON = [name for name in Question.model_fields if name not in NOT_IN_BATCH]
-AskOptions: Any = create_model("AskOptions", __base__=dg.Config, **{name: _form(name) for name in _COMMON})
+AskOptions: Any = create_model("AskOptions", __base__=Config, **{name: _form(name) for name in _COMMON})
 """What a question and a file of questions have in common."""
 _OneQuestion: Any = create_model("_OneQuestion", __base__=AskOptions, **{name: _form(name) for name in NOT_IN_BATCH})
 

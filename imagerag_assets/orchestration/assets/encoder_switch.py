@@ -32,6 +32,7 @@ from imagerag_assets.orchestration.assets.scenes import (
 from imagerag_assets.orchestration.partitions import SCENES_NAME
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.resources import Reporter
+from imagerag_assets.orchestration.run_config import Config
 from imagerag_assets.orchestration.step_failures import RETRY, failures
 from imagerag_assets.scenes.records import load_record
 from imagerag_assets.stores.milvus_filter import Filter
@@ -39,7 +40,7 @@ from imagerag_assets.stores.milvus_filter import Filter
 REPORTS = "backfills"
 
 
-class SwitchConfig(dg.Config):
+class SwitchConfig(Config):
     """Which encoder to switch to."""
 
     encoder: str = Field(default="", description="Registry name; empty: the chosen one (imagerag encoders use NAME)")

@@ -15,6 +15,7 @@ from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, ENCODER, E
 from imagerag_assets.orchestration.job_paths import JobPaths
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.resources import Reporter
+from imagerag_assets.orchestration.run_config import Config
 from imagerag_assets.orchestration.step_failures import failures
 from imagerag_assets.signatures import unsigned
 
@@ -22,7 +23,7 @@ OWNERS = ["team:knowledge"]
 _SHOWN = 50
 
 
-class KnowledgeConfig(dg.Config):
+class KnowledgeConfig(Config):
     """The source of a knowledge base."""
 
     source: str = Field(

@@ -20,13 +20,14 @@ from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_coll
 from imagerag_assets.orchestration.job_paths import JobPaths
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.resources import Reporter
+from imagerag_assets.orchestration.run_config import Config
 from imagerag_assets.orchestration.step_failures import RETRY, failures
 
 FINGERPRINT_TAG = "imagerag/fingerprint"
 _TAG_DIGITS = 16  # a tag's value has at most 63 characters
 
 
-class BenchmarkConfig(dg.Config):
+class BenchmarkConfig(Config):
     """Which questions to ask, and how."""
 
     questions: list[str] = Field(description="Question files; their scenes must be ingested")

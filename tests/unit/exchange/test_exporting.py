@@ -7,6 +7,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ from imagerag_assets.exchange.importing import SceneImport, import_scenes, open_
 from imagerag_assets.ingestion.ingest import ingest_scene, is_current
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.store import ObjectStore
-from imagerag_assets.scenes.records import list_records, load_record
+from imagerag_assets.scenes.records import list_records, load_record, record_key
 from imagerag_assets.settings import Settings, load_settings
+from imagerag_assets.stac.origins import refused
+from imagerag_assets.stac.types import Scene
 from imagerag_assets.stores.shard_columns import patch_table
 from imagerag_assets.stores.shards import ShardKey, ShardWriter
 from tests.items import scene_at, texture, write_scene
@@ -278,3 +281,26 @@ def test_a_damaged_scene_is_one_line_and_the_others_are_done(
     assert says in error and "\n" not in error
     assert list_records(other) == ["quay"]
     assert other.store.list("embeddings/port") == []
+
+
+def test_a_record_is_trusted_as_far_as_the_export(filled: Platform, other: Platform, tmp_path: Path) -> None:
+    """What an exporter writes into a record is no better than what a catalog at the same place says."""
+    key = record_key("quay")
+    record = filled.store.read_json(key)
+    signed = "https://data.example/a.tif?X-Amz-Signature=m4rkerm4rker"
+    record["scene"]["imagery"]["bands"][1]["alternates"] = [signed]
+    filled.store.write_json(key, record)
+    export(filled, str(tmp_path / "out"), scenes=["quay"])
+    exported = (next((tmp_path / "out").rglob("record.json"))).read_text()
+    assert "m4rkerm4rker" not in exported and "https://data.example/a.tif" in exported
+    everything(other, tmp_path / "out")
+    scene = load_record(other, "quay").scene
+    assert scene.imported_from is not None and scene.imported_from.startswith(str(tmp_path / "out"))
+    href = scene.imagery.bands[0].href
+    assert refused(href, scene, other.settings) is None  # a folder here may name files here
+    for origin in ("s3://exports/quay/item.json", "https://exports.example/quay/item.json"):
+        there = replace(scene, imported_from=origin)
+        for made_here in (there, replace(there, item_href=None), replace(there, item_href=href)):
+            found = refused(href, made_here, other.settings)
+            assert found is not None and found[1] == origin and "file of this machine" in found[0].why
+    assert Scene.from_dict(json.loads(json.dumps(there.to_dict()))) == there

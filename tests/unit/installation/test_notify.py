@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+from pydantic import SecretStr
 
 from imagerag_assets.installation import notify as module
 from imagerag_assets.installation.notify import notify
@@ -18,7 +19,9 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_event_arrives(hook: Hook, settings: Settings) -> None:  # noqa: F811
-    notify(settings.model_copy(update={"webhook_url": hook.url}), "run_failed", {"scene": "S", "path": object})
+    notify(
+        settings.model_copy(update={"webhook_url": SecretStr(hook.url)}), "run_failed", {"scene": "S", "path": object}
+    )
     (event,) = hook.received
     assert (event["event"], event["detail"]["scene"], event["type"]) == ("run_failed", "S", "application/json")
     assert event["at"].endswith("+00:00")
@@ -38,7 +41,7 @@ def test_only_what_may_pass_is_tried_again(
 ) -> None:
     hook.statuses = statuses
     with caplog.at_level(logging.WARNING):
-        notify(settings.model_copy(update={"webhook_url": hook.url}), "x", {})
+        notify(settings.model_copy(update={"webhook_url": SecretStr(hook.url)}), "x", {})
     assert len(hook.received) == tries
     assert bool(caplog.records) == (statuses[-1] != 200)
     assert "secret" not in caplog.text
@@ -51,8 +54,8 @@ def test_it_never_raises(
     url: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    notify(settings.model_copy(update={"webhook_url": url}), "x", {"loop": (loop := [])})
+    notify(settings.model_copy(update={"webhook_url": SecretStr(url)}), "x", {"loop": (loop := [])})
     loop.append(loop)
-    notify(settings.model_copy(update={"webhook_url": hook.url}), "x", {"loop": loop})
+    notify(settings.model_copy(update={"webhook_url": SecretStr(hook.url)}), "x", {"loop": loop})
     assert len(caplog.records) == 2
     assert "secret" not in caplog.text

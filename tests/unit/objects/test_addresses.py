@@ -10,6 +10,7 @@ import rasterio
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
+from imagerag_assets.errors import SourceError
 from imagerag_assets.objects.addresses import absolute_href, filesystem, join_href
 from imagerag_assets.objects.failures import explain_failure
 from imagerag_assets.objects.gdal import gdal_environment, gdal_path, note_version, rasterio_env
@@ -162,3 +163,9 @@ def test_an_unreadable_local_file_is_explained(settings: Settings) -> None:
     assert explain_failure(FileNotFoundError(2, "No such file"), "/x", settings)[0] == "Not found"
     message, _ = explain_failure(OSError(5, "Input/output error\nmore"), "/x", settings)
     assert "Input/output error" in message and "\n" not in message
+
+
+def test_web_servers_are_not_walked_by_fsspec(settings: Settings) -> None:
+    """It would follow any redirect, and any link of a page."""
+    with pytest.raises(SourceError, match="no folders"):
+        filesystem("https://data.example/chips", settings)

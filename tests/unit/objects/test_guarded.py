@@ -12,11 +12,13 @@ from rasterio.errors import RasterioIOError
 from imagerag_assets.errors import RasterError, SourceError
 from imagerag_assets.objects import boundary, http
 from imagerag_assets.objects.boundary import check, refusal
-from imagerag_assets.objects.guarded import Reach
+from imagerag_assets.objects.guarded import Reach, guarded_session
 from imagerag_assets.objects.opening import open_raster
 from imagerag_assets.objects.peek import check_way, first_bytes, size_over_http
+from imagerag_assets.objects.signed import keep_signature, requested
 from imagerag_assets.settings import Settings, load_settings
 from tests.items import texture, write_tiff
+from tests.repeating_server import RepeatingServer, repeating_server  # noqa: F401
 from tests.web_server import WebServer, serve
 
 
@@ -59,6 +61,35 @@ def test_a_redirect_to_another_host_of_this_machine_is_not_followed(
     assert inner.asked == []
     listed = settings.model_copy(update={"allowed_hosts": ("*", f"127.0.0.1:{inner.port}")})
     assert list(http.read_all(urls[:2], reach=Reach(urls[:2], listed))) == [b"{}", b"{}"]
+
+
+def test_logins_and_headers_stay_with_their_host(
+    repeating_server: RepeatingServer,  # noqa: F811
+    outer: WebServer,
+    settings: Settings,
+) -> None:
+    """The two servers are one host with two ports; by its name, the same server is another host."""
+    there = repeating_server.url.replace("127.0.0.1", "localhost")
+    outer.redirects = {"/port": f"{repeating_server.url}/a", "/name": f"{there}/a"}
+    listed = settings.model_copy(update={"allowed_hosts": ("*", "127.0.0.1", "localhost")})
+    urls = [f"http://me:m4rkerm4rk@127.0.0.1:{outer.port}{path}" for path in outer.redirects]
+    with guarded_session(Reach(urls, listed), http.retries()) as session:
+        for url in urls:
+            assert session.get(url, headers={"X-Key": "m4rkerm4rk", "Accept": "a/b"}).status_code == 401
+        assert session.get(urls[0], headers={"X-Key": "m4rkerm4rk"}).history[0].request.headers["X-Key"]
+    assert len(repeating_server.headers) == 3
+    for sent in repeating_server.headers:
+        assert not {"Authorization", "X-Key", "Cookie"} & sent.keys(), sent
+    assert repeating_server.headers[0]["Accept"] == "a/b"
+    session = guarded_session(None, http.retries())
+    for one, other in (("http://h/", "https://h/"), ("http://h:80/", "http://h:81/"), ("https://h/", "https://i/")):
+        assert session.should_strip_auth(one, other)
+    assert not session.should_strip_auth("https://h/a", "https://h:443/b")
+    keep_signature(urls[0])
+    for elsewhere in ("https://127.0.0.1:{}/a", "http://127.0.0.1:1{}/a", "http://localhost:{}/a"):
+        address = elsewhere.format(outer.port)
+        assert requested(address) == address
+    assert "m4rkerm4rk" in requested(f"http://127.0.0.1:{outer.port}/other")
 
 
 def test_a_name_that_leads_to_this_machine_once_it_is_connected_to_is_refused(

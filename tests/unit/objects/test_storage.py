@@ -10,7 +10,7 @@ import pytest
 from imagerag_assets.errors import SettingsError
 from imagerag_assets.objects.addresses import filesystem
 from imagerag_assets.objects.gdal import S3Session
-from imagerag_assets.objects.storage import access_to
+from imagerag_assets.objects.storage import access_to, plain
 from imagerag_assets.objects.store import ObjectStore
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.settings import Settings, load_settings
@@ -53,7 +53,7 @@ secret = "S"
     )
     assert (other.endpoint, other.anonymous, other.table) == ("http://here:9000", False, None)
     assert (public.endpoint, public.anonymous, public.region, public.requester_pays) == (None, True, "us-west-2", False)
-    assert (paid.endpoint, paid.key, paid.requester_pays) == ("http://here:9000", "K", True)
+    assert (paid.endpoint, plain(paid.key), paid.requester_pays) == ("http://here:9000", "K", True)
     assert "'S'" not in repr(paid)
     options = S3Session(paid).get_credential_options()
     assert options["AWS_REQUEST_PAYER"] == "requester"

@@ -12,7 +12,7 @@ from imagerag_assets.errors import IncompleteListingError, SourceError
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.documents import Document, read_document
 from imagerag_assets.stac.listing import list_source
-from imagerag_assets.stac.paging import EndlessPagesError, Pages, item_pages
+from imagerag_assets.stac.paging import EndlessPagesError, Pages, item_pages, next_request
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem, Scene
 from tests.stac_api import StacApi, stac_api  # noqa: F401
@@ -135,3 +135,22 @@ def test_the_items_of_a_collection_come_page_by_page_however_often_they_are_aske
     assert isinstance(failed, FailedItem)
     assert isinstance(failed.error, IncompleteListingError)
     assert "5 of 6 items came" in str(failed.error)
+
+
+def test_a_document_chooses_little_of_how_the_next_page_is_asked_for() -> None:
+    given = {"Authorization": "Bearer x", "Host": "inner", "Cookie": "a=b", "Metadata-Flavor": "Google",
+             "X-aws-ec2-metadata-token": "t", "X-Forwarded-For": "1", "Search-After": "LC08", "Accept": "a\r\nX: y",
+             "Content-Type": "application/json", "X-Next-Token": 7}  # fmt: skip
+    link = {"rel": "next", "href": "/search?page=2", "method": "post", "headers": given, "body": {"page": 2}}
+    asked = next_request({"links": [link]}, "https://api.example/stac/search")
+    assert asked == link | {
+        "href": "https://api.example/search?page=2",
+        "method": "POST",
+        "headers": {"Search-After": "LC08", "Content-Type": "application/json"},
+    }
+    elsewhere = link | {"href": "https://other.example/search", "method": "GET"}
+    assert "headers" not in (next_request({"links": [elsewhere]}, "https://api.example/search") or {"headers": 1})
+    for wrong in (elsewhere | {"method": "POST"}, link | {"method": "DELETE"}, link | {"method": "PUT\n"}):
+        with pytest.raises(SourceError, match="next page asks for"):
+            next_request({"links": [wrong]}, "https://api.example/search")
+    assert next_request({"links": []}, "https://api.example/search") is None
