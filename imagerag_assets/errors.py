@@ -156,6 +156,21 @@ def describe(error: BaseException) -> str:
     return text if isinstance(error, ImageRAGError) else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
+def error_of_item(error: Exception, **ids: object) -> ImageRAGError:
+    """Return whatever was raised while one item was looked at as that item's error; the others are to follow.
+
+    Raises:
+        StoreError, SettingsError, MemoryError: as they are, since they concern every item.
+    """
+    if isinstance(error, (StoreError, SettingsError, MemoryError)):
+        raise error
+    if isinstance(error, ImageRAGError):
+        return error
+    about = ItemError(f"This item cannot be used ({describe(error)[:200]})", fix="Correct the item", **ids)
+    about.__cause__ = shown(error)
+    return about
+
+
 class HiddenError(Exception):
     """Stands for an error whose text holds a signature or a key."""
 

@@ -103,7 +103,7 @@ def search_api(
         raise
     except EndlessPagesError as error:
         raise incomplete(url, str(error)) from None
-    except (APIError, RequestException, NotImplementedError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (APIError, RequestException, NotImplementedError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         # pystac-client raises NotImplementedError if an API does not say that it can be searched.
         status = str(getattr(error, "status_code", None) or "")
         detail = " ".join(str(error).split())[:200] or type(error).__name__
