@@ -7,6 +7,7 @@ line exits with: 2 after bad usage or input, 1 after anything else.  Nothing her
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from imagerag_assets.signatures import without_signatures
 
@@ -156,7 +157,7 @@ def describe(error: BaseException) -> str:
     return text if isinstance(error, ImageRAGError) else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
-def error_of_item(error: Exception, **ids: object) -> ImageRAGError:
+def error_of_item(error: Exception, *, href: str | None = None) -> ImageRAGError:
     """Return whatever was raised while one item was looked at as that item's error; the others are to follow.
 
     Raises:
@@ -166,6 +167,7 @@ def error_of_item(error: Exception, **ids: object) -> ImageRAGError:
         raise error
     if isinstance(error, ImageRAGError):
         return error
+    ids: dict[str, Any] = {} if href is None else {"href": href}
     about = ItemError(f"This item cannot be used ({describe(error)[:200]})", fix="Correct the item", **ids)
     about.__cause__ = shown(error)
     return about

@@ -12,21 +12,91 @@ from copy import deepcopy
 from typing import Any
 
 HOSTILE = (
-    "\x1b]0;owned\x07", "\x1b[2J\x1b[32mok\x1b[0m", "\x9b31m", "a\r\nok: done", "\u202egnp.fit", "[red]x[/red]",
-    "[link=http://x]y[/link]", "<script>alert(1)</script>", "![x](http://x/y.png)", "|a|b|\n|---|---|", "=1+1", "\ud800",
-    "\x00", "\u2028", "../../etc/passwd", "%s %d {0} {x!r}", "\ufeff", "\U000e0041",
-)  # fmt: skip
+    "\x1b]0;owned\x07",
+    "\x1b[2J\x1b[32mok\x1b[0m",
+    "\x9b31m",
+    "a\r\nok: done",
+    "\u202egnp.fit",
+    "[red]x[/red]",
+    "[link=http://x]y[/link]",
+    "<script>alert(1)</script>",
+    "![x](http://x/y.png)",
+    "|a|b|\n|---|---|",
+    "=1+1",
+    "\ud800",
+    "\x00",
+    "\u2028",
+    "../../etc/passwd",
+    "%s %d {0} {x!r}",
+    "\ufeff",
+    "\U000e0041",
+)
 _NUMBERS = (
-    0, -1, 1, 2**31, -(2**63), 2**64, 10**30, 10**400, -(10**400), 1e308, -1e308, 5e-324, 0.1, -0.0, 1e999, float("nan"),
+    0,
+    -1,
+    1,
+    2**31,
+    -(2**63),
+    2**64,
+    10**30,
+    10**400,
+    -(10**400),
+    1e308,
+    -1e308,
+    5e-324,
+    0.1,
+    -0.0,
+    1e999,
+    float("nan"),
     float("-inf"),
-)  # fmt: skip
+)
 _HREFS = (
-    "", " ", ".", "..", "/", "//", "///", "#", "?", "file:", "file:///etc/passwd", "/vsicurl/http://127.0.0.1:9/x.tif",
-    "/vsizip//etc/x.zip/y", "<VRTDataset/>", "http://", "http://[", "http://[::1", "https://:0/x", "http://x:99999/y.tif",
-    "http://a b/c.tif", "s3://", "s3:///x", "s3://b", "gs://", "data:,x", "javascript:alert(1)", "\\\\host\\share\\x.tif",
-    "C:\\x.tif", "simplecache::http://127.0.0.1:9/x", "%", "%zz", "%00", "a" * 5000, "x" * 300 + ".tif", "\u0000.tif",
-    "./\ud800.tif", "~", "~root/x.tif", "memory://x.tif", "local://x.tif", "*", "[a-z].tif", "x.tif?a=%\n", "::", "http:x.tif",
-)  # fmt: skip
+    "",
+    " ",
+    ".",
+    "..",
+    "/",
+    "//",
+    "///",
+    "#",
+    "?",
+    "file:",
+    "file:///etc/passwd",
+    "/vsicurl/http://127.0.0.1:9/x.tif",
+    "/vsizip//etc/x.zip/y",
+    "<VRTDataset/>",
+    "http://",
+    "http://[",
+    "http://[::1",
+    "https://:0/x",
+    "http://x:99999/y.tif",
+    "http://a b/c.tif",
+    "s3://",
+    "s3:///x",
+    "s3://b",
+    "gs://",
+    "data:,x",
+    "javascript:alert(1)",
+    "\\\\host\\share\\x.tif",
+    "C:\\x.tif",
+    "simplecache::http://127.0.0.1:9/x",
+    "%",
+    "%zz",
+    "%00",
+    "a" * 5000,
+    "x" * 300 + ".tif",
+    "\u0000.tif",
+    "./\ud800.tif",
+    "~",
+    "~root/x.tif",
+    "memory://x.tif",
+    "local://x.tif",
+    "*",
+    "[a-z].tif",
+    "x.tif?a=%\n",
+    "::",
+    "http:x.tif",
+)
 
 Path = tuple[str | int, ...]
 
@@ -129,33 +199,102 @@ def _wrong_id(content: Any, places: Sequence[Path], rng: random.Random) -> None:
 
 
 def _wrong_time(content: Any, places: Sequence[Path], rng: random.Random) -> None:
-    values = ("", "..", "now", 0, -1, 1e999, [], {}, "0000-00-00", "9999-12-31T23:59:60Z", "-2024-01-01T00:00:00Z",
-              "2024-13-45T99:99:99Z", "2024-01-01T00:00:00+99:99", "0001-01-01T00:00:00+14:00", None, HOSTILE[0])  # fmt: skip
+    values = (
+        "",
+        "..",
+        "now",
+        0,
+        -1,
+        1e999,
+        [],
+        {},
+        "0000-00-00",
+        "9999-12-31T23:59:60Z",
+        "-2024-01-01T00:00:00Z",
+        "2024-13-45T99:99:99Z",
+        "2024-01-01T00:00:00+99:99",
+        "0001-01-01T00:00:00+14:00",
+        None,
+        HOSTILE[0],
+    )
     properties = content.get("properties")
     if isinstance(properties, dict):
-        properties[rng.choice(("datetime", "start_datetime", "end_datetime", "updated", "created"))] = rng.choice(values)
+        properties[rng.choice(("datetime", "start_datetime", "end_datetime", "updated", "created"))] = rng.choice(
+            values
+        )
 
 
 def _wrong_place(content: Any, places: Sequence[Path], rng: random.Random) -> None:
     number = rng.choice(_NUMBERS)
-    content[rng.choice(("bbox", "geometry"))] = rng.choice((
-        [number] * 4, [number] * 6, [[number]], ["a", "b", "c", "d"], [None] * 4, {"type": "Polygon"}, "0,0,1,1",
-        {"type": "Polygon", "coordinates": [[[number, number]] * 5]}, {"type": "Point", "coordinates": number},
-        {"type": "GeometryCollection", "geometries": [{"type": "GeometryCollection", "geometries": number}]},
-        {"type": ["Polygon"], "coordinates": {}}, _nested(rng.choice((5, 60, 400))), {"type": "Polygon", "coordinates": _nested(90)},
-    ))  # fmt: skip
+    content[rng.choice(("bbox", "geometry"))] = rng.choice(
+        (
+            [number] * 4,
+            [number] * 6,
+            [[number]],
+            ["a", "b", "c", "d"],
+            [None] * 4,
+            {"type": "Polygon"},
+            "0,0,1,1",
+            {"type": "Polygon", "coordinates": [[[number, number]] * 5]},
+            {"type": "Point", "coordinates": number},
+            {"type": "GeometryCollection", "geometries": [{"type": "GeometryCollection", "geometries": number}]},
+            {"type": ["Polygon"], "coordinates": {}},
+            _nested(rng.choice((5, 60, 400))),
+            {"type": "Polygon", "coordinates": _nested(90)},
+        )
+    )
 
 
 def _wrong_grid(content: Any, places: Sequence[Path], rng: random.Random) -> None:
-    name = rng.choice(("proj:epsg", "proj:code", "proj:wkt2", "proj:projjson", "proj:shape", "proj:transform", "proj:bbox",
-                       "nodata", "scale", "raster:bands", "bands", "eo:bands", "gsd", "roles", "type", "eo:cloud_cover",
-                       "alternate", "storage:schemes", "storage:refs", "storage:requester_pays", "sar:polarizations",
-                       "classification:classes", "created", "platform", "instruments"))  # fmt: skip
-    value = rng.choice((
-        rng.choice(_NUMBERS), rng.choice(HOSTILE), [], {}, [None], [{}], [[]], [rng.choice(_NUMBERS)] * 6, True, "x" * 5000,
-        [{"name": rng.choice(HOSTILE), "common_name": ["red"], "nodata": {}, "center_wavelength": "x"}] * 3,
-        {"a": {"href": rng.choice(_HREFS)}}, [rng.choice(_NUMBERS)] * 2, "EPSG:999999", "EPSG:0", _nested(50),
-    ))  # fmt: skip
+    name = rng.choice(
+        (
+            "proj:epsg",
+            "proj:code",
+            "proj:wkt2",
+            "proj:projjson",
+            "proj:shape",
+            "proj:transform",
+            "proj:bbox",
+            "nodata",
+            "scale",
+            "raster:bands",
+            "bands",
+            "eo:bands",
+            "gsd",
+            "roles",
+            "type",
+            "eo:cloud_cover",
+            "alternate",
+            "storage:schemes",
+            "storage:refs",
+            "storage:requester_pays",
+            "sar:polarizations",
+            "classification:classes",
+            "created",
+            "platform",
+            "instruments",
+        )
+    )
+    value = rng.choice(
+        (
+            rng.choice(_NUMBERS),
+            rng.choice(HOSTILE),
+            [],
+            {},
+            [None],
+            [{}],
+            [[]],
+            [rng.choice(_NUMBERS)] * 6,
+            True,
+            "x" * 5000,
+            [{"name": rng.choice(HOSTILE), "common_name": ["red"], "nodata": {}, "center_wavelength": "x"}] * 3,
+            {"a": {"href": rng.choice(_HREFS)}},
+            [rng.choice(_NUMBERS)] * 2,
+            "EPSG:999999",
+            "EPSG:0",
+            _nested(50),
+        )
+    )
     assets = content.get("assets")
     some = [each for each in assets.values() if isinstance(each, dict)] if isinstance(assets, dict) else []
     target = rng.choice([*some, content.get("properties"), content.get("properties")])
@@ -171,8 +310,13 @@ def _nested(depth: int) -> Any:
 
 
 def _other_type(rng: random.Random, value: Any) -> Any:
-    swapped = {dict: [value], list: {str(n): each for n, each in enumerate(value)} if isinstance(value, list) else {},
-               str: [*value[:50]] if isinstance(value, str) else value, int: str(value), float: str(value)}  # fmt: skip
+    swapped = {
+        dict: [value],
+        list: {str(n): each for n, each in enumerate(value)} if isinstance(value, list) else {},
+        str: [*value[:50]] if isinstance(value, str) else value,
+        int: str(value),
+        float: str(value),
+    }
     return rng.choice((swapped.get(type(value), 0), None, True, [], {}, "", "x", 7, -1.5, [[]], {"": {}}, [None]))
 
 
@@ -181,11 +325,27 @@ def _long(rng: random.Random, value: Any) -> Any:
 
 
 _FAULTS: Sequence[Callable[[Any, Sequence[Path], random.Random], None]] = (
-    _set(_other_type), _set(_other_type), _set(_other_type), _set(lambda rng, value: None), _remove, _remove, _rename,
-    _set(lambda rng, value: rng.choice(_NUMBERS)), _set(lambda rng, value: rng.choice(HOSTILE)), _set(_long),
-    _set(lambda rng, value: _nested(rng.choice((3, 40, 300)))), _wrong_href, _wrong_href, _wrong_id, _wrong_time,
-    _wrong_place, _wrong_place, _wrong_grid, _wrong_grid, _wrong_grid,
-)  # fmt: skip
+    _set(_other_type),
+    _set(_other_type),
+    _set(_other_type),
+    _set(lambda rng, value: None),
+    _remove,
+    _remove,
+    _rename,
+    _set(lambda rng, value: rng.choice(_NUMBERS)),
+    _set(lambda rng, value: rng.choice(HOSTILE)),
+    _set(_long),
+    _set(lambda rng, value: _nested(rng.choice((3, 40, 300)))),
+    _wrong_href,
+    _wrong_href,
+    _wrong_id,
+    _wrong_time,
+    _wrong_place,
+    _wrong_place,
+    _wrong_grid,
+    _wrong_grid,
+    _wrong_grid,
+)
 
 
 def _twice(text: str, rng: random.Random) -> str:

@@ -16,7 +16,7 @@ import pystac
 from imagerag_assets.errors import ItemError, SettingsError
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.alternates import addresses
-from imagerag_assets.stac.pixel_values import band_entries, is_number, nodata_of, scale_of
+from imagerag_assets.stac.pixel_values import band_entries, is_number, nodata_of, number_of, scale_of
 from imagerag_assets.stac.place import item_place
 from imagerag_assets.stac.types import Band, Imagery, ItemPlace
 
@@ -204,9 +204,10 @@ def _resolution(key: str, href: str, fields: dict[str, Any]) -> float:
     said += [band.get(name) for band in bands for name in ("gsd", "spatial_resolution", "raster:spatial_resolution")]
     transform = fields.get("proj:transform")
     said += [abs(transform[0])] if isinstance(transform, list) and transform and is_number(transform[0]) else []
-    numbers = [float(value) for value in said if isinstance(value, int | float) and value > 0]
-    if numbers:
-        return numbers[0]
+    for value in said:
+        number = number_of(value) if is_number(value) else None
+        if number is not None and number > 0:
+            return number
     in_name = re.search(r"[_-](\d{1,4})m\b", key) or re.search(r"[_-](\d{1,4})m\.\w+$", href)
     return float(in_name[1]) if in_name else inf
 

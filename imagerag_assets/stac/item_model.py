@@ -1,8 +1,8 @@
 """The model of an item: the types, lengths and depth of what is read of it, checked once, where the item comes in.
 
-What an item needs must be right: its type, id, times, and the addresses of its assets.  Anything else that is not of its
-type is left out, and a note says so, since real items hold such things.  Fields that are not named here are not looked
-at.  Whether the values make sense together is checked where they are used.
+What an item needs must be right: its type, id, times, and the addresses of its assets.  Anything else that is not of
+its type is left out, and a note says so, since real items hold such things.  Fields that are not named here are not
+looked at.  Whether the values make sense together is checked where they are used.
 """
 
 from __future__ import annotations
@@ -156,7 +156,8 @@ def _said(where: Sequence[int | str], why: str, item: Mapping[str, Any]) -> str:
     value: Any = item
     for name in _field(where):
         value = value.get(name) if isinstance(value, dict) else None
-    return f"its {where[-1] if where[0] == 'properties' else where[0]} is {_short(repr(value))} ({why[:1].lower()}{why[1:]})"
+    name = where[-1] if where[0] == "properties" else where[0]
+    return f"its {name} is {_short(repr(value))} ({why[:1].lower()}{why[1:]})"
 
 
 def _leave_out(item: dict[str, Any], fields: Iterable[tuple[int | str, ...]], notes: list[str]) -> None:

@@ -29,7 +29,7 @@ from imagerag_assets.plain_files.items import made_note
 from imagerag_assets.settings import Settings
 from imagerag_assets.signatures import unsigned_values
 from imagerag_assets.stac.alternates import resolve
-from imagerag_assets.stac.bbox import item_bbox
+from imagerag_assets.stac.bbox import item_bbox, usable_geometry
 from imagerag_assets.stac.collections import with_item_assets
 from imagerag_assets.stac.imagery import select_imagery
 from imagerag_assets.stac.item_model import checked, not_valid
@@ -122,7 +122,7 @@ def _scene(
         acquired_at=acquired_at,
         acquired_until=acquired_until,
         bbox=item_bbox(content, notes),
-        geometry=content["geometry"] if isinstance(content.get("geometry"), dict) else None,
+        geometry=usable_geometry(content, notes),
         imagery=imagery,
         cloud_cover=_percent(item.properties.get("eo:cloud_cover")),
         properties=_properties(content),

@@ -70,9 +70,10 @@ def check_time(said: str | None) -> None:
     Raises:
         ItemError: it is not.
     """
+    if said is None:
+        return
     try:
-        if said is not None:
-            str_to_datetime(said)
+        str_to_datetime(said)
     except (ValueError, OverflowError):
         raise ItemError(
             f"This is not a valid STAC item: its datetime {said[:80]!r} is not a time", fix="Correct the item"
