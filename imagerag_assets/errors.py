@@ -6,9 +6,9 @@ line exits with: 2 after bad usage or input, 1 after anything else.  Nothing her
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from imagerag_assets.escaping import one_line
 from imagerag_assets.signatures import without_signatures
 
 
@@ -47,14 +47,6 @@ def _rebuild(
     cls: type[ImageRAGError], message: str, fix: str, transient: bool, ids: dict[str, object]
 ) -> ImageRAGError:
     return cls(message, fix=fix, transient=transient, **ids)
-
-
-def one_line(text: str) -> str:
-    """Return text in one line; what would steer a terminal, or cannot be written, is shown as its code."""
-    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], " ".join(text.split()))
-
-
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def _one_line(text: str) -> str:

@@ -6,10 +6,8 @@ what its result looks like is in the other `cli` modules.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import re
 import sys
 import traceback
 import warnings
@@ -21,7 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imagerag_assets.errors import ImageRAGError, InputError, one_line
+from imagerag_assets.errors import ImageRAGError, InputError
+from imagerag_assets.escaping import json_text, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from imagerag_assets.settings import Settings
 
 _PACKAGE = "imagerag_assets"
-_UNWRITABLE = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # by a terminal as they are
 DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 _QUIET = {
@@ -86,7 +84,7 @@ class Command:
         settings = load_settings()
         if unknown := unknown_names():
             shown = (f"{name} (did you mean {close}?)" if close else name for name, close in unknown.items())
-            print(f"warning: no such setting: {', '.join(shown)}", file=sys.stderr)
+            print(f"warning: no such setting: {one_line(', '.join(shown))}", file=sys.stderr)
         return settings
 
     @contextmanager
@@ -179,8 +177,7 @@ def plain(text: object) -> str:
 
 def dump(document: Any) -> str:
     """Return one JSON document.  Values that JSON cannot hold become text; NaN and infinity become null."""
-    text = json.dumps(_finite(document), ensure_ascii=False, indent=2, default=str)
-    return _UNWRITABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return json_text(_finite(document))
 
 
 def _finite(value: Any) -> Any:
@@ -196,7 +193,7 @@ def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
     known = isinstance(error, ImageRAGError)
     if debug and not isinstance(error, InputError):
         traceback.print_exception(error, file=sys.stderr)
-    text = " ".join(str(error).split())
+    text = one_line(str(error))
     if not known:
         text = f"unexpected {type(error).__name__}: {text}" if text else f"unexpected {type(error).__name__}"
     hint = "" if known or debug else ". Run it again with --debug for the traceback"
@@ -291,7 +288,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        text = " ".join(record.getMessage().split())
+        text = one_line(record.getMessage())
         if text not in self._printed:
             self._printed.add(text)
             print(f"warning: {text}", file=sys.stderr)

@@ -14,7 +14,8 @@ from urllib.parse import unquote, urljoin
 
 import fsspec
 
-from imagerag_assets.errors import SourceError, one_line
+from imagerag_assets.errors import SourceError
+from imagerag_assets.escaping import one_line
 from imagerag_assets.objects.bucket_addresses import web_address
 from imagerag_assets.objects.signed import inherit_signature, keep_signature, requested
 from imagerag_assets.objects.storage import Access, access_to

@@ -134,6 +134,11 @@ class _Api(StacApiIO):
             raise SourceError("A document of the web names a file of this machine", href=str(source))
         return super().read_text(source, *args, **kwargs)
 
+    def json_loads(self, txt: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Read what orjson would refuse, too: one item with NaN, a huge number or half a character is no bad page."""
+        page: dict[str, Any] = json.loads(txt, parse_constant=lambda _: None)
+        return page
+
 
 def _with_login(request: Request) -> Request:
     request.url = requested(str(request.url))
