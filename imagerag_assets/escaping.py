@@ -23,7 +23,12 @@ _BEGINS_LIST = re.compile(r"(?:[-+]|\d{1,9}\.)(?=\s|$)")  # a bracket is a mark
 
 def one_line(text: str) -> str:
     """Return text in one line; what would steer a terminal, or cannot be written, is shown as its code."""
-    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], " ".join(text.split()))
+    return visible(" ".join(text.split()))
+
+
+def visible(text: str) -> str:
+    """Return text with the same spaces, in which what would steer a terminal is shown as its code."""
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def json_text(document: Any) -> str:

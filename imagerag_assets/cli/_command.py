@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagerag_assets.errors import ImageRAGError, InputError
-from imagerag_assets.escaping import json_text, one_line
+from imagerag_assets.escaping import json_text, one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -165,7 +165,7 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else 120, highlight=False)
+    return Console(file=stream, width=None if stream.isatty() else 120, highlight=False, emoji=False)
 
 
 def plain(text: object) -> str:
@@ -192,7 +192,8 @@ def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
     """Print an error in one line, with `as_json` also as a JSON document; return the exit code."""
     known = isinstance(error, ImageRAGError)
     if debug and not isinstance(error, InputError):
-        traceback.print_exception(error, file=sys.stderr)
+        for line in "".join(traceback.format_exception(error)).split("\n"):
+            print(visible(line), file=sys.stderr)
     text = one_line(str(error))
     if not known:
         text = f"unexpected {type(error).__name__}: {text}" if text else f"unexpected {type(error).__name__}"

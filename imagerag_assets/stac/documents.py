@@ -33,7 +33,6 @@ _LOOKED_INTO = 64
 #: Larger documents in a folder are not items, and are not read.
 _LARGEST_LISTED = 64 * 2**20
 _LARGEST_UNZIPPED = 2**30
-_OF_CATALOGS = frozenset({"extent", "description"})
 
 
 class Kind(Enum):
@@ -108,7 +107,7 @@ def _may_have_been_item(content: dict[str, Any]) -> bool:
     """Return whether an object has what items have, and nothing of catalogs and collections."""
     known = content.keys()
     is_stac = "stac_version" in known or "assets" in known
-    return is_stac and len({"geometry", "properties", "assets", "bbox"} & known) > 1 and not _OF_CATALOGS & known
+    return is_stac and len({"geometry", "properties", "assets", "bbox"} & known) > 1 and "extent" not in known
 
 
 def read_document(href: str, settings: Settings, *, page: bool = False) -> Document:

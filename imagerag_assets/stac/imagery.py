@@ -120,7 +120,7 @@ def _raster_assets(item: pystac.Item, preferred: Sequence[str]) -> list[_Candida
     kept: list[_Candidate] = []
     doubtful: list[_Candidate] = []
     for key, asset in item.assets.items():
-        roles = frozenset(asset.roles or ())
+        roles = _roles(asset)
         if not _is_raster(asset, roles) or roles & _NOT_IMAGERY_ROLES or any("mask" in role for role in roles):
             continue
         candidate = _candidate(item, key, asset, preferred)
@@ -129,6 +129,11 @@ def _raster_assets(item: pystac.Item, preferred: Sequence[str]) -> list[_Candida
     if len(kept) == 1 and not kept[0].bands:
         kept = [_with_item_bands(item, kept[0])]
     return kept or [candidate for candidate in doubtful if "data" in candidate.roles]
+
+
+def _roles(asset: pystac.Asset) -> frozenset[str]:
+    """Return the roles of an asset, of which some write a single one without a list."""
+    return frozenset([asset.roles] if isinstance(asset.roles, str) else asset.roles or ())
 
 
 def _is_raster(asset: pystac.Asset, roles: frozenset[str]) -> bool:
@@ -160,7 +165,7 @@ def _candidate(item: pystac.Item, key: str, asset: pystac.Asset, preferred: Sequ
     if len(bands) < 2 and colour and not any(band["common_name"] for band in bands):
         bands = ((bands[0] if bands else {}) | {"name": key, "common_name": colour},)
     href, *others = addresses(asset.href, fields, preferred)
-    place, roles = item_place(fields, item.properties), frozenset(asset.roles or ())
+    place, roles = item_place(fields, item.properties), _roles(asset)
     finest = _resolution(key, href, fields)
     return _Candidate(key, href, roles, fields, bands, finest, place, tuple(others), item.properties)
 

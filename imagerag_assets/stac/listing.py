@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -63,6 +63,8 @@ class ListedItem:
     """Its content, if it came with the listing."""
     made: Made = ""
     """What its item is made from here: `ref` is then a raster file, or an online layer."""
+    linked: bool = False
+    """A catalog names it as an item."""
 
 
 @dataclass
@@ -157,7 +159,8 @@ def _catalog(root: Document, versions: dict[str, Version] | None, settings: Sett
                 fresh = [href for href, refused in links if refused is None]
                 signed.note(document, fresh)
                 if relation == "item":
-                    listed.extend(_listed(href, (versions or {}).get(href), collection) for href in fresh)
+                    found = (_listed(href, (versions or {}).get(href), collection) for href in fresh)
+                    listed.extend(replace(each, linked=True) for each in found)
                 else:
                     below.update(dict.fromkeys(fresh, collection))
         level = [(each, below[href]) for href, each in signed.read_many(list(below))]
@@ -296,6 +299,9 @@ def read_listed(
                 return [failed_document(each.ref, document)]
             if document.kind is Kind.OTHER and each.ref in items:
                 error = SourceError("This JSON is not STAC any more", fix="Write the item again", href=each.ref)
+                return [failed_document(each.ref, error)]
+            if document.kind is Kind.OTHER and each.linked:
+                error = SourceError("This JSON is not STAC", fix="Correct the link to it", href=each.ref)
                 return [failed_document(each.ref, error)]
             found = [item for item in _items(each, document) if not wanted or wanted & item.collections]
             return list(pool.map(validated, found))
