@@ -174,7 +174,7 @@ def _import_scene(platform: Platform, export: Export, key: str, folder: Path, di
     started = time.perf_counter()
     files = read_files(_document(export.store, key), export.store.url(key))
     local = {asset: _fetch(export.store, key, file, folder) for asset, file in files.items()}
-    record = _record(local["record"])
+    record = read_record(local["record"])
     scratch = ObjectStore(str(folder), platform.settings)
     info = _check_shard(scratch, files["embeddings"].name, record, export.product, dim)
     _check_picture(local["overview"])
@@ -219,7 +219,12 @@ def _fetch(store: ObjectStore, item_key: str, file: ExportedFile, folder: Path) 
     return folder / file.name
 
 
-def _record(path: Path) -> SceneRecord:
+def read_record(path: Path) -> SceneRecord:
+    """Return the record of an export, after checking the types of all that it holds.
+
+    Raises:
+        StoreError: it is not a record.
+    """
     try:
         record = SceneRecord.from_dict(json.loads(path.read_bytes()))
         _TYPES.validate_python(asdict(record))  # `from_dict` looks at none

@@ -10,8 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
@@ -20,12 +22,16 @@ from imagerag_assets.cli import main
 from imagerag_assets.cli._command import plain
 from imagerag_assets.cli._render import table_of
 from imagerag_assets.escaping import one_line
+from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import Settings
 from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.items import texture, write_item, write_scene
 from tests.mutations import HOSTILE
 
-EVIL = "\x1b]0;owned\x07\x1b[2J[green]ok[/green] [link=http://x]y[/link] :warning: \u202e\x9b1m\r\nok: all is well\\"
+EVIL = (
+    "\x1b]0;owned\x07\x1b[2J[green]ok[/green] [link=http://x]y[/link] :warning: <script>a</script> "
+    "\u202e\x9b1m\r\nok: all is well\\"
+)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """What rich itself writes to a terminal."""
 
@@ -96,6 +102,22 @@ def test_commands_show_a_hostile_catalog_as_text(
     printed("ingest", EVIL, "--debug", code=2)
     printed("sources", "add", "x", str(catalog / EVIL))
     printed("sources")
+    check_metadata(installed)
+
+
+def check_metadata(settings: Settings) -> None:
+    """Markdown in Dagster's UI holds the texts without any meaning."""
+    seen = 0
+    with dagster_instance(settings) as instance:
+        for asset in ("scene", "answer"):
+            for record in instance.fetch_materializations(dg.AssetKey(asset), limit=20).records:
+                assert record.asset_materialization is not None
+                for value in record.asset_materialization.metadata.values():
+                    if isinstance(value, dg.MarkdownMetadataValue):
+                        seen += "owned" in str(value.value)
+                        assert "<script" not in str(value.value)
+                        assert all(line.isprintable() for line in str(value.value).split("\n"))
+    assert seen
 
 
 def test_a_terminal_gets_no_escapes_but_ours(tmp_path: Path) -> None:
@@ -134,7 +156,7 @@ def test_text_in_a_table_is_as_it_is(text: str, capsys: pytest.CaptureFixture[st
 
 
 @given(st.text(max_size=30))
-@settings(deadline=None)
+@hypothesis_settings(deadline=None)
 def test_markup_never_comes_from_text(text: str) -> None:
     assert Text.from_markup(f"[red]{plain(text)}[/]", emoji=False).plain == one_line(text)
 
