@@ -6,8 +6,9 @@ line exits with: 2 after bad usage or input, 1 after anything else.  Nothing her
 
 from __future__ import annotations
 
-import re
+from typing import Any
 
+from imagerag_assets.escaping import one_line
 from imagerag_assets.masking import masked
 
 
@@ -46,14 +47,6 @@ def _rebuild(
     cls: type[ImageRAGError], message: str, fix: str, transient: bool, ids: dict[str, object]
 ) -> ImageRAGError:
     return cls(message, fix=fix, transient=transient, **ids)
-
-
-def one_line(text: str) -> str:
-    """Return text in one line; what would steer a terminal, or cannot be written, is shown as its code."""
-    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], " ".join(text.split()))
-
-
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def _one_line(text: str) -> str:
@@ -154,6 +147,22 @@ def describe(error: BaseException) -> str:
     """Return an error in one line; an unexpected one begins with the name of its class."""
     text = _one_line(str(error))
     return text if isinstance(error, ImageRAGError) else f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+def error_of_item(error: Exception, *, href: str | None = None) -> ImageRAGError:
+    """Return whatever was raised while one item was looked at as that item's error; the others are to follow.
+
+    Raises:
+        StoreError, SettingsError, MemoryError: as they are, since they concern every item.
+    """
+    if isinstance(error, (StoreError, SettingsError, MemoryError)):
+        raise error
+    if isinstance(error, ImageRAGError):
+        return error
+    ids: dict[str, Any] = {} if href is None else {"href": href}
+    about = ItemError(f"This item cannot be used ({describe(error)[:200]})", fix="Correct the item", **ids)
+    about.__cause__ = shown(error)
+    return about
 
 
 class HiddenError(Exception):

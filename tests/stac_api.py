@@ -93,7 +93,7 @@ def _answer(api: StacApi, path: str, query: dict[str, str]) -> tuple[int, dict[s
                 {"rel": "search", "type": "application/geo+json", "href": f"{api.url}/search", "method": "GET"},
             ],
         }  # fmt: skip
-    names = sorted({item["collection"] for item in api.items})
+    names = sorted({name for item in api.items if isinstance(name := item.get("collection"), str)})
     if path == "/collections":
         return 200, {"collections": [_collection(api, name) for name in names], "links": []}
     if path == "/search":
@@ -131,7 +131,7 @@ def _search(api: StacApi, query: dict[str, str], path: str = "/search") -> tuple
         for item in api.items
         if ("collections" not in query or item["collection"] in query["collections"].split(","))
         and ("ids" not in query or item["id"] in query["ids"].split(","))
-        and item["properties"].get("updated", "") >= query.get("filter", "''").split("'")[1]
+        and ("filter" not in query or item["properties"].get("updated", "") >= query["filter"].split("'")[1])
     ]
     if "sortby" in query:
         chosen.sort(key=lambda item: item["properties"].get("updated", ""))

@@ -7,8 +7,9 @@ inserted with the model's control tokens broken up, so it never becomes a pictur
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from PIL import Image
 
@@ -16,6 +17,7 @@ from imagerag_assets.answering.types import Prompt
 
 Part = str | Image.Image
 Box = tuple[int, int, int, int]
+_BETWEEN = " -_.·"
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,40 @@ def join_text(parts: Iterable[Part]) -> list[Part]:
     return merged
 
 
-def break_tokens(text: str, tokens: Sequence[str]) -> str:
-    """Put a space into every occurrence of a control token, until none is left."""
-    for token in sorted(tokens, key=len, reverse=True):
-        if len(token) > 1:
-            while token in text:
-                text = text.replace(token, f"{token[0]} {token[1:]}")
-    return text
+def break_tokens(text: str, tokens: Iterable[str]) -> str:
+    """Return text in which no control token can be read: each is parted before its last character.
+
+    What parts them is a character that no token has, a space if possible, so no token can reach across it, and nothing
+    has to be looked at twice.  A token of a single character is replaced by it.
+
+    Args:
+        text: What people wrote.
+        tokens: Any vocabulary.
+    """
+    known = {token for token in tokens if token}
+    if not any(token in text for token in known):
+        return text
+    letters = {letter for token in known for letter in token}
+    between = next((letter for letter in chain(_BETWEEN, map(chr, range(0x110000))) if _parts(letter, letters)), "")
+    if not between:
+        return ""
+    ending: dict[str, list[str]] = {}
+    for token in known:
+        ending.setdefault(token[-1], []).append(token)
+    kept: list[str] = []
+    start = 0  # of the piece that holds no token so far
+    for place, letter in enumerate(text):
+        if letter in known:
+            kept += (text[start:place], between)
+            start = place + 1
+        elif any(text.endswith(token, start, place + 1) for token in ending.get(letter, ())):
+            kept += (text[start:place], between)
+            start = place
+    return "".join([*kept, text[start:]])
+
+
+def _parts(letter: str, letters: Collection[str]) -> bool:
+    return letter not in letters and (letter == " " or letter.isprintable())
 
 
 def transcript(parts: Sequence[Part]) -> str:

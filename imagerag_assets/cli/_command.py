@@ -6,10 +6,8 @@ what its result looks like is in the other `cli` modules.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import re
 import sys
 import traceback
 import warnings
@@ -21,7 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imagerag_assets.errors import ImageRAGError, InputError, one_line
+from imagerag_assets.errors import ImageRAGError, InputError
+from imagerag_assets.escaping import json_text, one_line, visible
 from imagerag_assets.masking import mask_logs, masked
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from imagerag_assets.settings import Settings
 
 _PACKAGE = "imagerag_assets"
-_UNWRITABLE = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # by a terminal as they are
 DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 _QUIET = {
@@ -87,7 +85,7 @@ class Command:
         settings = load_settings()
         if unknown := unknown_names():
             shown = (f"{name} (did you mean {close}?)" if close else name for name, close in unknown.items())
-            print(f"warning: no such setting: {', '.join(shown)}", file=sys.stderr)
+            print(f"warning: no such setting: {one_line(', '.join(shown))}", file=sys.stderr)
         return settings
 
     @contextmanager
@@ -168,7 +166,7 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else 120, highlight=False)
+    return Console(file=stream, width=None if stream.isatty() else 120, highlight=False, emoji=False)
 
 
 def plain(text: object) -> str:
@@ -180,8 +178,7 @@ def plain(text: object) -> str:
 
 def dump(document: Any) -> str:
     """Return one JSON document.  Values that JSON cannot hold become text; NaN and infinity become null."""
-    text = json.dumps(_finite(document), ensure_ascii=False, indent=2, default=str)
-    return _UNWRITABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return json_text(_finite(document))
 
 
 def _finite(value: Any) -> Any:
@@ -196,8 +193,9 @@ def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
     """Print an error in one line, with `as_json` also as a JSON document; return the exit code."""
     known = isinstance(error, ImageRAGError)
     if debug and not isinstance(error, InputError):
-        print(masked("".join(traceback.format_exception(error))), end="", file=sys.stderr)
-    text = masked(" ".join(str(error).split()))
+        for line in masked("".join(traceback.format_exception(error))).split("\n"):
+            print(visible(line), file=sys.stderr)
+    text = one_line(masked(str(error)))
     if not known:
         text = f"unexpected {type(error).__name__}: {text}" if text else f"unexpected {type(error).__name__}"
     hint = "" if known or debug else ". Run it again with --debug for the traceback"
@@ -293,7 +291,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        text = " ".join(record.getMessage().split())
+        text = one_line(record.getMessage())
         if text not in self._printed:
             self._printed.add(text)
             print(f"warning: {text}", file=sys.stderr)

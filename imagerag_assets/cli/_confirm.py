@@ -6,6 +6,7 @@ import typer
 
 from imagerag_assets.cli._command import Command
 from imagerag_assets.errors import InputError
+from imagerag_assets.escaping import one_line
 
 
 def confirmed(command: Command, what: str, *, yes: bool) -> bool:
@@ -19,6 +20,6 @@ def confirmed(command: Command, what: str, *, yes: bool) -> bool:
     if command.as_json:
         raise InputError(f"{what} needs a yes", fix="Add --yes")
     try:
-        return typer.confirm(f"{what}?", err=True)
+        return typer.confirm(f"{one_line(what)}?", err=True)
     except typer.Abort:
         raise InputError("Nobody answered, and nothing was changed", fix="Add --yes") from None

@@ -25,6 +25,8 @@ _COLOURS = {
     "warn": "yellow",
     "fail": "red",
 }
+_STATES = frozenset({"", "status", "state"})
+"""Columns whose words are ours."""
 _SHORT = 12  # of a fingerprint
 
 
@@ -45,15 +47,15 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title:
         number = column in ("patches", "seconds", "rows", "bytes", "answers", "confidence", "score")
         table.add_column(column, justify="right" if number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*(_cell(value, column in _STATES) for value, column in zip(row, columns, strict=False)))
     return table
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, is_state: bool) -> str:
     if value is None:
         return ""
     text = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if type(value) is int else plain(value)
-    colour = _COLOURS.get(text)
+    colour = _COLOURS.get(text) if is_state else None  # a scene may be called "ok"
     return f"[{colour}]{text}[/]" if colour else text
 
 

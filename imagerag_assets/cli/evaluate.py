@@ -101,4 +101,6 @@ def render(document: Mapping[str, Any]) -> RenderableType:
     left_out, failed = document["left_out"], document["failed"]
     if left_out or failed:
         parts.append(f"[yellow]{left_out} questions were not asked, {failed} could not be answered[/]")
-    return Group(*parts, f"[bold]{document['questions']} questions[/]; table and plot: {document['report']['table']}")
+    return Group(
+        *parts, f"[bold]{document['questions']} questions[/]; table and plot: {plain(document['report']['table'])}"
+    )

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from imagerag_assets.encoder_switch.gate import Gate, GateCheck, Measure, examine, scenes_to_cover, uncovered
 from imagerag_assets.encoder_switch.switching import LOCK, Switch, in_use, switch
 from imagerag_assets.encoders.registry import load_encoder
-from imagerag_assets.errors import ImageRAGError, KnowledgeError, describe
+from imagerag_assets.errors import KnowledgeError, describe
 from imagerag_assets.ingestion.costs import Cost, cost_of, total
 from imagerag_assets.ingestion.embed_scene import embed, find_shard, scratch
 from imagerag_assets.ingestion.embedding import Progress
@@ -235,7 +235,9 @@ class _Filling:
                 patch_table(self._platform, key)
                 embedded = embed(self._platform, key, target=self._target, progress=self._report(before, count))
                 indexed = index(self._platform, key, target=self._target, build_index=False)
-            except ImageRAGError as error:
+            except MemoryError:
+                raise
+            except Exception as error:  # of one scene
                 self.failed[key] = describe(error)
             else:
                 collection = indexed.collection

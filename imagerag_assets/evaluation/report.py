@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from imagerag_assets.errors import InputError
+from imagerag_assets.escaping import markdown as escaped
 from imagerag_assets.evaluation.svg import drawing, line, text
 from imagerag_assets.objects.aside import replace_text
 
@@ -98,11 +99,11 @@ def write_report(folder: Path, document: Mapping[str, Any]) -> dict[str, str]:
 def markdown(document: Mapping[str, Any]) -> str:
     """Return the tables as Markdown, with the plot below."""
     about = document["run"]
-    options = ", ".join(f"{name} {value}" for name, value in about["options"].items() if value is not None)
+    options = ", ".join(escaped(f"{name} {value}") for name, value in about["options"].items() if value is not None)
     lines = [
         "# Evaluation",
         "",
-        f"{document['questions']} questions, {document['failed']} failed; encoder {about['encoder']} "
+        f"{document['questions']} questions, {document['failed']} failed; encoder {escaped(about['encoder'])} "
         f"({about['fingerprint'][:12]}); {options}.",
         *_missing(document),
         *_protocols(document),
@@ -122,13 +123,13 @@ def _missing(document: Mapping[str, Any]) -> list[str]:
     missing = document["run"]["missing"]
     if not missing:
         return []
-    names = ", ".join(str(name).replace("|", "\\|") for name in missing.values())
+    names = ", ".join(map(escaped, missing.values()))
     return ["", f"Not asked: {document['left_out']} questions about {len(missing)} missing scenes: {names}."]
 
 
 def _protocols(document: Mapping[str, Any]) -> list[str]:
     named = [
-        f"- `{Path(each['file']).name}`: {each['protocol']}"
+        f"- {escaped(Path(each['file']).name)}: {escaped(each['protocol'])}"
         for each in document.get("files", ())
         if each.get("protocol")
     ]
@@ -136,7 +137,8 @@ def _protocols(document: Mapping[str, Any]) -> list[str]:
 
 
 def _table(head: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> list[str]:
-    return [f"| {' | '.join(str(cell) for cell in row)} |" for row in (head, ["---"] * len(head), *rows)]
+    lines = (map(escaped, head), ["---"] * len(head), *(map(escaped, row) for row in rows))
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def plot(metrics: Figures, before: Figures | None = None) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
+from imagerag_assets.escaping import one_line
+
 
 def drawing(width: float, height: float, parts: Iterable[str]) -> str:
     """Return a whole picture of `width` x `height` px, with a white background behind its parts."""
@@ -28,4 +30,4 @@ def polyline(points: Sequence[tuple[float, float]], colour: str) -> str:
 
 def text(x: float, y: float, words: str, *, anchor: str = "start", colour: str = "black") -> str:
     """Return words at (x, y), in px; `anchor` is SVG's ``text-anchor``."""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{html.escape(words)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{html.escape(one_line(words))}</text>'

@@ -146,7 +146,9 @@ def export(
                 info = _shard(platform, shard_key(platform, record, encoder=name))
                 product = product or _product(platform, name, info)
                 item = _prepare(platform, product, record, info, Path(scratch))
-            except ImageRAGError as error:
+            except MemoryError:
+                raise
+            except Exception as error:  # of one scene
                 results.append(SceneExport(scene, "failed", 0, 0, time.perf_counter() - started, describe(error)))
                 continue
             changed = _write(target, _folder(info.key), item, Path(scratch))

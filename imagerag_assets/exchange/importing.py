@@ -11,13 +11,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 from PIL import Image
+from pydantic import TypeAdapter, ValidationError
 
 from imagerag_assets.encoders.registry import encoder_fingerprint
 from imagerag_assets.errors import FingerprintError, ImageRAGError, SettingsError, SourceError, StoreError, describe
@@ -33,11 +34,14 @@ from imagerag_assets.scenes.intervals import note_interval
 from imagerag_assets.scenes.records import SceneRecord, overview_key, record_key
 from imagerag_assets.scenes.removed import refuse_removed
 from imagerag_assets.stac.documents import is_folder
-from imagerag_assets.stac.keys import safe_key
+from imagerag_assets.stac.keys import is_scene_key, safe_key
 from imagerag_assets.stores.shard_columns import embeddings_of, part_schema
 from imagerag_assets.stores.shards import ShardInfo, ShardKey, iter_batches, restamp, shard_info
 
 Progress = Callable[[int, int, str], None]
+
+
+_TYPES = TypeAdapter(SceneRecord)
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,9 @@ def import_scenes(platform: Platform, export: Export, *, progress: Progress | No
         try:
             with tempfile.TemporaryDirectory(prefix="imagerag-import-") as scratch:
                 result = _import_scene(platform, export, key, Path(scratch), dim)
-        except (ImageRAGError, OSError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # of one scene, whose files come from elsewhere
             yield SceneImport(scene, "failed", 0, time.perf_counter() - started, describe(error))
             continue
         collection = result.collection or collection
@@ -168,7 +174,7 @@ def _import_scene(platform: Platform, export: Export, key: str, folder: Path, di
     started = time.perf_counter()
     files = read_files(_document(export.store, key), export.store.url(key))
     local = {asset: _fetch(export.store, key, file, folder) for asset, file in files.items()}
-    record = _record(local["record"], export.store.url(key))
+    record = read_record(local["record"], export.store.url(key))
     scratch = ObjectStore(str(folder), platform.settings)
     info = _check_shard(scratch, files["embeddings"].name, record, export.product, dim)
     _check_picture(local["overview"])
@@ -213,15 +219,29 @@ def _fetch(store: ObjectStore, item_key: str, file: ExportedFile, folder: Path) 
     return folder / file.name
 
 
-def _record(path: Path, origin: str) -> SceneRecord:
-    """Return a record with the document that it is of: what it says of files is trusted as far as that."""
+def read_record(path: Path, origin: str) -> SceneRecord:
+    """Return the record of an export, after checking the types of all that it holds.
+
+    Args:
+        path: Of the record here.
+        origin: Of the document that it was fetched from: what it says of files is trusted as far as that.
+
+    Raises:
+        StoreError: it is not a record.
+    """
     try:
         record = SceneRecord.from_dict(json.loads(path.read_bytes()))
+        _TYPES.validate_python(asdict(record))  # `from_dict` looks at none
+        if not is_scene_key(record.scene.scene_key) or min(record.grid.width, record.grid.height) < 1:
+            raise ValueError("its key or size is none")
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except Exception as error:  # its JSON may hold anything
+        said = f"{type(error).__name__}: {error}"
+    else:
         return replace(record, scene=replace(record.scene, imported_from=origin))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StoreError(
-            f"The scene's record cannot be read ({type(error).__name__}: {error})", fix="Export it again"
-        ) from None
+    raise StoreError(f"The scene's record cannot be read ({said[:200]})", fix="Export it again")
 
 
 def _check_picture(path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from imagerag_assets.encoders.registry import load_encoder
-from imagerag_assets.errors import ImageRAGError, describe
+from imagerag_assets.errors import describe
 from imagerag_assets.ingestion.beside import can_make
 from imagerag_assets.ingestion.costs import Cost, cost_of, total
 from imagerag_assets.ingestion.embed_scene import find_shard
@@ -139,7 +139,9 @@ def _costs(
                 continue
             state = _state(platform, scene)
             width, height = _size(platform, scene)
-        except ImageRAGError as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # of one scene
             yield SceneCost(scene.scene_key, "failed", 0, 0, nothing, describe(error), made_notes(scene))
             continue
         costs = [

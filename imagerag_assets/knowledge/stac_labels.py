@@ -18,7 +18,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from imagerag_assets.errors import ImageRAGError, ItemError, KnowledgeError, SourceError
+from imagerag_assets.errors import ImageRAGError, ItemError, KnowledgeError, SourceError, error_of_item
 from imagerag_assets.knowledge.classes import ClassTables
 from imagerag_assets.knowledge.feature_labels import Unnamed, label_of
 from imagerag_assets.knowledge.glossary import texts_of
@@ -55,8 +55,8 @@ class _Sources:
         if href not in self.known:
             try:
                 self.known[href] = self._open(href)
-            except ImageRAGError as error:
-                self.known[href] = error
+            except Exception as error:  # of one scene
+                self.known[href] = error_of_item(error, href=href)
         found = self.known[href]
         if isinstance(found, ImageRAGError):
             raise found
@@ -133,8 +133,8 @@ def read_stac_labels(source: str, settings: Settings) -> Source:
         elif _is_label_item(found.content):
             try:
                 _read_item(found.within_boundary(settings), sources, entries, failed)
-            except ImageRAGError as error:
-                failed.append(Failure(found.key, str(error)))
+            except Exception as error:  # of one item
+                failed.append(Failure(found.key, str(error_of_item(error))))
     if not entries:
         why = f" ({failed[0].name}: {failed[0].reason})" if failed else ""
         raise KnowledgeError(
@@ -160,8 +160,8 @@ def _read_item(found: ItemRef, sources: _Sources, entries: list[Entry], failed: 
         try:
             check(href, document.href, sources.settings)
             scenes.append(sources.get(href))
-        except ImageRAGError as error:
-            failed.append(Failure(found.key, f"source: {error}"))
+        except Exception as error:  # of one source
+            failed.append(Failure(found.key, f"source: {error_of_item(error, href=href)}"))
     if not scenes:
         return
     labels = _labels_href(document)

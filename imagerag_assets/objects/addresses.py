@@ -14,7 +14,8 @@ from urllib.parse import unquote, urljoin
 
 import fsspec
 
-from imagerag_assets.errors import SourceError, one_line
+from imagerag_assets.errors import SourceError
+from imagerag_assets.escaping import one_line
 from imagerag_assets.objects.bucket_addresses import web_address
 from imagerag_assets.objects.signed import inherit_signature, keep_signature
 from imagerag_assets.objects.storage import Access, access_to, plain
@@ -80,7 +81,10 @@ def absolute_href(href: str, base: str | None, *, page: bool = False) -> str:
 def _on(base: str, href: str, *, page: bool) -> str:
     if is_http(base):
         # A colon in the first name would make a scheme of what is before it.
-        joined = urljoin(_encoded(base), ("./" if _COLON_FIRST.match(href) else "") + _encoded(href))
+        try:
+            joined = urljoin(_encoded(base), ("./" if _COLON_FIRST.match(href) else "") + _encoded(href))
+        except ValueError:  # `//[`: an address without a host, which is refused as such
+            return f"{base.partition(':')[0]}:{_encoded(href)}"
         plain = keep_signature(joined, page=page)
         return inherit_signature(plain, base) if plain == joined else plain
     scheme, rest = base.split("://", 1)

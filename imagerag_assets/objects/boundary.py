@@ -78,7 +78,7 @@ def check(address: str, origin: str, settings: Settings) -> None:
 def refusal(address: str, origin: str, settings: Settings) -> Refusal | None:
     """Return why a document may not name an address; None: it may.  See :func:`check`."""
     scheme = _SCHEME.match(address)
-    if address.startswith(("<", "/vsi")) or (is_remote(address) and scheme is None):
+    if address.startswith(("<", "/vsi")) or (is_remote(address) and scheme is None) or not _can_be_asked_for(address):
         return Refusal("This is not the address of a file", "Give an http(s) or s3:// address, or a path")
     if not is_remote(address):
         return _of_path(address, origin, settings)
@@ -91,6 +91,14 @@ def refusal(address: str, origin: str, settings: Settings) -> Refusal | None:
     if name not in settings.allowed_schemes:
         return Refusal(f"{name}:// addresses are not allowed", "To allow them, add it to IMAGERAG_ALLOWED_SCHEMES")
     return _of_bucket(address, origin, settings) if name == "s3" else _of_web(address, origin, settings)
+
+
+def _can_be_asked_for(address: str) -> bool:
+    """Return whether a name can be given to the operating system or to a server at all."""
+    try:
+        return b"\0" not in os.fsencode(address)
+    except UnicodeEncodeError:  # half a character
+        return False
 
 
 def _of_path(path: str, origin: str, settings: Settings) -> Refusal | None:

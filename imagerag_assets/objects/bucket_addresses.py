@@ -54,7 +54,10 @@ def s3_address(address: str, endpoint: str | None = None) -> str | None:
 
     The bucket is in the name of the server or in the path.  An address with a query stands for more than an object.
     """
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # brackets around what is no number of a host
+        return None
     if parts.scheme.lower() not in ("http", "https") or parts.query or parts.username is not None:
         return None
     path = unquote(parts.path).lstrip("/")

@@ -11,8 +11,9 @@ from typing import Any
 import dagster as dg
 
 from imagerag_assets.errors import StoreError
+from imagerag_assets.escaping import markdown
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.orchestration.previews import markdown_table, plain
+from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.questions.answer_record import AnswerRecord, Lineage
 from imagerag_assets.questions.answer_records import prompt_key
 from imagerag_assets.retrieval.calibration import calibration_key
@@ -57,7 +58,7 @@ def _upstream(platform: Platform, lineage: Lineage) -> str:
     links = []
     for key in sorted(lineage.scenes):  # keys are URL-safe
         item = (stored_scene(platform, key) or {}).get("item_href") or "no longer stored"
-        links.append(f"- scene [{plain(key)}](/assets/scene?partition={key}), item {plain(item)}")
+        links.append(f"- scene [{markdown(key)}](/assets/scene?partition={key}), item {markdown(item)}")
     assets = ["patch_collection", "encoder", *lineage.knowledge]
     return "\n".join([*links, *(f"- [{name}](/assets/{name})" for name in assets)])
 

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from imagerag_assets.escaping import markdown
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.answers import AskConfig
 from imagerag_assets.orchestration.assets.scenes import MILVUS_POOL
@@ -160,8 +161,8 @@ def rescan(
         "removed": len(found.removed),
         "held_back": len(found.held_back),
         "cannot_be_used": found.failed,
-        "removed_scenes": dg.MetadataValue.md("\n".join(f"- {key}" for key in found.removed[:200]) or "none"),
-        "problems": dg.MetadataValue.md("\n".join(f"- {line}" for line in found.problems[:50]) or "none"),
+        "removed_scenes": dg.MetadataValue.md("\n".join(f"- {markdown(key)}" for key in found.removed[:200]) or "none"),
+        "problems": dg.MetadataValue.md("\n".join(f"- {markdown(line)}" for line in found.problems[:50]) or "none"),
     }
     if found.problems:
         raise dg.Failure(

@@ -7,11 +7,12 @@ the assets.
 from __future__ import annotations
 
 import base64
-import html
 import io
 from collections.abc import Mapping, Sequence
 
 from PIL import Image
+
+from imagerag_assets.escaping import markdown
 
 MAX_BYTES = 30_000
 """Size of the largest inline JPEG."""
@@ -43,13 +44,7 @@ def thumbnail(picture: bytes | Image.Image) -> bytes:
 def inline_image(picture: bytes | Image.Image, alt: str) -> str:
     """Return Markdown that contains the picture itself."""
     data = base64.b64encode(thumbnail(picture)).decode("ascii")
-    return f"![{plain(alt)}](data:image/jpeg;base64,{data})"
-
-
-def plain(text: object) -> str:
-    """Return text with the signs of Markdown and HTML escaped: item fields, questions and answers are data."""
-    one_line = html.escape(" ".join(str(text).split()), quote=False)
-    return "".join(f"\\{sign}" if sign in "\\`*_[]()|!#~" else sign for sign in one_line)
+    return f"![{markdown(alt)}](data:image/jpeg;base64,{data})"
 
 
 def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:
@@ -57,5 +52,6 @@ def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:
     if not rows:
         return "none"
     heads = list(rows[0])
-    lines = [heads, ["---"] * len(heads), *([plain(row.get(head, "")) for head in heads] for row in rows)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    cells = [[markdown(row.get(head, "")) for head in heads] for row in rows]
+    lines = [[markdown(head) for head in heads], ["---"] * len(heads), *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

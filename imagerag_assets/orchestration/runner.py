@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +37,7 @@ from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter
 from imagerag_assets.orchestration.run_config import storable
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.answer_records import load_answer
-from imagerag_assets.scenes.failures import clear_failure, find_failure
+from imagerag_assets.scenes.failures import clear_failure, find_failure, record_failure
 from imagerag_assets.scenes.records import made_notes, recorded_made_notes
 from imagerag_assets.stac.types import Scene
 
@@ -160,12 +161,14 @@ class Runner:
             notes = made_notes(scene) if status == "failed" else recorded_made_notes(self.platform, scene)
             return SceneResult(key, status, patches, time.perf_counter() - started, error, *said, notes)
 
+        in_run = False
         try:
             add_partition(self.platform, self.instance, scene)
             current = find_current(self.platform, scene)
             if current is not None and not _failed_a_check(self.platform, key):
                 clear_failure(self.platform, key, scene.item_href)
                 return result(current.status, current.rows, said=(current.note, current.findable))
+            in_run = True
             run = self._execute(INGEST, {}, partition_key=key)
             rows = _metadata(run, "patch_collection")["dagster/row_count"]
             embedded = _metadata(run, "patch_embeddings")
@@ -173,6 +176,9 @@ class Runner:
         except (SettingsError, UnknownEncoderError):
             raise
         except Exception as error:  # one scene must not stop the others; the run has the traceback
+            if not in_run:  # whose steps note their own failures
+                with suppress(StoreError):
+                    record_failure(self.platform, key, error, item_href=scene.item_href)
             return result("failed", 0, describe(error))
         unfound = embedded.get(FOR_SERVING)
         said = said_of(rows, embedded.get(SHORTAGE), unfound if isinstance(unfound, str) else None)

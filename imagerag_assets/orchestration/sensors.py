@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from imagerag_assets.errors import SourceError
+from imagerag_assets.escaping import markdown
 from imagerag_assets.installation.notify import notify
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.scenes import patch_collection
@@ -41,8 +42,8 @@ def source_sensor(source: WatchedSource, settings: Settings | None = None) -> dg
         job_name=INGEST,
         minimum_interval_seconds=source.every,
         default_status=dg.DefaultSensorStatus.RUNNING if source.enabled else dg.DefaultSensorStatus.STOPPED,
-        description=f"Ingests new and changed scenes of {source.source}, at most {source.max_new} a tick. After a"
-        " reset of the cursor it reads every item again; scenes that were ingested are not ingested again.",
+        description=f"Ingests new and changed scenes of {markdown(source.source)}, at most {source.max_new} a tick."
+        " After a reset of the cursor it reads every item again; scenes that were ingested are not ingested again.",
     )
     def watch(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         with Platform(settings or load_settings()) as platform:

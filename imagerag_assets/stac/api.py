@@ -35,6 +35,12 @@ _PAGE = 100
 _TIMEOUT_S = 60
 _HASHED_KEY = re.compile(r"-[0-9a-f]{12}$")
 
+#: By pystac-client; NotImplementedError if an API does not say that it can be searched.
+_RAISED = (
+    *(APIError, RequestException, NotImplementedError, AttributeError, KeyError, TypeError, ValueError),
+    RecursionError,  # of JSON that is nested too deeply
+)
+
 
 @dataclass(frozen=True)
 class Since:
@@ -103,8 +109,7 @@ def search_api(
         raise
     except EndlessPagesError as error:
         raise incomplete(url, str(error)) from None
-    except (APIError, RequestException, NotImplementedError, AttributeError, KeyError, TypeError, ValueError) as error:
-        # pystac-client raises NotImplementedError if an API does not say that it can be searched.
+    except _RAISED as error:
         status = str(getattr(error, "status_code", None) or "")
         detail = masked(" ".join(str(error).split()))[:200] or type(error).__name__
         detail = f"HTTP {status}: {detail}" if status else detail
@@ -128,6 +133,11 @@ class _Api(StacApiIO):
         if not isinstance(source, Link) and not is_http(str(source)):
             raise SourceError("A document of the web names a file of this machine", href=str(source))
         return super().read_text(source, *args, **kwargs)
+
+    def json_loads(self, txt: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Read what orjson would refuse, too: one item with NaN, a huge number or half a character is no bad page."""
+        page: dict[str, Any] = json.loads(txt, parse_constant=lambda _: None)
+        return page
 
 
 def _with_login(request: Request) -> Request:

@@ -45,6 +45,37 @@ def item_bbox(content: dict[str, Any], notes: list[str]) -> Bbox | None:
     return found
 
 
+def usable_geometry(content: dict[str, Any], notes: list[str]) -> dict[str, Any] | None:
+    """Return the item's geometry if it has the form of one, with numbers that may be places; else None, and a note.
+
+    Args:
+        content: The item's JSON.
+        notes: Takes that the geometry cannot be used.
+    """
+    geometry = content.get("geometry")
+    if not isinstance(geometry, dict):
+        return None
+    if _is_geometry(geometry):
+        return geometry
+    notes.append("The item's geometry cannot be used: passed over")
+    return None
+
+
+def _is_geometry(value: object) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        return False
+    inner = value.get("geometries")
+    return all(map(_is_geometry, inner)) if isinstance(inner, list) else _holds_numbers(value.get("coordinates"))
+
+
+def _holds_numbers(coordinates: object) -> bool:
+    """Return whether these are lists, at any depth, of numbers; heights may be null."""
+    if not isinstance(coordinates, list):
+        return False
+    return all(_holds_numbers(each) if isinstance(each, list) else each is None or _is_number(each)
+               for each in coordinates)  # fmt: skip
+
+
 def _extent(parts: list[list[tuple[float, float]]]) -> Bbox | None:
     """Return the box around parts; two halves that meet at the antimeridian are put together there."""
     spans = [(min(x for x, _ in part), max(x for x, _ in part)) for part in parts]

@@ -86,15 +86,28 @@ def kind_of(content: dict[str, Any]) -> Kind:
         return Kind.ITEM if "stac_version" in content or "assets" in content else Kind.OTHER
     if kind == "FeatureCollection":
         features = content.get("features")
-        first = features[0] if isinstance(features, list) and features else None
-        is_stac = "stac_version" in content or first is None
-        is_stac = is_stac or (isinstance(first, dict) and kind_of(first) is Kind.ITEM)
-        return Kind.ITEMS if is_stac and isinstance(features, list) else Kind.OTHER
+        if not isinstance(features, list):
+            return Kind.OTHER
+        is_stac = "stac_version" in content or not features or any(_is_item(each) for each in features)
+        return Kind.ITEMS if is_stac else Kind.OTHER
+    if kind not in ("Catalog", "Collection") and _may_have_been_item(content):
+        return Kind.ITEM  # which is checked: it is to fail under its name, and not to be taken for an empty catalog
     if not isinstance(links, list) or not ("stac_version" in content or kind in ("Catalog", "Collection")):
         return Kind.OTHER
     if any(isinstance(link, dict) and link.get("rel") == "search" for link in links):
         return Kind.API
     return Kind.CATALOG
+
+
+def _is_item(entry: Any) -> bool:
+    return isinstance(entry, dict) and kind_of(entry) is Kind.ITEM
+
+
+def _may_have_been_item(content: dict[str, Any]) -> bool:
+    """Return whether an object has what items have, and nothing of catalogs and collections."""
+    known = content.keys()
+    is_stac = "stac_version" in known or "assets" in known
+    return is_stac and len({"geometry", "properties", "assets", "bbox"} & known) > 1 and "extent" not in known
 
 
 def read_document(href: str, settings: Settings, *, page: bool = False) -> Document:

@@ -16,7 +16,7 @@ import pystac
 from imagerag_assets.errors import ItemError, SettingsError
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.alternates import addresses
-from imagerag_assets.stac.pixel_values import band_entries, is_number, nodata_of, scale_of
+from imagerag_assets.stac.pixel_values import band_entries, is_number, nodata_of, number_of, scale_of
 from imagerag_assets.stac.place import item_place
 from imagerag_assets.stac.types import Band, Imagery, ItemPlace
 
@@ -120,7 +120,7 @@ def _raster_assets(item: pystac.Item, preferred: Sequence[str]) -> list[_Candida
     kept: list[_Candidate] = []
     doubtful: list[_Candidate] = []
     for key, asset in item.assets.items():
-        roles = frozenset(asset.roles or ())
+        roles = _roles(asset)
         if not _is_raster(asset, roles) or roles & _NOT_IMAGERY_ROLES or any("mask" in role for role in roles):
             continue
         candidate = _candidate(item, key, asset, preferred)
@@ -129,6 +129,11 @@ def _raster_assets(item: pystac.Item, preferred: Sequence[str]) -> list[_Candida
     if len(kept) == 1 and not kept[0].bands:
         kept = [_with_item_bands(item, kept[0])]
     return kept or [candidate for candidate in doubtful if "data" in candidate.roles]
+
+
+def _roles(asset: pystac.Asset) -> frozenset[str]:
+    """Return the roles of an asset, of which some write a single one without a list."""
+    return frozenset([asset.roles] if isinstance(asset.roles, str) else asset.roles or ())
 
 
 def _is_raster(asset: pystac.Asset, roles: frozenset[str]) -> bool:
@@ -160,7 +165,7 @@ def _candidate(item: pystac.Item, key: str, asset: pystac.Asset, preferred: Sequ
     if len(bands) < 2 and colour and not any(band["common_name"] for band in bands):
         bands = ((bands[0] if bands else {}) | {"name": key, "common_name": colour},)
     href, *others = addresses(asset.href, fields, preferred)
-    place, roles = item_place(fields, item.properties), frozenset(asset.roles or ())
+    place, roles = item_place(fields, item.properties), _roles(asset)
     finest = _resolution(key, href, fields)
     return _Candidate(key, href, roles, fields, bands, finest, place, tuple(others), item.properties)
 
@@ -204,9 +209,10 @@ def _resolution(key: str, href: str, fields: dict[str, Any]) -> float:
     said += [band.get(name) for band in bands for name in ("gsd", "spatial_resolution", "raster:spatial_resolution")]
     transform = fields.get("proj:transform")
     said += [abs(transform[0])] if isinstance(transform, list) and transform and is_number(transform[0]) else []
-    numbers = [float(value) for value in said if isinstance(value, int | float) and value > 0]
-    if numbers:
-        return numbers[0]
+    for value in said:
+        number = number_of(value) if is_number(value) else None
+        if number is not None and number > 0:
+            return number
     in_name = re.search(r"[_-](\d{1,4})m\b", key) or re.search(r"[_-](\d{1,4})m\.\w+$", href)
     return float(in_name[1]) if in_name else inf
 

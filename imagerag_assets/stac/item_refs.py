@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from imagerag_assets.errors import ItemError
+from imagerag_assets.errors import ItemError, error_of_item
 from imagerag_assets.objects.addresses import absolute_href
 from imagerag_assets.objects.boundary import refusal
 from imagerag_assets.plain_files.kept import item_address
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.documents import Document, Kind, kind_of
 from imagerag_assets.stac.keys import other_key, safe_key, scene_key
+from imagerag_assets.stac.types import FailedItem
 
 Made = Literal["", "file", "layer"]
 
@@ -40,6 +41,14 @@ class ItemRef:
         if self.origin is None or refusal(self.base, self.origin, settings) is None:
             return self
         return replace(self, href=None, base=self.origin, origin=None)
+
+    def failed(self, error: Exception) -> FailedItem:
+        """Return the item as one that cannot be used, for whatever was raised.
+
+        Raises:
+            StoreError, SettingsError, MemoryError: what concerns every item.
+        """
+        return FailedItem(self.key, self.href, error_of_item(error, href=self.href or self.base), self.other_key)
 
     @property
     def collections(self) -> set[str]:
@@ -89,6 +98,11 @@ def made_here(content: dict[str, Any], made: Made, settings: Settings) -> ItemRe
     """Return an item that was made here of a file or an online layer; its document is kept in the object store."""
     (asset,) = content["assets"].values()
     return ItemRef(content, item_address(content["id"], settings), asset["href"], made=made)
+
+
+def failed_document(href: str, error: Exception) -> FailedItem:
+    """Return a document that cannot be used, for whatever was raised, as a failed item; raise as `ItemRef.failed`."""
+    return FailedItem(safe_key(stem(href)), href, error_of_item(error, href=href))
 
 
 def stem(href: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pystac
 
-from imagerag_assets.errors import ItemError, shown
+from imagerag_assets.errors import ImageRAGError, ItemError, error_of_item, shown
 from imagerag_assets.objects.addresses import filesystem, is_http, is_remote, is_s3, other_spellings
 from imagerag_assets.objects.boundary import refusal
 from imagerag_assets.objects.bucket_addresses import is_azure, s3_address
@@ -29,18 +29,19 @@ from imagerag_assets.plain_files.items import made_note
 from imagerag_assets.settings import Settings
 from imagerag_assets.signatures import unsigned_values
 from imagerag_assets.stac.alternates import resolve
-from imagerag_assets.stac.bbox import item_bbox
+from imagerag_assets.stac.bbox import item_bbox, usable_geometry
 from imagerag_assets.stac.collections import with_item_assets
 from imagerag_assets.stac.imagery import select_imagery
+from imagerag_assets.stac.item_model import checked, not_valid
 from imagerag_assets.stac.item_refs import Made
 from imagerag_assets.stac.keys import scene_key
 from imagerag_assets.stac.pixel_values import unusable_values
 from imagerag_assets.stac.requester_pays import check_paid, not_paid, with_s3_addresses
-from imagerag_assets.stac.times import acquired, given
+from imagerag_assets.stac.times import acquired, check_time, given
 from imagerag_assets.stac.types import Imagery, Scene
 
 _CURRENT_VERSIONS = re.compile(r"1\.[01]\.\d+")
-_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+_VERSION = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}(-[A-Za-z0-9.]{1,20})?")
 _OF_A_SIGNATURE = frozenset({"msft:expiry"})
 #: For pystac, which refuses an item without any time; never shown.
 _PLACEHOLDER_TIME = "1970-01-01T00:00:00Z"
@@ -66,18 +67,19 @@ def scene_from_item(
     """
     try:
         return _scene(content, item_href, base, source, settings, made)
-    except _MALFORMED as error:  # JSON may hold anything anywhere, and one item must not stop the others
-        detail = " ".join(str(error).split())[:150] or type(error).__name__
-        raise ItemError(f"This is not a valid STAC item: {detail}", fix="Correct the item", href=item_href) from error
+    except ImageRAGError:
+        raise
+    except Exception as error:  # JSON may hold anything anywhere, and one item must not stop the others
+        raise error_of_item(error, href=item_href) from shown(error)
 
 
 def _scene(
-    content: dict[str, Any], item_href: str | None, base: str, source: str, settings: Settings, made: Made
+    read: dict[str, Any], item_href: str | None, base: str, source: str, settings: Settings, made: Made
 ) -> Scene:
-    item_id = content.get("id")
-    collection = content.get("collection") if isinstance(content.get("collection"), str) else None
-    key = scene_key(collection or None, item_id)  # type: ignore[arg-type]
-    notes = [made_note(content)] if made else []
+    collection = read.get("collection") if isinstance(read.get("collection"), str) else None
+    key = scene_key(collection or None, read.get("id"))  # type: ignore[arg-type]
+    notes = [made_note(read)] if made else []
+    content = checked(read, notes)
     item = _parse(content, key, base, notes)
     imagery = select_imagery(item, settings)
     described = any(band.name or band.common_name for band in imagery.bands)
@@ -116,11 +118,11 @@ def _scene(
         collection=collection or None,
         source=source,
         item_href=item_href,
-        version=_item_version(content, imagery, versions),
+        version=_item_version(read, imagery, versions),
         acquired_at=acquired_at,
         acquired_until=acquired_until,
         bbox=item_bbox(content, notes),
-        geometry=content["geometry"] if isinstance(content.get("geometry"), dict) else None,
+        geometry=usable_geometry(content, notes),
         imagery=imagery,
         cloud_cover=_percent(item.properties.get("eo:cloud_cover")),
         properties=_properties(content),
@@ -135,15 +137,16 @@ def _properties(content: dict[str, Any]) -> dict[str, Any]:
 
 def _parse(content: dict[str, Any], key: str, base: str, notes: list[str]) -> pystac.Item:
     """Return the item as pystac sees it: migrated, with absolute asset hrefs, and without its links."""
-    problem = _malformed(content, base)
-    if problem:
-        raise ItemError(f"This is not a valid STAC item: {problem}", fix="Correct the item", scene=key)
+    for name, asset in content["assets"].items():
+        if asset["href"].startswith("file:") and is_remote(base):
+            raise not_valid(f"asset {name} of a remote item names a file on this machine")
     prepared = deepcopy(content) | {"links": [], "properties": _properties(content)}
     prepared.setdefault("geometry", None)
     prepared.setdefault("stac_extensions", [])
     for asset in prepared["assets"].values():
         resolve(asset, base)
     times = given(prepared["properties"])
+    check_time(times["datetime"])
     if not times["datetime"]:
         one = times["start_datetime"] or times["end_datetime"]
         times |= {"start_datetime": one, "end_datetime": times["end_datetime"] or one} if one else {}
@@ -151,28 +154,16 @@ def _parse(content: dict[str, Any], key: str, base: str, notes: list[str]) -> py
     prepared["properties"] = {name: value for name, value in prepared["properties"].items() if name not in times} | {
         name: value for name, value in times.items() if value is not None or name == "datetime"
     }
-    version = str(content.get("stac_version", "unknown"))
+    version = content.get("stac_version") or "unknown"
     if not _CURRENT_VERSIONS.fullmatch(version):
-        notes.append(f"Migrated from STAC {version}")
+        notes.append(f"Migrated from STAC {version[:20]}")
+    if not _VERSION.fullmatch(version):
+        prepared["stac_version"] = "1.0.0"
     try:
         return pystac.Item.from_dict(prepared, migrate=True, preserve_dict=False)
     except Exception as error:  # malformed JSON makes pystac raise almost anything
-        detail = str(error).split("\n")[0][:150] or type(error).__name__
+        detail = " ".join(str(error).split())[:150] or type(error).__name__
         raise ItemError(f"This is not a valid STAC item: {detail}", fix="Correct the item", scene=key) from error
-
-
-def _malformed(content: dict[str, Any], base: str) -> str:
-    assets = content.get("assets")
-    if not isinstance(assets, dict):
-        return "it has no assets object"
-    for name, asset in assets.items():
-        if not isinstance(asset, dict) or not isinstance(asset.get("href"), str) or not asset["href"]:
-            return f"asset {name} has no href"
-        if "\x00" in asset["href"]:
-            return f"the href of asset {name} has control characters"
-        if asset["href"].startswith("file:") and is_remote(base):
-            return f"asset {name} of a remote item names a file on this machine"
-    return "" if isinstance(content.get("properties", {}), dict) else "its properties are not an object"
 
 
 def _is_finite(value: object) -> bool:

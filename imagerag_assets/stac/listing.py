@@ -10,12 +10,12 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from imagerag_assets.errors import ImageRAGError, IncompleteListingError, SourceError
+from imagerag_assets.errors import ImageRAGError, IncompleteListingError, SourceError, error_of_item
 from imagerag_assets.objects.addresses import is_http, is_remote, join_href, local_path
 from imagerag_assets.online_layers.address import is_layer, parse_layer
 from imagerag_assets.online_layers.items import layer_id
@@ -35,9 +35,8 @@ from imagerag_assets.stac.documents import (
     read_documents,
     version_of,
 )
-from imagerag_assets.stac.item_refs import ItemRef, Made, found_in, items_of, stem
+from imagerag_assets.stac.item_refs import ItemRef, Made, failed_document, found_in, items_of
 from imagerag_assets.stac.items import scene_from_item, stable_content
-from imagerag_assets.stac.keys import safe_key
 from imagerag_assets.stac.made import file_item, keep, layer_item, recordable
 from imagerag_assets.stac.paging import is_item, item_pages, next_link
 from imagerag_assets.stac.signed_links import SignedLinks
@@ -64,6 +63,8 @@ class ListedItem:
     """Its content, if it came with the listing."""
     made: Made = ""
     """What its item is made from here: `ref` is then a raster file, or an online layer."""
+    linked: bool = False
+    """A catalog names it as an item."""
 
 
 @dataclass
@@ -158,7 +159,8 @@ def _catalog(root: Document, versions: dict[str, Version] | None, settings: Sett
                 fresh = [href for href, refused in links if refused is None]
                 signed.note(document, fresh)
                 if relation == "item":
-                    listed.extend(_listed(href, (versions or {}).get(href), collection) for href in fresh)
+                    found = (_listed(href, (versions or {}).get(href), collection) for href in fresh)
+                    listed.extend(replace(each, linked=True) for each in found)
                 else:
                     below.update(dict.fromkeys(fresh, collection))
         level = [(each, below[href]) for href, each in signed.read_many(list(below))]
@@ -231,7 +233,10 @@ def _sorted(listed: Iterator[ListedItem] | list[ListedItem]) -> list[ListedItem]
 
 def _digest(content: dict[str, Any]) -> str:
     """Return the digest of an item's JSON without its links and signatures."""
-    text = json.dumps(stable_content(content), sort_keys=True, default=lambda _: None)
+    try:
+        text = json.dumps(stable_content(content), sort_keys=True, default=lambda _: None)
+    except RecursionError:  # the item will be refused; until then, only reading it tells whether it changed
+        return ""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
@@ -282,10 +287,25 @@ def read_listed(
             return scene_from_item(
                 found.content, item_href=found.href, base=found.base, source=source, settings=settings, made=found.made
             )
-        except ImageRAGError as error:
-            return FailedItem(found.key, found.href, error, found.other_key)
+        except Exception as error:  # of one item
+            return found.failed(error)
 
     with ThreadPoolExecutor(_THREADS) as pool:
+
+        def results(each: ListedItem, document: Document | SourceError | None) -> list[Scene | FailedItem]:
+            if document is None:
+                return [] if wanted else [validated(made[each.ref])]
+            if isinstance(document, SourceError):
+                return [failed_document(each.ref, document)]
+            if document.kind is Kind.OTHER and each.ref in items:
+                error = SourceError("This JSON is not STAC any more", fix="Write the item again", href=each.ref)
+                return [failed_document(each.ref, error)]
+            if document.kind is Kind.OTHER and each.linked:
+                error = SourceError("This JSON is not STAC", fix="Correct the link to it", href=each.ref)
+                return [failed_document(each.ref, error)]
+            found = [item for item in _items(each, document) if not wanted or wanted & item.collections]
+            return list(pool.map(validated, found))
+
         for start in range(0, len(listed), _CHUNK):
             chunk = listed[start : start + _CHUNK]
             files = [each for each in chunk if each.made]
@@ -296,19 +316,11 @@ def read_listed(
             unread = [each.ref for each in chunk if each.document is None and not each.made]
             documents = dict(read_documents(unread, settings))
             for each in chunk:
-                if each.made:
-                    yield each, [] if wanted else [validated(made[each.ref])]
-                    continue
-                document = each.document or documents[each.ref]
-                if isinstance(document, SourceError):
-                    yield each, [FailedItem(safe_key(stem(each.ref)), each.ref, document)]
-                    continue
-                if document.kind is Kind.OTHER and each.ref in items:
-                    error = SourceError("This JSON is not STAC any more", fix="Write the item again", href=each.ref)
-                    yield each, [FailedItem(safe_key(stem(each.ref)), each.ref, error)]
-                    continue
-                found = [item for item in _items(each, document) if not wanted or wanted & item.collections]
-                yield each, list(pool.map(validated, found))
+                try:
+                    found = results(each, None if each.made else each.document or documents[each.ref])
+                except Exception as error:  # of one document
+                    found = [failed_document(each.ref, error)]
+                yield each, found
 
 
 def _made(listed: ListedItem, settings: Settings) -> ItemRef | FailedItem:
@@ -317,8 +329,8 @@ def _made(listed: ListedItem, settings: Settings) -> ItemRef | FailedItem:
         return file_item(listed.ref, settings)
     try:
         return layer_item(listed.ref, settings)
-    except SourceError as error:
-        return FailedItem(layer_id(parse_layer(listed.ref)), listed.ref, error)
+    except Exception as error:  # of one layer
+        return FailedItem(layer_id(parse_layer(listed.ref)), listed.ref, error_of_item(error, href=listed.ref))
 
 
 def _items(listed: ListedItem, document: Document) -> list[ItemRef]:

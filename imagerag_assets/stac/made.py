@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from imagerag_assets.errors import ImageRAGError
+from imagerag_assets.errors import error_of_item
 from imagerag_assets.objects.bucket_addresses import web_address
 from imagerag_assets.objects.signed import keep_signature
 from imagerag_assets.online_layers.address import is_layer, parse_layer
@@ -45,8 +45,8 @@ def file_item(href: str, settings: Settings, modified: datetime | None = None) -
     """
     try:
         return made_here(item_of_file(href, settings, modified), "file", settings)
-    except ImageRAGError as error:
-        return FailedItem(item_id(href), href, error)
+    except Exception as error:  # of one file
+        return FailedItem(item_id(href), href, error_of_item(error, href=href))
 
 
 def keep(found: ItemRef, settings: Settings) -> None:

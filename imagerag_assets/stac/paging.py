@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
-from imagerag_assets.errors import IncompleteListingError, SourceError, one_line
+from imagerag_assets.errors import IncompleteListingError, SourceError
+from imagerag_assets.escaping import one_line
 from imagerag_assets.objects.boundary import authority, check, is_same_host
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.documents import Document, Kind, kind_of, read_document

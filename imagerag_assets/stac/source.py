@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from imagerag_assets.errors import ImageRAGError, IncompleteListingError, SourceError, UnknownSceneError
+from imagerag_assets.errors import IncompleteListingError, SourceError, UnknownSceneError
 from imagerag_assets.objects.addresses import is_http, is_remote, join_href, local_path
 from imagerag_assets.online_layers.address import is_layer
 from imagerag_assets.plain_files.names import is_raster, item_id
@@ -26,7 +26,7 @@ from imagerag_assets.stac.documents import (
     read_document,
     read_documents,
 )
-from imagerag_assets.stac.item_refs import ItemRef, found_in, items_of, stem
+from imagerag_assets.stac.item_refs import ItemRef, failed_document, found_in, items_of, stem
 from imagerag_assets.stac.items import scene_from_item
 from imagerag_assets.stac.keys import clash, folded, other_key, safe_key
 from imagerag_assets.stac.made import file_item, keep, layer_item, recordable
@@ -167,9 +167,9 @@ def find_item(source: str, item: tuple[str | None, str], settings: Settings) -> 
 def _validated(
     found: ItemRef, source: str, settings: Settings, first_seen: dict[tuple[str | None, str], str], taken: set[str]
 ) -> Scene | FailedItem:
-    found = found.within_boundary(settings)
-    here = found.href or found.base
     try:
+        found = found.within_boundary(settings)
+        here = found.href or found.base
         scene = scene_from_item(
             found.content, item_href=found.href, base=found.base, source=source, settings=settings, made=found.made
         )
@@ -177,8 +177,8 @@ def _validated(
             raise clash(scene.scene_key, first=first_seen[scene.identity], second=here)
         if folded(scene.scene_key) in taken:
             scene = replace(scene, scene_key=other_key(*scene.identity))
-    except ImageRAGError as error:
-        return FailedItem(found.key, found.href, error, found.other_key)
+    except Exception as error:  # of one item
+        return found.failed(error)
     first_seen[scene.identity] = here
     taken.add(folded(scene.scene_key))
     return scene
@@ -213,7 +213,7 @@ def _listed(source: str, settings: Settings, choice: _Choice, limit: int | None)
             for content in search_api(href, settings, choice.collections, choice.scenes, limit):
                 yield found_in(content, base=href)
         except IncompleteListingError as error:  # the items before that count
-            yield FailedItem(safe_key(stem(href)), href, error)
+            yield failed_document(href, error)
         return
     yield from _walk(document, settings)
 
@@ -231,7 +231,7 @@ def _in_folder(folder: str, documents: Sequence[str], settings: Settings) -> Ite
     for href, document in read_documents(documents, settings):
         if isinstance(document, SourceError):
             found_any = True
-            yield FailedItem(safe_key(stem(href)), href, document)
+            yield failed_document(href, document)
         elif document.kind in (Kind.ITEM, Kind.ITEMS):
             found_any = True
             yield from items_of(document, None)
@@ -250,9 +250,8 @@ def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:
             document = target if isinstance(target, Document) else _read(target, signed)
             if document.kind is Kind.OTHER:
                 raise SourceError("This JSON is not STAC", fix="Correct the link to it", href=document.href)
-        except SourceError as error:
-            href = target.href if isinstance(target, Document) else target[0]
-            yield FailedItem(safe_key(stem(href)), href, error)
+        except Exception as error:  # of one branch
+            yield failed_document(target.href if isinstance(target, Document) else target[0], error)
             continue
         if document.kind is Kind.ITEM:
             yield from items_of(document, collection)
@@ -260,7 +259,7 @@ def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:
         if document.kind is Kind.ITEMS:
             for page in item_pages(document, settings):
                 if isinstance(page, SourceError):
-                    yield FailedItem(safe_key(stem(document.href)), document.href, page)
+                    yield failed_document(document.href, page)
                 else:
                     yield from items_of(page, collection)
             continue

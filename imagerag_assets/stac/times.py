@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pystac
+from pystac.utils import str_to_datetime
 
 from imagerag_assets.errors import ItemError
 
@@ -61,6 +62,22 @@ def given(properties: dict[str, Any]) -> dict[str, Any]:
     """Return what an item says of its time; null, nothing and `..`, which leaves an end open, become None."""
     names = ("datetime", "start_datetime", "end_datetime")
     return {name: None if properties.get(name) in (None, "", "..") else properties[name] for name in names}
+
+
+def check_time(said: str | None) -> None:
+    """Check that what an item says of its moment is a time.
+
+    Raises:
+        ItemError: it is not.
+    """
+    if said is None:
+        return
+    try:
+        str_to_datetime(said)
+    except (ValueError, OverflowError):
+        raise ItemError(
+            f"This is not a valid STAC item: its datetime {said[:80]!r} is not a time", fix="Correct the item"
+        ) from None
 
 
 def _utc(moment: datetime) -> datetime:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from imagerag_assets.errors import ImageRAGError, describe
+from imagerag_assets.errors import describe
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.raster.types import Grid
@@ -75,7 +75,9 @@ def source_scenes(
                 raise scene.error
             with SceneReader(scene, settings) as reader:
                 grids[scene.scene_key] = reader.grid
-        except ImageRAGError as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # of one scene
             notes.append(f"{scene.scene_key} was left out: {describe(error)}")
             continue
         found[scene.scene_key] = scene

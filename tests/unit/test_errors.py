@@ -7,7 +7,8 @@ import json
 import pytest
 
 from imagerag_assets.cli._command import dump, plain
-from imagerag_assets.errors import ItemError, one_line
+from imagerag_assets.errors import ItemError
+from imagerag_assets.escaping import one_line
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,13 @@ import dagster as dg
 from pydantic import Field, create_model
 
 from imagerag_assets.errors import StoreError
+from imagerag_assets.escaping import markdown
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
 from imagerag_assets.orchestration.job_paths import JobPaths
 from imagerag_assets.orchestration.lineage_metadata import lineage_metadata
-from imagerag_assets.orchestration.previews import inline_image, markdown_table, plain
+from imagerag_assets.orchestration.previews import inline_image, markdown_table
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.orchestration.run_config import Config
 from imagerag_assets.orchestration.step_failures import failures
@@ -193,7 +194,7 @@ def answer_metadata(platform: Platform, record: AnswerRecord) -> dict[str, Any]:
         "confidence": "(none)" if record.confidence is None else record.confidence,
         "answered_by": record.answered_by or "(none)",
         "outcome": record.outcome or "(none)",
-        "notes": dg.MetadataValue.md("\n".join(f"- {plain(note)}" for note in record.notes) or "(none)"),
+        "notes": dg.MetadataValue.md("\n".join(f"- {markdown(note)}" for note in record.notes) or "(none)"),
         "plan": dg.MetadataValue.json(list(record.plan)),
         "result": dg.MetadataValue.json(list(record.result)),
         "path": record.path,

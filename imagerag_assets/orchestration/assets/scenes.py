@@ -12,10 +12,11 @@ from typing import Any
 
 import dagster as dg
 
+from imagerag_assets.escaping import markdown
 from imagerag_assets.ingestion import ingest
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.partitions import SCENES, partition_scene
-from imagerag_assets.orchestration.previews import inline_image, plain
+from imagerag_assets.orchestration.previews import inline_image
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.orchestration.step_failures import RETRY, failures
 from imagerag_assets.patches.recipe import CODE_VERSION as CODE_VERSION
@@ -268,10 +269,10 @@ def _scene_metadata(record: SceneRecord, overview: bytes) -> dict[str, Any]:
         or "unknown",
         "etag": item.version,
         "item": item.item_href or "inline",
-        "imagery": dg.MetadataValue.md("\n".join(f"- {plain(href)}" for href in item.imagery.hrefs)),
+        "imagery": dg.MetadataValue.md("\n".join(f"- {markdown(href)}" for href in item.imagery.hrefs)),
     }
     if item.cloud_cover is not None:
         metadata["cloud_cover_percent"] = float(item.cloud_cover)
     if record.notes:
-        metadata["notes"] = dg.MetadataValue.md("\n".join(f"- {plain(note)}" for note in record.notes))
+        metadata["notes"] = dg.MetadataValue.md("\n".join(f"- {markdown(note)}" for note in record.notes))
     return metadata

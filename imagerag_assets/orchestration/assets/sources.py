@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from imagerag_assets.escaping import markdown
 from imagerag_assets.orchestration.assets.scenes import OWNERS
-from imagerag_assets.orchestration.previews import plain
 from imagerag_assets.watched_sources.sources import WatchedSource
 
 
@@ -26,7 +26,7 @@ def source_specs(sources: Sequence[WatchedSource]) -> list[dg.AssetSpec]:
     return [
         dg.AssetSpec(
             source_asset_key(source.name),
-            description=f"The watched source {plain(source.source)}. Materialized when its sensor requests scenes.",
+            description=f"The watched source {markdown(source.source)}. Materialized when its sensor requests scenes.",
             group_name="sources",
             owners=OWNERS,
             kinds={"stac"},

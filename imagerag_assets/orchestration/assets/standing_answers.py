@@ -11,12 +11,13 @@ from typing import Any
 
 import dagster as dg
 
+from imagerag_assets.escaping import markdown
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.answers import OWNERS, answer_metadata
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
 from imagerag_assets.orchestration.partitions import WATCHES
-from imagerag_assets.orchestration.previews import markdown_table, plain
+from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.step_failures import failures
 from imagerag_assets.questions.answer_records import load_answer
 from imagerag_assets.standing_questions.asking import ask_watch
@@ -63,7 +64,7 @@ def standing_answers(
         # A question that failed stays due: the sensor requests another run.
         answer = ask_watch(platform, watch, lambda question: ask(platform, question, keep_failed=False))
         record = load_answer(platform, answer.answer_id)
-    changes = [{name: plain(change[name]) for name in ("what", "before", "after")} for change in answer.changed]
+    changes = [{name: markdown(change[name]) for name in ("what", "before", "after")} for change in answer.changed]
     check = dg.AssetCheckResult(
         check_name=CHECK,
         passed=not answer.changed,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from imagerag_assets.answering.prompts import FAMILIES, break_tokens, build_parts, family_of, transcript
@@ -50,6 +52,33 @@ def test_untrusted_text_cannot_spell_a_control_token(token: str) -> None:
 
 def test_a_token_that_reappears_when_broken_is_broken_again() -> None:
     assert "ab" not in break_tokens("aabb ab", ["ab"])
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("a   b", ["  "]),  # a run of spaces, as tokenizers for code have
+        ("a  b", ["a ", " "]),
+        ("ab a b", ["ab", "a b"]),  # what breaks the first spells the second
+        ("xxxx", ["xx", "x x"]),
+        ("<|a|> <", ["<|a|>", "<", ">"]),
+        ("<| a|>", ["<|a|>", "<| a|>"]),
+        ("a-b_c.d", ["a-b_c.d", " ", "·"]),
+    ],
+)
+def test_breaking_tokens_ends_and_leaves_none_whatever_the_vocabulary(text: str, tokens: list[str]) -> None:
+    broken = break_tokens(text, tokens)
+    assert not any(token in broken for token in tokens), broken
+
+
+@given(text=st.text(" -_.·ab<|>", max_size=40), tokens=st.lists(st.text(" -_.·ab<|>", max_size=4), max_size=8))
+@example(text="a", tokens=[chr(code) for code in range(0x110000)])
+@settings(deadline=None)
+def test_no_vocabulary_can_be_spelled(text: str, tokens: list[str]) -> None:
+    broken = break_tokens(text, tokens)
+    assert not any(token in broken for token in tokens if token)
+    assert len(broken) <= 2 * len(text)
+    assert any(token and token in text for token in tokens) or broken == text
 
 
 def test_line_breaks_in_a_question_do_not_make_lines_of_the_prompt() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagerag_assets.orchestration.previews import MAX_BYTES, inline_image, markdown_table, plain, thumbnail
+from imagerag_assets.orchestration.previews import MAX_BYTES, inline_image, markdown_table, thumbnail
 
 
 def test_noise_which_compresses_worst_fits_and_keeps_its_shape() -> None:
@@ -38,10 +38,6 @@ def test_inline_image_is_markdown_with_a_jpeg_inside() -> None:
 def test_bytes_that_are_no_picture() -> None:
     with pytest.raises(OSError, match="cannot identify"):
         thumbnail(b"no picture")
-
-
-def test_text_means_nothing_to_markdown_or_html() -> None:
-    assert plain("<b>|x|</b>\n# `y`") == "&lt;b&gt;\\|x\\|&lt;/b&gt; \\# \\`y\\`"
 
 
 def test_table() -> None:

@@ -14,6 +14,7 @@ from imagerag_assets.orchestration.dagster_home import DAGSTER_YAML, dagster_ins
 from imagerag_assets.orchestration.step_failures import failures
 from imagerag_assets.scenes.failures import list_failures
 from imagerag_assets.settings import Settings
+from tests.items import write_item
 
 
 def test_the_instance_is_in_home_whatever_dagster_home_says(
@@ -71,3 +72,19 @@ def test_failures_are_noted_with_their_scene(settings: Settings) -> None:
             _ = 1 / 0
         noted = {failure.scene: (failure.type, failure.item_href) for failure in list_failures(platform)}
     assert noted == {"one": ("StoreError", "/one.json"), "two": ("ZeroDivisionError", None)}
+
+
+def test_what_is_raised_before_a_run_is_noted_with_its_scene_and_the_others_follow(
+    settings: Settings, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        write_item(tmp_path / "items" / f"{name}.json", "./x.tif")
+    (tmp_path / "items" / "x.tif").write_bytes(b"II*\0")
+    with open_runner(settings) as runner:
+        runner.platform.store.write_bytes("sources/one.json", b"{")
+        results = list(runner.ingest_source(str(tmp_path / "items")))
+        noted = {failure.scene: failure.error for failure in list_failures(runner.platform)}
+    assert [(result.scene, result.status) for result in results] == [("one", "failed"), ("two", "failed")]
+    assert noted == {result.scene: result.error for result in results}
+    assert "sources/one.json" in noted["one"]
+    assert "x.tif" in noted["two"]
