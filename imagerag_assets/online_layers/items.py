@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import pystac
 
-from imagerag_assets.errors import StoreError
+from imagerag_assets.errors import RasterError, StoreError
+from imagerag_assets.objects.apart import reading
 from imagerag_assets.objects.gdal import gdal_path, rasterio_env
 from imagerag_assets.objects.opening import open_raster, raster_errors
 from imagerag_assets.objects.store import ObjectStore, open_store
@@ -98,11 +99,16 @@ def fetch(scene_key: str, properties: dict[str, Any], settings: Settings, store:
     return _notes(store.url(key), settings)
 
 
+def _tags(address: str, settings: Settings) -> dict[str, str]:
+    with rasterio_env(settings, [address]), open_raster(gdal_path(address)) as dataset:
+        tags: dict[str, str] = dataset.tags()
+        return tags
+
+
 def _notes(address: str, settings: Settings) -> list[str]:
     try:
-        with rasterio_env(settings, [address]), open_raster(gdal_path(address)) as dataset:
-            tags: dict[str, str] = dataset.tags()
-    except _RAISED as error:
+        tags = reading(address, "opened", settings, _tags, address, settings)
+    except (*_RAISED, RasterError) as error:
         raise StoreError(
             f"The raster of an online layer cannot be opened ({str(error)[:120]})",
             fix="Delete it, and ingest the layer again",

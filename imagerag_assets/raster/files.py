@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +39,7 @@ from imagerag_assets.raster.beside import (
     mask_beside,
     nodata_beside,
 )
+from imagerag_assets.raster.declared import check_declared
 from imagerag_assets.raster.place import place_of
 from imagerag_assets.raster.place_beside import placed_by_neighbours
 from imagerag_assets.raster.types import Grid
@@ -140,14 +141,15 @@ def describe(
         footprint: The item's geometry, GeoJSON in lon/lat.
 
     Raises:
-        RasterError: it cannot be opened, is too small, has a data type that is not imagery, or lacks a band; or the
-            mask beside it is not usable.
+        RasterError: it cannot be opened, is too small, passes a limit, has a data type that is not imagery, or lacks
+            a band; or the mask beside it is not usable.
     """
     path = gdal_path(href)
     check_way(href, settings)
     said = said or Said()
     with failures(href, "opened"), signed_path(path, href) as opened, open_raster(opened) as dataset:
         width, height = dataset.width, dataset.height
+        check_declared(dataset, href, settings)
         if min(width, height) < 2:
             raise RasterError(f"image has {width}x{height} px", href=href, fix="Give an image of at least 2x2 px")
         notes: list[str] = []
@@ -340,7 +342,9 @@ def warped(file: RasterFile, onto: Grid) -> RasterFile:
     return replace(file, onto=onto)
 
 
-def with_overviews(file: RasterFile, folder: Path, version: str) -> RasterFile:
+def with_overviews(
+    file: RasterFile, folder: Path, version: str, build: Callable[[RasterFile, Path], None] | None = None
+) -> RasterFile:
     """Return the file with overviews beside a virtual raster of it, built on the first call and found on later ones.
 
     They are averages, made in one pass over the file; GDAL's block cache bounds the memory.
@@ -349,6 +353,7 @@ def with_overviews(file: RasterFile, folder: Path, version: str) -> RasterFile:
         file: A file without overviews.
         folder: Where to keep them. They take a third of the file's size.
         version: Changes when the file does.
+        build: Calls :func:`build_overviews`; default: it is called here.
 
     Raises:
         RasterError: the file cannot be read to its end.
@@ -358,7 +363,7 @@ def with_overviews(file: RasterFile, folder: Path, version: str) -> RasterFile:
     if not final.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         with folder_aside(final) as aside:  # another process may be first; its overviews are the same
-            _build(file, aside / "image.vrt")
+            (build or build_overviews)(file, aside / "image.vrt")
     return _in_order(file, str(final / "image.vrt"))
 
 
@@ -369,7 +374,18 @@ def _in_order(file: RasterFile, path: str) -> RasterFile:
     return replace(file, path=path, indexes=tuple(range(1, bands + 1)), alpha=alpha)
 
 
-def _build(file: RasterFile, vrt: Path) -> None:
+def build_overviews(file: RasterFile, vrt: Path) -> None:
+    """Write a virtual raster of a file, and its overviews beside it. Call inside the rasterio environment.
+
+    Args:
+        file: The file.
+        vrt: The virtual raster, in a folder of its own.
+
+    Raises:
+        RasterError: the file cannot be read to its end.
+    """
+    for earlier in vrt.parent.iterdir():  # what a first try with a signature that had ended left
+        earlier.unlink()
     plain = file.path if file.is_complex else _vrt(file)
     vrt.write_text(with_signature(plain, file.href), encoding="utf-8")
     longest = max(file.grid.width, file.grid.height)
