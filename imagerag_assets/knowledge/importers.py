@@ -22,11 +22,13 @@ from imagerag_assets.knowledge.types import Entry, Failure
 from imagerag_assets.objects import http
 from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, join_href
 from imagerag_assets.objects.boundary import refusal
+from imagerag_assets.objects.bounded import read_object
 from imagerag_assets.objects.failures import explain_failure
 from imagerag_assets.objects.guarded import Reach
 from imagerag_assets.objects.signed import requested
 from imagerag_assets.settings import Settings
 from imagerag_assets.signatures import unsigned
+from imagerag_assets.stac.parsing import passed_limit
 
 PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 LABEL_TEXTS = "labels.json"
@@ -187,13 +189,16 @@ def read_bytes(href: str, settings: Settings) -> bytes:
     """Read a whole file.  Raise KnowledgeError if it cannot be read."""
     try:
         if is_http(href):
-            (found,) = http.read_all([requested(href)], reach=Reach([requested(href)], settings))
+            (found,) = http.read_all(
+                [requested(href)],
+                at_most=settings.limit_document_bytes,
+                seconds=settings.limit_document_s,
+                reach=Reach([requested(href)], settings),
+            )
             if isinstance(found, Exception):
                 raise found
             return found
-        fs, path = filesystem(href, settings)
-        data: bytes = fs.cat_file(path)
-        return data
+        return read_object(href, settings)
     except Exception as error:  # fsspec, botocore, aiohttp and the operating system
         raise _unreadable(error, href, settings) from shown(error)
 
@@ -201,5 +206,5 @@ def read_bytes(href: str, settings: Settings) -> bytes:
 def _unreadable(error: Exception, href: str, settings: Settings) -> KnowledgeError:
     if isinstance(error, SourceError):  # of the boundary
         return KnowledgeError(error.message, fix=error.fix, href=href)
-    what, fix = explain_failure(error, href, settings)
+    what, fix = passed_limit(error, settings) or explain_failure(error, href, settings)
     return KnowledgeError(what, fix=fix, href=href)

@@ -83,6 +83,7 @@ _TRANSIENT_NAMES = {
     "ServerTimeoutError",
     "SocketTimeoutError",
     "TimeoutError",
+    "TooSlowError",
 }
 _TRANSIENT_CODES = {"429", "500", "502", "503", "504"} | {
     "InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException",

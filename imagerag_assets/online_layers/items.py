@@ -28,7 +28,7 @@ from imagerag_assets.settings import Settings
 LAYER = "imagerag:layer"
 """Property that holds the layer: kind, template (its keys hidden), bbox, zoom and date."""
 FOLDER = "layers"
-_RAISED: tuple[type[BaseException], ...] = (*raster_errors(), OSError)
+_RAISED: tuple[type[BaseException], ...] = (*raster_errors(), RasterError, OSError)
 _PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 
 
@@ -108,7 +108,7 @@ def _tags(address: str, settings: Settings) -> dict[str, str]:
 def _notes(address: str, settings: Settings) -> list[str]:
     try:
         tags = reading(address, "opened", settings, _tags, address, settings)
-    except (*_RAISED, RasterError) as error:
+    except _RAISED as error:
         raise StoreError(
             f"The raster of an online layer cannot be opened ({str(error)[:120]})",
             fix="Delete it, and ingest the layer again",

@@ -13,8 +13,9 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_gcps
 
 from imagerag_assets.errors import RasterError
-from imagerag_assets.objects.addresses import filesystem, is_http
+from imagerag_assets.objects.addresses import is_http
 from imagerag_assets.objects.apart import reading
+from imagerag_assets.objects.bounded import info_of
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.gdal import gdal_path, rasterio_env
 from imagerag_assets.objects.opening import open_raster, raster_errors
@@ -110,8 +111,7 @@ def _modified(href: str, settings: Settings) -> datetime | None:
     if is_http(href):
         return None
     try:
-        fs, path = filesystem(href, settings)
-        about = fs.info(path)
+        about = info_of(href, settings)
     except Exception as error:  # fsspec, s3fs and botocore share no base class
         message, fix = explain_failure(error, href, settings)
         raise RasterError(message, fix=fix, transient=is_transient(error, href), href=href) from error

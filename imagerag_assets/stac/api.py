@@ -30,9 +30,20 @@ from imagerag_assets.objects.http import retries
 from imagerag_assets.objects.signed import requested
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.paging import EndlessPagesError, Pages, incomplete, next_link
+from imagerag_assets.stac.parsing import check_shape, passed_limit
 
 _PAGE = 100
 _TIMEOUT_S = 60
+_RAISED = (
+    APIError,
+    RequestException,
+    NotImplementedError,
+    AttributeError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 _HASHED_KEY = re.compile(r"-[0-9a-f]{12}$")
 
 
@@ -74,7 +85,7 @@ def search_api(
         IncompleteListingError: the API failed, or listed fewer items than it says that it has, or does not say that it
             listed all of them.  The items before that were yielded.
     """
-    pages = Pages()
+    pages = Pages(settings=settings)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an API that forgets to declare a conformance class still works
@@ -96,6 +107,8 @@ def search_api(
             )
         pages.asked = search.get_parameters().get("limit") or _PAGE
         for page in _pages(api, search, url):
+            if isinstance(page, dict):
+                check_shape(page, url, settings)
             yield from pages.take(page)
         if what := pages.shortfall():
             raise incomplete(url, what)
@@ -103,7 +116,7 @@ def search_api(
         raise
     except EndlessPagesError as error:
         raise incomplete(url, str(error)) from None
-    except (APIError, RequestException, NotImplementedError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except _RAISED as error:
         # pystac-client raises NotImplementedError if an API does not say that it can be searched.
         status = str(getattr(error, "status_code", None) or "")
         detail = " ".join(str(error).split())[:200] or type(error).__name__
@@ -111,9 +124,9 @@ def search_api(
         unreachable = isinstance(error, RequestException) or "Max retries" in detail
         transient = unreachable or is_transient(error, url) or status == "429" or status[:1] == "5"
         said = "Cannot connect to the API" if unreachable else f"The API refused the search ({detail})"
+        said, fix = passed_limit(error, settings) or (said, "Check the URL, the network and the collections")
         if pages.seen:
             raise incomplete(url, f"{len(pages.seen)} items came, then: {said}", transient=transient) from shown(error)
-        fix = "Check the URL, the network and the collections"
         raise SourceError(said, fix=fix, transient=transient, source=url) from shown(error)
 
 

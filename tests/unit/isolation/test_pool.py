@@ -54,13 +54,13 @@ def fail() -> None:
     raise RasterError("it broke", fix="Mend it", href="a.tif", transient=True)
 
 
-class Unsendable(Exception):
+class UnsendableError(Exception):
     def __init__(self, one: int, two: int) -> None:
         super().__init__(f"{one} {two} https://host/a?X-Amz-Signature=1234")
 
 
 def fail_oddly() -> None:
-    raise Unsendable(1, 2)
+    raise UnsendableError(1, 2)
 
 
 _kept: list[str] = []
@@ -136,7 +136,7 @@ def test_errors_come_back_as_they_are_or_as_one_that_says_the_same(pool: Pool) -
     with pytest.raises(RasterError) as caught:
         pool.call(fail, seconds=60)
     assert (str(caught.value), caught.value.transient) == ("it broke [href=a.tif]. Mend it", True)
-    with pytest.raises(RuntimeError, match="Unsendable: 1 2") as odd:
+    with pytest.raises(RuntimeError, match="UnsendableError: 1 2") as odd:
         pool.call(fail_oddly, seconds=60)
     assert "1234" not in str(odd.value)
 
