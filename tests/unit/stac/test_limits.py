@@ -136,9 +136,10 @@ def test_catalogs_without_end_are_read_up_to_a_limit(settings: Settings, tmp_pat
 
 def test_items_without_end_are_read_up_to_a_limit(settings: Settings, tmp_path: Path) -> None:
     items = [write_scene(tmp_path / f"s{number}", f"s{number}", texture(64, 64)) for number in range(4)]
-    first = [os.path.relpath(each, tmp_path) for each in items]
-    _catalog(tmp_path, "more")
-    root = _catalog(tmp_path, "root", item=first, child=["more.json"])
+    folder = tmp_path / "catalog"
+    folder.mkdir()
+    _catalog(folder, "more")
+    root = _catalog(folder, "root", item=[os.path.relpath(each, folder) for each in items], child=["more.json"])
     assert _found(root, settings) == (4, [], [])
     _, failed, problems = _found(root, settings.model_copy(update={"limit_items": 2}))
     for said in (failed, problems):
