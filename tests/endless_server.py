@@ -46,7 +46,7 @@ class EndlessServer:
                     page = PAGE % self._pages
                     connection.sendall(OK + b"Content-Length: %d\r\n\r\n%s" % (len(page), page))
                     continue
-                self._never_end(connection, target.partition("?")[0].rsplit("/", 1)[-1].removesuffix(".json"))
+                self._never_end(connection, target.partition("?")[0].rsplit("/", 1)[-1].partition(".")[0])
                 return
 
     def _never_end(self, connection: socket.socket, way: str) -> None:

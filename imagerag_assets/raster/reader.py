@@ -28,18 +28,10 @@ from imagerag_assets.objects.signed_rasters import signed_path
 from imagerag_assets.raster.alignment import aligned
 from imagerag_assets.raster.alternates import first_readable
 from imagerag_assets.raster.collar import Collar, find_collars
-from imagerag_assets.raster.files import (
-    RasterFile,
-    Said,
-    build_overviews,
-    describe,
-    failures,
-    open_file,
-    warped,
-    with_overviews,
-)
+from imagerag_assets.raster.files import RasterFile, Said, describe, failures, open_file, warped
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
 from imagerag_assets.raster.handles import close_handles, in_environment, read_window
+from imagerag_assets.raster.overviews import build_overviews, with_overviews
 from imagerag_assets.raster.projection import is_earth
 from imagerag_assets.raster.render import apply_render, compute_render
 from imagerag_assets.raster.types import Grid, RenderSpec, Window
