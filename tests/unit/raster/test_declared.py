@@ -1,29 +1,24 @@
 from __future__ import annotations
 
+import io
 import resource
+import struct
 import sys
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
+from PIL import Image
 
 from imagerag_assets.errors import RasterError
-from imagerag_assets.ingestion.ingest import ingest_scene, register
-from imagerag_assets.installation.platform import Platform
+from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.settings import Settings
-from tests.items import scene_at, texture, write_item, write_scene
-from tests.unit.raster.scenes import scene_of, unique_pixels, write_tiff
-
-
-def sparse(path: Path, width: int, height: int, **profile: Any) -> Path:
-    """A GeoTIFF without any block, which takes a few bytes for each that it says it has."""
-    options = {"driver": "GTiff", "dtype": "uint8", "count": 1, "tiled": True, "blockxsize": 512, "blockysize": 512}
-    with rasterio.open(path, "w", width=width, height=height, SPARSE_OK=True, BIGTIFF="YES", **options | profile):
-        pass
-    return path
+from tests.unit.raster.scenes import scene_of, sparse, unique_pixels, write_tiff
 
 
 @pytest.mark.parametrize(
@@ -55,30 +50,12 @@ def test_a_block_has_one_band_where_bands_are_stored_apart(tmp_path: Path, setti
         assert reader.grid.width == 1000
 
 
-def test_a_small_file_of_a_million_by_a_million_pixels_fails_at_once(tmp_path: Path, platform: Platform) -> None:
-    raster = sparse(tmp_path / "huge.tif", 1_000_000, 1_000_000, blockxsize=16384, blockysize=16384,
-                    compress="deflate", crs="EPSG:32632", transform=rasterio.Affine(1, 0, 5e5, 0, -1, 5e6))  # fmt: skip
-    assert raster.stat().st_size < 100_000
-    scene = scene_at(write_item(tmp_path / "huge.json", "./huge.tif", raster=raster), platform.settings)
-    with pytest.raises(RasterError, match="1,000,000,000,000 in all; at most 40,000,000,000.*IMAGERAG_LIMIT_PIXELS"):
-        register(platform, scene)
-    other = scene_at(write_scene(tmp_path / "good", "good", texture(300, 300)), platform.settings)
-    assert [ingest_scene(platform, each).status for each in (scene, other)] == ["failed", "ingested"]
-
-
-def test_a_large_scene_is_within_the_limits(tmp_path: Path, settings: Settings, platform: Platform) -> None:
+def test_a_large_scene_is_within_the_limits(tmp_path: Path, settings: Settings) -> None:
     path = sparse(tmp_path / "a.tif", 100_000, 100_000, count=3)
     with SceneReader(scene_of(path), settings) as reader:
         size = reader.grid.width, reader.grid.height
     assert size == (100_000, 100_000)
-    assert platform.division.count(*size) < settings.limit_patches
-
-
-def test_a_scene_of_too_many_patches_fails(tmp_path: Path, platform: Platform) -> None:
-    few = platform.settings.model_copy(update={"limit_patches": 3, "home": tmp_path / "few"})
-    scene = scene_at(write_scene(tmp_path / "one", "one", texture(600, 600)), platform.settings)
-    with Platform(few) as limited, pytest.raises(RasterError, match=r"patches; at most 3 .*IMAGERAG_LIMIT_PATCHES"):
-        register(limited, scene)
+    assert Recipe.of(settings).division.count(*size) < settings.limit_patches
 
 
 @pytest.fixture
@@ -106,10 +83,50 @@ def test_a_small_tile_that_decodes_to_more_memory_than_is_allowed_fails_alone(
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     limited = settings.model_copy(update={"limit_read_bytes": 2**27})
     good = write_tiff(tmp_path / "good.tif", unique_pixels(300, 300))
-    with SceneReader(scene_of(bomb), limited, build_overviews=False) as reader:
-        with pytest.raises(RasterError, match="134,217,728 bytes of memory.*IMAGERAG_LIMIT_READ_BYTES") as told:
-            reader._values((0, 0, 256, 256), (256, 256), with_collars=True)
+    why = "134,217,728 bytes of memory.*IMAGERAG_LIMIT_READ_BYTES"
+    with (
+        SceneReader(scene_of(bomb), limited, build_overviews=False) as reader,
+        pytest.raises(RasterError, match=why) as told,
+    ):
+        reader._values((0, 0, 256, 256), (256, 256), with_collars=True)
     assert not told.value.transient
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
     with SceneReader(scene_of(good), limited) as reader:
         assert reader.read((0, 0, 300, 300))[1].all()
+
+
+def _with_tile(path: Path, tile: bytes) -> Path:
+    """Put other data in place of the only tile of a little-endian GeoTIFF."""
+    data = bytearray(path.read_bytes())
+    (directory,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, directory)
+    for start in range(directory + 2, directory + 2 + 12 * count, 12):
+        (tag,) = struct.unpack_from("<H", data, start)
+        if tag in (324, 325):  # offset and size of the tile
+            struct.pack_into("<HHII", data, start, tag, 4, 1, len(data) if tag == 324 else len(tile))
+    path.write_bytes(data + tile)
+    return path
+
+
+def _jpeg() -> bytes:
+    held = io.BytesIO()
+    Image.new("L", (16_000, 16_000)).save(held, "JPEG")
+    return held.getvalue()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process takes so")
+@pytest.mark.parametrize(
+    ("compress", "tile"), [("jpeg", _jpeg), ("deflate", lambda: zlib.compress(bytes(400_000_000), 1))]
+)
+def test_a_tile_that_holds_more_than_it_declares_takes_no_more_memory(
+    compress: str, tile: Callable[[], bytes], tmp_path: Path, settings: Settings
+) -> None:
+    path = _with_tile(write_tiff(tmp_path / "a.tif", unique_pixels(256, 256)[:1], compress=compress), tile())
+    limited = settings.model_copy(update={"limit_read_bytes": 2**26})  # a quarter of what the tile holds, or less
+    with SceneReader(scene_of(path, (1, 1, 1)), limited) as reader:
+        if compress == "deflate":  # the beginning is what is shown
+            assert not reader._values((0, 0, 256, 256), (256, 256), with_collars=True)[0].any()
+            return
+        with pytest.raises(RasterError, match="TIFFReadEncodedTile") as told:
+            reader.read((0, 0, 256, 256))
+        assert str(path) in str(told.value)
