@@ -46,6 +46,9 @@ class EndlessServer:
                     page = PAGE % self._pages
                     connection.sendall(OK + b"Content-Length: %d\r\n\r\n%s" % (len(page), page))
                     continue
+                if target.endswith("/good.json"):
+                    connection.sendall(OK + b"Content-Length: 2\r\n\r\n{}")
+                    continue
                 self._never_end(connection, target.partition("?")[0].rsplit("/", 1)[-1].partition(".")[0])
                 return
 

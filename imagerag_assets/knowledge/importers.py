@@ -20,9 +20,9 @@ from imagerag_assets.knowledge.classes import code_of
 from imagerag_assets.knowledge.glossary import MAX_LABEL, MAX_TEXT, Words, parse_glossary, texts_of, tidy
 from imagerag_assets.knowledge.types import Entry, Failure
 from imagerag_assets.objects import http
-from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, join_href
+from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_s3, join_href
 from imagerag_assets.objects.boundary import refusal
-from imagerag_assets.objects.bounded import read_object
+from imagerag_assets.objects.bounded import find_objects, read_object
 from imagerag_assets.objects.failures import explain_failure
 from imagerag_assets.objects.guarded import Reach
 from imagerag_assets.objects.signed import requested
@@ -58,7 +58,7 @@ def read_labels(source: str, settings: Settings) -> Source:
     """
     fs, root = filesystem(source, settings)
     try:
-        paths = sorted(fs.find(root))
+        paths = sorted(find_objects(source, settings) if is_s3(source) else fs.find(root))
     except Exception as error:  # fsspec, botocore, aiohttp and the operating system
         raise _unreadable(error, source, settings) from shown(error)
     names = [str(path)[len(root.rstrip("/")) + 1 :] for path in paths]

@@ -86,7 +86,7 @@ class Deadline:
         with self._lock:
             if not self._up.is_set():
                 # A descriptor of our own: the other may be closed, or wrapped for TLS, in the meantime.
-                self._watched.append(connection.dup())
+                self._watched.append(socket.fromfd(connection.fileno(), connection.family, connection.type))
                 return
         raise TooSlowError(self._seconds)
 

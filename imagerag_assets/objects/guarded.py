@@ -170,6 +170,12 @@ def _pools(check_number: _Check | None) -> dict[str, type[HTTPConnectionPool]]:
             raise
         return made
 
+    def watched(connection: HTTPConnection) -> None:
+        """Let the deadline of this request hold for a connection that an earlier one made."""
+        deadline = current()
+        if deadline is not None and connection.sock is not None:
+            deadline.watch(connection.sock)
+
     def undrained(answer: HTTPResponse) -> HTTPResponse:
         """Let urllib3 close what it would read to its end before it asks again, for that may have none."""
         untyped: Any = answer
@@ -180,12 +186,20 @@ def _pools(check_number: _Check | None) -> dict[str, type[HTTPConnectionPool]]:
         def _new_conn(self) -> socket.socket:
             return checked(self, super()._new_conn())
 
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            watched(self)
+            super().request(*args, **kwargs)
+
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's
             return undrained(super().getresponse())
 
     class _Https(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             return checked(self, super()._new_conn())
+
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            watched(self)
+            super().request(*args, **kwargs)
 
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's
             return undrained(super().getresponse())

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import urljoin
 
@@ -33,6 +34,7 @@ from imagerag_assets.stac.paging import EndlessPagesError, Pages, incomplete, ne
 from imagerag_assets.stac.parsing import check_shape, passed_limit
 
 _PAGE = 100
+_NAMED, _MOST_COLLECTIONS = 50, 10_000
 _TIMEOUT_S = 60
 _RAISED = (
     APIError,
@@ -92,7 +94,7 @@ def search_api(
             api = _Api(url, settings)
             client = pystac_client.Client.open(requested(url), stac_io=api, timeout=_TIMEOUT_S)
             if not (collections or scenes or limit or everything):
-                names = ", ".join(collection.id for collection in client.get_collections())
+                names = ", ".join(collection.id for collection in islice(client.get_collections(), _NAMED))
                 raise SourceError(
                     f"An API is searched by collection; it has: {names[:400] or 'none'}",
                     fix="Give --collection, --scene or --limit",
@@ -199,6 +201,7 @@ def _ids(client: pystac_client.Client, collections: frozenset[str], scenes: froz
     """
     if any(_HASHED_KEY.search(name) for name in scenes):
         return []
-    known = collections or {collection.id for collection in client.get_collections()} if scenes else ()
+    every = islice(client.get_collections(), _MOST_COLLECTIONS)
+    known = collections or {collection.id for collection in every} if scenes else ()
     shortened = {name.removeprefix(f"{collection}.") for name in scenes for collection in known}
     return sorted(scenes | shortened)

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from imagerag_assets.errors import ImageRAGError, SourceError
+from imagerag_assets.objects import http
+from imagerag_assets.objects.deadlines import TooSlowError
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.api import search_api
 from imagerag_assets.stac.documents import list_folder, read_document
@@ -48,6 +50,13 @@ def test_a_document_of_the_web_that_never_ends_is_one_line(
         read_document(f"{server.url}/{way}.json", limited(settings, why))
     assert told.value.transient == (why == SLOW)
     assert server.sent < 20 * MOST  # what is in buffers of sockets counts too
+
+
+def test_a_deadline_holds_for_a_connection_that_was_used_before(server: EndlessServer) -> None:
+    for way in ("drip", "drip-head", "silent"):
+        addresses = [f"{server.url}/good.json", f"{server.url}/{way}.json"]
+        good, slow = http.read_all(addresses, seconds=0.5, threads=1)
+        assert good == b"{}" and isinstance(slow, TooSlowError)
 
 
 @pytest.mark.parametrize(("way", "why"), [*((way, SLOW) for way in ("silent", "drip", "drip-head")), ("large", LARGE)])
