@@ -25,7 +25,15 @@ _DEADLINES: dict[Verb, str] = {
     "read": "limit_read_s",
     "given overviews": "limit_overviews_s",
 }
-_NO_MEMORY = re.compile(r"out of memory|not enough memory|memory allocation|allocate|bad_alloc", re.IGNORECASE)
+_NO_MEMORY = re.compile(
+    r"out of memory|not enough memory|(?:cannot|can't|could not|failed to|unable to) allocate|allocation failed|bad_alloc",
+    re.IGNORECASE,
+)
+_AFTER = {
+    "SIGKILL": "Check whether this machine has enough memory",
+    "SIGABRT": "Check that the file is sound; if it is, raise {}",
+}
+"""What to do after how a process ended: C++ aborts without memory, and a system without any kills."""
 _readers = Pool()
 
 
@@ -101,7 +109,7 @@ def _explained(error: IsolationError, href: str, verb: Verb, settings: Settings)
     return RasterError(
         f"image cannot be {verb}: the process that did it ended ({error})",
         href=href,
-        fix=f"Check the file; if it is large and sound, raise {_named('limit_read_bytes')}",
+        fix=_AFTER.get(str(error), "Check that the file is sound").format(_named("limit_read_bytes")),
     )
 
 
