@@ -28,7 +28,6 @@ from imagerag_assets.objects.guarded import Reach
 from imagerag_assets.objects.signed import requested
 from imagerag_assets.settings import Settings
 from imagerag_assets.signatures import unsigned
-from imagerag_assets.stac.parsing import passed_limit
 
 PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 LABEL_TEXTS = "labels.json"
@@ -206,5 +205,5 @@ def read_bytes(href: str, settings: Settings) -> bytes:
 def _unreadable(error: Exception, href: str, settings: Settings) -> KnowledgeError:
     if isinstance(error, SourceError):  # of the boundary
         return KnowledgeError(error.message, fix=error.fix, href=href)
-    what, fix = passed_limit(error, settings) or explain_failure(error, href, settings)
+    what, fix = explain_failure(error, href, settings)
     return KnowledgeError(what, fix=fix, href=href)

@@ -26,7 +26,7 @@ _DEADLINES: dict[Verb, str] = {
     "given overviews": "limit_overviews_s",
 }
 _NO_MEMORY = re.compile(
-    r"out of memory|not enough memory|(?:cannot|can't|could not|failed to|unable to) allocate|allocation failed|bad_alloc",
+    r"out of memory|not enough memory|(?:cannot|could not|failed to|unable to) allocate|allocation failed|bad_alloc",
     re.IGNORECASE,
 )
 _AFTER = {

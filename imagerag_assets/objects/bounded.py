@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from imagerag_assets.objects.addresses import filesystem, is_s3, local_path
-from imagerag_assets.objects.deadlines import TooLargeError, TooSlowError
+from imagerag_assets.objects.deadlines import TooLargeError, TooManyError, TooSlowError
 from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.settings import Settings
 
@@ -23,10 +23,6 @@ _WAITS = (0.5, 1.0)
 T = TypeVar("T")
 Info = dict[str, Any]
 """fsspec's description of a file, folder or object."""
-
-
-class TooManyError(ValueError):
-    """A listing has more entries than it may have."""
 
 
 def read_object(href: str, settings: Settings) -> bytes:
@@ -128,7 +124,7 @@ async def _find(fs: Any, path: str, at_most: int) -> dict[str, Info]:
     found: dict[str, Info] = {}
     async for each in fs._iterdir(bucket, delimiter="", prefix=f"{key.rstrip('/')}/" if key else ""):
         if len(found) >= at_most:
-            raise TooManyError(f"more than {at_most:,} objects")
+            raise TooManyError(at_most)
         found[each["name"]] = each
     if not found and key:
         with suppress(FileNotFoundError):

@@ -29,6 +29,13 @@ class TooLargeError(ValueError):
         super().__init__(f"more than {at_most:,} bytes")
 
 
+class TooManyError(ValueError):
+    """A listing has more entries than it may have."""
+
+    def __init__(self, at_most: int) -> None:
+        super().__init__(f"more than {at_most:,} entries")
+
+
 _of_thread = threading.local()
 
 

@@ -25,13 +25,13 @@ from requests.exceptions import RequestException
 
 from imagerag_assets.errors import SourceError, shown
 from imagerag_assets.objects.addresses import is_http
-from imagerag_assets.objects.failures import is_transient
+from imagerag_assets.objects.failures import is_transient, passed_limit
 from imagerag_assets.objects.guarded import Reach, guarded_session
 from imagerag_assets.objects.http import retries
 from imagerag_assets.objects.signed import requested
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.paging import EndlessPagesError, Pages, incomplete, next_link
-from imagerag_assets.stac.parsing import check_shape, passed_limit
+from imagerag_assets.stac.parsing import check_shape
 
 _PAGE = 100
 _NAMED, _MOST_COLLECTIONS = 50, 10_000

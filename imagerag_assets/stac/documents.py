@@ -19,13 +19,14 @@ from imagerag_assets.errors import SourceError, shown
 from imagerag_assets.objects import http
 from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_remote, is_s3, other_spellings
 from imagerag_assets.objects.boundary import refusal
-from imagerag_assets.objects.bounded import TooManyError, find_objects, info_of, read_object
+from imagerag_assets.objects.bounded import find_objects, info_of, read_object
+from imagerag_assets.objects.deadlines import TooManyError
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.guarded import Reach
 from imagerag_assets.objects.signed import has_expired, keep_signature, requested
 from imagerag_assets.plain_files.names import is_raster
 from imagerag_assets.settings import Settings
-from imagerag_assets.stac.parsing import parse, passed_limit
+from imagerag_assets.stac.parsing import parse
 
 _SUFFIXES = (".json", ".geojson")
 _BATCH = 32
@@ -125,7 +126,7 @@ def failure(error: BaseException, href: str, settings: Settings) -> SourceError:
     """Return the one-line error for anything that a file system raised."""
     if isinstance(error, SourceError):
         return error
-    message, fix = passed_limit(error, settings) or explain_failure(error, href, settings)
+    message, fix = explain_failure(error, href, settings)
     if isinstance(error, PermissionError) and has_expired(href):
         message, fix = "The signature of the address has expired", "Get a new one from where it came from"
     return SourceError(message, fix=fix, transient=is_transient(error, href), href=href)
@@ -241,7 +242,7 @@ def _files_below(
         waiting += [info["name"] for info in listed if info["type"] == "directory"]
         found |= {info["name"]: info for info in listed if info["type"] != "directory"}
         if len(found) + len(waiting) > at_most:
-            raise TooManyError(f"more than {at_most:,} entries")
+            raise TooManyError(at_most)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Parse JSON documents within the limits of the settings, and say which limit was passed."""
+"""Parse JSON documents within the limits of the settings."""
 
 from __future__ import annotations
 
@@ -7,26 +7,7 @@ import zlib
 from typing import Any
 
 from imagerag_assets.errors import SourceError
-from imagerag_assets.objects.bounded import TooManyError
-from imagerag_assets.objects.deadlines import TooLargeError, TooSlowError
 from imagerag_assets.settings import Settings
-
-
-def passed_limit(error: BaseException, settings: Settings) -> tuple[str, str] | None:
-    """Return what was too much and which setting says so, in two short texts; None: no limit was passed."""
-    each: BaseException | None = error
-    while each is not None:
-        if isinstance(each, TooLargeError):
-            return f"The document has {each}", "Split it, or raise IMAGERAG_LIMIT_DOCUMENT_BYTES"
-        if isinstance(each, TooManyError):
-            return f"The listing has {each}", "Name a folder or prefix below it, or raise IMAGERAG_LIMIT_ITEMS"
-        if isinstance(each, TooSlowError):
-            listing = each.seconds == settings.limit_listing_s
-            what, name = ("listing", "LISTING") if listing else ("document", "DOCUMENT")
-            return (f"The {what} did not come in {each.seconds:g} s",
-                    f"Try again later, or raise IMAGERAG_LIMIT_{name}_S")  # fmt: skip
-        each = each.__cause__ or each.__context__
-    return None
 
 
 def parse(data: bytes, href: str, settings: Settings) -> dict[str, Any]:

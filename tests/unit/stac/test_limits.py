@@ -20,7 +20,7 @@ from tests.endless_server import EndlessServer, endless_server
 from tests.items import texture, write_scene
 
 MOST = 1_000_000
-SLOW = r"did not come in 0\.5 s.*IMAGERAG_LIMIT_DOCUMENT_S"
+SLOW = r"No whole answer in 0\.5 s.*IMAGERAG_LIMIT_DOCUMENT_S"
 LARGE = r"more than 1,000,000 bytes.*IMAGERAG_LIMIT_DOCUMENT_BYTES"
 
 
@@ -71,8 +71,8 @@ def test_an_object_that_never_ends_is_one_line(way: str, why: str, server: Endle
 @pytest.mark.parametrize(
     ("limits", "why"),
     [
-        ({"limit_items": 7}, "more than 7 objects.*IMAGERAG_LIMIT_ITEMS"),
-        ({"limit_listing_s": 0.7}, r"listing did not come in 0\.7 s.*IMAGERAG_LIMIT_LISTING_S"),
+        ({"limit_items": 7}, "more than 7 entries.*IMAGERAG_LIMIT_ITEMS"),
+        ({"limit_listing_s": 0.7}, r"No whole answer in 0\.7 s.*IMAGERAG_LIMIT_LISTING_S"),
     ],
 )
 def test_a_bucket_that_never_ends_is_one_line(
@@ -155,3 +155,16 @@ def test_items_without_end_are_read_up_to_a_limit(settings: Settings, tmp_path: 
         assert len(said) == 1 and "more than 2 items" in said[0] and "IMAGERAG_LIMIT_ITEMS" in said[0]
     with pytest.raises(ImageRAGError, match="more than 2 entries.*IMAGERAG_LIMIT_ITEMS"):
         list_folder(str(tmp_path), settings.model_copy(update={"limit_items": 2}))
+
+
+def test_an_item_whose_file_never_answers_fails_alone(
+    server: EndlessServer, settings: Settings, tmp_path: Path
+) -> None:
+    settings = limited(settings, SLOW, s3_endpoint_url=server.url, s3_anonymous=True)
+    good = write_scene(tmp_path, "good", texture(64, 64))
+    item = json.loads(good.read_text()) | {"id": "slow"}
+    item["assets"] = {key: asset | {"href": "s3://bucket/silent.tif"} for key, asset in item["assets"].items()}
+    (tmp_path / "slow.json").write_text(json.dumps(item))
+    scene, failed = sorted(find_scenes(str(tmp_path), settings), key=lambda each: each.scene_key)
+    assert scene.scene_key == "good"
+    assert failed.error.transient and "IMAGERAG_LIMIT_DOCUMENT_S" in str(failed.error)
