@@ -106,12 +106,14 @@ class Settings(BaseSettings):
     """Most memory that each process that reads rasters may take besides its own, in bytes (on Linux)."""
     read_apart: bool = True
     """Read rasters in processes of their own, where a crash or a hang costs one scene; false: in this process."""
-    limit_document_bytes: int = Field(128 * 2**20, ge=2**10)
+    limit_document_bytes: int = Field(64 * 2**20, ge=2**10)
     """Largest JSON document or picture of the knowledge base, in bytes, also once unzipped."""
     limit_document_s: float = Field(120.0, gt=0, le=1_000_000)
     """Longest time to read a document, with all further tries, in seconds."""
     limit_document_depth: int = Field(100, ge=4, le=500)
     """Largest number of levels to which objects and lists of a document are nested."""
+    limit_document_values: int = Field(5_000_000, ge=100)
+    """Largest number of values of a document, each of which takes far more memory than bytes."""
     limit_links: int = Field(100_000, ge=1)
     """Largest number of links of a document."""
     limit_catalogs: int = Field(10_000, ge=1)

@@ -17,7 +17,7 @@ from imagerag_assets.objects.storage import payer_headers
 
 _TIMEOUT_S = 60
 _TRIES, _BACKOFF_S, _LONGEST_WAIT_S = 5, 0.5, 30
-_LARGEST, _LONGEST_S = 128 * 2**20, 120.0
+_LARGEST, _LONGEST_S = 64 * 2**20, 120.0
 _THREADS = 16
 _NEVER = frozenset({501, 505})
 """What a server cannot do, it cannot do later."""

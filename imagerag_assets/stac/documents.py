@@ -31,8 +31,6 @@ from imagerag_assets.stac.parsing import parse
 _SUFFIXES = (".json", ".geojson")
 _BATCH = 32
 _LOOKED_INTO = 64
-#: Larger documents in a folder are not items, and are not read.
-_LARGEST_LISTED = 64 * 2**20
 
 
 class Kind(Enum):
@@ -214,7 +212,7 @@ def list_folder(folder: str, settings: Settings) -> Folder:
             name: _version(info)
             for name, info in named.items()
             if name.lower().endswith(_SUFFIXES)
-            and (info.get("size") or 0) <= _LARGEST_LISTED
+            and (info.get("size") or 0) <= settings.limit_document_bytes  # larger ones are not items
             and not name.rsplit("/", 1)[-1].startswith("._")  # macOS's notes about a file of that name
         },
         rasters={name: _version(info) for name, info in named.items() if is_raster(name)},

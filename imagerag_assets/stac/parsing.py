@@ -19,6 +19,7 @@ def parse(data: bytes, href: str, settings: Settings) -> dict[str, Any]:
     data = _unzipped(data, href, settings.limit_document_bytes)
     if not data.strip():
         raise SourceError("The document is empty", fix="Write it again", href=href)
+    _check_values(data, href, settings.limit_document_values)
     try:
         content = json.loads(data.decode(json.detect_encoding(data)), parse_constant=lambda _: None)
     except UnicodeDecodeError:
@@ -30,6 +31,23 @@ def parse(data: bytes, href: str, settings: Settings) -> dict[str, Any]:
         raise SourceError("This JSON is not an object, so it is not STAC", fix="Name a STAC document or API", href=href)
     check_shape(content, href, settings)
     return content
+
+
+def _check_values(data: bytes, href: str, at_most: int) -> None:
+    """Refuse JSON of so many values that reading it would take gigabytes; commas and brackets tell before it is read.
+
+    Raises:
+        SourceError: it is.
+    """
+    if len(data) <= at_most:
+        return
+    count = sum(map(data.count, (b",", b"[", b"{")))
+    if count > at_most:
+        raise SourceError(
+            f"The document has some {count:,} values; at most {at_most:,} are read",
+            fix="Split it, or raise IMAGERAG_LIMIT_DOCUMENT_VALUES",
+            href=href,
+        )
 
 
 def check_shape(content: dict[str, Any], href: str, settings: Settings) -> None:

@@ -101,7 +101,7 @@ def test_a_pipe_and_a_device_are_no_documents(settings: Settings, tmp_path: Path
         read_document(str(tmp_path / "large.json"), limited(settings, LARGE))
 
 
-def test_a_document_is_neither_deep_nor_full_of_links(settings: Settings, tmp_path: Path) -> None:
+def test_a_document_is_neither_deep_nor_full_of_values_or_links(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     for text in ("[" * 150 + "]" * 150, '{"a":' * 150 + "1" + "}" * 150, "[" * 200_000):
         file.write_text('{"deep": ' + text + "}")
@@ -109,6 +109,9 @@ def test_a_document_is_neither_deep_nor_full_of_links(settings: Settings, tmp_pa
             read_document(str(file), settings)
     file.write_text('{"deep": ' + "[" * 90 + "]" * 90 + "}")
     read_document(str(file), settings)
+    file.write_text('{"many": [' + "[]," * 600 + "1]}")
+    with pytest.raises(SourceError, match="1,202 values; at most 1,000.*IMAGERAG_LIMIT_DOCUMENT_VALUES"):
+        read_document(str(file), settings.model_copy(update={"limit_document_values": 1000}))
     file.write_text(json.dumps({"links": [{"rel": "item", "href": f"{n}.json"} for n in range(11)]}))
     with pytest.raises(SourceError, match="11 links; at most 10.*IMAGERAG_LIMIT_LINKS"):
         read_document(str(file), settings.model_copy(update={"limit_links": 10}))
