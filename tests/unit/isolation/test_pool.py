@@ -123,6 +123,24 @@ def test_a_call_that_hangs_is_ended_whatever_it_holds(pool: Pool) -> None:
     assert pool.call(abs, -3, seconds=60) == 3
 
 
+def test_who_interrupts_a_call_gets_no_late_reply(pool: Pool) -> None:
+    child = psutil.Process(pool.call(os.getpid, seconds=60))
+    pool.call(keep, "ready", seconds=60, modules=HERE)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            pool.call(hang_with_the_lock, seconds=3600)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not child.is_running()
+    assert pool.call(abs, -3, seconds=60) == 3
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process takes so")
 def test_a_call_takes_no_more_memory_than_it_may(pool: Pool) -> None:
     most = 100 * 2**20
