@@ -98,6 +98,48 @@ class Settings(BaseSettings):
     job_roots: tuple[str, ...] = ()
     """Folders that jobs started in the UI may open files in; default: the folder it works in, and to read, HOME."""
 
+    # Limits
+    limit_pixels: int = Field(40_000_000_000, ge=4)
+    """Largest number of pixels of a raster, width times height."""
+    limit_bands: int = Field(4096, ge=1)
+    """Largest number of bands of a raster."""
+    limit_block_bytes: int = Field(512 * 2**20, ge=2**10)
+    """Largest block (tile or strip) of a raster, in bytes once decoded, by the size and bands that it declares."""
+    limit_patches: int = Field(5_000_000, ge=1)
+    """Largest number of patches that a scene is cut into."""
+    limit_open_s: float = Field(120.0, gt=0, le=1_000_000)
+    """Longest time to open a raster, in seconds."""
+    limit_read_s: float = Field(600.0, gt=0, le=1_000_000)
+    """Longest time to read a window of a raster, such as a super-tile, in seconds."""
+    limit_overviews_s: float = Field(4 * 3600.0, gt=0, le=1_000_000)
+    """Longest time to build the overviews that a raster lacks, in seconds."""
+    limit_read_bytes: int = Field(2 * 2**30, ge=64 * 2**20)
+    """Most memory that each process that reads rasters may take besides its own, in bytes (on Linux)."""
+    read_apart: bool = True
+    """Read rasters in processes of their own, where a crash or a hang costs one scene; false: in this process."""
+    limit_document_bytes: int = Field(64 * 2**20, ge=2**10)
+    """Largest JSON document or picture of the knowledge base, in bytes, also once unzipped."""
+    limit_document_s: float = Field(120.0, gt=0, le=1_000_000)
+    """Longest time to read a document, with all further tries, in seconds."""
+    limit_document_depth: int = Field(100, ge=4, le=500)
+    """Largest number of levels to which objects and lists of a document are nested."""
+    limit_document_values: int = Field(5_000_000, ge=100)
+    """Largest number of values of a document, each of which takes far more memory than bytes."""
+    limit_links: int = Field(100_000, ge=1)
+    """Largest number of links of a document."""
+    limit_catalogs: int = Field(10_000, ge=1)
+    """Largest number of catalogs and collections of a source."""
+    limit_pages: int = Field(10_000, ge=1)
+    """Largest number of pages of a search or of a collection of items."""
+    limit_items: int = Field(1_000_000, ge=1)
+    """Largest number of items, files or objects of a listing."""
+    limit_listing_s: float = Field(600.0, gt=0, le=1_000_000)
+    """Longest time to list a prefix, in seconds."""
+    limit_question_chars: int = Field(2000, ge=10)
+    """Longest question or choice, in characters."""
+    limit_batch_lines: int = Field(100_000, ge=1)
+    """Largest number of questions of a file."""
+
     # Operation
     webhook_url: SecretStr | None = None
     """Address that receives events, such as a failed run, as JSON by POST. All of it is kept secret."""

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from imagerag_assets.objects.addresses import filesystem, is_http
+from imagerag_assets.objects.addresses import is_http
+from imagerag_assets.objects.bounded import info_of
 from imagerag_assets.objects.peek import size_over_http
 from imagerag_assets.settings import Settings
 
@@ -67,8 +68,7 @@ def file_size(href: str, settings: Settings) -> int | None:
     try:
         if is_http(href):
             return size_over_http(href, settings)
-        fs, path = filesystem(href, settings)
-        size = fs.size(path)
+        size = info_of(href, settings)["size"]
     except Exception:  # fsspec's, botocore's, requests' and the operating system's: an estimate can do without
         return None
     return None if size is None else int(size)

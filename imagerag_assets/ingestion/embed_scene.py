@@ -19,6 +19,7 @@ from imagerag_assets.errors import FingerprintError, StoreError
 from imagerag_assets.ingestion.best_patches import choose_best
 from imagerag_assets.ingestion.embedding import EmbedJob, PartCount, Progress, embed_parts
 from imagerag_assets.ingestion.layers import fetched_layer
+from imagerag_assets.ingestion.patch_tables import check_patch_count
 from imagerag_assets.ingestion.results import EmbedResult
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target, target_of
@@ -79,7 +80,7 @@ def embed(
 
     Raises:
         UnknownSceneError: no such scene was registered.
-        RasterError: the pixels cannot be read.
+        RasterError: the pixels cannot be read, or there are too many patches.
         EncoderError, UnknownEncoderError: the encoder is not available, or gave unusable vectors.
         FingerprintError: another version of the code made the target's collection.
         StoreError: the store cannot be read or written, or the disk is full.
@@ -143,6 +144,7 @@ def _job(platform: Platform, target: Target, record: SceneRecord) -> EmbedJob:
             collection=target.collection,
         )
     settings = target.platform(platform).settings
+    check_patch_count(settings, target.division, (record.grid.width, record.grid.height), record.scene.scene_key)
     fetched_layer(platform, record.scene)  # its raster can be fetched again
     if _limits(record, target) is None:
         with open_reader(settings, record) as reader:

@@ -18,6 +18,7 @@ from imagerag_assets.ingestion.embed_scene import find_shard
 from imagerag_assets.ingestion.embedding import Progress
 from imagerag_assets.ingestion.ingest import is_current
 from imagerag_assets.ingestion.layers import expected_size
+from imagerag_assets.ingestion.patch_tables import check_patch_count
 from imagerag_assets.ingestion.rates import patches_per_second
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target, serving_beside, target_of
@@ -139,6 +140,7 @@ def _costs(
                 continue
             state = _state(platform, scene)
             width, height = _size(platform, scene)
+            check_patch_count(platform.settings, platform.division, (width, height), scene.scene_key)
         except MemoryError:
             raise
         except Exception as error:  # of one scene

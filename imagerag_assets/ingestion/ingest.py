@@ -23,7 +23,7 @@ from imagerag_assets.ingestion.embed_scene import embed, shard_key, shortage
 from imagerag_assets.ingestion.embedding import Progress
 from imagerag_assets.ingestion.index_scene import index, indexed_rows, indexed_shard
 from imagerag_assets.ingestion.layers import fetched_layer
-from imagerag_assets.ingestion.patch_tables import PatchTableInfo, patch_table
+from imagerag_assets.ingestion.patch_tables import PatchTableInfo, check_patch_count, patch_table
 from imagerag_assets.ingestion.results import EmbedResult, IndexResult, SceneResult, Status
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import ALIAS, serving_beside, target_of
@@ -63,8 +63,8 @@ def register(platform: Platform, scene: Scene) -> SceneRecord:
         RemovedSceneError: a person removed the scene.
         ItemError: another scene is stored under the key of this one.
         SourceError: an online layer cannot be reached, or its key is not known.
-        RasterError: a file cannot be opened or read, its size or type is unusable, tiles of a layer are
-            missing, or it lies elsewhere than the item says.
+        RasterError: a file cannot be opened or read, its size or type is unusable or passes a limit, tiles of a layer
+            are missing, or it lies elsewhere than the item says.
         StoreError: the store cannot be read or written.
     """
     refuse_removed(platform, scene.scene_key)
@@ -74,6 +74,7 @@ def register(platform: Platform, scene: Scene) -> SceneRecord:
     scratch = overview_scratch(settings, scene.scene_key)
     with SceneReader(scene, settings, scratch=scratch) as reader:
         require_place(scene, reader.grid)
+        check_patch_count(settings, platform.division, (reader.grid.width, reader.grid.height), scene.scene_key)
         try:
             overview, _ = reader.overview(settings.overview_px)
             render = reader.render

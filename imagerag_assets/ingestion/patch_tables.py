@@ -19,13 +19,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from imagerag_assets.errors import StoreError
+from imagerag_assets.errors import RasterError, StoreError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.aside import reporting_full_disk
 from imagerag_assets.patches.table import patch_table as table_of
 from imagerag_assets.patches.types import Division, Patch
 from imagerag_assets.scenes.reading import open_reader
 from imagerag_assets.scenes.records import SceneRecord, load_record
+from imagerag_assets.settings import Settings
 
 _ROWS = 20_000  # in memory at once
 _VALIDITY_PX = 1024
@@ -61,6 +62,27 @@ def table_key(scene_key: str, division: Division) -> str:
     return f"patches/{scene_key}/{division.key}.parquet"
 
 
+def check_patch_count(settings: Settings, division: Division, size: tuple[int, int], scene_key: str) -> None:
+    """Refuse a scene that a division cuts into more patches than is allowed.
+
+    Args:
+        settings: The limit.
+        division: The division.
+        size: (width, height) of the scene in pixels.
+        scene_key: Its key.
+
+    Raises:
+        RasterError: it does.
+    """
+    count = division.count(*size)
+    if count > settings.limit_patches:
+        raise RasterError(
+            f"The scene has {count:,} patches; at most {settings.limit_patches:,} are made",
+            fix="Set larger or less overlapping patches, or raise IMAGERAG_LIMIT_PATCHES",
+            scene=scene_key,
+        )
+
+
 def patch_table(platform: Platform, scene_key: str, *, division: Division | None = None) -> PatchTableInfo:
     """Write the patch table of a registered scene, unless a current one exists.
 
@@ -68,13 +90,14 @@ def patch_table(platform: Platform, scene_key: str, *, division: Division | None
 
     Raises:
         UnknownSceneError: no such scene was registered.
-        RasterError: the overview cannot be read.
+        RasterError: the overview cannot be read, or there are too many patches.
         StoreError: the store cannot be read or written.
     """
     started = time.perf_counter()
     division = division or platform.division
     record = load_record(platform, scene_key)
     key = table_key(scene_key, division)
+    check_patch_count(platform.settings, division, (record.grid.width, record.grid.height), scene_key)
     stored = _stored(platform, key)
     least = platform.settings.min_valid_fraction
     wanted = {"version": _VERSION, "etag": record.scene.version, "min_valid_fraction": least}

@@ -20,8 +20,9 @@ from imagerag_assets.knowledge.classes import code_of
 from imagerag_assets.knowledge.glossary import MAX_LABEL, MAX_TEXT, Words, parse_glossary, texts_of, tidy
 from imagerag_assets.knowledge.types import Entry, Failure
 from imagerag_assets.objects import http
-from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, join_href
+from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_s3, join_href
 from imagerag_assets.objects.boundary import refusal
+from imagerag_assets.objects.bounded import find_objects, read_object
 from imagerag_assets.objects.failures import explain_failure
 from imagerag_assets.objects.guarded import Reach
 from imagerag_assets.objects.signed import requested
@@ -56,7 +57,7 @@ def read_labels(source: str, settings: Settings) -> Source:
     """
     fs, root = filesystem(source, settings)
     try:
-        paths = sorted(fs.find(root))
+        paths = sorted(find_objects(source, settings) if is_s3(source) else fs.find(root))
     except Exception as error:  # fsspec, botocore, aiohttp and the operating system
         raise _unreadable(error, source, settings) from shown(error)
     names = [str(path)[len(root.rstrip("/")) + 1 :] for path in paths]
@@ -187,13 +188,16 @@ def read_bytes(href: str, settings: Settings) -> bytes:
     """Read a whole file.  Raise KnowledgeError if it cannot be read."""
     try:
         if is_http(href):
-            (found,) = http.read_all([requested(href)], reach=Reach([requested(href)], settings))
+            (found,) = http.read_all(
+                [requested(href)],
+                at_most=settings.limit_document_bytes,
+                seconds=settings.limit_document_s,
+                reach=Reach([requested(href)], settings),
+            )
             if isinstance(found, Exception):
                 raise found
             return found
-        fs, path = filesystem(href, settings)
-        data: bytes = fs.cat_file(path)
-        return data
+        return read_object(href, settings)
     except Exception as error:  # fsspec, botocore, aiohttp and the operating system
         raise _unreadable(error, href, settings) from shown(error)
 

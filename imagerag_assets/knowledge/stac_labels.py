@@ -24,8 +24,9 @@ from imagerag_assets.knowledge.feature_labels import Unnamed, label_of
 from imagerag_assets.knowledge.glossary import texts_of
 from imagerag_assets.knowledge.importers import Source
 from imagerag_assets.knowledge.types import Cut, Entry, Failure
-from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_remote, join_href, local_path
+from imagerag_assets.objects.addresses import absolute_href, is_http, is_remote, join_href, local_path
 from imagerag_assets.objects.boundary import check
+from imagerag_assets.objects.bounded import info_of
 from imagerag_assets.raster.geo import geometry_window
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.raster.types import Grid, Window
@@ -81,6 +82,13 @@ class _Sources:
             return scene, reader.grid
 
 
+def _is_file(href: str, settings: Settings) -> bool:
+    try:
+        return bool(info_of(href, settings)["type"] == "file")
+    except FileNotFoundError:
+        return False
+
+
 def is_stac(source: str, settings: Settings) -> bool:
     """Return whether a source of labels is STAC, and not a folder of chips.
 
@@ -89,8 +97,7 @@ def is_stac(source: str, settings: Settings) -> bool:
     if is_http(source) or source.lower().endswith((".json", ".geojson")):
         return True
     try:
-        fs, _ = filesystem(source, settings)
-        if any(fs.isfile(filesystem(join_href(source, name), settings)[1]) for name in ROOT_DOCUMENTS):
+        if any(_is_file(join_href(source, name), settings) for name in ROOT_DOCUMENTS):
             return True
         documents = list_documents(source if is_remote(source) else local_path(source), settings)
     except Exception:  # fsspec, botocore and the operating system; reading the folder will report it

@@ -190,6 +190,12 @@ def is_foreign(where: Authority) -> bool:
         return where in _foreign
 
 
+def note_foreign(hosts: Iterable[Authority]) -> None:
+    """Count hosts as foreign, as another process does."""
+    with _lock:
+        _foreign.update(hosts)
+
+
 def is_listed(where: Authority, numbers: Iterable[str], settings: Settings) -> bool:
     """Return whether the settings list a host by its name or number, alone or with its port, or by its network."""
     host, port = where

@@ -13,12 +13,15 @@ from urllib.parse import urlsplit
 from imagerag_assets.masking import masked
 from imagerag_assets.objects.addresses import is_remote, is_s3
 from imagerag_assets.objects.aside import is_full_disk
+from imagerag_assets.objects.deadlines import TooLargeError, TooManyError, TooSlowError
 from imagerag_assets.objects.storage import access_to
 from imagerag_assets.settings import Settings
 
 
 def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple[str, str]:
     """Say what went wrong while reading or writing `url`, and what to do: two short texts without the address."""
+    if limit := passed_limit(error, settings):
+        return limit
     access = access_to(url, settings) if is_s3(url) else None
     where = access.where if access else ""
     at = f"[storage.{access.table}] in {settings.storage_file}" if access and access.table else ""
@@ -46,6 +49,19 @@ def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple
         return "Not found", "Check the path" if not is_remote(url) else "Check the address"
     detail = _QUERY.sub("?...", masked(str(error).strip().split("\n")[0])) or type(error).__name__
     return f"Cannot be read ({detail[:200]})", "Check that it can be opened from this machine"
+
+
+def passed_limit(error: BaseException, settings: Settings) -> tuple[str, str] | None:
+    """Say which limit was passed and which setting raises it, in two short texts; None: it was none."""
+    for each in _chain(error):
+        if isinstance(each, TooLargeError):
+            return f"It has {each}", "Split it, or raise IMAGERAG_LIMIT_DOCUMENT_BYTES"
+        if isinstance(each, TooManyError):
+            return f"The listing has {each}", "Name a part of it, or raise IMAGERAG_LIMIT_ITEMS"
+        if isinstance(each, TooSlowError):
+            name = "LISTING" if each.seconds == settings.limit_listing_s else "DOCUMENT"
+            return f"No whole answer in {each.seconds:g} s", f"Try again later, or raise IMAGERAG_LIMIT_{name}_S"
+    return None
 
 
 def is_denied(error: BaseException) -> bool:
@@ -84,6 +100,7 @@ _TRANSIENT_NAMES = {
     "ServerTimeoutError",
     "SocketTimeoutError",
     "TimeoutError",
+    "TooSlowError",
 }
 _TRANSIENT_CODES = {"429", "500", "502", "503", "504"} | {
     "InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException",

@@ -127,6 +127,11 @@ def note_version(href: str, settings: Settings, version: str) -> None:
     _latest_version[access_to(href, settings).endpoint, href] = version
 
 
+def noted_version(href: str, settings: Settings) -> str | None:
+    """Return the version of an S3 object that was noted last, if one was."""
+    return _latest_version.get((access_to(href, settings).endpoint, href)) if is_s3(href) else None
+
+
 class _PrimedEnv(rasterio.Env):
     """Opens each S3 object once, alone, before it is opened for use.
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.retry import Retry
 
 from imagerag_assets.objects.boundary import Authority, authority, is_foreign, is_same_host, peer_refusal, refusal
+from imagerag_assets.objects.deadlines import Deadline, TooLargeError, current
 from imagerag_assets.settings import Settings
 
 _OF_THE_WEB = "https://"
@@ -50,6 +51,11 @@ class Reach:
         self._known = frozenset(where for url in urls if (where := authority(url)) is not None)
         self._settings = settings
         self._shown = shown
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings, whose limits hold for what is asked for."""
+        return self._settings
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -102,13 +108,15 @@ class GuardedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        if self._reach is not None:
-            self.poolmanager.pool_classes_by_scheme = _pools(self._reach.check_number)
+        self.poolmanager.pool_classes_by_scheme = _pools(None if self._reach is None else self._reach.check_number)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         if self._reach is not None:
             self._reach.check_address(request.url or "")
-        return super().send(request, *args, **kwargs)
+        answer = super().send(request, *args, **kwargs)
+        if answer.is_redirect:  # whose body `requests` would read, however long it is
+            _leave_unread(answer)
+        return answer
 
 
 class _Session(requests.Session):
@@ -129,36 +137,107 @@ class _Session(requests.Session):
                 del prepared_request.headers[name]
 
 
+class _LimitedSession(_Session):
+    """Reads no more than a document may have, in no more time, where the caller does not read by itself."""
+
+    def __init__(self, settings: Settings | None) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        if self._settings is None or kwargs.get("stream"):
+            return super().send(request, **kwargs)
+        with Deadline(self._settings.limit_document_s):
+            answer = super().send(request, **kwargs | {"stream": True})
+            _keep(answer, content_of(answer, self._settings.limit_document_bytes))
+        return answer
+
+
+def content_of(answer: requests.Response, at_most: int) -> bytes:
+    """Return the body of a response that is streamed.
+
+    Raises:
+        TooLargeError: it has more bytes; no more are read.
+    """
+    data = bytearray()
+    for piece in answer.iter_content(2**16):
+        data += piece
+        if len(data) > at_most:
+            answer.raw.close()
+            raise TooLargeError(at_most)
+    return bytes(data)
+
+
+def _leave_unread(answer: requests.Response) -> None:
+    answer.raw.close()
+    _keep(answer, b"")
+
+
+def _keep(answer: requests.Response, content: bytes) -> None:
+    untyped: Any = answer
+    untyped._content, untyped._content_consumed = content, True
+
+
 def _place(url: str) -> tuple[str, Authority | None]:
     return url.partition(":")[0].lower(), authority(url)
 
 
 def guarded_session(reach: Reach | None, retries: Retry, pool_maxsize: int = 10) -> requests.Session:
-    """Return a session that reaches what it may, and nothing else; None: anything."""
-    session = _Session()
+    """Return a session that reaches what it may, and nothing else, within the limits of documents; None: anything."""
+    session = _LimitedSession(None if reach is None else reach.settings)
     for scheme in ("http://", "https://"):
         session.mount(scheme, GuardedAdapter(reach, retries, pool_maxsize))
     return session
 
 
-def _pools(check_number: _Check) -> dict[str, type[HTTPConnectionPool]]:
+def _pools(check_number: _Check | None) -> dict[str, type[HTTPConnectionPool]]:
     """Return urllib3's pools of connections, which are checked when they are made, before anything is sent."""
 
     def checked(connection: HTTPConnection, made: socket.socket) -> socket.socket:
         try:
+            if deadline := current():
+                deadline.watch(made)
+            if check_number is None:
+                return made
             check_number((connection.host.strip("[]").rstrip(".").lower(), connection.port or 0), made.getpeername()[0])
         except BaseException:
             made.close()
             raise
         return made
 
+    def watched(connection: HTTPConnection) -> None:
+        """Let the deadline of this request hold for a connection that an earlier one made."""
+        deadline = current()
+        if deadline is not None and connection.sock is not None:
+            deadline.watch(connection.sock)
+
+    def undrained(answer: HTTPResponse) -> HTTPResponse:
+        """Let urllib3 close what it would read to its end before it asks again, for that may have none."""
+        untyped: Any = answer
+        untyped.drain_conn = answer.close
+        return answer
+
     class _Http(HTTPConnection):
         def _new_conn(self) -> socket.socket:
             return checked(self, super()._new_conn())
 
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            watched(self)
+            super().request(*args, **kwargs)
+
+        def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's
+            return undrained(super().getresponse())
+
     class _Https(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             return checked(self, super()._new_conn())
+
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            watched(self)
+            super().request(*args, **kwargs)
+
+        def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's
+            return undrained(super().getresponse())
 
     class _HttpPool(HTTPConnectionPool):
         ConnectionCls = _Http

@@ -11,7 +11,9 @@ import requests
 from urllib3.util.retry import Retry
 
 from imagerag_assets.errors import RasterError, SourceError
-from imagerag_assets.objects.addresses import filesystem, is_http
+from imagerag_assets.objects.addresses import is_http
+from imagerag_assets.objects.bounded import first_of_object
+from imagerag_assets.objects.deadlines import Deadline
 from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.objects.guarded import Reach, guarded_session
 from imagerag_assets.objects.http import retries
@@ -36,14 +38,12 @@ def first_bytes(href: str, count: int, settings: Settings) -> bytes | None:
     """
     if is_http(href):
         return _over_http(requested(href), count, settings)
-    fs, path = filesystem(href, settings)
     try:
-        found: bytes = fs.cat_file(path, start=0, end=count)
+        return first_of_object(href, count, settings)
     except Exception as error:  # fsspec, s3fs and botocore share no base class
         if is_transient(error, href):
             raise OSError(str(error)) from error
         return None
-    return found
 
 
 def _over_http(url: str, count: int, settings: Settings) -> bytes | None:
@@ -61,6 +61,7 @@ def _asked(url: str, count: int, reach: Reach, tries: Retry) -> Iterator[request
     # GET, not HEAD: signatures are for one of them, and servers refuse HEAD.
     headers = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"} | payer_headers(url)
     with (
+        Deadline(reach.settings.limit_document_s),
         guarded_session(reach, tries) as session,
         session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as answer,
     ):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from urllib.parse import parse_qs, urlsplit, urlunsplit
@@ -56,6 +57,21 @@ def requested(address: str) -> str:
         scheme, _, rest = address.partition("://")
         return f"{scheme}://{login}@{rest}"
     return signed
+
+
+def logins() -> dict[str, str]:
+    """Return name and password by scheme, host and port."""
+    return dict(_logins)
+
+
+def learn(addresses: Mapping[str, str], logins: Mapping[str, str]) -> None:
+    """Know the signed addresses, by the unsigned ones, and the logins that another process knows."""
+    for plain, address in addresses.items():
+        keep_signature(address)
+        with _lock:
+            _known[plain] = address
+    with _lock:
+        _logins.update(logins)
 
 
 def beside(address: str, suffix: str, instead_of: str = "") -> str:

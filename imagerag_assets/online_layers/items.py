@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import pystac
 
-from imagerag_assets.errors import StoreError, shown
+from imagerag_assets.errors import RasterError, StoreError, shown
 from imagerag_assets.masking import masked
+from imagerag_assets.objects.apart import reading
 from imagerag_assets.objects.gdal import gdal_path, rasterio_env
 from imagerag_assets.objects.opening import open_raster, raster_errors
 from imagerag_assets.objects.store import ObjectStore, open_store
@@ -28,7 +29,7 @@ from imagerag_assets.settings import Settings
 LAYER = "imagerag:layer"
 """Property that holds the layer: kind, template (its keys hidden), bbox, zoom and date."""
 FOLDER = "layers"
-_RAISED: tuple[type[BaseException], ...] = (*raster_errors(), OSError)
+_RAISED: tuple[type[BaseException], ...] = (*raster_errors(), RasterError, OSError)
 _PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 
 
@@ -99,10 +100,15 @@ def fetch(scene_key: str, properties: dict[str, Any], settings: Settings, store:
     return _notes(store.url(key), settings)
 
 
+def _tags(address: str, settings: Settings) -> dict[str, str]:
+    with rasterio_env(settings, [address]), open_raster(gdal_path(address)) as dataset:
+        tags: dict[str, str] = dataset.tags()
+        return tags
+
+
 def _notes(address: str, settings: Settings) -> list[str]:
     try:
-        with rasterio_env(settings, [address]), open_raster(gdal_path(address)) as dataset:
-            tags: dict[str, str] = dataset.tags()
+        tags = reading(address, "opened", settings, _tags, address, settings)
     except _RAISED as error:
         raise StoreError(
             f"The raster of an online layer cannot be opened ({masked(str(error))[:120]})",

@@ -13,7 +13,9 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_gcps
 
 from imagerag_assets.errors import RasterError
-from imagerag_assets.objects.addresses import filesystem, is_http
+from imagerag_assets.objects.addresses import is_http
+from imagerag_assets.objects.apart import reading
+from imagerag_assets.objects.bounded import info_of
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.gdal import gdal_path, rasterio_env
 from imagerag_assets.objects.opening import open_raster, raster_errors
@@ -49,12 +51,25 @@ def item_of_file(href: str, settings: Settings, modified: datetime | None = None
     check_way(href, settings)
     if modified is None:
         modified = _modified(href, settings)
+    place, dated, bands, projection = reading(href, "opened", settings, _head, href, name, modified, settings)
+    item = make_item(item_id(href), place, dated, "file")
+    item.properties |= {"title": name} | projection
+    item.stac_extensions = [_PROJECTION, *([_EO] if any("eo:common_name" in band for band in bands) else [])]
+    asset = pystac.Asset(href, title=name, media_type=media_type(href), roles=["data"], extra_fields={"bands": bands})
+    item.add_asset(ASSET, asset)
+    return content_of(item, dated)
+
+
+def _head(
+    href: str, name: str, modified: datetime | None, settings: Settings
+) -> tuple[Footprint | None, Dated, list[dict[str, Any]], dict[str, Any]]:
+    """Return place, time, bands and grid by the head of a file."""
     with rasterio_env(settings, [href]), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
             with open_raster(gdal_path(href), driver=driver(href)) as dataset:
-                place, dated = _place(dataset), find_date(_tags(dataset), name.rpartition(".")[0], modified)
-                bands, projection = _bands(dataset), _projection(dataset)
+                dated = find_date(_tags(dataset), name.rpartition(".")[0], modified)
+                return _place(dataset), dated, _bands(dataset), _projection(dataset)
         except _RAISED as error:
             detail = str(error.__cause__ or error).split("\n", 1)[0].replace(gdal_path(href), "the file")
             raise RasterError(
@@ -63,12 +78,6 @@ def item_of_file(href: str, settings: Settings, modified: datetime | None = None
                 transient=is_transient(error, href),
                 fix="Check that the file is complete, and is the GeoTIFF, JPEG 2000, PNG or JPEG that its name says",
             ) from error
-    item = make_item(item_id(href), place, dated, "file")
-    item.properties |= {"title": name} | projection
-    item.stac_extensions = [_PROJECTION, *([_EO] if any("eo:common_name" in band for band in bands) else [])]
-    asset = pystac.Asset(href, title=name, media_type=media_type(href), roles=["data"], extra_fields={"bands": bands})
-    item.add_asset(ASSET, asset)
-    return content_of(item, dated)
 
 
 def make_item(name: str, place: Footprint | None, dated: Dated, made_from: str) -> pystac.Item:
@@ -102,8 +111,7 @@ def _modified(href: str, settings: Settings) -> datetime | None:
     if is_http(href):
         return None
     try:
-        fs, path = filesystem(href, settings)
-        about = fs.info(path)
+        about = info_of(href, settings)
     except Exception as error:  # fsspec, s3fs and botocore share no base class
         message, fix = explain_failure(error, href, settings)
         raise RasterError(message, fix=fix, transient=is_transient(error, href), href=href) from error

@@ -59,6 +59,7 @@ def ask(
         ModelError: The multimodal LLM failed; its id `answer` is the kept question's.
         StoreError: A store failed.
     """
+    question.check_length(platform.settings)
     if viewer is None:
         with Viewer(platform) as own:
             return ask(platform, question, viewer=own, keep_failed=keep_failed, answer_id=answer_id)

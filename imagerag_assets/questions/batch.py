@@ -40,7 +40,7 @@ def ask_batch(
     """
     started = time.perf_counter()
     source, output = Path(source), Path(output)
-    lines = read_lines(source)
+    lines = read_lines(source, platform.settings)
     mode: Mode = options.pop("mode", "imagerag")
     # Mode oracle is checked a line at a time: its scene and region stand there.
     common = Question("?", **options)

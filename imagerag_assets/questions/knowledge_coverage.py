@@ -112,7 +112,7 @@ def _phrases(platform: Platform, questions: Sequence[Path]) -> Counter[str]:
     anything, names = Question("?"), KnownNames(platform)
     found: Counter[str] = Counter()
     for file in questions:
-        for number, line in enumerate(read_lines(file), 1):
+        for number, line in enumerate(read_lines(file, platform.settings), 1):
             asked = parse_line(line, number, anything)
             found.update(analysis_of(platform, asked, plan_of(asked, names=names)).phrases)
     return found

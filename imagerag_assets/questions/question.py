@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, fiel
 from imagerag_assets.errors import InputError, QuestionError
 from imagerag_assets.patches.names import PAPER, PAPER_DEFAULT, PaperDivision
 from imagerag_assets.plans.plan import plan_from_json
+from imagerag_assets.settings import Settings
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 
 Mode = Literal["imagerag", "global", "oracle"]
@@ -135,6 +136,18 @@ class Question(BaseModel):
         if given.get("like") is not None and not str(given.get("question")).strip():
             given = given | {"answer": False}  # nothing is asked about what is found
         return given
+
+    def check_length(self, settings: Settings) -> None:
+        """Refuse a question or a choice that is too long.
+
+        Raises:
+            QuestionError: it is.
+        """
+        most = settings.limit_question_chars
+        for what, text in [("The question", self.question), *((f"Choice {key}", c) for key, c in self.choices.items())]:
+            if len(text) > most:
+                raise QuestionError(f"{what} has {len(text):,} characters; at most {most:,} are read",
+                                    fix="Shorten it, or raise IMAGERAG_LIMIT_QUESTION_CHARS")  # fmt: skip
 
     @field_validator("question")
     @classmethod

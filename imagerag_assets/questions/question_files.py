@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from imagerag_assets.errors import InputError, QuestionError
 from imagerag_assets.questions.question import Mode, Question, explain
+from imagerag_assets.settings import Settings
 
 NOT_IN_A_LINE = {
     "retrieval": "the method is one for the whole file, so that its figures can be compared",
@@ -30,19 +31,33 @@ KEYS = (*(name for name in Question.model_fields if name not in NOT_IN_A_LINE), 
 """Every key that a line may have."""
 
 
-def read_lines(file: pathlib.Path) -> list[str]:
+def read_lines(file: pathlib.Path, settings: Settings) -> list[str]:
     """Return the lines of a file of questions, without blank ones.
 
     Raises:
-        InputError: The file cannot be read.
+        InputError: The file cannot be read, or has too many lines, or one that is too long.
     """
+    most, longest = settings.limit_batch_lines, settings.limit_document_bytes
+    lines: list[str] = []
     try:
         # Not `splitlines`: a question may hold U+2028 and other separators that JSON lets stand in a string.
-        return [line for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
+        with file.open(encoding="utf-8") as opened:
+            pieces = iter(lambda: opened.readline(longest + 1), "")
+            for number, line in enumerate(pieces, 1):
+                if len(line) > longest:
+                    raise InputError(f"Line {number} has more than {longest:,} characters",
+                                     fix="Shorten it, or raise IMAGERAG_LIMIT_DOCUMENT_BYTES", file=file)  # fmt: skip
+                if not line.strip():
+                    continue
+                if len(lines) == most:
+                    raise InputError(f"The file has more than {most:,} questions",
+                                     fix="Split it, or raise IMAGERAG_LIMIT_BATCH_LINES", file=file)  # fmt: skip
+                lines.append(line.removesuffix("\n"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"The questions cannot be read: {error}", fix="Give a JSONL file in UTF-8", file=file
         ) from None
+    return lines
 
 
 def parse_line(line: str, number: int, options: Question, mode: Mode = "imagerag") -> Question:

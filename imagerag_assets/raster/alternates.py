@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from imagerag_assets.errors import RasterError
 from imagerag_assets.raster.files import RasterFile
@@ -12,15 +11,10 @@ _worked: dict[str, str] = {}
 """Which of a file's addresses could be read, by the first; of those that have several."""
 
 
-def first_readable(
-    read: Callable[[str, Callable[[], RasterFile]], RasterFile],
-    hrefs: Sequence[str],
-    describe: Callable[[str], RasterFile],
-) -> RasterFile:
+def first_readable(hrefs: Sequence[str], describe: Callable[[str], RasterFile]) -> RasterFile:
     """Return what `describe` gives for the first address of a file that can be read, the one that could be last first.
 
     Args:
-        read: Calls what it is given, in the environment of the address.
         hrefs: The addresses.
         describe: Opens the file at one.
 
@@ -32,7 +26,7 @@ def first_readable(
     for href in dict.fromkeys([worked, *hrefs] if worked in hrefs else hrefs):
         assert href is not None
         try:
-            found = read(href, partial(describe, href))
+            found = describe(href)
         except RasterError as error:
             first = first or error
             continue

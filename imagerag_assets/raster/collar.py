@@ -15,8 +15,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy  # whose parts are imported when they are used first: a process that only reads uses none
 from numpy.typing import NDArray
-from scipy import ndimage
 
 _CELLS = 256
 """Most cells a side of the map."""
@@ -94,7 +94,7 @@ class Collar:
         if not near.any():
             return near
         found = near & _equal(values, self.value, self.tolerance)
-        return near & ndimage.binary_dilation(found, _AROUND) if blurred else found
+        return near & scipy.ndimage.binary_dilation(found, _AROUND) if blurred else found
 
     def to_dict(self) -> dict[str, Any]:
         """Return the form for JSON; :meth:`from_dict` reads it back."""
@@ -137,7 +137,7 @@ def find_collars(values: NDArray[Any], valid: NDArray[np.bool_], *, lossy: bool)
         touching = same & border
         if touching.sum() < _AT_THE_BORDER * border.sum():
             continue
-        part = ndimage.binary_propagation(touching, _AROUND, same)
+        part = scipy.ndimage.binary_propagation(touching, _AROUND, same)
         rest = left & ~part
         share = float(part.mean())
         if share < _SMALLEST_SHARE or not rest.any():
@@ -159,7 +159,7 @@ def find_collars(values: NDArray[Any], valid: NDArray[np.bool_], *, lossy: bool)
 
 def _border(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the valid pixels at the picture's border, or beside pixels that are declared as missing."""
-    inner = ndimage.binary_erosion(valid, _AROUND, border_value=0)
+    inner = scipy.ndimage.binary_erosion(valid, _AROUND, border_value=0)
     border: NDArray[np.bool_] = valid & ~inner
     return border
 
@@ -220,7 +220,7 @@ def _is_around_others(values: NDArray[Any], rest: NDArray[np.bool_], elsewhere: 
     others = rest & ~elsewhere
     if elsewhere.sum() > _OWN_ELSEWHERE * rest.sum() or len(np.unique(values[:, others], axis=1).T) < 2:
         return False
-    return bool(ndimage.binary_erosion(rest, _AROUND).sum() > rest.sum() / 2)
+    return bool(scipy.ndimage.binary_erosion(rest, _AROUND).sum() > rest.sum() / 2)
 
 
 def _is_all_around(touching: NDArray[np.bool_], valid: NDArray[np.bool_]) -> bool:
@@ -235,7 +235,7 @@ def _collar(value: tuple[float | None, ...], tolerance: float, share: float, par
     y, x = np.nonzero(part)
     cells = np.zeros((rows, columns), bool)
     cells[y * rows // part.shape[0], x * columns // part.shape[1]] = True
-    cells = ndimage.binary_dilation(cells, _AROUND)
+    cells = scipy.ndimage.binary_dilation(cells, _AROUND)
     packed = base64.b64encode(zlib.compress(np.packbits(cells).tobytes(), 9)).decode("ascii")
     return Collar(value, tolerance, round(share, 4), (columns, rows), packed)
 

@@ -5,13 +5,10 @@ Everything about a single file and GDAL belongs here. `raster.reader` combines f
 
 from __future__ import annotations
 
-import hashlib
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,14 +21,13 @@ from rasterio.windows import Window as RasterioWindow
 
 from imagerag_assets.errors import RasterError, shown
 from imagerag_assets.masking import masked
-from imagerag_assets.objects.addresses import is_http, is_remote
-from imagerag_assets.objects.aside import folder_aside
+from imagerag_assets.objects.addresses import is_http
 from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.objects.gdal import gdal_path
 from imagerag_assets.objects.opening import open_raster, raster_errors
 from imagerag_assets.objects.peek import check_way
 from imagerag_assets.objects.signed import gdal_signed_path
-from imagerag_assets.objects.signed_rasters import signed_path, with_signature
+from imagerag_assets.objects.signed_rasters import signed_path
 from imagerag_assets.raster import bands as own
 from imagerag_assets.raster.beside import (
     beside_is_unseen,
@@ -40,6 +36,7 @@ from imagerag_assets.raster.beside import (
     mask_beside,
     nodata_beside,
 )
+from imagerag_assets.raster.declared import check_declared
 from imagerag_assets.raster.place import place_of
 from imagerag_assets.raster.place_beside import placed_by_neighbours
 from imagerag_assets.raster.types import Grid
@@ -49,13 +46,6 @@ from imagerag_assets.stac.types import ItemPlace
 
 # Scenes without georeferencing are supported, and a note says so.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
-
-_OVERVIEW_OPTIONS = {
-    "COMPRESS_OVERVIEW": "DEFLATE",
-    "ZLEVEL_OVERVIEW": 1,
-    "GDAL_TIFF_OVR_BLOCKSIZE": 512,
-    "BIGTIFF_OVERVIEW": "IF_SAFER",
-}
 
 _FORMATS = "Check that the file is complete, and is a GeoTIFF, JPEG 2000, PNG, JPEG, WebP or GIF"
 _RAISED: tuple[type[BaseException], ...] = (*raster_errors(), OSError)
@@ -141,14 +131,15 @@ def describe(
         footprint: The item's geometry, GeoJSON in lon/lat.
 
     Raises:
-        RasterError: it cannot be opened, is too small, has a data type that is not imagery, or lacks a band; or the
-            mask beside it is not usable.
+        RasterError: it cannot be opened, is too small, passes a limit, has a data type that is not imagery, or lacks
+            a band; or the mask beside it is not usable.
     """
     path = gdal_path(href)
     check_way(href, settings)
     said = said or Said()
     with failures(href, "opened"), signed_path(path, href) as opened, open_raster(opened) as dataset:
         width, height = dataset.width, dataset.height
+        check_declared(dataset, href, settings)
         if min(width, height) < 2:
             raise RasterError(f"image has {width}x{height} px", href=href, fix="Give an image of at least 2x2 px")
         notes: list[str] = []
@@ -200,14 +191,14 @@ def describe(
         gdal_knows = mask in (None, path) and (nodata is None or declared)
     both = nodata is not None and mask is not None
     if file.is_complex:
-        vrt = _vrt(file, mask=mask)
+        vrt = vrt_of(file, mask=mask)
         return replace(file, path=vrt, indexes=tuple(range(1, len(indexes) + 1)), alpha=None)
     if both or not gdal_knows or not_alpha:
         # GDAL takes all of it from a virtual raster. Overviews that do not know of it mix it with real pixels.
         knowing = has_overviews and not both and (nodata is None or gdal_knows) and mask_has_overviews
         file = replace(file, masked=mask is not None and nodata is None, grid=replace(file.grid, has_overviews=knowing))
-        vrt = _vrt(file, mask=mask, fills=fills if differ else (), overviews=knowing)
-        return _in_order(file, vrt)
+        vrt = vrt_of(file, mask=mask, fills=fills if differ else (), overviews=knowing)
+        return in_order(file, vrt)
     return file
 
 
@@ -341,53 +332,14 @@ def warped(file: RasterFile, onto: Grid) -> RasterFile:
     return replace(file, onto=onto)
 
 
-def with_overviews(file: RasterFile, folder: Path, version: str) -> RasterFile:
-    """Return the file with overviews beside a virtual raster of it, built on the first call and found on later ones.
-
-    They are averages, made in one pass over the file; GDAL's block cache bounds the memory.
-
-    Args:
-        file: A file without overviews.
-        folder: Where to keep them. They take a third of the file's size.
-        version: Changes when the file does.
-
-    Raises:
-        RasterError: the file cannot be read to its end.
-    """
-    name = hashlib.sha256(f"{file.href}\n{version}\n{file.indexes}".encode()).hexdigest()[:24]
-    final = folder / name
-    if not final.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        with folder_aside(final) as aside:  # another process may be first; its overviews are the same
-            _build(file, aside / "image.vrt")
-    return _in_order(file, str(final / "image.vrt"))
-
-
-def _in_order(file: RasterFile, path: str) -> RasterFile:
+def in_order(file: RasterFile, path: str) -> RasterFile:
     """Return the file as a virtual raster at `path`, which has the bands needed in their order, then alpha."""
     bands = len(file.indexes)
     alpha = None if file.alpha is None else bands + 1
     return replace(file, path=path, indexes=tuple(range(1, bands + 1)), alpha=alpha)
 
 
-def _build(file: RasterFile, vrt: Path) -> None:
-    plain = file.path if file.is_complex else _vrt(file)
-    vrt.write_text(with_signature(plain, file.href), encoding="utf-8")
-    longest = max(file.grid.width, file.grid.height)
-    factors = [2**power for power in range(1, 24) if longest > 128 * 2**power] or [2]
-    method = Resampling.nearest if file.palette is not None else Resampling.average
-    # With threads, GDAL fetches many ranges at once, and then rejects servers that answer ranges with status 200.
-    threads = 1 if is_remote(file.href) else min(4, os.cpu_count() or 1)
-    with (
-        failures(file.href, "read"),
-        rasterio.Env(GDAL_NUM_THREADS=threads, **_OVERVIEW_OPTIONS),
-        rasterio.open(vrt, "r+", driver="VRT") as dataset,
-    ):
-        dataset.build_overviews(factors, method)
-    vrt.write_text(plain, encoding="utf-8")
-
-
-def _vrt(
+def vrt_of(
     file: RasterFile, *, mask: str | None = None, fills: tuple[float | None, ...] = (), overviews: bool = True
 ) -> str:
     """Return the virtual raster of a file's bands; its mask is its own where `mask` names no other."""

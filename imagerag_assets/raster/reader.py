@@ -14,20 +14,23 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import EmptyRasterError, RasterError
+from imagerag_assets.objects.apart import Verb, close_apart, reading
 from imagerag_assets.objects.gdal import rasterio_env
 from imagerag_assets.objects.opening import open_raster
-from imagerag_assets.objects.signed import requested
 from imagerag_assets.objects.signed_rasters import signed_path
 from imagerag_assets.raster.alignment import aligned
 from imagerag_assets.raster.alternates import first_readable
 from imagerag_assets.raster.collar import Collar, find_collars
-from imagerag_assets.raster.files import RasterFile, Said, describe, failures, open_file, read, warped, with_overviews
+from imagerag_assets.raster.files import RasterFile, Said, describe, failures, open_file, warped
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
+from imagerag_assets.raster.handles import close_handles, in_environment, read_window
+from imagerag_assets.raster.overviews import build_overviews, with_overviews
 from imagerag_assets.raster.projection import is_earth
 from imagerag_assets.raster.render import apply_render, compute_render
 from imagerag_assets.raster.types import Grid, RenderSpec, Window
@@ -78,8 +81,7 @@ class SceneReader:
         self._build_overviews = build_overviews
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.RLock()
-        self._local = threading.local()
-        self._opened: list[Any] = []
+        self._handles = uuid4().hex
         self._closed = False
         self._built: dict[int, RasterFile] = {}
         self._files, self._order = self._describe()
@@ -105,9 +107,8 @@ class SceneReader:
         """Close every handle, of all threads, and remove temporary overviews."""
         with self._lock:
             self._closed = True
-            for dataset in self._opened:
-                dataset.close()
-            self._opened.clear()
+            close_handles(self._handles)
+            close_apart(self._handles, close_handles, self._handles)
             if self._temporary is not None:
                 self._temporary.cleanup()
                 self._temporary = None
@@ -272,7 +273,9 @@ class SceneReader:
         for file in files:
             across, down = (1.0, 1.0) if file.onto else self._scale(file)
             part = (x0 * across, y0 * down, x1 * across, y1 * down)
-            values, of_file = self._read(file.href, partial(self._pixels, file, part, shape))
+            if self._closed:
+                raise RuntimeError("the reader is closed")
+            values, of_file = self._apart(file.href, "read", partial(read_window, self._handles, file, part, shape))
             parts.append(values)
             valid &= of_file
         if len({part.dtype for part in parts}) > 1:
@@ -284,25 +287,8 @@ class SceneReader:
                 valid &= ~collar.covers(values, window, (self._grid.width, self._grid.height), blurred=blurred)
         return values, valid
 
-    def _pixels(
-        self, file: RasterFile, part: tuple[float, float, float, float], shape: tuple[int, int]
-    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        return read(self._dataset(file), file, part, shape)
-
     def _scale(self, file: RasterFile) -> tuple[float, float]:
         return file.grid.width / self._grid.width, file.grid.height / self._grid.height
-
-    def _dataset(self, file: RasterFile) -> Any:
-        """Return the calling thread's handle."""
-        handles: dict[str, Any] = self._local.__dict__.setdefault("handles", {})
-        if self._closed:
-            raise RuntimeError("the reader is closed")
-        key = f"{requested(file.href)}\n{file.path}"  # signed anew, it is opened anew
-        if key not in handles:
-            handles[key] = open_file(file)
-            with self._lock:
-                self._opened.append(handles[key])
-        return handles[key]
 
     def _with_overviews(self, index: int, window: Window) -> RasterFile:
         """Return the file, or, if it is large and has no overviews, the virtual raster of it that has them.
@@ -327,30 +313,42 @@ class SceneReader:
                 folder = self._scratch if self._temporary is None else Path(self._temporary.name)
                 assert folder is not None
                 where, version = folder, self.scene.version
-                self._built[index] = self._read(file.href, lambda: with_overviews(file, where, version), local=True)
+                self._built[index] = with_overviews(file, where, version, self._build)
                 self._notes.append(f"no usable overviews in {Path(file.href).name}: built once")
             return self._built[index]
 
-    def _read(self, href: str, act: Callable[[], T], *, local: bool = False) -> T:
-        """Return what `act` reads of a file; a signed address is signed anew when its signature has ended."""
+    def _build(self, file: RasterFile, vrt: Path) -> None:
+        self._apart(file.href, "given overviews", partial(build_overviews, file, vrt), local=True)
 
-        def in_environment() -> T:
-            with self._environment(href, local=local):
-                return act()
+    def _apart(self, href: str, verb: Verb, act: Callable[[], T], *, local: bool = False) -> T:
+        """Return what `act` reads of a file; a signed address is signed anew when its signature has ended.
 
-        return signed_anew(self.scene, href, self._settings, in_environment)
+        It is called in another process, in the file's rasterio environment.
+        """
+        hrefs = [href, *self._beside(local=local)]
+        return signed_anew(
+            self.scene,
+            href,
+            self._settings,
+            lambda: reading(
+                href, verb, self._settings, in_environment, self._settings, hrefs, act, about=self._handles
+            ),
+        )
 
     def _environment(self, href: str, *, local: bool = False) -> Any:
-        """Return a file's rasterio environment; built overviews are local files that GDAL has to look for."""
-        beside = [str(self._scratch or tempfile.gettempdir())] if local or self._built else []
-        return rasterio_env(self._settings, [href, *beside])
+        """Return a file's rasterio environment."""
+        return rasterio_env(self._settings, [href, *self._beside(local=local)])
+
+    def _beside(self, *, local: bool) -> list[str]:
+        """Return where built overviews are, which are local files that GDAL has to look for."""
+        return [str(self._scratch or tempfile.gettempdir())] if local or self._built else []
 
     def _described(self, href: str, **about: Any) -> RasterFile:
         """Describe a file that the scene's item may name; records are older than what is allowed now."""
         if (found := refused(href, self.scene, self._settings)) is not None:
             why, origin = found
             raise RasterError(why.why, fix=why.fix, href=href, document=origin)
-        return describe(href, **about)
+        return self._apart(href, "opened", partial(describe, href, **about))
 
     def _describe(self) -> tuple[list[RasterFile], tuple[int, ...]]:
         """Return the files in the order of the bands, and which of all their bands is red, green and blue."""
@@ -367,7 +365,6 @@ class SceneReader:
         places = {band.href: band.place for band in imagery.bands}
         files = [
             first_readable(
-                self._read,
                 (href, *others[href]),
                 partial(
                     self._described,

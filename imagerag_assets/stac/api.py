@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import pystac_client
@@ -24,22 +25,29 @@ from requests.exceptions import RequestException
 from imagerag_assets.errors import SourceError, shown
 from imagerag_assets.masking import masked
 from imagerag_assets.objects.addresses import is_http
-from imagerag_assets.objects.failures import is_transient
+from imagerag_assets.objects.failures import is_transient, passed_limit
 from imagerag_assets.objects.guarded import Reach, guarded_session
 from imagerag_assets.objects.http import retries
 from imagerag_assets.objects.signed import requested
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.paging import EndlessPagesError, Pages, incomplete, next_request
+from imagerag_assets.stac.parsing import check_shape
 
 _PAGE = 100
+_NAMED, _MOST_COLLECTIONS = 50, 10_000
 _TIMEOUT_S = 60
-_HASHED_KEY = re.compile(r"-[0-9a-f]{12}$")
-
 #: By pystac-client; NotImplementedError if an API does not say that it can be searched.
 _RAISED = (
-    *(APIError, RequestException, NotImplementedError, AttributeError, KeyError, TypeError, ValueError),
-    RecursionError,  # of JSON that is nested too deeply
+    APIError,
+    RequestException,
+    NotImplementedError,
+    AttributeError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
 )
+_HASHED_KEY = re.compile(r"-[0-9a-f]{12}$")
 
 
 @dataclass(frozen=True)
@@ -80,14 +88,14 @@ def search_api(
         IncompleteListingError: the API failed, or listed fewer items than it says that it has, or does not say that it
             listed all of them.  The items before that were yielded.
     """
-    pages = Pages()
+    pages = Pages(settings=settings)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an API that forgets to declare a conformance class still works
             api = _Api(url, settings)
             client = pystac_client.Client.open(requested(url), stac_io=api, timeout=_TIMEOUT_S)
             if not (collections or scenes or limit or everything):
-                names = ", ".join(collection.id for collection in client.get_collections())
+                names = ", ".join(collection.id for collection in islice(client.get_collections(), _NAMED))
                 raise SourceError(
                     f"An API is searched by collection; it has: {names[:400] or 'none'}",
                     fix="Give --collection, --scene or --limit",
@@ -102,6 +110,8 @@ def search_api(
             )
         pages.asked = search.get_parameters().get("limit") or _PAGE
         for page in _pages(api, search, url):
+            if isinstance(page, dict):
+                check_shape(page, url, settings)
             yield from pages.take(page)
         if what := pages.shortfall():
             raise incomplete(url, what)
@@ -116,9 +126,9 @@ def search_api(
         unreachable = isinstance(error, RequestException) or "Max retries" in detail
         transient = unreachable or is_transient(error, url) or status == "429" or status[:1] == "5"
         said = "Cannot connect to the API" if unreachable else f"The API refused the search ({detail})"
+        said, fix = passed_limit(error, settings) or (said, "Check the URL, the network and the collections")
         if pages.seen:
             raise incomplete(url, f"{len(pages.seen)} items came, then: {said}", transient=transient) from shown(error)
-        fix = "Check the URL, the network and the collections"
         raise SourceError(said, fix=fix, transient=transient, source=url) from shown(error)
 
 
@@ -195,6 +205,7 @@ def _ids(client: pystac_client.Client, collections: frozenset[str], scenes: froz
     """
     if any(_HASHED_KEY.search(name) for name in scenes):
         return []
-    known = collections or {collection.id for collection in client.get_collections()} if scenes else ()
+    every = islice(client.get_collections(), _MOST_COLLECTIONS)
+    known = collections or {collection.id for collection in every} if scenes else ()
     shortened = {name.removeprefix(f"{collection}.") for name in scenes for collection in known}
     return sorted(scenes | shortened)

@@ -5,9 +5,7 @@ All JSON except an API's search results comes through here.  What an item means 
 
 from __future__ import annotations
 
-import json
 import os
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,18 +19,18 @@ from imagerag_assets.errors import SourceError, shown
 from imagerag_assets.objects import http
 from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_remote, is_s3, other_spellings
 from imagerag_assets.objects.boundary import refusal
+from imagerag_assets.objects.bounded import find_objects, info_of, read_object
+from imagerag_assets.objects.deadlines import TooManyError
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.guarded import Reach
 from imagerag_assets.objects.signed import has_expired, keep_signature, requested
 from imagerag_assets.plain_files.names import is_raster
 from imagerag_assets.settings import Settings
+from imagerag_assets.stac.parsing import parse
 
 _SUFFIXES = (".json", ".geojson")
 _BATCH = 32
 _LOOKED_INTO = 64
-#: Larger documents in a folder are not items, and are not read.
-_LARGEST_LISTED = 64 * 2**20
-_LARGEST_UNZIPPED = 2**30
 
 
 class Kind(Enum):
@@ -126,7 +124,7 @@ def read_document(href: str, settings: Settings, *, page: bool = False) -> Docum
         (data,) = _contents([href], settings)
         if isinstance(data, Exception):
             raise data
-        return Document(href, parse(data, href))
+        return Document(href, parse(data, href, settings))
     except SourceError:  # also one of the boundary
         raise
     except IsADirectoryError:
@@ -145,41 +143,6 @@ def failure(error: BaseException, href: str, settings: Settings) -> SourceError:
     return SourceError(message, fix=fix, transient=is_transient(error, href), href=href)
 
 
-def parse(data: bytes, href: str) -> dict[str, Any]:
-    """Parse one JSON object, gzipped or not; NaN and infinities, which are not JSON, become null.
-
-    Raises:
-        SourceError: it is not a JSON object.
-    """
-    data = _unzipped(data, href)
-    if not data.strip():
-        raise SourceError("The document is empty", fix="Write it again", href=href)
-    try:
-        content = json.loads(data.decode(json.detect_encoding(data)), parse_constant=lambda _: None)
-    except UnicodeDecodeError:
-        raise SourceError("This is not Unicode text, so it is not JSON", fix="Write it in UTF-8", href=href) from None
-    except (ValueError, RecursionError) as error:
-        detail = str(error) if not isinstance(error, RecursionError) else "nested too deeply"
-        raise SourceError(f"This is not JSON ({detail[:100]})", fix="Name a STAC document or API", href=href) from None
-    if not isinstance(content, dict):
-        raise SourceError("This JSON is not an object, so it is not STAC", fix="Name a STAC document or API", href=href)
-    return content
-
-
-def _unzipped(data: bytes, href: str) -> bytes:
-    """Return a document without its compression: buckets keep some gzipped, and not every client is told so."""
-    if not data.startswith(b"\x1f\x8b"):
-        return data
-    unzip = zlib.decompressobj(wbits=31)
-    try:
-        plain = unzip.decompress(data, _LARGEST_UNZIPPED)
-    except zlib.error:
-        plain = b""
-    if not unzip.eof:
-        raise SourceError("The gzipped document is damaged, or too large", fix="Write it again", href=href)
-    return plain
-
-
 def is_folder(href: str, settings: Settings) -> bool:
     """Return whether this is a folder, a bucket, or a prefix with objects below it.
 
@@ -189,10 +152,9 @@ def is_folder(href: str, settings: Settings) -> bool:
     if is_http(href) or (is_s3(href) and href.lower().endswith(_SUFFIXES)):
         return False
     try:
-        fs, path = filesystem(href, settings)
-        if is_s3(href) and not path:
+        if is_s3(href) and not filesystem(href, settings)[1]:
             raise SourceError("The address names no bucket", fix="Give s3://bucket/prefix", href=href)
-        return bool(fs.info(path)["type"] == "directory")
+        return bool(info_of(href, settings)["type"] == "directory")
     except SourceError:
         raise
     except Exception as error:  # see read_document
@@ -248,9 +210,12 @@ def list_folder(folder: str, settings: Settings) -> Folder:
     unlisted: list[OSError] = []
     try:
         fs, path = filesystem(folder, settings)
-        found = fs.find(path, detail=True) if is_remote(folder) else _files_below(fs, path, unlisted.append)
-        if not found:
-            fs.ls(path)  # find() takes a missing bucket for an empty one
+        if is_remote(folder):
+            found = find_objects(folder, settings)
+        else:
+            found = _files_below(fs, path, unlisted.append, settings.limit_items)
+            if not found:
+                fs.ls(path)  # it may be missing
     except Exception as error:  # see read_document
         raise failure(error, folder, settings) from error
     scheme = folder.split("://", 1)[0] + "://" if is_remote(folder) else ""
@@ -260,7 +225,7 @@ def list_folder(folder: str, settings: Settings) -> Folder:
             name: _version(info)
             for name, info in named.items()
             if name.lower().endswith(_SUFFIXES)
-            and (info.get("size") or 0) <= _LARGEST_LISTED
+            and (info.get("size") or 0) <= settings.limit_document_bytes  # larger ones are not items
             and not name.rsplit("/", 1)[-1].startswith("._")  # macOS's notes about a file of that name
         },
         rasters={name: _version(info) for name, info in named.items() if is_raster(name)},
@@ -269,7 +234,7 @@ def list_folder(folder: str, settings: Settings) -> Folder:
 
 
 def _files_below(
-    fs: fsspec.AbstractFileSystem, path: str, unlisted: Callable[[OSError], None]
+    fs: fsspec.AbstractFileSystem, path: str, unlisted: Callable[[OSError], None], at_most: int
 ) -> dict[str, dict[str, Any]]:
     """Return the files below a local folder; `fs.find` would leave out, in silence, folders that cannot be listed.
 
@@ -287,6 +252,8 @@ def _files_below(
             continue
         waiting += [info["name"] for info in listed if info["type"] == "directory"]
         found |= {info["name"]: info for info in listed if info["type"] != "directory"}
+        if len(found) + len(waiting) > at_most:
+            raise TooManyError(at_most)
     return found
 
 
@@ -300,16 +267,17 @@ def holds_stac(documents: Sequence[str], settings: Settings) -> bool:
     first = documents[:_LOOKED_INTO]
     for start in range(0, len(first), _BATCH):
         batch = first[start : start + _BATCH]
-        if any(map(_may_be_stac, batch, _contents(batch, settings))):
+        contents = zip(batch, _contents(batch, settings), strict=True)
+        if any(_may_be_stac(href, data, settings) for href, data in contents):
             return True
     return len(documents) > _LOOKED_INTO
 
 
-def _may_be_stac(href: str, data: bytes | Exception) -> bool:
+def _may_be_stac(href: str, data: bytes | Exception, settings: Settings) -> bool:
     if isinstance(data, Exception):
         return True
     try:
-        return kind_of(parse(data, href)) is not Kind.OTHER
+        return kind_of(parse(data, href, settings)) is not Kind.OTHER
     except SourceError:
         begin = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
         return begin in (b"", b"{", b"<")
@@ -322,8 +290,7 @@ def version_of(href: str, settings: Settings) -> Version:
         SourceError: it is missing or cannot be reached.
     """
     try:
-        fs, path = filesystem(href, settings)
-        return _version(fs.info(path))
+        return _version(info_of(href, settings))
     except Exception as error:  # see read_document
         raise failure(error, href, settings) from error
 
@@ -341,7 +308,9 @@ def _contents(hrefs: Sequence[str], settings: Settings) -> list[bytes | Exceptio
     """Return the content of each document, several read at a time; an exception in place of a failed one."""
     web = [href for href in hrefs if is_http(href)]
     signed = [requested(href) for href in web]
-    read_there = dict(zip(web, http.read_all(signed, reach=Reach(signed, settings)), strict=True)) if web else {}
+    most, seconds = settings.limit_document_bytes, settings.limit_document_s
+    came = http.read_all(signed, at_most=most, seconds=seconds, reach=Reach(signed, settings)) if web else ()
+    read_there = dict(zip(web, came, strict=True))
 
     def read(href: str) -> bytes | Exception:
         if href in read_there:
@@ -350,9 +319,7 @@ def _contents(hrefs: Sequence[str], settings: Settings) -> list[bytes | Exceptio
         # Other spellings are tried where nothing has the name.  `fs.cat` would take brackets for patterns.
         for name in (href, *other_spellings(href)):
             try:
-                fs, path = filesystem(name, settings)
-                data: bytes = fs.cat_file(path)
-                return data
+                return read_object(name, settings)
             except FileNotFoundError as missing:
                 error = error or missing
             except Exception as other:  # see read_document
@@ -370,9 +337,8 @@ def read_documents(hrefs: Sequence[str], settings: Settings) -> Iterator[tuple[s
         batch = hrefs[start : start + _BATCH]
         for href, data in zip(batch, _contents(batch, settings), strict=True):
             try:
-                yield (
-                    href,
-                    failure(data, href, settings) if isinstance(data, Exception) else Document(href, parse(data, href)),
-                )
+                if isinstance(data, Exception):
+                    raise failure(data, href, settings)
+                yield href, Document(href, parse(data, href, settings))
             except SourceError as error:
                 yield href, error

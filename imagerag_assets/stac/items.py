@@ -18,8 +18,9 @@ from typing import Any
 import pystac
 
 from imagerag_assets.errors import ImageRAGError, ItemError, error_of_item, shown
-from imagerag_assets.objects.addresses import filesystem, is_http, is_remote, is_s3, other_spellings
+from imagerag_assets.objects.addresses import is_http, is_remote, is_s3, other_spellings
 from imagerag_assets.objects.boundary import refusal
+from imagerag_assets.objects.bounded import info_of
 from imagerag_assets.objects.bucket_addresses import is_azure, s3_address
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.gdal import note_version
@@ -289,8 +290,7 @@ def _local_version(path: str) -> tuple[str, int, bool]:
 
 
 def _remote_version(href: str, settings: Settings) -> tuple[str, int, bool]:
-    fs, path = filesystem(href, settings)
-    about = fs.info(path)
+    about = info_of(href, settings)
     token = about.get("ETag") or about.get("LastModified") or about.get("mtime") or ""
     version = f"{about.get('size')}:{token}"
     note_version(href, settings, version)

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from imagerag_assets.errors import ImageRAGError, IncompleteListingError, SourceError, error_of_item
@@ -39,6 +40,7 @@ from imagerag_assets.stac.item_refs import ItemRef, Made, failed_document, found
 from imagerag_assets.stac.items import scene_from_item, stable_content
 from imagerag_assets.stac.made import file_item, keep, layer_item, recordable
 from imagerag_assets.stac.paging import is_item, item_pages, next_link
+from imagerag_assets.stac.parsing import too_many
 from imagerag_assets.stac.signed_links import SignedLinks
 from imagerag_assets.stac.source import ROOT_DOCUMENTS
 from imagerag_assets.stac.types import FailedItem, Scene
@@ -136,9 +138,13 @@ def _catalog(root: Document, versions: dict[str, Version] | None, settings: Sett
     seen = {root.href}
     signed = SignedLinks(settings)
     level: list[tuple[Document | SourceError, str | None]] = [(root, None)]
+    read = 1
     while level:
         below: dict[str, str | None] = {}
         for document, collection in level:
+            if len(listed) > settings.limit_items:
+                problems.append(too_many("items", settings.limit_items, "ITEMS", root.href))
+                return Listing(iter(_sorted(listed[: settings.limit_items])), whole=True, problems=problems)
             if isinstance(document, SourceError) or document.kind is Kind.OTHER:
                 problems.append(
                     document
@@ -163,6 +169,10 @@ def _catalog(root: Document, versions: dict[str, Version] | None, settings: Sett
                     listed.extend(replace(each, linked=True) for each in found)
                 else:
                     below.update(dict.fromkeys(fresh, collection))
+        if read + len(below) > settings.limit_catalogs:
+            problems.append(too_many("catalogs", settings.limit_catalogs, "CATALOGS", root.href))
+            below = dict(islice(below.items(), settings.limit_catalogs - read))
+        read += len(below)
         level = [(each, below[href]) for href, each in signed.read_many(list(below))]
     return Listing(iter(_sorted(listed)), whole=True, problems=problems)
 

@@ -29,7 +29,7 @@ _EMPTY_PAGES = 50
 
 
 class EndlessPagesError(ValueError):
-    """The pages of a listing repeat, or have no items any more."""
+    """The pages of a listing repeat, have no items any more, or are too many."""
 
 
 @dataclass
@@ -38,6 +38,8 @@ class Pages:
 
     asked: float | None = None
     """Items that each page was asked to hold."""
+    settings: Settings | None = None
+    """The limits; None: none."""
     seen: set[str] = field(default_factory=set)
     """What identifies each item that came."""
     _told: set[float] = field(default_factory=set)  # how many items there are, as pages said
@@ -53,7 +55,7 @@ class Pages:
 
         Raises:
             TypeError: it is no item collection.
-            EndlessPagesError: nothing new comes any more.
+            EndlessPagesError: nothing new comes any more, or there are too many.
         """
         features = page.get("features") if isinstance(page, dict) else None
         if not isinstance(page, dict) or "features" not in page:
@@ -65,6 +67,7 @@ class Pages:
         self.broken += len(features) - len(items)
         self._sizes.append(len(features))
         self._empty = 0 if features else self._empty + 1
+        self._check_limits(fresh)
         context = page.get("context")
         context = context if isinstance(context, dict) else {}
         self._limit = _count(context.get("limit"))
@@ -77,6 +80,15 @@ class Pages:
         if self._empty > _EMPTY_PAGES:
             raise EndlessPagesError("the API's pages are empty")
         return list(fresh.values())
+
+    def _check_limits(self, fresh: Mapping[str, object]) -> None:
+        if self.settings is None:
+            return
+        pages, items = self.settings.limit_pages, self.settings.limit_items
+        if len(self._sizes) > pages:
+            raise EndlessPagesError(f"it has more than {pages:,} pages (IMAGERAG_LIMIT_PAGES)")
+        if len(self.seen) + len(fresh) > items:
+            raise EndlessPagesError(f"it has more than {items:,} items (IMAGERAG_LIMIT_ITEMS)")
 
     def shortfall(self) -> str | None:
         """Return why the pages up to the last one are not known to be the whole listing; None if they are.
@@ -164,7 +176,7 @@ def item_pages(first: Document, settings: Settings) -> Iterator[Document | Sourc
     The last one is an error if a page cannot be read, or if they are not known to be the whole listing.  An item that
     comes twice within one document is yielded twice.
     """
-    pages = Pages(asked=_count(parse_qs(urlsplit(first.href).query).get("limit", [None])[0]))
+    pages = Pages(_count(parse_qs(urlsplit(first.href).query).get("limit", [None])[0]), settings)
     page, read = first, {first.href}
     while True:
         features = page.content["features"]

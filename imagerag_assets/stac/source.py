@@ -31,6 +31,7 @@ from imagerag_assets.stac.items import scene_from_item
 from imagerag_assets.stac.keys import clash, folded, other_key, safe_key
 from imagerag_assets.stac.made import file_item, keep, layer_item, recordable
 from imagerag_assets.stac.paging import item_pages
+from imagerag_assets.stac.parsing import too_many
 from imagerag_assets.stac.signed_links import SignedLinks
 from imagerag_assets.stac.types import FailedItem, Scene
 
@@ -244,8 +245,13 @@ def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:
     visited = {root.href}
     signed = SignedLinks(settings)
     waiting: list[tuple[Document | tuple[str, SourceError | None], str | None]] = [(root, None)]
+    catalogs = 0
     while waiting:
         target, collection = waiting.pop()
+        if len(visited) > settings.limit_items:
+            passed = too_many("items", settings.limit_items, "ITEMS", root.href)
+            yield FailedItem(safe_key(stem(root.href)), root.href, passed)
+            return
         try:
             document = target if isinstance(target, Document) else _read(target, signed)
             if document.kind is Kind.OTHER:
@@ -262,6 +268,12 @@ def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:
                     yield failed_document(document.href, page)
                 else:
                     yield from items_of(page, collection)
+            continue
+        catalogs += 1
+        if catalogs > settings.limit_catalogs:  # the items of the others still count
+            if catalogs == settings.limit_catalogs + 1:
+                passed = too_many("catalogs", settings.limit_catalogs, "CATALOGS", root.href)
+                yield FailedItem(safe_key(stem(root.href)), root.href, passed)
             continue
         collection = document.collection_of_items(collection)
         hrefs = document.links("item", "items", "child")

@@ -24,7 +24,7 @@ from imagerag_assets.patches import recipe
 from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.questions.ask import Question, ask
 from imagerag_assets.questions.evidence import Viewer
-from imagerag_assets.raster import files
+from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.scenes.records import load_record
 from imagerag_assets.settings import Settings
 from imagerag_assets.stores.collection_meta import CollectionMeta
@@ -252,8 +252,10 @@ def test_overviews_are_built_once_for_all_encoders(
     tmp_path: Path, installed: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built: list[str] = []
-    build = files._build
-    monkeypatch.setattr(files, "_build", lambda file, vrt: (built.append(file.href), build(file, vrt)))
+    build = SceneReader._build
+    monkeypatch.setattr(
+        SceneReader, "_build", lambda self, file, vrt: (built.append(file.href), build(self, file, vrt))
+    )
     with installed() as platform:
         ingest_scene(platform, scene_at(write_scene(tmp_path, "one", texture(800, 800)), platform.settings))
     assert len(built) == 1

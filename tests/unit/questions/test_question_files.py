@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from imagerag_assets.errors import QuestionError
+from imagerag_assets.errors import InputError, QuestionError
 from imagerag_assets.questions.question import Question
-from imagerag_assets.questions.question_files import KEYS, parse_line
+from imagerag_assets.questions.question_files import KEYS, parse_line, read_lines
+from imagerag_assets.settings import Settings
 from tests.conftest import PROJECT
 
 
@@ -83,3 +85,37 @@ def test_the_documented_lines_can_be_read_and_every_key_is_documented() -> None:
     keys = text.partition("\n## Free answers")[0]
     table = [line.split("|")[1] for line in keys.split("\n") if line.startswith("| `")]
     assert {name.strip(" `") for cell in table for name in cell.split(",")} == set(KEYS)
+
+
+@pytest.mark.parametrize(
+    ("content", "limits", "says"),
+    [
+        ('{"question": "?"}\n' * 4, {"limit_batch_lines": 3}, "more than 3 questions.*IMAGERAG_LIMIT_BATCH_LINES"),
+        ("\n{" + "x" * 1200, {"limit_document_bytes": 1000}, "Line 2 has more than 1,000 characters"),
+    ],
+)
+def test_a_file_of_too_much_is_refused(
+    content: str, limits: dict[str, int], says: str, tmp_path: Path, settings: Settings
+) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_text(content)
+    with pytest.raises(InputError, match=says):
+        read_lines(file, settings.model_copy(update=limits))
+
+
+def test_a_file_is_read_line_by_line(tmp_path: Path, settings: Settings) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_bytes('{"a": "one\u2028line"}\r\n\n \n{"b": 2}'.encode())
+    limited = settings.model_copy(update={"limit_batch_lines": 2})
+    assert read_lines(file, limited) == ['{"a": "one\u2028line"}', '{"b": 2}']
+
+
+def test_a_question_is_no_longer_than_it_may_be(settings: Settings) -> None:
+    limited = settings.model_copy(update={"limit_question_chars": 10})
+    Question("Where is it", choices={"A": "a", "B": "b"}).check_length(settings)
+    with pytest.raises(
+        QuestionError, match="The question has 11 characters; at most 10.*IMAGERAG_LIMIT_QUESTION_CHARS"
+    ):
+        Question("Where is it").check_length(limited)
+    with pytest.raises(QuestionError, match="Choice B has 12 characters"):
+        Question("Where?", choices={"A": "a", "B": "b" * 12}).check_length(limited)

@@ -59,6 +59,14 @@ def write_tiff(
     return path
 
 
+def sparse(path: Path, width: int, height: int, **profile: Any) -> Path:
+    """A GeoTIFF without any block, which takes a few bytes for each that it says it has."""
+    options = {"driver": "GTiff", "dtype": "uint8", "count": 1, "tiled": True, "blockxsize": 512, "blockysize": 512}
+    with rasterio.open(path, "w", width=width, height=height, SPARSE_OK=True, BIGTIFF="YES", **options | profile):
+        pass
+    return path
+
+
 def identity_grid() -> dict[str, Any]:
     """Profile of a file without georeferencing."""
     return {"crs": None, "transform": Affine.identity()}

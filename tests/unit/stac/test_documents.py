@@ -10,7 +10,6 @@ import pytest
 
 from imagerag_assets.errors import SourceError
 from imagerag_assets.settings import Settings
-from imagerag_assets.stac import documents
 from imagerag_assets.stac.documents import holds_stac, list_folder, parse
 
 
@@ -48,28 +47,30 @@ ITEM = {"type": "Feature", "stac_version": "1.0.0", "properties": {"title": "Kö
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
 @pytest.mark.parametrize("zipped", [False, True])
-def test_a_document_is_read_in_each_form_of_unicode_and_gzipped(encoding: str, zipped: bool) -> None:
+def test_a_document_is_read_in_each_form_of_unicode_and_gzipped(
+    encoding: str, zipped: bool, settings: Settings
+) -> None:
     data = json.dumps(ITEM, ensure_ascii=False).encode(encoding)
-    assert parse(gzip.compress(data) if zipped else data, "a.json") == ITEM
+    assert parse(gzip.compress(data) if zipped else data, "a.json", settings) == ITEM
 
 
 @pytest.mark.parametrize(
     ("data", "why"),
     [
         (json.dumps(ITEM, ensure_ascii=False).encode("latin-1"), "not Unicode text.*Write it in UTF-8"),
-        (gzip.compress(b"{}", mtime=0)[:-6], "damaged, or too large"),
-        (b"\x1f\x8bnothing", "damaged, or too large"),
+        (gzip.compress(b"{}", mtime=0)[:-6], "damaged"),
+        (b"\x1f\x8bnothing", "damaged"),
         (gzip.compress(b"", mtime=0), "is empty"),
     ],
     ids=["another-encoding", "truncated", "not-gzip", "empty"],
 )
-def test_a_document_that_cannot_be_read_is_one_line(data: bytes, why: str) -> None:
+def test_a_document_that_cannot_be_read_is_one_line(data: bytes, why: str, settings: Settings) -> None:
     with pytest.raises(SourceError, match=why) as told:
-        parse(data, "a.json")
+        parse(data, "a.json", settings)
     assert "\n" not in str(told.value)
 
 
-def test_a_document_that_unzips_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "_LARGEST_UNZIPPED", 1000)
-    with pytest.raises(SourceError, match="too large"):
-        parse(gzip.compress(b" " * 2000 + b"{}"), "a.json")
+def test_a_document_that_unzips_to_too_much_is_refused(settings: Settings) -> None:
+    small = settings.model_copy(update={"limit_document_bytes": 1000})
+    with pytest.raises(SourceError, match="1,000 bytes when it is unzipped.*IMAGERAG_LIMIT_DOCUMENT_BYTES"):
+        parse(gzip.compress(b" " * 2000 + b"{}"), "a.json", small)

@@ -1,0 +1,60 @@
+"""Datasets that stay open from one window to the next, each for one thread of one process.
+
+A reader names its own, here and in the process that reads for it, and closes them by that name.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagerag_assets.objects.gdal import rasterio_env
+from imagerag_assets.objects.signed import requested
+from imagerag_assets.raster.files import RasterFile, open_file, read
+from imagerag_assets.settings import Settings
+
+T = TypeVar("T")
+_open: dict[str, dict[tuple[int, str], Any]] = {}
+_lock = threading.Lock()
+
+
+def in_environment(settings: Settings, hrefs: Sequence[str], act: Callable[[], T]) -> T:
+    """Return what a function returns inside the rasterio environment of some addresses."""
+    with rasterio_env(settings, hrefs):
+        return act()
+
+
+def read_window(
+    owner: str, file: RasterFile, window: tuple[float, float, float, float], shape: tuple[int, int]
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Read a window of a file, which stays open; see :func:`imagerag_assets.raster.files.read`.
+
+    Args:
+        owner: Name of what the file stays open for.
+        file: The file.
+        window: x0, y0, x1, y1 in its pixels.
+        shape: (h, w) of the result.
+
+    Raises:
+        RasterError: it cannot be opened or read.
+    """
+    key = threading.get_ident(), f"{requested(file.href)}\n{file.path}\n{file.onto}"  # signed anew, it is opened anew
+    with _lock:
+        dataset = _open.setdefault(owner, {}).get(key)
+    if dataset is None:
+        dataset = open_file(file)
+        with _lock:
+            _open.setdefault(owner, {})[key] = dataset
+    return read(dataset, file, window, shape)
+
+
+def close_handles(owner: str) -> None:
+    """Close what is open for an owner, for all threads of this process."""
+    with _lock:
+        datasets = _open.pop(owner, {})
+    for dataset in datasets.values():
+        dataset.close()
