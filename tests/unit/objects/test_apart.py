@@ -93,11 +93,11 @@ def test_a_process_that_dies_while_it_reads_costs_its_raster_only(
         opening = pool.submit(SceneReader, scene_of(f"{server.url}/silent"), limited)
         server.asked.acquire()  # the way is looked at
         server.asked.acquire()  # GDAL asks
-        port = int(server.url.rpartition(":")[2])
         (reading_it,) = [
             child
             for child in psutil.Process().children()
-            if any(each.raddr and each.raddr.port == port for each in child.net_connections())
+            if any("isolation.worker" in word for word in child.cmdline())
+            and any(each.status == psutil.CONN_ESTABLISHED for each in child.net_connections("inet"))
         ]
         os.kill(reading_it.pid, number)
         with pytest.raises(RasterError, match=signal.Signals(number).name) as told:
