@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from imagerag_assets.cli import _command as cli_run
 from imagerag_assets.cli import _render as render
-from imagerag_assets.cli._command import Debug, Json, command_of
+from imagerag_assets.cli._command import Command, Debug, Json, command_of
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +27,8 @@ def status(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> N
         from imagerag_assets.installation.status import status as read_status
 
         found = read_status(platform)
+        killed = any(owner["state"] == "dead" for owner in found["owners"])
+        found["dead_runs"] = _dead_runs(command) if killed else []
     command.finish(found, render.status)
 
 
@@ -65,7 +67,14 @@ def doctor(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> N
     command = command_of(ctx, as_json, debug)
     with command.working():
         from imagerag_assets.installation.doctor import examine
+        from imagerag_assets.orchestration.run_check import check_runs
 
-        checks = [check.to_dict() for check in examine(command.settings)]
+        checks = [check.to_dict() for check in [*examine(command.settings), check_runs(command.settings)]]
     failed = any(check["status"] == "fail" for check in checks)
     command.finish({"checks": checks}, render.doctor, code=cli_run.FAILED if failed else cli_run.DONE)
+
+
+def _dead_runs(command: Command) -> list[dict[str, Any]]:
+    from imagerag_assets.orchestration.run_check import dead_runs  # loads Dagster
+
+    return [run.to_dict() for run in dead_runs(command.settings)]
