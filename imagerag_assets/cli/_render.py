@@ -211,7 +211,22 @@ def demo(document: Document) -> RenderableType:
 def doctor(document: Document) -> RenderableType:
     """Show each check with its fix."""
     rows = [(each["status"], each["name"], each["detail"], each["fix"]) for each in document["checks"]]
-    return table_of(("", "check", "found", "fix"), rows)
+    table = table_of(("", "check", "found", "fix"), rows)
+    return stacked(table, *_differences(document)) if "differences" in document else table
+
+
+def _differences(document: Document) -> Iterable[RenderableType]:
+    """Show what a deep look found, and what became of it."""
+    totals = document["totals"]
+    rows = [
+        (each["kind"], each["name"], each["detail"], each["mended"] or each["error"] or each["fix"])
+        for each in document["differences"]
+    ]
+    if rows:
+        yield table_of(("differs", "which", "how", "what is done about it"), rows)
+    found, mended = totals["found"], f", {totals['mended']:,} mended" if totals["mended"] else ""
+    yield f"[bold]{found:,} differences{mended}[/]" if found else "[green]no differences[/]"
+    yield from (f"[yellow]{plain(note)}[/]" for note in document["notes"])
 
 
 def nothing(_: Document) -> RenderableType:

@@ -140,10 +140,7 @@ def test_runs_of_others_are_left_alone(installed: Settings, tmp_path: Path) -> N
     def nothing() -> None: ...
 
     with dagster_instance(installed) as instance:
-        made = {
-            name: instance.create_run_for_job(nothing, run_id=f"0000-{number}", status=started).run_id
-            for number, name in enumerate(owners)
-        }
+        made = {name: instance.create_run_for_job(nothing, status=started).run_id for name in owners}
         for name, owner in owners.items():
             instance.add_run_tags(made[name], owner_tags(made[name], owner))
         made["of nobody"] = instance.create_run_for_job(nothing, status=started).run_id
