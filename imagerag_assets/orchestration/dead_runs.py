@@ -24,6 +24,7 @@ from imagerag_assets.installation.differences import Difference
 from imagerag_assets.installation.left_over import close_left_over, note_closed, owners_folder
 from imagerag_assets.objects.owners import Owner, list_owners, state_of, succeeding
 from imagerag_assets.orchestration._dagster_private import fail_run, process_of_run, tag_run
+from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.orchestration.names import OWNER_TAG
 from imagerag_assets.settings import Settings
 
@@ -98,6 +99,20 @@ def close_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[De
                 stack.enter_context(succeeding(owner, folder))
     note_closed(settings, [f"run {run.run_id} of {run.job}: recorded as failed" for run in closed])
     return closed
+
+
+def close_restored_runs(settings: Settings) -> int:
+    """Record all runs under way as failed, in an instance that was restored from a backup; return how many.
+
+    Their processes worked on the installation that was backed up.
+    """
+    if not (settings.dagster_home / "dagster.yaml").is_file():
+        return 0
+    with dagster_instance(settings) as instance:
+        runs = [record.dagster_run for record in _under_way(instance)]
+        for run in runs:
+            fail_run(instance, run, f"It was {run.status.value} when the backup was made that was restored.")
+        return len(runs)
 
 
 def close_what_is_left(instance: dg.DagsterInstance, settings: Settings) -> list[DeadRun]:

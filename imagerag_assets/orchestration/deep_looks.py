@@ -17,6 +17,7 @@ from imagerag_assets.installation.left_over import close_left_over, find_left_ov
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.maintenance.answer_looks import answer_differences, watch_differences
 from imagerag_assets.maintenance.looks import Progress
+from imagerag_assets.maintenance.restore import restore_differences
 from imagerag_assets.maintenance.scene_looks import scene_differences, scratch_differences, table_differences
 from imagerag_assets.maintenance.vector_looks import (
     alias_differences,
@@ -42,6 +43,7 @@ Look = Callable[[Looked], Iterator[Difference]]
 LOOKS: tuple[tuple[str, Look], ...] = (
     ("runs", lambda on: dead_run_differences(on.instance, on.platform.settings)),
     ("left over", lambda on: find_left_over(on.platform.settings)),
+    ("restore", lambda on: restore_differences(on.platform.settings)),
     ("records", lambda on: scene_differences(on.platform, on.progress)),
     ("shards", lambda on: shard_differences(on.platform, on.progress)),
     ("rows", lambda on: row_differences(on.platform, on.progress)),

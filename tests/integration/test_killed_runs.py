@@ -134,7 +134,7 @@ def test_runs_of_others_are_left_alone(installed: Settings, tmp_path: Path) -> N
         "dead": Owner("a2", here.host, gone.pid, "1", here.machine, here.since, "a test"),
         "its process id was used again": Owner("a3", here.host, os.getpid(), "1", here.machine, here.since, "a test"),
     }
-    started, queued = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.QUEUED
+    started = dg.DagsterRunStatus.STARTED
 
     @dg.job
     def nothing() -> None: ...
@@ -144,7 +144,8 @@ def test_runs_of_others_are_left_alone(installed: Settings, tmp_path: Path) -> N
         for name, owner in owners.items():
             instance.add_run_tags(made[name], owner_tags(made[name], owner))
         made["of nobody"] = instance.create_run_for_job(nothing, status=started).run_id
-        made["queued"] = instance.create_run_for_job(nothing, status=queued).run_id
+        made["queued"] = instance.create_run_for_job(nothing).run_id
+        instance.report_dagster_event(dg.DagsterEvent("PIPELINE_ENQUEUED", "nothing"), made["queued"])
         made["executed again"] = instance.create_run_for_job(nothing, status=started).run_id
         for name in ("queued", "executed again"):
             instance.add_run_tags(made[name], owner_tags(made["dead"], owners["dead"]))
@@ -152,6 +153,10 @@ def test_runs_of_others_are_left_alone(installed: Settings, tmp_path: Path) -> N
         assert closed == {made["dead"], made["its process id was used again"]}
         assert {instance.get_run_by_id(run).status for run in closed} == {dg.DagsterRunStatus.FAILURE}  # type: ignore[union-attr]
         assert close_what_is_left(instance, installed) == []
+        left = {run.run_id: run.status.value for run in instance.get_runs() if run.run_id not in closed}
+        assert left.pop(made["queued"]) == "QUEUED"
+        assert set(left.values()) == {"STARTED"}
+        assert len(left) == 4
 
 
 def test_unfinished_files(installed: Settings, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
