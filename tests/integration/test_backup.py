@@ -1,4 +1,4 @@
-"""`imagerag backup` and `imagerag restore`: what cannot be made again comes back, and a damaged backup changes nothing."""
+"""`imagerag backup` and `restore`: what cannot be made again comes back, and a damaged backup changes nothing."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.questions.answer_records import list_answers
 from imagerag_assets.settings import Settings, load_settings
 from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
+from tests.s3 import S3Endpoint
 from tests.small_source import write_source
 
 SECRET = "sEcReT-of-the-bucket"
@@ -99,26 +100,28 @@ def test_without_shards_they_are_made_again(
     assert run(capsys, "doctor", "--deep")[1]["differences"] == []
 
 
-@pytest.mark.parametrize("damage", ["changed", "missing", "manifest", "no backup"])
 def test_a_damaged_backup_changes_nothing(
-    made: Settings, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    made: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run(capsys, "backup", "copy")[0] == 0
-    (answer,) = (tmp_path / "copy" / "objects" / "answers").glob("*/answer.json")
-    if damage == "changed":
-        answer.write_bytes(answer.read_bytes().replace(b"What", b"Whot"))
-    elif damage == "missing":
-        answer.unlink()
-    elif damage == "manifest":
-        (tmp_path / "copy" / "manifest.json").write_text('{"imagerag_backup": 1, "files": [{"path": "../x"}]}')
-    else:
-        shutil.rmtree(tmp_path / "copy")
     other = elsewhere(monkeypatch, tmp_path / "new")
-    code, found = run(capsys, "restore", "copy")
-    assert code == (2 if damage == "no backup" else 1)
-    assert "\n" not in found["error"]["message"]
-    assert "copy" in found["error"]["message"]
-    assert [path for path in other.home.rglob("*") if path.is_file()] == []
+    for damage in ("changed", "missing", "manifest", "no backup"):
+        copy = tmp_path / damage
+        shutil.copytree(tmp_path / "copy", copy)
+        (answer,) = (copy / "objects" / "answers").glob("*/answer.json")
+        if damage == "changed":
+            answer.write_bytes(answer.read_bytes().replace(b"What", b"Whot"))
+        elif damage == "missing":
+            answer.unlink()
+        elif damage == "manifest":
+            (copy / "manifest.json").write_text('{"imagerag_backup": 1, "files": [{"path": "../x"}]}')
+        else:
+            shutil.rmtree(copy)
+        code, found = run(capsys, "restore", damage)
+        assert (damage, code) == (damage, 2 if damage == "no backup" else 1)
+        assert "\n" not in found["error"]["message"]
+        assert damage in found["error"]["message"]
+        assert [path for path in other.home.rglob("*") if path.is_file()] == []
 
 
 def test_an_installation_that_holds_something(
@@ -171,11 +174,19 @@ def test_the_history_is_whole_while_it_is_written(
         assert copied.execute("select count(*) from runs").fetchone()[0] >= 1
 
 
-def test_in_a_bucket(made: Settings, tmp_path: Path, s3_bucket: str, capsys: pytest.CaptureFixture[str],
-                     monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
-    code, done = run(capsys, "backup", f"s3://{s3_bucket}/copy")
-    assert (code, done["backup"]) == (0, f"s3://{s3_bucket}/copy")
+def test_in_a_bucket(
+    made: Settings,
+    tmp_path: Path,
+    s3_endpoint: S3Endpoint,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (s3_endpoint.root / "backups").mkdir()
+    for name, value in s3_endpoint.environment().items():
+        monkeypatch.setenv(name, value)
+    code, done = run(capsys, "backup", "s3://backups/copy")
+    assert (code, done["backup"]) == (0, "s3://backups/copy")
     before = objects(made)
     other = elsewhere(monkeypatch, tmp_path / "new")
-    assert run(capsys, "restore", f"s3://{s3_bucket}/copy")[0] == 0
+    assert run(capsys, "restore", "s3://backups/copy")[0] == 0
     assert objects(other) == before

@@ -18,7 +18,7 @@ import pytest
 
 from imagerag_assets.errors import LockedError
 from imagerag_assets.objects.aside import birth_of
-from imagerag_assets.objects.locks import STALE_SECONDS, Owner, held
+from imagerag_assets.objects.locks import STALE_SECONDS, Owner, held, list_locks, release_dead
 from imagerag_assets.objects.owners import this_machine
 from imagerag_assets.objects.store import ObjectStore, open_store
 from imagerag_assets.settings import Settings
@@ -207,3 +207,19 @@ def test_a_lock_that_is_being_taken_over_is_not_taken_for_unreadable(
         except LockedError:
             successes.append(False)
     assert sum(successes) == 1
+
+
+def test_a_lock_of_a_dead_owner_is_released_that_of_a_living_one_is_not(settings: Settings) -> None:
+    store = open_store(settings)
+    with held(store, "backfill"):
+        (found,) = list_locks(store)
+        assert (found.name, found.owner.pid, release_dead(store, found)) == ("backfill", os.getpid(), False)
+        assert [each.key for each in list_locks(store)] == [found.key]
+    dead = Owner("t", "elsewhere", 1, "", "2024-01-01T00:00:00+00:00", "2024-01-01T00:00:00+00:00")
+    store.write_json("locks/backfill.json", asdict(dead))
+    (found,) = list_locks(store)
+    store.write_json("locks/backfill.json", asdict(replace(dead, token="another")))
+    assert not release_dead(store, found)  # it is another owner's by now
+    (found,) = list_locks(store)
+    assert release_dead(store, found)
+    assert store.list("locks") == []
