@@ -17,7 +17,7 @@ from typing import Any
 from imagerag_assets.errors import StoreError
 from imagerag_assets.installation.differences import Difference
 from imagerag_assets.objects.addresses import is_remote
-from imagerag_assets.objects.aside import Unfinished, find_unfinished, remove_dead, replace_text
+from imagerag_assets.objects.aside import Unfinished, find_temporary, find_unfinished, remove_dead, replace_text
 from imagerag_assets.objects.locks import Found, list_locks, release_dead
 from imagerag_assets.objects.owners import list_owners, shown
 from imagerag_assets.objects.store import open_store
@@ -119,6 +119,7 @@ def _unfinished(settings: Settings) -> Iterator[Unfinished]:
     for root in dict.fromkeys(roots):
         if not any(other != root and other in root.parents for other in roots):
             yield from find_unfinished(root)
+    yield from find_temporary()
 
 
 def _shown_lock(found: Found) -> Json:

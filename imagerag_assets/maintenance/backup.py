@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -26,7 +25,7 @@ from tomlkit.exceptions import TOMLKitError
 from imagerag_assets.errors import InputError, StoreError
 from imagerag_assets.maintenance.looks import SET_ASIDE, Progress
 from imagerag_assets.objects.addresses import is_http, is_remote
-from imagerag_assets.objects.aside import ASIDE, folder_aside, reporting_full_disk
+from imagerag_assets.objects.aside import ASIDE, folder_aside, reporting_full_disk, temporary_folder
 from imagerag_assets.objects.locks import LOCKS
 from imagerag_assets.objects.store import ObjectStore, open_store
 from imagerag_assets.online_layers.items import FOLDER as LAYERS
@@ -133,7 +132,7 @@ def _written(
 ) -> Backup:
     notes: list[str] = []
     copied: list[Copied] = []
-    with tempfile.TemporaryDirectory(prefix="imagerag-backup-") as folder:
+    with temporary_folder("backup") as folder:
         sources = list(_sources(settings, with_shards, Path(folder), notes))
         for number, (path, copy) in enumerate(sources):
             if progress is not None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -31,7 +30,7 @@ from imagerag_assets.maintenance.backup import (
     home_files,
 )
 from imagerag_assets.maintenance.looks import SET_ASIDE, Progress
-from imagerag_assets.objects.aside import ASIDE, replace_text, reporting_full_disk, written_aside
+from imagerag_assets.objects.aside import ASIDE, replace_text, reporting_full_disk, temporary_folder, written_aside
 from imagerag_assets.objects.owners import list_owners
 from imagerag_assets.objects.store import ObjectStore, open_store, validate_key
 from imagerag_assets.settings import Settings
@@ -101,7 +100,7 @@ def restore(settings: Settings, source: str, *, replace: bool = False, progress:
         )
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"{ASIDE}restore-", dir=home) as folder:
+        with temporary_folder("restore", home) as folder:
             staged = Path(folder)
             for number, file in enumerate(manifest.files):
                 if progress is not None:

@@ -23,6 +23,7 @@ from imagerag_assets.knowledge.files import iter_rows, read_about
 from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS, Current, images_key, read_currents, texts_key
 from imagerag_assets.knowledge.versions import fill, of_version
 from imagerag_assets.maintenance.looks import Progress, each_of, set_aside
+from imagerag_assets.scenes.failures import find_failure
 from imagerag_assets.scenes.records import SceneRecord, find_record, list_records
 from imagerag_assets.scenes.removed import list_removed
 from imagerag_assets.stores.collection_meta import collection_name
@@ -63,6 +64,8 @@ def shard_differences(platform: Platform, progress: Progress | None = None) -> I
         return
     for scene in sorted(registered - removed):
         record = _record(platform, scene)
+        if find_failure(platform, scene) is not None:
+            continue  # `imagerag status` says why it could not be embedded
         if record is not None and target.key(record).path not in damaged:
             with suppress(ImageRAGError):  # of a damaged one it was said above
                 if find_shard(platform, target, record) is None:

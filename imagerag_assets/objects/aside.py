@@ -28,6 +28,7 @@ from imagerag_assets.errors import StoreError
 
 ASIDE = ".aside-"
 """How the names of unfinished files and folders begin."""
+_TEMPORARY = "imagerag-"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _WRITER = re.compile(rf"{re.escape(ASIDE)}(?:.*\.)?(?P<pid>\d+)\.(?P<born>\d*)-[^-]*")
 _JUST_MADE, _UNLOCKED = 10.0, 86_400.0  # seconds until an unlocked one counts as left, if it names its writer or not
@@ -101,6 +102,24 @@ def folder_aside(target: Path) -> Iterator[Path]:
         finally:
             os.close(handle)
             shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def temporary_folder(what: str, root: Path | None = None) -> Iterator[Path]:
+    """Give an empty folder, which is removed when the context ends.
+
+    What a killed process left is found by :func:`find_unfinished` below `root`, and else by :func:`find_temporary`.
+
+    Args:
+        what: Stands in its name.
+        root: Where it is; default: among the system's temporary files.
+    """
+    path, handle = _claimed_folder((root or Path(tempfile.gettempdir())) / f"{_TEMPORARY}{what}")
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(handle)
 
 
 def replace_bytes(target: Path, data: bytes, *, sync: bool = False) -> None:
@@ -180,6 +199,14 @@ def find_unfinished(root: Path) -> Iterator[Unfinished]:
         for name in [*left, *(each for each in files if each.startswith(ASIDE))]:
             with suppress(OSError):  # finished meanwhile
                 yield _looked_at(Path(folder, name))
+
+
+def find_temporary() -> Iterator[Unfinished]:
+    """Yield the folders of :func:`temporary_folder`, of all installations of this user."""
+    for path in sorted(Path(tempfile.gettempdir()).glob(f"{ASIDE}{_TEMPORARY}*")):
+        with suppress(OSError):  # another user's, or removed meanwhile
+            if path.stat().st_uid == os.geteuid():
+                yield _looked_at(path)
 
 
 def remove_dead(found: Unfinished) -> bool:

@@ -18,10 +18,12 @@ from imagerag_assets.errors import StoreError
 from imagerag_assets.exchange.exporting import copy_out
 from imagerag_assets.objects.aside import (
     ASIDE,
+    find_temporary,
     find_unfinished,
     folder_aside,
     remove_dead,
     replace_text,
+    temporary_folder,
     written_aside,
 )
 from imagerag_assets.objects.store import open_store
@@ -135,3 +137,15 @@ def test_what_a_killed_writer_left_is_told_from_what_is_written(tmp_path: Path) 
     os.utime(of_an_earlier_version, (0, 0))
     (old,) = find_unfinished(tmp_path)
     assert old.dead
+
+
+def test_a_temporary_folder_of_a_killed_process_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone = subprocess.Popen([sys.executable, "-c", "pass"])
+    gone.wait()
+    dead = tmp_path / f"{ASIDE}imagerag-export.{gone.pid}.1-abcdefgh"
+    dead.mkdir()
+    with temporary_folder("import") as folder:
+        (folder / "file").write_text("some")
+        assert {each.path: each.dead for each in find_temporary()} == {dead: True, folder: False}
+    assert [each.path for each in find_temporary()] == [dead]
