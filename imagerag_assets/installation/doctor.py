@@ -236,8 +236,7 @@ def _dagster(settings: Settings) -> Check:
 
 def _owners(settings: Settings) -> Check:
     owners = list_owners(owners_folder(settings))
-    left = [f"{owner} is gone" for owner, state in owners if state == "dead"]
-    left += [f"{each.kind} {each.name}: {each.detail}" for each in find_left_over(settings)]
+    left = [f"{each.kind} {each.name}: {each.detail}" for each in find_left_over(settings)]
     if left:
         more = f"; and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
         fix = "The next command that runs a job closes it, and so does: imagerag doctor --deep --repair"

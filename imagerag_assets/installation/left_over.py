@@ -19,7 +19,7 @@ from imagerag_assets.installation.differences import Difference
 from imagerag_assets.objects.addresses import is_remote
 from imagerag_assets.objects.aside import Unfinished, find_temporary, find_unfinished, remove_dead, replace_text
 from imagerag_assets.objects.locks import Found, list_locks, release_dead
-from imagerag_assets.objects.owners import list_owners, shown
+from imagerag_assets.objects.owners import Owner, list_owners, shown, succeeding
 from imagerag_assets.objects.store import open_store
 from imagerag_assets.settings import Settings
 from imagerag_assets.stores.milvus_lite_owner import LiteServer, find_server, forget_dead
@@ -52,11 +52,19 @@ def at_work(settings: Settings) -> Json:
 
 
 def find_left_over(settings: Settings) -> Iterator[Difference]:
-    """Yield the locks, servers and unfinished files of dead owners.
+    """Yield the processes that were killed, and their locks, servers and unfinished files.
+
+    Their runs come first where they are mended: only the file of a process tells that those of another container died.
 
     Raises:
         StoreError: the object store cannot be read.
     """
+    folder = owners_folder(settings)
+    for owner, state in list_owners(folder):
+        if state == "dead":
+            yield Difference(
+                "process", owner.token, f"It was killed: {owner}", "Forgets it", partial(_bury, owner, folder)
+            )
     for lock in list_locks(open_store(settings)):
         if not lock.owner.alive:
             held = f"Held by {_who(lock)}, which is gone"
@@ -135,6 +143,11 @@ def _who(found: Found) -> str:
 
 def _writer(left: Unfinished) -> str:
     return "an unknown process" if left.pid is None else f"process {left.pid}, which is gone,"
+
+
+def _bury(owner: Owner, folder: Path) -> str:
+    with succeeding(owner, folder) as chosen:
+        return "forgotten" if chosen else ""
 
 
 def _release(settings: Settings, lock: Found) -> str:

@@ -114,6 +114,9 @@ def _not_empty(target: str) -> InputError:
     return InputError(f"{target!r} is not empty", fix="Give a new folder or prefix for each backup")
 
 
+BENCHMARK = "benchmark.jsonl"
+
+
 def home_files(settings: Settings) -> dict[str, Path]:
     """Return the files of settings that a backup has, by their names in it."""
     files = {
@@ -123,7 +126,7 @@ def home_files(settings: Settings) -> dict[str, Path]:
         "encoder.txt": settings.active_encoder_file,
     }
     if settings.benchmark is not None:
-        files["benchmark.jsonl"] = settings.benchmark
+        files[BENCHMARK] = settings.benchmark
     return {name: path.expanduser() for name, path in files.items()}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from imagerag_assets.errors import InputError, LockedError, StoreError
 from imagerag_assets.installation.differences import Difference
 from imagerag_assets.installation.left_over import owners_folder
 from imagerag_assets.maintenance.backup import (
+    BENCHMARK,
     DAGSTER,
     FORM,
     HOME,
@@ -91,6 +92,12 @@ def restore(settings: Settings, source: str, *, replace: bool = False, progress:
     """
     backup = ObjectStore(source, settings)
     manifest = _manifest(backup, source)
+    homes = {BENCHMARK: settings.home.expanduser() / BENCHMARK} | home_files(settings)
+    unknown = [file.path for file in manifest.files if file.path.startswith(f"{HOME}/") and file.path[5:] not in homes]
+    if unknown:
+        raise StoreError(
+            f"The backup {source} is damaged: {unknown[0]} is no file of a backup", fix="Take another backup"
+        )
     home = settings.home.expanduser().absolute()
     _require_idle(settings)
     if not replace and not _begun(home, source, manifest) and _holds_something(settings):
@@ -107,7 +114,7 @@ def restore(settings: Settings, source: str, *, replace: bool = False, progress:
                     progress(number, len(manifest.files), f"checking {file.path}")
                 _fetch(backup, file, staged / file.path)
             replace_text(home / _MARK, json.dumps(_mark(source, manifest)), sync=True)
-            aside = _put_all(settings, manifest, staged, progress)
+            aside = _put_all(settings, manifest, homes, staged, progress)
         (home / _MARK).unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(f"The backup cannot be restored to {home}: {error}", fix="Correct its permissions") from None
@@ -195,12 +202,13 @@ def _begun(home: Path, source: str, manifest: _Manifest) -> bool:
     return bool(found == _mark(source, manifest))
 
 
-def _put_all(settings: Settings, manifest: _Manifest, staged: Path, progress: Progress | None) -> str | None:
+def _put_all(
+    settings: Settings, manifest: _Manifest, homes: Mapping[str, Path], staged: Path, progress: Progress | None
+) -> str | None:
     """Put the checked files in place, and what they replace aside; return where that is."""
     store, now = open_store(settings), f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     aside = settings.home.expanduser().absolute() / f"before-restore-{now}"
     moved = _dagster_aside(settings, manifest, aside)
-    homes = home_files(settings)
     for number, file in enumerate(manifest.files):
         if progress is not None:
             progress(number, len(manifest.files), f"restoring {file.path}")
@@ -212,9 +220,7 @@ def _put_all(settings: Settings, manifest: _Manifest, staged: Path, progress: Pr
                 moved = True
             store.put_file(source, name)
             continue
-        to = settings.dagster_home.expanduser() / name if kind == DAGSTER else homes.get(name)
-        if to is None:  # of a setting that this installation does not have, such as the benchmark
-            to = settings.home.expanduser() / name
+        to = settings.dagster_home.expanduser() / name if kind == DAGSTER else homes[name]
         if to.is_file() and digest_of(to) != file.sha256:
             (aside / kind).mkdir(parents=True, exist_ok=True)
             shutil.copy2(to, aside / kind / name.replace("/", "_"))

@@ -105,7 +105,7 @@ def test_a_damaged_backup_changes_nothing(
 ) -> None:
     assert run(capsys, "backup", "copy")[0] == 0
     other = elsewhere(monkeypatch, tmp_path / "new")
-    for damage in ("changed", "missing", "manifest", "no backup"):
+    for damage in ("changed", "missing", "manifest", "elsewhere", "no backup"):
         copy = tmp_path / damage
         shutil.copytree(tmp_path / "copy", copy)
         (answer,) = (copy / "objects" / "answers").glob("*/answer.json")
@@ -115,6 +115,10 @@ def test_a_damaged_backup_changes_nothing(
             answer.unlink()
         elif damage == "manifest":
             (copy / "manifest.json").write_text('{"imagerag_backup": 1, "files": [{"path": "../x"}]}')
+        elif damage == "elsewhere":
+            manifest = json.loads((copy / "manifest.json").read_text())
+            manifest["files"].append(manifest["files"][0] | {"path": "home/.env"})
+            (copy / "manifest.json").write_text(json.dumps(manifest))
         else:
             shutil.rmtree(copy)
         code, found = run(capsys, "restore", damage)
