@@ -225,7 +225,7 @@ def _differences(document: Document) -> Iterable[RenderableType]:
     if rows:
         yield table_of(("differs", "which", "how", "what is done about it"), rows)
     found, mended = totals["found"], f", {totals['mended']:,} mended" if totals["mended"] else ""
-    yield f"[bold]{found:,} differences{mended}[/]" if found else "[green]no differences[/]"
+    yield f"[bold]{found:,} difference{'' if found == 1 else 's'}{mended}[/]" if found else "[green]no differences[/]"
     yield from (f"[yellow]{plain(note)}[/]" for note in document["notes"])
 
 
