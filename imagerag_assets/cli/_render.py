@@ -24,9 +24,12 @@ _COLOURS = {
     "ok": "green",
     "warn": "yellow",
     "fail": "red",
+    "alive": "green",
+    "dead": "red",
 }
 _STATES = frozenset({"", "status", "state"})
 """Columns whose words are ours."""
+_CLOSED = 5  # closings in a table
 _SHORT = 12  # of a fingerprint
 
 
@@ -169,7 +172,26 @@ def status(document: Document) -> RenderableType:
         table_of(("collection", "alias", "fingerprint", "rows"), rows) if rows else "no collections",
         table_of(("scene", "why it was not ingested"), failures) if failures else None,
         table_of(("scene to purge (imagerag purge)", "why", "since"), removed) if removed else None,
+        _at_work(document),
         *(f"[yellow]{plain(problem)}[/]" for problem in document.get("problems", ())),
+    )
+
+
+def _at_work(document: Document) -> RenderableType | None:
+    """Show who is at work, what killed processes left, and what was closed last."""
+    who = [
+        (each["state"], name, each.get("work") or each.get("name"), each["pid"], each["host"], each["since"])
+        for name, group in (("process", "owners"), ("lock", "locks"), ("server", "servers"))
+        for each in document.get(group, ())
+    ]
+    runs = [(each["run"], each["job"], each["partition"], each["why"]) for each in document.get("dead_runs", ())]
+    closed = [(each["at"], each["what"]) for each in document.get("closed", ())][:_CLOSED]
+    if not who and not runs and not closed:
+        return None
+    return stacked(
+        table_of(("", "at work", "at", "pid", "host", "since"), who) if who else None,
+        table_of(("run of a killed process", "job", "scene", "why"), runs) if runs else None,
+        table_of(("closed at", "what a killed process left"), closed) if closed else None,
     )
 
 
@@ -191,7 +213,22 @@ def demo(document: Document) -> RenderableType:
 def doctor(document: Document) -> RenderableType:
     """Show each check with its fix."""
     rows = [(each["status"], each["name"], each["detail"], each["fix"]) for each in document["checks"]]
-    return table_of(("", "check", "found", "fix"), rows)
+    table = table_of(("", "check", "found", "fix"), rows)
+    return stacked(table, *_differences(document)) if "differences" in document else table
+
+
+def _differences(document: Document) -> Iterable[RenderableType]:
+    """Show what a deep look found, and what became of it."""
+    totals = document["totals"]
+    rows = [
+        (each["kind"], each["name"], each["detail"], each["mended"] or each["error"] or each["fix"])
+        for each in document["differences"]
+    ]
+    if rows:
+        yield table_of(("differs", "which", "how", "what is done about it"), rows)
+    found, mended = totals["found"], f", {totals['mended']:,} mended" if totals["mended"] else ""
+    yield f"[bold]{found:,} difference{'' if found == 1 else 's'}{mended}[/]" if found else "[green]no differences[/]"
+    yield from (f"[yellow]{plain(note)}[/]" for note in document["notes"])
 
 
 def nothing(_: Document) -> RenderableType:

@@ -16,6 +16,7 @@ from imagerag_assets import __version__
 from imagerag_assets.cli import _command as cli_run
 from imagerag_assets.cli import (
     ask,
+    backup,
     encoders,
     evaluate,
     exchange,
@@ -42,7 +43,21 @@ For your own scenes, run `imagerag ingest SOURCE`, then `imagerag ask QUESTION`.
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(name="imagerag", help=HELP, add_completion=False, context_settings=_SETTINGS)
-for group in (ingest, ask, system, encoders, evaluate, exchange, knowledge, scenes, sources, train, watch, lineage):
+for group in (
+    ingest,
+    ask,
+    system,
+    encoders,
+    evaluate,
+    exchange,
+    knowledge,
+    scenes,
+    sources,
+    train,
+    watch,
+    lineage,
+    backup,
+):
     group.register(app)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -33,7 +32,7 @@ from imagerag_assets.ingestion.patch_tables import table_key
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.without_secrets import clean_value
 from imagerag_assets.objects.addresses import is_http
-from imagerag_assets.objects.aside import reporting_full_disk
+from imagerag_assets.objects.aside import reporting_full_disk, temporary_folder
 from imagerag_assets.objects.store import ObjectStore, read_all
 from imagerag_assets.scenes.records import SceneRecord, list_records, load_record, overview_key, record_key
 from imagerag_assets.stores.shards import ShardInfo, ShardKey, verify_shard
@@ -140,7 +139,7 @@ def export(
         started = time.perf_counter()
         if progress:
             progress(number, len(keys), f"exporting {scene}")
-        with tempfile.TemporaryDirectory(prefix="imagerag-export-") as scratch:
+        with temporary_folder("export") as scratch:
             try:
                 record = records.get(scene) or load_record(platform, scene)
                 info = _shard(platform, shard_key(platform, record, encoder=name))

@@ -7,7 +7,6 @@ then the scene is indexed as after an ingest.  `exporting` and `documents` defin
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -28,6 +27,7 @@ from imagerag_assets.ingestion.ingest import index, is_current
 from imagerag_assets.ingestion.patch_tables import table_key
 from imagerag_assets.ingestion.shard_checks import NORM_TOLERANCE
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.objects.aside import temporary_folder
 from imagerag_assets.objects.store import ObjectStore
 from imagerag_assets.scenes.failures import clear_failure
 from imagerag_assets.scenes.intervals import note_interval
@@ -126,7 +126,7 @@ def import_scenes(platform: Platform, export: Export, *, progress: Progress | No
         if progress:
             progress(number, len(export.items), f"importing {scene}")
         try:
-            with tempfile.TemporaryDirectory(prefix="imagerag-import-") as scratch:
+            with temporary_folder("import") as scratch:
                 result = _import_scene(platform, export, key, Path(scratch), dim)
         except MemoryError:
             raise

@@ -15,7 +15,14 @@ from imagerag_assets.stores.milvus_filter import Filter
 from imagerag_assets.stores.shards import ShardInfo, ShardKey, iter_batches, list_shards
 
 
-def index(platform: Platform, scene_key: str, *, target: Target | None = None, build_index: bool = True) -> IndexResult:
+def index(
+    platform: Platform,
+    scene_key: str,
+    *,
+    target: Target | None = None,
+    build_index: bool = True,
+    again: bool = False,
+) -> IndexResult:
     """Make the shard of a scene its only rows in the target's collection.
 
     Rows of the scene as it was go when the new ones are in, and its old shards after that.  The alias is set if there
@@ -26,6 +33,7 @@ def index(platform: Platform, scene_key: str, *, target: Target | None = None, b
         scene_key: A scene that was embedded.
         target: Encoder and recipe; default: the chosen ones.
         build_index: Renew Milvus's index; false when more scenes follow and the caller renews it once.
+        again: Write the rows even if there are as many as the shard has: they may be others.
 
     Raises:
         RemovedSceneError: a person removed the scene, before or meanwhile.
@@ -48,7 +56,7 @@ def index(platform: Platform, scene_key: str, *, target: Target | None = None, b
         collection = target.named
         vectors.verify(collection, target.fingerprint)
     outdated = _outdated_shards(platform, key)
-    skipped = not outdated and vectors.count(collection, Filter().scene_in([scene_key])) == made.rows
+    skipped = not again and not outdated and vectors.count(collection, Filter().scene_in([scene_key])) == made.rows
     if not skipped:
         rows = vectors.replace_scene(collection, scene_key, iter_batches(platform.store, key))
         if rows != made.rows:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from imagerag_assets.errors import RasterError, StoreError
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.objects.aside import reporting_full_disk
+from imagerag_assets.objects.aside import reporting_full_disk, temporary_folder
 from imagerag_assets.patches.table import patch_table as table_of
 from imagerag_assets.patches.types import Division, Patch
 from imagerag_assets.scenes.reading import open_reader
@@ -110,7 +109,7 @@ def patch_table(platform: Platform, scene_key: str, *, division: Division | None
         _, valid = reader.overview(_VALIDITY_PX)
     levels, to_embed = {}, 0
     with (
-        tempfile.TemporaryDirectory(prefix="imagerag-") as folder,
+        temporary_folder("patches") as folder,
         reporting_full_disk(file := Path(folder) / "patches.parquet", scene=scene_key),
     ):
         writer: pq.ParquetWriter | None = None

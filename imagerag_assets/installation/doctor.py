@@ -19,7 +19,9 @@ from uuid import uuid4
 from imagerag_assets.encoders.registry import encoder_spec, load_encoder
 from imagerag_assets.encoders.types import EncoderSpec
 from imagerag_assets.errors import ImageRAGError, ModelError, StoreError, describe
+from imagerag_assets.installation.left_over import find_left_over, owners_folder
 from imagerag_assets.objects.addresses import is_remote
+from imagerag_assets.objects.owners import list_owners
 from imagerag_assets.objects.store import ObjectStore
 from imagerag_assets.settings import Settings, is_server, unknown_names
 
@@ -34,6 +36,7 @@ _PACKAGES = (
     "milvus-lite",
     "rasterio",
 )
+_SHOWN = 10  # things that killed processes left
 _LOW_DISK, _NO_DISK = 5 * 2**30, 2**28
 
 
@@ -67,6 +70,7 @@ def examine(settings: Settings) -> list[Check]:
         ("encoder", _encoder),
         ("mllm", _mllm),
         ("dagster", _dagster),
+        ("owners", _owners),
     )
     return [_guarded(name, look, settings) for name, look in looks]
 
@@ -250,6 +254,16 @@ def _dagster(settings: Settings) -> Check:
     if not os.access(home, os.W_OK | os.X_OK):
         return Check("dagster", "fail", f"{home} cannot be written", "Correct its permissions")
     return Check("dagster", "ok", str(home))
+
+
+def _owners(settings: Settings) -> Check:
+    owners = list_owners(owners_folder(settings))
+    left = [f"{each.kind} {each.name}: {each.detail}" for each in find_left_over(settings)]
+    if left:
+        more = f"; and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
+        fix = "The next command that runs a job closes it, and so does: imagerag doctor --deep --repair"
+        return Check("owners", "warn", f"left by killed processes: {'; '.join(left[:_SHOWN])}{more}", fix)
+    return Check("owners", "ok", f"{len(owners)} processes at work; nothing is left of others")
 
 
 def _nearest(path: Path) -> Path:

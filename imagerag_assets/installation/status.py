@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from imagerag_assets.errors import EncoderError, ImageRAGError
+from imagerag_assets.installation.left_over import at_work
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import find_serving
 from imagerag_assets.objects.store import read_all
@@ -26,8 +27,8 @@ def status(platform: Platform) -> dict[str, Any]:
         division, fingerprint, rows; ``encoder``: name and fingerprint (None if it is not available) of the chosen one;
         ``serving``: name, fingerprint and collection that questions are answered with, None before the first ingest;
         ``failures``; ``removed``: scenes that left their source and still answer until they are purged, and scenes that
-        a person removed (``asked``), which answer no more; and
-        ``problems``: lines about parts that could not be read.
+        a person removed (``asked``), which answer no more;
+        ``problems``: lines about parts that could not be read; and what `left_over.at_work` says.
 
     Raises:
         StoreError: the object store cannot be read.
@@ -47,6 +48,7 @@ def status(platform: Platform) -> dict[str, Any]:
         "failures": [failure.to_dict() for failure in list_failures(platform)],
         "removed": [mark.to_dict() for mark in list_removed(platform) if not mark.purged],
         "problems": problems,
+        **at_work(platform.settings),
     }
 
 

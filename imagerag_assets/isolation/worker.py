@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import pickle
+import pickle  # nosec B403 # see below
 import resource
 import signal
 import socket
@@ -71,7 +71,7 @@ def _result(function: Any, arguments: tuple[Any, ...], memory: int | None) -> tu
 def _sendable(error: Exception) -> Exception:
     """Return an error as it is, if it can be sent, or one that says the same."""
     try:
-        pickle.loads(pickle.dumps(error))
+        pickle.loads(pickle.dumps(error))  # nosec B301 # of here
     except Exception:
         return RuntimeError(without_signatures("".join(traceback.format_exception(error))))
     return error

@@ -6,7 +6,6 @@ Writing, reading and their failures; `build.py` decides what the rows are.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import StoreError
+from imagerag_assets.objects.aside import temporary_folder
 from imagerag_assets.objects.store import ObjectStore
 
 COLUMNS = ("id", "text", "label", "image", "kb_version")
@@ -60,7 +60,7 @@ class KnowledgeWriter:
 @contextmanager
 def knowledge_writer(store: ObjectStore, dim: int) -> Iterator[KnowledgeWriter]:
     """Open a writer; delete its local file afterwards."""
-    with tempfile.TemporaryDirectory(prefix="knowledge-") as folder:
+    with temporary_folder("knowledge") as folder:
         writer = KnowledgeWriter(store, Path(folder), dim)
         try:
             yield writer

@@ -2,6 +2,9 @@
 
 A reader sees the earlier file or the new one, never half of one, also when the writer is killed.  A full disk is
 reported as that.  Every local write that replaces something goes through here; objects on S3 need none of it.
+
+An unfinished file or folder is locked by its writer, and its name says which process that is (``.aside-PID.BORN-...``).
+So what a killed process left can be told from what is being written, and is removed by `remove_dead`.
 """
 
 from __future__ import annotations
@@ -10,10 +13,14 @@ import errno
 import fcntl
 import glob
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +28,10 @@ from imagerag_assets.errors import StoreError
 
 ASIDE = ".aside-"
 """How the names of unfinished files and folders begin."""
+_TEMPORARY = "imagerag-"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_WRITER = re.compile(rf"{re.escape(ASIDE)}(?:.*\.)?(?P<pid>\d+)\.(?P<born>\d*)-[^-]*")
+_JUST_MADE, _UNLOCKED = 10.0, 86_400.0  # seconds until an unlocked one counts as left, if it names its writer or not
 
 
 @contextmanager
@@ -43,10 +53,11 @@ def written_aside(target: Path, *, sync: bool = False, replace: bool = True, pri
         OSError: the file cannot be written.
     """
     with reporting_full_disk(target):
-        handle, name = tempfile.mkstemp(prefix=ASIDE, suffix=target.suffix, dir=target.parent)
-        os.close(handle)
+        handle, name = tempfile.mkstemp(prefix=f"{ASIDE}{_writer()}", suffix=target.suffix, dir=target.parent)
         path = Path(name)
         try:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield path
             if not private:
                 path.chmod(0o666 & ~_umask())  # mkstemp's files can be read by their owner only
@@ -60,6 +71,7 @@ def written_aside(target: Path, *, sync: bool = False, replace: bool = True, pri
                 _sync(target.parent)
         finally:
             path.unlink(missing_ok=True)
+            os.close(handle)
 
 
 @contextmanager
@@ -90,6 +102,24 @@ def folder_aside(target: Path) -> Iterator[Path]:
         finally:
             os.close(handle)
             shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def temporary_folder(what: str, root: Path | None = None) -> Iterator[Path]:
+    """Give an empty folder, which is removed when the context ends.
+
+    What a killed process left is found by :func:`find_unfinished` below `root`, and else by :func:`find_temporary`.
+
+    Args:
+        what: Stands in its name.
+        root: Where it is; default: among the system's temporary files.
+    """
+    path, handle = _claimed_folder((root or Path(tempfile.gettempdir())) / f"{_TEMPORARY}{what}")
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(handle)
 
 
 def replace_bytes(target: Path, data: bytes, *, sync: bool = False) -> None:
@@ -126,7 +156,7 @@ def is_full_disk(error: BaseException) -> bool:
 def _claimed_folder(target: Path) -> tuple[Path, int]:
     """Make a folder beside `target` and lock it, so that nobody takes it for one that a killed process left."""
     while True:
-        path = Path(tempfile.mkdtemp(prefix=f"{ASIDE}{target.name}.", dir=target.parent))
+        path = Path(tempfile.mkdtemp(prefix=f"{ASIDE}{target.name}.{_writer()}", dir=target.parent))
         try:
             handle = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
@@ -146,6 +176,84 @@ def _remove_left_over(target: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             finally:
                 os.close(handle)
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """An unfinished file or folder that a process left, or is writing."""
+
+    path: Path
+    pid: int | None
+    """The process that wrote it; None: its name does not say."""
+    since: str
+    """When it was last written, ISO 8601, UTC."""
+    dead: bool
+    """Whether its writer is gone."""
+
+
+def find_unfinished(root: Path) -> Iterator[Unfinished]:
+    """Yield the unfinished files and folders below a folder, also those that are being written."""
+    for folder, folders, files in os.walk(root):
+        left = [name for name in folders if name.startswith(ASIDE)]
+        folders[:] = [name for name in folders if name not in left]
+        for name in [*left, *(each for each in files if each.startswith(ASIDE))]:
+            with suppress(OSError):  # finished meanwhile
+                yield _looked_at(Path(folder, name))
+
+
+def find_temporary() -> Iterator[Unfinished]:
+    """Yield the folders of :func:`temporary_folder`, of all installations of this user."""
+    for path in sorted(Path(tempfile.gettempdir()).glob(f"{ASIDE}{_TEMPORARY}*")):
+        with suppress(OSError):  # another user's, or removed meanwhile
+            if path.stat().st_uid == os.geteuid():
+                yield _looked_at(path)
+
+
+def remove_dead(found: Unfinished) -> bool:
+    """Remove what a killed process left; return False, and leave it, if somebody is writing it."""
+    with suppress(OSError):
+        handle = os.open(found.path, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if found.path.is_dir():
+                shutil.rmtree(found.path)
+            else:
+                found.path.unlink()
+        finally:
+            os.close(handle)
+        return True
+    return not found.path.exists()
+
+
+def _looked_at(path: Path) -> Unfinished:
+    about = path.stat()
+    named = _WRITER.fullmatch(path.name)
+    age, gone = time.time() - about.st_mtime, False
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        old = age > (_UNLOCKED if named is None else _JUST_MADE)  # there is a moment between making and locking it
+        gone = old or (named is not None and birth_of(int(named["pid"])) != named["born"])
+    except OSError:
+        gone = False
+    finally:
+        os.close(handle)
+    since = datetime.fromtimestamp(about.st_mtime, UTC).isoformat(timespec="seconds")
+    return Unfinished(path, int(named["pid"]) if named else None, since, gone)
+
+
+def birth_of(pid: int) -> str:
+    """Return when a process of this namespace started, in the system's own count; empty if that is unknown."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if stat[0] == "Z" else stat[19]
+
+
+def _writer() -> str:
+    pid = os.getpid()
+    return f"{pid}.{birth_of(pid)}-"
 
 
 def _sync(path: Path) -> None:

@@ -17,11 +17,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event, Thread
 from uuid import uuid4
 
 from imagerag_assets.errors import LockedError, StoreError
+from imagerag_assets.objects.aside import birth_of
+from imagerag_assets.objects.owners import State, seen_from_here, this_machine
 from imagerag_assets.objects.store import ObjectStore
 
 BEAT_SECONDS, STALE_SECONDS = 20.0, 120.0
@@ -51,8 +52,9 @@ class Owner:
     @property
     def alive(self) -> bool:
         """Return whether the owner may still be at work."""
-        if self.born and self.machine and self.machine == _machine():
-            return _birth(self.pid) == self.born
+        seen: State = seen_from_here(self.machine, self.pid, self.born)
+        if seen != "unknown":
+            return seen == "alive"
         try:
             age = datetime.now(UTC) - datetime.fromisoformat(self.beat)
         except (ValueError, TypeError):
@@ -89,7 +91,7 @@ def held(store: ObjectStore, name: str) -> Iterator[Lock]:
         StoreError: the store cannot be read or written.
     """
     now, pid = _now(), os.getpid()
-    owner = Owner(uuid4().hex, socket.gethostname(), pid, _birth(pid), now, now, _machine())
+    owner = Owner(uuid4().hex, socket.gethostname(), pid, birth_of(pid), now, now, this_machine())
     if not _taken(store, _key(name), owner):
         raise _locked(name, _owner(store, _key(name)))
     stop = Event()
@@ -102,6 +104,46 @@ def held(store: ObjectStore, name: str) -> Iterator[Lock]:
         beating.join()
         with suppress(StoreError):  # without a sign of life it is taken over later
             _release(store, _key(name), owner)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A lock that somebody holds or left."""
+
+    key: str
+    """Object key."""
+    owner: Owner
+
+    @property
+    def name(self) -> str:
+        """What is locked."""
+        return self.key.removeprefix(f"{LOCKS}/").removesuffix(".json")
+
+
+def list_locks(store: ObjectStore) -> list[Found]:
+    """Return all locks, also those of dead owners.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    found = ((key, _owner(store, key)) for key in store.list(LOCKS) if key.endswith(".json"))
+    return [Found(key, owner) for key, owner in found if owner is not None]
+
+
+def release_dead(store: ObjectStore, found: Found) -> bool:
+    """Release a lock whose owner is dead; return False, and leave it, if it is alive or another one has taken it.
+
+    Raises:
+        StoreError: the store cannot be read or changed.
+    """
+    if found.owner.alive:
+        return False
+    now, pid = _now(), os.getpid()
+    owner = Owner(uuid4().hex, socket.gethostname(), pid, birth_of(pid), now, now, this_machine())
+    with _succession(store, found.key, found.owner, owner) as chosen:
+        if chosen:
+            store.delete(found.key)
+        return chosen
 
 
 def _taken(store: ObjectStore, key: str, owner: Owner) -> bool:
@@ -180,20 +222,3 @@ def _key(name: str) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _machine() -> str:
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return ""
-
-
-def _birth(pid: int) -> str:
-    """Return when a process of this namespace started, in the system's own count; empty if that is unknown."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if stat[0] == "Z" else stat[19]

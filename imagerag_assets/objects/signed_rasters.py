@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from imagerag_assets.objects.aside import temporary_folder
 from imagerag_assets.objects.gdal import gdal_path
 from imagerag_assets.objects.signed import beside, gdal_signed_path, requested
 
@@ -33,7 +33,7 @@ def signed_path(path: str, href: str) -> Iterator[str]:
         yield with_signature(path, href)
     else:
         # Overviews are looked for beside a virtual raster, so its copy gets links to what is beside it.
-        with tempfile.TemporaryDirectory(prefix="imagerag-signed-") as folder:
+        with temporary_folder("signed") as folder:
             vrt = Path(path)
             for beside in vrt.parent.iterdir():
                 if beside.name != vrt.name:

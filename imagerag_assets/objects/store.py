@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -152,6 +153,15 @@ class ObjectStore:
                 self._fs.rm_file(self._path(key))
             except FileNotFoundError:
                 return
+
+    def move(self, key: str, to: str) -> None:
+        """Give an object another key, replacing what is there.  Raises StoreError if that fails; it is still there."""
+        with self._failures("move", key):
+            if self._local:
+                os.replace(self._path(key), self._target(to))
+            else:
+                self._fs.copy(self._path(key), self._path(to))
+                self._fs.rm_file(self._path(key))
 
     def version(self, key: str) -> str:
         """Return a value that changes when the object does: S3's ETag, or size and time of a local file."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +27,7 @@ from rasterio.windows import Window
 from imagerag_assets.errors import RasterError, StoreError
 from imagerag_assets.masking import masked
 from imagerag_assets.objects import http
-from imagerag_assets.objects.aside import replace_bytes, reporting_full_disk
+from imagerag_assets.objects.aside import replace_bytes, reporting_full_disk, temporary_folder
 from imagerag_assets.objects.failures import is_transient
 from imagerag_assets.objects.guarded import Reach
 from imagerag_assets.online_layers.plans import Plan, reason_of
@@ -87,12 +85,8 @@ def fetched(plan: Plan, settings: Settings) -> Iterator[Path]:
     """
     root = settings.home / "scratch" / "layers"
     root.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=root))
-    try:
-        with reporting_full_disk(root):
-            yield _joined(plan, folder, settings)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder("layer", root) as folder, reporting_full_disk(root):
+        yield _joined(plan, folder, settings)
 
 
 def _joined(plan: Plan, folder: Path, settings: Settings) -> Path:

@@ -21,7 +21,7 @@ from imagerag_assets.orchestration.jobs import JOBS
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, RUNNERS, platform_resource, reporter_resource
 from imagerag_assets.orchestration.runner import Runner
 from imagerag_assets.orchestration.schedules import rescan_schedules
-from imagerag_assets.orchestration.sensors import build_sensors, standing_questions_sensor
+from imagerag_assets.orchestration.sensors import build_sensors, dead_runs_sensor, standing_questions_sensor
 from imagerag_assets.settings import load_settings
 from imagerag_assets.watched_sources.sources import list_sources
 
@@ -71,7 +71,12 @@ def build_defs(
         ],
         asset_checks=CHECKS,
         jobs=JOBS,
-        sensors=[*build_sensors(watched, settings), standing_questions_sensor(settings), EMBED_STALE],
+        sensors=[
+            *build_sensors(watched, settings),
+            standing_questions_sensor(settings),
+            dead_runs_sensor(settings),
+            EMBED_STALE,
+        ],
         schedules=rescan_schedules(watched),
         resources={**resources, **(resource_overrides or {})},
         executor=dg.in_process_executor,

@@ -16,3 +16,6 @@ RESCAN, PURGE = "rescan_source", "purge_removed"
 
 SCENE_TAG, SOURCE_TAG, VERSION_TAG = "imagerag/scene", "imagerag/source", "imagerag/etag"
 WATCH_TAG = "imagerag/watch"
+OWNER_TAG = "imagerag/owner"
+"""The process that works on a run (`dead_runs`)."""
+DEAD_RUNS = "dead_runs"

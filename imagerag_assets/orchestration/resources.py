@@ -14,7 +14,10 @@ from typing import Any
 import dagster as dg
 
 from imagerag_assets.ingestion.embedding import Progress
+from imagerag_assets.installation.left_over import owners_folder
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.objects.owners import at_work
+from imagerag_assets.orchestration.dead_runs import tag_owner
 from imagerag_assets.settings import Settings, load_settings
 
 PLATFORM, REPORTER, RUNNERS = "platform", "reporter", "open_runner"
@@ -33,10 +36,16 @@ class Reporter:
 
 
 def platform_resource(settings: Settings | None = None) -> dg.ResourceDefinition:
-    """Return a platform that is open during one run; without `settings`, the run reads them when it starts."""
+    """Return a platform that is open during one run; without `settings`, the run reads them when it starts.
 
-    def opened(_: dg.InitResourceContext) -> Iterator[Platform]:
-        with Platform(settings or load_settings()) as platform:
+    The run is then known as this process's, so that it can be closed if the process is killed.
+    """
+
+    def opened(context: dg.InitResourceContext) -> Iterator[Platform]:
+        now, run = settings or load_settings(), context.run
+        with at_work(owners_folder(now), "runs of Dagster") as owner, Platform(now) as platform:
+            if run is not None and context.instance is not None:
+                tag_owner(context.instance, run.run_id, owner)
             yield platform
 
     return dg.ResourceDefinition(opened, description="Object store, Milvus, encoder and models of this installation")

@@ -7,10 +7,11 @@ See https://docs.dagster.io/guides/build/jobs/job-execution
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -23,13 +24,16 @@ from imagerag_assets.ingestion.embedding import Progress
 from imagerag_assets.ingestion.ingest import SceneResult, find_current, said_of
 from imagerag_assets.ingestion.results import Status
 from imagerag_assets.ingestion.source import each_scene
+from imagerag_assets.installation.left_over import owners_folder
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.objects.owners import Owner, at_work, current_owner
 from imagerag_assets.objects.signed import keep_signature
 from imagerag_assets.orchestration._dagster_private import data_version_tags
 from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
 from imagerag_assets.orchestration.assets.encoder_switch import report_key
 from imagerag_assets.orchestration.assets.scenes import ENCODER, FOR_SERVING, SHORTAGE, encoder_version
 from imagerag_assets.orchestration.dagster_home import dagster_instance
+from imagerag_assets.orchestration.dead_runs import close_what_is_left, owner_tags
 from imagerag_assets.orchestration.job_paths import JOB_PATHS, job_paths_resource
 from imagerag_assets.orchestration.names import ASK, ASK_BATCH, ASK_STANDING, INGEST, KNOWLEDGE
 from imagerag_assets.orchestration.partitions import add_partition
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
     from imagerag_assets.questions.question import Question
     from imagerag_assets.settings import Settings
 
+_log = logging.getLogger(__name__)
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -78,6 +83,7 @@ class Runner:
         self.platform = platform or Platform(settings)
         self.progress = progress
         self._given_instance = instance
+        self._at_work = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -94,11 +100,27 @@ class Runner:
         opened = self.__dict__.pop("instance", None)
         if opened is not None and self._given_instance is None:
             opened.dispose()
+        self.__dict__.pop("_owner", None)
+        self._at_work.close()
 
     @cached_property
     def instance(self) -> dg.DagsterInstance:
-        """The instance that records runs, events and partitions."""
-        return self._given_instance or dagster_instance(self.settings)
+        """The instance that records runs, events and partitions; what killed processes left there is closed first."""
+        if self._given_instance is not None:
+            return self._given_instance
+        opened = dagster_instance(self.settings)
+        try:
+            for run in close_what_is_left(opened, self.settings):
+                _log.warning("The run %s of %s was recorded as failed: %s", run.run_id, run.job, run.why)
+        except StoreError as error:  # whoever needs the store says so, too
+            _log.warning("What a killed process left was not closed: %s", error)
+        return opened
+
+    @cached_property
+    def _owner(self) -> Owner:
+        """The owner of the runs: this process, which is at work already where an op of a run opened this runner."""
+        folder = owners_folder(self.settings)
+        return current_owner(folder) or self._at_work.enter_context(at_work(folder, "commands"))
 
     @cached_property
     def _definitions(self) -> dg.Definitions:
@@ -288,12 +310,14 @@ class Runner:
         configured = {
             name: {"config": _plain(value)} if isinstance(value, dg.Config) else value for name, value in ops.items()
         }
+        run_id = run_id or str(uuid.uuid4())
         try:
             return self._definitions.resolve_job_def(job).execute_in_process(
                 run_config={**_QUIET, "ops": configured},
                 instance=self.instance,
                 partition_key=partition_key,
                 run_id=run_id,
+                tags=owner_tags(run_id, self._owner),
                 asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
             )
         except dg.Failure as failure:

@@ -1,4 +1,4 @@
-"""Sensors: one for each watched source, one for standing questions, and two that report runs to a webhook.
+"""Sensors: for each watched source, for standing questions, for runs of killed processes, and for the webhook.
 
 Other rooms decide what to do: `watched_sources.tick` finds what is new in a source, `standing_questions.tries` which
 questions to ask.  Here that becomes partitions, run requests and events.
@@ -18,8 +18,10 @@ from imagerag_assets.installation.notify import notify
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.scenes import patch_collection
 from imagerag_assets.orchestration.assets.sources import source_asset_key
+from imagerag_assets.orchestration.dead_runs import close_what_is_left
 from imagerag_assets.orchestration.names import (
     ASK_STANDING,
+    DEAD_RUNS,
     INGEST,
     SCENE_TAG,
     SOURCE_TAG,
@@ -149,6 +151,7 @@ def build_sensors(sources: Sequence[WatchedSource], settings: Settings | None = 
 
 _EVENTS = 1000  # looked at in one tick
 _EVERY_S = 30
+_SAID = 20  # runs named in one tick
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -175,6 +178,24 @@ def standing_questions_sensor(
         return _ask_again(context, settings or load_settings(), now())
 
     return asked_again
+
+
+def dead_runs_sensor(settings: Settings | None = None) -> dg.SensorDefinition:
+    """Return the sensor that closes what killed processes left, so that their runs do not block the queue."""
+
+    @dg.sensor(
+        name=DEAD_RUNS,
+        minimum_interval_seconds=_EVERY_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Records runs whose process was killed as failed, so that the queue goes on, and removes the locks"
+        " and unfinished files that it left.",
+    )
+    def closed(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        runs = close_what_is_left(context.instance, settings or load_settings())
+        said = "; ".join(f"{run.run_id}: {run.why}" for run in runs[:_SAID])
+        return dg.SkipReason(f"Runs recorded as failed: {len(runs)} ({said})" if runs else "No process was killed.")
+
+    return closed
 
 
 def _ask_again(context: dg.SensorEvaluationContext, settings: Settings, now: datetime) -> dg.SensorResult:

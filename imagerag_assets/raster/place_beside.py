@@ -7,7 +7,6 @@ rules.
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from imagerag_assets.objects.addresses import is_http
+from imagerag_assets.objects.aside import temporary_folder
 from imagerag_assets.raster.beside import auxiliary_beside, beside_is_unseen, neighbour_bytes
 from imagerag_assets.settings import Settings
 
@@ -39,7 +39,7 @@ def placed_by_neighbours(dataset: Any, href: str, settings: Settings) -> Iterato
     if not found:
         yield dataset
         return
-    with tempfile.TemporaryDirectory(prefix="imagerag-beside-") as folder, warnings.catch_warnings():
+    with temporary_folder("beside") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         path = Path(folder) / "image.tif"
         size = {"width": dataset.width, "height": dataset.height, "count": 1, "dtype": "uint8"}

@@ -83,6 +83,17 @@ class VectorStore(MilvusCollections):
         self._delete_ids(collection, "patch_id", sorted(stale))
         return self.count(collection, of_scene)
 
+    def ids_of_scene(self, collection: str, scene_key: str) -> set[str]:
+        """Return the keys of the rows of a scene."""
+        return set(self._ids(collection, Filter().scene_in([scene_key])))
+
+    def rows_of_scenes(self, collection: str) -> dict[str, int]:
+        """Count the rows of each scene that has any; the keys of all rows are read."""
+        found: dict[str, int] = {}
+        for scene in self._values(collection, EVERYTHING, "scene_key"):
+            found[scene] = found.get(scene, 0) + 1
+        return found
+
     def delete_scene(self, collection: str, scene_key: str) -> None:
         """Delete all rows of a scene."""
         with self._connection.writing("delete rows of", collection):
@@ -168,23 +179,27 @@ class VectorStore(MilvusCollections):
         return [dict(row) for row in rows]
 
     def _ids(self, collection: str, condition: Filter) -> Iterator[str]:
-        """Yield the keys of all rows that match.  Servers limit queries; Lite does not, but its iterator is slow."""
+        """Yield the keys of all rows that match."""
+        return self._values(collection, condition, "patch_id")
+
+    def _values(self, collection: str, condition: Filter, field: str) -> Iterator[str]:
+        """Yield a field of all rows that match.  Servers limit queries; Lite does not, but its iterator is slow."""
         if self._back_end.lite:
             limit = max(1, self.count(collection, condition))
-            yield from (row["patch_id"] for row in self._query(collection, condition, ["patch_id"], limit))
+            yield from (row[field] for row in self._query(collection, condition, [field], limit))
             return
         with self._connection.reading("read", collection):
             self._open(self.meta(collection).name)
             iterator = self.client.query_iterator(
                 collection,
                 filter=condition.expression,
-                output_fields=["patch_id"],
+                output_fields=[field],
                 batch_size=5_000,
                 consistency_level="Strong",
             )
             try:
                 while rows := iterator.next():
-                    yield from (row["patch_id"] for row in rows)
+                    yield from (row[field] for row in rows)
             finally:
                 iterator.close()
 

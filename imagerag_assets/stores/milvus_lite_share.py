@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from imagerag_assets.errors import StoreError
+from imagerag_assets.stores.milvus_lite_owner import note_server
 
 _SERVER = Path(__file__).with_name("milvus_lite_server.py")
 _START_SECONDS = 120.0  # a second or two, unless the machine is busy
@@ -124,6 +125,7 @@ class LiteShare:
             line = output.readline() if ready else b""
         said = json.loads(line) if line else {}
         if "url" in said:
+            note_server(self._folder, child.pid, self.path)
             threading.Thread(target=child.wait, daemon=True).start()  # no zombie if it ends before this process
             return str(said["url"])
         child.kill()

@@ -108,6 +108,11 @@ def cues(answer: dict[str, Any]) -> list[tuple[Any, ...]]:
     return [(cue["rank"], cue["patch_id"], cue["phrase"], cue["window"]) for cue in answer["cues"]]
 
 
+def test_it_is_whole(read: EarlierInstallation, capsys: pytest.CaptureFixture[str]) -> None:
+    """A deep look finds nothing wrong with what an earlier release has made."""
+    assert done(capsys, "doctor", "--deep")["differences"] == []
+
+
 def rows_of(installation: EarlierInstallation, scene: str) -> int:
     """How many patches of a scene are embedded."""
     (shard,) = (installation.objects / "embeddings" / scene / "pyramid").rglob("*.parquet")

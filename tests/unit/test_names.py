@@ -176,6 +176,10 @@ def run_names(folder: Path) -> Iterator[str]:
         yield from _json("scenes remove", ["one", "--yes"])
         yield from _json("purge", ["--dry-run"])
         yield from _json("doctor", [])
+        yield from _json("doctor", ["--deep"])
+        yield from _json("backup", [str(folder / "backup")])
+        with mock.patch.dict(os.environ, {"IMAGERAG_HOME": str(folder / "restored")}):
+            yield from _json("restore", [str(folder / "backup")])
         yield from _json("status", [])
     yield from _files("object", folder / "home" / "objects")
     yield from _files("export", folder / "export")

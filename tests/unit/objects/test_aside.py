@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat
 import subprocess
 import sys
@@ -15,7 +16,16 @@ import pytest
 
 from imagerag_assets.errors import StoreError
 from imagerag_assets.exchange.exporting import copy_out
-from imagerag_assets.objects.aside import ASIDE, folder_aside, replace_text, written_aside
+from imagerag_assets.objects.aside import (
+    ASIDE,
+    find_temporary,
+    find_unfinished,
+    folder_aside,
+    remove_dead,
+    replace_text,
+    temporary_folder,
+    written_aside,
+)
 from imagerag_assets.objects.store import open_store
 from imagerag_assets.settings import Settings
 
@@ -102,3 +112,40 @@ def test_a_disk_that_fills_while_copying_is_reported_as_that(
     monkeypatch.undo()
     assert store.read_bytes("a/b") == source.read_bytes()
     assert names(settings.home / "objects" / "a") == ["b"]
+
+
+def test_what_a_killed_writer_left_is_told_from_what_is_written(tmp_path: Path) -> None:
+    """A living writer's file stays, also a folder's; a killed one's is removed."""
+    gone = subprocess.Popen([sys.executable, "-c", "pass"])
+    gone.wait()
+    dead = tmp_path / f"{ASIDE}{gone.pid}.1-abcdefgh.json"
+    dead.write_text("half")
+    of_an_earlier_version = tmp_path / f"{ASIDE}abcdefgh.json"
+    of_an_earlier_version.write_text("half")
+    dead_folder = tmp_path / f"{ASIDE}model.{gone.pid}.1-abcdefgh"
+    (dead_folder / "in").mkdir(parents=True)
+    (dead_folder / "in" / "it").write_text("half")
+    with written_aside(tmp_path / "file") as file, folder_aside(tmp_path / "folder") as folder:
+        found = {each.path: each for each in find_unfinished(tmp_path)}
+        assert {path for path, each in found.items() if each.dead} == {dead, dead_folder}
+        assert set(found) == {dead, dead_folder, of_an_earlier_version, file, folder}
+        assert (found[file].pid, found[folder].pid, found[dead].pid) == (os.getpid(), os.getpid(), gone.pid)
+        assert [remove_dead(found[path]) for path in (dead, dead_folder, file, folder)] == [True, True, False, False]
+        assert not dead.exists()
+        assert not dead_folder.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [of_an_earlier_version.name, "file", "folder"]
+    os.utime(of_an_earlier_version, (0, 0))
+    (old,) = find_unfinished(tmp_path)
+    assert old.dead
+
+
+def test_a_temporary_folder_of_a_killed_process_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone = subprocess.Popen([sys.executable, "-c", "pass"])
+    gone.wait()
+    dead = tmp_path / f"{ASIDE}imagerag-export.{gone.pid}.1-abcdefgh"
+    dead.mkdir()
+    with temporary_folder("import") as folder:
+        (folder / "file").write_text("some")
+        assert {each.path: each.dead for each in find_temporary()} == {dead: True, folder: False}
+    assert [each.path for each in find_temporary()] == [dead]

@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 from imagerag_assets.errors import LockedError
-from imagerag_assets.objects.locks import STALE_SECONDS, Owner, _birth, _machine, held
+from imagerag_assets.objects.aside import birth_of
+from imagerag_assets.objects.locks import STALE_SECONDS, Owner, held, list_locks, release_dead
+from imagerag_assets.objects.owners import this_machine
 from imagerag_assets.objects.store import ObjectStore, open_store
 from imagerag_assets.settings import Settings
 
@@ -85,7 +87,7 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
 
 def owner_here(pid: int, **values: str) -> Owner:
     now = datetime.now(UTC).isoformat()
-    return replace(Owner("t", socket.gethostname(), pid, _birth(pid), now, now, _machine()), **values)
+    return replace(Owner("t", socket.gethostname(), pid, birth_of(pid), now, now, this_machine()), **values)
 
 
 def test_a_process_id_that_another_live_process_has_now_does_not_keep_a_lock(
@@ -104,7 +106,7 @@ def test_a_process_id_that_another_live_process_has_now_does_not_keep_a_lock(
 def test_a_process_of_another_container_with_our_host_name_is_not_taken_for_dead(settings: Settings) -> None:
     """Its process id means nothing here: only its sign of life counts."""
     store, old = open_store(settings), (datetime.now(UTC) - timedelta(seconds=STALE_SECONDS + 5)).isoformat()
-    for machine in (f"{_machine()}0", ""):  # another namespace; a lock of a version that did not note it
+    for machine in (f"{this_machine()}0", ""):  # another namespace; a lock of a version that did not note it
         elsewhere = owner_here(1, born="5", machine=machine)
         store.write_json(KEY, asdict(elsewhere))
         with pytest.raises(LockedError, match="process 1 "), held(store, "work"):
@@ -205,3 +207,19 @@ def test_a_lock_that_is_being_taken_over_is_not_taken_for_unreadable(
         except LockedError:
             successes.append(False)
     assert sum(successes) == 1
+
+
+def test_a_lock_of_a_dead_owner_is_released_that_of_a_living_one_is_not(settings: Settings) -> None:
+    store = open_store(settings)
+    with held(store, "backfill"):
+        (found,) = list_locks(store)
+        assert (found.name, found.owner.pid, release_dead(store, found)) == ("backfill", os.getpid(), False)
+        assert [each.key for each in list_locks(store)] == [found.key]
+    dead = Owner("t", "elsewhere", 1, "", "2024-01-01T00:00:00+00:00", "2024-01-01T00:00:00+00:00")
+    store.write_json("locks/backfill.json", asdict(dead))
+    (found,) = list_locks(store)
+    store.write_json("locks/backfill.json", asdict(replace(dead, token="another")))
+    assert not release_dead(store, found)  # it is another owner's by now
+    (found,) = list_locks(store)
+    assert release_dead(store, found)
+    assert store.list("locks") == []

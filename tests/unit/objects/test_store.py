@@ -115,3 +115,13 @@ def test_json_with_half_a_character_comes_back(tmp_path: Path, settings: Setting
     store = open_store(settings)
     store.write_json("odd.json", {"id": "a\ud800b", "name": "衛星"})
     assert store.read_json("odd.json") == {"id": "a\ud800b", "name": "衛星"}
+
+
+def test_an_object_is_moved(store: ObjectStore) -> None:
+    store.write_bytes("a/one.bin", b"1")
+    store.write_bytes("b/c/one.bin", b"2")
+    store.move("a/one.bin", "b/c/one.bin")
+    assert store.list() == ["b/c/one.bin"]
+    assert store.read_bytes("b/c/one.bin") == b"1"
+    with pytest.raises(StoreError, match="Cannot move"):
+        store.move("a/one.bin", "d")

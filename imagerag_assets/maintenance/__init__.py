@@ -1,0 +1,1 @@
+"""Keeping an installation whole: what does not fit together in it, and copies of what cannot be made again."""
