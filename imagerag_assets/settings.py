@@ -121,7 +121,7 @@ class Settings(BaseSettings):
     """Largest JSON document or picture of the knowledge base, in bytes, also once unzipped."""
     limit_document_s: float = Field(120.0, gt=0, le=1_000_000)
     """Longest time to read a document, with all further tries, in seconds."""
-    limit_document_depth: int = Field(100, ge=4, le=500)
+    limit_document_depth: int = Field(400, ge=4, le=500)
     """Largest number of levels to which objects and lists of a document are nested."""
     limit_document_values: int = Field(5_000_000, ge=100)
     """Largest number of values of a document, each of which takes far more memory than bytes."""
