@@ -100,6 +100,8 @@ class Settings(BaseSettings):
     """Seconds to open a raster."""
     limit_read_s: float = Field(600.0, gt=0)
     """Seconds to read a window of a raster, such as a super-tile."""
+    limit_stall_s: int = Field(30, ge=1, le=600)
+    """Seconds without an answer, or without a part of it, after which a request for imagery counts as failed."""
     limit_overviews_s: float = Field(4 * 3600.0, gt=0)
     """Seconds to build the overviews that a raster lacks."""
     limit_read_bytes: int = Field(2 * 2**30, ge=64 * 2**20)
