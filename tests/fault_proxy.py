@@ -39,18 +39,22 @@ class Fault:
     """Matching requests that pass first."""
     times: int | None = 1
     """How often it happens; None: from then on always."""
+    then_all: bool = False
+    """From the first matching request on, requests for any part match."""
     status: int = 503
     headers: Mapping[str, str] = field(default_factory=dict)
-    ranges_only: bool = False
-    """Whether only requests for a part of a file match."""
+    part: str = ".*"
+    """Pattern of the whole ``Range``, which is empty where all of a file is asked for."""
     swapped: tuple[str, str] = ("", "")
     """Path of the file that takes the other's place, and of the other."""
     seen: int = 0
     """Matching requests so far."""
 
-    def strikes(self, path: str, *, ranged: bool) -> bool:
+    def strikes(self, path: str, wanted: str | None) -> bool:
         """Count a request, and return whether the fault is of it."""
-        if not re.fullmatch(self.path, path) or (self.ranges_only and not ranged):
+        if not re.fullmatch(self.path, path) or not (
+            re.fullmatch(self.part, wanted or "") or (self.then_all and self.seen)
+        ):
             return False
         number, self.seen = self.seen, self.seen + 1
         return self.after <= number and (self.times is None or number < self.after + self.times)
@@ -68,7 +72,7 @@ class _State:
         """Note a request and return the fault that it meets."""
         with self.lock:
             self.asked.append((method, path, wanted))
-            met = [fault for fault in self.faults if fault.strikes(path, ranged=wanted is not None)]
+            met = [fault for fault in self.faults if fault.strikes(path, wanted)]
             if met:
                 self.struck.append(met[0].kind)
             return met[0] if met else None
@@ -88,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._pass_on()
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD  # noqa: N815 - names of http.server
 
     def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

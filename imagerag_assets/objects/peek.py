@@ -56,9 +56,7 @@ def _over_http(url: str, count: int, settings: Settings) -> bytes | None:
 
 
 @contextmanager
-def _asked(
-    url: str, count: int, reach: Reach, tries: Retry, timeout: float
-) -> Iterator[requests.Response]:
+def _asked(url: str, count: int, reach: Reach, tries: Retry, timeout: float) -> Iterator[requests.Response]:
     """Ask for the first `count` bytes; the body is read as far as the caller does."""
     # GET, not HEAD: signatures are for one of them, and servers refuse HEAD.
     headers = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"} | payer_headers(url)
@@ -75,7 +73,7 @@ def trouble(href: str, settings: Settings) -> str | None:
     It is asked for its first bytes, once.
 
     Raises:
-        FileNotFoundError: it is not there for us.
+        FileNotFoundError: it is not there for us, or its server sends no parts of files.
     """
     if not is_http(href):
         return _trouble_of_object(href, settings)
@@ -86,13 +84,15 @@ def trouble(href: str, settings: Settings) -> str | None:
                 return f"its server answers {answer.status_code}"
             if answer.status_code not in (200, 206):
                 raise FileNotFoundError(url)
+            if answer.status_code == 200 and (_size(answer) or 0) > _LOOK_BYTES:
+                raise FileNotFoundError(url)  # all of a large file, and not the part that was asked for
             came = sum(map(len, _at_most(answer, _LOOK_BYTES)))
             size = _size(answer)
-    except requests.Timeout:
-        return f"its server does not answer within {seconds} s"
     except (SourceError, ValueError):
         return None
     except requests.RequestException as error:
+        if isinstance(error, requests.Timeout) or "timed out" in str(error):
+            return f"its server does not answer within {seconds} s"
         return f"the connection to its server fails ({type(error).__name__})"
     return None if size is None or came >= min(size, _LOOK_BYTES) else "its server sends less than it says"
 
@@ -117,6 +117,20 @@ def size_over_http(href: str, settings: Settings) -> int | None:
     url = requested(href)
     with _asked(url, 1, Reach([url], settings), retries(), settings.limit_stall_s) as answer:
         return _size(answer)
+
+
+def validators_over_http(href: str, settings: Settings) -> tuple[str, str, str]:
+    """Return the size, tag and date that a server gives for a file; empty where it gives none.
+
+    Raises:
+        OSError, SourceError: the server cannot be reached, must not be, or has no such file.
+    """
+    url = requested(href)
+    with _asked(url, 1, Reach([url], settings), Retry(0), settings.limit_stall_s) as answer:
+        answer.raise_for_status()
+        size = _size(answer)
+        said = answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", "")
+        return ("" if size is None else str(size)), *(each.replace("|", "") for each in said)
 
 
 def _size(answer: requests.Response) -> int | None:

@@ -107,6 +107,8 @@ class Scene:
     """What a person should know, e.g. that the time is missing."""
     acquired_until: datetime | None = None
     """The end of the interval in which it was acquired; None: at one moment, or the time is missing."""
+    file_versions: dict[str, str] = field(default_factory=dict, compare=False)
+    """Version of each imagery file when it was looked at, by address; those that cannot be told are left out."""
 
     @property
     def last_acquired(self) -> datetime | None:
@@ -127,6 +129,8 @@ class Scene:
             del record["acquired_until"]
         else:
             record["acquired_until"] = self.acquired_until.isoformat()
+        if not self.file_versions:
+            del record["file_versions"]
         record["bbox"] = None if self.bbox is None else list(self.bbox)
         record["notes"] = list(self.notes)
         record["imagery"] = {
