@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     collars: Literal["keep", "exclude"] = "keep"
     """Whether a frame of a constant value at a scene's border that nothing declares as missing counts as pixels."""
 
+    milvus_timeout_s: float = Field(600.0, ge=1, le=86_400)
+    """Seconds to wait for Milvus, for each call."""
+
     # What documents may refer to
     allowed_schemes: tuple[Literal["http", "https", "s3"], ...] = ("http", "https", "s3")
     """Kinds of addresses that documents may name."""

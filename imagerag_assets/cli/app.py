@@ -19,6 +19,7 @@ from imagerag_assets.cli import (
     encoders,
     evaluate,
     exchange,
+    index,
     ingest,
     knowledge,
     lineage,
@@ -42,7 +43,21 @@ For your own scenes, run `imagerag ingest SOURCE`, then `imagerag ask QUESTION`.
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(name="imagerag", help=HELP, add_completion=False, context_settings=_SETTINGS)
-for group in (ingest, ask, system, encoders, evaluate, exchange, knowledge, scenes, sources, train, watch, lineage):
+for group in (
+    ingest,
+    ask,
+    system,
+    index,
+    encoders,
+    evaluate,
+    exchange,
+    knowledge,
+    scenes,
+    sources,
+    train,
+    watch,
+    lineage,
+):
     group.register(app)
 
 

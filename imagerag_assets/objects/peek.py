@@ -129,8 +129,8 @@ def validators_over_http(href: str, settings: Settings) -> tuple[str, str, str]:
     with _asked(url, 1, Reach([url], settings), Retry(0), settings.limit_stall_s) as answer:
         answer.raise_for_status()
         size = _size(answer)
-        said = answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", "")
-        return ("" if size is None else str(size)), *(each.replace("|", "") for each in said)
+        tag, date = (answer.headers.get(name, "").replace("|", "") for name in ("ETag", "Last-Modified"))
+        return "" if size is None else str(size), tag, date
 
 
 def _size(answer: requests.Response) -> int | None:

@@ -126,8 +126,15 @@ class LiteShare:
         if "url" in said:
             threading.Thread(target=child.wait, daemon=True).start()  # no zombie if it ends before this process
             return str(said["url"])
+        ended = child.wait() if ready and not line else None
         child.kill()
         child.wait()
+        if ended is not None and ended < 0:
+            raise StoreError(
+                f"The server of the Milvus Lite file {self.path} was killed while it started (signal {-ended})",
+                fix="Run it again; if that is no help, look whether memory is short",
+                transient=True,
+            )
         if said.get("error") == "DataDirLockedError":
             raise StoreError(
                 f"The Milvus Lite file {self.path} is open in a program that does not share it",
@@ -141,7 +148,7 @@ class LiteShare:
 def _unusable(path: str, detail: str) -> StoreError:
     return StoreError(
         f"The Milvus Lite file {path} cannot be opened: {detail}",
-        fix="If it is damaged or of an older version, move it away and run: imagerag ingest (shards are kept)",
+        fix="If it is damaged or of an older version, move it away and run: imagerag index rebuild",
     )
 
 
