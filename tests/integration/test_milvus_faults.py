@@ -9,10 +9,12 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from imagerag_assets.cli import main
@@ -41,6 +43,12 @@ def ingest(settings: Settings, folder: Path, *names: str) -> None:
             assert ingest_scene(platform, scene).error is None
 
 
+def wait_for_end(settings: Settings) -> None:
+    """Wait until a Lite server has ended, which it does after its last user."""
+    with suppress(ValueError, psutil.NoSuchProcess):
+        server_of(settings).wait(30)
+
+
 def cues(platform: Platform) -> list[tuple[str, float]]:
     found = ask(platform.using(min_confidence=0.0), QUESTION).to_dict()["cues"]
     assert found
@@ -59,6 +67,7 @@ def test_a_lite_server_that_dies_in_the_middle_of_a_question_is_started_again(
         assert cues(platform) == wanted
         whole = time.perf_counter() - started
         for _ in range(KILLS):
+            platform.vectors.count("patches")  # the last one may have been killed after its answer
             server = server_of(tiny_settings)
             killing = threading.Timer(chance.uniform(0, whole), server.kill)
             killing.start()
@@ -66,8 +75,7 @@ def test_a_lite_server_that_dies_in_the_middle_of_a_question_is_started_again(
             killing.join()
             server.wait(10)
         assert cues(platform) == wanted
-    with pytest.raises(ValueError, match="not enough values"):
-        server_of(tiny_settings)  # the last one has ended with its last user
+    wait_for_end(tiny_settings)
 
 
 def test_a_lite_server_that_hangs_is_told_in_one_line(tmp_path: Path, tiny_settings: Settings) -> None:  # noqa: F811
@@ -95,6 +103,7 @@ def test_the_rows_of_a_milvus_without_its_data_come_from_the_shards(
     ingest(installed, tmp_path, "a", "b")
     with Platform(installed) as platform:
         wanted, rows = cues(platform), platform.vectors.count("patches")
+    wait_for_end(installed)
     shutil.rmtree(installed.milvus)
     with Platform(installed) as platform, pytest.raises(QuestionError, match="Run: imagerag index rebuild"):
         cues(platform)
