@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imagerag_assets.errors import ImageRAGError, InputError, one_line
+from imagerag_assets.errors import ImageRAGError, InputError, disk_error, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -193,6 +193,8 @@ def _finite(value: Any) -> Any:
 
 def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
     """Print an error in one line, with `as_json` also as a JSON document; return the exit code."""
+    if not isinstance(error, ImageRAGError):
+        error = disk_error(error) or error
     known = isinstance(error, ImageRAGError)
     if debug and not isinstance(error, InputError):
         traceback.print_exception(error, file=sys.stderr)
