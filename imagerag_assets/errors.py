@@ -165,12 +165,16 @@ def disk_error(error: BaseException) -> StoreError | None:
         if number == errno.EROFS or any(sign in text for sign in _READ_ONLY):
             fix = "Make it writable, or set IMAGERAG_HOME and IMAGERAG_STORE to where this user may write"
             return StoreError("The file system is read-only", fix=fix, **path)
+        if any(sign in text for sign in _CLOSED):
+            fix = "Make IMAGERAG_HOME writable for this user, and look whether its disk is full"
+            return StoreError("A database cannot be opened, or its folder cannot be written", fix=fix)
         each = each.__cause__ or each.__context__
     return None
 
 
 _OF_DATABASES = frozenset({"OperationalError", "DatabaseError"})
 _FULL = ("database or disk is full", "disk I/O error")
+_CLOSED = ("unable to open database file",)
 _READ_ONLY = ("attempt to write a readonly database",)
 
 

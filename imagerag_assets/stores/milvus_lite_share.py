@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from imagerag_assets.errors import StoreError
+from imagerag_assets.errors import StoreError, disk_error
 
 _SERVER = Path(__file__).with_name("milvus_lite_server.py")
 _START_SECONDS = 120.0  # a second or two, unless the machine is busy
@@ -58,6 +58,8 @@ class LiteShare:
         except BaseException as error:
             self.close()
             if isinstance(error, OSError):
+                if (disk := disk_error(error)) is not None:
+                    raise disk from None
                 raise _unusable(path, str(error)) from None
             raise
 
