@@ -2,8 +2,8 @@
 
     python -m tests.killed_at FOLDER NUMBER COMMAND...
 
-Changes are files that are opened for writing, renamed, linked or removed, and calls to Milvus.  With NUMBER 0 it runs to
-its end and prints how many there were.
+Changes are files that are opened for writing, renamed, linked or removed, and calls to Milvus.  With NUMBER 0 it runs
+to its end and prints how many there were.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def install(folder: str, number: int) -> list[int]:
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
-            path, mode, flags = arguments
+            path, _, flags = arguments
             writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)
             if writes and isinstance(path, str | bytes) and os.fsdecode(path).startswith(folder):
                 changed()

