@@ -2,9 +2,9 @@
 
     python -m benchmarks.load SOURCE [--at-once 50] [--seconds 600] [--backfill NAME]
 
-The installation is that of the settings (``IMAGERAG_HOME``, ``IMAGERAG_MILVUS_URI``), with at least one scene.  It prints
-one JSON document: questions, errors, answers whose collection is another encoder's, seconds a question, and the memory of
-this process in each tenth of the time.
+The installation is that of the settings (``IMAGERAG_HOME``, ``IMAGERAG_MILVUS_URI``), with at least one scene.  It
+prints one JSON document: questions, errors, collections whose answers name several encoders, seconds a question, and
+the memory of this process in each tenth of the questions.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -100,7 +100,8 @@ def put_under_load(
 
     with Platform(settings) as platform, ThreadPoolExecutor(at_once + 1) as pool:
         other = pool.submit(beside)
-        number, running = 0, set()
+        number = 0
+        running: set[Future[None]] = set()
         while number < questions or (time.monotonic() - started < until) or not other.done():
             running = {each for each in running if not each.done()}
             if len(running) < at_once:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import re
+from typing import Any
 
 from imagerag_assets.signatures import without_signatures
 
@@ -158,7 +159,9 @@ def disk_error(error: BaseException) -> StoreError | None:
     while each is not None and id(each) not in seen:
         seen.add(id(each))
         number = each.errno if isinstance(each, OSError) else None
-        path = {"path": each.filename} if isinstance(each, OSError) and isinstance(each.filename, str) else {}
+        path: dict[str, Any] = (
+            {"path": each.filename} if isinstance(each, OSError) and isinstance(each.filename, str) else {}
+        )
         text = str(each) if type(each).__name__ in _OF_DATABASES else ""
         if number in (errno.ENOSPC, errno.EDQUOT) or any(sign in text for sign in _FULL):
             return StoreError("The disk is full", fix="Free space, then run it again", **path)

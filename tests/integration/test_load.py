@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -25,9 +24,6 @@ def test_questions_in_flight_go_on_beside_an_ingest_and_a_switch(
     (home / "encoder.txt").write_text("tiny\n")
     for name, value in {"HOME": home, "ENCODERS_FILE": tiny_registry, "PATCH_PX": 128, "MIN_CONFIDENCE": 0}.items():
         monkeypatch.setenv(f"IMAGERAG_{name}", str(value))
-    monkeypatch.setenv(
-        "PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    )
     settings = load_settings(_env_file=None)
     with Platform(settings) as platform:
         first = scene_at(write_scene(tmp_path / "first", "a", texture(300, 300)), settings)
