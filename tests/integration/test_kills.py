@@ -94,7 +94,7 @@ class Home:
         assert [path for path in mine[0] if not mine[0][path].equals(others[0][path])] == []
         assert mine[1:] == others[1:]
         home = self.settings.home
-        # Files that a killed write left aside are no part of anything; the owners of such files are looked at elsewhere.
+        # Files that a killed write left aside are no part of anything; `doctor` looks after them.
         left = [path for path in (home / "scratch").rglob("*") if path.is_file() and not path.name.startswith(ASIDE)]
         assert left == []
         locks = [path for path in (home / "objects" / "locks").rglob("*.json") if not path.name.startswith(ASIDE)]
