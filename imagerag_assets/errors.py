@@ -6,6 +6,7 @@ line exits with: 2 after bad usage or input, 1 after anything else.  Nothing her
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 from imagerag_assets.escaping import one_line
@@ -143,8 +144,39 @@ class ModelError(ImageRAGError):
     """The multimodal LLM cannot be loaded, or its reply cannot be used."""
 
 
+def disk_error(error: BaseException) -> StoreError | None:
+    """Return what a full disk or a read-only file system made some library raise, as one of our errors; else None."""
+    each: BaseException | None = error
+    seen: set[int] = set()
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        number = each.errno if isinstance(each, OSError) else None
+        path: dict[str, Any] = (
+            {"path": each.filename} if isinstance(each, OSError) and isinstance(each.filename, str) else {}
+        )
+        text = str(each) if type(each).__name__ in _OF_DATABASES else ""
+        if number in (errno.ENOSPC, errno.EDQUOT) or any(sign in text for sign in _FULL):
+            return StoreError("The disk is full", fix="Free space, then run it again", **path)
+        if number == errno.EROFS or any(sign in text for sign in _READ_ONLY):
+            fix = "Make it writable, or set IMAGERAG_HOME and IMAGERAG_STORE to where this user may write"
+            return StoreError("The file system is read-only", fix=fix, **path)
+        if any(sign in text for sign in _CLOSED):
+            fix = "Make IMAGERAG_HOME writable for this user, and look whether its disk is full"
+            return StoreError("A database cannot be opened, or its folder cannot be written", fix=fix)
+        each = each.__cause__ or each.__context__
+    return None
+
+
+_OF_DATABASES = frozenset({"OperationalError", "DatabaseError"})
+_FULL = ("database or disk is full", "disk I/O error")
+_CLOSED = ("unable to open database file",)
+_READ_ONLY = ("attempt to write a readonly database",)
+
+
 def describe(error: BaseException) -> str:
     """Return an error in one line; an unexpected one begins with the name of its class."""
+    if not isinstance(error, ImageRAGError) and (known := disk_error(error)) is not None:
+        error = known
     text = _one_line(str(error))
     return text if isinstance(error, ImageRAGError) else f"{type(error).__name__}: {text}".rstrip(": ")
 

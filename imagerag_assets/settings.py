@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     collars: Literal["keep", "exclude"] = "keep"
     """Whether a frame of a constant value at a scene's border that nothing declares as missing counts as pixels."""
 
+    milvus_timeout_s: float = Field(600.0, ge=1, le=86_400)
+    """Seconds to wait for Milvus, for each call."""
+
     # What documents may refer to
     allowed_schemes: tuple[Literal["http", "https", "s3"], ...] = ("http", "https", "s3")
     """Kinds of addresses that documents may name."""
@@ -111,6 +114,8 @@ class Settings(BaseSettings):
     """Longest time to open a raster, in seconds."""
     limit_read_s: float = Field(600.0, gt=0, le=1_000_000)
     """Longest time to read a window of a raster, such as a super-tile, in seconds."""
+    limit_stall_s: int = Field(30, ge=1, le=600)
+    """Longest time without an answer, or a part of it, after which a request for imagery has failed, in seconds."""
     limit_overviews_s: float = Field(4 * 3600.0, gt=0, le=1_000_000)
     """Longest time to build the overviews that a raster lacks, in seconds."""
     limit_read_bytes: int = Field(2 * 2**30, ge=64 * 2**20)

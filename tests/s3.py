@@ -75,6 +75,22 @@ def serve_s3(root: Path, log: Path, key: str = "TESTKEY", secret: str = "test-se
                 process.wait()
 
 
+@contextmanager
+def serve_files(root: Path, log: Path) -> Iterator[str]:
+    """Serve a folder over http, with ranges and dates, until the context ends; yields the address."""
+    port = _free_port()
+    command = [rclone_program(), "serve", "http", "--addr", f"127.0.0.1:{port}", "--vfs-cache-mode", "off"]
+    command += ["--dir-cache-time", "1ms", "--poll-interval", "0", "--config", os.devnull, str(root)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            _wait_until_open(port, process, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+            process.wait()
+
+
 def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

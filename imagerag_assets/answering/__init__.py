@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.answering.types import CueView, Finding, Mllm, Prompt, Reply, box_of
+from imagerag_assets.encoders.one_at_a_time import LOADING
 from imagerag_assets.errors import ModelError
 from imagerag_assets.settings import Settings, is_server, load_settings
 
@@ -23,7 +24,8 @@ def load_mllm(settings: Settings) -> Mllm:
     Raises:
         ModelError: it cannot be loaded, or its server cannot be reached.
     """
-    return _load(settings.mllm, MllmOptions.of(settings))
+    with LOADING:
+        return _load(settings.mllm, MllmOptions.of(settings))
 
 
 @lru_cache(maxsize=2)

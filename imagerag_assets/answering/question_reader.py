@@ -22,6 +22,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from imagerag_assets.answering import small_language_model as small
 from imagerag_assets.answering.constrained import OnlyByGrammar
 from imagerag_assets.answering.demo_model import WEIGHTS
+from imagerag_assets.encoders.one_at_a_time import LOADING
 from imagerag_assets.encoders.weights import quiet_transformers
 from imagerag_assets.errors import ModelError
 from imagerag_assets.objects.aside import folder_aside
@@ -116,7 +117,6 @@ def is_installed() -> bool:
     return (PARTS / TRAINED).is_file() and small.is_installed()
 
 
-@lru_cache(maxsize=1)
 def open_reader(cache: Path) -> QuestionReader:
     """Load the reader, once a process.
 
@@ -127,6 +127,12 @@ def open_reader(cache: Path) -> QuestionReader:
         ModelError: a part is missing, or is not the one that the adapter belongs to.
         StoreError: the disk is full.
     """
+    with LOADING:
+        return _opened(cache)
+
+
+@lru_cache(maxsize=1)
+def _opened(cache: Path) -> QuestionReader:
     return QuestionReader(assemble(cache))
 
 
@@ -181,8 +187,10 @@ def load(folder: Path) -> tuple[Any, Any]:
     """Load what :func:`save` wrote: the model in bfloat16, and its tokenizer."""
     with quiet_transformers():
         tokenizer: Any = AutoTokenizer.from_pretrained(folder)  # nosec B615 # a folder
+        # In torch's default format first: any other would be the default of all threads while it is built.
         model: Any = AutoModelForCausalLM.from_pretrained(  # nosec B615 # a folder
-            folder, dtype=torch.bfloat16, attn_implementation="sdpa"
+            folder, dtype=torch.float32, attn_implementation="sdpa"
         )
+        model = model.to(torch.bfloat16)
     tokenizer.pad_token = tokenizer.pad_token or "<|endoftext|>"
     return model.eval(), tokenizer

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imagerag_assets.errors import ImageRAGError, InputError
+from imagerag_assets.errors import ImageRAGError, InputError, disk_error
 from imagerag_assets.escaping import json_text, one_line, visible
 from imagerag_assets.masking import mask_logs, masked
 
@@ -191,6 +191,8 @@ def _finite(value: Any) -> Any:
 
 def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
     """Print an error in one line, with `as_json` also as a JSON document; return the exit code."""
+    if not isinstance(error, ImageRAGError):
+        error = disk_error(error) or error
     known = isinstance(error, ImageRAGError)
     if debug and not isinstance(error, InputError):
         for line in masked("".join(traceback.format_exception(error))).split("\n"):

@@ -11,11 +11,11 @@ import tomllib
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
+from imagerag_assets.encoders.one_at_a_time import LOADING
 from imagerag_assets.encoders.templates import valid_template
 from imagerag_assets.encoders.types import Encoder, EncoderSpec
 from imagerag_assets.errors import SettingsError, StoreError, UnknownEncoderError
@@ -25,7 +25,6 @@ from imagerag_assets.settings import Settings
 BUILT_IN = Path(__file__).with_name("registry.toml")
 
 _loaded: dict[tuple[object, ...], Encoder] = {}
-_loading = Lock()
 
 
 def list_encoders(settings: Settings) -> tuple[EncoderSpec, ...]:
@@ -71,7 +70,7 @@ def load_encoder(name: str, settings: Settings) -> Encoder:
     spec = encoder_spec(name, settings)
     from imagerag_assets.encoders.open_clip_encoder import OpenClipEncoder  # loads torch: seconds
 
-    with _loading:
+    with LOADING:
         key = (_identity(spec, settings), settings.device, settings.precision, settings.batch_size)
         encoder = _loaded.get(key)
         if encoder is None or encoder.closed:  # type: ignore[attr-defined]

@@ -17,6 +17,7 @@ import imagerag_assets._torchvision_ops  # noqa: F401  isort: skip  (before tran
 import torch
 from torch.nn.functional import normalize
 
+from imagerag_assets.encoders.one_at_a_time import LOADING
 from imagerag_assets.encoders.text_tower import packaged_text_tower
 from imagerag_assets.encoders.types import Vectors
 from imagerag_assets.encoders.weights import quiet_transformers
@@ -68,7 +69,7 @@ class SentenceEncoder:
         return out
 
     def _loaded(self) -> tuple[Any, Any]:
-        with self._lock:
+        with LOADING, self._lock:
             if self._model is None:
                 folder = packaged_text_tower()
                 from tokenizers import Tokenizer

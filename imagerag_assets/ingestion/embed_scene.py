@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from imagerag_assets.encoders.registry import load_encoder
-from imagerag_assets.errors import FingerprintError, StoreError
+from imagerag_assets.errors import FingerprintError, RasterError, StoreError
 from imagerag_assets.ingestion.best_patches import choose_best
 from imagerag_assets.ingestion.embedding import EmbedJob, PartCount, Progress, embed_parts
 from imagerag_assets.ingestion.layers import fetched_layer
@@ -26,6 +26,7 @@ from imagerag_assets.installation.serving import Target, target_of
 from imagerag_assets.raster.types import Limits
 from imagerag_assets.scenes.reading import clear_overviews, open_reader
 from imagerag_assets.scenes.records import SceneRecord, load_record
+from imagerag_assets.scenes.replaced import refuse_replaced
 from imagerag_assets.stores.shards import Kept, Made, ShardInfo, ShardKey, ShardWriter, assemble, verify_shard
 
 
@@ -80,7 +81,7 @@ def embed(
 
     Raises:
         UnknownSceneError: no such scene was registered.
-        RasterError: the pixels cannot be read, or there are too many patches.
+        RasterError: the pixels cannot be read, a file was replaced, or there are too many patches.
         EncoderError, UnknownEncoderError: the encoder is not available, or gave unusable vectors.
         FingerprintError: another version of the code made the target's collection.
         StoreError: the store cannot be read or written, or the disk is full.
@@ -92,7 +93,13 @@ def embed(
     if made is not None:
         return _result(made, started, skipped=True)
     job = _job(platform, target, record)
+    refuse_replaced(record.scene.file_versions, job.settings)
     parts, kept, counts = _parts(job, progress)
+    try:
+        refuse_replaced(record.scene.file_versions, job.settings)
+    except RasterError:
+        shutil.rmtree(job.folder, ignore_errors=True)  # nobody knows which of the two files a part shows
+        raise
     rows, reused = sum(count.patches for count in counts), sum(count.found for count in counts)
     dropped = target.division.count(record.grid.width, record.grid.height) - rows
     # What an earlier run did would make this one look faster than it is.

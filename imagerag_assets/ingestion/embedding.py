@@ -30,6 +30,7 @@ from imagerag_assets.encoders.registry import load_encoder
 from imagerag_assets.encoders.types import Encoder, Vectors
 from imagerag_assets.errors import EncoderError, SettingsError
 from imagerag_assets.ingestion.best_patches import Best, best_patches
+from imagerag_assets.objects.addresses import is_http
 from imagerag_assets.patches.supertiles import SuperTile, supertile_count, supertiles
 from imagerag_assets.patches.types import Division, patch_id
 from imagerag_assets.raster.geo import lonlat_boxes
@@ -106,6 +107,8 @@ class EmbedJob:
             "supertile_px": self.settings.supertile_px,
             "min_valid_fraction": self.settings.min_valid_fraction,
         }
+        if web := {href: each for href, each in self.record.scene.file_versions.items() if is_http(href)}:
+            decides["files"] = web  # a scene's version is that of all other files, too
         if self.chosen is not None:
             decides["chosen"] = sorted(self.chosen.items())
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from imagerag_assets.errors import (
@@ -41,6 +41,7 @@ from imagerag_assets.scenes.records import (
     save_record,
 )
 from imagerag_assets.scenes.removed import refuse_removed
+from imagerag_assets.scenes.replaced import refuse_replaced, versions_now
 from imagerag_assets.stac.types import Scene
 
 __all__ = [
@@ -72,6 +73,8 @@ def register(platform: Platform, scene: Scene) -> SceneRecord:
     settings = platform.settings
     layer = fetched_layer(platform, scene)
     scratch = overview_scratch(settings, scene.scene_key)
+    refuse_replaced(scene.file_versions, settings)
+    scene = replace(scene, file_versions=versions_now(scene, settings))
     with SceneReader(scene, settings, scratch=scratch) as reader:
         require_place(scene, reader.grid)
         check_patch_count(settings, platform.division, (reader.grid.width, reader.grid.height), scene.scene_key)
@@ -84,7 +87,10 @@ def register(platform: Platform, scene: Scene) -> SceneRecord:
                 overview, _ = dark.overview(settings.overview_px)
         notes = [*scene.notes, *layer, *reader.notes, *filter(None, (render.note, replaced))]
         record = SceneRecord(scene, reader.grid, render, tuple(dict.fromkeys(notes)))
-    if find_record(platform, scene.scene_key) != record or not platform.store.exists(overview_key(scene.scene_key)):
+    refuse_replaced(scene.file_versions, settings)
+    found = find_record(platform, scene.scene_key)
+    known = found == record and found.scene.file_versions == scene.file_versions
+    if not known or not platform.store.exists(overview_key(scene.scene_key)):
         save_record(platform, record, overview)
     return record
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from imagerag_assets.errors import disk_error
 from imagerag_assets.masking import masked
 from imagerag_assets.objects.addresses import is_remote, is_s3
-from imagerag_assets.objects.aside import is_full_disk
 from imagerag_assets.objects.deadlines import TooLargeError, TooManyError, TooSlowError
 from imagerag_assets.objects.storage import access_to
 from imagerag_assets.settings import Settings
@@ -43,8 +43,8 @@ def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple
         if is_s3(url):
             return f"Access denied by {where}", f"Check {at or 'the AWS_* keys'} and what they may read"
         return "Permission denied", "Make it readable for this user"
-    if any(is_full_disk(each) for each in _chain(error)):
-        return "The disk is full", "Free space, then run it again"
+    if (disk := disk_error(error)) is not None:
+        return disk.message, disk.fix
     if isinstance(error, FileNotFoundError):
         return "Not found", "Check the path" if not is_remote(url) else "Check the address"
     detail = _QUERY.sub("?...", masked(str(error).strip().split("\n")[0])) or type(error).__name__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +17,7 @@ from rasterio.session import Session as RasterioSession
 from imagerag_assets.errors import RasterError
 from imagerag_assets.masking import note_secrets
 from imagerag_assets.objects.addresses import _aws_environment, is_http, is_remote, is_s3, local_path
-from imagerag_assets.objects.opening import GET_ONLY, open_raster, refuses_head
+from imagerag_assets.objects.opening import GET_ONLY, open_raster, raster_errors, refuses_head
 from imagerag_assets.objects.relayed import relay_options
 from imagerag_assets.objects.signed import requested
 from imagerag_assets.objects.storage import Access, access_to, gdal_endpoint, payer_headers, plain
@@ -30,10 +31,9 @@ _REMOTE_OPTIONS: dict[str, Any] = {
     "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
     "GDAL_HTTP_MULTIPLEX": "YES",
-    "GDAL_HTTP_MAX_RETRY": 3,
+    "GDAL_HTTP_MAX_RETRY": 2,  # with a random part; `patience` goes on
     "GDAL_HTTP_RETRY_DELAY": 0.5,
     "GDAL_HTTP_CONNECTTIMEOUT": 10,
-    "GDAL_HTTP_LOW_SPEED_TIME": 30,
     "GDAL_HTTP_LOW_SPEED_LIMIT": 1000,
     "VSI_CACHE": True,
     "VSI_CACHE_SIZE": 16 * 2**20,
@@ -69,7 +69,7 @@ def gdal_environment(settings: Settings, hrefs: Iterable[str] | None = None) -> 
     options = dict(_LOCAL_OPTIONS)
     if known is not None and not any(is_remote(href) for href in known):
         return options
-    options |= _REMOTE_OPTIONS
+    options |= _REMOTE_OPTIONS | {"GDAL_HTTP_LOW_SPEED_TIME": settings.limit_stall_s}
     if known and all(is_http(href) or _needs_no_listing(href, settings) for href in known):
         options["GDAL_DISABLE_READDIR_ON_OPEN"] = "EMPTY_DIR"
     else:
@@ -130,6 +130,17 @@ def note_version(href: str, settings: Settings, version: str) -> None:
 def noted_version(href: str, settings: Settings) -> str | None:
     """Return the version of an S3 object that was noted last, if one was."""
     return _latest_version.get((access_to(href, settings).endpoint, href)) if is_s3(href) else None
+
+
+def forget(href: str, settings: Settings) -> None:
+    """Have a remote object read anew when it is opened next, not from what GDAL keeps of it."""
+    if is_s3(href):
+        _primed_version.pop((access_to(href, settings).endpoint, href), None)
+    elif is_http(href):
+        path = gdal_path(requested(href))
+        # Closing what was opened outside GDAL's cache empties that.
+        with suppress(*raster_errors(), OSError), rasterio.Env(CPL_VSIL_CURL_NON_CACHED=path), open_raster(path):
+            pass
 
 
 class _PrimedEnv(rasterio.Env):

@@ -21,7 +21,7 @@ from imagerag_assets.objects.signed import requested
 from imagerag_assets.objects.storage import payer_headers
 from imagerag_assets.settings import Settings
 
-_TIMEOUT_S = 60
+_LOOK_BYTES, _LOOK_S = 32_768, 10
 _PASSED_S, _MOST_PASSED = 600.0, 4096
 
 _passed: dict[tuple[object, ...], float] = {}
@@ -47,7 +47,7 @@ def first_bytes(href: str, count: int, settings: Settings) -> bytes | None:
 
 
 def _over_http(url: str, count: int, settings: Settings) -> bytes | None:
-    with _asked(url, count, Reach([url], settings), retries()) as answer:
+    with _asked(url, count, Reach([url], settings), retries(), settings.limit_stall_s) as answer:
         if answer.status_code == 429 or answer.status_code >= 500:
             answer.raise_for_status()
         if answer.status_code not in (200, 206):
@@ -56,16 +56,56 @@ def _over_http(url: str, count: int, settings: Settings) -> bytes | None:
 
 
 @contextmanager
-def _asked(url: str, count: int, reach: Reach, tries: Retry) -> Iterator[requests.Response]:
+def _asked(url: str, count: int, reach: Reach, tries: Retry, timeout: float) -> Iterator[requests.Response]:
     """Ask for the first `count` bytes; the body is read as far as the caller does."""
     # GET, not HEAD: signatures are for one of them, and servers refuse HEAD.
     headers = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"} | payer_headers(url)
     with (
         Deadline(reach.settings.limit_document_s),
         guarded_session(reach, tries) as session,
-        session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as answer,
+        session.get(url, headers=headers, stream=True, timeout=timeout) as answer,
     ):
         yield answer
+
+
+def trouble(href: str, settings: Settings) -> str | None:
+    """Say in a few words what is wrong with how a remote object is served now; None: nothing is to be seen.
+
+    It is asked for its first bytes, once.
+
+    Raises:
+        FileNotFoundError: it is not there for us, or its server sends no parts of files.
+    """
+    if not is_http(href):
+        return _trouble_of_object(href, settings)
+    url, seconds = requested(href), min(_LOOK_S, settings.limit_stall_s)
+    try:
+        with _asked(url, _LOOK_BYTES, Reach([url], settings), Retry(0), seconds) as answer:
+            if answer.status_code == 429 or answer.status_code >= 500:
+                return f"its server answers {answer.status_code}"
+            if answer.status_code not in (200, 206):
+                raise FileNotFoundError(url)
+            if answer.status_code == 200 and (_size(answer) or 0) > _LOOK_BYTES:
+                raise FileNotFoundError(url)  # all of a large file, and not the part that was asked for
+            came = sum(map(len, _at_most(answer, _LOOK_BYTES)))
+            size = _size(answer)
+    except (SourceError, ValueError):
+        return None
+    except requests.RequestException as error:
+        if isinstance(error, requests.Timeout) or "timed out" in str(error):
+            return f"its server does not answer within {seconds} s"
+        return f"the connection to its server fails ({type(error).__name__})"
+    return None if size is None or came >= min(size, _LOOK_BYTES) else "its server sends less than it says"
+
+
+def _trouble_of_object(href: str, settings: Settings) -> str | None:
+    try:
+        first_of_object(href, _LOOK_BYTES, settings)
+    except Exception as error:  # fsspec, s3fs and botocore share no base class
+        if not is_transient(error, href):
+            raise FileNotFoundError(href) from error
+        return f"its server does not answer as it should ({type(error).__name__})"
+    return None
 
 
 def size_over_http(href: str, settings: Settings) -> int | None:
@@ -75,12 +115,31 @@ def size_over_http(href: str, settings: Settings) -> int | None:
         OSError, SourceError: the server cannot be reached, or must not be.
     """
     url = requested(href)
-    with _asked(url, 1, Reach([url], settings), retries()) as answer:
-        if answer.status_code == 206:
-            size = answer.headers.get("Content-Range", "").rpartition("/")[2]
-        else:
-            size = answer.headers.get("Content-Length", "") if answer.status_code == 200 else ""
-        return int(size) if size.isascii() and size.isdecimal() else None
+    with _asked(url, 1, Reach([url], settings), retries(), settings.limit_stall_s) as answer:
+        return _size(answer)
+
+
+def validators_over_http(href: str, settings: Settings) -> tuple[str, str, str]:
+    """Return the size, tag and date that a server gives for a file; empty where it gives none.
+
+    Raises:
+        OSError, SourceError: the server cannot be reached, must not be, or has no such file.
+    """
+    url = requested(href)
+    with _asked(url, 1, Reach([url], settings), Retry(0), settings.limit_stall_s) as answer:
+        answer.raise_for_status()
+        size = _size(answer)
+        tag, date = (answer.headers.get(name, "").replace("|", "") for name in ("ETag", "Last-Modified"))
+        return "" if size is None else str(size), tag, date
+
+
+def _size(answer: requests.Response) -> int | None:
+    """Return the size of an object by the answer to a request for a part of it; None: the server does not say it."""
+    if answer.status_code == 206:
+        size = answer.headers.get("Content-Range", "").rpartition("/")[2]
+    else:
+        size = answer.headers.get("Content-Length", "") if answer.status_code == 200 else ""
+    return int(size) if size.isascii() and size.isdecimal() else None
 
 
 def check_way(href: str, settings: Settings) -> None:
@@ -98,7 +157,7 @@ def check_way(href: str, settings: Settings) -> None:
         if time.monotonic() < _passed.get(key, 0.0):
             return
     try:
-        with _asked(url, 1, reach, Retry(0)):
+        with _asked(url, 1, reach, Retry(0), settings.limit_stall_s):
             pass
     except SourceError as error:
         ids = {name: str(value) for name, value in error.ids.items()}

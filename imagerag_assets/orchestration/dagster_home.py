@@ -5,6 +5,7 @@ See https://docs.dagster.io/deployment/oss/oss-instance-configuration
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,10 @@ def dagster_instance(settings: Settings) -> dg.DagsterInstance:
     try:
         # Despite its name it is an instance like any other, in a folder that stays; `get()` would read DAGSTER_HOME and
         # takes no overrides.
-        return dg.DagsterInstance.local_temp(str(home), overrides=without_captured_output())
+        with (home / ".opening").open("w") as turn:
+            # Two first commands would both make Dagster's databases, and one of them would fail.
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            return dg.DagsterInstance.local_temp(str(home), overrides=without_captured_output())
     except (dg.DagsterError, OSError) as error:
         first = str(error).strip().splitlines()[0]
         raise StoreError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from imagerag_assets.errors import ImageRAGError, StoreError, describe
+from imagerag_assets.errors import ImageRAGError, StoreError, describe, disk_error
 from imagerag_assets.masking import mask_logs, masked
 from imagerag_assets.orchestration._dagster_private import mask_error_texts
 from imagerag_assets.scenes.failures import record_failure
@@ -43,6 +43,8 @@ def failures(platform: Platform, *, scene_key: str | None = None, item_href: str
                 record_failure(platform, scene_key, error, item_href=item_href)
         if isinstance(error, dg.Failure):
             raise
+        if not isinstance(error, ImageRAGError):
+            error = disk_error(error) or error
         if not isinstance(error, ImageRAGError):  # a bug: the traceback is below, and a retry would not help
             raise dg.Failure(description=describe(error), allow_retries=False) from error
         metadata: dict[str, str] = {"error": type(error).__name__, "message": error.message}

@@ -28,6 +28,7 @@ from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.reply import Answered, answer
 from imagerag_assets.questions.resolve import resolve, since
 from imagerag_assets.retrieval.calibration import Calibration
+from imagerag_assets.scenes.records import list_records
 from imagerag_assets.scenes.removed import refuse_removed
 
 __all__ = ["AnswerRecord", "Question", "ask", "list_answers", "load_answer"]
@@ -174,6 +175,8 @@ def _serving(platform: Platform) -> Serving:
         FingerprintError: No encoder of the registry has the collection's fingerprint.
     """
     serving = find_serving(platform)
+    if serving is None and list_records(platform):
+        raise QuestionError("Milvus holds no scene, and the store does", fix="Run: imagerag index rebuild")
     if serving is None:
         raise QuestionError("No scene was ingested yet", fix="Run: imagerag ingest SOURCE")
     return serving

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import stat
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -20,10 +18,9 @@ import pystac
 from imagerag_assets.errors import ImageRAGError, ItemError, error_of_item, shown
 from imagerag_assets.objects.addresses import is_http, is_remote, is_s3, other_spellings
 from imagerag_assets.objects.boundary import refusal
-from imagerag_assets.objects.bounded import info_of
 from imagerag_assets.objects.bucket_addresses import is_azure, s3_address
 from imagerag_assets.objects.failures import explain_failure, is_transient
-from imagerag_assets.objects.gdal import note_version
+from imagerag_assets.objects.file_versions import local_version, object_version
 from imagerag_assets.objects.peek import first_bytes
 from imagerag_assets.objects.signed import requested
 from imagerag_assets.plain_files.items import made_note
@@ -128,6 +125,7 @@ def _scene(
         cloud_cover=_percent(item.properties.get("eo:cloud_cover")),
         properties=_properties(content),
         notes=tuple(notes),
+        file_versions={href: version for href, version in versions.items() if version},
     )
 
 
@@ -267,7 +265,7 @@ def _file_version(asset_key: str, href: str, scene: str, settings: Settings) -> 
             **ids,
         )
     try:
-        version, size, is_file = _remote_version(href, settings) if is_remote(href) else _local_version(href)
+        version, size, is_file = object_version(href, settings) if is_remote(href) else local_version(href)
     except FileNotFoundError as error:
         message, fix = explain_failure(error, href, settings)
         message = "The file of an asset does not exist" if message == "Not found" else message
@@ -282,19 +280,6 @@ def _file_version(asset_key: str, href: str, scene: str, settings: Settings) -> 
     if size == 0:
         raise ItemError("The file of an asset is empty", fix="Upload the file again", **ids)
     return version
-
-
-def _local_version(path: str) -> tuple[str, int, bool]:
-    about = os.stat(path)
-    return f"{about.st_size}:{about.st_mtime_ns}", about.st_size, stat.S_ISREG(about.st_mode)
-
-
-def _remote_version(href: str, settings: Settings) -> tuple[str, int, bool]:
-    about = info_of(href, settings)
-    token = about.get("ETag") or about.get("LastModified") or about.get("mtime") or ""
-    version = f"{about.get('size')}:{token}"
-    note_version(href, settings, version)
-    return version, int(about.get("size") or 0), about["type"] == "file"
 
 
 def _item_version(content: dict[str, Any], imagery: Imagery, versions: dict[str, str]) -> str:

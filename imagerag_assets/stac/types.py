@@ -109,6 +109,8 @@ class Scene:
     """The end of the interval in which it was acquired; None: at one moment, or the time is missing."""
     imported_from: str | None = None
     """Where the record was imported from: all that it says is of whoever wrote it there; None: it was made here."""
+    file_versions: dict[str, str] = field(default_factory=dict, compare=False)
+    """Version of each imagery file when it was looked at, by address; those that cannot be told are left out."""
 
     @property
     def last_acquired(self) -> datetime | None:
@@ -131,6 +133,8 @@ class Scene:
             record["acquired_until"] = self.acquired_until.isoformat()
         if self.imported_from is None:
             del record["imported_from"]
+        if not self.file_versions:
+            del record["file_versions"]
         record["bbox"] = None if self.bbox is None else list(self.bbox)
         record["notes"] = list(self.notes)
         record["imagery"] = {

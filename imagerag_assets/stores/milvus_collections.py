@@ -235,11 +235,15 @@ class MilvusCollections:
         if before == collection:
             return before
         self.meta(collection)  # ours, and there
-        with self._connection.writing("switch", alias):
-            if before is None:
-                self.client.create_alias(collection, alias)
-            else:
-                self.client.alter_alias(collection, alias)
+        try:
+            with self._connection.writing("switch", alias):
+                if before is None:
+                    self.client.create_alias(collection, alias)
+                else:
+                    self.client.alter_alias(collection, alias)
+        except StoreError:
+            if self.alias_target(alias) != collection:  # a call that was repeated finds what the first one did
+                raise
         return before
 
     def count(self, collection: str, condition: Filter = EVERYTHING) -> int:

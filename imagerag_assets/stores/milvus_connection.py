@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import random
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
+from typing import Any, cast
 
 import grpc
 from pymilvus import MilvusClient
@@ -28,6 +32,9 @@ _WITHOUT_PINGS = {"grpc.keepalive_time_ms": 2**31 - 1, "grpc.keepalive_permit_wi
 """For a server on this machine, whose end is seen at once: pings that it answers late, when the machine is busy,
 would end a connection that works."""
 _CONNECT_SECONDS = 10.0
+_TRIES, _QUICK_TRIES, _WAIT_S = 6, 3, 0.5
+_OWN_CALLS = frozenset({"prepare_index_params", "query_iterator"})
+"""Methods that ask nothing of Milvus, or whose result does."""
 
 
 class MilvusConnection:
@@ -60,11 +67,32 @@ class MilvusConnection:
 
     @property
     def client(self) -> MilvusClient:
-        """The open client.
+        """A client whose calls are repeated when Milvus was lost meanwhile; a killed Lite server is started again.
+
+        All calls are such that repeating one that succeeded does no harm, or is told by `milvus_collections`.
+        """
+        return cast(MilvusClient, _Steady(self))
+
+    def repeated(self, name: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Call a method of the client until it gets through, a few times within about 20 s.
 
         Raises:
             StoreError: the connection was closed, or the Lite file cannot be opened again.
+            MilvusException, grpc.RpcError: the last failure.
         """
+        for number in range(_TRIES):
+            try:
+                return getattr(self._open_client(), name)(*arguments, retry_times=_QUICK_TRIES, **options)
+            except StoreError as error:
+                if number + 1 == _TRIES or not error.transient:
+                    raise
+            except (MilvusException, grpc.RpcError) as error:
+                if number + 1 == _TRIES or not _unreachable(error, getattr(error, "message", None) or str(error)):
+                    raise
+            time.sleep(_WAIT_S * 2**number * random.uniform(0.5, 1.5))  # nosec B311 # a wait
+        raise AssertionError
+
+    def _open_client(self) -> MilvusClient:
         with self._lock:
             if self._client is None:
                 raise StoreError("The vector store is closed")
@@ -95,10 +123,32 @@ class MilvusConnection:
         if not settings.milvus_is_lite:
             with milvus_errors("connect", settings.milvus):
                 token = settings.milvus_token.get_secret_value() if settings.milvus_token else ""
-                return MilvusClient(uri=settings.milvus, token=token, timeout=_CONNECT_SECONDS)
+                return MilvusClient(
+                    uri=settings.milvus, token=token, timeout=_CONNECT_SECONDS, grpc_options=_within(settings)
+                )
         self._share = LiteShare(lite_path(settings))
         with milvus_errors("connect", settings.milvus):
-            return MilvusClient(uri=self._share.url, timeout=_CONNECT_SECONDS, grpc_options=_WITHOUT_PINGS)
+            return MilvusClient(
+                uri=self._share.url, timeout=_CONNECT_SECONDS, grpc_options=_WITHOUT_PINGS | _within(settings)
+            )
+
+
+class _Steady:
+    """Stands for a client; see `MilvusConnection.client`."""
+
+    def __init__(self, connection: MilvusConnection) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _OWN_CALLS:
+            return getattr(self._connection._open_client(), name)
+        return lambda *arguments, **options: self._connection.repeated(name, arguments, options)
+
+
+def _within(settings: Settings) -> dict[str, Any]:
+    """Return the option of a channel that gives each call a deadline; pymilvus's own would repeat calls until then."""
+    every = {"name": [{}], "timeout": f"{settings.milvus_timeout_s:g}s"}
+    return {"grpc.service_config": json.dumps({"methodConfig": [every]})}
 
 
 def lite_path(settings: Settings) -> str:
@@ -122,6 +172,12 @@ def milvus_errors(verb: str, what: str) -> Iterator[None]:
         yield
     except (MilvusException, grpc.RpcError) as error:
         message = getattr(error, "message", None) or str(error)
+        if _code(error) == grpc.StatusCode.DEADLINE_EXCEEDED or "DEADLINE_EXCEEDED" in message:
+            raise StoreError(
+                f"Milvus does not answer ({verb} {what})",
+                fix="Look at its load, or raise IMAGERAG_MILVUS_TIMEOUT_S",
+                transient=True,
+            ) from error
         if _unreachable(error, message):
             raise StoreError(
                 f"Milvus cannot be reached ({verb} {what})",
@@ -132,7 +188,11 @@ def milvus_errors(verb: str, what: str) -> Iterator[None]:
 
 
 def _unreachable(error: Exception, message: str) -> bool:
-    code = error.code() if isinstance(error, grpc.RpcError) and hasattr(error, "code") else None
-    return code == grpc.StatusCode.UNAVAILABLE or any(
+    return _code(error) == grpc.StatusCode.UNAVAILABLE or any(
         sign in message for sign in ("Fail connecting", "UNAVAILABLE", "failed to connect", "Connection refused")
     )
+
+
+def _code(error: Exception) -> Any:
+    code = error.code if isinstance(error, MilvusException) else getattr(error, "code", None)
+    return code() if callable(code) else code

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from imagerag_assets.errors import StoreError
+from imagerag_assets.errors import StoreError, disk_error
 from imagerag_assets.stores.milvus_lite_owner import note_server
 
 _SERVER = Path(__file__).with_name("milvus_lite_server.py")
@@ -59,6 +59,8 @@ class LiteShare:
         except BaseException as error:
             self.close()
             if isinstance(error, OSError):
+                if (disk := disk_error(error)) is not None:
+                    raise disk from None
                 raise _unusable(path, str(error)) from None
             raise
 
@@ -128,8 +130,15 @@ class LiteShare:
             note_server(self._folder, child.pid, self.path)
             threading.Thread(target=child.wait, daemon=True).start()  # no zombie if it ends before this process
             return str(said["url"])
+        ended = child.wait() if ready and not line else None
         child.kill()
         child.wait()
+        if ended is not None and ended < 0:
+            raise StoreError(
+                f"The server of the Milvus Lite file {self.path} was killed while it started (signal {-ended})",
+                fix="Run it again; if that is no help, look whether memory is short",
+                transient=True,
+            )
         if said.get("error") == "DataDirLockedError":
             raise StoreError(
                 f"The Milvus Lite file {self.path} is open in a program that does not share it",
@@ -143,7 +152,7 @@ class LiteShare:
 def _unusable(path: str, detail: str) -> StoreError:
     return StoreError(
         f"The Milvus Lite file {path} cannot be opened: {detail}",
-        fix="If it is damaged or of an older version, move it away and run: imagerag ingest (shards are kept)",
+        fix="If it is damaged or of an older version, move it away and run: imagerag index rebuild",
     )
 
 

@@ -175,6 +175,7 @@ def run_names(folder: Path) -> Iterator[str]:
         yield from _json("scenes show", ["one"])
         yield from _json("scenes remove", ["one", "--yes"])
         yield from _json("purge", ["--dry-run"])
+        yield from _json("index rebuild", [])
         yield from _json("doctor", [])
         yield from _json("doctor", ["--deep"])
         yield from _json("backup", [str(folder / "backup")])
