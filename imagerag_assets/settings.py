@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     """Largest number of items, files or objects of a listing."""
     limit_listing_s: float = Field(600.0, gt=0, le=1_000_000)
     """Longest time to list a prefix, in seconds."""
-    limit_question_chars: int = Field(2000, ge=10)
+    limit_question_chars: int = Field(20_000, ge=10)
     """Longest question or choice, in characters."""
     limit_batch_lines: int = Field(100_000, ge=1)
     """Largest number of questions of a file."""

@@ -48,7 +48,13 @@ HOSTILE = [
 def platform(tmp_path_factory: pytest.TempPathFactory, tiny_registry: Path) -> Iterator[Platform]:  # noqa: F811
     """Two scenes, and every cue passes, so that what is found depends on the filters alone."""
     home = tmp_path_factory.mktemp("home")
-    options = {"encoder": NAME, "encoders_file": tiny_registry, "min_confidence": 0.0, "second_look": 0}
+    options = {
+        "encoder": NAME,
+        "encoders_file": tiny_registry,
+        "min_confidence": 0.0,
+        "second_look": 0,
+        "limit_question_chars": 100_000,
+    }
     with Platform(load_settings(home=home, _env_file=None, patch_px=128, **options)) as opened:
         for scene in find_scenes(str(write_source(home / "source", ("one", "two"))), opened.settings):
             assert isinstance(scene, Scene)
