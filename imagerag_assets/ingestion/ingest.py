@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from imagerag_assets.errors import (
@@ -41,7 +41,7 @@ from imagerag_assets.scenes.records import (
     save_record,
 )
 from imagerag_assets.scenes.removed import refuse_removed
-from imagerag_assets.scenes.replaced import refuse_replaced, versions_now
+from imagerag_assets.scenes.replaced import as_it_is_now, refuse_replaced
 from imagerag_assets.stac.types import Scene
 
 __all__ = [
@@ -73,8 +73,7 @@ def register(platform: Platform, scene: Scene) -> SceneRecord:
     settings = platform.settings
     layer = fetched_layer(platform, scene)
     scratch = overview_scratch(settings, scene.scene_key)
-    refuse_replaced(scene.file_versions, settings)
-    scene = replace(scene, file_versions=versions_now(scene, settings))
+    scene = as_it_is_now(scene, settings)
     with SceneReader(scene, settings, scratch=scratch) as reader:
         require_place(scene, reader.grid)
         check_patch_count(settings, platform.division, (reader.grid.width, reader.grid.height), scene.scene_key)

@@ -7,6 +7,7 @@ while it is read.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Lock
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from imagerag_assets.settings import Settings
 from imagerag_assets.stac.alternates import hrefs_of
 from imagerag_assets.stac.documents import Kind, read_document
 from imagerag_assets.stac.item_refs import ItemRef, items_of
+from imagerag_assets.stac.items import scene_from_item
 from imagerag_assets.stac.source import find_item
 from imagerag_assets.stac.types import Scene
 
@@ -96,6 +98,26 @@ def renew(scene: Scene, href: str, settings: Settings, *, used: str) -> None:
             href=href,
             item=scene.item_href or scene.source,
         )
+
+
+def read_again(scene: Scene, settings: Settings) -> Scene | None:
+    """Return a scene as its item and its files are now; None if its item has no document, or it is no more in it.
+
+    Raises:
+        ImageRAGError: the item cannot be read, or cannot be used any more.
+    """
+    found = _by_itself(scene, settings)
+    if found is None:
+        return None
+    now = scene_from_item(
+        found.content,
+        item_href=scene.item_href,
+        base=found.base,
+        source=scene.source,
+        settings=settings,
+        made=found.made,
+    )
+    return replace(now, scene_key=scene.scene_key, imported_from=scene.imported_from)
 
 
 def _by_itself(scene: Scene, settings: Settings) -> ItemRef | None:

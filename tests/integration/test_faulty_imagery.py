@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -227,7 +227,7 @@ def dated(path: Path, year: int) -> None:
     os.utime(path, (moment, moment))
 
 
-def test_an_object_that_is_replaced_after_the_listing_is_refused_until_it_is_listed_anew(
+def test_an_object_that_is_replaced_is_read_under_its_own_version_or_refused(
     tmp_path: Path, s3_endpoint: S3Endpoint, quick: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = s3_endpoint.root / tmp_path.name.lower().replace("_", "-")
@@ -240,9 +240,15 @@ def test_an_object_that_is_replaced_after_the_listing_is_refused_until_it_is_lis
     assert isinstance(scene, Scene)
     with Platform(settings) as platform:
         write_tiff(target, texture(PX, PX, 7), **SIZE)
-        result = ingest_scene(platform, scene)
-        assert result.error is not None
-        assert "the file was replaced after its scene was listed" in result.error
+        (anew,) = find_scenes(f"s3://{bucket.name}/{item.name}", settings)
+        assert isinstance(anew, Scene)
+        assert anew.version != scene.version
+        assert register(platform, scene).scene == anew  # after the listing
+        item.unlink()
+        write_tiff(target, texture(PX, PX, 6), **SIZE)
+        with pytest.raises(RasterError, match="the file was replaced after its scene was listed"):
+            register(platform, replace(scene, item_href=None))
+        item = write_item(bucket / "d.json", f"s3://{bucket.name}/d.tif", raster=target)
         (anew,) = find_scenes(f"s3://{bucket.name}/{item.name}", settings)
         assert isinstance(anew, Scene)
         register(platform, anew)
