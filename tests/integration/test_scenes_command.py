@@ -77,7 +77,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, tiny_registry: Path) -> P
 @pytest.fixture
 def source(installed: Settings, prepared: Path) -> Iterator[str]:  # noqa: F811
     """The catalog; the installation is a copy of the prepared one."""
-    shutil.copytree(prepared / "home", installed.home, dirs_exist_ok=True)
+    shutil.copytree(prepared / "home", installed.home, dirs_exist_ok=True, ignore=shutil.ignore_patterns("socket-*"))
     with closing(LiteShare(lite_path(installed))):
         yield str(prepared / "source" / "catalog.json")
 
