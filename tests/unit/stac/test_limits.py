@@ -103,11 +103,11 @@ def test_a_pipe_and_a_device_are_no_documents(settings: Settings, tmp_path: Path
 
 def test_a_document_is_neither_deep_nor_full_of_values_or_links(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "a.json"
-    for text in ("[" * 150 + "]" * 150, '{"a":' * 150 + "1" + "}" * 150, "[" * 200_000):
+    for text in ("[" * 450 + "]" * 450, '{"a":' * 450 + "1" + "}" * 450, "[" * 200_000):
         file.write_text('{"deep": ' + text + "}")
         with pytest.raises(SourceError, match="deep"):
             read_document(str(file), settings)
-    file.write_text('{"deep": ' + "[" * 90 + "]" * 90 + "}")
+    file.write_text('{"deep": ' + "[" * 350 + "]" * 350 + "}")
     read_document(str(file), settings)
     file.write_text('{"many": [' + "[]," * 600 + "1]}")
     with pytest.raises(SourceError, match="1,202 values; at most 1,000.*IMAGERAG_LIMIT_DOCUMENT_VALUES"):
