@@ -95,6 +95,7 @@ def picture(path: Path, **options: object) -> Path:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 501])
 def test_a_file_is_read_from_a_server_that_refuses_head(server: Server, settings: Settings, status: int) -> None:
     server.head = status
+    settings = settings.model_copy(update={"read_apart": False})  # each process that reads learns it by itself
     for name in ("a.tif", "b.tif"):
         picture(server.folder / name)
     mask = np.full((300, 300), 255, np.uint8)
