@@ -144,12 +144,19 @@ class ModelError(ImageRAGError):
     """The multimodal LLM cannot be loaded, or its reply cannot be used."""
 
 
+def causes(error: BaseException) -> list[BaseException]:
+    """Return an error and what led to it, the error first."""
+    found: list[BaseException] = []
+    each: BaseException | None = error
+    while each is not None and all(each is not one for one in found):
+        found.append(each)
+        each = each.__cause__ or each.__context__
+    return found
+
+
 def disk_error(error: BaseException) -> StoreError | None:
     """Return what a full disk or a read-only file system made some library raise, as one of our errors; else None."""
-    each: BaseException | None = error
-    seen: set[int] = set()
-    while each is not None and id(each) not in seen:
-        seen.add(id(each))
+    for each in causes(error):
         number = each.errno if isinstance(each, OSError) else None
         path: dict[str, Any] = (
             {"path": each.filename} if isinstance(each, OSError) and isinstance(each.filename, str) else {}
@@ -163,7 +170,6 @@ def disk_error(error: BaseException) -> StoreError | None:
         if any(sign in text for sign in _CLOSED):
             fix = "Make IMAGERAG_HOME writable for this user, and look whether its disk is full"
             return StoreError("A database cannot be opened, or its folder cannot be written", fix=fix)
-        each = each.__cause__ or each.__context__
     return None
 
 
@@ -206,12 +212,6 @@ def shown(error: BaseException) -> BaseException:
 
     Causes are logged, printed, and stored by Dagster.
     """
-    each: BaseException | None = error
-    seen: set[int] = set()
-    while each is not None and id(each) not in seen:
-        seen.add(id(each))
-        if masked(text := str(each)) != text:
-            hidden = HiddenError(f"{type(error).__name__}: {_one_line(str(error))}")
-            return hidden.with_traceback(error.__traceback__)
-        each = each.__cause__ or each.__context__
-    return error
+    if all(masked(text := str(each)) == text for each in causes(error)):
+        return error
+    return HiddenError(f"{type(error).__name__}: {_one_line(str(error))}").with_traceback(error.__traceback__)

@@ -19,6 +19,8 @@ from tests.tile_server import tile_server  # noqa: F401
 if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported: workers side by side must not each take every core
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+NIGHTLY = bool(os.environ.get("NIGHTLY"))
+"""Whether tests of kills, faults and mutations run in their full number."""
 PROJECT = Path(__file__).resolve().parents[1]
 SAMPLES = Path(__file__).resolve().parent / "data"
 

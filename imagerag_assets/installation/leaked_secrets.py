@@ -17,7 +17,7 @@ from typing import Any
 from imagerag_assets.errors import StoreError
 from imagerag_assets.installation.databases import secrets_in_database
 from imagerag_assets.installation.differences import Difference
-from imagerag_assets.installation.without_secrets import clean_text, clean_value
+from imagerag_assets.installation.without_secrets import clean_text, clean_value, json_in
 from imagerag_assets.objects.addresses import is_remote, local_path
 from imagerag_assets.objects.aside import replace_bytes
 from imagerag_assets.objects.store import ObjectStore, open_store
@@ -92,14 +92,9 @@ def clean_bytes(data: bytes) -> bytes:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         return data
-    if text[:1] in ("{", "["):
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            pass
-        else:
-            clean = clean_value(value)
-            return data if clean == value else _dumped(clean)
+    if (value := json_in(text)) is not None:
+        clean = clean_value(value)
+        return data if clean == value else _dumped(clean)
     lines = text.split("\n")
     cleaned = [clean_text(line) for line in lines]
     return data if cleaned == lines else "\n".join(cleaned).encode("utf-8")

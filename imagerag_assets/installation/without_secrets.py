@@ -15,19 +15,23 @@ from imagerag_assets.online_layers.secrets import hide_keys
 from imagerag_assets.signatures import without_signatures
 
 _LONG = 16
-_JSON = ("{", "[")
+
+
+def json_in(text: str) -> Any:
+    """Return the object or list that a text is as JSON; None: it is neither."""
+    if text[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def clean_text(text: str) -> str:
     """Return a text without the secrets in it; JSON stays JSON."""
-    if text[:1] in _JSON and text.rstrip()[-1:] in ("}", "]"):
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            pass
-        else:
-            clean = clean_value(value)
-            return text if clean == value else json.dumps(clean, ensure_ascii=False)
+    if (value := json_in(text)) is not None:
+        clean = clean_value(value)
+        return text if clean == value else json.dumps(clean, ensure_ascii=False)
     if any(letter.isspace() for letter in text):
         return masked(text)
     if is_layer(text):

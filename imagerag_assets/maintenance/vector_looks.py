@@ -20,7 +20,14 @@ from imagerag_assets.installation.differences import Difference
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import ALIAS, Target, find_serving, target_of
 from imagerag_assets.knowledge.files import iter_rows, read_about
-from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS, Current, images_key, read_currents, texts_key
+from imagerag_assets.knowledge.types import (
+    KNOWLEDGE_KINDS,
+    Current,
+    KnowledgeKind,
+    images_key,
+    read_currents,
+    texts_key,
+)
 from imagerag_assets.knowledge.versions import fill, of_version
 from imagerag_assets.maintenance.looks import Progress, each_of, set_aside
 from imagerag_assets.scenes.failures import find_failure
@@ -199,9 +206,10 @@ def alias_differences(platform: Platform, progress: Progress | None = None) -> I
             yield _mixed(platform, kind, used, collections)
 
 
-def _mixed(platform: Platform, kind: str, used: CollectionInfo, collections: dict[str, CollectionInfo]) -> Difference:
-    name = next(each for each in KNOWLEDGE_KINDS.values() if each == kind)
-    wanted = collection_name(name, used.fingerprint)
+def _mixed(
+    platform: Platform, kind: KnowledgeKind, used: CollectionInfo, collections: dict[str, CollectionInfo]
+) -> Difference:
+    wanted = collection_name(kind, used.fingerprint)
     detail = f"It leads to another encoder's collection than {ALIAS}: a switch was killed"
     if wanted in collections:
         return Difference("alias", kind, detail, f"Points it to {wanted}", partial(_pointed, platform, kind, wanted))

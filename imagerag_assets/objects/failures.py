@@ -7,10 +7,9 @@ class.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from imagerag_assets.errors import disk_error
+from imagerag_assets.errors import causes, disk_error
 from imagerag_assets.masking import masked
 from imagerag_assets.objects.addresses import is_remote, is_s3
 from imagerag_assets.objects.deadlines import TooLargeError, TooManyError, TooSlowError
@@ -25,7 +24,7 @@ def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple
     access = access_to(url, settings) if is_s3(url) else None
     where = access.where if access else ""
     at = f"[storage.{access.table}] in {settings.storage_file}" if access and access.table else ""
-    names = {type(each).__name__ for each in _chain(error)}
+    names = {type(each).__name__ for each in causes(error)}
     codes = _error_codes(error)
     if names & {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}:
         return "No S3 credentials", ("Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or IMAGERAG_S3_ANONYMOUS=true")
@@ -53,7 +52,7 @@ def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple
 
 def passed_limit(error: BaseException, settings: Settings) -> tuple[str, str] | None:
     """Say which limit was passed and which setting raises it, in two short texts; None: it was none."""
-    for each in _chain(error):
+    for each in causes(error):
         if isinstance(each, TooLargeError):
             return f"It has {each}", "Split it, or raise IMAGERAG_LIMIT_DOCUMENT_BYTES"
         if isinstance(each, TooManyError):
@@ -67,7 +66,7 @@ def passed_limit(error: BaseException, settings: Settings) -> tuple[str, str] | 
 def is_denied(error: BaseException) -> bool:
     """Return whether a server or the operating system refuses access."""
     denied = {"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
-    return "PermissionError" in {type(each).__name__ for each in _chain(error)} or bool(_error_codes(error) & denied)
+    return "PermissionError" in {type(each).__name__ for each in causes(error)} or bool(_error_codes(error) & denied)
 
 
 _UNREACHABLE = {
@@ -120,22 +119,14 @@ def is_transient(error: BaseException, url: str) -> bool:
     """
     if not is_remote(url):
         return False
-    if {type(each).__name__ for each in _chain(error)} & _TRANSIENT_NAMES or _error_codes(error) & _TRANSIENT_CODES:
+    if {type(each).__name__ for each in causes(error)} & _TRANSIENT_NAMES or _error_codes(error) & _TRANSIENT_CODES:
         return True
-    return any(_TRANSIENT_TEXT.search(str(each)) for each in _chain(error))
-
-
-def _chain(error: BaseException | None) -> Iterable[BaseException]:
-    seen: list[BaseException] = []
-    while error is not None and all(error is not each for each in seen):
-        seen.append(error)
-        error = error.__cause__ or error.__context__
-    return seen
+    return any(_TRANSIENT_TEXT.search(str(each)) for each in causes(error))
 
 
 def _error_codes(error: BaseException) -> set[str]:
     codes: set[str] = set()
-    for each in _chain(error):
+    for each in causes(error):
         response = getattr(each, "response", None)
         if isinstance(response, dict):
             codes.add(str(response.get("Error", {}).get("Code", "")))

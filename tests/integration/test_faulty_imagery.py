@@ -24,12 +24,12 @@ from imagerag_assets.settings import Settings
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import Scene
 from imagerag_assets.stores.shards import list_shards, read_shard
+from tests.conftest import NIGHTLY
 from tests.fault_proxy import Fault, FaultProxy, Kind, fault_proxy
 from tests.items import texture, write_item, write_tiff
 from tests.s3 import S3Endpoint, serve_files
 from tests.tiny_encoder import tiny_registry, tiny_settings  # noqa: F401
 
-NIGHTLY = bool(os.environ.get("NIGHTLY"))
 PX = 700
 SIZE = {"blockxsize": 512, "blockysize": 512}
 

@@ -25,10 +25,10 @@ from imagerag_assets.objects.aside import ASIDE
 from imagerag_assets.settings import Settings
 from imagerag_assets.stores.milvus_filter import EVERYTHING
 from imagerag_assets.stores.shards import list_shards, read_shard
+from tests.conftest import NIGHTLY
 from tests.items import texture, write_scene
 from tests.tiny_encoder import tiny_registry  # noqa: F401
 
-NIGHTLY = bool(os.environ.get("NIGHTLY"))
 INGEST, BACKFILL, ASK = (100, 40, 20) if NIGHTLY else (10, 4, 2)
 
 

@@ -6,7 +6,6 @@ There are 200 of each; with `NIGHTLY=1` in the environment, 2,000.
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import warnings
@@ -33,6 +32,7 @@ from imagerag_assets.stac.types import FailedItem, Scene
 from imagerag_assets.watched_sources.full_scan import full_scan
 from imagerag_assets.watched_sources.sources import WatchedSource
 from imagerag_assets.watched_sources.tick import plan_tick
+from tests.conftest import NIGHTLY
 from tests.formats.providers import PROVIDED
 from tests.items import texture
 from tests.mutations import mutated_bytes, mutated_item
@@ -40,7 +40,6 @@ from tests.stac_api import StacApi, stac_api  # noqa: F401
 from tests.tiny_encoder import tiny_registry, tiny_settings  # noqa: F401
 from tests.unit.raster.scenes import scene_of, write_tiff
 
-NIGHTLY = bool(os.environ.get("NIGHTLY"))
 COUNT = 2_000 if NIGHTLY else 200
 INGESTED = 200 if NIGHTLY else 12
 DEEP = "[[[[[[[[[[[["

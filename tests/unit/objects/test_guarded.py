@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,27 +18,12 @@ from imagerag_assets.objects.signed import keep_signature, requested
 from imagerag_assets.settings import Settings, load_settings
 from tests.items import texture, write_tiff
 from tests.repeating_server import RepeatingServer, repeating_server  # noqa: F401
-from tests.web_server import WebServer, serve
+from tests.web_server import WebServer
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return load_settings(home=tmp_path, _env_file=None)
-
-
-@pytest.fixture
-def outer(tmp_path: Path) -> Iterator[WebServer]:
-    with serve(tmp_path / "outer") as server:
-        yield server
-
-
-@pytest.fixture
-def inner(tmp_path: Path) -> Iterator[WebServer]:
-    """A server that nobody named."""
-    with serve(tmp_path / "inner") as server:
-        (server.folder / "a.json").write_text("{}")
-        write_tiff(server.folder / "a.tif", texture(64, 64))
-        yield server
 
 
 def test_a_redirect_to_another_host_of_this_machine_is_not_followed(

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,27 +23,12 @@ from imagerag_assets.settings import Settings, load_settings
 from tests.conftest import PROJECT
 from tests.items import texture, write_tiff
 from tests.repeating_server import RepeatingServer, repeating_server  # noqa: F401
-from tests.web_server import WebServer, serve
+from tests.web_server import WebServer
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return load_settings(home=tmp_path, _env_file=None)
-
-
-@pytest.fixture
-def outer(tmp_path: Path) -> Iterator[WebServer]:
-    with serve(tmp_path / "outer") as server:
-        yield server
-
-
-@pytest.fixture
-def inner(tmp_path: Path) -> Iterator[WebServer]:
-    """A server that nobody named."""
-    with serve(tmp_path / "inner") as server:
-        (server.folder / "a.json").write_text("{}")
-        write_tiff(server.folder / "a.tif", texture(64, 64))
-        yield server
 
 
 def test_gdal_is_not_led_elsewhere_after_the_way_was_followed(
