@@ -14,7 +14,7 @@ from pathlib import Path
 
 from imagerag_assets.errors import StoreError
 from imagerag_assets.installation.differences import Difference
-from imagerag_assets.installation.without_secrets import clean_text
+from imagerag_assets.installation.without_secrets import clean_text, long_secrets
 
 _WAIT_S = 5.0
 _MAGIC = b"SQLite format 3\x00"
@@ -51,6 +51,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _rows(database: sqlite3.Connection) -> Iterator[Row]:
+    secrets = long_secrets()
     tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     for table in tables:
         if table.startswith("sqlite_"):
@@ -64,21 +65,21 @@ def _rows(database: sqlite3.Connection) -> Iterator[Row]:
             changed = {
                 column: clean
                 for column, value in zip(columns, values, strict=True)
-                if (clean := _clean(value)) != value
+                if (clean := _clean(value, secrets)) != value
             }
             if changed:
                 yield table, number, changed
 
 
-def _clean(value: object) -> object:
+def _clean(value: object, secrets: tuple[str, ...]) -> object:
     if isinstance(value, str):
-        return clean_text(value)
+        return clean_text(value, secrets)
     if isinstance(value, bytes) and value[:1] == b"\x78":
         try:
             text = zlib.decompress(value).decode("utf-8")
         except (zlib.error, UnicodeDecodeError):
             return value
-        clean = clean_text(text)
+        clean = clean_text(text, secrets)
         return value if clean == text else zlib.compress(clean.encode("utf-8"))
     return value
 
