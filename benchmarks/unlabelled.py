@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.make_mosaic import TARGETS
-from benchmarks.mosaics import Mosaics, arguments, finish, prepare, run
+from benchmarks.mosaics import arguments, finish, prepare, run
 from imagerag_assets.evaluation.calibrate import Target, covers
 from imagerag_assets.evaluation.calibrate_imagery import calibrate_encoder
 from imagerag_assets.evaluation.metrics import calibration_error
@@ -114,7 +114,9 @@ def measure(serving: Serving, viewer: Viewer, targets: Sequence[Target]) -> dict
     calibrations = {"labelled": load_calibration(platform.store, *key, logit_scale=scale)}
     with unknown(platform.store, target.fingerprint) as forget:
         calibrations["default"] = load_calibration(platform.store, *key, logit_scale=scale)
-        made = calibrate_encoder(platform)
+        with ExitStack() as known:
+            forget(known, reaches=True)
+            made = calibrate_encoder(platform)
         found = find_calibration(platform.store, *key, made["calibration"])
         assert found is not None
         calibrations["imagery"] = found
@@ -149,8 +151,6 @@ def unknown(store: Any, fingerprint: str) -> Iterator[Callable[..., None]]:
             store.delete(key)
         with ExitStack() as stack:
             stack.enter_context(patch("imagerag_assets.retrieval.calibration._packaged", return_value=()))
-            with ExitStack() as words:
-                forget(words, reaches=True)
             yield forget
     finally:
         for key in store.list(prefix):

@@ -140,7 +140,7 @@ def test_a_scene_that_changed(
     by_kind = {each["what"]: each for each in replayed["differences"]}
     assert by_kind["scene"]["detail"] == "one changed"
     assert by_kind["scene"]["used"] == "present"
-    assert (by_kind["calibration"]["recorded"], by_kind["calibration"]["used"]) == ("uncalibrated", "recorded")
+    assert (by_kind["calibration"]["recorded"], by_kind["calibration"]["used"]) == ("default-20.09", "recorded")
     assert kinds(replayed) & {"confidence", "cue-added", "cue-moved"}
     code, lineage = run(capsys, "trace", answer["answer_id"])
     assert [(each["reason"], each["scene"]) for each in lineage["outdated"]] == [("scene-changed", "one")]
