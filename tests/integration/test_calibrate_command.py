@@ -55,10 +55,6 @@ def test_calibration_and_words_of_an_unknown_encoder(
     assert (words["measured"], words["notes"]) == ("imagery", [])
     assert {each["by"] for each in words["words"]} <= {"imagery", "text"}
 
-    answer = typed(capsys, "ask", "Where is the tennis court?", "--scene", "texture", "--no-answer")
-    lineage = answer["lineage"]
-    assert (lineage["calibration_kind"], lineage["calibration"]) == ("default", made["calibration"])
-
     (tmp_path / "labels.csv").write_text("phrase,scene,box,absent\nship,texture,0 0 9 9,\nship,texture,,yes\n")
     wrong = typed(capsys, "calibrate", "--labels", str(tmp_path / "labels.csv"), code=2)
     assert "as absent from texture and as seen there" in wrong["error"]["message"]

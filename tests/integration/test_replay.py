@@ -126,6 +126,7 @@ def test_a_scene_that_changed(
 ) -> None:
     _, answer = run(capsys, "ask", *QUESTION, "--scene", "one", "--no-answer")
     assert answer["cues"]
+    assert answer["lineage"]["calibration_kind"] == "default"
     assert run(capsys, "trace", answer["answer_id"])[1]["outdated"] == []
     with Platform(installed) as platform:
         division = platform.vectors.meta(answer["lineage"]["collection"]).division
