@@ -44,7 +44,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "imagerag ask --batch questions.jsonl --out answers.jsonl",
     ),
     "imagerag backfill": ("imagerag backfill --dry-run", "imagerag backfill"),
+    "imagerag calibrate": (
+        "imagerag calibrate                         # from the scenes that are ingested, without labels",
+        "imagerag calibrate --labels labels.jsonl   # better, with a few",
+    ),
     "imagerag encoders use": ("imagerag encoders use georsclip",),
+    "imagerag encoders words": ('imagerag encoders words "tennis court" marina',),
     "imagerag evaluate": (
         "imagerag evaluate questions.jsonl --no-answer --compare OTHER_RUN",
         "imagerag evaluate MME_RealWorld.json --images path/to/pictures",

@@ -17,6 +17,7 @@ from imagerag_assets.cli import _command as cli_run
 from imagerag_assets.cli import (
     ask,
     backup,
+    calibrate,
     encoders,
     evaluate,
     exchange,
@@ -50,6 +51,7 @@ for group in (
     system,
     index,
     encoders,
+    calibrate,
     evaluate,
     exchange,
     knowledge,

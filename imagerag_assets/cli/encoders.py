@@ -157,6 +157,35 @@ def use(
     command.finish(found, chosen)
 
 
+@encoders_app.command()
+def words(
+    ctx: typer.Context,
+    phrases: Annotated[list[str], typer.Argument(help="Words or phrases to ask about.", metavar="WORD...")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Say which words the encoder that answers questions can tell from others, and how that is known.
+
+    `imagerag calibrate` measures encoders that came without measured words.
+    """
+    command = command_of(ctx, as_json, debug)
+    with command.platform() as platform:
+        from imagerag_assets.retrieval.known_words import known_words
+
+        found = known_words(platform, phrases)
+    command.finish(found, judged)
+
+
+def judged(document: Document) -> RenderableType:
+    """Show each word with what the encoder makes of it."""
+    rows = [
+        (each["word"], "yes" if each["known"] else "no", f"{each['score']:.2f}", each["by"], each["nearest"])
+        for each in document["words"]
+    ]
+    notes = [f"[yellow]{plain(note)}[/]" for note in document["notes"]]
+    return stacked(table_of(("word", "told apart", "score", "by", "nearest other"), rows), *notes)
+
+
 def listed(document: Document) -> RenderableType:
     """Show the registry, with the chosen encoder marked."""
     rows = [

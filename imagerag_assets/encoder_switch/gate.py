@@ -162,7 +162,8 @@ def _calibration(platform: Platform, target: Target) -> GateCheck:
     except FingerprintError as error:
         return GateCheck("calibration", False, False, error.message)
     version = found.version
-    said = f"version {version}" if found.fingerprint else "none: answers will say uncalibrated"
+    none = "none: the default thresholds apply; `imagerag calibrate` fits them to the scenes"
+    said = f"version {version} ({found.kind})" if found.fingerprint else none
     return GateCheck("calibration", True if found.fingerprint else None, False, said)
 
 

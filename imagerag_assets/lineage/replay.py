@@ -158,7 +158,8 @@ class _Versions:
         )
         if recorded == PAPER:
             return None
-        now = load_calibration(self._platform.store, fingerprint, division.key).version
+        scale = serving.platform.encoder.logit_scale
+        now = load_calibration(self._platform.store, fingerprint, division.key, logit_scale=scale).version
         if fingerprint != self._lineage.fingerprint:
             self._differs("calibration", recorded, now, "Thresholds belong to their encoder", "present")
             return None

@@ -93,6 +93,8 @@ class Lineage(_Kept):
     shards: dict[str, str] = {}
     """Object keys of the scenes' shards."""
     calibration: str | None = None
+    calibration_kind: str | None = None
+    """``labelled``, ``imagery`` or ``default``: what it was fitted on; None: an older record, or the paper's."""
     division: str | None = None
     knowledge: dict[KnowledgeKind, str] = {}
     """Versions of the knowledge bases that had a part in it."""

@@ -58,6 +58,7 @@ def lineage_of(found: Found, viewer: Viewer) -> dict[str, Any]:
         "acquired": {key: _acquired(record) for key, record in scenes.items()},
         "shards": {key: shard_key(platform, record, division=division).path for key, record in scenes.items()},
         "calibration": resolved.calibration.version if question.retrieval == "default" else PAPER,
+        "calibration_kind": resolved.calibration.kind if question.retrieval == "default" else None,
         "retrieval": question.retrieval,
         "division": question.division,
         "knowledge": _knowledge(platform) if used else {},

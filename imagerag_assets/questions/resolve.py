@@ -83,7 +83,10 @@ def resolve(serving: Serving, question: Question, calibration: Calibration | Non
         question=question,
         plan=plan,
         analysis=analysis,
-        calibration=calibration or load_calibration(platform.store, target.fingerprint, target.division.key),
+        calibration=calibration
+        or load_calibration(
+            platform.store, target.fingerprint, target.division.key, logit_scale=platform.encoder.logit_scale
+        ),
         former=former,
         example=example,
         asked_at=asked_at,

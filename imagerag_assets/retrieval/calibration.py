@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
     from imagerag_assets.objects.store import ObjectStore
 
 DEFAULT_SCALE = 40.0
-"""Inverse temperature: a cosine difference of .025 is a factor e.  Near the learned scale of small encoders; CLIP's 100
-makes the background's best match decide alone."""
-_FIX = "Run: python -m imagerag_assets.evaluation.calibrate"
+"""Inverse temperature: a cosine difference of .025 is a factor e.  CLIP's 100 makes the background's best match decide
+alone."""
+_FIX = "Run: imagerag calibrate"
+_DEFAULT = "default-"
+Kind = Literal["labelled", "imagery", "default"]
+"""What a calibration was fitted on: imagery with labels, imagery alone, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ class Calibration:
     """Ground sampling distance, m, beyond which the encoder cannot be trusted; None: no limit is known."""
     background: int = BACKGROUND_VERSION
     version: str = "uncalibrated"
-    """``uncalibrated``, or the first 16 digits of the content's sha256."""
+    """``uncalibrated``, ``default-SCALE``, or the first 16 digits of the content's sha256."""
+    kind: Kind = "labelled"
 
     @property
     def second_threshold(self) -> float:
@@ -79,9 +84,10 @@ GENERIC = Calibration(
     slow=Head(margin=1.0, score=1.0, bias=2.0),
     slow_threshold=0.5,
     data="none: the zero-shot probability of the phrase against the background",
+    kind="default",
 )
-"""Used for an encoder without a calibration: more likely the phrase than everything in the background together.  In the
-slow path also: about as similar to the label's prototype as its own exemplars are."""
+"""Of no encoder: more likely the phrase than everything in the background together.  In the slow path also: about as
+similar to the label's prototype as its own exemplars are."""
 
 _ADAPTER = TypeAdapter(Calibration)
 
@@ -91,8 +97,31 @@ def calibration_key(fingerprint: str, division: str) -> str:
     return f"calibrations/{fingerprint[:16]}/{division}.json"
 
 
-def load_calibration(store: ObjectStore, fingerprint: str, division: str) -> Calibration:
-    """Load the calibration of an encoder and division: the stored one, else a packaged one, else :data:`GENERIC`.
+def default_calibration(logit_scale: float | None = None) -> Calibration:
+    """Return what is safe for an encoder that nothing was fitted for: :data:`GENERIC` at the scale it was trained with.
+
+    Args:
+        logit_scale: `Encoder.logit_scale`.  A greater one than `DEFAULT_SCALE` is cut to it, which asks more of a cue.
+            One that is no positive number is not used.
+    """
+    if logit_scale is None or not math.isfinite(logit_scale) or not 1 <= logit_scale < DEFAULT_SCALE:
+        return GENERIC
+    shown = f"{logit_scale:.4g}"
+    # Likeness to exemplars counts in cosines, whatever the scale.
+    slow = replace(GENERIC.slow, score=GENERIC.slow.score * DEFAULT_SCALE / float(shown))
+    return replace(GENERIC, scale=float(shown), slow=slow, version=f"{_DEFAULT}{shown}")
+
+
+def load_calibration(
+    store: ObjectStore, fingerprint: str, division: str, *, logit_scale: float | None = None
+) -> Calibration:
+    """Load the calibration of an encoder and division: the stored one, else a packaged one, else the default.
+
+    Args:
+        store: The installation's.
+        fingerprint: The encoder's.
+        division: The division's key.
+        logit_scale: The encoder's, for :func:`default_calibration`.
 
     Raises:
         FingerprintError: the stored one was fitted for another encoder, division or background.
@@ -103,7 +132,7 @@ def load_calibration(store: ObjectStore, fingerprint: str, division: str) -> Cal
         found = parse(store.read_bytes(key), store.url(key))
         _require(found, fingerprint, division, store.url(key))
         return found
-    return packaged_calibration(fingerprint, division) or GENERIC
+    return packaged_calibration(fingerprint, division) or default_calibration(logit_scale)
 
 
 def packaged_calibration(fingerprint: str, division: str) -> Calibration | None:
@@ -114,12 +143,21 @@ def packaged_calibration(fingerprint: str, division: str) -> Calibration | None:
 
 def find_calibration(store: ObjectStore, fingerprint: str, division: str, version: str) -> Calibration | None:
     """Find the calibration of one version, whether or not it is the one in use; None if it is not kept."""
+    if version.startswith(_DEFAULT):
+        return default_calibration(_number(version.removeprefix(_DEFAULT)))
     kept = [calibration_key(fingerprint, division), _version_key(fingerprint, division, version)]
     stored = (parse(store.read_bytes(key), store.url(key)) for key in kept if store.exists(key))
     for found in chain(stored, _packaged(), [GENERIC]):
         if found.version == version and (found is GENERIC or found.fingerprint == fingerprint):
             return found
     return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def save_calibration(store: ObjectStore, calibration: Calibration) -> str:
@@ -257,20 +295,26 @@ def assemble(
     scale: float = DEFAULT_SCALE,
     second: Fit | None = None,
     coarsest_m: float | None = None,
+    presence_minimum: float | None = None,
+    kind: Kind = "labelled",
+    start: Calibration | None = None,
 ) -> Calibration:
-    """Make a calibration of fitted heads, with its version; without a slow fit, keep the generic slow head."""
+    """Make a calibration of fitted heads, with its version; without a slow fit, keep that of `start` (`GENERIC`)."""
+    start = start or GENERIC
     draft = Calibration(
         fingerprint=fingerprint,
         division=division,
         scale=scale,
         fast=fast.head,
         threshold=fast.threshold,
-        slow=slow.head if slow else GENERIC.slow,
-        slow_threshold=slow.threshold if slow else GENERIC.slow_threshold,
+        slow=slow.head if slow else start.slow,
+        slow_threshold=slow.threshold if slow else start.slow_threshold,
         data=data,
         second=second.head if second else None,
         second_minimum=second.threshold if second else None,
+        presence_minimum=presence_minimum,
         coarsest_m=coarsest_m,
         version="",
+        kind=kind,
     )
     return replace(draft, version=hashlib.sha256(draft.to_json()).hexdigest()[:16])

@@ -1,14 +1,16 @@
 """Whether an encoder can tell a word from others: measured for each encoder and word.
 
-Three measures, the surest first.
+The measures, the surest first.
 
 - **Pictures.**  For words whose pictures are known, the area under the ROC curve (AUC) of the word's similarity to them
   against its similarity to other pictures: from the table that is packaged with an encoder (`weights/recognition/`),
   and from exemplars of the knowledge base.
 - **Likeness.**  For other words, with such a table: whether a word is nearer in meaning to words that the encoder was
   measured to tell apart than to the rest of what overhead imagery shows (`things.toml`).
-- **The text tower alone**, for encoders without a table: whether a word differs from other things by more than from
-  itself in other words.  This refuses only what the tower confuses outright.
+- **The text tower**, for encoders without a table: whether a word differs from other things by more than from itself in
+  other words.  This refuses only what the tower confuses outright.
+- **The user's imagery**, for the same encoders, once `imagerag calibrate` was run: whether some patch is more like the
+  word than patches are like nonsense (`word_reach.py`).
 
 A phrase that the knowledge base has pictures of is known through these, whatever the encoder makes of its words.
 """
@@ -16,7 +18,7 @@ A phrase that the knowledge base has pictures of is known through these, whateve
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -32,6 +34,7 @@ from imagerag_assets.retrieval.background import PROMPTS, SAME_THING, applies, b
 from imagerag_assets.retrieval.measured_words import GOOD_AUC, Measured, measured_words
 from imagerag_assets.retrieval.slow import LABEL_FLOOR
 from imagerag_assets.retrieval.things import key, name_vectors, names_by_key, thing_of
+from imagerag_assets.retrieval.word_reach import load_reaches, reaches
 
 if TYPE_CHECKING:
     from imagerag_assets.knowledge.types import Current, KnowledgeKind
@@ -48,7 +51,7 @@ _TOP = 3  # names that the lead is averaged over
 _EXEMPLARS_NEEDED, _OTHER_LABELS = 5, 24
 _CAPTION_SAYS_IT = 0.6
 
-By = Literal["pictures", "likeness", "text", "knowledge"]
+By = Literal["pictures", "likeness", "text", "imagery", "knowledge"]
 Opened = Callable[["KnowledgeKind"], "Current | None"]
 
 
@@ -63,15 +66,17 @@ class Recognition:
     nearest: str
     """The thing that the encoder would take it for."""
     by: By
-    """What says so; ``knowledge``: only exemplars of the knowledge base do."""
+    """What says so; ``imagery``: the scores on the installation's scenes; ``knowledge``: only exemplars of the
+    knowledge base do."""
     encoder: str
     """The encoder's name."""
 
     @property
     def sentence(self) -> str:
         """What a person reads of a phrase that is not recognised."""
+        other = "words that mean nothing, in the scenes here" if self.by == "imagery" else repr(self.nearest)
         return (
-            f"The encoder {self.encoder!r} cannot tell {self.phrase!r} from {self.nearest!r}: show it an example with "
+            f"The encoder {self.encoder!r} cannot tell {self.phrase!r} from {other}: show it an example with "
             "--like, or add it to the knowledge base"
         )
 
@@ -82,6 +87,7 @@ def recognition(
     *,
     words: Mapping[str, str] | None = None,
     opened: Opened | None = None,
+    collection: str = "patches",
 ) -> dict[str, Recognition]:
     """Decide which phrases the installation's encoder, or its knowledge base, recognises.
 
@@ -91,6 +97,7 @@ def recognition(
         words: Other words that the encoder gets for a phrase (`knowledge.search.names_of`).
         opened: Opens a knowledge base; default: `knowledge.search.open_knowledge`, none where only another encoder has
             one.
+        collection: Name or alias of the patch collection that the words are looked for in.
 
     Raises:
         StoreError: Milvus or the object store fails.
@@ -101,7 +108,10 @@ def recognition(
     open_one = opened or _opener(deps)
     found = {}
     for phrase, text in texts.items():
-        judged = _by_text(deps, phrase, text) if table is None else _by_table(deps, table, phrase, text)
+        if table is None:
+            judged = _by_imagery(deps, _by_text(deps, phrase, text), text, collection)
+        else:
+            judged = _by_table(deps, table, phrase, text)
         found[phrase] = _with_knowledge(deps, open_one, judged, text)
     return found
 
@@ -172,6 +182,15 @@ def _by_text(deps: Deps, phrase: str, text: str) -> Recognition:
     nearest = [prompt for prompt, used in zip(PROMPTS, prompts, strict=True) if used][int(others.argmax())]
     score = float(np.clip((itself - others.max()) / max(1 - float(others.max()), 1e-6), 0, 1))
     return Recognition(phrase, bool(others.max() < itself), round(score, 3), nearest, "text", deps.encoder.name)
+
+
+def _by_imagery(deps: Deps, judged: Recognition, text: str, collection: str) -> Recognition:
+    """Add what the scores of a word do on the installation's scenes, if that was measured (`imagerag calibrate`)."""
+    if not judged.known or (measured := load_reaches(deps.store, deps.encoder.fingerprint)) is None:
+        return judged
+    reach = float(reaches(deps, [text], collection=collection)[0])
+    known = reach > measured.level
+    return replace(judged, known=known, score=round(measured.share_below(reach), 3), by="imagery")
 
 
 def _opener(deps: Deps) -> Opened:

@@ -153,7 +153,13 @@ class _Run:
     def _told_apart(self) -> list[str]:
         """Return the phrases whose words the encoder tells from others, and note those that nothing recognises."""
         start = perf_counter()
-        judged = recognition(self._deps, self._analysis.phrases, words=self._words, opened=self._open)
+        judged = recognition(
+            self._deps,
+            self._analysis.phrases,
+            words=self._words,
+            opened=self._open,
+            collection=self._search.collection,
+        )
         self._unrecognised = frozenset(phrase for phrase, each in judged.items() if not each.known)
         self._notes += [judged[phrase].sentence for phrase in judged if phrase in self._unrecognised]
         self._timings["encode"] += 1000 * (perf_counter() - start)

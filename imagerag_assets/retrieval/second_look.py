@@ -57,6 +57,8 @@ class Seen:
     """float64 (2,), of all its crops pooled; None where the scene cannot be read."""
     logit: float
     """Log-odds that it shows the phrase."""
+    steady: float | None = None
+    """Mean margin of its crops, each in another place and orientation; None where the scene cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -271,7 +273,7 @@ def _pooled(
         score=float(score[0]),
         confidence=float(scorer.head.confidence(value)[0]),
     )
-    return Seen(moved, value[0], float(scorer.head.logit(value)[0]))
+    return Seen(moved, value[0], float(scorer.head.logit(value)[0]), float(values[:, 0].mean()))
 
 
 def _logit(confidence: float) -> float:

@@ -126,6 +126,7 @@ def test_a_scene_that_changed(
 ) -> None:
     _, answer = run(capsys, "ask", *QUESTION, "--scene", "one", "--no-answer")
     assert answer["cues"]
+    assert answer["lineage"]["calibration_kind"] == "default"
     assert run(capsys, "trace", answer["answer_id"])[1]["outdated"] == []
     with Platform(installed) as platform:
         division = platform.vectors.meta(answer["lineage"]["collection"]).division
@@ -140,7 +141,7 @@ def test_a_scene_that_changed(
     by_kind = {each["what"]: each for each in replayed["differences"]}
     assert by_kind["scene"]["detail"] == "one changed"
     assert by_kind["scene"]["used"] == "present"
-    assert (by_kind["calibration"]["recorded"], by_kind["calibration"]["used"]) == ("uncalibrated", "recorded")
+    assert (by_kind["calibration"]["recorded"], by_kind["calibration"]["used"]) == ("default-20.09", "recorded")
     assert kinds(replayed) & {"confidence", "cue-added", "cue-moved"}
     code, lineage = run(capsys, "trace", answer["answer_id"])
     assert [(each["reason"], each["scene"]) for each in lineage["outdated"]] == [("scene-changed", "one")]

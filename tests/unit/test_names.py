@@ -34,6 +34,7 @@ from PIL import Image
 from imagerag_assets.cli import app, main
 from imagerag_assets.demo.scenes import DemoCatalog
 from imagerag_assets.stores.milvus_lite_share import LiteShare
+from tests.few_words import few_words
 from tests.small_source import write_source
 from tests.tiny_encoder import write_tiny_encoder
 
@@ -163,6 +164,9 @@ def run_names(folder: Path) -> Iterator[str]:
         yield from _json("sources remove", ["extra"])
         yield from _json("encoders", [])
         yield from _json("encoders use", ["tiny"])
+        with few_words():
+            yield from _json("calibrate", [])
+        yield from _json("encoders words", ["ship"])
         yield from _json("backfill --dry-run", ["--encoder", "tiny-other", "--dry-run"], command="backfill")
         yield from _json("backfill", ["--encoder", "tiny-other", "--force"])
         yield from _json("rollback", [])
