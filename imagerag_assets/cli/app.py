@@ -17,6 +17,7 @@ from imagerag_assets.cli import _command as cli_run
 from imagerag_assets.cli import (
     ask,
     backup,
+    concepts,
     encoders,
     evaluate,
     exchange,
@@ -53,6 +54,7 @@ for group in (
     evaluate,
     exchange,
     knowledge,
+    concepts,
     scenes,
     sources,
     train,
