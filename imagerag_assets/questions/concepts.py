@@ -23,7 +23,7 @@ from imagerag_assets.retrieval.by_example import Sought, sought_by
 from imagerag_assets.retrieval.collection_sample import collection_sample
 from imagerag_assets.retrieval.recognition import recognition
 
-_NAMED = re.compile(r"(?<![\w:])my:[^\s?!,;:()\"“”'’]+", re.IGNORECASE)
+_NAMED = re.compile(r"(?<![\w:/.@])my:[^\s?!,;:()\"“”'’]+", re.IGNORECASE)
 _STAND_INS = ("windmill", "lighthouse", "silo", "greenhouse", "quarry", "stadium", "hangar", "glacier")
 """Nouns that rules and models read without doubt, for as long as a question is read."""
 

@@ -25,8 +25,8 @@ from imagerag_assets.stores.shards import sample_rows
 
 ROWS, SCENES = 1024, 16
 """Patches of the sample, and scenes that they are taken from, at most."""
-_FEWEST = 32
-"""Patches from which directions are told apart; of fewer, every one counts alike."""
+_FEWEST = 16
+"""Patches from which directions are told apart; fewer say nothing of what is usual."""
 _KEPT = 4
 
 
@@ -38,16 +38,20 @@ class CollectionSample:
     """float32 (n, dim), of length 1; n may be 0."""
     dim: int
 
+    @property
+    def few(self) -> bool:
+        """Whether they are too few to say what is usual."""
+        return len(self.vectors) < _FEWEST
+
     @cached_property
     def mean(self) -> NDArray[np.float64]:
-        """(dim,): the mean, nothing where there are too few patches."""
-        few = len(self.vectors) < _FEWEST
-        return np.zeros(self.dim) if few else self.vectors.mean(axis=0, dtype=np.float64)
+        """(dim,): the mean; zeros of too few."""
+        return np.zeros(self.dim) if self.few else self.vectors.mean(axis=0, dtype=np.float64)
 
     @cached_property
     def covariance(self) -> NDArray[np.float64]:
-        """(dim, dim), shrunk towards a sphere after Ledoit and Wolf."""
-        if len(self.vectors) < _FEWEST:
+        """(dim, dim), shrunk towards a sphere after Ledoit and Wolf; a sphere of too few."""
+        if self.few:
             return np.eye(self.dim)
         from sklearn.covariance import LedoitWolf
 

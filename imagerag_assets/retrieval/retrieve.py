@@ -32,8 +32,8 @@ def retrieve(deps: Deps, analysis: Analysis, search: Search) -> Retrieval:
     then the captions of the knowledge base.  If the knowledge base has a phrase as another name of a label, the fast
     path looks for the label: the encoder may know the words of "tank farm" and yet take it for a farm.  A phrase
     that the encoder cannot tell from others (`recognition.py`) gets no cues, unless the knowledge base has pictures of
-    it.  ``fast`` and ``slow`` use only one path, for whatever phrase; ``none`` looks for nothing.  Concepts are looked for
-    by their examples on any other path.
+    it.  ``fast`` and ``slow`` use only one path, for whatever phrase; ``none`` looks for nothing.  On all others,
+    concepts are looked for by their examples.
 
     Args:
         deps: The installation.
