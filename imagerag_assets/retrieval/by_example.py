@@ -35,7 +35,7 @@ _THRESHOLDS, _THRESHOLD = {1: 0.65, 2: 0.55}, 0.5
 _ALIKE, _STEEP = 0.85, 20.0
 """Cosine with the examples that counts as even odds where nothing is known of what is usual, and how fast odds change
 around it: a guess, near what `--like` needs of an encoder without a calibration."""
-BAD_SHARE = 0.5
+BAD_SHARE = 0.25
 """How far bad examples move what good ones are compared with, from usual patches towards themselves."""
 BAD_WEIGHT = 8.0
 WORD_SHARE = 0.3
@@ -94,7 +94,7 @@ def sought_by(
         towards = towards + WORD_SHARE / len(good) * length * said / max(float(np.linalg.norm(said)), 1e-9)
     inverse = np.linalg.inv(usual.covariance)
     direction = inverse @ towards
-    direction /= max(float(np.sqrt(direction @ usual.covariance @ direction)), 1e-12)
+    direction /= usual.spread(direction)
     likeness = _unit(good.mean(axis=1).mean(axis=0))
     contrast = _contrast(good, bad, mean, inverse)
 

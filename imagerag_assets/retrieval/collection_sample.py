@@ -27,6 +27,8 @@ ROWS, SCENES = 1024, 16
 """Patches of the sample, and scenes that they are taken from, at most."""
 _FEWEST = 16
 """Patches from which directions are told apart; fewer say nothing of what is usual."""
+_SHRINKAGE = 0.1
+"""What finds most of drawn kinds and of EuroSAT's together (0630)."""
 _KEPT = 4
 
 
@@ -50,13 +52,18 @@ class CollectionSample:
 
     @cached_property
     def covariance(self) -> NDArray[np.float64]:
-        """(dim, dim), shrunk towards a sphere after Ledoit and Wolf; a sphere of too few."""
+        """(dim, dim), shrunk towards a sphere; a sphere of too few."""
         if self.few:
             return np.eye(self.dim)
-        from sklearn.covariance import LedoitWolf
+        from sklearn.covariance import shrunk_covariance
 
-        found: NDArray[np.float64] = LedoitWolf().fit(self.vectors.astype(np.float64)).covariance_
+        found: NDArray[np.float64] = shrunk_covariance(np.cov(self.vectors.T.astype(np.float64)), shrinkage=_SHRINKAGE)
         return found
+
+    def spread(self, direction: NDArray[np.float64]) -> float:
+        """Return the standard deviation of usual patches along a direction, (dim,); its length of too few."""
+        found = float(np.linalg.norm(direction) if self.few else (self.vectors @ direction).std())
+        return max(found, 1e-12)
 
 
 _samples: OrderedDict[tuple[str, ...], CollectionSample] = OrderedDict()

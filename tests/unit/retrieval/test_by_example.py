@@ -43,7 +43,7 @@ def test_what_differs_anyway_counts_little_and_bad_examples_hold_down() -> None:
     bad = _patches(rng, _TURNS, a3=0.25, a5=0.2)[None]
     warned = sought_by(shown, bad, usual)
     held = [np.median(head.logit(each.scorer.score(alike)[1])) for each in (plain, warned)]
-    assert held[1] < held[0] - 3
+    assert held[1] < -1 < 1 < held[0]
     assert np.median(head.confidence(warned.scorer.score(thing)[1])) > warned.threshold
 
 
