@@ -134,6 +134,8 @@ class Known:
     key: str
     cells: Mapping[str, tuple[Window, ...]]
     """Windows of each kind, native pixels."""
+    ground: tuple[str, ...]
+    """Classes of chips that the rest is made of: kinds among them are nowhere and everywhere, and not asked for."""
 
 
 def make_scenes(
@@ -181,9 +183,10 @@ def _scene(chips: Mapping[str, Sequence[Path]], folder: Path, drawn: bool, cells
                     found[kind].append((left + box[0], top + box[1], left + box[2], top + box[3]))
         side = cells * CELL_PX
         _write(picture[down : down + side, across : across + side], folder / f"{name}.tif", seed)
-        truth.write_text(json.dumps(found), encoding="utf-8")
+        truth.write_text(json.dumps({"cells": found, "ground": ground}), encoding="utf-8")
     read = json.loads(truth.read_text(encoding="utf-8"))
-    return Known(name, {kind: tuple((w[0], w[1], w[2], w[3]) for w in windows) for kind, windows in read.items()})
+    known = {kind: tuple((w[0], w[1], w[2], w[3]) for w in windows) for kind, windows in read["cells"].items()}
+    return Known(name, known, tuple(read["ground"]))
 
 
 def _chip(path: Path, rng: random.Random) -> NDArray[np.uint8]:

@@ -31,7 +31,7 @@ from imagerag_assets.questions.ask import ask
 from imagerag_assets.questions.concept_examples import crop_of_box
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.question import Question
-from imagerag_assets.retrieval.by_example import threshold_of
+from imagerag_assets.retrieval.by_example import THRESHOLD
 from imagerag_assets.retrieval.calibration import load_calibration
 from imagerag_assets.scenes.records import list_records, load_record
 from imagerag_assets.settings import load_settings
@@ -60,14 +60,14 @@ def main() -> None:
         made = _concepts(platform, keys, scenes[:half], kinds, given.examples)
         least = load_calibration(platform.store, platform.fingerprint, platform.division.key).threshold
         arms: dict[str, tuple[Mapping[str, str], float]] = {"words": ({k: WORDS.get(k, k) for k in kinds}, least)}
-        arms |= {f"{number} examples": (made[number], threshold_of(number)) for number in given.examples}
+        arms |= {f"{number} examples": (made[number], THRESHOLD) for number in given.examples}
         with Viewer(platform) as viewer:
             lines = [
                 _asked(platform, viewer, keys[scene.key], scene, kind, names[kind], arm, threshold)
                 for scene in scenes[half:]
                 for arm, (names, threshold) in arms.items()
                 for kind in kinds
-                if all(kind in other for other, _ in arms.values())
+                if kind not in scene.ground and all(kind in other for other, _ in arms.values())
             ]
     given.work.joinpath("lines.json").write_text(json.dumps(lines), encoding="utf-8")
     print("\n".join(_table(lines, list(arms))))

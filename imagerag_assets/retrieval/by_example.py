@@ -27,11 +27,11 @@ from imagerag_assets.retrieval.scoring import Head
 from imagerag_assets.retrieval.second_look import Scorer
 from imagerag_assets.retrieval.types import Search
 
-HEAD = Head(margin=0.938, score=0.0, bias=-4.868)
+HEAD = Head(margin=0.642, score=0.0, bias=-4.655)
+THRESHOLD = 0.4
+"""At most .10 of absent kinds pass in the scenes that `HEAD` was fitted on (0630)."""
 CALIBRATION = "by-example-1"
-"""Name of `HEAD` and `threshold_of`, for the lineage."""
-_THRESHOLDS, _THRESHOLD = {1: 0.65, 2: 0.55}, 0.5
-"""By number of good examples: about .10 of absent kinds pass in the scenes that `HEAD` was fitted on (0630)."""
+"""Name of `HEAD` and `THRESHOLD`, for the lineage."""
 _ALIKE, _STEEP = 0.85, 20.0
 """Cosine with the examples that counts as even odds where nothing is known of what is usual, and how fast odds change
 around it: a guess, near what `--like` needs of an encoder without a calibration."""
@@ -107,12 +107,7 @@ def sought_by(
         values = np.stack([held, np.zeros(len(seen))], axis=1)
         return (seen @ likeness).astype(np.float64), values
 
-    return Sought(_unit(direction).astype(np.float32), Scorer(score, HEAD), CALIBRATION, threshold_of(len(good)))
-
-
-def threshold_of(examples: int) -> float:
-    """Return the least confidence of a cue, by the number of good examples."""
-    return _THRESHOLDS.get(examples, _THRESHOLD)
+    return Sought(_unit(direction).astype(np.float32), Scorer(score, HEAD), CALIBRATION, THRESHOLD)
 
 
 def search_by_example(

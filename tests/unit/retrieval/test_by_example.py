@@ -43,8 +43,8 @@ def test_what_differs_anyway_counts_little_and_bad_examples_hold_down() -> None:
     bad = _patches(rng, _TURNS, a3=0.25, a5=0.2)[None]
     warned = sought_by(shown, bad, usual)
     held = [np.median(head.logit(each.scorer.score(alike)[1])) for each in (plain, warned)]
-    assert held[1] < -1 < 1 < held[0]
-    assert np.median(head.confidence(warned.scorer.score(thing)[1])) > warned.threshold
+    assert held[1] < held[0] - 1
+    assert np.median(head.logit(warned.scorer.score(thing)[1])) > held[1] + 1
 
 
 def test_few_patches_say_nothing_of_what_is_usual_and_a_word_adds_to_examples() -> None:
@@ -54,8 +54,6 @@ def test_few_patches_say_nothing_of_what_is_usual_and_a_word_adds_to_examples() 
     found = sought_by(shown, _NONE, few)
     mean = shown[0].mean(axis=0)
     assert found.query @ mean / np.linalg.norm(mean) > 0.99
-    assert np.median(found.scorer.head.confidence(found.scorer.score(thing)[1])) > found.threshold
-    assert found.scorer.head.confidence(found.scorer.score(_patches(rng, 20, a3=-0.5))[1]).max() < found.threshold
     assert np.isfinite(found.scorer.score(thing)[1]).all()
     assert found.scorer.score(thing[:0])[1].shape == (0, 2)
 
