@@ -25,9 +25,9 @@ def _patches(rng: np.random.Generator, rows: int, **along: float) -> NDArray[np.
 def test_what_differs_anyway_counts_little_and_bad_examples_hold_down() -> None:
     rng = np.random.default_rng(0)
     usual = CollectionSample(_patches(rng, 400), _DIM)
-    shown = _patches(rng, _TURNS, a3=0.25, a1=0.8)[None]  # happens to lie far out along axis 1, too
-    thing, ground = _patches(rng, 50, a3=0.25), _patches(rng, 50, a1=0.8)
-    alike = _patches(rng, 50, a3=0.25, a5=0.2)
+    shown = _patches(rng, _TURNS, a3=0.4, a1=0.8)[None]  # happens to lie far out along axis 1, too
+    thing, ground = _patches(rng, 50, a3=0.4), _patches(rng, 50, a1=0.8)
+    alike = _patches(rng, 50, a3=0.4, a5=0.3)
 
     plain = sought_by(shown, _NONE, usual)
     assert plain.query.dtype == np.float32
@@ -40,7 +40,7 @@ def test_what_differs_anyway_counts_little_and_bad_examples_hold_down() -> None:
     assert np.median(head.confidence(plain.scorer.score(thing)[1])) > plain.threshold
     assert head.confidence(plain.scorer.score(usual.vectors)[1]).max() < plain.threshold
 
-    bad = _patches(rng, _TURNS, a3=0.25, a5=0.2)[None]
+    bad = _patches(rng, _TURNS, a3=0.4, a5=0.3)[None]
     warned = sought_by(shown, bad, usual)
     held = [np.median(head.logit(each.scorer.score(alike)[1])) for each in (plain, warned)]
     assert held[1] < held[0] - 1
