@@ -167,20 +167,20 @@ def _scene(chips: Mapping[str, Sequence[Path]], folder: Path, drawn: bool, cells
         for kind in chosen:
             for _ in range(rng.randint(1, _MOST_OF_A_KIND)):
                 places[inner.pop(rng.randrange(len(inner)))] = kind
-        picture = np.zeros(((cells + 1) * CELL_PX, (cells + 1) * CELL_PX, 3), dtype=np.uint8)
+        picture: NDArray[np.uint8] = np.zeros(((cells + 1) * CELL_PX, (cells + 1) * CELL_PX, 3), dtype=np.uint8)
         found: dict[str, list[Window]] = {kind: [] for kind in chosen}
         down, across = rng.randrange(CELL_PX), rng.randrange(CELL_PX)
         for row in range(cells + 1):
             for col in range(cells + 1):
-                kind, y, x = places.get((row, col)), row * CELL_PX, col * CELL_PX
-                source = kind if kind is not None and not drawn else rng.choice(ground)
+                hidden, y, x = places.get((row, col)), row * CELL_PX, col * CELL_PX
+                source = hidden if hidden is not None and not drawn else rng.choice(ground)
                 cell, box = _chip(rng.choice(chips[source]), rng), (0, 0, CELL_PX, CELL_PX)
-                if kind is not None and drawn:
-                    cell, box = _with(DRAWN[kind], cell, rng)
+                if hidden is not None and drawn:
+                    cell, box = _with(DRAWN[hidden], cell, rng)
                 picture[y : y + CELL_PX, x : x + CELL_PX] = cell
-                if kind is not None:
+                if hidden is not None:
                     left, top = x - across, y - down
-                    found[kind].append((left + box[0], top + box[1], left + box[2], top + box[3]))
+                    found[hidden].append((left + box[0], top + box[1], left + box[2], top + box[3]))
         side = cells * CELL_PX
         _write(picture[down : down + side, across : across + side], folder / f"{name}.tif", seed)
         truth.write_text(json.dumps({"cells": found, "ground": ground}), encoding="utf-8")
