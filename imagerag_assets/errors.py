@@ -76,6 +76,10 @@ class QuestionError(InputError):
     """A question, choice, area or time range cannot be used."""
 
 
+class ConceptError(InputError):
+    """A named concept, or an example of one, cannot be used."""
+
+
 class UnknownSceneError(InputError):
     """A named scene is neither in the store nor in the source."""
 

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from imagerag_assets.concepts.vectors import embed_concepts
 from imagerag_assets.encoder_switch.gate import Gate, GateCheck, Measure, examine, scenes_to_cover, uncovered
 from imagerag_assets.encoder_switch.switching import LOCK, Switch, in_use, switch
 from imagerag_assets.encoders.registry import load_encoder
-from imagerag_assets.errors import KnowledgeError, describe
+from imagerag_assets.errors import EncoderError, KnowledgeError, StoreError, describe
 from imagerag_assets.ingestion.costs import Cost, cost_of, total
 from imagerag_assets.ingestion.embed_scene import embed, find_shard, scratch
 from imagerag_assets.ingestion.embedding import Progress
@@ -272,7 +273,7 @@ def _take_over(
 ) -> Backfill:
     """Ask the gate, and switch if it opens; `platform` is pinned to the new encoder."""
     target, collection = result.plan.target, result.plan.collection
-    gate = Gate(()) if result.failed else Gate((_knowledge(platform, serving, progress),))
+    gate = Gate(()) if result.failed else Gate((_knowledge(platform, serving, progress), *_concepts(platform)))
     gate = Gate((*examine(platform, serving, target, measure).checks, *gate.checks))
     if not gate.opens(force=force):
         return replace(result, gate=gate)
@@ -283,6 +284,15 @@ def _take_over(
     lock.require()
     made = switch(platform, "backfill", in_use(platform, serving), after, gate=gate.to_dict(), forced=bool(gate.failed))
     return replace(result, gate=gate, switched=made, after=collection)
+
+
+def _concepts(platform: Platform) -> tuple[GateCheck, ...]:
+    """Embed the crops of concepts with the new encoder, beside the vectors of the old one; no check without any."""
+    try:
+        examples = embed_concepts(platform)
+    except (StoreError, EncoderError) as error:
+        return (GateCheck("concepts", False, False, f"The concepts cannot be embedded again: {error}"),)
+    return (GateCheck("concepts", True, False, f"{examples} examples of concepts"),) if examples else ()
 
 
 def _knowledge(platform: Platform, serving: Serving, progress: Progress | None) -> GateCheck:

@@ -94,13 +94,15 @@ def _scene(
 
 
 def _versions(doc: _Document, lineage: Lineage, retrieval: str) -> None:
-    """Declare what else the cues depend on: the collection, the calibration, and the knowledge bases."""
+    """Declare what else the cues depend on: the collection, the calibration, knowledge bases and concepts."""
     if lineage.collection:
         doc.link("used", retrieval, doc.entity("collection", lineage.collection))
     if lineage.calibration:
         doc.link("used", retrieval, doc.entity("calibration", lineage.fingerprint, lineage.calibration))
     for kind, version in lineage.knowledge.items():
         doc.link("used", retrieval, doc.entity(kind, version))
+    for name, used in lineage.concepts.items():
+        doc.link("used", retrieval, doc.entity("concept", name, used.get("version"), digest=used.get("digest")))
 
 
 class _Document:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from imagerag_assets import __version__
+from imagerag_assets.concepts.store import latest_version
 from imagerag_assets.errors import FingerprintError, ModelError, QuestionError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import ALIAS, Serving, find_serving, serving_from
@@ -35,7 +36,8 @@ class Difference:
     """Something that differs from the record."""
 
     what: str
-    """``scene``, ``encoder``, ``collection``, ``calibration``, ``knowledge``, ``model``, ``setting``, ``software``;
+    """``scene``, ``encoder``, ``collection``, ``calibration``, ``knowledge``, ``concept``, ``model``, ``setting``,
+    ``software``;
     of the outcome ``cue-added``, ``cue-removed``, ``cue-moved``, ``confidence``, ``path``, ``answer``, ``choice``."""
     recorded: Any
     now: Any
@@ -85,8 +87,9 @@ def replay(platform: Platform, answer_id: str) -> Replay:
     serving = versions.searched(question)
     calibration = versions.calibration(serving)
     versions.compare_knowledge(serving)
+    concepts = versions.concepts()
     with Viewer(serving.platform) as viewer:
-        answered = work_out(serving, question, viewer, calibration=calibration)
+        answered = work_out(serving, question, viewer, calibration=calibration, concepts=concepts)
         if answered.error is not None:
             raise answered.error
         made = record_of(answered, viewer, answer_id)
@@ -178,8 +181,22 @@ class _Versions:
             if now != version:
                 self._differs("knowledge", _short(version), now and _short(now), f"{kind} changed", "present")
 
+    def concepts(self) -> dict[str, int]:
+        """Return the recorded versions of concepts by name: they stay, also of a concept that was removed."""
+        recorded = {name: int(used["version"]) for name, used in self._lineage.concepts.items()}
+        for name, version in recorded.items():
+            now = latest_version(self._platform, name)
+            if now != version:
+                self._differs("concept", version, now, f"my:{name} has other examples now", "recorded")
+        return recorded
+
     def compare_software(self, made: AnswerRecord) -> None:
         """Compare the multimodal LLM, and this program, the only version that can be run."""
+        for name, used in made.lineage.concepts.items():
+            before = self._lineage.concepts.get(name, {}).get("sample")
+            if before != used["sample"]:
+                detail = f"Other patches say what is usual where my:{name} is looked for"
+                self._differs("concept", before, used["sample"], detail, "present")
         self.differences.extend(compare_models(self._lineage.mllm, made.lineage.mllm))
         if self._lineage.version != __version__:
             detail = "The version of imagerag-assets differs"

@@ -37,6 +37,7 @@ def trace_tree(platform: HasStore, answer_id: str) -> dict[str, Any]:
         _node("collection", lineage.collection or "", {"fingerprint": lineage.fingerprint}),
     ]
     children += [_node("knowledge", name, {"version": version}) for name, version in lineage.knowledge.items()]
+    children += [_node("concept", f"my:{name}", dict(used)) for name, used in lineage.concepts.items()]
     if lineage.after:
         children.append(_node("former answer", lineage.after))
     if lineage.mllm:

@@ -105,6 +105,8 @@ class Lineage(_Kept):
     """Of imagerag-assets."""
     after: str | None = None
     example_sha256: str | None = None
+    concepts: dict[str, dict[str, Any]] = {}
+    """Versions of the concepts that it names, and what else decided their part, by name."""
 
 
 class RecordedError(_Kept):

@@ -57,6 +57,11 @@ def evidence_files(platform: HasStore, record: AnswerRecord) -> dict[str, str]:
     return {name: platform.store.url(key) for name, key in keys.items()}
 
 
+def evidence_key(answer_id: str, rank: int) -> str:
+    """Return the object key of a cue's picture, a JPEG."""
+    return f"{answer_folder(answer_id)}/evidence/cue-{rank}.jpg"
+
+
 def prompt_key(answer_id: str) -> str:
     """Object key of the prompt that an answer was given to: its text, with a line for each picture.
 

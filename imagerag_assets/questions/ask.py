@@ -6,6 +6,7 @@ reply), and the record of it all, which is made and stored here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from imagerag_assets.errors import ModelError, QuestionError
@@ -80,7 +81,12 @@ def ask(
 
 
 def work_out(
-    serving: Serving, question: Question, viewer: Viewer, *, calibration: Calibration | None = None
+    serving: Serving,
+    question: Question,
+    viewer: Viewer,
+    *,
+    calibration: Calibration | None = None,
+    concepts: Mapping[str, int] | None = None,
 ) -> Answered:
     """Answer one question from one collection, whatever is switched meanwhile, and store nothing.
 
@@ -91,11 +97,12 @@ def work_out(
         question: What is asked.
         viewer: Opens the scenes.
         calibration: Thresholds; default: those in use for the encoder and the collection's division.
+        concepts: Versions of concepts by name; default: those in use.
 
     Raises:
         As :func:`ask`.
     """
-    resolved = resolve(serving, question, calibration)
+    resolved = resolve(serving, question, calibration, concepts)
     found = find(resolved, viewer)
     return answer(found, viewer)
 
@@ -148,6 +155,9 @@ def record_of(answered: Answered, viewer: Viewer, answer_id: str) -> AnswerRecor
         record["change"] = found.compared.to_dict()
     if resolved.example:
         record["lineage"]["example_sha256"] = resolved.example.digest
+    if resolved.concepts:
+        used = {each.concept.name: each.to_lineage() for each in resolved.concepts.values()}
+        record["lineage"]["concepts"] = used
     if reply:
         record["lineage"]["prompt_sha256"] = reply.prompt_sha256
         record["lineage"]["mllm"] = {"name": platform.mllm.name, "revision": platform.mllm.revision}

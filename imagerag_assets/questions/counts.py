@@ -12,6 +12,7 @@ from imagerag_assets.installation.platform import Deps
 from imagerag_assets.plans import plan as p
 from imagerag_assets.questions.objects import Tally
 from imagerag_assets.questions.resolve import Resolved
+from imagerag_assets.retrieval.by_example import Sought
 from imagerag_assets.retrieval.counting import Counted, count_objects
 from imagerag_assets.retrieval.object_sizes import size_of
 from imagerag_assets.retrieval.types import Cue, Retrieval, Search
@@ -39,7 +40,14 @@ def count(resolved: Resolved, found: Retrieval, search: Search) -> tuple[dict[st
     notes: list[str] = []
     for phrase in phrases:
         try:
-            counted = count_shown(platform, phrase, found, search, platform.settings.count_budget // len(phrases))
+            counted = count_shown(
+                platform,
+                phrase,
+                found,
+                search,
+                platform.settings.count_budget // len(phrases),
+                shown_by=resolved.analysis.shown.get(phrase),
+            )
         except EncoderError as error:
             notes.append(f"{phrase!r} was not counted within patches: {error}")
             continue
@@ -50,7 +58,9 @@ def count(resolved: Resolved, found: Retrieval, search: Search) -> tuple[dict[st
     return tallies, tuple(notes)
 
 
-def count_shown(deps: Deps, phrase: str, found: Retrieval, search: Search, budget: int) -> Counted | None:
+def count_shown(
+    deps: Deps, phrase: str, found: Retrieval, search: Search, budget: int, *, shown_by: Sought | None = None
+) -> Counted | None:
     """Count the objects of a phrase on ground that promises as much as its cues.
 
     Args:
@@ -59,6 +69,7 @@ def count_shown(deps: Deps, phrase: str, found: Retrieval, search: Search, budge
         found: Its cues among others.
         search: Where to look.
         budget: Patches encoded at most.
+        shown_by: What it looks like by examples, where it is a concept.
 
     Returns:
         None: there is no budget, or the cues are all there is: none is sure, or they are as large as patches and there
@@ -80,10 +91,11 @@ def count_shown(deps: Deps, phrase: str, found: Retrieval, search: Search, budge
         if not many:
             return None
         by_patches = replace(search, look=None)
-        return count_objects(deps, phrase, by_patches, words=found.words, shown=shown, many=many)
+        return count_objects(deps, phrase, by_patches, words=found.words, shown=shown, many=many, shown_by=shown_by)
     counted = count_objects(
-        deps, phrase, search, budget=budget, words=found.words, size_px=size_px, shown=shown, many=many
-    )
+        deps, phrase, search, budget=budget, words=found.words, size_px=size_px, shown=shown, many=many,
+        shown_by=shown_by,
+    )  # fmt: skip
     tiny = size_px is not None and size_px[1] <= TINY * deps.settings.patch_px
     # A part of one large object may look like several; where objects are few, patches tell them better.
     return counted if tiny or counted.everywhere else None

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-from imagerag_assets.errors import QuestionError
+from imagerag_assets.concepts.crops import read_picture
+from imagerag_assets.errors import ConceptError, QuestionError
 from imagerag_assets.installation.platform import Platform
-
-_LONGEST_PX = 2048  # far more than an encoder sees
 
 
 @dataclass(frozen=True)
@@ -61,14 +59,9 @@ def example_file(like: str) -> Path:
 def _read(like: str) -> NDArray[np.uint8]:
     """Return a picture as uint8 (h, w, 3)."""
     try:
-        with Image.open(Path(like)) as opened:
-            opened.thumbnail((_LONGEST_PX, _LONGEST_PX))
-            return np.asarray(opened.convert("RGB"))
-    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else f"{type(error).__name__}: {error}"
-        raise QuestionError(
-            f"The example cannot be read ({reason})", fix="Give a JPEG, PNG or TIFF picture, or a patch_id", file=like
-        ) from None
+        return read_picture(Path(like))
+    except ConceptError as error:
+        raise QuestionError(error.message, fix=error.fix, file=like) from None
 
 
 def _example(embedding: NDArray[np.float32], label: str, patch_id: str | None) -> Example:

@@ -14,6 +14,7 @@ from imagerag_assets.plans.noun_phrases import clean
 from imagerag_assets.plans.regions import Region, region_named
 from imagerag_assets.plans.understand import understand
 from imagerag_assets.questions.answer_record import AnswerRecord
+from imagerag_assets.questions.concepts import StandIns
 from imagerag_assets.questions.examples import Example
 from imagerag_assets.questions.follow_up import about_the_same
 from imagerag_assets.questions.question import Question
@@ -47,12 +48,15 @@ def plan_of(
         reader: Loads the small language model that reads questions beside the rules.
         model: Loads a language model, which reads what neither can.
     """
+    stand_ins = StandIns([question.question, *(former.phrases if former else ())], question.choices)
+    choices = {letter: stand_ins.hidden(text) for letter, text in question.choices.items()}
+    asked = stand_ins.hidden(question.question)
 
     def by_rules(text: str) -> p.Plan:
-        return understand(text, question.choices, names=names)
+        return understand(stand_ins.hidden(text), choices, names=names)
 
     def by_rules_and_model(text: str) -> p.Plan:
-        return _by_model(by_rules(text), text, question.choices, model)
+        return _by_model(by_rules(text), stand_ins.hidden(text), choices, model)
 
     if question.plan is not None:
         plan = p.plan_from_json(question.plan)
@@ -61,8 +65,9 @@ def plan_of(
         plan = rules if former is None else about_the_same(rules, question, former, by_rules_and_model)
         if plan is rules:  # what a follow-up leaves out, the reader would invent
             plan = _by_reader(plan, reader)
-            plan = _by_model(plan, question.question, question.choices, model)
+            plan = _by_model(plan, asked, choices, model)
             plan = plan if question.choices else completed(plan, rules)
+        plan = stand_ins.shown(plan)
     else:
         plan = p.Plan()
     return plan if example is None else _about(plan, example.label)

@@ -253,6 +253,8 @@ class _Answering:
             return
         if not any(part.op not in ("where", "list", *_LOOKED_AT, "change") for part in self._plan.parts):
             return
+        # What a person showed has no word that a model could judge a picture by.
+        cues = [cue for cue in cues if cue.phrase not in self._found.resolved.concepts]
         views = _views(cues, set(self._scenes()), self._viewer, self._found.pictures)
         try:
             new = confirm_cues(self._platform.mllm, views) if views else {}

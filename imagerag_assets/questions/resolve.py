@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from imagerag_assets.errors import QuestionError
@@ -15,6 +15,7 @@ from imagerag_assets.knowledge.search import KnownNames
 from imagerag_assets.plans.from_model import LanguageModel
 from imagerag_assets.plans.plan import Plan
 from imagerag_assets.questions.answer_record import AnswerRecord
+from imagerag_assets.questions.concepts import UsedConcept, load_concepts
 from imagerag_assets.questions.examples import Example, load_example
 from imagerag_assets.questions.follow_up import former_of, in_scope_of
 from imagerag_assets.questions.planning import analysis_of, plan_of
@@ -40,6 +41,8 @@ class Resolved:
     former: AnswerRecord | None
     """The answer that it follows up."""
     example: Example | None
+    concepts: Mapping[str, UsedConcept]
+    """The concepts that it names, by phrase."""
     asked_at: datetime
     started: float
     """Of `time.perf_counter`."""
@@ -51,16 +54,23 @@ class Resolved:
         return self.serving.platform
 
 
-def resolve(serving: Serving, question: Question, calibration: Calibration | None = None) -> Resolved:
+def resolve(
+    serving: Serving,
+    question: Question,
+    calibration: Calibration | None = None,
+    concepts: Mapping[str, int] | None = None,
+) -> Resolved:
     """Find out what a question looks for, and where.
 
     Args:
         serving: The collection, and the installation with its encoder.
         question: What is asked.
         calibration: Thresholds; default: those in use for the encoder and the collection's division.
+        concepts: Versions of concepts by name; default: those in use.
 
     Raises:
         QuestionError: No patch is in scope, or the example cannot be read.
+        ConceptError: There is no such concept.
         UnknownAnswerError: It follows up an answer that is not there.
         StoreError: A store failed.
     """
@@ -78,6 +88,8 @@ def resolve(serving: Serving, question: Question, calibration: Calibration | Non
         question, former, example, names=KnownNames(platform), reader=lambda: platform.reader, model=_model(platform)
     )
     analysis = analysis_of(platform, question, plan)
+    used = load_concepts(serving, question, [thing.phrase for thing in plan.things], concepts)
+    analysis = replace(analysis, shown={phrase: each.sought for phrase, each in used.items()})
     return Resolved(
         serving=serving,
         question=question,
@@ -89,6 +101,7 @@ def resolve(serving: Serving, question: Question, calibration: Calibration | Non
         ),
         former=former,
         example=example,
+        concepts=used,
         asked_at=asked_at,
         started=started,
         timings_ms={"phrases": since(before), "load": load_ms},

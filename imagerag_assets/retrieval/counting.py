@@ -20,6 +20,7 @@ from scipy.special import expit
 
 from imagerag_assets.errors import RasterError, StoreError
 from imagerag_assets.installation.platform import Deps
+from imagerag_assets.retrieval.by_example import Sought
 from imagerag_assets.retrieval.fast import Neighbours, neighbours, phrase_scorers
 from imagerag_assets.retrieval.ground import grounds
 from imagerag_assets.retrieval.peaks import apart, interval, nearest, parting
@@ -122,6 +123,7 @@ def count_objects(
     size_px: tuple[float, float] | None = None,
     shown: Collection[str] = (),
     many: bool = False,
+    shown_by: Sought | None = None,
 ) -> Counted:
     """Count the objects of a phrase on the ground that is searched.
 
@@ -135,6 +137,7 @@ def count_objects(
         shown: Ids of patches that show the thing for sure; where patches promise less than the least of them,
             nothing is counted, as parts of much else look like small objects.
         many: There may be many more patches like these, which nobody looked at as closely.
+        shown_by: What it looks like by examples, where it is a concept.
 
     Raises:
         FingerprintError: the collection belongs to another encoder.
@@ -142,8 +145,12 @@ def count_objects(
         EncoderError: the phrase or a picture cannot be embedded.
     """
     deps.vectors.verify(search.collection, deps.encoder.fingerprint)
-    scorer = phrase_scorers(deps, [phrase], search.calibration, words)[phrase]
-    query = deps.encoder.encode_texts([(words or {}).get(phrase, phrase)])
+    if shown_by is None:
+        scorer = phrase_scorers(deps, [phrase], search.calibration, words)[phrase]
+        query = deps.encoder.encode_texts([(words or {}).get(phrase, phrase)])
+    else:
+        scorer, query = shown_by.scorer, shown_by.query[None]
+        search = replace(search, calibration=shown_by.calibrated(search.calibration))
     near = neighbours(deps.vectors, query, search, MAX_ROWS)[0]
     if not near.rows:
         return Counted(phrase, (), 0, 0, 0, None, 0.0, "patches", notes=("No patches are searched",))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from imagerag_assets.errors import QuestionError
@@ -28,6 +29,7 @@ from imagerag_assets.retrieval.keywords import extract_keywords, most_telling
 
 if TYPE_CHECKING:
     from imagerag_assets.encoders.sentence import SentenceEncoder
+    from imagerag_assets.retrieval.by_example import Sought
 
 Kind = Literal["position", "count", "presence", "colour", "compare", "change", "describe", "other"]
 
@@ -74,6 +76,8 @@ class Analysis:
     """What a person should know about the analysis, one line each."""
     region: Region | None = None
     """The part of the scene that it is about; None: all of it."""
+    shown: Mapping[str, Sought] = field(default_factory=lambda: MappingProxyType({}))
+    """How patches are scored for the phrases that are concepts: by what was shown for them, not by words."""
 
 
 def analyse_question(

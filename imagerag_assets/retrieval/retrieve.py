@@ -13,6 +13,7 @@ from imagerag_assets.errors import FingerprintError
 from imagerag_assets.installation.platform import Deps
 from imagerag_assets.knowledge.search import names_of, open_knowledge
 from imagerag_assets.knowledge.types import KNOWLEDGE_KINDS, Current, KnowledgeKind
+from imagerag_assets.retrieval.by_example import search_by_example
 from imagerag_assets.retrieval.fast import CANDIDATES, CANDIDATES_ALL, Found, ranked, search_fast
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.recognition import recognition
@@ -31,7 +32,8 @@ def retrieve(deps: Deps, analysis: Analysis, search: Search) -> Retrieval:
     then the captions of the knowledge base.  If the knowledge base has a phrase as another name of a label, the fast
     path looks for the label: the encoder may know the words of "tank farm" and yet take it for a farm.  A phrase
     that the encoder cannot tell from others (`recognition.py`) gets no cues, unless the knowledge base has pictures of
-    it.  ``fast`` and ``slow`` use only one path, for whatever phrase; ``none`` looks for nothing.
+    it.  ``fast`` and ``slow`` use only one path, for whatever phrase; ``none`` looks for nothing.  On all others,
+    concepts are looked for by their examples.
 
     Args:
         deps: The installation.
@@ -50,6 +52,7 @@ def retrieve(deps: Deps, analysis: Analysis, search: Search) -> Retrieval:
         return Retrieval((), "none", abstained=False, notes=notes, timings_ms={"encode": 0.0, "search": 0.0})
     deps.vectors.verify(search.collection, deps.encoder.fingerprint)
     run = _Run(deps, analysis, search)
+    run.by_example()
     if search.path in ("auto", "fast"):
         run.fast()
     if search.path in ("auto", "slow"):
@@ -66,6 +69,8 @@ class _Run:
         self._search = search
         self._limit = CANDIDATES_ALL if analysis.wants_all else CANDIDATES
         self._share_budget(analysis.phrases)
+        self._shown = {phrase: analysis.shown[phrase] for phrase in analysis.phrases if phrase in analysis.shown}
+        self._by_words = tuple(phrase for phrase in analysis.phrases if phrase not in self._shown)
         self._passed: dict[str, list[Cue]] = {}
         self._path: PathName = "none"
         self._notes = list(analysis.notes)
@@ -79,13 +84,18 @@ class _Run:
         self._opened: dict[KnowledgeKind, Current | None] = {}
         self._timings = {"encode": 0.0, "search": 0.0, "verify": 0.0}
 
+    def by_example(self) -> None:
+        """Look for every phrase that a person showed examples for."""
+        for phrase, found in search_by_example(self._deps, self._shown, self._search, limit=self._limit).items():
+            self._add(found, self._shown[phrase].threshold, "fast")
+
     def fast(self) -> None:
-        """Look for every phrase by its text embedding, if the encoder knows its words."""
-        phrases: Sequence[str] = self._analysis.phrases
+        """Look for every other phrase by its text embedding, if the encoder knows its words."""
+        phrases: Sequence[str] = self._by_words
         if self._search.path == "auto":
             self._words = self._labels_of_phrases()
             phrases = self._told_apart()
-            self._share_budget(phrases)
+            self._share_budget([*self._shown, *phrases])
         found = search_fast(self._deps, phrases, self._search, limit=self._limit, words=self._words)
         used = self._search.calibration
         self._add(found, used.threshold if self._look is None else used.second_threshold, "fast")
@@ -100,7 +110,7 @@ class _Run:
     def slow(self) -> None:
         """Look for what is still missing through labels, then captions."""
         for name, kind in KNOWLEDGE_KINDS.items():
-            missing = self._missing()
+            missing = [phrase for phrase in self._missing() if phrase not in self._shown]
             if not missing:
                 return
             knowledge = self._open(kind, strict=self._search.path == "slow")
@@ -143,7 +153,7 @@ class _Run:
     def _doubt(self, least: float) -> None:
         """Note the phrases whose best cue is worth showing, and not sure enough to say that the thing is there."""
         for phrase, cues in self._passed.items():
-            if cues and cues[0].confidence < least:
+            if phrase not in self._shown and cues and cues[0].confidence < least:
                 self._unsure.add(phrase)
                 self._notes.append(
                     f"The best candidate for {phrase!r} has confidence {cues[0].confidence:.2f}: below {least:.2f}, "
@@ -155,7 +165,7 @@ class _Run:
         start = perf_counter()
         judged = recognition(
             self._deps,
-            self._analysis.phrases,
+            self._by_words,
             words=self._words,
             opened=self._open,
             collection=self._search.collection,
@@ -194,7 +204,7 @@ class _Run:
         """Return the own names of labels, by the phrases that are other names of theirs."""
         start = perf_counter()
         knowledge = self._open("knowledge_labels")
-        words = names_of(self._deps, knowledge, self._analysis.phrases) if knowledge else {}
+        words = names_of(self._deps, knowledge, self._by_words) if knowledge and self._by_words else {}
         self._notes += [f"{phrase!r} is looked for as {name!r}" for phrase, name in words.items()]
         self._timings["encode"] += 1000 * (perf_counter() - start)
         return words
