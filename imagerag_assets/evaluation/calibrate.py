@@ -31,6 +31,7 @@ from imagerag_assets.evaluation.cases import compare_windows
 from imagerag_assets.installation.platform import Deps
 from imagerag_assets.knowledge.search import open_knowledge
 from imagerag_assets.objects.aside import replace_bytes
+from imagerag_assets.objects.local_files import read_text
 from imagerag_assets.plans.understand import understand
 from imagerag_assets.retrieval.calibration import (
     DEFAULT_SCALE,
@@ -304,7 +305,7 @@ def _told(fitted: Fit) -> str:
 def _lines(paths: Sequence[Path]) -> Iterator[str]:
     for path in paths:
         try:
-            yield from path.read_text(encoding="utf-8").splitlines()
+            yield from read_text(path).splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"The questions cannot be read: {error}", fix="Check the path", file=path) from None
 

@@ -22,6 +22,7 @@ from imagerag_assets.evaluation.cases import Case, Window
 from imagerag_assets.evaluation.protocols import protocol_of
 from imagerag_assets.evaluation.truth import Truth
 from imagerag_assets.objects.aside import replace_bytes
+from imagerag_assets.objects.local_files import check_regular, read_text
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.question_files import fields_of
 from imagerag_assets.stac.keys import scene_key
@@ -109,7 +110,7 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
         yield from _table_rows(file)
         return
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_text(file)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"The questions cannot be read: {error}", fix="Give JSON or JSONL in UTF-8", file=file
@@ -141,6 +142,7 @@ def _table_rows(file: Path) -> Iterator[tuple[int, Row]]:
 
     number = 0
     try:
+        check_regular(file)
         with pa.memory_map(str(file)) as source:
             batches = (
                 pq.ParquetFile(source).iter_batches(64) if file.suffix == ".parquet" else pa.ipc.open_stream(source)

@@ -7,17 +7,27 @@ checked.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import create_connection
 from urllib3.util.retry import Retry
 
-from imagerag_assets.objects.boundary import Authority, authority, is_foreign, is_same_host, peer_refusal, refusal
-from imagerag_assets.objects.deadlines import Deadline, TooLargeError, current
+from imagerag_assets.objects.boundary import (
+    Authority,
+    authority,
+    is_foreign,
+    is_same_host,
+    peer_refusal,
+    refusal,
+)
+from imagerag_assets.objects.deadlines import Deadline, TooLargeError, TooSlowError, current
+from imagerag_assets.objects.name_lookup import look_up
 from imagerag_assets.settings import Settings
 
 _OF_THE_WEB = "https://"
@@ -35,7 +45,7 @@ _ANYWHERE = frozenset(
     }
 )
 """Headers that a redirect may take to another host."""
-_Check = Callable[[Authority, str], None]
+LOOKUP_S: float = Settings.model_fields["limit_lookup_s"].default
 
 
 class Reach:
@@ -108,7 +118,7 @@ class GuardedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _pools(None if self._reach is None else self._reach.check_number)
+        self.poolmanager.pool_classes_by_scheme = _pools(self._reach)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         if self._reach is not None:
@@ -190,16 +200,26 @@ def guarded_session(reach: Reach | None, retries: Retry, pool_maxsize: int = 10)
     return session
 
 
-def _pools(check_number: _Check | None) -> dict[str, type[HTTPConnectionPool]]:
-    """Return urllib3's pools of connections, which are checked when they are made, before anything is sent."""
+def _pools(reach: Reach | None) -> dict[str, type[HTTPConnectionPool]]:
+    """Return urllib3's pools of connections, whose numbers are checked before they are connected to."""
+    seconds = LOOKUP_S if reach is None else reach.settings.limit_lookup_s
 
-    def checked(connection: HTTPConnection, made: socket.socket) -> socket.socket:
+    def connected(connection: HTTPConnection) -> socket.socket:
+        where = (connection.host.strip("[]").rstrip(".").lower(), connection.port or 0)
+        try:
+            numbers = look_up(where[0], seconds)
+        except TooSlowError as error:
+            raise ConnectTimeoutError(connection, str(error)) from error
+        except OSError as error:
+            found = error if isinstance(error, socket.gaierror) else socket.gaierror(*error.args)
+            raise NameResolutionError(connection.host, connection, found) from error
+        if reach is not None:
+            for number in numbers:
+                reach.check_number(where, number)
+        made = _connected(connection, numbers)
         try:
             if deadline := current():
                 deadline.watch(made)
-            if check_number is None:
-                return made
-            check_number((connection.host.strip("[]").rstrip(".").lower(), connection.port or 0), made.getpeername()[0])
         except BaseException:
             made.close()
             raise
@@ -219,7 +239,7 @@ def _pools(check_number: _Check | None) -> dict[str, type[HTTPConnectionPool]]:
 
     class _Http(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            return checked(self, super()._new_conn())
+            return connected(self)
 
         def request(self, *args: Any, **kwargs: Any) -> None:
             watched(self)
@@ -230,7 +250,7 @@ def _pools(check_number: _Check | None) -> dict[str, type[HTTPConnectionPool]]:
 
     class _Https(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
-            return checked(self, super()._new_conn())
+            return connected(self)
 
         def request(self, *args: Any, **kwargs: Any) -> None:
             watched(self)
@@ -246,3 +266,22 @@ def _pools(check_number: _Check | None) -> dict[str, type[HTTPConnectionPool]]:
         ConnectionCls = _Https
 
     return {"http": _HttpPool, "https": _HttpsPool}
+
+
+def _connected(connection: HTTPConnection, numbers: Sequence[str]) -> socket.socket:
+    """Connect to the first number that answers, as urllib3 does, which would look the name up by itself."""
+    failed: OSError = OSError("it has no number")
+    for number in numbers:
+        try:
+            return create_connection(
+                (number, connection.port),
+                connection.timeout,
+                source_address=connection.source_address,
+                socket_options=connection.socket_options,
+            )
+        except OSError as error:
+            failed = error
+    if isinstance(failed, TimeoutError):
+        said = f"Connection to {connection.host} timed out. (connect timeout={connection.timeout})"
+        raise ConnectTimeoutError(connection, said) from failed
+    raise NewConnectionError(connection, f"Failed to establish a new connection: {failed}") from failed

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from imagerag_assets.errors import QuestionError
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.objects.local_files import open_file
 
 _LONGEST_PX = 2048  # far more than an encoder sees
 
@@ -61,7 +62,7 @@ def example_file(like: str) -> Path:
 def _read(like: str) -> NDArray[np.uint8]:
     """Return a picture as uint8 (h, w, 3)."""
     try:
-        with Image.open(Path(like)) as opened:
+        with open_file(like) as file, Image.open(file) as opened:
             opened.thumbnail((_LONGEST_PX, _LONGEST_PX))
             return np.asarray(opened.convert("RGB"))
     except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:

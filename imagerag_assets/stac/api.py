@@ -126,7 +126,7 @@ def search_api(
         unreachable = isinstance(error, RequestException) or "Max retries" in detail
         transient = unreachable or is_transient(error, url) or status == "429" or status[:1] == "5"
         said = "Cannot connect to the API" if unreachable else f"The API refused the search ({detail})"
-        said, fix = passed_limit(error, settings) or (said, "Check the URL, the network and the collections")
+        said, fix = passed_limit(error) or (said, "Check the URL, the network and the collections")
         if pages.seen:
             raise incomplete(url, f"{len(pages.seen)} items came, then: {said}", transient=transient) from shown(error)
         raise SourceError(said, fix=fix, transient=transient, source=url) from shown(error)

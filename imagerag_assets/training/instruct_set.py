@@ -19,6 +19,7 @@ from PIL import Image
 from imagerag_assets.answering.findings import findings
 from imagerag_assets.answering.types import CueView, Prompt
 from imagerag_assets.errors import InputError
+from imagerag_assets.objects.local_files import read_text
 
 ABOUT, TRAIN, VALIDATION = "about.json", "train.jsonl", "validation.jsonl"
 Box = tuple[int, int, int, int]
@@ -95,7 +96,7 @@ def read_examples(folder: Path, name: str) -> list[Example]:
     """
     file = folder / name
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_text(file).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"The training data cannot be read: {error}", fix="Make it with: imagerag train data LABELS --out DIR"

@@ -26,6 +26,7 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from imagerag_assets.errors import InputError
+from imagerag_assets.objects.local_files import read_text
 from imagerag_assets.raster.geo import geometry_window
 from imagerag_assets.raster.types import Grid, Window
 
@@ -83,7 +84,7 @@ def read_labels(file: Path) -> Labels:
         InputError: the file cannot be read, has no labels, or has a malformed entry (the error gives its number).
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_text(file)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The labels cannot be read: {error}", fix="Give JSONL or GeoJSON in UTF-8") from None
     geojson = file.suffix.lower() in _GEOJSON
