@@ -332,9 +332,16 @@ def _contents(hrefs: Sequence[str], settings: Settings) -> list[bytes | Exceptio
         return list(pool.map(read, hrefs))
 
 
-def read_documents(hrefs: Sequence[str], settings: Settings) -> Iterator[tuple[str, Document | SourceError]]:
-    """Read many documents, in order, several at a time; yield an error in place of a failed one."""
+def read_documents(
+    hrefs: Sequence[str], settings: Settings, until: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[str, Document | SourceError]]:
+    """Read many documents, in order, several at a time; yield an error in place of a failed one.
+
+    `until` is asked after some of them whether to stop.
+    """
     for start in range(0, len(hrefs), _BATCH):
+        if start and until():
+            return
         batch = hrefs[start : start + _BATCH]
         for href, data in zip(batch, _contents(batch, settings), strict=True):
             try:
