@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     """Buckets that documents may name; * is every one for documents here and for those of the same storage."""
     allowed_roots: tuple[str, ...] = ("/",)
     """Folders of this machine that documents of this machine may name files in."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Proxies (HTTPS_PROXY), as host or host:port, that see to it that names lead to nothing inner; others do not."""
 
     # Who may use Dagster's UI, and what its jobs may open
     ui_token: SecretStr | None = None

@@ -122,6 +122,16 @@ def restore(settings: Settings, source: str, *, replace: bool = False, progress:
     return Restored(backup.url(), manifest.made, len(manifest.files), total, aside)
 
 
+def refuse_unfinished(settings: Settings) -> None:
+    """Refuse to work in an installation of which a killed restore has put a part in place only.
+
+    Raises:
+        LockedError: it is one.
+    """
+    for each in restore_differences(settings):
+        raise LockedError(each.detail, fix=each.fix)
+
+
 def restore_differences(settings: Settings) -> Iterator[Difference]:
     """Yield a restore that was killed."""
     mark = settings.home.expanduser() / _MARK

@@ -1,7 +1,7 @@
 """Requests within the boundary: where servers redirect to is checked, and so is each number that is connected to.
 
-`objects.boundary` says what is allowed.  Through a proxy, names are looked up by the proxy, and only addresses are
-checked.
+`objects.boundary` says what is allowed.  A proxy would look names up by itself; it is asked for the number that was
+checked, unless the settings trust it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import select_proxy
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 from urllib3.util.retry import Retry
 
+from imagerag_assets.errors import SourceError
 from imagerag_assets.objects.boundary import (
     Authority,
     authority,
@@ -104,6 +107,35 @@ class Reach:
         if refused is not None:
             raise refused.error(self._shown or f"{where[0]}:{where[1]}", None)
 
+    def number_for(self, where: Authority, proxy: str) -> str | None:
+        """Return the number by which a proxy, which would look up the name, is asked for a host; None: by its name.
+
+        A proxy that is trusted is asked by name, and so is any for a host that a person named.
+
+        Raises:
+            SourceError: the host must not be reached, or where it leads cannot be told here.
+        """
+        parts = urlsplit(proxy)
+        host, port = (parts.hostname or "").lower(), parts.port or 80
+        if {host, f"{host}:{port}"} & {each.strip().lower() for each in self._settings.trusted_proxies}:
+            return None
+        named_here = self.is_known(where) and not is_foreign(where)
+        try:
+            numbers = look_up(where[0], self._settings.limit_lookup_s)
+        except OSError:
+            numbers = ()
+        for number in numbers:
+            self.check_number(where, number)
+        if named_here:
+            return None
+        if not numbers or not proxy.lower().startswith(("http://", "https://")):
+            raise SourceError(
+                f"A proxy looks up {where[0]}, and where it leads cannot be checked here",
+                fix=f"If the proxy refuses inner addresses, add {host}:{port} to IMAGERAG_TRUSTED_PROXIES",
+                href=self._shown or f"{where[0]}:{where[1]}",
+            )
+        return numbers[0]
+
     def is_known(self, where: Authority) -> bool:
         """Return whether a host and port are those of one of the addresses."""
         return any(is_same_host(known, where) for known in self._known)
@@ -119,6 +151,26 @@ class GuardedAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _pools(self._reach)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what reaches a proxy, with connections of ours."""
+        manager = super().proxy_manager_for(*args, **kwargs)
+        if getattr(manager, "proxy", None) is not None:  # none of SOCKS
+            manager.pool_classes_by_scheme = _pools(self._reach)
+        return manager
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        """Return what is asked for: of a proxy, the number that a name was checked by."""
+        url = super().request_url(request, proxies)
+        proxy, where = select_proxy(str(request.url), proxies), authority(url)
+        if self._reach is None or proxy is None or where is None:
+            return url
+        number = self._reach.number_for(where, proxy)
+        if number is None:
+            return url
+        parts = urlsplit(url)
+        request.headers["Host"] = parts.netloc.rpartition("@")[2]
+        return parts._replace(netloc=_at(number, parts.port)).geturl()
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         if self._reach is not None:
@@ -188,6 +240,10 @@ def _keep(answer: requests.Response, content: bytes) -> None:
     untyped._content, untyped._content_consumed = content, True
 
 
+def _at(number: str, port: int | None) -> str:
+    return (f"[{number}]" if ":" in number else number) + ("" if port is None else f":{port}")
+
+
 def _place(url: str) -> tuple[str, Authority | None]:
     return url.partition(":")[0].lower(), authority(url)
 
@@ -213,7 +269,7 @@ def _pools(reach: Reach | None) -> dict[str, type[HTTPConnectionPool]]:
         except OSError as error:
             found = error if isinstance(error, socket.gaierror) else socket.gaierror(*error.args)
             raise NameResolutionError(connection.host, connection, found) from error
-        if reach is not None:
+        if reach is not None and connection.proxy is None:  # a proxy is as the environment says
             for number in numbers:
                 reach.check_number(where, number)
         made = _connected(connection, numbers)
@@ -251,6 +307,13 @@ def _pools(reach: Reach | None) -> dict[str, type[HTTPConnectionPool]]:
     class _Https(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             return connected(self)
+
+        def set_tunnel(self, host: str, port: int | None = None, *args: Any, **kwargs: Any) -> None:
+            name = host.strip("[]").rstrip(".").lower()
+            number = reach.number_for((name, port or 443), str(self.proxy)) if reach is not None else None
+            if number is not None:
+                self.server_hostname = self.server_hostname or name
+            super().set_tunnel(number or host, port, *args, **kwargs)
 
         def request(self, *args: Any, **kwargs: Any) -> None:
             watched(self)
