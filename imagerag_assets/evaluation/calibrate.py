@@ -15,7 +15,6 @@ write the result for the encoder with --for.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from imagerag_assets.encoders.registry import encoder_fingerprint
 from imagerag_assets.errors import ImageRAGError, InputError
 from imagerag_assets.evaluation.cases import compare_windows
 from imagerag_assets.installation.platform import Deps
+from imagerag_assets.json_text import read_json
 from imagerag_assets.knowledge.search import open_knowledge
 from imagerag_assets.objects.aside import replace_bytes
 from imagerag_assets.objects.local_files import read_text
@@ -96,7 +96,7 @@ def read_targets(lines: Iterable[str]) -> list[Target]:
         if not line.strip():
             continue
         try:
-            value: dict[str, Any] = json.loads(line)
+            value: dict[str, Any] = read_json(line)
             scene, question = str(value["scene"]), str(value["question"])
             windows = tuple((float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in value["roi"])
         except (KeyError, TypeError, ValueError):

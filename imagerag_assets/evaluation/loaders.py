@@ -8,7 +8,6 @@ when they are ingested (`images`).
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from imagerag_assets.errors import InputError, QuestionError
 from imagerag_assets.evaluation.cases import Case, Window
 from imagerag_assets.evaluation.protocols import protocol_of
 from imagerag_assets.evaluation.truth import Truth
+from imagerag_assets.json_text import read_json
 from imagerag_assets.objects.aside import replace_bytes
 from imagerag_assets.objects.local_files import check_regular, read_text
 from imagerag_assets.questions.question import Question
@@ -117,7 +117,7 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
         ) from None
     if text.lstrip().startswith("["):
         try:
-            found = list(enumerate(json.loads(text), start=1))
+            found = list(enumerate(read_json(text), start=1))
         except ValueError as error:
             raise InputError(f"The file is not valid JSON: {error}", fix="Download it again", file=file) from None
     else:
@@ -130,7 +130,7 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
 
 def _json(line: str, file: Path, number: int) -> Any:
     try:
-        return json.loads(line)
+        return read_json(line)
     except ValueError as error:
         raise _malformed(file, number, f"is not JSON: {error}") from None
 

@@ -23,7 +23,7 @@ from imagerag_assets.objects.storage import Access, access_to, plain
 from imagerag_assets.settings import Settings
 
 _COLON_FIRST = re.compile(r"[^/?#]*:")
-_NEVER_IN_AN_ADDRESS = re.compile(r"[\x00-\x20\x7f\"#<>^`{|}]|%(?![0-9A-Fa-f]{2})")
+_NEVER_IN_AN_ADDRESS = re.compile(r"[\x00-\x20\x7f\"#<>\\^`{|}]|%(?![0-9A-Fa-f]{2})")
 
 
 def is_s3(url: str) -> bool:

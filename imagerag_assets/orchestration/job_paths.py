@@ -7,7 +7,6 @@ runner replaces the resource.  What documents name in turn is not looked at here
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from pathlib import Path
 import dagster as dg
 
 from imagerag_assets.errors import InputError
+from imagerag_assets.json_text import read_json
 from imagerag_assets.objects.addresses import absolute_href, is_remote, local_path
 from imagerag_assets.objects.boundary import check
 from imagerag_assets.objects.local_files import open_file
@@ -120,7 +120,7 @@ def _below(path: str, root: str) -> tuple[str, ...] | None:
 
 def _example_of(line: str) -> str | None:
     try:
-        given = json.loads(line)
+        given = read_json(line)
     except ValueError:
         return None
     like = given.get("like") if isinstance(given, dict) else None

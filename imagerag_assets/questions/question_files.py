@@ -7,7 +7,6 @@ does not say comes from the command's options.  `docs/questions.md` describes th
 from __future__ import annotations
 
 import difflib
-import json
 import pathlib
 from collections.abc import Mapping
 from io import TextIOWrapper
@@ -16,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from imagerag_assets.errors import InputError, QuestionError
+from imagerag_assets.json_text import read_json
 from imagerag_assets.objects.local_files import open_file
 from imagerag_assets.questions.question import Mode, Question, explain
 from imagerag_assets.settings import Settings
@@ -75,7 +75,7 @@ def parse_line(line: str, number: int, options: Question, mode: Mode = "imagerag
         QuestionError: The line is no such question.  The message names the line and the key.
     """
     try:
-        given: Any = json.loads(line)
+        given: Any = read_json(line)
     except ValueError as error:
         raise QuestionError(f"Line {number} is not JSON: {error}", fix="Write one JSON object a line") from None
     try:

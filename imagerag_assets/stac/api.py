@@ -23,6 +23,7 @@ from requests import Request
 from requests.exceptions import RequestException
 
 from imagerag_assets.errors import SourceError, shown
+from imagerag_assets.json_text import read_json
 from imagerag_assets.masking import masked
 from imagerag_assets.objects.addresses import is_http
 from imagerag_assets.objects.failures import is_transient, passed_limit
@@ -149,7 +150,7 @@ class _Api(StacApiIO):
 
     def json_loads(self, txt: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Read what orjson would refuse, too: one item with NaN, a huge number or half a character is no bad page."""
-        page: dict[str, Any] = json.loads(txt, parse_constant=lambda _: None)
+        page: dict[str, Any] = read_json(txt)
         return page
 
 

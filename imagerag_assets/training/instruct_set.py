@@ -19,6 +19,7 @@ from PIL import Image
 from imagerag_assets.answering.findings import findings
 from imagerag_assets.answering.types import CueView, Prompt
 from imagerag_assets.errors import InputError
+from imagerag_assets.json_text import read_json
 from imagerag_assets.objects.local_files import read_text
 
 ABOUT, TRAIN, VALIDATION = "about.json", "train.jsonl", "validation.jsonl"
@@ -104,7 +105,7 @@ def read_examples(folder: Path, name: str) -> list[Example]:
     examples = []
     for number, line in enumerate(lines, 1):
         try:
-            examples.append(Example.from_dict(json.loads(line)))
+            examples.append(Example.from_dict(read_json(line)))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f"Not a training example: {type(error).__name__}: {error}",
