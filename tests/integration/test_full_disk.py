@@ -75,7 +75,7 @@ def test_a_full_disk_is_one_line_and_the_next_command_goes_on(
 ) -> None:
     monkeypatch.setenv("IMAGERAG_READ_APART", "false")  # its processes hand pixels over in files, too
     source = str(write_source(tmp_path / "source", ("one", "two")))
-    for files in (0, 4, 9):
+    for files in (0, 6):
         with no_space_after(files):
             code, found = run(capsys, "ingest", source)
         assert code in (1, 3) and any("The disk is full" in text for text in said(found)), (files, found)
@@ -91,11 +91,10 @@ def test_a_full_disk_is_one_line_and_the_next_command_goes_on(
     assert run(capsys, "doctor", "--deep")[1]["differences"] == []
 
     (tmp_path / "in.jsonl").write_text(json.dumps(ROI), encoding="utf-8")
-    for files in (0, 2):
-        with no_space_after(files):
-            code, found = run(capsys, *ASK)
-        assert code in (1, 3) and "The disk is full" in str(found), (files, found)
-    assert not list((installed.home / "objects").glob("answers/*/answer.json")) or code == 3
+    with no_space_after(2):
+        code, found = run(capsys, *ASK)
+    assert code in (1, 3) and "The disk is full" in said(found)[0], found
+    assert not (tmp_path / "out.jsonl").exists()
     assert run(capsys, *ASK)[0] == 0
 
     with no_space_after(1):
