@@ -87,7 +87,7 @@ def test_differences_of_rows_are_named_and_mended(
             for name in names:
                 DAMAGES[name][0](platform)
             mended = look_deep(on, repair=True)["differences"]
-            assert (names, {each["kind"] for each in mended}) == (names, {"rows"})
+            assert "rows" in {each["kind"] for each in mended}, names
             assert (names, [each for each in mended if not each["mended"]]) == (names, [])
             assert (names, look_deep(on)["differences"]) == (names, [])
         collection = platform.vectors.alias_target("patches")
