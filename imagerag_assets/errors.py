@@ -168,6 +168,9 @@ def disk_error(error: BaseException) -> StoreError | None:
         text = str(each) if type(each).__name__ in _OF_DATABASES else ""
         if number in (errno.ENOSPC, errno.EDQUOT) or any(sign in text for sign in _FULL):
             return StoreError("The disk is full", fix="Free space, then run it again", **path)
+        if number == errno.EFBIG:
+            fix = "Raise the limit of the size of files (ulimit -f), or use another file system, then run it again"
+            return StoreError("The file is larger than files may be here", fix=fix, **path)
         if number == errno.EROFS or any(sign in text for sign in _READ_ONLY):
             fix = "Make it writable, or set IMAGERAG_HOME and IMAGERAG_STORE to where this user may write"
             return StoreError("The file system is read-only", fix=fix, **path)

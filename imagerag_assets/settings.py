@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     """Buckets that documents may name; * is every one for documents here and for those of the same storage."""
     allowed_roots: tuple[str, ...] = ("/",)
     """Folders of this machine that documents of this machine may name files in."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Proxies (HTTPS_PROXY), as host or host:port, that see to it that names lead to nothing inner; others do not."""
 
     # Who may use Dagster's UI, and what its jobs may open
     ui_token: SecretStr | None = None
@@ -140,6 +142,12 @@ class Settings(BaseSettings):
     """Largest number of items, files or objects of a listing."""
     limit_listing_s: float = Field(600.0, gt=0, le=1_000_000)
     """Longest time to list a prefix, in seconds."""
+    limit_source_s: float = Field(6 * 3600.0, gt=0, le=1_000_000)
+    """Longest time to read a source (catalogs, pages, items), in seconds. What came counts; a watch goes on later."""
+    limit_lookup_s: float = Field(15.0, gt=0, le=1_000)
+    """Longest time to look up the name of a host, in seconds."""
+    limit_disk_s: float = Field(30.0, gt=0, le=1_000_000)
+    """Longest time for a disk, which may be far away, to say what a file is and to open it, in seconds."""
     limit_question_chars: int = Field(20_000, ge=10)
     """Longest question or choice, in characters."""
     limit_batch_lines: int = Field(100_000, ge=1)

@@ -6,13 +6,14 @@ it.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+
+from imagerag_assets.json_text import read_json
 
 _EDGES = " \t\r\n.,:;!()[]{}*_\"'`"
 _REFUSAL = re.compile(
@@ -178,7 +179,7 @@ def _begun(token: str, choices: Mapping[str, str], *, in_words: bool) -> str | N
 
 def _json_choice(text: str) -> str:
     try:
-        found = json.loads(text)
+        found = read_json(text)
     except ValueError as error:
         raise ValueError(f"invalid JSON ({error})") from None
     if not isinstance(found, dict) or not isinstance(found.get("choice"), str):

@@ -107,6 +107,9 @@ class Command:
     def runner(self, progress: Progress | None = None) -> Iterator[Runner]:
         """Open the runner of Dagster's jobs in this process, which records the work; close it afterwards."""
         with self.working():
+            from imagerag_assets.maintenance.restore import refuse_unfinished
+
+            refuse_unfinished(self.settings)
             from imagerag_assets.orchestration.build import open_runner
 
             with open_runner(self.settings, progress=progress) as runner:

@@ -38,7 +38,9 @@ def backup(
     command = command_of(ctx, as_json, debug)
     with command.working(), command.progress("backing up") as progress:
         from imagerag_assets.maintenance.backup import back_up
+        from imagerag_assets.maintenance.restore import refuse_unfinished
 
+        refuse_unfinished(command.settings)
         made = back_up(command.settings, target, with_shards=with_shards, progress=progress)
     command.finish(made.to_dict(), backed_up)
 

@@ -57,8 +57,10 @@ def dev(
 ) -> None:
     """Run Dagster's UI and daemon and a local Milvus, until you interrupt the command."""
     command = command_of(ctx, as_json, debug)
+    from imagerag_assets.maintenance.restore import refuse_unfinished
     from imagerag_assets.orchestration.dev import run_dev
 
+    refuse_unfinished(command.settings)
     code = run_dev(command.settings, host=host, port=port)
     command.finish({"stopped": True, "exit_code": code}, render.nothing, code=code)
 

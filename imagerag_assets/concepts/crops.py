@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from imagerag_assets.concepts.types import ConceptExample, Origin, Sign
 from imagerag_assets.errors import ConceptError
+from imagerag_assets.objects.local_files import open_file
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
 from imagerag_assets.scenes.ground import pixel_m
 from imagerag_assets.scenes.records import SceneRecord
@@ -124,7 +125,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         ConceptError: it cannot be read.
     """
     try:
-        with Image.open(path) as opened:
+        with open_file(path) as file, Image.open(file) as opened:
             opened.thumbnail((LONGEST_PX, LONGEST_PX))
             return np.asarray(opened.convert("RGB"))
     except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:

@@ -20,6 +20,7 @@ from imagerag_assets.encoders.templates import valid_template
 from imagerag_assets.encoders.types import Encoder, EncoderSpec
 from imagerag_assets.errors import SettingsError, StoreError, UnknownEncoderError
 from imagerag_assets.objects.aside import replace_text
+from imagerag_assets.objects.local_files import read_text
 from imagerag_assets.settings import Settings
 
 BUILT_IN = Path(__file__).with_name("registry.toml")
@@ -148,7 +149,7 @@ _ENTRY: TypeAdapter[EncoderSpec] = TypeAdapter(_Strict(EncoderSpec))
 
 def _read(path: Path) -> dict[str, EncoderSpec]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_text(path))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"The encoder registry {path} cannot be read: {error}", fix="Correct the file") from None
     tables = content.get("encoders", {})

@@ -22,6 +22,8 @@ from imagerag_assets.settings import Settings
 
 LOCAL, HUB = "local-dir:", "hf-hub:"
 CONFIG_NAME, WEIGHTS_NAME = "open_clip_config.json", "model.safetensors"
+_NAMES_ON_HUB = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+_SHIPPED = Path(__file__).absolute().parent
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _FILE_SUFFIXES = {".safetensors", ".pt", ".pth", ".bin", ".npz"}
 
@@ -167,6 +169,7 @@ def find_checkpoint(spec: EncoderSpec, settings: Settings) -> Path:
             encoder=spec.name,
             fix=_REGISTRY_FIX,
         )
+    _require_commit(spec, settings)
     try:
         if tag.get("hf_hub"):
             repository, _, file = tag["hf_hub"].rpartition("/")
@@ -204,6 +207,32 @@ def floating_repository(spec: EncoderSpec, settings: Settings) -> str | None:
     if _COMMIT.fullmatch(spec.revision) or any(file.is_file() for file in own):
         return None
     return _repository(spec)
+
+
+def _require_commit(spec: EncoderSpec, settings: Settings) -> None:
+    """Refuse to download what a shipped entry does not name the commit of, unless it is here already.
+
+    Whoever writes an entry decides for it.
+
+    Raises:
+        EncoderError: it is refused.
+    """
+    repository = floating_repository(spec, settings)
+    if spec.revision or repository is None or Path(spec.base) != _SHIPPED or _is_here(repository):
+        return
+    raise EncoderError(
+        f"The commit of the weights of {spec.name} is not known, so they are not downloaded from {repository}",
+        encoder=spec.name,
+        fix=f'Copy its entry to {settings.registry_file} with revision = "COMMIT" (or "main": whatever is there now), '
+        f"or put the file at {settings.home / 'models' / spec.name}.safetensors",
+    )
+
+
+def _is_here(repository: str) -> bool:
+    """Return whether weights of a repository are in the hub's local cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return any(isinstance(try_to_load_from_cache(repository, name), str) for name in _NAMES_ON_HUB)
 
 
 def commit_of(downloaded: Path) -> str | None:

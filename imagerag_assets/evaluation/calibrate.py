@@ -15,7 +15,6 @@ write the result for the encoder with --for.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,8 +28,10 @@ from imagerag_assets.encoders.registry import encoder_fingerprint
 from imagerag_assets.errors import ImageRAGError, InputError
 from imagerag_assets.evaluation.cases import compare_windows
 from imagerag_assets.installation.platform import Deps
+from imagerag_assets.json_text import read_json
 from imagerag_assets.knowledge.search import open_knowledge
 from imagerag_assets.objects.aside import replace_bytes
+from imagerag_assets.objects.local_files import read_text
 from imagerag_assets.plans.understand import understand
 from imagerag_assets.retrieval.calibration import (
     DEFAULT_SCALE,
@@ -95,7 +96,7 @@ def read_targets(lines: Iterable[str]) -> list[Target]:
         if not line.strip():
             continue
         try:
-            value: dict[str, Any] = json.loads(line)
+            value: dict[str, Any] = read_json(line)
             scene, question = str(value["scene"]), str(value["question"])
             windows = tuple((float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in value["roi"])
         except (KeyError, TypeError, ValueError):
@@ -304,7 +305,7 @@ def _told(fitted: Fit) -> str:
 def _lines(paths: Sequence[Path]) -> Iterator[str]:
     for path in paths:
         try:
-            yield from path.read_text(encoding="utf-8").splitlines()
+            yield from read_text(path).splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"The questions cannot be read: {error}", fix="Check the path", file=path) from None
 

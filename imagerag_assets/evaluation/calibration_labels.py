@@ -7,13 +7,14 @@ x1, y1) or `absent`.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from imagerag_assets.errors import ImageRAGError, InputError
 from imagerag_assets.evaluation.calibrate import Target
+from imagerag_assets.json_text import read_json
+from imagerag_assets.objects.local_files import read_text
 
 Box = tuple[float, float, float, float]
 _FIX = 'Write {"phrase": "tennis court", "scene": KEY, "box": [x0, y0, x1, y1]}, or "absent": true in place of a box'
@@ -64,7 +65,7 @@ def read_labels(path: Path, size: Callable[[str], tuple[int, int]]) -> list[Targ
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each label with its line."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path).removeprefix("\ufeff")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The labels cannot be read: {error}", fix="Check the path", file=path) from None
     if path.suffix.lower() == ".csv":
@@ -76,7 +77,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = read_json(line)
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):

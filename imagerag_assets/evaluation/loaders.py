@@ -8,7 +8,6 @@ when they are ingested (`images`).
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +20,9 @@ from imagerag_assets.errors import InputError, QuestionError
 from imagerag_assets.evaluation.cases import Case, Window
 from imagerag_assets.evaluation.protocols import protocol_of
 from imagerag_assets.evaluation.truth import Truth
+from imagerag_assets.json_text import read_json
 from imagerag_assets.objects.aside import replace_bytes
+from imagerag_assets.objects.local_files import check_regular, read_text
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.question_files import fields_of
 from imagerag_assets.stac.keys import scene_key
@@ -109,14 +110,14 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
         yield from _table_rows(file)
         return
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_text(file)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"The questions cannot be read: {error}", fix="Give JSON or JSONL in UTF-8", file=file
         ) from None
     if text.lstrip().startswith("["):
         try:
-            found = list(enumerate(json.loads(text), start=1))
+            found = list(enumerate(read_json(text), start=1))
         except ValueError as error:
             raise InputError(f"The file is not valid JSON: {error}", fix="Download it again", file=file) from None
     else:
@@ -129,7 +130,7 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
 
 def _json(line: str, file: Path, number: int) -> Any:
     try:
-        return json.loads(line)
+        return read_json(line)
     except ValueError as error:
         raise _malformed(file, number, f"is not JSON: {error}") from None
 
@@ -141,6 +142,7 @@ def _table_rows(file: Path) -> Iterator[tuple[int, Row]]:
 
     number = 0
     try:
+        check_regular(file)
         with pa.memory_map(str(file)) as source:
             batches = (
                 pq.ParquetFile(source).iter_batches(64) if file.suffix == ".parquet" else pa.ipc.open_stream(source)

@@ -6,7 +6,6 @@ They come from `labels.json` beside a folder of chips, else from the packaged gl
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import Any
+
+from imagerag_assets.json_text import read_json
 
 MAX_LABEL, MAX_TEXT = 200, 2000  # characters; far inside what the collections' fields hold
 _MAX_TEXTS = 64  # of a label
@@ -37,7 +38,7 @@ def parse_glossary(data: bytes) -> dict[str, Words]:
     Raises:
         ValueError: it has another form; the message names the entry.
     """
-    value: Any = json.loads(data)
+    value: Any = read_json(data)
     if not isinstance(value, dict):
         raise ValueError("it is not an object")
     return {name: _words(name, given) for name, given in value.items()}

@@ -6,7 +6,6 @@ Only listing, checking and decoding.  Anything that cannot be used is reported a
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from imagerag_assets.errors import KnowledgeError, SourceError, shown
+from imagerag_assets.json_text import read_json
 from imagerag_assets.knowledge.classes import code_of
 from imagerag_assets.knowledge.glossary import MAX_LABEL, MAX_TEXT, Words, parse_glossary, texts_of, tidy
 from imagerag_assets.knowledge.types import Entry, Failure
@@ -156,7 +156,7 @@ def read_picture(href: str, settings: Settings) -> NDArray[np.uint8]:
 
 def _captioned(line: str) -> tuple[str, tuple[str, ...]]:
     try:
-        value: Any = json.loads(line)
+        value: Any = read_json(line)
     except ValueError:
         raise ValueError("not JSON") from None
     if not isinstance(value, dict) or not isinstance(value.get("image"), str) or not value["image"].strip():

@@ -5,6 +5,7 @@ While files are put in place, ``HOME/restoring.json`` names the backup.  A kille
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -122,6 +123,16 @@ def restore(settings: Settings, source: str, *, replace: bool = False, progress:
     return Restored(backup.url(), manifest.made, len(manifest.files), total, aside)
 
 
+def refuse_unfinished(settings: Settings) -> None:
+    """Refuse to work in an installation of which a killed restore has put a part in place only.
+
+    Raises:
+        LockedError: it is one.
+    """
+    for each in restore_differences(settings):
+        raise LockedError(each.detail, fix=each.fix)
+
+
 def restore_differences(settings: Settings) -> Iterator[Difference]:
     """Yield a restore that was killed."""
     mark = settings.home.expanduser() / _MARK
@@ -206,8 +217,8 @@ def _put_all(
     settings: Settings, manifest: _Manifest, homes: Mapping[str, Path], staged: Path, progress: Progress | None
 ) -> str | None:
     """Put the checked files in place, and what they replace aside; return where that is."""
-    store, now = open_store(settings), f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
-    aside = settings.home.expanduser().absolute() / f"before-restore-{now}"
+    store = open_store(settings)
+    now, aside = _new_aside(settings, store)
     moved = _dagster_aside(settings, manifest, aside)
     for number, file in enumerate(manifest.files):
         if progress is not None:
@@ -229,6 +240,17 @@ def _put_all(
         with reporting_full_disk(to), written_aside(to, sync=True) as path:
             shutil.copyfile(source, path)
     return str(aside if aside.exists() else store.url(f"{SET_ASIDE}/{now}")) if moved else None
+
+
+def _new_aside(settings: Settings, store: ObjectStore) -> tuple[str, Path]:
+    """Return a time, and the folder named by it, by which nothing was moved aside yet: what is there is kept."""
+    time = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    for number in itertools.count():
+        name = f"{time}-{number}" if number else time
+        folder = settings.home.expanduser().absolute() / f"before-restore-{name}"
+        if not folder.exists() and not store.list(f"{SET_ASIDE}/{name}"):
+            return name, folder
+    raise AssertionError
 
 
 def _dagster_aside(settings: Settings, manifest: _Manifest, aside: Path) -> bool:

@@ -17,12 +17,13 @@ import fsspec
 from imagerag_assets.errors import SourceError
 from imagerag_assets.escaping import one_line
 from imagerag_assets.objects.bucket_addresses import web_address
+from imagerag_assets.objects.name_lookup import resolver
 from imagerag_assets.objects.signed import inherit_signature, keep_signature
 from imagerag_assets.objects.storage import Access, access_to, plain
 from imagerag_assets.settings import Settings
 
 _COLON_FIRST = re.compile(r"[^/?#]*:")
-_NEVER_IN_AN_ADDRESS = re.compile(r"[\x00-\x20\x7f\"#<>^`{|}]|%(?![0-9A-Fa-f]{2})")
+_NEVER_IN_AN_ADDRESS = re.compile(r"[\x00-\x20\x7f\"#<>\\^`{|}]|%(?![0-9A-Fa-f]{2})")
 
 
 def is_s3(url: str) -> bool:
@@ -141,7 +142,7 @@ def filesystem(url: str, settings: Settings) -> tuple[fsspec.AbstractFileSystem,
             protocols stands for, follow any redirect, and take the links of a page for files.
     """
     if is_s3(url):
-        fs = _s3_filesystem(os.getpid(), access_to(url, settings), _aws_environment())
+        fs = _s3_filesystem(os.getpid(), access_to(url, settings), settings.limit_lookup_s, _aws_environment())
         return fs, url.split("://", 1)[1].rstrip("/")
     if is_http(url):  # read by `objects.http`, which holds connections and redirects to the boundary
         raise SourceError("A web server has no folders", fix="Give a document, a path, or an s3:// address", href=url)
@@ -158,7 +159,9 @@ def _aws_environment() -> tuple[tuple[str, str], ...]:
 
 
 @lru_cache(maxsize=32)
-def _s3_filesystem(pid: int, access: Access, environment: tuple[tuple[str, str], ...]) -> fsspec.AbstractFileSystem:
+def _s3_filesystem(
+    pid: int, access: Access, lookup_s: float, environment: tuple[tuple[str, str], ...]
+) -> fsspec.AbstractFileSystem:
     # fsspec's own cache does not see AWS_* variables change, hence this one, whose arguments do.
     return fsspec.filesystem(
         "s3",
@@ -173,6 +176,7 @@ def _s3_filesystem(pid: int, access: Access, environment: tuple[tuple[str, str],
         use_listings_cache=False,
         skip_instance_cache=True,
         config_kwargs={
+            "connector_args": {"resolver": resolver(lookup_s)},
             "connect_timeout": 10,
             "read_timeout": 60,
             "retries": {"max_attempts": 3, "mode": "standard"},

@@ -15,7 +15,10 @@ from imagerag_assets.errors import RasterError
 from imagerag_assets.isolation.pool import CrashError, IsolationError, MemoryIsUpError, Pool, TimeIsUpError
 from imagerag_assets.isolation.worker import is_worker
 from imagerag_assets.objects import boundary, gdal, signed
-from imagerag_assets.objects.addresses import is_remote
+from imagerag_assets.objects.addresses import is_remote, local_path
+from imagerag_assets.objects.deadlines import TooSlowError
+from imagerag_assets.objects.failures import explain_failure, is_transient
+from imagerag_assets.objects.local_files import NotAFileError, look_at
 from imagerag_assets.settings import PREFIX, Settings
 
 Verb = Literal["opened", "read", "given overviews"]
@@ -69,6 +72,8 @@ def reading(
         RasterError: a limit is passed, or GDAL crashed.
         ImageRAGError: as the function.
     """
+    if verb == "opened" and not is_remote(href):
+        _check_disk(href, settings)
     if not settings.read_apart or is_worker():
         return read(*arguments)
     setting = _DEADLINES[verb]
@@ -87,6 +92,21 @@ def reading(
         )
     except IsolationError as error:
         raise _explained(error, href, verb, settings) from None
+
+
+def _check_disk(href: str, settings: Settings) -> None:
+    """Refuse what is no file, and find out whether its disk answers, before a process waits for it.
+
+    Raises:
+        RasterError: it is refused, or its disk does not answer.
+    """
+    try:
+        look_at(local_path(href), settings)
+    except (NotAFileError, TooSlowError) as error:
+        message, fix = explain_failure(error, href, settings)
+        raise RasterError(message, fix=fix, transient=is_transient(error, href), href=href) from None
+    except OSError:  # GDAL says what is wrong
+        return
 
 
 def close_apart(about: Hashable, close: Callable[..., object], *arguments: Any) -> None:

@@ -24,12 +24,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from imagerag_assets.errors import StoreError
+from imagerag_assets.errors import StoreError, disk_error
 
 ASIDE = ".aside-"
 """How the names of unfinished files and folders begin."""
 _TEMPORARY = "imagerag-"
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _WRITER = re.compile(rf"{re.escape(ASIDE)}(?:.*\.)?(?P<pid>\d+)\.(?P<born>\d*)-[^-]*")
 _JUST_MADE, _UNLOCKED = 10.0, 86_400.0  # seconds until an unlocked one counts as left, if it names its writer or not
 
@@ -135,7 +135,7 @@ def replace_text(target: Path, text: str, *, sync: bool = False) -> None:
 
 @contextmanager
 def reporting_full_disk(path: Path, **ids: Any) -> Iterator[None]:
-    """Report a full disk, or an exhausted quota, as a StoreError that names `path`, and what else `ids` says.
+    """Report a full disk, quota or file as a StoreError that names `path`, and what else `ids` says.
 
     Raises:
         StoreError: the disk is full.
@@ -143,14 +143,10 @@ def reporting_full_disk(path: Path, **ids: Any) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if not is_full_disk(error):
+        known = disk_error(error) if error.errno in _FULL else None
+        if known is None:
             raise
-        raise StoreError("The disk is full", fix="Free space, then run it again", **ids, path=path) from error
-
-
-def is_full_disk(error: BaseException) -> bool:
-    """Whether an error says that the disk is full or the quota is used up."""
-    return isinstance(error, OSError) and error.errno in _FULL
+        raise StoreError(known.message, fix=known.fix, **ids, path=path) from error
 
 
 def _claimed_folder(target: Path) -> tuple[Path, int]:

@@ -11,8 +11,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import socket
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -23,6 +21,7 @@ from urllib.parse import urlsplit
 from imagerag_assets.errors import SourceError
 from imagerag_assets.objects.addresses import is_http, is_remote, is_s3
 from imagerag_assets.objects.bucket_addresses import is_azure
+from imagerag_assets.objects.name_lookup import as_number, look_up
 from imagerag_assets.objects.storage import access_to, storages
 from imagerag_assets.settings import Settings
 
@@ -33,7 +32,6 @@ _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.g
 _METADATA_NUMBERS = ("169.254.169.254", "100.100.100.200", "192.0.0.192", "fd00:ec2::254", "168.63.129.16")
 _METADATA = frozenset(map(ipaddress.ip_address, _METADATA_NUMBERS))
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_KEPT_S, _MOST_NAMES = 60.0, 4096
 _LIST_HOST = 'add it to IMAGERAG_ALLOWED_HOSTS, e.g. \'["*", "{host}"]\''
 
 Authority = tuple[str, int]
@@ -42,7 +40,6 @@ _Number = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _foreign: set[Authority] = set()
 """Hosts that this process knows from documents of others only: names among them must not lead to private networks."""
-_looked_up: dict[str, tuple[float, tuple[str, ...]]] = {}
 _lock = Lock()
 
 
@@ -152,7 +149,7 @@ def _of_web(address: str, origin: str, settings: Settings) -> Refusal | None:
     if settings.allowed_ports and port not in settings.allowed_ports and not is_listed(where, (), settings):
         return Refusal(f"Port {port} is not one that documents may name",
                        f"To allow it, add {port} to IMAGERAG_ALLOWED_PORTS")  # fmt: skip
-    numbers = numbers_of(host)
+    numbers = numbers_of(host, settings)
     if is_listed(where, numbers, settings):
         return None
     fix = f"To allow it, {_LIST_HOST.format(host=_written(where))}"
@@ -199,7 +196,7 @@ def note_foreign(hosts: Iterable[Authority]) -> None:
 def is_listed(where: Authority, numbers: Iterable[str], settings: Settings) -> bool:
     """Return whether the settings list a host by its name or number, alone or with its port, or by its network."""
     host, port = where
-    known = [ipaddress.ip_address(each) for each in numbers]
+    known = [ipaddress.ip_address(each.partition("%")[0]) for each in numbers]
     for each in settings.allowed_hosts:
         pattern = each.strip().lower()
         if pattern == _EVERY:
@@ -229,41 +226,18 @@ def _endpoints(address: str, settings: Settings) -> set[Authority]:
 
 def is_metadata(host: str) -> bool:
     """Return whether a host, as it is written, serves a machine's own metadata, or no more than that machine."""
-    number = _as_number(host)
+    number = as_number(host)
     return host in _METADATA_NAMES or (
         number is not None and kind_of_number(number) in ("metadata", "link-local", "reserved")
     )
 
 
-def _as_number(host: str) -> str | None:
-    """Return the number that a host is, in whatever way it is written; None: it is a name."""
+def numbers_of(host: str, settings: Settings) -> tuple[str, ...]:
+    """Return the numbers of a host: itself, or what its name stands for now; none if that is not to be learnt."""
     try:
-        return str(ipaddress.ip_address(host.partition("%")[0]))
-    except ValueError:
-        pass
-    try:
-        return socket.inet_ntoa(socket.inet_aton(host))  # 2852039166, 0xa9fea9fe and the like
-    except (OSError, UnicodeError):
-        return None
-
-
-def numbers_of(host: str) -> tuple[str, ...]:
-    """Return the numbers of a host: itself, or what its name stands for now; none if nobody knows the name."""
-    if (written := _as_number(host)) is not None:
-        return (written,)
-    with _lock:
-        known = _looked_up.get(host)
-    if known is not None and time.monotonic() < known[0]:
-        return known[1]
-    try:
-        found = {str(each[4][0]).partition("%")[0] for each in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    except (OSError, UnicodeError):  # the request reports it, or a proxy knows the name
-        found = set()
-    with _lock:
-        if len(_looked_up) >= _MOST_NAMES:
-            _looked_up.clear()
-        _looked_up[host] = time.monotonic() + _KEPT_S, tuple(sorted(found))
-    return tuple(sorted(found))
+        return look_up(host, settings.limit_lookup_s)
+    except OSError:  # the request reports it, or a proxy knows the name
+        return ()
 
 
 def kind_of_host(host: str, numbers: Iterable[str]) -> str | None:

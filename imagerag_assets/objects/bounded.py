@@ -7,15 +7,14 @@ is cancelled, and what is too large is not read to its end.
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from imagerag_assets.objects.addresses import filesystem, is_s3, local_path
-from imagerag_assets.objects.deadlines import TooLargeError, TooManyError, TooSlowError
+from imagerag_assets.objects.deadlines import TooLargeError, TooManyError, TooSlowError, in_time
 from imagerag_assets.objects.failures import is_transient
+from imagerag_assets.objects.local_files import disk_does_not_answer, open_file
 from imagerag_assets.settings import Settings
 
 _PIECE = 2**18
@@ -32,12 +31,11 @@ def read_object(href: str, settings: Settings) -> bytes:
         TooLargeError, TooSlowError: it has more bytes, or takes longer, than a document may.
         OSError: it cannot be read; or it is a device or a pipe, which may have no end.
     """
-    at_most = settings.limit_document_bytes
     if not is_s3(href):
         filesystem(href, settings)  # refuses other kinds of addresses
-        return _read_file(local_path(href), at_most)
+        return _read_file(local_path(href), settings)
     fs, path = filesystem(href, settings)
-    return _within(fs, lambda: _read_s3_again(fs, path, at_most), settings.limit_document_s)
+    return _within(fs, lambda: _read_s3_again(fs, path, settings.limit_document_bytes), settings.limit_document_s)
 
 
 def info_of(href: str, settings: Settings) -> Info:
@@ -50,7 +48,7 @@ def info_of(href: str, settings: Settings) -> Info:
     fs, path = filesystem(href, settings)
     if is_s3(href):
         return _within(fs, lambda: fs._info(path), settings.limit_document_s)
-    found: Info = fs.info(path)
+    found: Info = in_time(disk_does_not_answer(settings), fs.info, path)
     return found
 
 
@@ -63,7 +61,7 @@ def find_objects(prefix: str, settings: Settings) -> dict[str, Info]:
         Exception: as the file system.
     """
     fs, path = filesystem(prefix, settings)
-    return _within(fs, lambda: _find(fs, path, settings.limit_items), settings.limit_listing_s)
+    return _within(fs, lambda: _find(fs, path, settings.limit_items), settings.limit_listing_s, "LISTING")
 
 
 def first_of_object(href: str, count: int, settings: Settings) -> bytes:
@@ -82,12 +80,10 @@ def first_of_object(href: str, count: int, settings: Settings) -> bytes:
     return _within(fs, read, settings.limit_document_s)
 
 
-def _read_file(path: str, at_most: int) -> bytes:
-    mode = os.stat(path).st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise OSError("it is a device or a pipe, not a file")
-    with open(path, "rb") as file:
-        data = file.read(at_most + 1)
+def _read_file(path: str, settings: Settings) -> bytes:
+    at_most = settings.limit_document_bytes
+    with open_file(path, settings) as file:
+        data = in_time(TooSlowError(settings.limit_document_s), file.read, at_most + 1)
     if len(data) > at_most:
         raise TooLargeError(at_most)
     return data
@@ -132,15 +128,15 @@ async def _find(fs: Any, path: str, at_most: int) -> dict[str, Info]:
     return found
 
 
-def _within(fs: Any, act: Callable[[], Coroutine[Any, Any, T]], seconds: float) -> T:
+def _within(fs: Any, act: Callable[[], Coroutine[Any, Any, T]], seconds: float, limit: str = "DOCUMENT") -> T:
     async def limited() -> T:
-        limit = asyncio.timeout(seconds)
+        time_is_up = asyncio.timeout(seconds)
         try:
-            async with limit:
+            async with time_is_up:
                 return await act()
         except TimeoutError:
-            if limit.expired():
-                raise TooSlowError(seconds) from None
+            if time_is_up.expired():
+                raise TooSlowError(seconds, limit) from None
             raise
 
     return asyncio.run_coroutine_threadsafe(limited(), fs.loop).result()

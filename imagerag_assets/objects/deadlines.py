@@ -1,7 +1,8 @@
 """A time by which requests of a thread must be done, however slowly a server answers.
 
 Timeouts of sockets hold for each piece: a server that sends a byte a minute never meets one.  Here, connections are
-shut down when the time is up, whatever they wait for.
+shut down when the time is up, whatever they wait for.  What has no connection, such as a look at a disk, waits in a
+thread of its own.
 """
 
 from __future__ import annotations
@@ -9,16 +10,24 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
+from typing import Any, TypeVar
 
 
 class TooSlowError(TimeoutError):
-    """Something did not come in the time that it may take."""
+    """Something did not come in the time that it may take.
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        super().__init__(f"not done in {seconds:g} s")
+    Args:
+        seconds: That time.
+        limit: The setting that says so, without ``IMAGERAG_LIMIT_`` and ``_S``.
+        what: What did not come.
+    """
+
+    def __init__(self, seconds: float, limit: str = "DOCUMENT", what: str = "No whole answer") -> None:
+        self.seconds, self.limit, self.what = seconds, limit, what
+        super().__init__(f"{what} in {seconds:g} s")
 
 
 class TooLargeError(ValueError):
@@ -37,6 +46,46 @@ class TooManyError(ValueError):
 
 
 _of_thread = threading.local()
+_MOST_LEFT = 256
+_left = threading.BoundedSemaphore(_MOST_LEFT)
+T = TypeVar("T")
+
+
+def in_time(error: TooSlowError, act: Callable[..., T], *arguments: Any) -> T:
+    """Return what a call returns that the system may never end, such as looking up a name, or a look at a disk.
+
+    Its thread is left behind where it hangs, as nothing ends it.  While very many hang, further calls fail as well.
+
+    Args:
+        error: What is raised when the time is up.
+        act: What to call.
+        arguments: Its arguments.
+
+    Raises:
+        TooSlowError: `error`, after its time.
+        Exception: as the call.
+    """
+    found: list[T] = []
+    raised: list[BaseException] = []
+    done = threading.Event()
+
+    def call() -> None:
+        try:
+            found.append(act(*arguments))
+        except BaseException as other:  # raised below
+            raised.append(other)
+        finally:
+            done.set()
+            _left.release()
+
+    if not _left.acquire(timeout=error.seconds):
+        raise error
+    threading.Thread(target=call, daemon=True, name="in_time").start()
+    if not done.wait(error.seconds):
+        raise error
+    if raised:
+        raise raised[0]
+    return found[0]
 
 
 class Deadline:

@@ -13,13 +13,14 @@ from imagerag_assets.errors import causes, disk_error
 from imagerag_assets.masking import masked
 from imagerag_assets.objects.addresses import is_remote, is_s3
 from imagerag_assets.objects.deadlines import TooLargeError, TooManyError, TooSlowError
+from imagerag_assets.objects.local_files import NotAFileError
 from imagerag_assets.objects.storage import access_to
 from imagerag_assets.settings import Settings
 
 
 def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple[str, str]:
     """Say what went wrong while reading or writing `url`, and what to do: two short texts without the address."""
-    if limit := passed_limit(error, settings):
+    if limit := passed_limit(error):
         return limit
     access = access_to(url, settings) if is_s3(url) else None
     where = access.where if access else ""
@@ -50,7 +51,7 @@ def explain_failure(error: BaseException, url: str, settings: Settings) -> tuple
     return f"Cannot be read ({detail[:200]})", "Check that it can be opened from this machine"
 
 
-def passed_limit(error: BaseException, settings: Settings) -> tuple[str, str] | None:
+def passed_limit(error: BaseException) -> tuple[str, str] | None:
     """Say which limit was passed and which setting raises it, in two short texts; None: it was none."""
     for each in causes(error):
         if isinstance(each, TooLargeError):
@@ -58,8 +59,9 @@ def passed_limit(error: BaseException, settings: Settings) -> tuple[str, str] | 
         if isinstance(each, TooManyError):
             return f"The listing has {each}", "Name a part of it, or raise IMAGERAG_LIMIT_ITEMS"
         if isinstance(each, TooSlowError):
-            name = "LISTING" if each.seconds == settings.limit_listing_s else "DOCUMENT"
-            return f"No whole answer in {each.seconds:g} s", f"Try again later, or raise IMAGERAG_LIMIT_{name}_S"
+            return str(each), f"Try again later, or raise IMAGERAG_LIMIT_{each.limit}_S"
+        if isinstance(each, NotAFileError):
+            return f"It is {each.kind}, not a file", "Give a file"
     return None
 
 
@@ -115,10 +117,10 @@ _TRANSIENT_TEXT = re.compile(
 def is_transient(error: BaseException, url: str) -> bool:
     """Return whether reading or writing `url` again may succeed: the network or the server failed, not the request.
 
-    No failure of a local file is transient.
+    Of local files, only a disk that does not answer is.
     """
     if not is_remote(url):
-        return False
+        return any(isinstance(each, TooSlowError) for each in causes(error))
     if {type(each).__name__ for each in causes(error)} & _TRANSIENT_NAMES or _error_codes(error) & _TRANSIENT_CODES:
         return True
     return any(_TRANSIENT_TEXT.search(str(each)) for each in causes(error))

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import stat
 
 from imagerag_assets.objects.addresses import is_http, is_remote
 from imagerag_assets.objects.bounded import info_of
 from imagerag_assets.objects.gdal import note_version
+from imagerag_assets.objects.local_files import look_at
 from imagerag_assets.objects.peek import validators_over_http
 from imagerag_assets.settings import Settings
 
 
-def local_version(path: str) -> tuple[str, int, bool]:
-    """Return the version of a local file, its size, and whether it is a file.
+def local_version(path: str, settings: Settings) -> tuple[str, int, bool]:
+    """Return the version of a local file, its size, and whether it is a file and no folder.
 
     Raises:
-        OSError: it is not there, or cannot be looked at.
+        OSError: it is not there, cannot be looked at, or is a pipe, socket or device.
     """
-    about = os.stat(path)
+    about = look_at(path, settings)
     return f"{about.st_size}:{about.st_mtime_ns}", about.st_size, stat.S_ISREG(about.st_mode)
 
 
@@ -40,7 +40,7 @@ def version_now(href: str, settings: Settings) -> str | None:
     try:
         if is_http(href):
             return "|".join(validators_over_http(href, settings))
-        return (object_version(href, settings) if is_remote(href) else local_version(href))[0]
+        return (object_version(href, settings) if is_remote(href) else local_version(href, settings))[0]
     except Exception:  # reading the file reports what is wrong
         return None
 

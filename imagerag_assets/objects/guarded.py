@@ -1,23 +1,36 @@
 """Requests within the boundary: where servers redirect to is checked, and so is each number that is connected to.
 
-`objects.boundary` says what is allowed.  Through a proxy, names are looked up by the proxy, and only addresses are
-checked.
+`objects.boundary` says what is allowed.  A proxy would look names up by itself; it is asked for the number that was
+checked, unless the settings trust it.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import select_proxy
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import create_connection
 from urllib3.util.retry import Retry
 
-from imagerag_assets.objects.boundary import Authority, authority, is_foreign, is_same_host, peer_refusal, refusal
-from imagerag_assets.objects.deadlines import Deadline, TooLargeError, current
+from imagerag_assets.errors import SourceError
+from imagerag_assets.objects.boundary import (
+    Authority,
+    authority,
+    is_foreign,
+    is_same_host,
+    peer_refusal,
+    refusal,
+)
+from imagerag_assets.objects.deadlines import Deadline, TooLargeError, TooSlowError, current
+from imagerag_assets.objects.name_lookup import look_up
 from imagerag_assets.settings import Settings
 
 _OF_THE_WEB = "https://"
@@ -35,7 +48,7 @@ _ANYWHERE = frozenset(
     }
 )
 """Headers that a redirect may take to another host."""
-_Check = Callable[[Authority, str], None]
+LOOKUP_S: float = Settings.model_fields["limit_lookup_s"].default
 
 
 class Reach:
@@ -94,6 +107,35 @@ class Reach:
         if refused is not None:
             raise refused.error(self._shown or f"{where[0]}:{where[1]}", None)
 
+    def number_for(self, where: Authority, proxy: str) -> str | None:
+        """Return the number by which a proxy, which would look up the name, is asked for a host; None: by its name.
+
+        A proxy that is trusted is asked by name, and so is any for a host that a person named.
+
+        Raises:
+            SourceError: the host must not be reached, or where it leads cannot be told here.
+        """
+        parts = urlsplit(proxy)
+        host, port = (parts.hostname or "").lower(), parts.port or 80
+        if {host, f"{host}:{port}"} & {each.strip().lower() for each in self._settings.trusted_proxies}:
+            return None
+        named_here = self.is_known(where) and not is_foreign(where)
+        try:
+            numbers = look_up(where[0], self._settings.limit_lookup_s)
+        except OSError:
+            numbers = ()
+        for number in numbers:
+            self.check_number(where, number)
+        if named_here:
+            return None
+        if not numbers or not proxy.lower().startswith(("http://", "https://")):
+            raise SourceError(
+                f"A proxy looks up {where[0]}, and where it leads cannot be checked here",
+                fix=f"If the proxy refuses inner addresses, add {host}:{port} to IMAGERAG_TRUSTED_PROXIES",
+                href=self._shown or f"{where[0]}:{where[1]}",
+            )
+        return numbers[0]
+
     def is_known(self, where: Authority) -> bool:
         """Return whether a host and port are those of one of the addresses."""
         return any(is_same_host(known, where) for known in self._known)
@@ -108,7 +150,27 @@ class GuardedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _pools(None if self._reach is None else self._reach.check_number)
+        self.poolmanager.pool_classes_by_scheme = _pools(self._reach)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what reaches a proxy, with connections of ours."""
+        manager = super().proxy_manager_for(*args, **kwargs)
+        if getattr(manager, "proxy", None) is not None:  # none of SOCKS
+            manager.pool_classes_by_scheme = _pools(self._reach)
+        return manager
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        """Return what is asked for: of a proxy, the number that a name was checked by."""
+        url = super().request_url(request, proxies)
+        proxy, where = select_proxy(str(request.url), proxies), authority(url)
+        if self._reach is None or proxy is None or where is None:
+            return url
+        number = self._reach.number_for(where, proxy)
+        if number is None:
+            return url
+        parts = urlsplit(url)
+        request.headers["Host"] = parts.netloc.rpartition("@")[2]
+        return parts._replace(netloc=_at(number, parts.port)).geturl()
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         if self._reach is not None:
@@ -178,6 +240,10 @@ def _keep(answer: requests.Response, content: bytes) -> None:
     untyped._content, untyped._content_consumed = content, True
 
 
+def _at(number: str, port: int | None) -> str:
+    return (f"[{number}]" if ":" in number else number) + ("" if port is None else f":{port}")
+
+
 def _place(url: str) -> tuple[str, Authority | None]:
     return url.partition(":")[0].lower(), authority(url)
 
@@ -190,16 +256,26 @@ def guarded_session(reach: Reach | None, retries: Retry, pool_maxsize: int = 10)
     return session
 
 
-def _pools(check_number: _Check | None) -> dict[str, type[HTTPConnectionPool]]:
-    """Return urllib3's pools of connections, which are checked when they are made, before anything is sent."""
+def _pools(reach: Reach | None) -> dict[str, type[HTTPConnectionPool]]:
+    """Return urllib3's pools of connections, whose numbers are checked before they are connected to."""
+    seconds = LOOKUP_S if reach is None else reach.settings.limit_lookup_s
 
-    def checked(connection: HTTPConnection, made: socket.socket) -> socket.socket:
+    def connected(connection: HTTPConnection) -> socket.socket:
+        where = (connection.host.strip("[]").rstrip(".").lower(), connection.port or 0)
+        try:
+            numbers = look_up(where[0], seconds)
+        except TooSlowError as error:
+            raise ConnectTimeoutError(connection, str(error)) from error
+        except OSError as error:
+            found = error if isinstance(error, socket.gaierror) else socket.gaierror(*error.args)
+            raise NameResolutionError(connection.host, connection, found) from error
+        if reach is not None and connection.proxy is None:  # a proxy is as the environment says
+            for number in numbers:
+                reach.check_number(where, number)
+        made = _connected(connection, numbers)
         try:
             if deadline := current():
                 deadline.watch(made)
-            if check_number is None:
-                return made
-            check_number((connection.host.strip("[]").rstrip(".").lower(), connection.port or 0), made.getpeername()[0])
         except BaseException:
             made.close()
             raise
@@ -219,7 +295,7 @@ def _pools(check_number: _Check | None) -> dict[str, type[HTTPConnectionPool]]:
 
     class _Http(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            return checked(self, super()._new_conn())
+            return connected(self)
 
         def request(self, *args: Any, **kwargs: Any) -> None:
             watched(self)
@@ -230,7 +306,14 @@ def _pools(check_number: _Check | None) -> dict[str, type[HTTPConnectionPool]]:
 
     class _Https(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
-            return checked(self, super()._new_conn())
+            return connected(self)
+
+        def set_tunnel(self, host: str, port: int | None = None, *args: Any, **kwargs: Any) -> None:
+            name = host.strip("[]").rstrip(".").lower()
+            number = reach.number_for((name, port or 443), str(self.proxy)) if reach is not None else None
+            if number is not None:
+                self.server_hostname = self.server_hostname or name
+            super().set_tunnel(number or host, port, *args, **kwargs)
 
         def request(self, *args: Any, **kwargs: Any) -> None:
             watched(self)
@@ -246,3 +329,22 @@ def _pools(check_number: _Check | None) -> dict[str, type[HTTPConnectionPool]]:
         ConnectionCls = _Https
 
     return {"http": _HttpPool, "https": _HttpsPool}
+
+
+def _connected(connection: HTTPConnection, numbers: Sequence[str]) -> socket.socket:
+    """Connect to the first number that answers, as urllib3 does, which would look the name up by itself."""
+    failed: OSError = OSError("it has no number")
+    for number in numbers:
+        try:
+            return create_connection(
+                (number, connection.port),
+                connection.timeout,
+                source_address=connection.source_address,
+                socket_options=connection.socket_options,
+            )
+        except OSError as error:
+            failed = error
+    if isinstance(failed, TimeoutError):
+        said = f"Connection to {connection.host} timed out. (connect timeout={connection.timeout})"
+        raise ConnectTimeoutError(connection, said) from failed
+    raise NewConnectionError(connection, f"Failed to establish a new connection: {failed}") from failed

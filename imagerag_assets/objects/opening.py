@@ -13,6 +13,7 @@ from rasterio.env import getenv
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
+from imagerag_assets.objects.local_files import check_raster
 from imagerag_assets.objects.signed import origin
 
 IMAGERY_DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG", "WEBP", "GIF")
@@ -65,7 +66,7 @@ def open_raster(path: str, *, driver: str | None = None) -> Any:
         driver: The only one of `IMAGERY_DRIVERS` that may open it; default: any.
 
     Raises:
-        RasterioError, OSError: it cannot be opened (see :func:`raster_errors`).
+        RasterioError, OSError: it cannot be opened (see :func:`raster_errors`), or is a pipe or device.
     """
     drivers = _drivers(path, driver)
     if not path.startswith(_CURL):
@@ -90,6 +91,8 @@ def _drivers(path: str, driver: str | None) -> list[str]:
 
 
 def _open(path: str, drivers: list[str]) -> Any:
+    if not path.startswith(("/vsi", "<")):
+        check_raster(path)
     if drivers == [_VIRTUAL]:
         return rasterio.open(path, driver=_VIRTUAL)
     return DatasetReader(_parse_path(path), driver=drivers)  # `rasterio.open` takes one name only

@@ -17,20 +17,25 @@ import secrets
 import sys
 from base64 import b64encode
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from imagerag_assets.objects.boundary import Authority, authority, is_same_host, peer_refusal, refusal
+from imagerag_assets.objects.deadlines import TooSlowError
+from imagerag_assets.objects.name_lookup import look_up
 from imagerag_assets.settings import Settings, load_settings
 
 LISTS = ("allowed_schemes", "allowed_hosts", "allowed_ports")
+LIMITS = ("limit_lookup_s",)
 _OF_THE_WEB = "https://"
 _MOST_POLICIES = 256
 _LARGEST_HEAD = 2**18  # bytes of a request's headers
 _CONNECT_S = 10.0
 _PIECE = 2**18
+_LOOKUPS = 64  # names that are looked up at a time
 _HEAD = re.compile(rb"(?P<method>[A-Z]+) (?P<target>\S+) HTTP/1\.[01]\r\n")
 _RAW = re.compile(rb"[\x80-\xff]")
 """What libcurl percent-encodes for a server, and not for a proxy."""
@@ -53,7 +58,7 @@ class Policy:
     def of(cls, said: dict[str, Any]) -> Policy:
         """Read what `relayed` wrote."""
         known, here = (frozenset((str(host), int(port)) for host, port in said[name]) for name in ("known", "here"))
-        lists = {name: tuple(said[name]) for name in LISTS}
+        lists = {name: tuple(said[name]) for name in LISTS} | {name: said[name] for name in LIMITS}
         sent = b"Basic " + b64encode(f"imagerag:{said['token']}".encode())
         return cls(known, here, load_settings(**lists, _env_file=None), sent)
 
@@ -131,10 +136,11 @@ async def _connected(policy: Policy, where: Authority | None) -> tuple[asyncio.S
         raise _RefusedError("403 Forbidden")
     host, port = where
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)  # SOCK_STREAM
-    except (OSError, UnicodeError):
+        numbers = await asyncio.to_thread(look_up, host, policy.settings.limit_lookup_s)
+    except TooSlowError:
+        raise _RefusedError("504 Name was not looked up in time") from None
+    except OSError:
         raise _RefusedError("502 Bad Gateway") from None
-    numbers = list(dict.fromkeys(str(each[4][0]) for each in found))
     if any(policy.refuses_number(where, number) for number in numbers):
         raise _RefusedError("403 Forbidden")
     for number in numbers:
@@ -155,6 +161,7 @@ async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -
 
 async def _main() -> None:
     serving: OrderedDict[int, asyncio.Server] = OrderedDict()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_LOOKUPS))
     while line := await asyncio.to_thread(sys.stdin.readline):
         server = await _serve(Policy.of(json.loads(line)))
         port = server.sockets[0].getsockname()[1]

@@ -15,7 +15,7 @@ from typing import Any
 
 from imagerag_assets.errors import RasterError
 from imagerag_assets.objects.boundary import Authority, authority, is_foreign
-from imagerag_assets.objects.relay import LISTS
+from imagerag_assets.objects.relay import LIMITS, LISTS
 from imagerag_assets.settings import Settings
 
 _PROXIES = ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "GDAL_HTTP_PROXY", "GDAL_HTTPS_PROXY")
@@ -55,6 +55,7 @@ def _port(known: set[Authority], here: set[Authority], settings: Settings) -> tu
     """Return the port of a policy: connections are reused by the port, so that each policy has its own."""
     process, token = _running()
     said = {"known": sorted(known), "here": sorted(here)} | {name: list(getattr(settings, name)) for name in LISTS}
+    said |= {name: getattr(settings, name) for name in LIMITS}
     text = json.dumps(said | {"token": token}, sort_keys=True)
     if text not in _ports:
         assert process.stdin is not None and process.stdout is not None

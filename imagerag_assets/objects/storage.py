@@ -28,6 +28,7 @@ from pydantic import (
 
 from imagerag_assets.errors import SettingsError
 from imagerag_assets.masking import note_secrets
+from imagerag_assets.objects.local_files import read_text
 from imagerag_assets.settings import Settings
 from imagerag_assets.signatures import unsigned
 
@@ -196,7 +197,7 @@ def storages(settings: Settings) -> tuple[Storage, ...]:
 @lru_cache(maxsize=8)
 def _read(path: Path, _modified: int, _size: int) -> tuple[Storage, ...]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_text(path))
     except (OSError, ValueError) as error:
         raise SettingsError(f"The settings file {path} cannot be read: {error}", fix="Correct the file") from None
     tables = content.get("storage", {})

@@ -7,18 +7,20 @@ runner replaces the resource.  What documents name in turn is not looked at here
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 
 import dagster as dg
 
 from imagerag_assets.errors import InputError
+from imagerag_assets.json_text import read_json
 from imagerag_assets.objects.addresses import absolute_href, is_remote, local_path
 from imagerag_assets.objects.boundary import check
+from imagerag_assets.objects.local_files import open_file
 from imagerag_assets.settings import Settings
 
 JOB_PATHS = "job_paths"
@@ -72,7 +74,7 @@ class JobPaths:
             self.check_file(file, settings)
             with (
                 suppress(OSError, UnicodeDecodeError),
-                open(file, encoding="utf-8") as lines,
+                TextIOWrapper(open_file(file, settings), encoding="utf-8") as lines,
             ):  # who reads them reports it
                 for line in lines:
                     self.check_example(_example_of(line), settings)
@@ -118,7 +120,7 @@ def _below(path: str, root: str) -> tuple[str, ...] | None:
 
 def _example_of(line: str) -> str | None:
     try:
-        given = json.loads(line)
+        given = read_json(line)
     except ValueError:
         return None
     like = given.get("like") if isinstance(given, dict) else None

@@ -38,7 +38,7 @@ from imagerag_assets.orchestration.job_paths import JOB_PATHS, job_paths_resourc
 from imagerag_assets.orchestration.names import ASK, ASK_BATCH, ASK_STANDING, INGEST, KNOWLEDGE
 from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter_resource, shared_platform
-from imagerag_assets.orchestration.run_config import storable
+from imagerag_assets.orchestration.stored_texts import storable
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.answer_records import load_answer
 from imagerag_assets.scenes.failures import clear_failure, find_failure, record_failure

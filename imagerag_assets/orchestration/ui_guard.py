@@ -2,7 +2,8 @@
 
 Whoever can send it a request can start runs, and a web page that is open in a browser of this machine can send some:
 under the name of another site (DNS rebinding), from another site (forged requests, WebSockets, frames), or by the
-simple requests that browsers send without asking.  Nothing of Dagster is needed here, and no request is changed.
+simple requests that browsers send without asking.  Launches with a secret in an address, which Dagster would store, are
+refused, too.  Nothing of Dagster is needed here, and no request is changed.
 See https://www.starlette.io/middleware/#pure-asgi-middleware
 """
 
@@ -18,7 +19,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+
+from imagerag_assets.orchestration.stored_texts import refused_request
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -91,6 +94,10 @@ class UiGuard:
             refused = None if response else _Refusal(
                 401, "The UI asks for its token: open the address, with ?token=..., that imagerag dev printed"
             )  # fmt: skip
+        if refused is None and response is None and scope["type"] == "http" and scope["method"] not in _READING:
+            why, receive = await refused_request(receive)
+            # As GraphQL says what is wrong, so that the launchpad shows it.
+            response = JSONResponse({"data": None, "errors": [{"message": why}]}) if why else None
         if refused is not None:
             response = PlainTextResponse(f"{refused.why}\n", refused.status)
         if response is None:

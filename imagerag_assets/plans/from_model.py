@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from imagerag_assets.json_text import read_json
 from imagerag_assets.plans.noun_phrases import clean, shortened
 from imagerag_assets.plans.plan import Plan, Thing
 from imagerag_assets.plans.thesaurus import singular
@@ -71,7 +72,7 @@ def plan_from_model(question: str, choices: Mapping[str, str], model: LanguageMo
     text, _ = shortened(clean(question))
     reply = model.complete(_prompt(text, choices), schema_of_plans())
     try:
-        plan = Plan.model_validate({"parts": json.loads(reply)["parts"], "by": "model"})
+        plan = Plan.model_validate({"parts": read_json(reply)["parts"], "by": "model"})
     except (ValueError, KeyError, TypeError, ValidationError):
         return None
     spoken = _stems(" ".join([text, *choices.values()]))

@@ -10,6 +10,7 @@ from typing import Any
 
 from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.json_text import read_json
 from imagerag_assets.objects.aside import written_aside
 from imagerag_assets.questions.ask import ask
 from imagerag_assets.questions.evidence import Viewer
@@ -65,7 +66,7 @@ def _ask_line(
 ) -> dict[str, Any]:
     given: dict[str, Any] = {"id": None, "question": None}
     try:
-        loose = json.loads(line)
+        loose = read_json(line)
         if isinstance(loose, dict):
             given = {"id": loose.get("id"), "question": loose.get("question")}
     except ValueError:

@@ -7,14 +7,16 @@ does not say comes from the command's options.  `docs/questions.md` describes th
 from __future__ import annotations
 
 import difflib
-import json
 import pathlib
 from collections.abc import Mapping
+from io import TextIOWrapper
 from typing import Any
 
 from pydantic import ValidationError
 
 from imagerag_assets.errors import InputError, QuestionError
+from imagerag_assets.json_text import read_json
+from imagerag_assets.objects.local_files import open_file
 from imagerag_assets.questions.question import Mode, Question, explain
 from imagerag_assets.settings import Settings
 
@@ -41,7 +43,7 @@ def read_lines(file: pathlib.Path, settings: Settings) -> list[str]:
     lines: list[str] = []
     try:
         # Not `splitlines`: a question may hold U+2028 and other separators that JSON lets stand in a string.
-        with file.open(encoding="utf-8") as opened:
+        with TextIOWrapper(open_file(file, settings), encoding="utf-8") as opened:
             pieces = iter(lambda: opened.readline(longest + 1), "")
             for number, line in enumerate(pieces, 1):
                 if len(line) > longest:
@@ -73,7 +75,7 @@ def parse_line(line: str, number: int, options: Question, mode: Mode = "imagerag
         QuestionError: The line is no such question.  The message names the line and the key.
     """
     try:
-        given: Any = json.loads(line)
+        given: Any = read_json(line)
     except ValueError as error:
         raise QuestionError(f"Line {number} is not JSON: {error}", fix="Write one JSON object a line") from None
     try:

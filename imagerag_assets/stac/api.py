@@ -23,6 +23,7 @@ from requests import Request
 from requests.exceptions import RequestException
 
 from imagerag_assets.errors import SourceError, shown
+from imagerag_assets.json_text import read_json
 from imagerag_assets.masking import masked
 from imagerag_assets.objects.addresses import is_http
 from imagerag_assets.objects.failures import is_transient, passed_limit
@@ -32,6 +33,7 @@ from imagerag_assets.objects.signed import requested
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.paging import EndlessPagesError, Pages, incomplete, next_request
 from imagerag_assets.stac.parsing import check_shape
+from imagerag_assets.stac.reading_time import ReadingTime
 
 _PAGE = 100
 _NAMED, _MOST_COLLECTIONS = 50, 10_000
@@ -69,6 +71,7 @@ def search_api(
     *,
     since: Since | None = None,
     everything: bool = False,
+    reading: ReadingTime | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the items of an API, page by page as they are consumed, the oldest update first if the API sorts.
 
@@ -82,6 +85,7 @@ def search_api(
         limit: About how many items will be consumed.
         since: Leave out older items.
         everything: Search the whole API if nothing else limits the search.
+        reading: How long it may take; no page is asked for after that.
 
     Raises:
         SourceError: the API cannot be reached, refuses the search, or would be read as a whole.
@@ -109,7 +113,7 @@ def search_api(
                 **(_newer(client, since) if since is not None or everything else {}),
             )
         pages.asked = search.get_parameters().get("limit") or _PAGE
-        for page in _pages(api, search, url):
+        for page in _pages(api, search, url, reading):
             if isinstance(page, dict):
                 check_shape(page, url, settings)
             yield from pages.take(page)
@@ -126,7 +130,7 @@ def search_api(
         unreachable = isinstance(error, RequestException) or "Max retries" in detail
         transient = unreachable or is_transient(error, url) or status == "429" or status[:1] == "5"
         said = "Cannot connect to the API" if unreachable else f"The API refused the search ({detail})"
-        said, fix = passed_limit(error, settings) or (said, "Check the URL, the network and the collections")
+        said, fix = passed_limit(error) or (said, "Check the URL, the network and the collections")
         if pages.seen:
             raise incomplete(url, f"{len(pages.seen)} items came, then: {said}", transient=transient) from shown(error)
         raise SourceError(said, fix=fix, transient=transient, source=url) from shown(error)
@@ -146,7 +150,7 @@ class _Api(StacApiIO):
 
     def json_loads(self, txt: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Read what orjson would refuse, too: one item with NaN, a huge number or half a character is no bad page."""
-        page: dict[str, Any] = json.loads(txt, parse_constant=lambda _: None)
+        page: dict[str, Any] = read_json(txt)
         return page
 
 
@@ -155,7 +159,9 @@ def _with_login(request: Request) -> Request:
     return request
 
 
-def _pages(api: StacApiIO, search: pystac_client.ItemSearch, url: str) -> Iterator[dict[str, Any]]:
+def _pages(
+    api: StacApiIO, search: pystac_client.ItemSearch, url: str, reading: ReadingTime | None
+) -> Iterator[dict[str, Any]]:
     """Yield the pages of a search.  An empty one does not end it, as long as it links to the next."""
     parameters = search.get_parameters()
     page = api.read_json(search.url, method=search.method, parameters=parameters)
@@ -171,6 +177,8 @@ def _pages(api: StacApiIO, search: pystac_client.ItemSearch, url: str) -> Iterat
         if request in asked:
             raise incomplete(url, "the API returns the same page again")
         asked.add(request)
+        if reading is not None and reading.is_up:
+            raise incomplete(url, reading.say(), transient=True)
         page = api.read_json(Link.from_dict(following), parameters=parameters)
 
 

@@ -20,7 +20,7 @@ from imagerag_assets.objects import http
 from imagerag_assets.objects.addresses import absolute_href, filesystem, is_http, is_remote, is_s3, other_spellings
 from imagerag_assets.objects.boundary import refusal
 from imagerag_assets.objects.bounded import find_objects, info_of, read_object
-from imagerag_assets.objects.deadlines import TooManyError
+from imagerag_assets.objects.deadlines import TooManyError, TooSlowError, in_time
 from imagerag_assets.objects.failures import explain_failure, is_transient
 from imagerag_assets.objects.guarded import Reach
 from imagerag_assets.objects.signed import has_expired, keep_signature, requested
@@ -213,9 +213,10 @@ def list_folder(folder: str, settings: Settings) -> Folder:
         if is_remote(folder):
             found = find_objects(folder, settings)
         else:
-            found = _files_below(fs, path, unlisted.append, settings.limit_items)
+            slow = TooSlowError(settings.limit_listing_s, "LISTING")
+            found = in_time(slow, _files_below, fs, path, unlisted.append, settings.limit_items)
             if not found:
-                fs.ls(path)  # it may be missing
+                in_time(slow, fs.ls, path)  # it may be missing
     except Exception as error:  # see read_document
         raise failure(error, folder, settings) from error
     scheme = folder.split("://", 1)[0] + "://" if is_remote(folder) else ""
@@ -331,9 +332,16 @@ def _contents(hrefs: Sequence[str], settings: Settings) -> list[bytes | Exceptio
         return list(pool.map(read, hrefs))
 
 
-def read_documents(hrefs: Sequence[str], settings: Settings) -> Iterator[tuple[str, Document | SourceError]]:
-    """Read many documents, in order, several at a time; yield an error in place of a failed one."""
+def read_documents(
+    hrefs: Sequence[str], settings: Settings, until: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[str, Document | SourceError]]:
+    """Read many documents, in order, several at a time; yield an error in place of a failed one.
+
+    `until` is asked after some of them whether to stop.
+    """
     for start in range(0, len(hrefs), _BATCH):
+        if start and until():
+            return
         batch = hrefs[start : start + _BATCH]
         for href, data in zip(batch, _contents(batch, settings), strict=True):
             try:

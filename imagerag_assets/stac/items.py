@@ -265,7 +265,7 @@ def _file_version(asset_key: str, href: str, scene: str, settings: Settings) -> 
             **ids,
         )
     try:
-        version, size, is_file = object_version(href, settings) if is_remote(href) else local_version(href)
+        version, size, is_file = object_version(href, settings) if is_remote(href) else local_version(href, settings)
     except FileNotFoundError as error:
         message, fix = explain_failure(error, href, settings)
         message = "The file of an asset does not exist" if message == "Not found" else message

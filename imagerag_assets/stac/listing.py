@@ -18,6 +18,7 @@ from typing import Any
 
 from imagerag_assets.errors import ImageRAGError, IncompleteListingError, SourceError, error_of_item
 from imagerag_assets.objects.addresses import is_http, is_remote, join_href, local_path
+from imagerag_assets.objects.boundary import refusal
 from imagerag_assets.online_layers.address import is_layer, parse_layer
 from imagerag_assets.online_layers.items import layer_id
 from imagerag_assets.plain_files.names import is_raster
@@ -41,6 +42,7 @@ from imagerag_assets.stac.items import scene_from_item, stable_content
 from imagerag_assets.stac.made import file_item, keep, layer_item, recordable
 from imagerag_assets.stac.paging import is_item, item_pages, next_link
 from imagerag_assets.stac.parsing import too_many
+from imagerag_assets.stac.reading_time import ReadingTime
 from imagerag_assets.stac.signed_links import SignedLinks
 from imagerag_assets.stac.source import ROOT_DOCUMENTS
 from imagerag_assets.stac.types import FailedItem, Scene
@@ -69,6 +71,16 @@ class ListedItem:
     """A catalog names it as an item."""
 
 
+@dataclass(frozen=True)
+class Unread:
+    """A catalog that there was no time to read."""
+
+    href: str
+    origin: str
+    """The document that names it."""
+    collection: str | None = None
+
+
 @dataclass
 class Listing:
     """The documents of a source; iterate over them once."""
@@ -80,10 +92,18 @@ class Listing:
     """So far, items came with the oldest update first."""
     problems: list[ImageRAGError] = field(default_factory=list)
     """Branches that could not be read, filled while iterating.  If there are any, the listing is incomplete."""
+    unread: list[Unread] = field(default_factory=list)
+    """Catalogs for which the time was up, of which one is a problem."""
 
 
 def list_source(
-    source: str, settings: Settings, *, collections: Sequence[str] = (), since: Since | None = None
+    source: str,
+    settings: Settings,
+    *,
+    collections: Sequence[str] = (),
+    since: Since | None = None,
+    unread: Sequence[Unread] = (),
+    seconds: float | None = None,
 ) -> Listing:
     """List a source.  An API is asked page by page as the listing is consumed.
 
@@ -92,11 +112,14 @@ def list_source(
         settings: How it is reached.
         collections: Search an API for these only; elsewhere :func:`read_listed` selects them.
         since: Ask an API for newer items only.
+        unread: Of a catalog, list only what is in these, which an earlier listing had no time for.
+        seconds: How long reading catalogs and pages may take; at most IMAGERAG_LIMIT_SOURCE_S.
 
     Raises:
         SourceError: the source cannot be reached or is not STAC.
     """
     source = recordable(source.strip())
+    reading = ReadingTime(settings, seconds)
     if is_layer(source):
         version = hashlib.sha256(source.encode()).hexdigest()[:32]
         return Listing(iter([ListedItem(source, version, None, made="layer")]), whole=True)
@@ -124,12 +147,18 @@ def list_source(
         raise SourceError("This JSON is not STAC", fix="Name a STAC document, a folder of them, or an API", href=href)
     if document.kind is Kind.API and is_http(href):
         search = Listing(iter(()), whole=False)
-        search.listed = _search(href, settings, frozenset(collections), since, search)
+        search.listed = _search(href, settings, frozenset(collections), since, search, reading)
         return search
-    return _catalog(document, versions, settings)
+    return _catalog(document, versions, settings, reading, unread)
 
 
-def _catalog(root: Document, versions: dict[str, Version] | None, settings: Settings) -> Listing:
+def _catalog(
+    root: Document,
+    versions: dict[str, Version] | None,
+    settings: Settings,
+    reading: ReadingTime,
+    unread: Sequence[Unread],
+) -> Listing:
     """Read catalogs and collections level by level, and list the items that they link to."""
     if versions is None and not is_http(root.href):
         versions = list_versions(root.href.rpartition("/")[0], settings)
@@ -137,10 +166,12 @@ def _catalog(root: Document, versions: dict[str, Version] | None, settings: Sett
     problems: list[ImageRAGError] = []
     seen = {root.href}
     signed = SignedLinks(settings)
-    level: list[tuple[Document | SourceError, str | None]] = [(root, None)]
+    level: list[tuple[Document | SourceError, str | None]] = [] if unread else [(root, None)]
+    left = _still_followed(unread, settings)
+    seen.update(each.href for each in left)
     read = 1
-    while level:
-        below: dict[str, str | None] = {}
+    while level or left:
+        below, left = {each.href: each for each in left}, []
         for document, collection in level:
             if len(listed) > settings.limit_items:
                 problems.append(too_many("items", settings.limit_items, "ITEMS", root.href))
@@ -153,7 +184,7 @@ def _catalog(root: Document, versions: dict[str, Version] | None, settings: Sett
                 )
                 continue
             if document.kind in (Kind.ITEM, Kind.ITEMS):
-                listed.extend(_with_pages(document, collection, problems, settings))
+                listed.extend(_with_pages(document, collection, problems, settings, reading))
                 continue
             collection = document.collection_of_items(collection)
             by_relation = {"item": document.links("item"), "child": document.links("items", "child")}
@@ -168,24 +199,40 @@ def _catalog(root: Document, versions: dict[str, Version] | None, settings: Sett
                     found = (_listed(href, (versions or {}).get(href), collection) for href in fresh)
                     listed.extend(replace(each, linked=True) for each in found)
                 else:
-                    below.update(dict.fromkeys(fresh, collection))
+                    below.update({href: Unread(href, document.href, collection) for href in fresh})
+        if below and level and reading.is_up:  # some are read each time, so that it ends
+            left = list(below.values())
+            problems.append(reading.error(root.href))
+            break
         if read + len(below) > settings.limit_catalogs:
             problems.append(too_many("catalogs", settings.limit_catalogs, "CATALOGS", root.href))
             below = dict(islice(below.items(), settings.limit_catalogs - read))
-        read += len(below)
-        level = [(each, below[href]) for href, each in signed.read_many(list(below))]
-    return Listing(iter(_sorted(listed)), whole=True, problems=problems)
+        level = []
+        for href, each in signed.read_many(list(below), until=lambda: reading.is_up):
+            level.append((each, below.pop(href).collection))
+        read += len(level)
+        left = list(below.values())
+    return Listing(iter(_sorted(listed)), whole=True, problems=problems, unread=left)
+
+
+def _still_followed(unread: Sequence[Unread], settings: Settings) -> list[Unread]:
+    """Return what may be read yet: the settings may have changed, and this process may not know the hosts."""
+    return [each for each in unread if refusal(each.href, each.origin, settings) is None]
 
 
 def _with_pages(
-    document: Document, collection: str | None, problems: list[ImageRAGError], settings: Settings
+    document: Document,
+    collection: str | None,
+    problems: list[ImageRAGError],
+    settings: Settings,
+    reading: ReadingTime,
 ) -> Iterator[ListedItem]:
     """Yield a document of items; if it is the first of several pages, between which items move, the items of all."""
     if document.kind is Kind.ITEM:
         yield _listed(document.href, None, collection, document)
         return
     single = next_link(document.content) is None
-    for page in item_pages(document, settings):
+    for page in item_pages(document, settings, reading):
         if isinstance(page, SourceError):
             problems.append(page)
         elif single:
@@ -202,11 +249,16 @@ def _entry(content: dict[str, Any], page: str, collection: str | None = None) ->
 
 
 def _search(
-    url: str, settings: Settings, collections: frozenset[str], since: Since | None, listing: Listing
+    url: str,
+    settings: Settings,
+    collections: frozenset[str],
+    since: Since | None,
+    listing: Listing,
+    reading: ReadingTime,
 ) -> Iterator[ListedItem]:
     latest: datetime | None = None
     try:
-        for content in search_api(url, settings, collections, since=since, everything=True):
+        for content in search_api(url, settings, collections, since=since, everything=True, reading=reading):
             found = _entry(content, url)
             listing.ordered &= not (latest and found.updated and found.updated < latest)
             latest = found.updated or latest

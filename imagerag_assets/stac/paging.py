@@ -17,6 +17,7 @@ from imagerag_assets.escaping import one_line
 from imagerag_assets.objects.boundary import authority, check, is_same_host
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.documents import Document, Kind, kind_of, read_document
+from imagerag_assets.stac.reading_time import ReadingTime
 
 _OF_PAGES = re.compile(
     r"accept|accept-language|content-type|prefer"
@@ -170,11 +171,13 @@ def incomplete(source: str, what: str, *, transient: bool = False) -> Incomplete
     )
 
 
-def item_pages(first: Document, settings: Settings) -> Iterator[Document | SourceError]:
+def item_pages(
+    first: Document, settings: Settings, reading: ReadingTime | None = None
+) -> Iterator[Document | SourceError]:
     """Yield an item collection and those that it links to as next, each with the items that did not come before.
 
-    The last one is an error if a page cannot be read, or if they are not known to be the whole listing.  An item that
-    comes twice within one document is yielded twice.
+    The last one is an error if a page cannot be read, if the time to read the source is up, or if they are not known to
+    be the whole listing.  An item that comes twice within one document is yielded twice.
     """
     pages = Pages(_count(parse_qs(urlsplit(first.href).query).get("limit", [None])[0]), settings)
     page, read = first, {first.href}
@@ -195,6 +198,9 @@ def item_pages(first: Document, settings: Settings) -> Iterator[Document | Sourc
             yield incomplete(first.href, "the API returns the same page again")
             return
         read.add(following[0])
+        if reading is not None and reading.is_up:
+            yield incomplete(first.href, reading.say(), transient=True)
+            return
         try:
             check(following[0], page.href, settings)
             page = read_document(following[0], settings, page=True)

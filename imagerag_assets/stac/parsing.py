@@ -7,6 +7,7 @@ import zlib
 from typing import Any
 
 from imagerag_assets.errors import SourceError
+from imagerag_assets.json_text import read_json
 from imagerag_assets.settings import Settings
 
 
@@ -21,12 +22,13 @@ def parse(data: bytes, href: str, settings: Settings) -> dict[str, Any]:
         raise SourceError("The document is empty", fix="Write it again", href=href)
     _check_values(data, href, settings.limit_document_values)
     try:
-        content = json.loads(data.decode(json.detect_encoding(data)), parse_constant=lambda _: None)
+        content = read_json(data.decode(json.detect_encoding(data)))
     except UnicodeDecodeError:
         raise SourceError("This is not Unicode text, so it is not JSON", fix="Write it in UTF-8", href=href) from None
-    except (ValueError, RecursionError) as error:
-        detail = str(error) if not isinstance(error, RecursionError) else "nested too deeply"
-        raise SourceError(f"This is not JSON ({detail[:100]})", fix="Name a STAC document or API", href=href) from None
+    except ValueError as error:
+        raise SourceError(
+            f"This is not JSON ({str(error)[:100]})", fix="Name a STAC document or API", href=href
+        ) from None
     if not isinstance(content, dict):
         raise SourceError("This JSON is not an object, so it is not STAC", fix="Name a STAC document or API", href=href)
     check_shape(content, href, settings)

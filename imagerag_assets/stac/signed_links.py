@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from imagerag_assets.errors import SourceError
 from imagerag_assets.objects.signed import requested
@@ -41,10 +41,15 @@ class SignedLinks:
         except SourceError as error:
             return self._again(href, used, error)
 
-    def read_many(self, hrefs: Sequence[str]) -> Iterator[tuple[str, Document | SourceError]]:
-        """Read many documents, in order, several at a time; yield an error in place of a failed one."""
+    def read_many(
+        self, hrefs: Sequence[str], until: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[str, Document | SourceError]]:
+        """Read many documents, in order, several at a time; yield an error in place of a failed one.
+
+        `until` is asked after some of them whether to stop.
+        """
         used = {href: requested(href) for href in hrefs if href in self._signed_by}
-        for href, result in read_documents(hrefs, self._settings):
+        for href, result in read_documents(hrefs, self._settings, until):
             if isinstance(result, SourceError) and href in used:
                 try:
                     yield href, self._again(href, used[href], result)

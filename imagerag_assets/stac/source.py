@@ -32,6 +32,7 @@ from imagerag_assets.stac.keys import clash, folded, other_key, safe_key
 from imagerag_assets.stac.made import file_item, keep, layer_item, recordable
 from imagerag_assets.stac.paging import item_pages
 from imagerag_assets.stac.parsing import too_many
+from imagerag_assets.stac.reading_time import ReadingTime
 from imagerag_assets.stac.signed_links import SignedLinks
 from imagerag_assets.stac.types import FailedItem, Scene
 
@@ -186,6 +187,14 @@ def _validated(
 
 
 def _listed(source: str, settings: Settings, choice: _Choice, limit: int | None) -> Iterator[ItemRef | FailedItem]:
+    reading = ReadingTime(settings)
+    found = _found(source, settings, choice, limit, reading)
+    yield from reading.limited(found, lambda error: failed_document(source, error), source)
+
+
+def _found(
+    source: str, settings: Settings, choice: _Choice, limit: int | None, reading: ReadingTime
+) -> Iterator[ItemRef | FailedItem]:
     if not source:
         raise SourceError("No source was given", fix="Give a path, an s3:// address or the URL of a STAC API")
     if is_layer(source):
@@ -211,12 +220,12 @@ def _listed(source: str, settings: Settings, choice: _Choice, limit: int | None)
         raise SourceError("This JSON is not STAC", fix="Name a STAC document, a folder of them, or an API", href=href)
     if document.kind is Kind.API and is_http(href):
         try:
-            for content in search_api(href, settings, choice.collections, choice.scenes, limit):
+            for content in search_api(href, settings, choice.collections, choice.scenes, limit, reading=reading):
                 yield found_in(content, base=href)
         except IncompleteListingError as error:  # the items before that count
             yield failed_document(href, error)
         return
-    yield from _walk(document, settings)
+    yield from _walk(document, settings, reading)
 
 
 def _plain(rasters: Mapping[str, Version], settings: Settings, choice: _Choice) -> Iterator[ItemRef | FailedItem]:
@@ -240,13 +249,16 @@ def _in_folder(folder: str, documents: Sequence[str], settings: Settings) -> Ite
         raise SourceError("There are no STAC items in this folder, and no rasters", fix="Check the path", href=folder)
 
 
-def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:
+def _walk(root: Document, settings: Settings, reading: ReadingTime) -> Iterator[ItemRef | FailedItem]:
     """Yield every item below a document, depth first, in the order of the links; read each document once."""
     visited = {root.href}
     signed = SignedLinks(settings)
     waiting: list[tuple[Document | tuple[str, SourceError | None], str | None]] = [(root, None)]
     catalogs = 0
     while waiting:
+        if reading.is_up:
+            yield failed_document(root.href, reading.error(root.href))
+            return
         target, collection = waiting.pop()
         if len(visited) > settings.limit_items:
             passed = too_many("items", settings.limit_items, "ITEMS", root.href)
@@ -263,7 +275,7 @@ def _walk(root: Document, settings: Settings) -> Iterator[ItemRef | FailedItem]:
             yield from items_of(document, collection)
             continue
         if document.kind is Kind.ITEMS:
-            for page in item_pages(document, settings):
+            for page in item_pages(document, settings, reading):
                 if isinstance(page, SourceError):
                     yield failed_document(document.href, page)
                 else:

@@ -189,6 +189,7 @@ class MilvusCollections:
 
     def _ensure(self, meta: CollectionMeta) -> str:
         if not self.exists(meta.name):
+            self._ready.pop(meta.name, None)  # it was there, and somebody dropped it
             try:
                 self._create(meta)
             except StoreError:

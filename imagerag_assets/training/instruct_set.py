@@ -19,6 +19,8 @@ from PIL import Image
 from imagerag_assets.answering.findings import findings
 from imagerag_assets.answering.types import CueView, Prompt
 from imagerag_assets.errors import InputError
+from imagerag_assets.json_text import read_json
+from imagerag_assets.objects.local_files import read_text
 
 ABOUT, TRAIN, VALIDATION = "about.json", "train.jsonl", "validation.jsonl"
 Box = tuple[int, int, int, int]
@@ -95,7 +97,7 @@ def read_examples(folder: Path, name: str) -> list[Example]:
     """
     file = folder / name
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_text(file).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"The training data cannot be read: {error}", fix="Make it with: imagerag train data LABELS --out DIR"
@@ -103,7 +105,7 @@ def read_examples(folder: Path, name: str) -> list[Example]:
     examples = []
     for number, line in enumerate(lines, 1):
         try:
-            examples.append(Example.from_dict(json.loads(line)))
+            examples.append(Example.from_dict(read_json(line)))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f"Not a training example: {type(error).__name__}: {error}",

@@ -14,7 +14,6 @@ Both may give `plural` beside the class.  `instruct_data` makes examples from th
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,8 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from imagerag_assets.errors import InputError
+from imagerag_assets.json_text import read_json
+from imagerag_assets.objects.local_files import read_text
 from imagerag_assets.raster.geo import geometry_window
 from imagerag_assets.raster.types import Grid, Window
 
@@ -83,7 +84,7 @@ def read_labels(file: Path) -> Labels:
         InputError: the file cannot be read, has no labels, or has a malformed entry (the error gives its number).
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_text(file)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The labels cannot be read: {error}", fix="Give JSONL or GeoJSON in UTF-8") from None
     geojson = file.suffix.lower() in _GEOJSON
@@ -163,7 +164,7 @@ def plural(name: str) -> str:
 def _features(text: str, file: Path) -> list[Any]:
     """Return the features of a collection in longitude and latitude."""
     try:
-        document = json.loads(text)
+        document = read_json(text)
         features = list(document["features"])
         crs = str(((document.get("crs") or {}).get("properties") or {}).get("name", _LONLAT[0]))
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -176,7 +177,7 @@ def _features(text: str, file: Path) -> list[Any]:
 
 
 def _from_line(number: int, line: str) -> Entry:
-    row = json.loads(line)
+    row = read_json(line)
     if not isinstance(row, dict):
         raise TypeError("it is not a JSON object")
     window = _window(row["window"])

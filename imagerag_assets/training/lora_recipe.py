@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from imagerag_assets.errors import InputError
+from imagerag_assets.objects.local_files import read_text
 
 LANGUAGE_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -49,7 +50,7 @@ def load_recipe(file: Path | None, **options: object) -> LoraRecipe:
     values: dict[str, object] = {}
     if file is not None:
         try:
-            values = tomllib.loads(file.read_text(encoding="utf-8"))
+            values = tomllib.loads(read_text(file))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise InputError(f"The recipe cannot be read: {error}", fix="Give a TOML file", file=file) from None
     given = {name: value for name, value in options.items() if value is not None}

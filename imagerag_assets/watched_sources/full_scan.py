@@ -16,6 +16,7 @@ from imagerag_assets.scenes.identity import SceneKeys
 from imagerag_assets.scenes.records import SOURCES
 from imagerag_assets.scenes.removed import clear_removed, list_asked, list_removed, mark_removed
 from imagerag_assets.stac.listing import list_source, read_listed
+from imagerag_assets.stac.reading_time import ReadingTime
 from imagerag_assets.stac.types import FailedItem, Scene
 from imagerag_assets.watched_sources.ledger import FOLDER, Entry, Ledger, latest_ledger
 from imagerag_assets.watched_sources.sources import WatchedSource
@@ -70,6 +71,7 @@ def full_scan(
     read = read_listed(
         listed, source.address, platform.settings, collections=source.collections, items=ledger.with_scenes()
     )
+    reading, stopped = ReadingTime(platform.settings), False
     for number, (each, results) in enumerate(read, 1):
         entry = ledger.entries.get(each.ref, Entry())
         scenes = [own.own(result) for result in results if isinstance(result, Scene)]
@@ -85,7 +87,11 @@ def full_scan(
             changed.append(each.ref)
         if progress is not None and number % 100 == 0:
             progress(number, len(listed), f"reading items of {source.name}")
+        if number < len(listed) and reading.is_up:
+            stopped = True
+            break
     problems = [str(problem) for problem in listing.problems]
+    problems += [str(reading.error(source.address))] if stopped else []
     gone = [] if problems else _gone(ledger, {each.ref for each in listed}, keys, unread)
     known = sum(entry.has(key) for entry in ledger.entries.values() for key in entry.scenes)
     too_many = not accept_removals and _is_suspicious(len(gone), known, platform.settings.removals_at_most)

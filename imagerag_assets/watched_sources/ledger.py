@@ -10,13 +10,14 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from imagerag_assets.errors import StoreError
 from imagerag_assets.objects.store import HasStore
 from imagerag_assets.stac.keys import folded
+from imagerag_assets.stac.listing import Unread
 
 FOLDER = "acquisitions"
 _VERSION_DIGITS = 16
@@ -129,6 +130,23 @@ def latest_ledger(platform: HasStore, source: str) -> Ledger:
         StoreError: The store cannot be read, or the ledger is damaged.
     """
     return load_ledger(platform, source, max(_numbers(platform, source), default=0))
+
+
+def save_unread(platform: HasStore, source: str, unread: Sequence[Unread]) -> None:
+    """Store the catalogs with which the next tick goes on.
+
+    Raises:
+        StoreError: The store cannot be written.
+    """
+    platform.store.write_json(f"{FOLDER}/{source}/unread.json", [asdict(each) for each in unread])
+
+
+def load_unread(platform: HasStore, source: str) -> list[Unread]:
+    """Return them; none if there are none to be read, so that all of the source is listed anew."""
+    try:
+        return [Unread(**each) for each in platform.store.read_json(f"{FOLDER}/{source}/unread.json")]
+    except (StoreError, TypeError):
+        return []
 
 
 def _numbers(platform: HasStore, source: str) -> list[int]:

@@ -20,6 +20,7 @@ from imagerag_assets.errors import SettingsError, SourceError, StoreError
 from imagerag_assets.objects.addresses import is_remote, join_href, local_path
 from imagerag_assets.objects.aside import written_aside
 from imagerag_assets.objects.bucket_addresses import web_address
+from imagerag_assets.objects.local_files import read_text
 from imagerag_assets.objects.signed import keep_signature
 from imagerag_assets.online_layers.address import is_layer, layer_source, parse_layer
 from imagerag_assets.settings import Settings
@@ -232,7 +233,7 @@ def _check_layer(entry: WatchedSource, path: Path) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"The sources file {path} cannot be read: {error}", fix="Correct the file") from None
 

@@ -22,10 +22,10 @@ from imagerag_assets.stac.keys import clash, folded
 from imagerag_assets.stac.listing import ListedItem, list_source, read_listed
 from imagerag_assets.stac.types import FailedItem, Scene
 from imagerag_assets.watched_sources.full_scan import take_up_scan
-from imagerag_assets.watched_sources.ledger import Entry, Ledger, load_ledger, save_ledger
+from imagerag_assets.watched_sources.ledger import Entry, Ledger, load_ledger, load_unread, save_ledger, save_unread
 from imagerag_assets.watched_sources.sources import WatchedSource
 
-_TICK_SECONDS = 20.0  # Dagster allows a sensor 60, listing included
+_TICK_SECONDS, _LISTING_SECONDS = 20.0, 30.0  # Dagster allows a sensor 60 for both
 _READS = 64  # documents read between two looks at the clock
 
 
@@ -43,6 +43,8 @@ class Cursor:
     """Number of the valid ledger; 0: none yet."""
     scan: str | None = None
     """Time of the last full scan whose report was applied."""
+    unread: bool = False
+    """Whether there was no time for all catalogs; those that are left are in the store."""
 
     @classmethod
     def parse(cls, text: str | None) -> Cursor:
@@ -118,6 +120,8 @@ class _Tick:
     failed: list[FailedItem] = field(default_factory=list)
     removed: set[str] = field(default_factory=set)
     """Scenes that were left out because a person removed them."""
+    all_listed: bool = True
+    """Whether all catalogs of the source were listed."""
     _asked: frozenset[str] | None = None
     _owners: dict[str, tuple[str, str]] | None = None
 
@@ -181,7 +185,7 @@ class _Tick:
         scene = self.keys.own(scene)
         key = scene.scene_key
         _, owner = self.owners.setdefault(folded(key), (key, each.ref))
-        if key in here or (owner != each.ref and owner in self.listed):
+        if key in here or (owner != each.ref and self._is_there(owner)):
             error = clash(key, first=owner, second=each.ref)
             return FailedItem(key, scene.item_href, error)
         here.add(key)
@@ -192,6 +196,10 @@ class _Tick:
             self.owners[folded(key)] = (key, each.ref)
         return scene
 
+    def _is_there(self, ref: str) -> bool:
+        """Return whether the source has a document; of what was not listed, it is not known that it is gone."""
+        return ref in self.listed or (not self.all_listed and ref in self.ledger.entries)
+
 
 def plan_tick(
     platform: Platform,
@@ -201,6 +209,7 @@ def plan_tick(
     taken: Callable[[], Iterable[str]] = tuple,
     now: datetime | None = None,
     seconds: float = _TICK_SECONDS,
+    listing_seconds: float = _LISTING_SECONDS,
 ) -> TickPlan:
     """Find what is new in a source, record failures and store the ledger.  No run is started.
 
@@ -211,6 +220,7 @@ def plan_tick(
         taken: Returns the scene keys that all sources use.
         now: The current time; default: that of the clock.
         seconds: Time to read documents after the listing; the rest waits for the next tick.
+        listing_seconds: Time to read catalogs and pages; the next tick goes on with the catalogs that are left.
 
     Raises:
         SourceError: The source is down or is not STAC; the cursor stays valid.
@@ -225,7 +235,10 @@ def plan_tick(
         platform.settings,
         collections=source.collections,
         since=None if scan != before.scan else _since(before, source),
+        unread=load_unread(platform, source.name) if before.unread else (),
+        seconds=listing_seconds,
     )
+    tick.all_listed = not (before.unread or listing.unread)
     fresh: list[ListedItem] = []
     again: list[ListedItem] = []
     exhausted = True
@@ -246,7 +259,9 @@ def plan_tick(
     done += _read(tick, again[: source.max_new], deadline)
     waiting = sum(tick.wants(each) for each in fresh)
     changed = bool(done) or scan != before.scan
-    after = replace(before, ledger=before.ledger + changed, scan=scan)
+    if listing.unread:
+        save_unread(platform, source.name, listing.unread)
+    after = replace(before, ledger=before.ledger + changed, scan=scan, unread=bool(listing.unread))
     if exhausted and not waiting:
         after = _advanced(after, tick.listed, tick)
     elif listing.ordered:  # else what is older may be still to come

@@ -12,10 +12,15 @@ from imagerag_assets.errors import StoreError
 from imagerag_assets.installation.doctor import examine
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.status import status
+from imagerag_assets.orchestration.dagster_home import dagster_instance
+from imagerag_assets.orchestration.deep_looks import Looked, look_deep
 from imagerag_assets.scenes.removed import mark_removed
 from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.stores.milvus import VectorStore
 from imagerag_assets.watched_sources.purge import purge
+from tests.installation import installed  # noqa: F401
+from tests.integration.test_doctor_deep import DAMAGES, run
+from tests.small_source import write_source
 from tests.tiny_encoder import tiny_registry, tiny_settings  # noqa: F401
 from tests.unit.stores.vector_store_contract import DIM, VectorStoreContract, fingerprint_for, patches
 
@@ -62,6 +67,33 @@ def test_status_doctor_and_purge_leave_retired_collections_out_of_memory(
         assert [vectors.count(name) for name in (live, retired)] == [20, 20]
         for name in (live, retired):  # the server is shared with other tests
             vectors.drop(name)
+
+
+def test_differences_of_rows_are_named_and_mended(
+    milvus_server: str,
+    installed: Settings,  # noqa: F811
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As `test_doctor_deep` shows of Milvus Lite; differences of other kinds do not concern Milvus."""
+    monkeypatch.setenv("IMAGERAG_MILVUS_URI", milvus_server)
+    assert run(capsys, "ingest", str(write_source(tmp_path / "source", ("one", "two"))))[0] == 0
+    settings = load_settings()
+    with Platform(settings) as platform, dagster_instance(settings) as instance:
+        on = Looked(platform, instance)
+        assert look_deep(on)["totals"]["found"] == 0
+        for names in (("other rows", "rows of no scene"), ("Milvus lost",)):
+            for name in names:
+                DAMAGES[name][0](platform)
+            mended = look_deep(on, repair=True)["differences"]
+            assert "rows" in {each["kind"] for each in mended}, names
+            assert (names, [each for each in mended if not each["mended"]]) == (names, [])
+            assert (names, look_deep(on)["differences"]) == (names, [])
+        collection = platform.vectors.alias_target("patches")
+        assert collection is not None
+        platform.vectors.client.drop_alias("patches")  # the server is shared with other tests
+        platform.vectors.drop(collection)
 
 
 def test_no_server_there(tmp_path: Path) -> None:

@@ -160,6 +160,35 @@ def test_reading_changes_nothing(local: Ui, method: str, path: str, accept: dict
     assert local.limits() == []
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://me:s3cretpw@tiles.example.org/catalog.json",
+        "https://h.example.org/a.tif?X-Amz-Credential=k&X-Amz-Signature=0123456789abcdef",
+        "xyz+https://h.example.org/{z}/{x}/{y}.png?api_key=0123456789abcdef",
+    ],
+)
+def test_a_launch_with_a_secret_in_a_tag_or_configuration_is_refused(local: Ui, address: str) -> None:
+    """Dagster would store it before any code of ours is asked; what stores anything is held to the same."""
+    launch = "mutation L($p: ExecutionParams!) {launchRun(executionParams: $p) {__typename}}"
+    tagged = {"executionMetadata": {"tags": [{"key": "from", "value": address}]}}
+    configured = {"runConfigData": f"ops:\n  a:\n    config:\n      source: '{address}'\n"}
+    as_json = {"runConfigData": json.dumps({"ops": {"a": {"config": {"source": address}}}}).replace("/", "\\/")}
+    where = {"selector": {"repositoryName": "r", "repositoryLocationName": "l", "pipelineName": "p"}}
+    bodies = [{"query": launch, "variables": {"p": where | each}} for each in (tagged, configured, as_json)]
+    bodies.append({"query": CHANGE.replace("attacked", address)})
+    for body in bodies:
+        status, _, text = local.send("POST", "/graphql", JSON, json.dumps(body))
+        answer = json.loads(text)
+        assert status == 200 and answer["data"] is None
+        (error,) = answer["errors"]
+        assert "Dagster would store it" in error["message"] and "s3cretpw" not in text
+    assert local.limits() == []
+    plain = {"executionMetadata": {"tags": [{"key": "from", "value": "https://h.example.org/catalog.json"}]}}
+    _, _, text = local.send("POST", "/graphql", JSON, json.dumps({"query": launch, "variables": {"p": where | plain}}))
+    assert json.loads(text)["data"]["launchRun"]["__typename"] == "PipelineNotFoundError"
+
+
 def test_the_ui_works_as_it_did(local: Ui) -> None:
     status, headers, page = local.send("GET", "/", HTML)
     assert status == 200 and page.startswith("<!DOCTYPE html>")

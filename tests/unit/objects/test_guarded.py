@@ -82,7 +82,7 @@ def test_a_name_that_leads_to_this_machine_once_it_is_connected_to_is_refused(
     """Its server of names gives a public number first, and then one of this machine."""
     url = f"{inner.named}/a.json"
     with monkeypatch.context() as patch:
-        patch.setattr(boundary, "numbers_of", lambda _: ("8.8.8.8",))
+        patch.setattr(boundary, "numbers_of", lambda *_: ("8.8.8.8",))
         check(url, "https://8.8.4.4/catalog.json", settings)
     (refused,) = http.read_all([url], reach=Reach([url], settings))
     assert isinstance(refused, SourceError)

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from imagerag_assets.errors import ImageRAGError, SourceError
+from imagerag_assets.errors import ImageRAGError, IncompleteListingError, SourceError
 from imagerag_assets.objects import http
 from imagerag_assets.objects.deadlines import TooSlowError
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.api import search_api
 from imagerag_assets.stac.documents import list_folder, read_document
 from imagerag_assets.stac.listing import list_source
+from imagerag_assets.stac.paging import item_pages
+from imagerag_assets.stac.reading_time import ReadingTime
 from imagerag_assets.stac.source import find_scenes
 from tests.endless_server import EndlessServer, endless_server
 from tests.items import texture, write_scene
@@ -94,7 +96,7 @@ def test_a_pipe_and_a_device_are_no_documents(settings: Settings, tmp_path: Path
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "zero.json").symlink_to("/dev/zero")
     for name in ("pipe.json", "zero.json"):
-        with pytest.raises(SourceError, match="device or a pipe"):
+        with pytest.raises(SourceError, match="a (pipe|device), not a file"):
             read_document(str(tmp_path / name), settings)
     (tmp_path / "large.json").write_text("{" + " " * MOST + "}")
     with pytest.raises(SourceError, match=LARGE):
@@ -158,6 +160,43 @@ def test_items_without_end_are_read_up_to_a_limit(settings: Settings, tmp_path: 
         assert len(said) == 1 and "more than 2 items" in said[0] and "IMAGERAG_LIMIT_ITEMS" in said[0]
     with pytest.raises(ImageRAGError, match="more than 2 entries.*IMAGERAG_LIMIT_ITEMS"):
         list_folder(str(tmp_path), settings.model_copy(update={"limit_items": 2}))
+
+
+def test_a_source_that_takes_too_long_is_read_up_to_a_limit(settings: Settings, tmp_path: Path) -> None:
+    item = write_scene(tmp_path / "scene", "one", texture(64, 64))
+    _catalog(tmp_path, "more")
+    root = _catalog(tmp_path, "root", child=["more.json"], item=[os.path.relpath(item, tmp_path)])
+    hasty = settings.model_copy(update={"limit_source_s": 1e-9})
+    scenes, failed, problems = _found(root, hasty)
+    assert scenes <= 1
+    for said in (failed, problems):
+        assert len(said) == 1 and "not read to its end" in said[0] and "IMAGERAG_LIMIT_SOURCE_S" in said[0]
+    (left,) = list_source(str(root), hasty).unread
+    assert left.href.endswith("more.json")
+    page = {"type": "FeatureCollection", "stac_version": "1.0.0", "features": [json.loads(item.read_text())]}
+    (tmp_path / "page.json").write_text(json.dumps(page | {"links": [{"rel": "next", "href": "next.json"}]}))
+    (tmp_path / "next.json").write_text(json.dumps(page | {"links": []}))
+    first, stopped = item_pages(read_document(str(tmp_path / "page.json"), hasty), hasty, ReadingTime(hasty))
+    assert not isinstance(first, SourceError)
+    assert isinstance(stopped, IncompleteListingError) and "IMAGERAG_LIMIT_SOURCE_S" in str(stopped)
+
+
+def test_what_is_done_with_items_is_not_time_to_read(settings: Settings) -> None:
+    now = [0.0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("imagerag_assets.stac.reading_time.time.monotonic", lambda: now[0])
+        reading = ReadingTime(settings.model_copy(update={"limit_source_s": 10.0}))
+
+        def items() -> Iterator[str]:
+            for name in "abcd":
+                now[0] += 4.0
+                yield name
+
+        found = []
+        for each in reading.limited(items(), lambda _: "up", "a"):
+            found.append(each)
+            now[0] += 1000.0  # embedding it
+    assert found == ["a", "b", "c", "up"]
 
 
 def test_an_item_whose_file_never_answers_fails_alone(

@@ -398,6 +398,41 @@ def test_an_item_that_cannot_be_read_today_is_not_gone(platform: Platform, folde
     assert full_scan(platform, watch.source).removed == ()
 
 
+def test_a_tick_goes_on_with_the_catalogs_for_which_there_was_no_time(
+    platform: Platform, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not listed counts neither as gone nor as moved."""
+    monkeypatch.setattr("imagerag_assets.stac.documents._BATCH", 1)
+    for name in ("a", "b", "c"):
+        catalog_of(folder, (name,)).with_name("collection.json").rename(folder / f"part-{name}.json")
+    links = [{"rel": "child", "href": f"part-{name}.json"} for name in ("a", "b", "c")]
+    content = {"type": "Catalog", "stac_version": "1.0.0", "id": "root", "description": "", "links": links}
+    (folder / "catalog.json").write_text(json.dumps(content))
+    watch, source = Watch(platform, folder / "catalog.json"), WatchedSource("here", str(folder / "catalog.json"))
+    seen: list[str] = []
+    for _ in range(4):
+        plan = plan_tick(platform, source, watch.cursor, now=NOW, listing_seconds=1e-9)
+        assert (plan.failed, plan.removed) == ((), ())
+        watch.cursor = plan.cursor
+        seen += [request.scene.scene_key for request in plan.requests]
+        for request in plan.requests:
+            platform.store.write_json(f"sources/{request.scene.scene_key}.json", request.scene.to_dict())
+    assert seen == ["a", "b", "c"]
+    assert not Cursor.parse(watch.cursor).unread  # all were read: the next one begins anew
+    plan = plan_tick(platform, source, watch.cursor, now=NOW, listing_seconds=1e-9)
+    assert Cursor.parse(plan.cursor).unread and "IMAGERAG_LIMIT_SOURCE_S" in plan.problems[0]
+    # A second item of the same name, while that of the first one is not listed.
+    (folder / "part-c.json").write_text((folder / "part-c.json").read_text().replace("c.json", "z.json"))
+    (folder / "z.json").write_text((folder / "a.json").read_text())
+    for _ in range(4):
+        plan = plan_tick(platform, source, plan.cursor, now=NOW, listing_seconds=1e-9)
+        assert plan.requests == ()
+    hasty = platform.settings.model_copy(update={"limit_source_s": 1e-9})
+    with Platform(hasty) as in_haste:
+        scan = full_scan(in_haste, source)
+    assert (scan.removed, scan.held_back) == ((), ()) and scan.problems
+
+
 def test_versions_come_without_reading(folder: Path, settings: Settings) -> None:
     catalog = catalog_of(folder, ("a", "b", "c"))
     for name in ("a", "b", "c"):
