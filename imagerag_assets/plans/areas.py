@@ -12,7 +12,7 @@ from typing import get_args
 from imagerag_assets.plans.numbers import LENGTHS, spelt
 from imagerag_assets.plans.plan import Area, Around, Between, Beyond, PartName, PartOfScene, Region
 from imagerag_assets.plans.regions import regions_of
-from imagerag_assets.plans.scene_parts import COMPASS, part_in, side_of
+from imagerag_assets.plans.scene_parts import COMPASS, part_in, parts_in, side_of
 from imagerag_assets.plans.things import is_known, is_out_of_sight, thing_of, things_of
 
 _NEAR_M = {"near": 500.0, "close to": 500.0, "around": 500.0, "in the vicinity of": 1000.0, "next to": 150.0,
@@ -103,6 +103,8 @@ class Place:
     notes: tuple[str, ...] = ()
     unknown_unit: str | None = None
     """A unit of length that there is not."""
+    others: tuple[Region, ...] = ()
+    """Further parts of the scene, of each of which the same is asked: "in the north and in the south"."""
 
 
 def box_of(text: str) -> tuple[tuple[float, float, float, float], re.Match[str]] | None:
@@ -164,6 +166,10 @@ def place_of(text: str, *, near: bool) -> Place:
     part = part_in(text)
     if part is not None:
         return Place(PartOfScene(name=part[0]), part[1])
+    several = parts_in(text)
+    if several is not None:
+        first, *others = (PartOfScene(name=name) for name in several[0])
+        return Place(first, several[1], others=tuple(others))
     regions = regions_of(text)
     if len(regions) > 1:
         names = ", ".join(region.name for region in regions)

@@ -99,7 +99,10 @@ _DOUBTS = re.compile(
     r"\b(?:if|whether|is it|am i|could it be|looks|seems|appears|think|believe|suppose|assume|claims|says|told)\b"
 )
 _ASKS = re.compile(rf"^(?:{_STARTS}|there\b|isn't|aren't|any\b|it\b|they\b|this\b|that\b)")
-_ALIKE = re.compile(r"\bnumbers?\b.*\band\b.*\bnumbers?\b.*\b(?:same|equal|identical|alike|match)\b")
+_ALIKE = re.compile(
+    r"\bnumbers?\b.*\band\b.*\bnumbers?\b.*\b(?:same|equal|identical|alike|match)\b"
+    r"|\b(?:difference|ratio) (?:between|of|in)\b.*\b(?:number|count|total)s?\b.*\band\b"
+)
 _NOTHING = frozenset(
     ("why", "well", "hm", "hmm", "so", "oh", "right", "ok", "okay", "hello", "hi", "what is it", "what is the answer")
 )

@@ -109,6 +109,34 @@ _CHATTER = re.compile(
 _PLAINLY = tuple(
     (re.compile(pattern), plain)
     for pattern, plain in (
+        # What is left out: nothing that is asked depends on it.
+        (
+            rf"^(?:apart from|besides|other than|except(?: for)?|aside from|in addition to|not counting|leaving aside) "
+            rf"(?:the |an? |any )?{_NAME}, (?=(?:is|are|do|does|can|how|where|what|which|any|list|show|count)\b)",
+            "",
+        ),
+        (
+            r"\b(?P<all>everything|anything|all (?:the )?(?:things|objects)|what is there) (?:except(?: for)?|but|other than|apart from|"
+            rf"besides|aside from) (?:the |an? |any )?{_NAME}(?=[,.?;!]|$)",
+            r"\g<all>",
+        ),
+        (
+            rf"^(?P<which>all|everything) but (?:one|two|1|2) of (?:these|them|the following) (?:are|is) (?:there|present|visible)"
+            rf"\s*[:,]\s*(?P<names>[a-z' ,-]+)[.;]\s*(?:and )?(?:which|what|name)\b[^?]*",
+            r"which of these is missing: \g<names>",
+        ),
+        # One thing between two others.
+        (
+            rf"^(?P<be>is|are|does|do) (?P<thing>(?:the |an? )?{_NAME}) (?:lie |sit )?(?P<how>closer|nearer) to (?P<one>(?:the |an? )?{_NAME}),? "
+            rf"or (?:to )?(?P<other>(?:the |an? )?{_NAME})(?=[,.?;!]|$)",
+            r"\g<be> \g<thing> \g<how> to \g<one> than to \g<other>",
+        ),
+        (
+            r"^what(?:'s| is| are| lies?| sits?| stands?| can be (?:seen|found)| do (?:we|you|i) (?:find|see|have))? "
+            r"(?:immediately |directly |just |right |due |straight |located |situated )*(?=(?:to the )?(?:north|south|east|west|left|right|"
+            r"above|below|beside|next to|near|around|between)\b)(?!(?:of|right|left|side)\b$)",
+            "what is there ",
+        ),
         # Agreement with what was said before.
         (
             r"[.;,!?]?(?<![a-z])\s*(?:(?:please )?correct me if i am wrong|(?:or )?am i (?:wrong|mistaken|right|"

@@ -13,14 +13,16 @@ from imagerag_assets.plans import plan as p
 from imagerag_assets.plans import refusals
 from imagerag_assets.plans.activities import said_as_things
 from imagerag_assets.plans.areas import Place, place_of
-from imagerag_assets.plans.chat import written_out
+from imagerag_assets.plans.chat import with_compass_words, written_out
 from imagerag_assets.plans.clause import Clause
 from imagerag_assets.plans.clauses import clauses_of
+from imagerag_assets.plans.forms import read_form
 from imagerag_assets.plans.noun_phrases import MAX_CHARACTERS, OF_CHOICES, clean, noun_phrases, shortened
 from imagerag_assets.plans.numbers import LENGTHS
 from imagerag_assets.plans.operations import asks_more, is_topic, parts_of
 from imagerag_assets.plans.pair_operations import ranks_places
 from imagerag_assets.plans.rephrasing import plain_questions, said_plainly
+from imagerag_assets.plans.several_numbers import numbers_apart
 from imagerag_assets.plans.spelling import Spelled, correct
 from imagerag_assets.plans.thesaurus import singular
 from imagerag_assets.plans.things import is_known, is_out_of_sight, thing_of, things_of, with_heads
@@ -74,7 +76,7 @@ def understand(question: str, choices: Mapping[str, str], *, names: Collection[s
     Returns:
         The plan.  Nothing is raised: what cannot be planned is said in `unplanned`.
     """
-    text, cut = shortened(clean(question))
+    text, cut = shortened(with_compass_words(clean(question)))
     notes = list(cut)
     if not any(letter.isalpha() for letter in text):
         return _unplanned(f"There is no question in this; {_ASK}", notes)
@@ -100,7 +102,9 @@ def _understood(text: str, spelled: Spelled, choices: Mapping[str, str], notes: 
         choices: See :func:`understand`.
         notes: Gets one line for each reading that may surprise.
     """
-    low = plain_questions(written_out(spelled.text.lower()))
+    form = None if choices else read_form(spelled.text.lower())
+    plain = plain_questions(written_out(spelled.text.lower()))
+    low = form or numbers_apart(plain)
     words = re.findall(r"[a-z]+", low)
     endless = any(len(word) > _LONGEST for word in words)
     if endless or len(spelled.unknown) > max(1, len(words) // 2) or _is_noise(spelled, low):
@@ -127,6 +131,7 @@ def _understood(text: str, spelled: Spelled, choices: Mapping[str, str], notes: 
         unplanned=first,
         notes=tuple(dict.fromkeys(notes)),
         for_a_word=for_a_word,
+        sure=form is not None or low != plain,
     )
 
 
@@ -209,6 +214,7 @@ def _parts(
             if not things and offered and (not found or found[0].op in ("describe", "list")) and not parts:
                 absent = _MISSING.search(clause) is not None
                 found = [p.Which(among=offered, negated=absent)] if len(offered) > 1 else [p.Exists(thing=offered[0])]
+        found = [each for part in found for each in _in_each(part, place)]
         former = next((part for part in parts if isinstance(part, p.Compare) and set(things) <= set(part.among)), None)
         if refers and former is not None:  # "trees or crops: which covers more ground?"
             parts[parts.index(former)] = next((part for part in found if isinstance(part, p.Compare)), former)
@@ -227,6 +233,13 @@ def _parts(
     if not parts and not refused and told and any(map(_is_told, clauses)):
         return _parts(text, offered, notes, refused, told=False)  # "we have no tennis courts, do we?"
     return _unique(parts), None
+
+
+def _in_each(part: p.Part, place: Place) -> list[p.Part]:
+    """Return a part for each part of the scene that its clause names."""
+    if not place.others or part.region != place.region or not isinstance(part, p.Exists | p.Count | p.Where | p.Share):
+        return [part]
+    return [part, *(part.model_copy(update={"region": other}) for other in place.others)]
 
 
 def _asked_on(part: p.Part, before: p.Part) -> p.Part:
