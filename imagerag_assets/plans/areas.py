@@ -84,7 +84,7 @@ _ANYTHING = re.compile(
 _LONGEST_NAME = 3
 """Words of an unknown name at most; more are a part of the sentence."""
 _NO_PLACE = re.compile(
-    r"(?:to|one|which|what|where|how|order|case|total|(?:photo|picture|image|scene|frame|view|shot|tile)\b)"
+    r"(?:least\b|most\b|all\b|first\b|once\b|to|one|which|what|where|how|order|case|total|(?:photo|picture|image|scene|frame|view|shot|tile)\b)"
 )
 _BOX = re.compile(
     r"(?:\b(?:with)?in(?:side)? )?(?:the |an? )?(?:\b(?:bounding box|bbox|box|rectangle|extent|area)(?: of)?:? ?)?[\[(]?\s*"

@@ -12,7 +12,7 @@ _STARTS = (
     r"(?:whether|(?:add|say|note|report) (?:if|whether)|how|where|whereabouts|what|which|would you|will you|(?:i |we )?(?:need|want|would like|like|have) to "
     r"(?:know|see|find|check|learn|establish|report)|is|are|was|were|does|do|did|can|could|has|have|if so|if yes|"
     r"(?:i|we) (?:also )?(?:need|want|require) (?:the|its|their|your)|say (?:where|how|what|which)|if there (?:are|is)|if you do|if not|count|show|find|list|describe|tell|give|point|mark|locate|name|also|compare|any|"
-    r"number of|(?:in|on) (?:which|what)|highlight|the (?:number|count|total) of|"
+    r"number of|(?:in|on) (?:which|what)|highlight|the (?:number|count|total|place|position|location|whereabouts|colou?r)s? of|"
     r"(?:their|its) (?:number|colou?r|location|position|place|coordinate|shape|size|whereabout)s?)\b"
 )
 _COMMA = re.compile(rf"\s*[,;]\s*(?:and |but |or |so |then |plus )*(?={_STARTS})")

@@ -13,7 +13,13 @@ _CLOSE = 0.1
 
 
 def comparison(
-    result: CompareResult, found: Sequence[tuple[str, float]], absent: Mapping[str, str], *, known: bool
+    result: CompareResult,
+    found: Sequence[tuple[str, float]],
+    absent: Mapping[str, str],
+    *,
+    known: bool,
+    measure: str | None = None,
+    times: float | None = None,
 ) -> list[str]:
     """Return the sentences of a comparison.
 

@@ -106,6 +106,7 @@ def read_form(text: str) -> str | None:
             form.asked = None
             form.done.append((ask, name))
             form.names, form.closed = [name], True
+            paired = paired or (end == "?" and _BEHIND[ask].fullmatch(piece) is not None)
         elif ask is not None:
             if form.names:
                 form.done += [(ask, each) for each in form.names]

@@ -134,6 +134,11 @@ def _loses(plan: p.Plan, own: p.Plan, words: Sequence[str]) -> bool:
 
     In longer questions people tell of things that they do not ask about.
     """
+    things = {thing.phrase for part in plan.parts if isinstance(part, p.Which) for thing in part.among}
+    if things - {thing.phrase for thing in own.things} and all(map(is_known, plan.things)):
+        return True  # "which of these is missing: ..." asks about all of them
+    if _bounds(plan) - _bounds(own):
+        return True  # numbers in words are computed, not guessed
     if plan.unplanned is not None or len(words) > _SHORT or not all(map(is_known, plan.things)):
         return False
     if {thing.phrase for thing in plan.things} - {thing.phrase for thing in own.things}:
@@ -148,6 +153,12 @@ def _loses(plan: p.Plan, own: p.Plan, words: Sequence[str]) -> bool:
                           for each in (plan, own))  # fmt: skip
     whether = {part.thing for part in plan.parts if isinstance(part, p.Exists)}
     return bool(denied) and denied < whether and own_denied != denied
+
+
+def _bounds(plan: p.Plan) -> set[tuple[int | None, int | None]]:
+    """Return the numbers of which a plan asks whether there are so many."""
+    counts = [part for part in plan.parts if isinstance(part, p.Count)]
+    return {(part.at_least or None, part.at_most) for part in counts} - {(None, None)}
 
 
 def _refused(plan: p.Plan) -> p.Plan:

@@ -23,6 +23,7 @@ _BOUND = re.compile(
     r"^(?:fewer|less|more|over|under|at least|at most|exactly|no more|no fewer|up to|upwards of|a (?:min|max)imum of|between|"
     r"precisely|just|only)\b"
 )
+_EXCEEDS = re.compile(r"\b(?:exceed|surpass)(?:es|s)?\b")
 _YEAR = re.compile(
     r"\b(?:in|since|of|during|by|from|until|till|before|after|summer|winter|spring|autumn|year|"
     r"(?:jan|feb|mar|apr|may|june?|july?|aug|sep|sept|oct|nov|dec)(?:uary|ruary|ch|il|ust|tember|ober|ember)?\.?) $"
@@ -150,7 +151,7 @@ def bounded(clause: Clause) -> Parts:
     """Read "are there more than two ships?"."""
     if (
         len(clause.things) != 1
-        or not (YES_NO.search(clause.text) or _BOUND.search(clause.text))
+        or not (YES_NO.search(clause.text) or _BOUND.search(clause.text) or _EXCEEDS.search(clause.text))
         or re.search(r"\bhow many\b", clause.text)
     ):
         return []

@@ -90,7 +90,8 @@ _COMPARED = any_of(
     r"\bsame\b",
     r"\bequal\w*\b",
     r"\b(?:most|fewest)\b",
-    r"\bratio (?:of|between)\b",
+    r"\bratio\b",
+    r"\bminus\b",
     r"\bdifference (?:between|in|of) (?:the )?(?:numbers?|counts?|totals?|amounts?)\b",
     r"\b(?:twice|double|times)\b",
     r"^which\b",
@@ -98,7 +99,7 @@ _COMPARED = any_of(
 )
 _MEASURES = {
     "difference": re.compile(
-        r"\bhow many (?:more|fewer)\b|\bby how (?:many|much|large)\b|\bdifference (?:between|in|of)\b|\bmargin\b|\bsurplus\b"
+        r"\bhow many (?:more|fewer)\b|\bby how (?:many|much|large)\b|\bdifference (?:between|in|of)\b|\bmargin\b|\bsurplus\b|\bminus\b"
         r"|\bhow much more\b"
     ),
     "ratio": re.compile(r"\bratio\b|\bhow many times\b"),
@@ -207,8 +208,8 @@ def compare(clause: Clause) -> Parts:
     size = _SIZE.search(_SCENE.sub(" ", text))
     plain = re.search(r"\bcompare\b|\bversus\b|\bvs\b|\bcomparison\b|\bagainst\b", text)
     sized = re.search(r"\b(?:larger|bigger|smaller|greater|largest|biggest|smallest|wider)\b", text)
-    plain = plain or _TIMES.search(text) or any(words.search(text) for words in _MEASURES.values())
-    if not _COMPARED.search(text) or not (more or fewer or equal or sized or plain):
+    measured = _TIMES.search(text) is not None or any(words.search(text) for words in _MEASURES.values())
+    if not _COMPARED.search(text) or not (more or fewer or equal or sized or plain or measured):
         return []
     covers = all(thing.phrase in lexicon.COVERS for thing in things)
     by = "area" if (size or covers) and not _NUMBERS.search(text) else "count"

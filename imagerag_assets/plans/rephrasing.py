@@ -109,21 +109,16 @@ _CHATTER = re.compile(
 _PLAINLY = tuple(
     (re.compile(pattern), plain)
     for pattern, plain in (
-        # What is left out: nothing that is asked depends on it.
-        (
-            rf"^(?:apart from|besides|other than|except(?: for)?|aside from|in addition to|not counting|leaving aside) "
-            rf"(?:the |an? |any )?{_NAME}, (?=(?:is|are|do|does|can|how|where|what|which|any|list|show|count)\b)",
-            "",
-        ),
-        (
-            r"\b(?P<all>everything|anything|all (?:the )?(?:things|objects)|what is there) (?:except(?: for)?|but|other than|apart from|"
-            rf"besides|aside from) (?:the |an? |any )?{_NAME}(?=[,.?;!]|$)",
-            r"\g<all>",
-        ),
+        # What is missing of a list.
         (
             rf"^(?P<which>all|everything) but (?:one|two|1|2) of (?:these|them|the following) (?:are|is) (?:there|present|visible)"
             rf"\s*[:,]\s*(?P<names>[a-z' ,-]+)[.;]\s*(?:and )?(?:which|what|name)\b[^?]*",
             r"which of these is missing: \g<names>",
+        ),
+        (r",? or at (?:the very )?least (?=an?\b|the\b|some\b)", " or "),
+        (
+            rf"\b(?P<one>numbers? of {_NAME}) (?:minus|less) (?P<other>(?:the )?numbers? of {_NAME})(?=[,.?;!]|$)",
+            r"difference between the \g<one> and the \g<other>",
         ),
         # One thing between two others.
         (
@@ -179,8 +174,47 @@ _PLAINLY = tuple(
             rf"(?P<thing>(?:an?|some|any|no|the) {_NAME}|{_NAME}s)[.,;:!]+ *{_IS_THAT_SO}\W*$",
             r"is there \g<thing>?",
         ),
+        (rf"^(?P<thing>[a-z]{_NAME}) ?(?:>=|≥|=>) ?(?P<number>\d+)", r"are there at least \g<number> \g<thing>"),
+        (rf"^(?P<thing>[a-z]{_NAME}) ?(?:<=|≤|=<) ?(?P<number>\d+)", r"are there at most \g<number> \g<thing>"),
+        (rf"^(?P<thing>[a-z]{_NAME}) ?={{1,2}} ?(?P<number>\d+)", r"are there exactly \g<number> \g<thing>"),
         (rf"^(?P<thing>[a-z]{_NAME}) ?> ?(?P<number>\d+)", r"are there more than \g<number> \g<thing>"),
         (rf"^(?P<thing>[a-z]{_NAME}) ?< ?(?P<number>\d+)", r"are there fewer than \g<number> \g<thing>"),
+        (
+            rf"^(?P<thing>[a-z]{_NAME})\s*(?::|,|\s[-–])\s*(?:are there )?(?P<number>(?:more than|fewer than|less than|over|under|at least|at most|"
+            rf"exactly|up to) {_DIGITS})(?: of them)?(?:,? or not| or (?:fewer|less|more))?\W*$",
+            r"are there \g<number> \g<thing>?",
+        ),
+        # A region that is said by what it is not.
+        *(
+            (
+                rf"(?P<of>\b(?:how many|number of|count|show|find|list|mark|which|any) [a-z' -]+?) (?:(?:that|which) )?(?:(?:is|are|lie|lies) )?"
+                rf"(?:not|outside(?: of)?) (?:located |situated )?(?:in |on |at )?the {words}(?P<noun> (?:half|part|side|end)|(?=[,.?;!]|$))",
+                rf"\g<of> in the {opposite}\g<noun>",
+            )
+            for words, opposite in (
+                ("(?:upper|top)", "lower"),
+                ("(?:lower|bottom)", "upper"),
+                ("left(?:[ -]hand)?", "right"),
+                ("right(?:[ -]hand)?", "left"),
+                ("north(?:ern)?", "south"),
+                ("south(?:ern)?", "north"),
+                ("east(?:ern)?", "west"),
+                ("west(?:ern)?", "east"),
+            )
+        ),
+        (
+            r",? or (?:just |else |otherwise )?(?:say|tell me|state|report|write) (?:that |if )?(?:it|there|they|none|no)\b[^?.]*",
+            "",
+        ),
+        (
+            r"^is it (?:wrong|false|incorrect|untrue|a mistake) (?:to say |to claim |to think |that )+(?=there|the|it)",
+            "is it true that ",
+        ),
+        (
+            r"^(?P<be>is|are) (?P<share>(?:more|less) than (?:a |one )?(?:half|third|quarter)|most|half) of (?:the |this )?"
+            rf"(?:scene|image|picture|area|land|ground|map) (?P<thing>{_NAME})(?=[?.!]|$)",
+            r"how much of the scene is covered by \g<thing>",
+        ),
         (rf"(?<=[a-z])[.;,!?:]+ *{_IS_THAT_SO}\W*$", "?"),
         # Parts of a sentence that ask nothing.
         (
@@ -316,6 +350,23 @@ _PLAINLY = tuple(
         ),
     )
 )
+
+
+_APART = re.compile(
+    rf"^(?:apart from|besides|other than|except(?: for)?|aside from|in addition to|not counting|leaving aside) "
+    rf"(?:the |an? |any )?{_NAME}, (?=(?:is|are|do|does|can|how|where|what|which|any|list|show|count)\b)",
+    re.IGNORECASE,
+)
+_EVERYTHING = re.compile(
+    r"\b(?P<all>everything|anything|all (?:the )?(?:things|objects)|what is there) (?:except(?: for)?|but|other than|apart from|"
+    rf"besides|aside from) (?:the |an? |any )?{_NAME}(?=[,.?;!]|$)",
+    re.IGNORECASE,
+)
+
+
+def without_exceptions(text: str) -> str:
+    """Return a question without what it leaves out: nothing that is asked depends on it ("besides the dam, ...")."""
+    return _EVERYTHING.sub(r"\g<all>", _APART.sub("", text))
 
 
 def plain_questions(text: str) -> str:

@@ -43,6 +43,15 @@ _RANKED = tuple(
         rf"(?P<name>{_NAME})(?: located| situated| found| concentrated| lie| sit)?(?P<tail>[?.!]|,.*|$)",
     )
 )
+_EACH = re.compile(
+    rf"{_NUMBER} (?P<name>{_NAME}){_THERE}[,.?]?(?: (?:i|we) (?:need|want) (?:it|them|that|this))? ?"
+    r"(?:broken down |split |separately |divided |grouped )*(?:(?:in|for|per|by|of) (?:each|every|the)?|per|by) ?"
+    r"(?P<noun>quarter|quadrant|corner|half)s?(?P<tail>\b.*)"
+)
+_COUNTS_EACH = re.compile(
+    r"(?:give me |i (?:need|want) )?(?P<name>[a-z -]+?) (?:counts?|numbers?|totals?) (?:in|for|per|by|of) (?:each |every )?"
+    r"(?P<noun>quarter|quadrant|corner|half)s?(?P<tail>\b.*)"
+)
 _PARTS = {
     "quarter": ("upper left", "upper right", "lower left", "lower right"),
     "half": ("left half", "right half", "upper half", "lower half"),
@@ -68,6 +77,10 @@ def numbers_apart(text: str) -> str:
             name, before = found["name"].strip(), text[: found.start()]
             rest = text[found.end() :]
             return f"{before}how many {name} are there? how many {name} are there {found['rest'].strip()}?{rest.lstrip('?')}"
+    each = _EACH.search(text) or _COUNTS_EACH.search(text)
+    if each is not None and len(things_of(each["name"])) == 1:
+        parts = _among(each["noun"], each["tail"])
+        return " ".join(f"how many {each['name'].strip()} are there in the {part}?" for part in parts)
     for pattern in _RANKED:
         found = pattern.match(text)
         if found is not None and len(things_of(found["name"])) == 1 and not _LISTED.search(found["name"]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans import refusals
@@ -21,7 +22,7 @@ from imagerag_assets.plans.noun_phrases import MAX_CHARACTERS, OF_CHOICES, clean
 from imagerag_assets.plans.numbers import LENGTHS
 from imagerag_assets.plans.operations import asks_more, is_topic, parts_of
 from imagerag_assets.plans.pair_operations import ranks_places
-from imagerag_assets.plans.rephrasing import plain_questions, said_plainly
+from imagerag_assets.plans.rephrasing import plain_questions, said_plainly, without_exceptions
 from imagerag_assets.plans.several_numbers import numbers_apart
 from imagerag_assets.plans.spelling import Spelled, correct
 from imagerag_assets.plans.thesaurus import singular
@@ -35,6 +36,8 @@ _OF_TOPIC = re.compile(r"^(?:is|are|do|does|can|has|have)\b.*\b(?:it|they|them|o
 _MISSING = re.compile(r"\b(?:not|missing|absent|cannot|never|lacking|lacks)\b")
 _STATES = re.compile(r"\b(?:is|are|was|were|there|has|have|lies?|can|does|do)\b")
 _PRONOUN = re.compile(r"\b(?:it|they|them|those)\b(?! (?:true|possible|the case|like))")
+_OR_PLACES = re.compile(r"^(?:is|are|was|were|does|do) (?:it|they|the|this|that|these|those|my|our)\b.*\bor\b")
+"""Asks in which of several parts of the scene one thing is: "is it in the north or in the south?"."""
 _IF_SO = re.compile(
     r"^(?:and )?(?:if (?:so|yes|there (?:is|are)(?: any| some)?|any|you (?:do|can)|it is|they are)|in that "
     r"case)\b|\bif so\b"
@@ -89,6 +92,7 @@ def understand(question: str, choices: Mapping[str, str], *, names: Collection[s
         if not text:
             return _unplanned(f"This is no question about the imagery; {_ASK}", notes)
     spelled = correct(text, names)
+    spelled = replace(spelled, text=without_exceptions(spelled.text))
     plan = _understood(text, spelled, choices, [*notes, *spelled.notes])
     return plan.model_copy(update={"read_as": " ".join(spelled.text.lower().split())})
 
@@ -214,6 +218,8 @@ def _parts(
             if not things and offered and (not found or found[0].op in ("describe", "list")) and not parts:
                 absent = _MISSING.search(clause) is not None
                 found = [p.Which(among=offered, negated=absent)] if len(offered) > 1 else [p.Exists(thing=offered[0])]
+        if place.others and _OR_PLACES.search(clause):
+            found = [p.Where(thing=part.thing) if isinstance(part, p.Exists) else part for part in found]
         found = [each for part in found for each in _in_each(part, place)]
         former = next((part for part in parts if isinstance(part, p.Compare) and set(things) <= set(part.among)), None)
         if refers and former is not None:  # "trees or crops: which covers more ground?"
