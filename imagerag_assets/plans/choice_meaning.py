@@ -17,10 +17,12 @@ from imagerag_assets.plans.numbers import Quantity, quantities
 from imagerag_assets.plans.same_things import SAME, SameThing
 
 _YES = re.compile(
-    r"^(?:yes|yep|yeah|yup|aye|sure|certainly|definitely|absolutely|true|correct|affirmative|positive|indeed|it does|it is|they are)\b(?=\W*$|\s*[,.;:!(-])"
+    r"^(?:yes|yep|yeah|yup|aye|sure|certainly|definitely|absolutely|true|correct|affirmative|positive|indeed"
+    r"|it does|it is|they are)\b(?=\W*$|\s*[,.;:!(-])"
 )
 _NO = re.compile(
-    r"^(?:no|nope|nah|nay|not at all|false|incorrect|wrong|negative|it does not|it doesn't|it is not|it isn't)\b(?=\W*$|\s*[,.;:!(-])"
+    r"^(?:no|nope|nah|nay|not at all|false|incorrect|wrong|negative|it does not|it doesn't|it is not|it "
+    r"isn't)\b(?=\W*$|\s*[,.;:!(-])"
 )
 _UNKNOWN = re.compile(
     r"(?:cannot|can't|can not|unable to|impossible to|hard to) (?:be )?"

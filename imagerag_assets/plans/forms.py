@@ -19,11 +19,14 @@ _PICTURE = r"(?: (?:in|on|within) (?:the|this|that) (?:image|picture|photo|scene
 _ASKED: dict[str, re.Pattern[str]] = {
     ask: re.compile(rf"(?:{_PLURAL} )*(?:{words})(?: please| here| exactly)?")
     for ask, words in {
-        "exists": r"(?:is it |are they |if |whether )?(?:present|visible|there|in sight|seen|shown)(?: or (?:not|absent|missing))?"
+        "exists": r"(?:is it |are they |if |whether )?(?:present|visible|there|in sight|seen|shown)(?: or "
+        r"(?:not|absent|missing))?"
         r"|presence|present or absent|yes or no|true or false|any|exists?|in it|detected|found|got any",
-        "count": r"how many(?: of (?:them|those|these|it))?(?: are there)?|(?:head ?)?counts?|numbers?|quantity|qty|tally|totals?"
+        "count": r"how many(?: of (?:them|those|these|it))?(?: are there)?|(?:head ?)?counts?|numbers?"
+        r"|quantity|qty|tally|totals?"
         r"|amount|how many in total|number of them|no",
-        "where": r"where(?:abouts)?(?: is it| are they)?|(?:loca|posi)tions?|(?:in )?which (?:part|corner|quarter|side|area)|"
+        "where": r"where(?:abouts)?(?: is it| are they)?|(?:loca|posi)tions?|(?:in )?which (?:part|corner"
+        r"|quarter|side|area)|"
         r"coordinates|place",
         "colour": r"(?:what |which )?colou?rs?",
     }.items()
@@ -34,7 +37,8 @@ _OF: dict[str, re.Pattern[str]] = {
         r"(?:(?:the )?(?:total |exact )?(?:number|count|tally|total|amount|quantity)s? of|how many|count) "
         r"(?P<name>.+?)(?: (?:are|is) there)?"
     ),
-    "where": re.compile(r"(?:(?:the )?(?:location|position|place|whereabouts|coordinates)s? of|where (?:is|are)) (?P<name>.+)"),
+    "where": re.compile(r"(?:(?:the )?(?:location|position|place|whereabouts|coordinates)s? of|where (?:is"
+    r"|are)) (?P<name>.+)"),
     "colour": re.compile(r"(?:the )?colou?rs? of (?P<name>.+)"),
 }  # fmt: skip
 _BEHIND: dict[str, re.Pattern[str]] = {
@@ -49,7 +53,8 @@ _HEADER = re.compile(
     r"(?:(?:please|kindly|just|a|an|the|my|our|your|me|us|in|out|following|short|quick|of|for|this|with|back|i|we|only)\s*)*"
     r"(?:report|reports|checklist|check|fill|form|fields?|list|survey|summary|give|need|needed|want|wanted|output|return|answer|answers|"
     r"questions?|tell|inventory|items?|tasks?|todo|inspection|request|query|needs|checks)?"
-    rf"(?:\s*(?:in|me|us|back|out|the following|as follows|these|needed|wanted|items|fields|form|please)){{0,2}}{_PICTURE}"
+    rf"(?:\s*(?:in|me|us|back|out|the following|as follows|these|needed|wanted|items|fields|form"
+    rf"|please)){{0,2}}{_PICTURE}"
 )
 _YES_NO = re.compile(r"\b(?:y(?:es)?\s*/\s*n(?:o)?|yes\s+or\s+no|y or n|yes,? no)\b")
 _TRUE_FALSE = re.compile(r"\b(?:t/f|true/false)\b")

@@ -114,8 +114,11 @@ def read_again(plan: p.Plan, load: Callable[[], Reader | None]) -> p.Plan:
 
 
 def _with_metres(own: p.Plan, plan: p.Plan) -> p.Plan:
-    """Return the model's plan with the distances that the rules have read: a number in words is computed, not guessed."""
-    known = {part.region.thing.phrase: part.region.metres for part in plan.parts if isinstance(part.region, p.Around)}
+    """Return the model's plan with the distances that the rules have read: a number in words is computed, not "
+    "guessed.
+    """
+    around = [part.region for part in plan.parts if isinstance(part.region, p.Around)]
+    known = {region.thing.phrase: region.metres for region in around}
     parts = [
         part.model_copy(update={"region": region.model_copy(update={"metres": known[region.thing.phrase]})})
         if isinstance(region := part.region, p.Around) and region.thing.phrase in known

@@ -111,8 +111,9 @@ _PLAINLY = tuple(
     for pattern, plain in (
         # What is missing of a list.
         (
-            rf"^(?P<which>all|everything) but (?:one|two|1|2) of (?:these|them|the following) (?:are|is) (?:there|present|visible)"
-            rf"\s*[:,]\s*(?P<names>[a-z' ,-]+)[.;]\s*(?:and )?(?:which|what|name)\b[^?]*",
+            r"^(?P<which>all|everything) but (?:one|two|1|2) of (?:these|them|the following) (?:are|is) "
+            r"(?:there|present|visible)"
+            r"\s*[:,]\s*(?P<names>[a-z' ,-]+)[.;]\s*(?:and )?(?:which|what|name)\b[^?]*",
             r"which of these is missing: \g<names>",
         ),
         (r",? or at (?:the very )?least (?=an?\b|the\b|some\b)", " or "),
@@ -122,13 +123,15 @@ _PLAINLY = tuple(
         ),
         # One thing between two others.
         (
-            rf"^(?P<be>is|are|does|do) (?P<thing>(?:the |an? )?{_NAME}) (?:lie |sit )?(?P<how>closer|nearer) to (?P<one>(?:the |an? )?{_NAME}),? "
+            rf"^(?P<be>is|are|does|do) (?P<thing>(?:the |an? )?{_NAME}) (?:lie |sit )?(?P<how>closer|nearer) "
+            rf"to (?P<one>(?:the |an? )?{_NAME}),? "
             rf"or (?:to )?(?P<other>(?:the |an? )?{_NAME})(?=[,.?;!]|$)",
             r"\g<be> \g<thing> \g<how> to \g<one> than to \g<other>",
         ),
         (
             r"^what(?:'s| is| are| lies?| sits?| stands?| can be (?:seen|found)| do (?:we|you|i) (?:find|see|have))? "
-            r"(?:immediately |directly |just |right |due |straight |located |situated )*(?=(?:to the )?(?:north|south|east|west|left|right|"
+            r"(?:immediately |directly |just |right |due |straight |located |situated )*(?=(?:to the "
+            r")?(?:north|south|east|west|left|right|"
             r"above|below|beside|next to|near|around|between)\b)(?!(?:of|right|left|side)\b$)",
             "what is there ",
         ),
@@ -180,15 +183,18 @@ _PLAINLY = tuple(
         (rf"^(?P<thing>[a-z]{_NAME}) ?> ?(?P<number>\d+)", r"are there more than \g<number> \g<thing>"),
         (rf"^(?P<thing>[a-z]{_NAME}) ?< ?(?P<number>\d+)", r"are there fewer than \g<number> \g<thing>"),
         (
-            rf"^(?P<thing>[a-z]{_NAME})\s*(?::|,|\s[-–])\s*(?:are there )?(?P<number>(?:more than|fewer than|less than|over|under|at least|at most|"
+            rf"^(?P<thing>[a-z]{_NAME})\s*(?::|,|\s[-–])\s*(?:are there )?(?P<number>(?:more than|fewer than"
+            rf"|less than|over|under|at least|at most|"
             rf"exactly|up to) {_DIGITS})(?: of them)?(?:,? or not| or (?:fewer|less|more))?\W*$",
             r"are there \g<number> \g<thing>?",
         ),
         # A region that is said by what it is not.
         *(
             (
-                rf"(?P<of>\b(?:how many|number of|count|show|find|list|mark|which|any) [a-z' -]+?) (?:(?:that|which) )?(?:(?:is|are|lie|lies) )?"
-                rf"(?:not|outside(?: of)?) (?:located |situated )?(?:in |on |at )?the {words}(?P<noun> (?:half|part|side|end)|(?=[,.?;!]|$))",
+                rf"(?P<of>\b(?:how many|number of|count|show|find|list|mark|which|any) [a-z' -]+?) (?:(?:that"
+                rf"|which) )?(?:(?:is|are|lie|lies) )?"
+                rf"(?:not|outside(?: of)?) (?:located |situated )?(?:in |on |at )?the {words}(?P<noun> (?:half"
+                rf"|part|side|end)|(?=[,.?;!]|$))",
                 rf"\g<of> in the {opposite}\g<noun>",
             )
             for words, opposite in (
@@ -203,7 +209,8 @@ _PLAINLY = tuple(
             )
         ),
         (
-            r",? or (?:just |else |otherwise )?(?:say|tell me|state|report|write) (?:that |if )?(?:it|there|they|none|no)\b[^?.]*",
+            r",? or (?:just |else |otherwise )?(?:say|tell me|state|report|write) (?:that |if )?(?:it|there"
+            r"|they|none|no)\b[^?.]*",
             "",
         ),
         (
@@ -211,7 +218,8 @@ _PLAINLY = tuple(
             "is it true that ",
         ),
         (
-            r"^(?P<be>is|are) (?P<share>(?:more|less) than (?:a |one )?(?:half|third|quarter)|most|half) of (?:the |this )?"
+            r"^(?P<be>is|are) (?P<share>(?:more|less) than (?:a |one )?(?:half|third|quarter)|most|half) of "
+            r"(?:the |this )?"
             rf"(?:scene|image|picture|area|land|ground|map) (?P<thing>{_NAME})(?=[?.!]|$)",
             r"how much of the scene is covered by \g<thing>",
         ),
@@ -358,7 +366,8 @@ _APART = re.compile(
     re.IGNORECASE,
 )
 _EVERYTHING = re.compile(
-    r"\b(?P<all>everything|anything|all (?:the )?(?:things|objects)|what is there) (?:except(?: for)?|but|other than|apart from|"
+    r"\b(?P<all>everything|anything|all (?:the )?(?:things|objects)|what is there) (?:except(?: for)?|but"
+    r"|other than|apart from|"
     rf"besides|aside from) (?:the |an? |any )?{_NAME}(?=[,.?;!]|$)",
     re.IGNORECASE,
 )

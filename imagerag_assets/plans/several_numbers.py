@@ -8,16 +8,19 @@ from imagerag_assets.plans.scene_parts import COMPASS
 from imagerag_assets.plans.things import things_of
 
 _DIRECTION = rf"(?:{COMPASS}|left|right|top|bottom|upper|lower|middle|centre|center|ne|nw|se|sw)"
-_NOUN = r"(?:part|half|third|quarter|quadrant|corner|side|end|edge|area|section|region)s?"
 _WHOLE = (
     r"(?:in total|in all|all in all|overall|altogether|all told|all together|everywhere|in the (?:whole|entire|full) "
     r"(?:image|picture|photo|scene|view|frame|map|area)|(?:image|picture|scene)[ -]wide)"
 )
-_NUMBER = r"(?:how many|(?:the |give me the |what is the )?(?:total )?(?:number|count|total) of|count(?: up)?(?: all)?(?: the)?)"
+_NUMBER = (
+    r"(?:how many|(?:the |give me the |what is the )?(?:total )?(?:number|count|total) of"
+    r"|count(?: up)?(?: all)?(?: the)?)"
+)
 _NAME = r"(?:the |all |all the )?[a-z' -]+?"
 _REST = (
     r"(?:how many )?(?:of (?:them|those|these|which) )?(?:(?:are|is|lie|lies|just|only|also|then|specifically) )*"
-    r"(?P<rest>(?:in|on|at|within|inside|near|along|around|by|next to|north|south|east|west|left|right|less than) [^?.;]+)"
+    r"(?P<rest>(?:in|on|at|within|inside|near|along|around|by|next to|north|south|east|west|left|right|less "
+    r"than) [^?.;]+)"
 )
 _AND = r",?\s*(?:and|plus|as well as|then|and then|&|,|but also|and also|versus|vs)\s+"
 _THERE = r"(?: (?:are|is) (?:there|visible|present))?"
@@ -32,14 +35,18 @@ _TOTAL_AND_PART = tuple(
 _RANKED = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"(?:in |on |at )?(?:which|what) (?P<noun>quarter|quadrant|corner|half|third|part|side|area|section|end|region)"
+        rf"(?:in |on |at )?(?:which|what) (?P<noun>quarter|quadrant|corner|half|third|part|side|area|section"
+        rf"|end|region)"
         rf"(?: of (?:the |this )?(?:image|picture|scene|photo|map))?"
         rf" (?:has|have|holds?|contains?|shows?|hosts?|is home to|with|got|sees?) "
-        rf"(?:the |by far the )*(?:most|fewest|least|largest number|highest number|lowest number|smallest number|greatest number|more|"
+        rf"(?:the |by far the )*(?:most|fewest|least|largest number|highest number|lowest number|smallest "
+        rf"number|greatest number|more|"
         rf"fewer|majority|bulk)(?: of)? (?:the )?(?P<name>{_NAME})(?P<tail>[?.!]|,.*|$)",
-        rf"(?:in |on |at )?(?:which|what) (?P<noun>quarter|quadrant|corner|half|third|part|side|area|section|end|region)"
+        rf"(?:in |on |at )?(?:which|what) (?P<noun>quarter|quadrant|corner|half|third|part|side|area|section"
+        rf"|end|region)"
         rf"(?: of (?:the |this )?(?:image|picture|scene|photo|map))?"
-        rf" (?:are|do|can|is)(?: there| we| you)?(?: find| see)? (?:the )?(?:most|fewest|least|majority|bulk)(?: of)? (?:the )?"
+        rf" (?:are|do|can|is)(?: there| we| you)?(?: find| see)? (?:the )?(?:most|fewest|least|majority"
+        rf"|bulk)(?: of)? (?:the )?"
         rf"(?P<name>{_NAME})(?: located| situated| found| concentrated| lie| sit)?(?P<tail>[?.!]|,.*|$)",
     )
 )
@@ -49,7 +56,8 @@ _EACH = re.compile(
     r"(?P<noun>quarter|quadrant|corner|half)s?(?P<tail>\b.*)"
 )
 _COUNTS_EACH = re.compile(
-    r"(?:give me |i (?:need|want) )?(?P<name>[a-z -]+?) (?:counts?|numbers?|totals?) (?:in|for|per|by|of) (?:each |every )?"
+    r"(?:give me |i (?:need|want) )?(?P<name>[a-z -]+?) (?:counts?|numbers?|totals?) (?:in|for|per|by|of) "
+    r"(?:each |every )?"
     r"(?P<noun>quarter|quadrant|corner|half)s?(?P<tail>\b.*)"
 )
 _PARTS = {
@@ -57,8 +65,6 @@ _PARTS = {
     "half": ("left half", "right half", "upper half", "lower half"),
     "side": ("left half", "right half", "upper half", "lower half"),
 }
-_COMPASS_PARTS = {"quarter": ("north-west", "north-east", "south-west", "south-east"),
-                  "half": ("north half", "south half", "west half", "east half")}  # fmt: skip
 _LISTED = re.compile(rf"\b{_DIRECTION}(?:[ -]{_DIRECTION})?\b")
 
 
@@ -76,7 +82,8 @@ def numbers_apart(text: str) -> str:
         if found is not None and len(things_of(found["name"])) == 1:
             name, before = found["name"].strip(), text[: found.start()]
             rest = text[found.end() :]
-            return f"{before}how many {name} are there? how many {name} are there {found['rest'].strip()}?{rest.lstrip('?')}"
+            once = f"how many {name} are there"
+            return f"{before}{once}? {once} {found['rest'].strip()}?{rest.lstrip('?')}"
     each = _EACH.search(text) or _COUNTS_EACH.search(text)
     if each is not None and len(things_of(each["name"])) == 1:
         parts = _among(each["noun"], each["tail"])
