@@ -54,7 +54,7 @@ _WITHIN = re.compile(
     rf"(?P<unit>[a-z]+(?: miles?)?)\s+(?:radius\s+|or (?:less|closer)\s+)?(?:away\s+)?(?:of|from|to|"
     rf"around|off)\s+{_THING}{_END}"
 )
-_NEAR = re.compile(rf"\b(?P<how>{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\s+{_THING}{_END}")
+_NEAR = re.compile(rf"(?<![\w-])(?P<how>{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\s+{_THING}{_END}")
 _HOW = re.compile(rf"\b(?:{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\b")
 _SIDE = re.compile(
     rf"\b(?:(?:that|which) (?:is|are|lies?) )?(?:to the |on the |at the )?(?:(?P<way>{COMPASS}|left|right)(?:wards?)?(?:[ -]hand)?"

@@ -52,6 +52,13 @@ def noun_phrases(text: str) -> list[str]:
             words.append(token)  # "red and white ship"
         elif words and ((token == "full" and following == "of") or (token == "of" and words[-1] == "full")):
             words.append(token)  # "harbor full of boats"
+        elif (
+            token == "space"
+            and following.isalpha()
+            and not lexicon.is_known(following)
+            and not _is_amount(tokens, index)
+        ):
+            words.append(token)  # "space shuttle", but not "how much space"
         elif token in lexicon.KEPT_WITH_MODIFIER and _describes(words):
             words.append(token)  # "residential area", but not "which area"
         elif _ends_phrase(token, words) or (words and _is_verb_of(words, token, following)):
@@ -73,6 +80,10 @@ class _Chunk:
 
     words: tuple[str, ...]
     after_with: bool
+
+
+def _is_amount(tokens: Sequence[str], at: int) -> bool:
+    return at > 0 and tokens[at - 1] in {"much", "more", "most", "less", "least", "little", "enough", "take", "takes"}
 
 
 def _ends_phrase(token: str, words: Sequence[str]) -> bool:

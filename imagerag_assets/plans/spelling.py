@@ -15,7 +15,7 @@ from importlib import resources
 
 from imagerag_assets.plans import lexicon
 from imagerag_assets.plans.chat import SHORT_FORMS
-from imagerag_assets.plans.thesaurus import look_up, names_known, vocabulary
+from imagerag_assets.plans.thesaurus import look_up, names_known, singular, vocabulary
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _SHORTEST = 3
@@ -148,7 +148,8 @@ def is_word(word: str) -> bool:
     plain = word.removesuffix("'s").replace("'", "")
     if word in _field() or plain in _field() or plain in _frequencies():
         return True
-    return bool(getAllLemmas(plain))
+    one = singular(plain)
+    return bool(getAllLemmas(plain)) or (one != plain and one in _frequencies())
 
 
 def frequency(word: str) -> int:
@@ -183,6 +184,8 @@ def nearest(word: str, names: Collection[str] = ()) -> str | None:
     found: list[tuple[float, str]] = []
     for words, cost in ((sorted({*_field(), *names}), 0.0), (list(_frequencies()), 0.9)):
         for other, distance, _ in process.extract(word, words, scorer=OSA.distance, score_cutoff=most, limit=20):
+            if distance > 1 and other[0] != word[0] and sorted(other) != sorted(word):
+                continue  # an "oasthouse" is no "boathouse"
             first = 0.3 if other[0] != word[0] else 0.0  # the first letter is seldom wrong
             # Letters are left out, doubled and swapped more often than they are replaced.
             first += 0.2 if len(other) == len(word) and sorted(other) != sorted(word) else 0.0

@@ -36,6 +36,11 @@ _OF_TOPIC = re.compile(r"^(?:is|are|do|does|can|has|have)\b.*\b(?:it|they|them|o
 _MISSING = re.compile(r"\b(?:not|missing|absent|cannot|never|lacking|lacks)\b")
 _STATES = re.compile(r"\b(?:is|are|was|were|there|has|have|lies?|can|does|do)\b")
 _PRONOUN = re.compile(r"\b(?:it|they|them|those)\b(?! (?:true|possible|the case|like))")
+_DATED = re.compile(
+    r"\b(?:in|on|since|during|before|after|by|from|of|as of) (?:the year |summer |winter |spring |autumn |\d{1,2}(?:st|nd|rd|th)? )*"
+    r"(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? (?:\d{1,2}(?:st|nd|rd|th)?,? )?)?(?:19|20)\d\d\b"
+)
+"""A date in words."""
 _OR_PLACES = re.compile(r"^(?:is|are|was|were|does|do) (?:it|they|the|this|that|these|those|my|our)\b.*\bor\b")
 """Asks in which of several parts of the scene one thing is: "is it in the north or in the south?"."""
 _IF_SO = re.compile(
@@ -125,6 +130,9 @@ def _understood(text: str, spelled: Spelled, choices: Mapping[str, str], notes: 
         return _unplanned(first, notes, for_a_word=for_a_word)
     if not parts:
         return _unplanned(f"I could not work out what to look for in {text[:80]!r}; {_ASK}", notes, unsure=True)
+    dated = _DATED.search(low)
+    if dated is not None and not any(isinstance(part, p.Change) for part in parts):
+        notes.append(f"{dated[0]!r} does not limit the search: give dates with --datetime")
     if len(parts) > p.MAX_PARTS:
         notes.append(f"{len(parts)} things are asked; the first {p.MAX_PARTS} are answered")
     if text.endswith("?") and len(parts) == 1 and not refused and _only_named(low):
