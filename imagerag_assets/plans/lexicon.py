@@ -40,6 +40,7 @@ VERBS = words(
     change changes changed changing
     hate hates hated dislike dislikes fear fears enjoy enjoys avoid avoids prefer prefers adore adores
     said told went came knew thought took gave kept brought meant heard wrote lost
+    rank ranks ranked
     lead leads run runs hold holds sit sits stand stands cover covers covering spot spots notice noticed
     """
 )

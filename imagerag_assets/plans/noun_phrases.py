@@ -101,7 +101,7 @@ def _is_verb_of(words: Sequence[str], token: str, following: str) -> bool:
         return True
     plural = singular(words[-1]) != words[-1]
     done = token.endswith("ed") and following != token  # "ponds recorded"
-    ends = following in lexicon.FUNCTION or following in lexicon.POSITION
+    ends = following in lexicon.FUNCTION or following in lexicon.POSITION or not following[:1].isalnum()
     return plural and token not in vocabulary() and (done or ends)
 
 

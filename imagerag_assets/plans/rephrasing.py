@@ -109,6 +109,40 @@ _CHATTER = re.compile(
 _PLAINLY = tuple(
     (re.compile(pattern), plain)
     for pattern, plain in (
+        # Two that are compared, in other orders.
+        (
+            rf"^(?:is it|are (?:it|there)) (?P<one>(?:the )?{_NAME}) or (?P<other>(?:the )?{_NAME}) (?:that|which|who) "
+            r"(?:is|are|has|have)(?: there)? (?P<rest>(?:the )?(?:more|most|fewer|less|rarer)\b[^?.!]*)",
+            r"which are \g<rest>, \g<one> or \g<other>",
+        ),
+        (
+            rf"^how (?:do|does) the numbers? of (?P<one>{_NAME}) compare (?:to|with) (?:that|those|the numbers?) of "
+            rf"(?P<other>{_NAME})(?=[,.?;!]|$)",
+            r"are there more \g<one> than \g<other>",
+        ),
+        (
+            rf"^(?P<one>[a-z]{_NAME}) minus (?P<other>{_NAME})(?=\s*[=,.?;!]|$)",
+            r"difference between the number of \g<one> and the number of \g<other>",
+        ),
+        (
+            rf"\b(?P<one>{COMPASS}|left|right|above|below)(?: of)? (?P<to>the {_NAME}),? or (?:rather )?(?:to the )?"
+            rf"(?P<other>{COMPASS}|left|right|above|below)(?: of)? (?:it|them)\b",
+            r"\g<one> or \g<other> of \g<to>",
+        ),
+        (
+            rf"^(?P<be>is|are) there no (?P<one>{_NAME}),? but (?:also |only |just )?(?P<other>(?:an?|some"
+            rf"|any) {_NAME})"
+            r"(?=[,.?;!]|$)",
+            r"\g<be> there no \g<one>? is there \g<other>",
+        ),
+        # A corner that is left out: all of them, and those in it.
+        (
+            rf"\bhow many (?P<thing>{_NAME}) (?:(?:are|is|do|does|lie|lies)(?: not|n't)|outside(?: of)?)(?: lie| sit)? "
+            rf"(?:located |situated )?(?P<part>(?:in |on |at )?the {_DIRECTION}[ -]{_DIRECTION}(?: (?:part"
+            rf"|corner|quarter|quadrant))?)"
+            r"(?=[,.?;!]|$)",
+            r"how many \g<thing> are there? how many \g<thing> are there \g<part>",
+        ),
         # What is missing of a list.
         (
             r"^(?P<which>all|everything) but (?:one|two|1|2) of (?:these|them|the following) (?:are|is) "
