@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from imagerag_assets.plans import lexicon
+from imagerag_assets.plans.reordering import NAME as _NAME
+from imagerag_assets.plans.reordering import REORDERED
 from imagerag_assets.plans.scene_parts import COMPASS
 from imagerag_assets.plans.things import is_known, things_of
 
@@ -29,7 +31,6 @@ _HAS = re.compile(
     r"-]+?) (?:have|has|had|got|contain|include|feature|boast|offer|possess|come with)\b (?P<rest>.+)"
 )
 
-_NAME = r"[a-z' -]+?"
 _DIRECTION = rf"(?:{COMPASS}|left|right|top|bottom|upper|lower|middle|centre|center)"
 _SIDE = (
     rf"(?:in |on |at |to |towards )?(?:the )?{_DIRECTION}(?:[ -]{_DIRECTION})?(?:[ -]hand)?"
@@ -109,40 +110,7 @@ _CHATTER = re.compile(
 _PLAINLY = tuple(
     (re.compile(pattern), plain)
     for pattern, plain in (
-        # Two that are compared, in other orders.
-        (
-            rf"^(?:is it|are (?:it|there)) (?P<one>(?:the )?{_NAME}) or (?P<other>(?:the )?{_NAME}) (?:that|which|who) "
-            r"(?:is|are|has|have)(?: there)? (?P<rest>(?:the )?(?:more|most|fewer|less|rarer)\b[^?.!]*)",
-            r"which are \g<rest>, \g<one> or \g<other>",
-        ),
-        (
-            rf"^how (?:do|does) the numbers? of (?P<one>{_NAME}) compare (?:to|with) (?:that|those|the numbers?) of "
-            rf"(?P<other>{_NAME})(?=[,.?;!]|$)",
-            r"are there more \g<one> than \g<other>",
-        ),
-        (
-            rf"^(?P<one>[a-z]{_NAME}) minus (?P<other>{_NAME})(?=\s*[=,.?;!]|$)",
-            r"difference between the number of \g<one> and the number of \g<other>",
-        ),
-        (
-            rf"\b(?P<one>{COMPASS}|left|right|above|below)(?: of)? (?P<to>the {_NAME}),? or (?:rather )?(?:to the )?"
-            rf"(?P<other>{COMPASS}|left|right|above|below)(?: of)? (?:it|them)\b",
-            r"\g<one> or \g<other> of \g<to>",
-        ),
-        (
-            rf"^(?P<be>is|are) there no (?P<one>{_NAME}),? but (?:also |only |just )?(?P<other>(?:an?|some"
-            rf"|any) {_NAME})"
-            r"(?=[,.?;!]|$)",
-            r"\g<be> there no \g<one>? is there \g<other>",
-        ),
-        # A corner that is left out: all of them, and those in it.
-        (
-            rf"\bhow many (?P<thing>{_NAME}) (?:(?:are|is|do|does|lie|lies)(?: not|n't)|outside(?: of)?)(?: lie| sit)? "
-            rf"(?:located |situated )?(?P<part>(?:in |on |at )?the {_DIRECTION}[ -]{_DIRECTION}(?: (?:part"
-            rf"|corner|quarter|quadrant))?)"
-            r"(?=[,.?;!]|$)",
-            r"how many \g<thing> are there? how many \g<thing> are there \g<part>",
-        ),
+        *REORDERED,
         # What is missing of a list.
         (
             r"^(?P<which>all|everything) but (?:one|two|1|2) of (?:these|them|the following) (?:are|is) "
@@ -392,24 +360,6 @@ _PLAINLY = tuple(
         ),
     )
 )
-
-
-_APART = re.compile(
-    rf"^(?:apart from|besides|other than|except(?: for)?|aside from|in addition to|not counting|leaving aside) "
-    rf"(?:the |an? |any )?{_NAME}, (?=(?:is|are|do|does|can|how|where|what|which|any|list|show|count)\b)",
-    re.IGNORECASE,
-)
-_EVERYTHING = re.compile(
-    r"\b(?P<all>everything|anything|all (?:the )?(?:things|objects)|what is there) (?:except(?: for)?|but"
-    r"|other than|apart from|"
-    rf"besides|aside from) (?:the |an? |any )?{_NAME}(?=[,.?;!]|$)",
-    re.IGNORECASE,
-)
-
-
-def without_exceptions(text: str) -> str:
-    """Return a question without what it leaves out: nothing that is asked depends on it ("besides the dam, ...")."""
-    return _EVERYTHING.sub(r"\g<all>", _APART.sub("", text))
 
 
 def plain_questions(text: str) -> str:

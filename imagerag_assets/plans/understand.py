@@ -22,7 +22,8 @@ from imagerag_assets.plans.noun_phrases import MAX_CHARACTERS, OF_CHOICES, clean
 from imagerag_assets.plans.numbers import LENGTHS
 from imagerag_assets.plans.operations import asks_more, is_topic, parts_of
 from imagerag_assets.plans.pair_operations import ranks_places
-from imagerag_assets.plans.rephrasing import plain_questions, said_plainly, without_exceptions
+from imagerag_assets.plans.reordering import without_exceptions
+from imagerag_assets.plans.rephrasing import plain_questions, said_plainly
 from imagerag_assets.plans.several_numbers import numbers_apart
 from imagerag_assets.plans.spelling import Spelled, correct
 from imagerag_assets.plans.thesaurus import singular
