@@ -78,7 +78,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             continue
         try:
             value = read_json(line)
-        except (ValueError, RecursionError):
+        except ValueError:
             value = None
         if not isinstance(value, dict):
             raise InputError("Not a label", fix=_FIX, line=number, file=path)

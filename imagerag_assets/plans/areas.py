@@ -12,7 +12,7 @@ from typing import get_args
 from imagerag_assets.plans.numbers import LENGTHS, spelt
 from imagerag_assets.plans.plan import Area, Around, Between, Beyond, PartName, PartOfScene, Region
 from imagerag_assets.plans.regions import regions_of
-from imagerag_assets.plans.scene_parts import COMPASS, part_in, side_of
+from imagerag_assets.plans.scene_parts import COMPASS, part_in, parts_in, side_of
 from imagerag_assets.plans.things import is_known, is_out_of_sight, thing_of, things_of
 
 _NEAR_M = {"near": 500.0, "close to": 500.0, "around": 500.0, "in the vicinity of": 1000.0, "next to": 150.0,
@@ -54,7 +54,7 @@ _WITHIN = re.compile(
     rf"(?P<unit>[a-z]+(?: miles?)?)\s+(?:radius\s+|or (?:less|closer)\s+)?(?:away\s+)?(?:of|from|to|"
     rf"around|off)\s+{_THING}{_END}"
 )
-_NEAR = re.compile(rf"\b(?P<how>{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\s+{_THING}{_END}")
+_NEAR = re.compile(rf"(?<![\w-])(?P<how>{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\s+{_THING}{_END}")
 _HOW = re.compile(rf"\b(?:{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\b")
 _SIDE = re.compile(
     rf"\b(?:(?:that|which) (?:is|are|lies?) )?(?:to the |on the |at the )?(?:(?P<way>{COMPASS}|left|right)(?:wards?)?(?:[ -]hand)?"
@@ -84,7 +84,7 @@ _ANYTHING = re.compile(
 _LONGEST_NAME = 3
 """Words of an unknown name at most; more are a part of the sentence."""
 _NO_PLACE = re.compile(
-    r"(?:to|one|which|what|where|how|order|case|total|(?:photo|picture|image|scene|frame|view|shot|tile)\b)"
+    r"(?:least\b|most\b|all\b|first\b|once\b|to|one|which|what|where|how|order|case|total|(?:photo|picture|image|scene|frame|view|shot|tile)\b)"
 )
 _BOX = re.compile(
     r"(?:\b(?:with)?in(?:side)? )?(?:the |an? )?(?:\b(?:bounding box|bbox|box|rectangle|extent|area)(?: of)?:? ?)?[\[(]?\s*"
@@ -103,6 +103,8 @@ class Place:
     notes: tuple[str, ...] = ()
     unknown_unit: str | None = None
     """A unit of length that there is not."""
+    others: tuple[Region, ...] = ()
+    """Further parts of the scene, of each of which the same is asked: "in the north and in the south"."""
 
 
 def box_of(text: str) -> tuple[tuple[float, float, float, float], re.Match[str]] | None:
@@ -164,6 +166,10 @@ def place_of(text: str, *, near: bool) -> Place:
     part = part_in(text)
     if part is not None:
         return Place(PartOfScene(name=part[0]), part[1])
+    several = parts_in(text)
+    if several is not None:
+        first, *others = (PartOfScene(name=name) for name in several[0])
+        return Place(first, several[1], others=tuple(others))
     regions = regions_of(text)
     if len(regions) > 1:
         names = ", ".join(region.name for region in regions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from lemminflect import getAllLemmas
 
@@ -17,7 +18,16 @@ COLOUR_NAMES = ("colour", "color")
 """Names of the attribute that is measured."""
 _COLOUR = "|".join(sorted(lexicon.COLOURS))
 _ATTRIBUTES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("colour", any_of(r"\bcolou?r(?:s|ed)?\b", r"\bhue\b", r"\bpainted\b", rf"\b(?:{_COLOUR}) or (?:{_COLOUR})\b")),
+    (
+        "colour",
+        any_of(
+            r"\bcolou?r(?:s|ed)?\b",
+            r"\bhue\b",
+            r"\bpainted\b",
+            r"\b(?:what|which) (?:shade|tint|tone)s?\b",
+            rf"\b(?:{_COLOUR}) or (?:{_COLOUR})\b",
+        ),
+    ),
     (
         "shape",
         any_of(
@@ -108,11 +118,14 @@ def attribute(clause: Clause) -> Parts:
         bare = re.sub(rf"\b(?:{_COLOUR})\b", "", clause.things[0].name).strip() or "object"
         return [p.Attribute(thing=thing_of(bare), name="colour")]
     state = _state(clause)
-    return [p.Attribute(thing=state, name="condition")] if state is not None else []
+    if state is None:
+        return []
+    thing, words = state
+    return [p.Attribute(thing=thing, name="material" if _MATERIALS.issuperset(words) else "condition")]
 
 
-def _state(clause: Clause) -> p.Thing | None:
-    """Return what a clause asks the condition of: "is the car park full?", "are the ships moving or moored?"."""
+def _state(clause: Clause) -> tuple[p.Thing, Sequence[str]] | None:
+    """Return what a clause asks the condition of, and the words of it: "are the ships moving or moored?"."""
     found = _STATE.match(clause.text)
     if found is None:
         return None
@@ -123,7 +136,7 @@ def _state(clause: Clause) -> p.Thing | None:
     ]
     if len(things) != 1 or not all(_is_state(word) for word in told):
         return None
-    return things[0]
+    return things[0], told
 
 
 def _is_state(words: str) -> bool:

@@ -10,7 +10,7 @@ SHORT_FORMS = {
     "doesnt": "does not", "didnt": "did not",
     "wasnt": "was not", "werent": "were not", "wont": "will not", "couldnt": "could not", "cant": "can not",
     "cannot": "can not", "hasnt": "has not", "havent": "have not", "pic": "picture", "pics": "pictures", "fo": "of",
-    "ot": "to", "tel": "tell", "kinda": "kind of", "theyre": "they are", "yo": "", "innit": "", "nope": "", "nah": "", "y'all": "you all", "yall": "you all", "huh": "", "eh": "",
+    "ot": "to", "tel": "tell", "kinda": "kind of", "theyre": "they are", "yo": "", "hiya": "", "heya": "", "dude": "", "bro": "", "lmao": "", "haha": "", "tbh": "", "imo": "", "imho": "", "rly": "really", "innit": "", "nope": "", "nah": "", "y'all": "you all", "yall": "you all", "huh": "", "eh": "",
     "im": "i am", "i'm": "i am", "youre": "you are", "u": "you", "r": "are", "ur": "your", "pls": "please",
     "plz": "please", "thx": "thanks", "gimme": "give me", "lemme": "let me", "wat": "what", "wut": "what",
     "abt": "about", "howmany": "how many", "hows": "how is", "it's": "it is", "who's": "who is", "how's": "how is",
@@ -47,6 +47,19 @@ _SEE = re.compile(r"\b(you|i|we|can|could) sea\b")
 _MIGHT = re.compile(r"^(?:might|may|could|would|should) there (?:possibly |perhaps |maybe )?be\b")
 _FOR = re.compile(r"\b4 (?=(?:me|us|you|my|our|the)\b)")
 _YES_OR_NO = re.compile(r"^(?!is |are |do |does |can |has |have |there )([^,:?-]+?)\s*[,:–-]*\s*yes or no\W*$")
+
+
+_POINTS = {"N": "north", "S": "south", "E": "east", "W": "west"}
+_NOUNS = r"(?:half|part|side|end|edge|corner|quarter|quadrant|third|section|area|bank|shore)"
+_POINT = re.compile(
+    r"\b(?:[NS][EW](?![a-z])|(?:[NS][EW]|[NSEWnsew])(?= of\b)|(?:ne|nw|se|sw)(?= of\b)"
+    rf"|[NSEW](?= {_NOUNS}\b)|(?<=\bin the )[NSEW]\b(?!\w))\b(?!\.\w)"
+)
+
+
+def with_compass_words(text: str) -> str:
+    """Return a text with points of the compass written out: "SW of the lake" as "south-west of the lake"."""
+    return _POINT.sub(lambda found: "-".join(_POINTS[letter] for letter in found[0].upper()), text)
 
 
 def written_out(text: str) -> str:

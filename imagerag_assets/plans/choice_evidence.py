@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from imagerag_assets.plans.choice_meaning import Claim
 from imagerag_assets.plans.directions import Frame, alignment, directions, middle
-from imagerag_assets.plans.likelihood import above, alike, equal, larger, near, spread
+from imagerag_assets.plans.likelihood import above, alike, equal, larger, near, spread, times_as_many
 from imagerag_assets.plans.numbers import Quantity
-from imagerag_assets.plans.plan import Distance, Nearest, Part, Plan, Relative
+from imagerag_assets.plans.plan import Compare, Distance, Nearest, Part, Plan, Relative
 from imagerag_assets.plans.result import (
     AttributeResult,
     ChangeResult,
@@ -146,6 +146,8 @@ class Evidence:
             elif isinstance(result, CompareResult):
                 first = part.things[0].name
                 probable = self._ranked(part, result, None if result.wanted == "equal" else first, result.wanted)
+                if isinstance(part, Compare) and part.times and min(result.values[:2]) > 0:
+                    probable = times_as_many(result.values[0], result.values[1], (part.times, part.times))
             elif isinstance(result, ChangeResult) and result.before is not None and result.after is not None:
                 probable = 1 - equal(result.before, result.after)
                 self.grounds.add(f"{result.before} before, {result.after} after")
@@ -188,6 +190,12 @@ class Evidence:
         if isinstance(result, DensityResult) and result.value is not None and not quantity.unit:
             self.grounds.add(f"the density is {result.value:.1f} per km²")
             return near(math.log(max(result.value, 1e-3)), _log(quantity), 0.15)
+        if isinstance(result, CompareResult) and isinstance(part, Compare) and not quantity.unit and part.measure:
+            one, other = result.values[:2]
+            if part.measure == "ratio":
+                return times_as_many(one, other, (quantity.low, quantity.high)) if min(one, other) > 0 else None
+            self.grounds.add(f"the difference is {abs(one - other):.0f}")
+            return near(abs(one - other), (quantity.low, quantity.high), 0.6 + 0.1 * abs(one - other))
         if isinstance(result, ChangeResult) and not quantity.unit and None not in (result.before, result.after):
             difference = abs((result.after or 0) - (result.before or 0))
             self.grounds.add(f"the difference is {difference}")

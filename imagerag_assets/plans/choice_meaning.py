@@ -17,10 +17,12 @@ from imagerag_assets.plans.numbers import Quantity, quantities
 from imagerag_assets.plans.same_things import SAME, SameThing
 
 _YES = re.compile(
-    r"^(?:yes|yep|yeah|true|correct|affirmative|positive|indeed|it does|it is|they are)\b(?=\W*$|\s*[,.;:!(-])"
+    r"^(?:yes|yep|yeah|yup|aye|sure|certainly|definitely|absolutely|true|correct|affirmative|positive|indeed"
+    r"|it does|it is|they are)\b(?=\W*$|\s*[,.;:!(-])"
 )
 _NO = re.compile(
-    r"^(?:no|nope|nah|false|incorrect|wrong|negative|it does not|it doesn't|it is not|it isn't)\b(?=\W*$|\s*[,.;:!(-])"
+    r"^(?:no|nope|nah|nay|not at all|false|incorrect|wrong|negative|it does not|it doesn't|it is not|it "
+    r"isn't)\b(?=\W*$|\s*[,.;:!(-])"
 )
 _UNKNOWN = re.compile(
     r"(?:cannot|can't|can not|unable to|impossible to|hard to) (?:be )?"
@@ -55,7 +57,7 @@ _EQUAL = re.compile(
     r"\bequal(?:ly)?\b|\bsame\b|\bas many\b|\bidentical\b|\bno (?:difference|change)\b|\bunchanged\b|\btied?\b|\bdraw\b"
     r"|\bnothing (?:has )?changed\b|\bno changes\b"
     r"|\bstable\b|\bconstant\b"
-    r"|\beven\b|\bnot changed\b|\bneither more nor\b"
+    r"|\beven\b|\bbalanced\b|\bnot changed\b|\bneither more nor\b"
 )
 _UNEQUAL = re.compile(r"\bdiffer(?:ent|s)?\b|\bunequal(?:ly)?\b|\buneven\b|\bchanged\b")
 _NOT_AS_MANY = re.compile(r"\bnot (?:as|so) many\b")
@@ -132,6 +134,7 @@ def meaning(text: str, things: Sequence[str], same_thing: SameThing) -> Meaning:
     """
     low = " ".join(spelt_out(text).replace("\u2019", "'").split()).strip(" .!?\"'")
     low = re.sub(r"\((e?s)\)", r"\1", low)  # "ship(s)"
+    low = _in_words(low, things)
     if low in _ROMAN:
         low = str(_ROMAN.index(low) + 1)
     if _UNKNOWN.search(low):
@@ -148,6 +151,22 @@ def meaning(text: str, things: Sequence[str], same_thing: SameThing) -> Meaning:
         # "Ship: yes" answers for the ship; and in "Yes, I can see one" the one is no number.
         claims = [claim for claim in claims if not claim.only and not _SEE_ONE.search(claim.text)]
     return Meaning(tuple(claims))
+
+
+def _in_words(low: str, things: Sequence[str]) -> str:
+    """Return a choice with signs of comparison, "ships > cars", and "the former" said in words."""
+    if len(things) < 2:
+        return low
+    for sign, said in (
+        (">", r"more \1 than \2"),
+        ("<", r"fewer \1 than \2"),
+        ("={1,2}", r"the same number of \1 and \2"),
+    ):
+        low = re.sub(rf"^([a-z][a-z' -]*?) ?{sign} ?([a-z][a-z' -]*)$", said, low)
+    order = re.fullmatch(r"(?:the )?(?:(former|first)|(latter|second))(?: (?:one|thing|of (?:them|the two)))?", low)
+    if order is not None and len(things) == 2:
+        return things[0] if order[1] else things[1]
+    return low
 
 
 def _clauses(text: str) -> list[str]:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from imagerag_assets.plans.choice_evidence import Evidence
 from imagerag_assets.plans.choice_meaning import Claim, Meaning, meaning
 from imagerag_assets.plans.directions import Frame
-from imagerag_assets.plans.plan import Plan
+from imagerag_assets.plans.numbers import quantities
+from imagerag_assets.plans.plan import Compare, Plan
 from imagerag_assets.plans.result import Result
 from imagerag_assets.plans.same_things import SameThing, same_thing
 
@@ -68,9 +69,10 @@ def match(
     unread = Evidence(plan, results, Frame(()))
     letters = {text.strip(" .()").lower() for text in choices.values()}
     short = next((pair for pair in _SHORT if set(pair) == letters), {})
+    in_words = {letter: _of_two(text, plan) for letter, text in choices.items()}
     meanings = {
         letter: meaning(short.get(text.strip(" .()").lower(), text), unread.things, same_thing)
-        for letter, text in choices.items()
+        for letter, text in in_words.items()
     }
     meanings = _none_of_the_things(_apart(meanings))
     frame = Frame(place for each in meanings.values() for claim in each.claims for place in claim.places)
@@ -132,6 +134,29 @@ def combine(found: Match, model_scores: Mapping[str, float] | None) -> dict[str,
     return _normalised(
         {letter: score * (1 if letter in silent else TIE ** (model[letter] / most)) for letter, score in own.items()}
     )
+
+
+def _of_two(text: str, plan: Plan) -> str:
+    """Return what a choice says where two things are compared: "neither" has more, and "2:1" is twice as many."""
+    compared = next((part for part in plan.parts if isinstance(part, Compare)), None)
+    if compared is None or len(compared.among) != 2:
+        return text
+    low = text.strip(" .()").lower()
+    if re.fullmatch(
+        r"neither(?: (?:of (?:them|these|those|the two)|one|has more|is more \w+))?|both(?: the same)?", low
+    ):
+        return "the same number"
+    if re.search(r"\bas (?:many|much) (?:of )?(?:the )?one as (?:of )?the other\b", low):
+        return "the same number"
+    if (
+        lead := re.fullmatch(r"([a-z' -]+?) (?:wins? |leads? |ahead )?by [\w ]+", low)
+    ) is not None and compared.measure is None:
+        return f"more {lead[1]}"
+    ratio = re.fullmatch(r"([\d.]+|[a-z]+)\s*(?::|to|/|against)\s*([\d.]+|[a-z]+)", low)
+    if compared.measure != "ratio" or ratio is None:
+        return text
+    one, other = (quantities(each) for each in ratio.groups())
+    return f"{one[0].low / other[0].low:.3f}" if one and other and other[0].low > 0 else text
 
 
 def _none_of_the_things(meanings: Mapping[str, Meaning]) -> dict[str, Meaning]:

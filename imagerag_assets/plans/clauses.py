@@ -12,7 +12,7 @@ _STARTS = (
     r"(?:whether|(?:add|say|note|report) (?:if|whether)|how|where|whereabouts|what|which|would you|will you|(?:i |we )?(?:need|want|would like|like|have) to "
     r"(?:know|see|find|check|learn|establish|report)|is|are|was|were|does|do|did|can|could|has|have|if so|if yes|"
     r"(?:i|we) (?:also )?(?:need|want|require) (?:the|its|their|your)|say (?:where|how|what|which)|if there (?:are|is)|if you do|if not|count|show|find|list|describe|tell|give|point|mark|locate|name|also|compare|any|"
-    r"number of|(?:in|on) (?:which|what)|highlight|the (?:number|count|total) of|"
+    r"number of|(?:in|on) (?:which|what)|highlight|the (?:number|count|total|place|position|location|whereabouts|colou?r)s? of|"
     r"(?:their|its) (?:number|colou?r|location|position|place|coordinate|shape|size|whereabout)s?)\b"
 )
 _COMMA = re.compile(rf"\s*[,;]\s*(?:and |but |or |so |then |plus )*(?={_STARTS})")
@@ -99,7 +99,10 @@ _DOUBTS = re.compile(
     r"\b(?:if|whether|is it|am i|could it be|looks|seems|appears|think|believe|suppose|assume|claims|says|told)\b"
 )
 _ASKS = re.compile(rf"^(?:{_STARTS}|there\b|isn't|aren't|any\b|it\b|they\b|this\b|that\b)")
-_ALIKE = re.compile(r"\bnumbers?\b.*\band\b.*\bnumbers?\b.*\b(?:same|equal|identical|alike|match)\b")
+_ALIKE = re.compile(
+    r"\bnumbers?\b.*\band\b.*\bnumbers?\b.*\b(?:same|equal|identical|alike|match)\b"
+    r"|\b(?:difference|ratio) (?:between|of|in)\b.*\b(?:number|count|total)s?\b.*\band\b"
+)
 _NOTHING = frozenset(
     ("why", "well", "hm", "hmm", "so", "oh", "right", "ok", "okay", "hello", "hi", "what is it", "what is the answer")
 )

@@ -8,9 +8,18 @@ from imagerag_assets.plans.result import CompareResult
 from imagerag_assets.plans.whereabouts import area
 from imagerag_assets.plans.wording import counted, is_mass, joined, number, plural
 
+_CLOSE = 0.1
+"""How far a ratio may be from the one that a question names."""
+
 
 def comparison(
-    result: CompareResult, found: Sequence[tuple[str, float]], absent: Mapping[str, str], *, known: bool
+    result: CompareResult,
+    found: Sequence[tuple[str, float]],
+    absent: Mapping[str, str],
+    *,
+    known: bool,
+    measure: str | None = None,
+    times: float | None = None,
 ) -> list[str]:
     """Return the sentences of a comparison.
 
@@ -19,10 +28,14 @@ def comparison(
         found: Name and number (or area in square metres) of each thing that was found, at least one.
         absent: Name to sentence of each thing that was not.
         known: Whether all of those that were not found could have been recognised.
+        measure: "difference" or "ratio", if the question asks for it.
+        times: How many times as many of the first thing the question asks for.
     """
     where = f" {result.where}" if result.where else ""
+    if not absent and times is not None:
+        return [_multiple(result, found, where, times)]
     if not absent:
-        return [_compared(result, found, where)]
+        return [f"{_compared(result, found, where)}{_measured(result, found, measure)}"]
     have = _have(result, found, where)
     if not known:
         return [f"{have}, but I cannot compare all of them", *absent.values()]
@@ -36,6 +49,26 @@ def comparison(
         head = "No: " if result.wanted == "equal" else ""
         told = f"{head}more {plural(name)} ({number(value)}) than {others} were found{where}"
     return [told, *absent.values()]
+
+
+def _multiple(result: CompareResult, found: Sequence[tuple[str, float]], where: str, times: float) -> str:
+    """Return whether there are so many times as many of the first thing as of the second, and how many times."""
+    (name, first), (_, second) = found[:2]
+    really = first / second
+    head = "Yes" if abs(really / times - 1) <= _CLOSE else "No"
+    return f"{head}: {_have(result, found, where)}, {number(really)} times as many {plural(name)}"
+
+
+def _measured(result: CompareResult, found: Sequence[tuple[str, float]], measure: str | None) -> str:
+    """Return the difference or the ratio of two numbers, behind the sentence that compares them."""
+    if measure is None or len(found) != 2:
+        return ""
+    (_, first), (_, second) = found
+    told = area if result.by == "area" else number
+    if measure == "difference":
+        return f": a difference of {told(abs(first - second))}"
+    few, many = sorted((first, second))
+    return f": {number(many / few)} to 1" if first >= second else f": 1 to {number(many / few)}"
 
 
 def _compared(result: CompareResult, found: Sequence[tuple[str, float]], where: str) -> str:

@@ -51,6 +51,12 @@ _BESIDE = re.compile(
 _TAIL = re.compile(rf"\s*-?\s*(?P<extent>{_EXTENT})\b(?:\s+of\s+(?:the\s+)?(?:{_PICTURE})\b)?")
 _SHORT = re.compile(r"(?<!\d )(?<![\w.])(?:([NS])\.?[- ]?([EW])|([NSEW])(?![- ]?[EW]))\.?(?!/A\b)(?![\w'])")
 _CORNER = re.compile(r"(?<!\d )(?<![\w.])([UTLB])\.?([LR])(?![\w'])")
+_HIGH_LOW = re.compile(
+    r"\b(?:up|high|down|low)\b(?=[\s,-]+(?:(?:and|on|at|to) )*(?:the )?(?:left|right)\b)"
+    r"|(?<=left, )(?:up|high|down|low)\b|(?<=right, )(?:up|high|down|low)\b",
+    re.IGNORECASE,
+)
+"""Heights that people give beside a side: "left, low"."""
 _LONG = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _ROWS, _COLUMNS = {"U": "upper", "T": "top", "L": "lower", "B": "bottom"}, {"L": "left", "R": "right"}
 _VECTORS = {"upper": (0, -1), "lower": (0, 1), "left": (-1, 0), "right": (1, 0)}
@@ -122,7 +128,10 @@ def directions_in(low: str) -> list[Direction]:
 def _one_place(low: str, one: Direction, other: Direction) -> bool:
     """Return whether a row and a column beside each other are one place: "in the right half, near the top"."""
     alone = None in (one.row, one.column) and None in (other.row, other.column)
-    return alone and _corner_of(one, other).corner and _BESIDE.fullmatch(low, one.end, other.start) is not None
+    middle = other.alone and (one.row in ("upper", "lower") or one.column in ("left", "right")) and not one.corner
+    return ((alone and _corner_of(one, other).corner) or middle) and _BESIDE.fullmatch(
+        low, one.end, other.start
+    ) is not None
 
 
 def _corner_of(one: Direction, other: Direction) -> Direction:
@@ -220,6 +229,7 @@ def spelt_out(text: str) -> str:
     stripped = text.strip().rstrip(".)").lstrip("(")
     if re.fullmatch(r"[nsew]|[ns][- ]?[ew]|[utlb][lr]", stripped, re.IGNORECASE):
         text = text.upper()
+    text = _HIGH_LOW.sub(lambda match: "upper" if match[0].lower() in ("up", "high") else "lower", text)
     text = _CORNER.sub(lambda match: f"{_ROWS[match[1]]} {_COLUMNS[match[2]]}", text)
     return _SHORT.sub(long, text).lower()
 

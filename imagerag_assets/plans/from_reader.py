@@ -16,6 +16,8 @@ from imagerag_assets.plans import lexicon, notation, refusals
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans.activities import said_as_things
 from imagerag_assets.plans.areas import box_of, reach_of
+from imagerag_assets.plans.chat import written_out
+from imagerag_assets.plans.numbers import LENGTHS
 from imagerag_assets.plans.thesaurus import singular
 from imagerag_assets.plans.things import is_known
 
@@ -36,6 +38,7 @@ _SHORT = 14
 """Words of a question up to which every thing that it names is asked about."""
 _NAMELESS = lexicon.FUNCTION | lexicon.META | lexicon.ASKED | lexicon.POSITION | lexicon.NUMBERS
 """Words that name nothing."""
+_OF_LENGTHS = {word for unit in LENGTHS for word in unit.split()}
 _PLAIN = _NAMELESS | lexicon.VERBS
 """Words that ask nothing of a thing beyond whether, where and how many."""
 
@@ -70,12 +73,14 @@ def read_again(plan: p.Plan, load: Callable[[], Reader | None]) -> p.Plan:
         return plan
     text = plan.read_as
     words = _WORD.findall(text)
-    if not words or box_of(text) is not None or _names_more(plan, words):
+    if not words or plan.sure or box_of(text) is not None or _names_more(plan, words):
         return plan
     reader = load()
     if reader is None:
         return plan
     line = notation.write(plan, spoken=not re.search(r"\d", text)) if plan.parts and not plan.for_a_word else None
+    if line is None and plan.parts and not plan.for_a_word:
+        return plan  # "between 3 and 6 ships": the model has no words for it
     likely = reader.likelihood(text, [line])[0] if line is not None else None
     if likely is not None and likely >= _SURE:
         return plan
@@ -96,6 +101,7 @@ def read_again(plan: p.Plan, load: Callable[[], Reader | None]) -> p.Plan:
         return plan
     if not all(_may_be_thing(thing) for thing in read.things):
         return plan  # "where is it?"
+    read = _with_metres(read, plan)
     if not read.parts:
         plain = all(_may_be_doubted(part) for part in plan.parts) and said_as_things(text) == text
         doubted = plan.parts and plain and certain >= _CERTAIN and _says_more(plan, words)
@@ -107,6 +113,21 @@ def read_again(plan: p.Plan, load: Callable[[], Reader | None]) -> p.Plan:
     return read.model_copy(update={"notes": tuple(dict.fromkeys(notes))})
 
 
+def _with_metres(own: p.Plan, plan: p.Plan) -> p.Plan:
+    """Return the model's plan with the distances that the rules have read: a number in words is computed, not "
+    "guessed.
+    """
+    around = [part.region for part in plan.parts if isinstance(part.region, p.Around)]
+    known = {region.thing.phrase: region.metres for region in around}
+    parts = [
+        part.model_copy(update={"region": region.model_copy(update={"metres": known[region.thing.phrase]})})
+        if isinstance(region := part.region, p.Around) and region.thing.phrase in known
+        else part
+        for part in own.parts
+    ]
+    return own.model_copy(update={"parts": tuple(parts)})
+
+
 def _may_be_doubted(part: p.Part) -> bool:
     return part.op in _DOUBTED or (isinstance(part, p.Attribute) and part.name == "condition")
 
@@ -116,16 +137,31 @@ def _loses(plan: p.Plan, own: p.Plan, words: Sequence[str]) -> bool:
 
     In longer questions people tell of things that they do not ask about.
     """
+    things = {thing.phrase for part in plan.parts if isinstance(part, p.Which) for thing in part.among}
+    if things - {thing.phrase for thing in own.things} and all(map(is_known, plan.things)):
+        return True  # "which of these is missing: ..." asks about all of them
+    if _bounds(plan) - _bounds(own):
+        return True  # numbers in words are computed, not guessed
     if plan.unplanned is not None or len(words) > _SHORT or not all(map(is_known, plan.things)):
         return False
     if {thing.phrase for thing in plan.things} - {thing.phrase for thing in own.things}:
         return True
     if any(part.region for part in plan.parts) and not any(part.region for part in own.parts):
         return True
+    asked = {part.thing for part in plan.parts if isinstance(part, p.Where) and part.region is None}
+    placed = [part.thing for part in own.parts if isinstance(part, p.Where) and isinstance(part.region, p.PartOfScene)]
+    if any(placed.count(thing) > 1 for thing in asked):
+        return True  # "in the upper left or the lower right?" asks for the place, not for each of them
     denied, own_denied = ({part.thing for part in each.parts if isinstance(part, p.Exists) and part.negated}
                           for each in (plan, own))  # fmt: skip
     whether = {part.thing for part in plan.parts if isinstance(part, p.Exists)}
     return bool(denied) and denied < whether and own_denied != denied
+
+
+def _bounds(plan: p.Plan) -> set[tuple[int | None, int | None]]:
+    """Return the numbers of which a plan asks whether there are so many."""
+    counts = [part for part in plan.parts if isinstance(part, p.Count)]
+    return {(part.at_least or None, part.at_most) for part in counts} - {(None, None)}
 
 
 def _refused(plan: p.Plan) -> p.Plan:
@@ -138,7 +174,10 @@ def _refused(plan: p.Plan) -> p.Plan:
 def _says_more(plan: p.Plan, words: Collection[str]) -> bool:
     """Return whether a question has a word with a meaning that its plan lacks: "is there water?" has none."""
     planned = _spoken([word for thing in plan.things for word in _WORD.findall(f"{thing.name} {thing.phrase}")])
-    return any(word not in _PLAIN and not _spoken([word]) & planned for word in map(str.casefold, words))
+    if any(isinstance(part.region, p.Around) for part in plan.parts):
+        planned |= _OF_LENGTHS
+    said = _WORD.findall(written_out(" ".join(words).casefold()))  # "lol" says nothing
+    return any(word not in _PLAIN and not _spoken([word]) & planned for word in said)
 
 
 def _names_more(plan: p.Plan, words: Collection[str]) -> bool:

@@ -67,6 +67,8 @@ def _as_said(part: p.Part, text: str) -> p.Part:
         part = part.model_copy(update={"region": None})
     if isinstance(part, p.Share) and "how much" in text and not _SHARE.search(text):
         part = p.Count(thing=part.thing, region=part.region, when=part.when)
+    if isinstance(part, p.Compare) and part.wanted == "equal" and "at least as " in text:
+        part = part.model_copy(update={"wanted": "more"})
     if isinstance(part, p.Attribute) and asks_surroundings(part.name, text):
         part = part.model_copy(update={"around": True})
     return part

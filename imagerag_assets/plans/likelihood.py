@@ -60,3 +60,10 @@ def larger(one: float, other: float) -> float:
 def alike(one: float, other: float) -> float:
     """Return how probable it is that two areas are about the same."""
     return _normal(0.6 - _ratio(one, other)) - _normal(-0.6 - _ratio(one, other))
+
+
+def times_as_many(one: float, other: float, interval: tuple[float, float]) -> float:
+    """Return how probable it is that there is so many times as much of one thing as of another, both above 0."""
+    low, high = (math.log(max(end, 1e-3)) for end in interval)
+    really = math.log(one / other)
+    return near(really, (low, high), 0.1 + 0.05 * abs(really))

@@ -61,7 +61,7 @@ def read(line: str, near: Callable[[str], float] = lambda _: _NEAR_M) -> p.Plan:
 
 
 def write(plan: p.Plan, *, spoken: bool = False) -> str | None:
-    """Write a plan as its line; None if the line has no sign for something in it (a box in degrees).
+    """Write a plan as its line; None if the line has no sign for something in it (a box in degrees, a range).
 
     Args:
         plan: The plan.
@@ -177,7 +177,7 @@ def _write_part(part: p.Part, spoken: bool) -> str | None:
     negated = "!" if getattr(part, "negated", False) else ""
     argument = _argument(part)
     region = _write_region(part.region, spoken)
-    if region is None:
+    if region is None or argument is None:
         return None
     things = f": {between.join(named)}" if named else ""
     when = "" if part.when is None else f" ?{part.when}"
@@ -188,8 +188,11 @@ def _several(value: p.Thing | tuple[p.Thing, ...] | None) -> tuple[p.Thing, ...]
     return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
-def _argument(part: p.Part) -> str:
+def _argument(part: p.Part) -> str | None:
+    """Return what an operation has in brackets; None: there is no sign for it ("between 3 and 6 ships")."""
     if isinstance(part, p.Compare):
+        if part.measure or part.times:
+            return None
         return f"[{part.by},{part.wanted}]"
     if isinstance(part, p.Attribute):
         return f"[{part.name}]"
@@ -198,12 +201,11 @@ def _argument(part: p.Part) -> str:
     if isinstance(part, p.Count):
         if part.places:
             return "[places]"
-        if part.at_least is not None and part.at_most is not None:
-            return f"[={part.at_least}]"
-        if part.at_least is not None:
-            return f"[>={part.at_least}]"
-        if part.at_most is not None:
-            return f"[<={part.at_most}]"
+        if part.at_most is None:
+            return f"[>={part.at_least}]" if part.at_least is not None else ""
+        if part.at_least == part.at_most:
+            return f"[={part.at_most}]"
+        return None if part.at_least else f"[<={part.at_most}]"
     return ""
 
 

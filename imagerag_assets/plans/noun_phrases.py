@@ -52,6 +52,13 @@ def noun_phrases(text: str) -> list[str]:
             words.append(token)  # "red and white ship"
         elif words and ((token == "full" and following == "of") or (token == "of" and words[-1] == "full")):
             words.append(token)  # "harbor full of boats"
+        elif (
+            token == "space"
+            and following.isalpha()
+            and not lexicon.is_known(following)
+            and not _is_amount(tokens, index)
+        ):
+            words.append(token)  # "space shuttle", but not "how much space"
         elif token in lexicon.KEPT_WITH_MODIFIER and _describes(words):
             words.append(token)  # "residential area", but not "which area"
         elif _ends_phrase(token, words) or (words and _is_verb_of(words, token, following)):
@@ -75,6 +82,10 @@ class _Chunk:
     after_with: bool
 
 
+def _is_amount(tokens: Sequence[str], at: int) -> bool:
+    return at > 0 and tokens[at - 1] in {"much", "more", "most", "less", "least", "little", "enough", "take", "takes"}
+
+
 def _ends_phrase(token: str, words: Sequence[str]) -> bool:
     if not token[0].isalnum() or lexicon.is_known(token) or _never_names(token):
         return True
@@ -90,7 +101,7 @@ def _is_verb_of(words: Sequence[str], token: str, following: str) -> bool:
         return True
     plural = singular(words[-1]) != words[-1]
     done = token.endswith("ed") and following != token  # "ponds recorded"
-    ends = following in lexicon.FUNCTION or following in lexicon.POSITION
+    ends = following in lexicon.FUNCTION or following in lexicon.POSITION or not following[:1].isalnum()
     return plural and token not in vocabulary() and (done or ends)
 
 

@@ -19,7 +19,16 @@ _COVER = {
     "wooded": "forest",
 }  # fmt: skip
 """What is looked for where a question says what land mostly is."""
-_BOUND = re.compile(r"^(?:fewer|less|more|over|under|at least|at most|exactly|no more|no fewer)\b")
+_BOUND = re.compile(
+    r"^(?:fewer|less|more|over|under|at least|at most|exactly|no more|no fewer|up to|upwards of|a (?:min|max)imum of|between|"
+    r"precisely|just|only)\b"
+)
+_EXCEEDS = re.compile(r"\b(?:exceed|surpass)(?:es|s)?\b")
+_YEAR = re.compile(
+    r"\b(?:in|since|of|during|by|from|until|till|before|after|summer|winter|spring|autumn|year|"
+    r"(?:jan|feb|mar|apr|may|june?|july?|aug|sep|sept|oct|nov|dec)(?:uary|ruary|ch|il|ust|tember|ober|ember)?\.?) $"
+)
+"""Before what is a year and no number of things."""
 _NUMERAL = re.compile(rf"\d|\b(?:{'|'.join(sorted(lexicon.NUMBERS))})\b")
 _ONLY = re.compile(r"\b(?:only|just|exactly|precisely|single|sole|no more than|at most)\b")
 _AREA_UNIT = (
@@ -142,12 +151,14 @@ def bounded(clause: Clause) -> Parts:
     """Read "are there more than two ships?"."""
     if (
         len(clause.things) != 1
-        or not (YES_NO.search(clause.text) or _BOUND.search(clause.text))
+        or not (YES_NO.search(clause.text) or _BOUND.search(clause.text) or _EXCEEDS.search(clause.text))
         or re.search(r"\bhow many\b", clause.text)
     ):
         return []
     for amount in quantities(clause.text):
         said = clause.text[amount.start : amount.end]
+        if re.fullmatch(r"(?:19|20)\d\d", said) and _YEAR.search(clause.text[: amount.start]):
+            continue
         some = (amount.low, amount.high) == (1, math.inf)
         counts = not some and not amount.unit and _NUMERAL.search(said) and amount.high > 0
         if counts and ((amount.low, amount.high) != (1, 1) or _ONLY.search(clause.text)):

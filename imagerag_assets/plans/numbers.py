@@ -106,7 +106,10 @@ _RANGE = re.compile(
 )
 _ONE = re.compile(_NUMBER.replace("PRE_", "a"))
 
-_MORE = r"more than|higher than|in excess of|over|above|greater than|larger than|exceeding|upwards of|beyond|>"
+_MORE = (
+    r"more than|higher than|in excess of|over|above|greater than|larger than|exceed(?:s|ed|ing)?"
+    r"|surpass(?:es|ing)?|upwards of|beyond|>"
+)
 _AT_LEAST = r"at least|no (?:fewer|less) than|not (?:fewer|less) than|a minimum of|minimum|min\.?|≥|>="
 _LESS = r"less than|lower than|fewer than|under|below|smaller than|<"
 _AT_MOST = r"at (?:the )?most|as many as|up to|no more than|not more than|a maximum of|maximum|max\.?|≤|<=|within"

@@ -117,6 +117,7 @@ _WHERE = any_of(
     r"\bwhere(?:'s|abouts)?\b",
     r"\blocat(?:e|ed|ion|ions|ing)\b",
     r"\bposition(?:s|ed)?\b",
+    r"\bthe places? of\b",
     r"\bsituated\b",
     r"\bcoordinates?\b",
     r"\b(?:which|what) (?:(?:half|quarter|rough|general) )?(?:part|portion|quadrant|corner|side|area|section|region|direction|"

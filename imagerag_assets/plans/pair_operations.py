@@ -8,6 +8,7 @@ from typing import Any
 from imagerag_assets.plans import lexicon
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans.clause import Clause, Parts, any_of
+from imagerag_assets.plans.numbers import spelt
 from imagerag_assets.plans.scene_parts import COMPASS, side_of
 from imagerag_assets.plans.things import is_out_of_sight, things_of
 
@@ -54,7 +55,8 @@ _MORE = any_of(
     r"\bwins?\b",
 )
 _FEWER = any_of(
-    r"\b(?:fewer|fewest|less|least|rarer|scarcer|smaller|smallest|lower|narrower|shorter)\b", r"\boutnumbered by\b"
+    r"\b(?:fewer|fewest|less|(?<!at )least|rarer|scarcer|smaller|smallest|lower|narrower|shorter)\b",
+    r"\boutnumbered by\b",
 )
 _EQUAL = any_of(
     r"\bas (?:many|much|common|large|big|numerous)\b",
@@ -88,8 +90,23 @@ _COMPARED = any_of(
     r"\bsame\b",
     r"\bequal\w*\b",
     r"\b(?:most|fewest)\b",
+    r"\bratio\b",
+    r"\bminus\b",
+    r"\bdifference (?:between|in|of) (?:the )?(?:numbers?|counts?|totals?|amounts?)\b",
+    r"\b(?:twice|double|times)\b",
     r"^which\b",
     r"^what\b",
+)
+_MEASURES = {
+    "difference": re.compile(
+        r"\bhow many (?:more|fewer)\b|\bby how (?:many|much|large)\b|\bdifference (?:between|in|of)\b|\bmargin\b|\bsurplus\b|\bminus\b"
+        r"|\bhow much more\b"
+    ),
+    "ratio": re.compile(r"\bratio\b|\bhow many times\b"),
+}
+_TIMES = re.compile(
+    r"\b(?:(?P<word>twice|double|triple|half)|(?P<number>\d+(?:\.\d+)?|two|three|four|five|six|seven|eight|nine|ten|twenty) times) "
+    r"(?:as (?:many|numerous)|the (?:number|amount|count))\b"
 )
 _SEEN_FROM = (
     r"standing (?:at|by|in|on|near)|starting (?:at|from|out from)|if (?:i|we|you|one) (?:stand|stood|start|started) (?:at|by|in|from)|"
@@ -121,6 +138,11 @@ _FRAGMENT = re.compile(
     r"(?!(?:how|where|what|which|who|show|find|count|list|describe|number|tell|give)\b)(?:the )?[\w' -]+$"
 )
 """A clause without a verb in front, "airport west of the lake?"."""
+
+
+_WAY = rf"(?:{COMPASS}|left|right|above|below|over|under)(?:[ -]?hand)?(?: side)?(?: of)?"
+_ONE_OF_WAYS = re.compile(rf"\b{_WAY},? or (?:rather |is it |are they )?(?:to |on )?(?:the )?{_WAY}\b")
+"""Asks which of several ways a thing lies: "north or south of the railway"."""
 
 
 def distance(clause: Clause) -> Parts:
@@ -186,15 +208,37 @@ def compare(clause: Clause) -> Parts:
     size = _SIZE.search(_SCENE.sub(" ", text))
     plain = re.search(r"\bcompare\b|\bversus\b|\bvs\b|\bcomparison\b|\bagainst\b", text)
     sized = re.search(r"\b(?:larger|bigger|smaller|greater|largest|biggest|smallest|wider)\b", text)
-    if not _COMPARED.search(text) or not (more or fewer or equal or sized or plain):
+    measured = _TIMES.search(text) is not None or any(words.search(text) for words in _MEASURES.values())
+    if not _COMPARED.search(text) or not (more or fewer or equal or sized or plain or measured):
         return []
     covers = all(thing.phrase in lexicon.COVERS for thing in things)
     by = "area" if (size or covers) and not _NUMBERS.search(text) else "count"
     if re.match(r"(?:when )?(?:compared|in comparison) (?:to|with)\b", text):
         things = (things[1], things[0], *things[2:])
     both = re.search(r"\b(?:more|larger|bigger) or (?:fewer|less|smaller)\b", text)
+    times = _times(text)
+    equal = None if times or re.search(r"\bat least as (?:many|much)\b", text) else equal
     wanted = "equal" if equal else "fewer" if fewer and not both else "more"
-    return [p.Compare(among=tuple(things[: p.MAX_THINGS]), by=by, wanted=wanted)]  # type: ignore[arg-type]
+    measure = (
+        next((name for name, words in _MEASURES.items() if words.search(text)), None) if len(things) == 2 else None
+    )
+    return [
+        p.Compare.model_validate(
+            {"among": things[: p.MAX_THINGS], "by": by, "wanted": wanted, "measure": measure, "times": times}
+        )
+    ]
+
+
+def _times(text: str) -> float | None:
+    """Return how many times as many a clause asks for: "twice as many", "three times the number"."""
+    found = _TIMES.search(text)
+    if found is None:
+        return None
+    if found["word"]:
+        return {"twice": 2.0, "double": 2.0, "triple": 3.0, "half": 0.5}[found["word"]]
+    said = found["number"]
+    value = float(said) if said[0].isdigit() else spelt(said)
+    return float(value) if value else None
 
 
 def compares(text: str) -> bool:
@@ -222,6 +266,8 @@ def relative(clause: Clause) -> Parts:
     for each in sorted(_RELATION.finditer(text), key=lambda each: bool(each["near"] or each["inside"])):
         before, after = things_of(text[: each.start()]), things_of(text[each.end() :])
         if before and after and before[-1] != after[0] and not is_out_of_sight(after[0]):
+            if _ONE_OF_WAYS.search(text):
+                return [p.Relative(thing=before[-1], to=after[0])]
             return [p.Relative(thing=before[-1], to=after[0], relation=_relation(each), negated=clause.negated)]
     return []
 

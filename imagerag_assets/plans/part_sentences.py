@@ -258,7 +258,8 @@ class Teller:
         no = {name: self._no(name, outcome, result, where=where) for name, outcome in absent.items()}
         if not found:
             return list(no.values())
-        return comparison(result, found, no, known="unrecognised" not in absent.values())
+        known = "unrecognised" not in absent.values()
+        return comparison(result, found, no, known=known, measure=asked.measure, times=asked.times)
 
     def _share(self, asked: Part, result: ShareResult) -> list[str]:
         name = asked.things[0].name

@@ -194,6 +194,10 @@ class Compare(_Part):
     among: Several
     by: Literal["count", "area"] = "count"
     wanted: Literal["more", "fewer", "equal"] = "more"
+    measure: Literal["difference", "ratio"] | None = None
+    """What of two numbers is asked besides: how many more there are, or how many times as many."""
+    times: float | None = Field(default=None, gt=0)
+    """"Are there twice as many cars as trucks?" has 2; the first thing is the one with more."""
 
     THINGS: ClassVar = ("among",)
 
@@ -312,6 +316,8 @@ class Plan(_Plain):
     """Whether it may be a question all the same that the rules cannot read; not kept."""
     read_as: str = Field(default="", exclude=True)
     """The question as the rules read it: in lower case, corrected, without orders; empty if they did not; not kept."""
+    sure: bool = Field(default=False, exclude=True)
+    """Whether the rules have read every word of the question, so that nobody need read it again; not kept."""
     for_a_word: bool = Field(default=False, exclude=True)
     """Whether the rules refused something for a word ("who", "price") that may only stand beside it; not kept."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from imagerag_assets.plans import lexicon
+from imagerag_assets.plans.reordering import NAME as _NAME
+from imagerag_assets.plans.reordering import REORDERED
 from imagerag_assets.plans.scene_parts import COMPASS
 from imagerag_assets.plans.things import is_known, things_of
 
@@ -29,7 +31,6 @@ _HAS = re.compile(
     r"-]+?) (?:have|has|had|got|contain|include|feature|boast|offer|possess|come with)\b (?P<rest>.+)"
 )
 
-_NAME = r"[a-z' -]+?"
 _DIRECTION = rf"(?:{COMPASS}|left|right|top|bottom|upper|lower|middle|centre|center)"
 _SIDE = (
     rf"(?:in |on |at |to |towards )?(?:the )?{_DIRECTION}(?:[ -]{_DIRECTION})?(?:[ -]hand)?"
@@ -109,6 +110,33 @@ _CHATTER = re.compile(
 _PLAINLY = tuple(
     (re.compile(pattern), plain)
     for pattern, plain in (
+        *REORDERED,
+        # What is missing of a list.
+        (
+            r"^(?P<which>all|everything) but (?:one|two|1|2) of (?:these|them|the following) (?:are|is) "
+            r"(?:there|present|visible)"
+            r"\s*[:,]\s*(?P<names>[a-z' ,-]+)[.;]\s*(?:and )?(?:which|what|name)\b[^?]*",
+            r"which of these is missing: \g<names>",
+        ),
+        (r",? or at (?:the very )?least (?=an?\b|the\b|some\b)", " or "),
+        (
+            rf"\b(?P<one>numbers? of {_NAME}) (?:minus|less) (?P<other>(?:the )?numbers? of {_NAME})(?=[,.?;!]|$)",
+            r"difference between the \g<one> and the \g<other>",
+        ),
+        # One thing between two others.
+        (
+            rf"^(?P<be>is|are|does|do) (?P<thing>(?:the |an? )?{_NAME}) (?:lie |sit )?(?P<how>closer|nearer) "
+            rf"to (?P<one>(?:the |an? )?{_NAME}),? "
+            rf"or (?:to )?(?P<other>(?:the |an? )?{_NAME})(?=[,.?;!]|$)",
+            r"\g<be> \g<thing> \g<how> to \g<one> than to \g<other>",
+        ),
+        (
+            r"^what(?:'s| is| are| lies?| sits?| stands?| can be (?:seen|found)| do (?:we|you|i) (?:find|see|have))? "
+            r"(?:immediately |directly |just |right |due |straight |located |situated )*(?=(?:to the "
+            r")?(?:north|south|east|west|left|right|"
+            r"above|below|beside|next to|near|around|between)\b)(?!(?:of|right|left|side)\b$)",
+            "what is there ",
+        ),
         # Agreement with what was said before.
         (
             r"[.;,!?]?(?<![a-z])\s*(?:(?:please )?correct me if i am wrong|(?:or )?am i (?:wrong|mistaken|right|"
@@ -151,8 +179,52 @@ _PLAINLY = tuple(
             rf"(?P<thing>(?:an?|some|any|no|the) {_NAME}|{_NAME}s)[.,;:!]+ *{_IS_THAT_SO}\W*$",
             r"is there \g<thing>?",
         ),
+        (rf"^(?P<thing>[a-z]{_NAME}) ?(?:>=|≥|=>) ?(?P<number>\d+)", r"are there at least \g<number> \g<thing>"),
+        (rf"^(?P<thing>[a-z]{_NAME}) ?(?:<=|≤|=<) ?(?P<number>\d+)", r"are there at most \g<number> \g<thing>"),
+        (rf"^(?P<thing>[a-z]{_NAME}) ?={{1,2}} ?(?P<number>\d+)", r"are there exactly \g<number> \g<thing>"),
         (rf"^(?P<thing>[a-z]{_NAME}) ?> ?(?P<number>\d+)", r"are there more than \g<number> \g<thing>"),
         (rf"^(?P<thing>[a-z]{_NAME}) ?< ?(?P<number>\d+)", r"are there fewer than \g<number> \g<thing>"),
+        (
+            rf"^(?P<thing>[a-z]{_NAME})\s*(?::|,|\s[-–])\s*(?:are there )?(?P<number>(?:more than|fewer than"
+            rf"|less than|over|under|at least|at most|"
+            rf"exactly|up to) {_DIGITS})(?: of them)?(?:,? or not| or (?:fewer|less|more))?\W*$",
+            r"are there \g<number> \g<thing>?",
+        ),
+        # A region that is said by what it is not.
+        *(
+            (
+                rf"(?P<of>\b(?:how many|number of|count|show|find|list|mark|which|any) [a-z' -]+?) (?:(?:that"
+                rf"|which) )?(?:(?:is|are|lie|lies) )?"
+                rf"(?:not|outside(?: of)?) (?:located |situated )?(?:in |on |at )?the {words}(?P<noun> (?:half"
+                rf"|part|side|end)|(?=[,.?;!]|$))",
+                rf"\g<of> in the {opposite}\g<noun>",
+            )
+            for words, opposite in (
+                ("(?:upper|top)", "lower"),
+                ("(?:lower|bottom)", "upper"),
+                ("left(?:[ -]hand)?", "right"),
+                ("right(?:[ -]hand)?", "left"),
+                ("north(?:ern)?", "south"),
+                ("south(?:ern)?", "north"),
+                ("east(?:ern)?", "west"),
+                ("west(?:ern)?", "east"),
+            )
+        ),
+        (
+            r",? or (?:just |else |otherwise )?(?:say|tell me|state|report|write) (?:that |if )?(?:it|there"
+            r"|they|none|no)\b[^?.]*",
+            "",
+        ),
+        (
+            r"^is it (?:wrong|false|incorrect|untrue|a mistake) (?:to say |to claim |to think |that )+(?=there|the|it)",
+            "is it true that ",
+        ),
+        (
+            r"^(?P<be>is|are) (?P<share>(?:more|less) than (?:a |one )?(?:half|third|quarter)|most|half) of "
+            r"(?:the |this )?"
+            rf"(?:scene|image|picture|area|land|ground|map) (?P<thing>{_NAME})(?=[?.!]|$)",
+            r"how much of the scene is covered by \g<thing>",
+        ),
         (rf"(?<=[a-z])[.;,!?:]+ *{_IS_THAT_SO}\W*$", "?"),
         # Parts of a sentence that ask nothing.
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -34,6 +35,7 @@ _NOUNS = lexicon.words(
 )
 _EDGES = lexicon.words("edge border margin rim boundary")
 _PICTURES = lexicon.words("image picture photo photograph scene frame view map tile area region footage ground it")
+_LINKS = frozenset(("and", "or", ",", "/", "&", "versus", "vs", "plus", "both", "then"))
 _LEADING = lexicon.words("in at on to along near within inside across around towards toward from of over for")
 _FILLERS = lexicon.words("the its very far extreme dead just only looking this that exact")
 _ENDS = lexicon.FUNCTION | lexicon.VERBS | lexicon.PARTICIPLES | {"only", "part"}
@@ -55,9 +57,33 @@ def part_in(text: str) -> tuple[PartName, str] | None:
     Args:
         text: In lower case.
     """
+    tokens, found = _found(text)
+    if len(found) != 1:
+        return None
+    name, start, end = found[0]
+    return name, _without(text, tokens, start, end)
+
+
+def parts_in(text: str) -> tuple[tuple[PartName, ...], str] | None:
+    """Return the parts of the scene that a clause names side by side, "in the north and in the south"; None: others.
+
+    Args:
+        text: In lower case.
+    """
+    tokens, found = _found(text)
+    between = [{token[0] for token in tokens[one[2] : other[1]]} for one, other in itertools.pairwise(found)]
+    joined = all(words and words <= _LINKS for words in between)
+    names = tuple(dict.fromkeys(name for name, _, _ in found))
+    if len(names) < 2 or len(names) < len(found) or not joined:
+        return None
+    return names, _without(text, tokens, found[0][1], found[-1][2])
+
+
+def _found(text: str) -> tuple[list[re.Match[str]], list[tuple[PartName, int, int]]]:
+    """Return the words of a clause, and each part of the scene among them with the words where it begins and ends."""
     tokens = list(_TOKEN.finditer(text))
     plain = [token[0] for token in tokens]
-    found = []
+    found: list[tuple[PartName, int, int]] = []
     at = 0
     while at < len(plain):
         part = _part_at(plain, at)
@@ -70,11 +96,12 @@ def part_in(text: str) -> tuple[PartName, str] | None:
             start -= 1
         found.append((name, start, end))
         at = end
-    if len(found) != 1:
-        return None
-    name, start, end = found[0]
+    return tokens, found
+
+
+def _without(text: str, tokens: Sequence[re.Match[str]], start: int, end: int) -> str:
     rest = f"{text[: tokens[start].start()]} {text[tokens[end - 1].end() :]}"
-    return name, " ".join(rest.split()).strip(" ,:")
+    return " ".join(rest.split()).strip(" ,:")
 
 
 def _part_at(plain: Sequence[str], at: int) -> tuple[PartName, int] | None:

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from imagerag_assets.plans.part_sentences import Teller
-from imagerag_assets.plans.plan import Change, Count, Describe, Exists, Plan, Where
-from imagerag_assets.plans.result import ExistsResult, Result
+from imagerag_assets.plans.plan import Change, Count, Describe, Exists, PartOfScene, Plan, Where
+from imagerag_assets.plans.result import CountResult, ExistsResult, Result
 from imagerag_assets.plans.same_things import SameThing, same_thing
-from imagerag_assets.plans.wording import paragraph
+from imagerag_assets.plans.whereabouts import region
+from imagerag_assets.plans.wording import paragraph, plural
 
 Mixed = Literal["found", "not_found", "unrecognised", "rejected", "mixed"]
 
@@ -49,9 +50,31 @@ def say(
         together = _together(plan, results, number)
         done.update(together)
         sentences += teller.group(together) if len(together) > 1 else teller.part(number)
+    sentences += _where_most(plan, results)
     if plan.unplanned:
         sentences.append(plan.unplanned)
     return paragraph(sentences) or "I could not work out what to look for."
+
+
+def _where_most(plan: Plan, results: Sequence[Result]) -> list[str]:
+    """Return in which of several parts of the scene there is most of the one thing that is counted in each."""
+    counts = [
+        (region(part.region), result.value or 0)
+        for part, result in zip(plan.parts, results, strict=True)
+        if isinstance(part, Count) and isinstance(result, CountResult) and isinstance(part.region, PartOfScene)
+        and not result.skipped and result.outcome in ("found", "not_found")
+    ]  # fmt: skip
+    if len(counts) < max(2, len(plan.parts)) or len(plan.things) != 1:
+        return []
+    name = plural(plan.things[0].name)
+    ordered = sorted(counts, key=lambda each: -each[1])
+    (most, first), (other, second) = ordered[:2]
+    if first == second:
+        return []
+    if len(counts) == 2:
+        return [f"more {name} were found {most} than {other}"]
+    fewest = f", and fewest {ordered[-1][0]}" if ordered[-1][1] < ordered[-2][1] else ""
+    return [f"most {name} were found {most}{fewest}"]
 
 
 def outcome_of(results: Sequence[Result]) -> Mixed:

@@ -15,11 +15,13 @@ from importlib import resources
 
 from imagerag_assets.plans import lexicon
 from imagerag_assets.plans.chat import SHORT_FORMS
-from imagerag_assets.plans.thesaurus import look_up, names_known, vocabulary
+from imagerag_assets.plans.thesaurus import look_up, names_known, singular, vocabulary
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _SHORTEST = 3
-_FREQUENT = lexicon.words("how many where what which there show find count number near the")
+_FREQUENT = lexicon.words(
+    "how many where what which there show find count number near the north south east west left right upper lower"
+)
 """Words that most questions hold."""
 _PLAIN = re.compile(r"[A-Za-z][a-z]+|[A-Z]+")
 _RARER = 20
@@ -100,15 +102,20 @@ def _beside(text: str, notes: dict[str, None]) -> str:
             (one[0].lower(), other[0], _pairs()[0]), (other[0].lower(), one[0], _pairs()[1]),
         ):  # fmt: skip
             meant = partners.get(known, frozenset())
-            if not meant or wrong.lower() in _field() or len(wrong) < _SHORTEST or lexicon.is_known(wrong.lower()):
+            if not meant or len(wrong) < _SHORTEST or lexicon.is_known(wrong.lower()) or wrong.lower() in meant:
                 continue
             near = process.extractOne(wrong.lower(), sorted(meant), scorer=OSA.distance, score_cutoff=1)
-            if near is None or near[0] == wrong.lower():
+            if near is None or (wrong.lower() in _field() and not _one_letter(wrong.lower(), near[0])):
                 continue
             if frequency(wrong.lower()) <= _RARER * frequency(near[0]):  # "and put" is no "putt"
                 notes[f"{wrong!r} is read as {near[0]!r}"] = None
                 return _beside(re.sub(rf"\b{re.escape(wrong)}\b", near[0], text, count=1), notes)
     return text
+
+
+def _one_letter(wrong: str, meant: str) -> bool:
+    """Return whether two words of the field differ in one letter behind the first: "gulf course"."""
+    return len(wrong) == len(meant) > _SHORTEST and wrong[0] == meant[0]
 
 
 def _told_apart(word: str) -> str | None:
@@ -141,7 +148,8 @@ def is_word(word: str) -> bool:
     plain = word.removesuffix("'s").replace("'", "")
     if word in _field() or plain in _field() or plain in _frequencies():
         return True
-    return bool(getAllLemmas(plain))
+    one = singular(plain)
+    return bool(getAllLemmas(plain)) or (one != plain and one in _frequencies())
 
 
 def frequency(word: str) -> int:
@@ -167,10 +175,17 @@ def nearest(word: str, names: Collection[str] = ()) -> str | None:
     for at in range(3, len(word) - 2):
         if meant is None and word[:at] in _field() and word[at:] in _field() and {word[:at], word[at:]} & _named():
             return f"{word[:at]} {word[at:]}"
+    spoken = next(
+        (each for each in (f"{word[:-1]}ks", f"{word[:-1]}cks") if word[-1] == "x" and each in _named()), None
+    )
+    if spoken is not None:
+        return spoken  # "tanx"
     most = 1 if len(word) < 5 else 2
     found: list[tuple[float, str]] = []
     for words, cost in ((sorted({*_field(), *names}), 0.0), (list(_frequencies()), 0.9)):
         for other, distance, _ in process.extract(word, words, scorer=OSA.distance, score_cutoff=most, limit=20):
+            if distance > 1 and other[0] != word[0] and sorted(other) != sorted(word):
+                continue  # an "oasthouse" is no "boathouse"
             first = 0.3 if other[0] != word[0] else 0.0  # the first letter is seldom wrong
             # Letters are left out, doubled and swapped more often than they are replaced.
             first += 0.2 if len(other) == len(word) and sorted(other) != sorted(word) else 0.0

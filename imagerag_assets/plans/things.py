@@ -110,7 +110,11 @@ def _is_name_end(ends: re.Match[str]) -> bool:
 
 def _is_verb(name: str, text: str) -> bool:
     """Return whether a single word beside known things is a verb: "did somebody build a road?"."""
-    noun = re.search(rf"\b(?:the|an?|this|that|any|some|each|every|no) {re.escape(name)}\b", text)
+    noun = re.search(
+        rf"\b(?:the|an?|this|that|these|those|any|some|each|every|no) {re.escape(name)}(?:e?s)?\b"
+        rf"|\b(?:and|or|than|of|many|more|fewer|most|vs|versus) {re.escape(name)}e?s\b",
+        text,
+    )
     return " " not in name and noun is None and may_be_verb(name)
 
 

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans import refusals
 from imagerag_assets.plans.activities import said_as_things
 from imagerag_assets.plans.areas import Place, place_of
-from imagerag_assets.plans.chat import written_out
+from imagerag_assets.plans.chat import with_compass_words, written_out
 from imagerag_assets.plans.clause import Clause
 from imagerag_assets.plans.clauses import clauses_of
+from imagerag_assets.plans.forms import read_form
 from imagerag_assets.plans.noun_phrases import MAX_CHARACTERS, OF_CHOICES, clean, noun_phrases, shortened
 from imagerag_assets.plans.numbers import LENGTHS
 from imagerag_assets.plans.operations import asks_more, is_topic, parts_of
 from imagerag_assets.plans.pair_operations import ranks_places
+from imagerag_assets.plans.reordering import without_exceptions
 from imagerag_assets.plans.rephrasing import plain_questions, said_plainly
+from imagerag_assets.plans.several_numbers import numbers_apart
 from imagerag_assets.plans.spelling import Spelled, correct
 from imagerag_assets.plans.thesaurus import singular
 from imagerag_assets.plans.things import is_known, is_out_of_sight, thing_of, things_of, with_heads
@@ -33,6 +37,13 @@ _OF_TOPIC = re.compile(r"^(?:is|are|do|does|can|has|have)\b.*\b(?:it|they|them|o
 _MISSING = re.compile(r"\b(?:not|missing|absent|cannot|never|lacking|lacks)\b")
 _STATES = re.compile(r"\b(?:is|are|was|were|there|has|have|lies?|can|does|do)\b")
 _PRONOUN = re.compile(r"\b(?:it|they|them|those)\b(?! (?:true|possible|the case|like))")
+_DATED = re.compile(
+    r"\b(?:in|on|since|during|before|after|by|from|of|as of) (?:the year |summer |winter |spring |autumn |\d{1,2}(?:st|nd|rd|th)? )*"
+    r"(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? (?:\d{1,2}(?:st|nd|rd|th)?,? )?)?(?:19|20)\d\d\b"
+)
+"""A date in words."""
+_OR_PLACES = re.compile(r"^(?:is|are|was|were|does|do) (?:it|they|the|this|that|these|those|my|our)\b.*\bor\b")
+"""Asks in which of several parts of the scene one thing is: "is it in the north or in the south?"."""
 _IF_SO = re.compile(
     r"^(?:and )?(?:if (?:so|yes|there (?:is|are)(?: any| some)?|any|you (?:do|can)|it is|they are)|in that "
     r"case)\b|\bif so\b"
@@ -74,7 +85,7 @@ def understand(question: str, choices: Mapping[str, str], *, names: Collection[s
     Returns:
         The plan.  Nothing is raised: what cannot be planned is said in `unplanned`.
     """
-    text, cut = shortened(clean(question))
+    text, cut = shortened(with_compass_words(clean(question)))
     notes = list(cut)
     if not any(letter.isalpha() for letter in text):
         return _unplanned(f"There is no question in this; {_ASK}", notes)
@@ -87,6 +98,7 @@ def understand(question: str, choices: Mapping[str, str], *, names: Collection[s
         if not text:
             return _unplanned(f"This is no question about the imagery; {_ASK}", notes)
     spelled = correct(text, names)
+    spelled = replace(spelled, text=without_exceptions(spelled.text))
     plan = _understood(text, spelled, choices, [*notes, *spelled.notes])
     return plan.model_copy(update={"read_as": " ".join(spelled.text.lower().split())})
 
@@ -100,7 +112,9 @@ def _understood(text: str, spelled: Spelled, choices: Mapping[str, str], notes: 
         choices: See :func:`understand`.
         notes: Gets one line for each reading that may surprise.
     """
-    low = plain_questions(written_out(spelled.text.lower()))
+    form = None if choices else read_form(spelled.text.lower())
+    plain = plain_questions(written_out(spelled.text.lower()))
+    low = form or numbers_apart(plain)
     words = re.findall(r"[a-z]+", low)
     endless = any(len(word) > _LONGEST for word in words)
     if endless or len(spelled.unknown) > max(1, len(words) // 2) or _is_noise(spelled, low):
@@ -117,6 +131,9 @@ def _understood(text: str, spelled: Spelled, choices: Mapping[str, str], notes: 
         return _unplanned(first, notes, for_a_word=for_a_word)
     if not parts:
         return _unplanned(f"I could not work out what to look for in {text[:80]!r}; {_ASK}", notes, unsure=True)
+    dated = _DATED.search(low)
+    if dated is not None and not any(isinstance(part, p.Change) for part in parts):
+        notes.append(f"{dated[0]!r} does not limit the search: give dates with --datetime")
     if len(parts) > p.MAX_PARTS:
         notes.append(f"{len(parts)} things are asked; the first {p.MAX_PARTS} are answered")
     if text.endswith("?") and len(parts) == 1 and not refused and _only_named(low):
@@ -127,6 +144,7 @@ def _understood(text: str, spelled: Spelled, choices: Mapping[str, str], notes: 
         unplanned=first,
         notes=tuple(dict.fromkeys(notes)),
         for_a_word=for_a_word,
+        sure=form is not None or low != plain,
     )
 
 
@@ -209,6 +227,9 @@ def _parts(
             if not things and offered and (not found or found[0].op in ("describe", "list")) and not parts:
                 absent = _MISSING.search(clause) is not None
                 found = [p.Which(among=offered, negated=absent)] if len(offered) > 1 else [p.Exists(thing=offered[0])]
+        if place.others and _OR_PLACES.search(clause):
+            found = [p.Where(thing=part.thing) if isinstance(part, p.Exists) else part for part in found]
+        found = [each for part in found for each in _in_each(part, place)]
         former = next((part for part in parts if isinstance(part, p.Compare) and set(things) <= set(part.among)), None)
         if refers and former is not None:  # "trees or crops: which covers more ground?"
             parts[parts.index(former)] = next((part for part in found if isinstance(part, p.Compare)), former)
@@ -227,6 +248,13 @@ def _parts(
     if not parts and not refused and told and any(map(_is_told, clauses)):
         return _parts(text, offered, notes, refused, told=False)  # "we have no tennis courts, do we?"
     return _unique(parts), None
+
+
+def _in_each(part: p.Part, place: Place) -> list[p.Part]:
+    """Return a part for each part of the scene that its clause names."""
+    if not place.others or part.region != place.region or not isinstance(part, p.Exists | p.Count | p.Where | p.Share):
+        return [part]
+    return [part, *(part.model_copy(update={"region": other}) for other in place.others)]
 
 
 def _asked_on(part: p.Part, before: p.Part) -> p.Part:

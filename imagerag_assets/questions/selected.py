@@ -92,7 +92,9 @@ class Selected:
         lacking = {thing: outcome for thing, outcome in outcomes.items() if outcome != "found"}
         if sure is None:
             sure = math.prod(present(each) for each in self.sure(*there))
-        best = [self.evidence.best[thing.phrase] for thing in lacking if thing.phrase in self.evidence.best]
+        # What was found outside of the region is no candidate in it, however sure.
+        nowhere = [thing.phrase for thing in lacking if self._keep is None or not self.evidence.of(thing.phrase)]
+        best = [self.evidence.best[phrase] for phrase in nowhere if phrase in self.evidence.best]
         return {
             "outcome": "found" if enough else next(iter(lacking.values())),
             "cues": tuple(dict.fromkeys(place.cue for thing in things for place in self.places(thing))),

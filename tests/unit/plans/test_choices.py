@@ -451,6 +451,11 @@ def test_other_meanings(texts: Sequence[str], pair: Any, expected: str | None) -
         assert best(texts, pair) == expected
 
 
+def measured(measure: Any = None, times: float | None = None) -> Any:
+    part, result = compare(6, 3)
+    return part.model_copy(update={"measure": measure, "times": times}), result
+
+
 TWO = count("ship", 2, place(), place(), low=2, high=2)
 SOUTH_WEST = where("ship", place(share=(0.2, 0.8)))
 SAME_BEFORE = p.Change(thing="ship"), r.ChangeResult(outcome="found", phrases=("ship",), before=2, after=2)
@@ -494,6 +499,15 @@ DENSE = p.Density(thing="car"), r.DensityResult(outcome="found", phrase="car", v
             compare(5, 2),
             [("cars are fewer", "ships are fewer"), ("there are more ships", "there are more cars", "it is a draw")],
         ),
+        (compare(5, 2), [("ships > cars", "ships < cars", "ships = cars"), ("the former", "the latter")]),
+        (compare(4, 4), [("neither", "ships", "cars"), ("balanced", "more ships", "more cars")]),
+        (compare(5, 2), [("ships by three", "cars by three", "a draw")]),
+        (measured("difference"), [("3", "2", "6"), ("three", "one", "none")]),
+        (measured("ratio"), [("two to one", "one to two", "three to one"), ("2:1", "1:2", "3:1")]),
+        (measured(times=3), [("no", "yes")]),
+        (measured(times=2), [("yes", "no")]),
+        (exists("ship", place(), confidence=0.9), [("aye", "nay"), ("sure, there is one", "not at all")]),
+        (SOUTH_WEST, [("left, low", "left, high", "right, high", "right, low"), ("down left", "up left")]),
         (compare(2, 5), [("there are not as many ships as cars", "there are more ships than cars")]),
         (relative("north-west", None, None), [("to its upper left", "to its lower right"), ("over it", "under it")]),
         (relative("north", True), [("The bridge is south of the ship", "The bridge is north of the ship")]),

@@ -127,3 +127,40 @@ def test_a_question_of_what_no_picture_shows_of_a_thing_is(text: str, reader: Re
 def test_what_a_short_question_says_is_not_lost_to_the_model(text: str, reader: Reader) -> None:
     plan = understand(text, {})
     assert read_again(plan, lambda: reader) == plan
+
+
+class Says:
+    """A reader that is sure of one line."""
+
+    def __init__(self, line: str) -> None:
+        self.line = line
+
+    def write(self, question: str, grammar: str) -> str:
+        return self.line
+
+    def likelihood(self, question: str, lines: Sequence[str]) -> list[float]:
+        return [-0.1 if line == self.line else -20.0 for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Up to three bridges - correct?", "count[>=4]: bridge"),
+        ("is the harbour in the upper left or the lower right?", "where: harbour @ upper left; where: harbour @ right"),
+        ("Report: tanks -> count, beach -> yes/no", "exists: tank; count: beach"),
+        ("between 3 and 6 tennis courts?", "count: tennis court"),
+        ("ships less than 2 nautical miles from the pier?", "none"),
+        ("All but one of these are there: ship, bridge, dam, golf course. Which one is missing?", "exists!: ship"),
+    ],
+)
+def test_what_the_rules_have_computed_is_not_overruled(text: str, line: str) -> None:
+    plan = understand(text, {})
+    assert plan.parts
+    assert read_again(plan, lambda: Says(line)).parts == plan.parts
+
+
+def test_distances_are_those_of_the_rules() -> None:
+    plan = understand("So, tanks: let me have their number within half a mile of the river", {})
+    read = read_again(plan, lambda: Says("count: tank @ around(river,5mi)"))
+    assert isinstance(read.parts[0].region, p.Around)
+    assert read.parts[0].region.metres == pytest.approx(804.672)

@@ -142,8 +142,9 @@ def test_words_of_the_question_are_used() -> None:
 
 def compared(a: float, b: float, **more: Any) -> Any:
     wanted, by = more.pop("wanted", "more"), more.pop("by", "count")
+    asked = {name: more.pop(name, None) for name in ("measure", "times")}
     return (
-        p.Compare(among=("ship", "car"), wanted=wanted, by=by),
+        p.Compare(among=("ship", "car"), wanted=wanted, by=by, **asked),
         r.CompareResult(
             outcome="found" if a or b else "not_found",
             phrases=("ship", "car"),
@@ -165,6 +166,14 @@ def compared(a: float, b: float, **more: Any) -> Any:
         (compared(4, 4), "Equally many ships and cars were found: 4 each."),
         (compared(4, 4, wanted="equal"), "Yes: equally many ships and cars were found: 4 each."),
         (compared(4, 5, wanted="equal"), "No: more cars (5) than ships (4) were found."),
+        (compared(5, 3, measure="difference"), "More ships (5) than cars (3) were found: a difference of 2."),
+        (compared(3, 6, measure="ratio"), "More cars (6) than ships (3) were found: 1 to 2."),
+        (compared(6, 3, times=2.0), "Yes: 6 ships and 3 cars were found, 2 times as many ships."),
+        (compared(3, 6, times=2.0), "No: 3 ships and 6 cars were found, 0.5 times as many ships."),
+        (
+            compared(5, 0, missing={"car": "not_found"}, times=2.0),
+            "More ships (5) than cars were found. No car was found.",
+        ),
         (compared(5, 0, missing={"car": "not_found"}), "More ships (5) than cars were found. No car was found."),
         (
             compared(1, 0, missing={"car": "unrecognised"}),
@@ -178,6 +187,19 @@ def compared(a: float, b: float, **more: Any) -> Any:
 )
 def test_comparisons(pair: Any, expected: str) -> None:
     assert said(pair) == expected
+
+
+def test_numbers_of_parts_of_the_picture_end_in_where_most_are() -> None:
+    def counts(**numbers: int) -> list[Any]:
+        found = [count("ship", number or None) for number in numbers.values()]
+        regions = [p.PartOfScene.model_validate({"name": name.replace("_", " ")}) for name in numbers]
+        return [(part.model_copy(update={"region": region}), result)
+                for (part, result), region in zip(found, regions, strict=True)]  # fmt: skip
+
+    assert said(*counts(north=3, south=1)).endswith(" More ships were found in the north than in the south.")
+    four = said(*counts(upper_left=3, upper_right=2, lower_left=1, lower_right=0))
+    assert four.endswith(" Most ships were found in the upper left, and fewest in the lower right.")
+    assert "ost ships" not in said(*counts(upper_left=2, upper_right=2, lower_left=1))
 
 
 SHIP, BRIDGE = p.Thing(name="ship"), p.Thing(name="bridge")

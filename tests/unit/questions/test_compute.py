@@ -123,6 +123,10 @@ def test_regions_limit_a_part() -> None:
 
     assert count(p.PartOfScene(name="upper left")) == 2
     assert count(p.PartOfScene(name="north-east")) is None
+    elsewhere = evidence(*SHIPS, best={"ship": 0.99, "car": 0.3})
+    north_east = p.PartOfScene(name="north-east")
+    assert only(p.Exists(thing=SHIP, region=north_east), elsewhere).best is None, "it lies in another part"
+    assert only(p.Exists(thing=CAR, region=north_east), elsewhere).best == 0.3
     assert count(p.PartOfScene(name="lower")) == 1
     assert count(p.Around(thing=PIER, metres=65)) == 2
     assert count(p.Around(thing=PIER, metres=30)) is None
