@@ -81,6 +81,8 @@ class RasterFile:
     """For each band whether larger values mean less; empty: for none."""
     many: bool = False
     """Whether the bands are some of the many of a spectrometer."""
+    radar: bool = False
+    """Whether the file says that the first band is radar."""
     lossy: bool = False
     """Whether the compression may have changed values."""
     placed_by_item: bool = False
@@ -189,6 +191,7 @@ def describe(
             bits=bits if palette is None and dtype == "uint8" and bits is not None and bits < 8 else None,
             turned=turned if palette is None and any(turned) else (),
             many=many,
+            radar=own.is_backscatter(dataset.descriptions[indexes[0] - 1]),
             lossy=_is_lossy(dataset),
             notes=tuple(notes),
         )

@@ -145,12 +145,13 @@ class SceneReader:
         values, valid, collars = self._sample()
         plain = not any(file.turned or file.is_picture for file in self._files)
         red, green, blue = self._order
+        said = self.scene.imagery.modality
         try:
             render = fit_render(
                 (values, valid),
                 self._centre,
                 Facts(
-                    modality=self.scene.imagery.modality,
+                    modality="sar" if first.radar and said == "other" else said,
                     dtype=first.dtype if len({file.dtype for file in self._files}) == 1 else "mixed",
                     decibels=first.is_complex,
                     bands=len(values),

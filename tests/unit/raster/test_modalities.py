@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import EmptyRasterError, RasterError
@@ -103,6 +104,13 @@ def test_odd_radar_has_a_safe_picture(kind: str, tmp_path: Path, settings: Setti
 
 def test_bytes_of_radar_and_other_imagery_stay_as_they_are(tmp_path: Path, settings: Settings) -> None:
     pixels = RANDOM.integers(0, 256, (1, 64, 64), np.uint8)
+    plain = write_tiff(tmp_path / "plain.tif", pixels.astype(np.float32) + 1)
+    with reader_of(plain, settings, "other") as reader:
+        assert reader.render.by == ""
+    with rasterio.open(plain, "r+") as dataset:
+        dataset.set_band_description(1, "Gamma0_VV")
+    with reader_of(plain, settings, "other") as reader:
+        assert (reader.render.by, reader.render.modality) == ("sar", "sar")
     with reader_of(write_tiff(tmp_path / "a.tif", pixels), settings) as reader:
         np.testing.assert_array_equal(reader.read((0, 0, 64, 64))[0][..., 0], pixels[0])
         assert "by" not in reader.render.to_dict()
