@@ -1,18 +1,13 @@
-"""The encoder that runs open_clip models: batching, precision, normalisation, the text cache, the fingerprint.
+"""The encoder that runs open_clip models: precision, widths of texts, cells, the fingerprint.
 
 `weights` finds and loads the weights; `registry` lists the encoders.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from collections import OrderedDict
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from threading import Lock
 from typing import Any, cast
 
 import numpy as np
@@ -20,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from imagerag_assets.encoders import precision
+from imagerag_assets.encoders.base import BaseEncoder, check_dim
 from imagerag_assets.encoders.cells import Cells, find_cells
-from imagerag_assets.encoders.kept_texts import LEAST, kept
+from imagerag_assets.encoders.digests import digest_of, weights_digest
 from imagerag_assets.encoders.preprocess import PREPROCESS_VERSION, preprocess
-from imagerag_assets.encoders.templates import expand
-from imagerag_assets.encoders.types import EncoderSpec, Vectors
+from imagerag_assets.encoders.types import EncoderSpec
 from imagerag_assets.encoders.weights import (
     Architecture,
     build_model,
@@ -35,13 +30,11 @@ from imagerag_assets.encoders.weights import (
 from imagerag_assets.errors import EncoderError
 from imagerag_assets.settings import Settings
 
-_CACHED_PHRASES = 8192
-_TEXT_BATCH = 256
 _WIDTH = 16
 """Texts go through the tower in widths of a multiple of so many tokens: their own, whatever they are asked with."""
 
 
-class OpenClipEncoder:
+class OpenClipEncoder(BaseEncoder):
     """An :class:`~imagerag_assets.encoders.types.Encoder` on an open_clip model.
 
     The fingerprint covers what decides which vectors can be compared: architecture (activation included), every weight
@@ -57,75 +50,35 @@ class OpenClipEncoder:
             EncoderError: no weights, or weights that do not fit.
             SettingsError: the device does not exist.
         """
+        super().__init__(spec, settings)
         architecture = read_architecture(spec)
         checkpoint = find_checkpoint(spec, settings)
         self._device = precision.choose_device(settings)
         self._bfloat16 = precision.use_bfloat16(self._device, settings.precision, spec.precision)
+        self._arithmetic = "bfloat16" if self._bfloat16 else "float32"
         model, self._tokenizer = build_model(spec, architecture, checkpoint)
         self._padding = padding_of(model)
         self._fingerprint = fingerprint_of(spec, architecture, model)
-        self._spec, self._pre = spec, architecture.preprocessing
-        self._dim = int(architecture.config["embed_dim"])
-        self._batch = settings.batch_size
-        self._folder = settings.cache_folder / "texts"
+        self._pre = architecture.preprocessing
+        self._size = self._pre.size
+        self._dim = check_dim(spec, int(architecture.config["embed_dim"]))
         self._logit_scale = math.exp(float(cast(torch.Tensor, model.logit_scale)))
         bias = cast("torch.Tensor | None", getattr(model, "logit_bias", None))
         self._logit_bias = None if bias is None else float(bias)
         # convolutions and patch embeddings run faster with channels last
         self._model: Any = model.to(self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._phrases: OrderedDict[str, Vectors] = OrderedDict()
-        self._lock = Lock()
-
-    @property
-    def name(self) -> str:
-        return self._spec.name
-
-    @property
-    def fingerprint(self) -> str:
-        return self._fingerprint
-
-    @property
-    def dim(self) -> int:
-        return self._dim
-
-    @property
-    def image_size(self) -> int:
-        return self._pre.size
-
-    @property
-    def logit_scale(self) -> float:
-        return self._logit_scale
-
-    @property
-    def logit_bias(self) -> float | None:
-        return self._logit_bias
-
-    @property
-    def spec(self) -> EncoderSpec:
-        """Registry entry that it was loaded from."""
-        return self._spec
 
     @property
     def closed(self) -> bool:
         """Whether :meth:`close` was called."""
         return self._model is None
 
-    def encode_images(self, images: NDArray[np.uint8]) -> Vectors:
-        """See :meth:`imagerag_assets.encoders.types.Encoder.encode_images`."""
-        if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8 or 0 in images.shape[1:3]:
-            raise EncoderError(
-                f"Patches must be uint8 (n, h, w, 3) with pixels, not {images.dtype} {images.shape}", encoder=self.name
-            )
-        model = self._loaded()
-        out = np.empty((len(images), self._dim), dtype=np.float32)
-        for start in range(0, len(images), self._batch):
-            block = images[start : start + self._batch]
-            with torch.inference_mode():
-                pixels = self._pixels(block, self._pre.size)
-                with self._autocast():
-                    features = model.encode_image(pixels)
-            out[start : start + len(block)] = self._normalised(features, "patch", start)
-        return out
+    def _image_features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            pixels = self._pixels(images, self._size)
+            with self._autocast():
+                features = self._loaded().encode_image(pixels)
+        return _as_array(features)
 
     @property
     def cell_px(self) -> int | None:
@@ -174,51 +127,12 @@ class OpenClipEncoder:
     def _cells(self) -> Cells | None:
         return find_cells(self._loaded().visual, self._pre.size)
 
-    def encode_texts(self, phrases: Sequence[str]) -> Vectors:
-        """See :meth:`imagerag_assets.encoders.types.Encoder.encode_texts`."""
-        with self._lock:
-            known = {phrase: self._phrases[phrase] for phrase in phrases if phrase in self._phrases}
-        asked = list(dict.fromkeys(phrases))
-        missing = [phrase for phrase in asked if phrase not in known]
-        if missing:
-            # A long list is kept whole, whatever of it is in memory already, so that it is found again.
-            texts = asked if len(asked) >= LEAST else missing
-            # What decides the vectors; bfloat16 moves them by about 0.01.
-            by = f"{self._fingerprint} {'bfloat16' if self._bfloat16 else 'float32'}"
-            vectors = kept(self._folder, texts, self._dim, by, lambda: self._through_templates(texts))
-            known |= dict(zip(texts, vectors, strict=True))
-        with self._lock:
-            for phrase in known:
-                self._phrases[phrase] = known[phrase]
-                self._phrases.move_to_end(phrase)
-            while len(self._phrases) > _CACHED_PHRASES:
-                self._phrases.popitem(last=False)
-        if not phrases:
-            return np.zeros((0, self._dim), dtype=np.float32)
-        return np.stack([known[phrase] for phrase in phrases])
+    def _text_features(self, texts: list[str]) -> NDArray[np.float32]:
+        tokens = self._tokenizer(texts).to(self._device)
+        with torch.inference_mode(), self._autocast():
+            return _as_array(self._token_features(tokens))
 
-    def _through_templates(self, phrases: list[str]) -> Vectors:
-        self._no_empty(phrases)
-        templates = self._spec.templates
-        sentences = [sentence for phrase in phrases for sentence in expand(phrase, templates)]
-        each = self.encode_raw_texts(sentences).reshape(len(phrases), len(templates), self._dim)
-        return self._normalised(torch.from_numpy(each.mean(axis=1)), "phrase", 0)
-
-    def encode_raw_texts(self, texts: Sequence[str], *, normalised: bool = True) -> Vectors:
-        """See :meth:`imagerag_assets.encoders.types.Encoder.encode_raw_texts`."""
-        self._no_empty(texts)
-        self._loaded()
-        out = np.empty((len(texts), self._dim), dtype=np.float32)
-        for start in range(0, len(texts), _TEXT_BATCH):
-            block = list(texts[start : start + _TEXT_BATCH])
-            tokens = self._tokenizer(block).to(self._device)
-            with torch.inference_mode(), self._autocast():
-                features = self._text_features(tokens)
-            vectors, lengths = self._measured(features, "text", start)
-            out[start : start + len(block)] = vectors / lengths if normalised else vectors
-        return out
-
-    def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:
+    def _token_features(self, tokens: torch.Tensor) -> torch.Tensor:
         """Encode tokens (n, context) without most of the padding, which costs as much time as words.
 
         The width of a text is its own, not that of its batch: other widths change the last digits in bfloat16, and a
@@ -240,12 +154,9 @@ class OpenClipEncoder:
         assert features is not None
         return features
 
-    def close(self) -> None:
-        """See :meth:`imagerag_assets.encoders.types.Encoder.close`."""
+    def _release(self) -> None:
         self._model = None
         self.__dict__.pop("_cells", None)
-        with self._lock:
-            self._phrases.clear()
 
     def _loaded(self) -> Any:
         model = self._model
@@ -256,29 +167,9 @@ class OpenClipEncoder:
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self._device.type, dtype=torch.bfloat16) if self._bfloat16 else nullcontext()
 
-    def _no_empty(self, texts: Sequence[str]) -> None:
-        for index, text in enumerate(texts):
-            if not text.strip():
-                raise EncoderError(f"Text {index} is empty", encoder=self.name, fix="Give a phrase or a sentence")
 
-    def _normalised(self, features: torch.Tensor, what: str, start: int) -> Vectors:
-        """Scale rows to length 1 in float32; the index in an error counts from the caller's first input."""
-        vectors, lengths = self._measured(features, what, start)
-        return cast(Vectors, vectors / lengths)
-
-    def _measured(self, features: torch.Tensor, what: str, start: int) -> tuple[Vectors, Vectors]:
-        """Return rows in float32 and their lengths, (n, 1); see :meth:`_normalised`."""
-        vectors = features.to(device="cpu", dtype=torch.float32).numpy()
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        bad = np.flatnonzero(~np.isfinite(lengths[:, 0]) | (lengths[:, 0] < 1e-12))
-        if len(bad):
-            kind = "zero" if np.isfinite(lengths[bad[0], 0]) else "not finite"
-            raise EncoderError(
-                f"The vector of {what} {start + int(bad[0])} is {kind}",
-                encoder=self.name,
-                fix="Check the weights, or set IMAGERAG_PRECISION=float32",
-            )
-        return vectors, lengths
+def _as_array(features: torch.Tensor) -> NDArray[np.float32]:
+    return cast("NDArray[np.float32]", features.to(device="cpu", dtype=torch.float32).numpy())
 
 
 def fingerprint_of(spec: EncoderSpec, architecture: Architecture, model: torch.nn.Module) -> str:
@@ -289,14 +180,6 @@ def fingerprint_of(spec: EncoderSpec, architecture: Architecture, model: torch.n
         "preprocessing": [PREPROCESS_VERSION, pre.size, pre.mean, pre.std, pre.interpolation],
         "normalisation": "l2",
         "templates": spec.templates,
-        "weights": _weights_digest(model),
+        "weights": weights_digest(model),
     }
-    return hashlib.sha256(json.dumps(described, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def _weights_digest(model: torch.nn.Module) -> str:
-    digest = hashlib.sha256()
-    for key, value in sorted(model.state_dict().items()):
-        digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
+    return digest_of(described)

@@ -11,6 +11,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, SecretStr, with_config
 
 from imagerag_assets.encoders.templates import OVERHEAD_TEMPLATES
 
@@ -104,6 +105,29 @@ class CellEncoder(Protocol):
         """
 
 
+Kind = Literal["open_clip", "transformers", "served"]
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True)
+class EncoderServer:
+    """Where and how a served encoder is asked."""
+
+    url: str
+    """Address up to and with ``/v1``, without a key in it."""
+    key: SecretStr | None = None
+    """Key of this server; no other is sent to it."""
+    pictures: Literal["messages", "objects", "data-urls"] = "messages"
+    """How pictures are sent: as ``messages`` of a chat, one a request (vLLM); as objects ``{"image": ...}`` in
+    ``input`` (Jina); as data URLs in ``input``."""
+    batch: int = 16
+    """Inputs of one request, where a request takes several; the number of requests at once, where it takes one."""
+    timeout_s: float = 60.0
+    """Seconds that a reply may take, each time."""
+    retries: int = 3
+    """Further tries at a server that is down, slow or overloaded."""
+
+
 @dataclass(frozen=True)
 class EncoderSpec:
     """One entry of the registry."""
@@ -111,7 +135,13 @@ class EncoderSpec:
     name: str
     """Registry name."""
     architecture: str
-    """An open_clip model name, ``local-dir:FOLDER`` with an open_clip_config.json in it, or ``hf-hub:ORG/NAME``."""
+    """What the model is. ``open_clip``: one of its model names, ``local-dir:FOLDER`` with an open_clip_config.json in
+    it, or ``hf-hub:ORG/NAME``; ``transformers``: a folder or a hub id, in the same form; ``served``: the model's name
+    at the server, or ``only`` for the only one that it lists."""
+    kind: Kind = "open_clip"
+    """Which library runs it, or that a server does."""
+    server: EncoderServer | None = None
+    """Of a served encoder."""
     checkpoint: str = ""
     """A file, an open_clip pretrained tag, ``hf-hub:ORG/NAME[/FILE]``; empty: what lies beside the configuration."""
     revision: str = ""
@@ -134,7 +164,15 @@ class EncoderSpec:
     """One line for a person."""
     licence: str = ""
     """Licence of the weights."""
+    training_licence: str = ""
+    """Licence of the imagery and texts that it was taught with; ``unknown`` where nobody says."""
     parameters: str = ""
     """Size, for a person: "88 M (image) + 63 M (text)"."""
+    dim: int | None = None
+    """Length of a vector, which the loaded model is held to; None: not stated."""
+    gsd_m: tuple[float, float] | None = None
+    """Least and greatest ground distance, in metres a pixel, of what it was taught; None: unknown, or photographs."""
+    instruction: str = ""
+    """What a model that takes a chat is told to do with the input."""
     base: str = ""
     """Folder that relative paths of this entry start from: the registry file's."""

@@ -21,6 +21,8 @@ from imagerag_assets.errors import EncoderError
 from imagerag_assets.settings import Settings
 
 LOCAL, HUB = "local-dir:", "hf-hub:"
+TRANSFORMERS_CONFIG = "config.json"
+_MODEL_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]  # no code, and no weights that are pickled
 CONFIG_NAME, WEIGHTS_NAME = "open_clip_config.json", "model.safetensors"
 _NAMES_ON_HUB = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _SHIPPED = Path(__file__).absolute().parent
@@ -179,6 +181,37 @@ def find_checkpoint(spec: EncoderSpec, settings: Settings) -> Path:
         raise _not_downloadable(spec, own, error) from None
 
 
+def model_folder(spec: EncoderSpec, settings: Settings) -> Path:
+    """Return the folder of a model in the form of transformers; download it if needed.
+
+    It is HOME/models/NAME if there is such a folder, else what the entry says.
+
+    Raises:
+        EncoderError: it is not found; the message says where to put it.
+    """
+    own = settings.home / "models" / spec.name
+    if (own / TRANSFORMERS_CONFIG).is_file():
+        return own
+    if spec.architecture.startswith(LOCAL):
+        folder = _config_folder(spec)
+        if not (folder / TRANSFORMERS_CONFIG).is_file():
+            raise EncoderError(f"There is no {folder / TRANSFORMERS_CONFIG}", encoder=spec.name, fix=_REGISTRY_FIX)
+        return folder
+    try:
+        from huggingface_hub import snapshot_download
+
+        found = snapshot_download(
+            spec.architecture[len(HUB) :], revision=spec.revision or None, allow_patterns=_MODEL_FILES
+        )
+    except Exception as error:
+        raise EncoderError(
+            f"The model {spec.architecture!r} is not on this machine and cannot be downloaded ({type(error).__name__})",
+            encoder=spec.name,
+            fix=f"Put its files into {own}",
+        ) from None
+    return Path(found)
+
+
 def _checkpoint_from_hub(spec: EncoderSpec, own: list[Path]) -> Path:
     organisation, _, rest = (spec.checkpoint or spec.architecture)[len(HUB) :].partition("/")
     repository, _, file = rest.partition("/")
@@ -201,8 +234,10 @@ def _weights_from_hub(repository: str, file: str, revision: str) -> Path:
 def floating_repository(spec: EncoderSpec, settings: Settings) -> str | None:
     """Return the hub repository whose weights an entry takes as they are when they are downloaded; None: it does not.
 
-    An entry with a commit as its revision does not, nor one whose checkpoint is on this machine.
+    An entry with a commit as its revision does not, nor one whose checkpoint is on this machine, nor a served one.
     """
+    if spec.kind == "served" or (settings.home / "models" / spec.name / TRANSFORMERS_CONFIG).is_file():
+        return None
     own = (settings.home / "models" / f"{spec.name}{suffix}" for suffix in (".safetensors", ".pt"))
     if _COMMIT.fullmatch(spec.revision) or any(file.is_file() for file in own):
         return None

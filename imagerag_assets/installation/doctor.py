@@ -197,13 +197,22 @@ def _encoder(settings: Settings) -> Check:
 
 def _floating_encoder(spec: EncoderSpec, detail: str, settings: Settings) -> Check | None:
     """Return a warning where another machine may download other weights; None: it may not."""
-    from imagerag_assets.encoders.weights import commit_of, find_checkpoint, floating_repository  # loads open_clip
+    from imagerag_assets.encoders.weights import (  # loads open_clip
+        TRANSFORMERS_CONFIG,
+        commit_of,
+        find_checkpoint,
+        floating_repository,
+        model_folder,
+    )
 
     repository = floating_repository(spec, settings)
     if repository is None:
         return None
     with _offline():
-        commit = commit_of(find_checkpoint(spec, settings))
+        if spec.kind == "transformers":
+            commit = commit_of(model_folder(spec, settings) / TRANSFORMERS_CONFIG)
+        else:
+            commit = commit_of(find_checkpoint(spec, settings))
     fix = f'Set revision = "{commit or "COMMIT"}" in its entry in {settings.registry_file}'
     return Check("encoder", "warn", f"{detail}; its weights are whatever {repository} holds when downloaded", fix)
 

@@ -21,6 +21,10 @@ _RGB_KINDS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 #: Micrometres; a band is a colour if its wavelength is this near.
 _WAVELENGTHS, _TOLERANCE = (0.665, 0.56, 0.48), 0.05
 _SENSOR_BAND = re.compile(r"(?:SR_|TOA_)?B(0?)(\d{1,2}A?)$", re.IGNORECASE)
+_BACKSCATTER = re.compile(
+    r"(?:gamma|sigma|beta)_?(?:0(?![0-9a-z])|0_|nought)|amplitude_(?:vv|vh|hh|hv)$", re.IGNORECASE
+)
+_POLARISATION = re.compile(r"(?:vv|vh|hh|hv)$", re.IGNORECASE)
 #: Bands that only Sentinel-2 and Landsat 8 and 9 have, whose red, green and blue are 4, 3 and 2.
 _OF_NEWER_SENSORS = frozenset({"8A", "9", "10", "11", "12"})
 
@@ -48,6 +52,12 @@ def colour_bands(dataset: Any) -> tuple[tuple[int, int, int], str] | None:
         red, green, blue = (kinds.index(kind) + 1 for kind in _RGB_KINDS)
         return (red, green, blue), "colour interpretation"
     return None
+
+
+def is_backscatter(description: str | None) -> bool:
+    """Return whether a band's description says that it is radar: a kind of backscatter, or just a polarisation."""
+    said = (description or "").strip()
+    return bool(_BACKSCATTER.match(said) or _POLARISATION.match(said))
 
 
 def _by_description(descriptions: Sequence[str | None]) -> tuple[int, int, int] | None:

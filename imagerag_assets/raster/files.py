@@ -48,6 +48,8 @@ from imagerag_assets.stac.types import ItemPlace
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 _FORMATS = "Check that the file is complete, and is a GeoTIFF, JPEG 2000, PNG, JPEG, WebP or GIF"
+_MANY, MANY_READ = 16, 12
+"""Bands from which on a file is a spectrometer's; those of them that are read, since all would not fit the memory."""
 _RAISED: tuple[type[BaseException], ...] = (*raster_errors(), OSError)
 
 
@@ -77,6 +79,10 @@ class RasterFile:
     """Bits of each value, where the file has fewer than its data type; bytes are then shown in full contrast."""
     turned: tuple[bool, ...] = ()
     """For each band whether larger values mean less; empty: for none."""
+    many: bool = False
+    """Whether the bands are some of the many of a spectrometer."""
+    radar: bool = False
+    """Whether the file says that the first band is radar."""
     lossy: bool = False
     """Whether the compression may have changed values."""
     placed_by_item: bool = False
@@ -144,6 +150,7 @@ def describe(
             raise RasterError(f"image has {width}x{height} px", href=href, fix="Give an image of at least 2x2 px")
         notes: list[str] = []
         indexes, colours = _bands(dataset, indexes, href, notes, guessed=guessed)
+        many = guessed and len(indexes) == MANY_READ < dataset.count
         dtype = str(dataset.dtypes[indexes[0] - 1])
         if dtype not in GDAL_TYPES and dtype not in COMPLEX:
             raise RasterError(f"data type {dtype} is not supported", href=href, fix="Convert it to a real number type")
@@ -183,6 +190,8 @@ def describe(
             colours=colours,
             bits=bits if palette is None and dtype == "uint8" and bits is not None and bits < 8 else None,
             turned=turned if palette is None and any(turned) else (),
+            many=many,
+            radar=own.is_backscatter(dataset.descriptions[indexes[0] - 1]),
             lossy=_is_lossy(dataset),
             notes=tuple(notes),
         )
@@ -230,6 +239,13 @@ def _bands(
                 numbers = ", ".join(str(number) for number in found[0])
                 notes.append(f"red, green and blue are bands {numbers} by the file's {found[1]}")
             return found[0], None
+    if guessed and indexes in ((1, 2, 3), (1,)) and dataset.count >= _MANY and len(set(dataset.dtypes)) == 1:
+        spread = np.linspace(1, dataset.count, MANY_READ).round().astype(int)
+        notes.append(
+            f"the file does not say which of its {dataset.count} bands are red, green and blue: shown are the main "
+            f"components of {MANY_READ} of them"
+        )
+        return tuple(spread.tolist()), None
     if max(indexes) > dataset.count and guessed:
         return (1,), None
     if max(indexes) > dataset.count:

@@ -28,11 +28,13 @@ from imagerag_assets.raster.alignment import aligned
 from imagerag_assets.raster.alternates import first_readable
 from imagerag_assets.raster.collar import Collar, find_collars
 from imagerag_assets.raster.files import RasterFile, Said, describe, failures, open_file, warped
+from imagerag_assets.raster.fitting import fitted, placed
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
 from imagerag_assets.raster.handles import close_handles, in_environment, read_window
+from imagerag_assets.raster.modality import Facts
 from imagerag_assets.raster.overviews import build_overviews, with_overviews
 from imagerag_assets.raster.projection import is_earth
-from imagerag_assets.raster.render import apply_render, compute_render
+from imagerag_assets.raster.render import fit_render, margin_of, picture_of
 from imagerag_assets.raster.types import Grid, RenderSpec, Window
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.origins import refused
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
 STATISTICS_PX = 1024
 """Longest side of the overview from which display limits are computed."""
+_CENTRE_PX = 256
+"""Side of the native pixels from which noise is measured."""
 
 T = TypeVar("T")
 Picture = tuple[NDArray[np.uint8], NDArray[np.bool_]]
@@ -140,20 +144,32 @@ class SceneReader:
         first, excluding = self._files[0], self._settings.collars == "exclude"
         values, valid, collars = self._sample()
         plain = not any(file.turned or file.is_picture for file in self._files)
+        red, green, blue = self._order
+        said = self.scene.imagery.modality
         try:
-            render = compute_render(
-                values,
-                valid,
-                self._order,
-                source_dtype=first.dtype if len({file.dtype for file in self._files}) == 1 else "mixed",
-                modality=self.scene.imagery.modality,
+            render = fit_render(
+                (values, valid),
+                self._centre,
+                Facts(
+                    modality="sar" if first.radar and said == "other" else said,
+                    dtype=first.dtype if len({file.dtype for file in self._files}) == 1 else "mixed",
+                    decibels=first.is_complex,
+                    bands=len(values),
+                    order=(red, green, blue),
+                    many=first.many,
+                ),
                 percentiles=self._settings.stretch_percentiles,
-                decibels=first.is_complex,
                 missing=[file.nodata for file in self._files for _ in file.indexes] if plain else (),
             )
         except EmptyRasterError as error:
             raise EmptyRasterError(error.message, fix=error.fix, href=first.href) from None
         return replace(render, left_out=collars if excluding else None)
+
+    def _centre(self) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return source values and validity of the scene's centre, in native pixels."""
+        left, top = (max(0, (side - _CENTRE_PX) // 2) for side in (self._grid.width, self._grid.height))
+        right, bottom = min(left + _CENTRE_PX, self._grid.width), min(top + _CENTRE_PX, self._grid.height)
+        return self._values((left, top, right, bottom), (bottom - top, right - left), with_collars=True)
 
     @property
     def nothing(self) -> RenderSpec:
@@ -167,7 +183,7 @@ class SceneReader:
         few of them may miss.
         """
         grid, side = self._grid, self._settings.supertile_px
-        shape = _fitted(grid.width, grid.height, STATISTICS_PX)
+        shape = fitted(grid.width, grid.height, STATISTICS_PX)
         values, valid = self._values(grid.window, shape, with_collars=True)
         if valid.any() or max(grid.width, grid.height) <= STATISTICS_PX:
             collars = self._collars(values, valid, reduced=shape != (grid.height, grid.width))
@@ -217,20 +233,34 @@ class SceneReader:
         picture, validity = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), bool)
         if inside[2] <= inside[0] or inside[3] <= inside[1]:
             return picture, validity
-        cols = _placed(inside[0] - x0, inside[2] - x0, x1 - x0, width)
-        rows = _placed(inside[1] - y0, inside[3] - y0, y1 - y0, height)
+        cols = placed(inside[0] - x0, inside[2] - x0, x1 - x0, width)
+        rows = placed(inside[1] - y0, inside[3] - y0, y1 - y0, height)
         render = self.render
-        values, valid = self._values(inside, (rows.stop - rows.start, cols.stop - cols.start))
-        rendered = apply_render(values, valid, self._order, render)
+        rendered, valid = self._rendered(inside, (rows.stop - rows.start, cols.stop - cols.start), render)
         if inside == window:
             return rendered, valid
         picture[rows, cols], validity[rows, cols] = rendered, valid
         return picture, validity
 
+    def _rendered(self, window: Window, shape: tuple[int, int], render: RenderSpec) -> Picture:
+        """Return the picture and validity of a window inside the scene; at native resolution, with what is around."""
+        x0, y0, x1, y1 = window
+        native = shape == (y1 - y0, x1 - x0)
+        margin = margin_of(render) if native else 0
+        left, top = max(0, x0 - margin), max(0, y0 - margin)
+        right, bottom = min(self._grid.width, x1 + margin), min(self._grid.height, y1 + margin)
+        if native:
+            values, valid = self._values((left, top, right, bottom), (bottom - top, right - left))
+        else:
+            values, valid = self._values(window, shape)
+        picture = picture_of(values, valid, self._order, render, native=native)
+        own = (slice(y0 - top, y0 - top + shape[0]), slice(x0 - left, x0 - left + shape[1]))
+        return picture[own], valid[own]
+
     def overview(self, max_px: int, window: Window | None = None) -> Picture:
         """Read the whole scene (or a window), its longest side at most `max_px`, never enlarged; see :meth:`read`."""
         x0, y0, x1, y1 = window = window or self._grid.window
-        return self.read(window, out_shape=_fitted(x1 - x0, y1 - y0, max_px))
+        return self.read(window, out_shape=fitted(x1 - x0, y1 - y0, max_px))
 
     def lazy(self) -> xr.DataArray:
         """Return the scene's source values as a dask-backed array (band: 3, y, x), in the order red, green, blue.
@@ -396,15 +426,3 @@ def _said(bands: Sequence[Band], href: str) -> Said:
     mine = [band for band in bands if band.href == href]
     nodata = {band.index: band.nodata for band in mine if band.nodata is not None}
     return Said(nodata, {band.index: band.scale for band in mine if band.scale is not None})
-
-
-def _fitted(width: int, height: int, max_px: int) -> tuple[int, int]:
-    """Return (h, w) of a picture whose longest side is at most `max_px`."""
-    scale = min(1.0, max_px / max(width, height))
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _placed(start: int, stop: int, native: int, size: int) -> slice:
-    """Return where the native pixels [start, stop) of a window of `native` go in `size` pixels; at least one pixel."""
-    first = min(round(start * size / native), size - 1)
-    return slice(first, max(first + 1, round(stop * size / native)))

@@ -1,20 +1,88 @@
 """Turn source values into the uint8 picture that an encoder sees: compute display limits and apply them.
 
-Arrays in, arrays out; `raster.reader` reads.
+Arrays in, arrays out; `raster.reader` reads, and `raster.modalities` makes bands of other kinds of imagery.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import EmptyRasterError
+from imagerag_assets.raster.modalities import modality_named, modality_of
+from imagerag_assets.raster.modality import Facts
 from imagerag_assets.raster.types import IDENTITY, Limits, RenderSpec
 
 Values = NDArray[Any]
+
+
+def fit_render(
+    sample: tuple[Values, NDArray[np.bool_]],
+    native: Callable[[], tuple[Values, NDArray[np.bool_]]],
+    facts: Facts,
+    *,
+    percentiles: tuple[float, float],
+    missing: Sequence[float | None] = (),
+) -> RenderSpec:
+    """Compute the render of a scene: the kind of imagery that it is, if one applies, and the display limits.
+
+    Args:
+        sample: Source values (bands, h, w) and validity (h, w) of a small overview of it.
+        native: Gives the same of its centre at the native resolution; called only if a kind applies.
+        facts: What is known of it beside.
+        percentiles: See :func:`compute_render`.
+        missing: See :func:`compute_render`; used where no kind applies.
+
+    Raises:
+        EmptyRasterError: no pixel is valid.
+    """
+    values, valid = sample
+    kind = modality_of(facts) if valid.any() else None
+    if kind is None:
+        return compute_render(
+            values,
+            valid,
+            facts.order,
+            source_dtype=facts.dtype,
+            modality=facts.modality,
+            percentiles=percentiles,
+            missing=missing,
+        )
+    parameters, words = kind.fit(values, valid, *native(), facts)
+    shown = kind.show(values, valid, parameters, native=False)
+    modality = kind.name if facts.modality == "other" else facts.modality
+    render = compute_render(
+        shown, valid, _grey_or_colours(shown), source_dtype="shown", modality=modality, percentiles=percentiles
+    )
+    note = render.note.replace("values", words, 1)
+    return replace(render, source_dtype=facts.dtype, note=note, by=kind.name, parameters=parameters)
+
+
+def picture_of(
+    values: Values, valid: NDArray[np.bool_], order: Sequence[int], render: RenderSpec, *, native: bool
+) -> NDArray[np.uint8]:
+    """Return the picture of a window, uint8 (h, w, 3); `native`: it is read at the native resolution.
+
+    Raises:
+        RasterError: the render is of a kind of imagery that this version does not have.
+    """
+    if render.by:
+        values = modality_named(render.by).show(values, valid, render.parameters, native=native)
+        order = _grey_or_colours(values)
+    return apply_render(values, valid, order, render)
+
+
+def margin_of(render: RenderSpec) -> int:
+    """Return how many pixels around a native window its picture depends on."""
+    return modality_named(render.by).margin_px if render.by else 0
+
+
+def _grey_or_colours(shown: Values) -> tuple[int, int, int]:
+    return (0, 0, 0) if len(shown) == 1 else (0, 1, 2)
 
 
 def compute_render(
@@ -25,7 +93,6 @@ def compute_render(
     source_dtype: str,
     modality: str,
     percentiles: tuple[float, float],
-    decibels: bool = False,
     missing: Sequence[float | None] = (),
 ) -> RenderSpec:
     """Compute the display limits of a whole scene from a small overview of it.
@@ -40,7 +107,6 @@ def compute_render(
         source_dtype: Data type of the file, or ``mixed``.
         modality: Of the imagery.
         percentiles: Low and high, 0-100.
-        decibels: Whether `values` are decibels of a complex magnitude.
         missing: The value of missing pixels of each band, which counts for no limit where another band has a pixel.
 
     Raises:
@@ -62,12 +128,11 @@ def compute_render(
         found[band] = (low, high)
     red, green, blue = order
     limits: Limits = (found[red], found[green], found[blue])
-    what = "magnitude in decibels" if decibels else "values"
     return RenderSpec(
         limits,
         source_dtype,
         modality,
-        f"{what} from percentile {percentiles[0]:g} to {percentiles[1]:g}",
+        f"values from percentile {percentiles[0]:g} to {percentiles[1]:g}",
         percentiles,
     )
 

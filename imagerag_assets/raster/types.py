@@ -6,7 +6,7 @@ Only data and its JSON form belong here: no reading, no statistics, no coordinat
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from imagerag_assets.raster.collar import Collar
@@ -72,6 +72,10 @@ class RenderSpec:
     """Percentiles of each band that the limits are; None where bytes are shown as they are."""
     left_out: tuple[Collar, ...] | None = None
     """Collars whose pixels do not count; None: they count, whether there are any or not."""
+    by: str = ""
+    """The kind of imagery (`raster.modalities`) that makes what is stretched; empty: the bands are stretched."""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    """What that kind needs to know of the scene."""
 
     @property
     def identity(self) -> bool:
@@ -98,6 +102,8 @@ class RenderSpec:
         """Return the form for JSON; :meth:`from_dict` reads it back to an equal render."""
         stored = asdict(replace(self, left_out=None)) | {"limits": [list(pair) for pair in self.limits]}
         del stored["left_out"]
+        if not self.by:
+            del stored["by"], stored["parameters"]
         if self.left_out is not None:
             stored["left_out"] = [collar.to_dict() for collar in self.left_out]
         if self.percentiles == _percentiles_of(self.note):  # as records had it before there was a field

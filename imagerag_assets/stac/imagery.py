@@ -84,9 +84,9 @@ def select_imagery(item: pystac.Item, settings: Settings) -> Imagery:
 
     `asset_keys` and `band_names` of the settings win.  Otherwise, in this order: a true-colour asset; red, green and
     blue by their common names or wavelengths, from one asset or three, at the finest resolution; the same by codes of
-    Sentinel-2; one polarisation of a SAR item; a panchromatic band; any other raster asset.  If nobody describes
-    the bands of that asset, they are 1, 2, 3 with modality ``other``: the file may say which ones are red, green and
-    blue, and one with fewer bands is read as band 1 three times.
+    Sentinel-2; two polarisations of a SAR item, or one; a panchromatic band; a thermal band; any other raster asset.
+    If nobody describes the bands of that asset, they are 1, 2, 3 with the modality of the settings, else ``other``:
+    the file may say which ones are red, green and blue, and one with fewer bands is read as band 1 three times.
 
     Raises:
         ItemError: no asset is imagery, or a named asset or band is not in the item.
@@ -108,19 +108,22 @@ def select_imagery(item: pystac.Item, settings: Settings) -> Imagery:
     if settings.band_names:
         return _by_band_names(item, candidates, settings.band_names)
     if settings.asset_keys:
-        return _by_asset_keys(item, candidates)
+        return _by_asset_keys(item, candidates, settings)
     found = _true_colour(candidates) or _by_colour(candidates) or _by_codes(candidates)
     if found is None and _is_sar(item):
-        return _one_band(_polarisation(candidates), "sar")
-    return found or _panchromatic(candidates) or _undescribed(candidates)
+        return _radar(candidates, settings)
+    return found or _panchromatic(candidates) or _thermal(candidates) or _undescribed(candidates, settings)
 
 
 def _raster_assets(item: pystac.Item, preferred: Sequence[str]) -> list[_Candidate]:
     """Return the assets that may be imagery; those whose key suggests otherwise count only if there are no others."""
     kept: list[_Candidate] = []
     doubtful: list[_Candidate] = []
+    warmth: list[_Candidate] = []
     for key, asset in item.assets.items():
         roles = _roles(asset)
+        if _is_raster(asset, roles) and {"data", "temperature"} <= roles:
+            warmth.append(_candidate(item, key, asset, preferred))
         if not _is_raster(asset, roles) or roles & _NOT_IMAGERY_ROLES or any("mask" in role for role in roles):
             continue
         candidate = _candidate(item, key, asset, preferred)
@@ -128,7 +131,7 @@ def _raster_assets(item: pystac.Item, preferred: Sequence[str]) -> list[_Candida
         (kept if says_it_is or not _NOT_IMAGERY_KEY.search(key) else doubtful).append(candidate)
     if len(kept) == 1 and not kept[0].bands:
         kept = [_with_item_bands(item, kept[0])]
-    return kept or [candidate for candidate in doubtful if "data" in candidate.roles]
+    return kept or [candidate for candidate in doubtful if "data" in candidate.roles] or warmth
 
 
 def _roles(asset: pystac.Asset) -> frozenset[str]:
@@ -317,24 +320,55 @@ def _is_sar(item: pystac.Item) -> bool:
     )
 
 
-def _polarisation(candidates: list[_Candidate]) -> Band:
-    """Return one polarisation, the brightest kind first; the bands of an asset follow the order of its list."""
-    offers: list[tuple[int, float, Band]] = []
+def _radar(candidates: list[_Candidate], settings: Settings) -> Imagery:
+    """Return two polarisations that were sent alike, the brighter one first, twice; or the brightest kind of one."""
+    offers = _polarisations(candidates)
+    names = {name for name, _, _ in offers}
+    if settings.polarisations == "two":
+        for co, cross in (("VV", "VH"), ("HH", "HV")):
+            if {co, cross} <= names:
+                best = {name: min((each for each in offers if each[0] == name), key=_finer)[2] for name in (co, cross)}
+                return _imagery((best[co], best[cross], best[co]), "sar")
+    return _one_band(min(offers, key=lambda offer: (_brightness(offer[0]), offer[1]))[2], "sar")
+
+
+def _finer(offer: tuple[str, float, Band]) -> float:
+    return offer[1]
+
+
+def _brightness(polarisation: str) -> int:
+    return _POLARIZATIONS.index(polarisation) if polarisation in _POLARIZATIONS else len(_POLARIZATIONS)
+
+
+def _polarisations(candidates: list[_Candidate]) -> list[tuple[str, float, Band]]:
+    """Return each polarisation with its resolution and band; the bands of an asset follow the order of its list."""
+    offers: list[tuple[str, float, Band]] = []
     for candidate in candidates:
         said = candidate.fields.get("sar:polarizations")
         names = [str(name).upper() for name in said] if isinstance(said, list) else []
         names = names or [name.upper() for name in re.findall(r"(?i)(?<![a-z])(?:vv|hh|vh|hv)(?![a-z])", candidate.key)]
         names = names or [(band.get("name") or "").upper() for band in candidate.bands] or [""]
-        for index, name in enumerate(names, 1):
-            rank = _POLARIZATIONS.index(name) if name in _POLARIZATIONS else len(_POLARIZATIONS)
-            offers.append((rank, candidate.resolution, candidate.band(index)))
-    return min(offers, key=lambda offer: offer[:2])[2]
+        offers += [(name, candidate.resolution, candidate.band(index)) for index, name in enumerate(names, 1)]
+    return offers
 
 
-def _undescribed(candidates: list[_Candidate]) -> Imagery:
+def _thermal(candidates: list[_Candidate]) -> Imagery | None:
+    best = _finest([c for c in candidates if c.index_of(_is_thermal) or "temperature" in c.roles])
+    return _one_band(best.band(best.index_of(_is_thermal) or 1), "thermal") if best else None
+
+
+def _is_thermal(said: dict[str, Any]) -> bool:
+    return (said.get("common_name") or "").startswith(("lwir", "thermal")) or (said.get("name") or "").lower() in (
+        *("thermal", "temperature", "lwir", "lst"),
+    )
+
+
+def _undescribed(candidates: list[_Candidate], settings: Settings) -> Imagery:
     best = min(candidates, key=lambda c: ("data" not in c.roles, not _TELLING_KEY.match(c.key), c.resolution))
     fewer_than_three = 0 < len(best.bands) < 3
-    return _imagery((best.band(index) for index in ((1, 1, 1) if fewer_than_three else (1, 2, 3))), "other")
+    return _imagery(
+        (best.band(index) for index in ((1, 1, 1) if fewer_than_three else (1, 2, 3))), settings.modality or "other"
+    )
 
 
 def _by_band_names(item: pystac.Item, candidates: list[_Candidate], names: Sequence[str]) -> Imagery:
@@ -361,7 +395,7 @@ def _by_band_names(item: pystac.Item, candidates: list[_Candidate], names: Seque
     return _imagery(bands, "sar" if _is_sar(item) else "optical")
 
 
-def _by_asset_keys(item: pystac.Item, candidates: list[_Candidate]) -> Imagery:
+def _by_asset_keys(item: pystac.Item, candidates: list[_Candidate], settings: Settings) -> Imagery:
     """Return the imagery of named assets: colours within one asset, or one band from each of three."""
     if len(candidates) == 3:
         return _imagery((candidate.band(1) for candidate in candidates), "sar" if _is_sar(item) else "optical")
@@ -369,5 +403,5 @@ def _by_asset_keys(item: pystac.Item, candidates: list[_Candidate]) -> Imagery:
     if colours is not None:
         return colours
     if _is_sar(item):
-        return _one_band(candidates[0].band(1), "sar")
-    return _panchromatic(candidates[:1]) or _undescribed(candidates[:1])
+        return _radar(candidates, settings)
+    return _panchromatic(candidates[:1]) or _thermal(candidates[:1]) or _undescribed(candidates[:1], settings)

@@ -66,10 +66,11 @@ class Imagery:
     """The bands that an encoder sees."""
 
     bands: tuple[Band, ...]
-    """Exactly three, in the order red, green, blue; the same one three times for panchromatic and SAR."""
+    """Exactly three, in the order red, green, blue; the same one three times for what is grey, and of two
+    polarisations of SAR the brighter one, the other one, and the brighter one again."""
     modality: str
-    """``optical``, ``panchromatic``, ``sar``; ``other`` if the item does not describe its bands: they are then 1, 2, 3
-    of one file, and a file with fewer than three is read as band 1 three times."""
+    """``optical``, ``panchromatic``, ``thermal``, ``sar``; ``other`` if the item does not describe its bands: they are
+    then 1, 2, 3 of one file, and a file with fewer than three is read as band 1 three times."""
     asset_keys: tuple[str, ...]
     """Keys of the assets used, each once, in the order of `bands`."""
 

@@ -16,6 +16,8 @@ from imagerag_assets.errors import EncoderError, SettingsError, UnknownEncoderEr
 from imagerag_assets.settings import Settings, load_settings
 from tests.unit.encoders.conftest import MODEL_CONFIG
 
+SERVED = "[encoders.x]\narchitecture = 'A'\nkind = 'served'\n[encoders.x.server]\n"
+
 
 def with_registry(tmp_path: Path, text: str) -> Settings:
     (tmp_path / "own.toml").write_text(text, encoding="utf-8")
@@ -31,7 +33,7 @@ def test_built_in_entries_describe_themselves(settings: Settings) -> None:
         assert spec.description
         assert spec.licence
         assert spec.parameters
-        if not spec.architecture.startswith("local-dir:"):
+        if spec.kind == "open_clip" and not spec.architecture.startswith("local-dir:"):
             read_architecture(spec)  # open_clip knows it, and its weights were trained with its activation
 
 
@@ -90,12 +92,23 @@ def test_own_entries_are_added_and_win(tmp_path: Path) -> None:
         ("[encoders.x]\narchitecture = 'A'\nmean = [1.0]", "'x'.*mean"),
         ("[encoders.x]\narchitecture = 'A'\ntemplates = ['a photo']", "'x'.*exactly one"),
         ("[encoders.x]\narchitecture = 'A'\ntemplates = []", "'x'.*exactly one"),
+        ("[encoders.x]\narchitecture = 'A'\ngsd_m = [0.0, 1.0]", "'x'.*gsd_m: .*not a range of metres"),
+        ("[encoders.x]\narchitecture = 'A'\ngsd_m = [0.3, 10000.0]", "'x'.*gsd_m: .*not a range of metres"),
+        ("[encoders.x]\narchitecture = 'A'\ngsd_m = [nan, 1.0]", "'x'.*gsd_m: .*not a range of metres"),
+        ("[encoders.x]\narchitecture = 'A'\nkind = 'served'", "'x'.*needs a table server"),
+        ("[encoders.x]\narchitecture = 'A'\nkind = 'transformers'", "'x'.*needs local-dir"),
+        (f"{SERVED}url = 'ftp://a'", "'x'.*not an http"),
+        (f"{SERVED}url = 'http://me:secret-word@a/v1'", "'x'.*has a password or key in it"),
+        (f"{SERVED}url = 'http://a/v1'\nretries = 99", "'x'.*server.retries: 99 is not from 0 to 10"),
+        (f"{SERVED}url = 'http://a/v1'\ntimeout = 9", "'x'.*server.timeout"),
+        (f"{SERVED}url = 'http://a/v1'\npictures = 'smoke'", "'x'.*server.pictures"),
     ],
 )
 def test_a_wrong_file_names_its_entry(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said) as caught:
         list_encoders(with_registry(tmp_path, text))
     assert "\n" not in str(caught.value)
+    assert "secret-word" not in str(caught.value)
 
 
 def test_a_registry_that_was_named_must_exist(tmp_path: Path) -> None:

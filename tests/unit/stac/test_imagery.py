@@ -100,13 +100,30 @@ def test_undescribed_bands_are_left_to_who_opens_the_file(item: Build) -> None:
     assert imagery.modality == "other"
 
 
-def test_one_polarisation_of_a_sar_item(item: Build) -> None:
+def test_polarisations_of_a_sar_item(item: Build) -> None:
     assets = {key: {"href": f"./{key}.tiff", "type": TIFF, "roles": ["data"]} for key in ("vh", "vv")}
     assets["thumbnail"] = {"href": "./t.png", "type": "image/png", "roles": ["thumbnail"]}
     properties = {"datetime": "2024-05-01T10:00:00Z", "sar:polarizations": ["VV", "VH"], "sar:instrument_mode": "IW"}
     imagery = choose(item(assets=assets, properties=properties))
-    assert chosen(imagery) == [("vv", 1)] * 3
+    assert chosen(imagery) == [("vv", 1), ("vh", 1), ("vv", 1)]
     assert imagery.modality == "sar"
+    imagery = choose(item(assets=assets, properties=properties), polarisations="one")
+    assert chosen(imagery) == [("vv", 1)] * 3
+    del assets["vh"]
+    assert chosen(choose(item(assets=assets, properties=properties))) == [("vv", 1)] * 3
+
+
+def test_a_thermal_band_where_there_is_nothing_else(item: Build) -> None:
+    warm = {"href": "./st.tif", "type": TIFF, "roles": ["data", "temperature"]}
+    warm["eo:bands"] = [{"name": "B10", "common_name": "lwir11"}]
+    imagery = choose(item(assets={"st": warm}))
+    assert (chosen(imagery), imagery.modality) == ([("st", 1)] * 3, "thermal")
+    shown = {"href": "./i.tif", "type": TIFF, "roles": ["data"]}
+    assert chosen(choose(item(assets={"st": warm, "image": shown})))[0] == ("image", 1)
+
+
+def test_the_settings_say_what_nobody_else_does(item: Build) -> None:
+    assert choose(item(), modality="sar").modality == "sar"
 
 
 def test_a_panchromatic_band_is_shown_grey(item: Build) -> None:
