@@ -14,8 +14,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -60,8 +60,23 @@ class Load:
         }
 
 
+def run_command(command: Sequence[str]) -> tuple[int, str]:
+    """Run ``imagerag`` in a process of its own; return its exit code and what it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "imagerag_assets.cli", *command], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stderr.strip() or done.stdout.strip()
+
+
 def put_under_load(
-    settings: Settings, *, at_once: int, until: float, questions: int, commands: Sequence[Sequence[str]] = ()
+    settings: Settings,
+    *,
+    at_once: int,
+    until: float,
+    questions: int,
+    commands: Sequence[Sequence[str]] = (),
+    run: Callable[[Sequence[str]], tuple[int, str]] = run_command,
+    pause: float = 0.0,
 ) -> Load:
     """Ask questions from threads, and run commands one after the other beside them.
 
@@ -71,6 +86,8 @@ def put_under_load(
         until: Seconds after which no question begins.
         questions: The least number of questions.
         commands: Arguments of ``imagerag``.
+        run: Runs one of them.
+        pause: Seconds from the start of one question to that of the next, at least.
     """
     load, process, started = Load(), psutil.Process(), time.monotonic()
 
@@ -90,13 +107,8 @@ def put_under_load(
 
     def beside() -> None:
         for command in commands:
-            done = subprocess.run(
-                [sys.executable, "-m", "imagerag_assets.cli", *command], capture_output=True, text=True, check=False
-            )
-            last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-            load.others.append(
-                {"command": command[0], "code": done.returncode, "said": last if done.returncode else []}
-            )
+            code, said = run(command)
+            load.others.append({"command": command[0], "code": code, "said": said.splitlines()[-1:] if code else []})
 
     with Platform(settings) as platform, ThreadPoolExecutor(at_once + 1) as pool:
         other = pool.submit(beside)
@@ -107,6 +119,7 @@ def put_under_load(
             if len(running) < at_once:
                 running.add(pool.submit(one, number))
                 number += 1
+                wait([other], pause)
             else:
                 next(iter(running)).exception()
     return load

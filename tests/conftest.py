@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import tempfile
 from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
@@ -68,12 +69,20 @@ def shared_models(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _session_environment(shared_models: Path) -> Iterator[None]:
+def _session_environment(shared_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Settings come from the tests alone, and all share the demo model and the vectors of fixed texts.
 
-    It holds for fixtures of a module, too, which are made before those of a test.
+    Temporary files are in a folder of their own: `doctor --deep` names what killed processes left among the system's,
+    and tests in another process kill some.  It holds for fixtures of a module, too, which are made before those of a
+    test.
     """
-    with pytest.MonkeyPatch.context() as patch:
+    tmp_path_factory.getbasetemp()  # stays where it is
+    with (
+        tempfile.TemporaryDirectory(prefix="tests-", ignore_cleanup_errors=True) as temporary,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("TMPDIR", temporary)
+        patch.setattr(tempfile, "tempdir", temporary)
         _set_environment(patch, shared_models)
         yield
 

@@ -92,6 +92,15 @@ def close_left_over(settings: Settings) -> list[str]:
     return lines
 
 
+def killed_early(settings: Settings) -> bool:
+    """Return whether a process was killed before it was known as one at work, or only ever wrote a setting.
+
+    Looked at are the folders where such a process writes, not those below them: commands ask this when they start.
+    """
+    folders = (settings.home.expanduser(), settings.dagster_home.expanduser(), owners_folder(settings).expanduser())
+    return any(each.dead for folder in folders for each in find_unfinished(folder, deep=False))
+
+
 def note_closed(settings: Settings, lines: list[str]) -> None:
     """Remember what was closed."""
     if not lines:

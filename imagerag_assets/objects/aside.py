@@ -53,7 +53,7 @@ def written_aside(target: Path, *, sync: bool = False, replace: bool = True, pri
         OSError: the file cannot be written.
     """
     with reporting_full_disk(target):
-        handle, name = tempfile.mkstemp(prefix=f"{ASIDE}{_writer()}", suffix=target.suffix, dir=target.parent)
+        handle, name = tempfile.mkstemp(prefix=f"{ASIDE}{this_writer()}", suffix=target.suffix, dir=target.parent)
         path = Path(name)
         try:
             with suppress(OSError):  # a file system without locks
@@ -152,7 +152,7 @@ def reporting_full_disk(path: Path, **ids: Any) -> Iterator[None]:
 def _claimed_folder(target: Path) -> tuple[Path, int]:
     """Make a folder beside `target` and lock it, so that nobody takes it for one that a killed process left."""
     while True:
-        path = Path(tempfile.mkdtemp(prefix=f"{ASIDE}{target.name}.{_writer()}", dir=target.parent))
+        path = Path(tempfile.mkdtemp(prefix=f"{ASIDE}{target.name}.{this_writer()}", dir=target.parent))
         try:
             handle = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
@@ -187,14 +187,16 @@ class Unfinished:
     """Whether its writer is gone."""
 
 
-def find_unfinished(root: Path) -> Iterator[Unfinished]:
-    """Yield the unfinished files and folders below a folder, also those that are being written."""
+def find_unfinished(root: Path, *, deep: bool = True) -> Iterator[Unfinished]:
+    """Yield the unfinished files and folders below a folder, or only in it, also those that are being written."""
     for folder, folders, files in os.walk(root):
         left = [name for name in folders if name.startswith(ASIDE)]
         folders[:] = [name for name in folders if name not in left]
         for name in [*left, *(each for each in files if each.startswith(ASIDE))]:
             with suppress(OSError):  # finished meanwhile
                 yield _looked_at(Path(folder, name))
+        if not deep:
+            return
 
 
 def find_temporary() -> Iterator[Unfinished]:
@@ -247,7 +249,8 @@ def birth_of(pid: int) -> str:
     return "" if stat[0] == "Z" else stat[19]
 
 
-def _writer() -> str:
+def this_writer() -> str:
+    """Return what stands for this process in the names of its unfinished files."""
     pid = os.getpid()
     return f"{pid}.{birth_of(pid)}-"
 

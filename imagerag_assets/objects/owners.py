@@ -23,7 +23,7 @@ from threading import Lock
 from typing import Any, Literal
 from uuid import uuid4
 
-from imagerag_assets.objects.aside import ASIDE, birth_of
+from imagerag_assets.objects.aside import ASIDE, birth_of, this_writer
 
 State = Literal["alive", "dead", "unknown"]
 """``unknown``: it may be at work where this process cannot see it."""
@@ -182,7 +182,7 @@ def _claimed(folder: Path, owner: Owner) -> int | None:
     """Write an owner's file, locked before it can be seen."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=ASIDE, suffix=".json", dir=folder)
+        handle, name = tempfile.mkstemp(prefix=f"{ASIDE}{this_writer()}", suffix=".json", dir=folder)
     except OSError:
         return None
     try:

@@ -21,7 +21,7 @@ from pathlib import Path
 import dagster as dg
 
 from imagerag_assets.installation.differences import Difference
-from imagerag_assets.installation.left_over import close_left_over, note_closed, owners_folder
+from imagerag_assets.installation.left_over import close_left_over, killed_early, note_closed, owners_folder
 from imagerag_assets.objects.owners import Owner, list_owners, state_of, succeeding
 from imagerag_assets.orchestration._dagster_private import fail_run, process_of_run, tag_run
 from imagerag_assets.orchestration.dagster_home import dagster_instance
@@ -121,7 +121,7 @@ def close_what_is_left(instance: dg.DagsterInstance, settings: Settings) -> list
     Raises:
         StoreError: the object store cannot be read or changed.
     """
-    killed = any(state == "dead" for _, state in list_owners(owners_folder(settings)))
+    killed = any(state == "dead" for _, state in list_owners(owners_folder(settings))) or killed_early(settings)
     closed = close_dead_runs(instance, settings)
     if killed or closed:
         close_left_over(settings)

@@ -108,6 +108,7 @@ class Runner:
         """The instance that records runs, events and partitions; what killed processes left there is closed first."""
         if self._given_instance is not None:
             return self._given_instance
+        _ = self._owner  # before anything is written, so that whatever a kill leaves is known to be of a killed process
         opened = dagster_instance(self.settings)
         try:
             for run in close_what_is_left(opened, self.settings):

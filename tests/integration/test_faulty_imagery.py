@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from imagerag_assets.scenes.failures import list_failures
 from imagerag_assets.settings import Settings
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import Scene
+from imagerag_assets.stores.milvus_lite_share import LiteShare
 from imagerag_assets.stores.shards import list_shards, read_shard
 from tests.conftest import NIGHTLY
 from tests.fault_proxy import Fault, FaultProxy, Kind, fault_proxy
@@ -64,10 +66,26 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(root / "www", proxy)
 
 
+@pytest.fixture(scope="module")
+def lite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One Milvus Lite file for all, whose server stays up: rows are no part of these tests."""
+    path = str(tmp_path_factory.mktemp("lite") / "milvus.db")
+    with closing(LiteShare(path)):
+        yield path
+
+
 @pytest.fixture
-def quick(tiny_settings: Settings) -> Settings:  # noqa: F811
-    """A server counts as hanging after a second."""
-    return tiny_settings.model_copy(update={"limit_stall_s": 1})
+def usual(tiny_settings: Settings, lite: str) -> Settings:  # noqa: F811
+    """How long a server may take is as users have it."""
+    return tiny_settings.model_copy(update={"milvus_uri": lite})
+
+
+def hurried(settings: Settings, kind: Kind) -> Settings:
+    """Return settings with which a server soon counts as hanging, if the fault is one of that kind.
+
+    Others are met with the usual patience: the server of a busy machine is slow, too.
+    """
+    return settings.model_copy(update={"limit_stall_s": 4}) if kind in ("hang", "stall") else settings
 
 
 def rows_of(platform: Platform) -> pa.Table:
@@ -76,9 +94,15 @@ def rows_of(platform: Platform) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(site: Site, tmp_path_factory: pytest.TempPathFactory, tiny_registry: Path) -> pa.Table:  # noqa: F811
+def undisturbed(
+    site: Site,
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_registry: Path,  # noqa: F811
+    lite: str,
+) -> pa.Table:
     settings = Settings(
         home=tmp_path_factory.mktemp("undisturbed"),
+        milvus_uri=lite,
         encoder="tiny",
         encoders_file=tiny_registry,
         patch_px=128,
@@ -104,11 +128,11 @@ HEADER, PIXELS = r"bytes=0-\d\d+", r"bytes=[1-9].*"
     ],
 )
 def test_a_fault_that_passes_leaves_no_trace_in_the_shard(
-    kind: Kind, part: str, site: Site, quick: Settings, undisturbed: pa.Table
+    kind: Kind, part: str, site: Site, usual: Settings, undisturbed: pa.Table
 ) -> None:
-    scene = site.scene(quick)
+    scene = site.scene(usual)
     site.proxy.meet(Fault(kind, r".*/a\.tif", part=part))
-    with Platform(quick) as platform:
+    with Platform(hurried(usual, kind)) as platform:
         result = ingest_scene(platform, scene)
         assert (result.error, result.status) == (None, "ingested")
         assert rows_of(platform).equals(undisturbed)
@@ -116,10 +140,10 @@ def test_a_fault_that_passes_leaves_no_trace_in_the_shard(
     assert site.proxy.struck == [kind]
 
 
-def test_a_slow_server_is_no_fault(site: Site, quick: Settings, undisturbed: pa.Table) -> None:
-    scene = site.scene(quick)
+def test_a_slow_server_is_no_fault(site: Site, usual: Settings, undisturbed: pa.Table) -> None:
+    scene = site.scene(usual)
     site.proxy.meet(Fault("drip", r".*/a\.tif", times=None))
-    with Platform(quick) as platform:
+    with Platform(hurried(usual, "stall")) as platform:
         assert ingest_scene(platform, scene).error is None
         assert rows_of(platform).equals(undisturbed)
     assert set(site.proxy.struck) == {"drip"}
@@ -135,11 +159,11 @@ def test_a_slow_server_is_no_fault(site: Site, quick: Settings, undisturbed: pa.
     ],
 )
 def test_a_fault_that_stays_is_said_to_be_one_and_is_over_within_bounds(
-    kind: Kind, part: str, said: str, site: Site, quick: Settings
+    kind: Kind, part: str, said: str, site: Site, usual: Settings
 ) -> None:
-    scene = site.scene(quick)
+    scene = site.scene(usual)
     site.proxy.meet(Fault(kind, r".*/a\.tif", part=part, times=None, then_all=True))
-    with Platform(quick) as platform:
+    with Platform(usual) as platform:
         result = ingest_scene(platform, scene)
         assert result.status == "failed"
         assert result.error is not None
@@ -153,27 +177,30 @@ def test_a_fault_that_stays_is_said_to_be_one_and_is_over_within_bounds(
     assert len(site.proxy.asked) < 60
 
 
-def test_a_server_that_hangs_for_ever_is_given_up(site: Site, quick: Settings) -> None:
-    scene = site.scene(quick)
+def test_a_server_that_hangs_for_ever_is_given_up(site: Site, usual: Settings) -> None:
+    scene = site.scene(usual)
     site.proxy.meet(Fault("hang", r".*/a\.tif", times=None))
-    with Platform(quick) as platform, pytest.raises(RasterError, match="its server does not answer") as raised:
+    with (
+        Platform(usual.model_copy(update={"limit_stall_s": 1})) as platform,
+        pytest.raises(RasterError, match="its server does not answer") as raised,
+    ):
         register(platform, scene)
     assert raised.value.transient
     assert len(site.proxy.asked) < 20
 
 
-def test_a_file_that_is_gone_or_damaged_is_not_taken_for_a_fault_of_the_network(site: Site, quick: Settings) -> None:
-    scene = site.scene(quick)
+def test_a_file_that_is_gone_or_damaged_is_not_taken_for_a_fault_of_the_network(site: Site, usual: Settings) -> None:
+    scene = site.scene(usual)
     content = site.file(scene).read_bytes()
     site.file(scene).write_bytes(content[: len(content) // 2])
     site.proxy.meet()
-    with Platform(quick) as platform, pytest.raises(RasterError) as damaged:
+    with Platform(usual) as platform, pytest.raises(RasterError) as damaged:
         register(platform, scene)
     assert not damaged.value.transient
-    scene = site.scene(quick)
+    scene = site.scene(usual)
     site.file(scene).unlink()
     site.proxy.meet()
-    with Platform(quick) as platform, pytest.raises(RasterError) as gone:
+    with Platform(usual) as platform, pytest.raises(RasterError) as gone:
         register(platform, scene)
     assert not gone.value.transient
     assert (
@@ -181,7 +208,7 @@ def test_a_file_that_is_gone_or_damaged_is_not_taken_for_a_fault_of_the_network(
     )  # asked once, not again and again
 
 
-def test_what_was_found_in_the_pixels_is_not_read_again(tmp_path: Path, quick: Settings) -> None:
+def test_what_was_found_in_the_pixels_is_not_read_again(tmp_path: Path, usual: Settings) -> None:
     tried = []
 
     def read() -> None:
@@ -189,7 +216,7 @@ def test_what_was_found_in_the_pixels_is_not_read_again(tmp_path: Path, quick: S
         raise RasterError("image has 1x1 px")
 
     with pytest.raises(RasterError, match="1x1"):
-        patiently("http://127.0.0.1:9/a.tif", quick, read, lambda: None)
+        patiently("http://127.0.0.1:9/a.tif", usual, read, lambda: None)
     assert tried == [1]
 
     def broken() -> None:
@@ -197,19 +224,19 @@ def test_what_was_found_in_the_pixels_is_not_read_again(tmp_path: Path, quick: S
         raise RasterError("image cannot be read") from RasterioIOError("no tile")
 
     with pytest.raises(RasterError, match="cannot be read"):
-        patiently(str(tmp_path / "a.tif"), quick, broken, lambda: None)
+        patiently(str(tmp_path / "a.tif"), usual, broken, lambda: None)
     assert tried == [1, 1]  # a local file is what it is
 
 
 @pytest.mark.parametrize("part", [HEADER, PIXELS])
-def test_a_file_of_the_web_that_is_replaced_while_it_is_read_is_refused(part: str, site: Site, quick: Settings) -> None:
-    scene = site.scene(quick)
+def test_a_file_of_the_web_that_is_replaced_while_it_is_read_is_refused(part: str, site: Site, usual: Settings) -> None:
+    scene = site.scene(usual)
     target, other = site.file(scene), site.folder / "other.tmp"
     dated(target, 2020)
     write_tiff(other, texture(PX, PX, 7), **SIZE)
     dated(other, 2021)
     site.proxy.meet(Fault("swap", r".*/a\.tif", part=part, swapped=(str(other), str(target))))
-    with Platform(quick) as platform:
+    with Platform(usual) as platform:
         result = ingest_scene(platform, scene)
         assert site.proxy.struck == ["swap"]
         assert result.error is not None
@@ -219,7 +246,7 @@ def test_a_file_of_the_web_that_is_replaced_while_it_is_read_is_refused(part: st
         again = ingest_scene(platform, scene)
         assert again.error is None
         mixed = rows_of(platform)
-    with Platform(quick.model_copy(update={"home": quick.home / "new"})) as platform:
+    with Platform(usual.model_copy(update={"home": usual.home / "new"})) as platform:
         assert ingest_scene(platform, scene).error is None
         assert rows_of(platform).equals(mixed)
 
@@ -231,14 +258,14 @@ def dated(path: Path, year: int) -> None:
 
 
 def test_an_object_that_is_replaced_is_read_under_its_own_version_or_refused(
-    tmp_path: Path, s3_endpoint: S3Endpoint, quick: Settings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, s3_endpoint: S3Endpoint, usual: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = s3_endpoint.root / tmp_path.name.lower().replace("_", "-")
     target = write_tiff(bucket / "d.tif", texture(PX, PX), **SIZE)
     item = write_item(bucket / "d.json", f"s3://{bucket.name}/d.tif", raster=target)
     for name, value in s3_endpoint.environment().items():
         monkeypatch.setenv(name, value)
-    settings = quick.model_copy(update={"s3_endpoint_url": s3_endpoint.url})
+    settings = usual.model_copy(update={"s3_endpoint_url": s3_endpoint.url})
     (scene,) = find_scenes(f"s3://{bucket.name}/{item.name}", settings)
     assert isinstance(scene, Scene)
     with Platform(settings) as platform:
@@ -266,7 +293,11 @@ def test_an_object_that_is_replaced_is_read_under_its_own_version_or_refused(
 
 
 def test_an_object_in_a_bucket_behind_a_faulty_network_is_read_again(
-    tmp_path: Path, s3_endpoint: S3Endpoint, quick: Settings, monkeypatch: pytest.MonkeyPatch, undisturbed: pa.Table
+    tmp_path: Path,
+    s3_endpoint: S3Endpoint,
+    usual: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    undisturbed: pa.Table,
 ) -> None:
     bucket = s3_endpoint.root / tmp_path.name.lower().replace("_", "-")
     target = write_tiff(bucket / "a.tif", texture(PX, PX), **SIZE)
@@ -274,7 +305,7 @@ def test_an_object_in_a_bucket_behind_a_faulty_network_is_read_again(
     for name, value in s3_endpoint.environment().items():
         monkeypatch.setenv(name, value)
     with fault_proxy(s3_endpoint.url) as proxy:
-        settings = quick.model_copy(update={"s3_endpoint_url": proxy.url})
+        settings = usual.model_copy(update={"s3_endpoint_url": proxy.url})
         (scene,) = find_scenes(f"s3://{bucket.name}/{item.name}", settings)
         assert isinstance(scene, Scene)
         faults = [

@@ -22,11 +22,14 @@ from imagerag_assets.orchestration.dagster_home import DAGSTER_YAML, dagster_ins
 from imagerag_assets.orchestration.dead_runs import close_what_is_left
 from imagerag_assets.orchestration.dev import free_port
 from imagerag_assets.orchestration.names import OWNER_TAG
-from imagerag_assets.settings import Settings
+from imagerag_assets.settings import Settings, load_settings
 from tests.dagster_ui import ask, running_dev, wait_for
 from tests.installation import installed, tiny_registry  # noqa: F401
+from tests.killed import Ended, Kill, forked_commands
 from tests.small_source import write_source
 
+LONG_S = 1200
+"""What takes so long does not come; a busy machine takes minutes."""
 UNFINISHED = """
 import signal, sys
 from pathlib import Path
@@ -43,31 +46,11 @@ with at_work(owners_folder(settings), "a test"), written_aside(settings.home / "
 """
 
 
-def start_ingest(source: Path, settings: Settings) -> subprocess.Popen[bytes]:
-    """Ingest in many small steps, so that there is time to kill it."""
-    small = {"IMAGERAG_PATCH_PX": "32", "IMAGERAG_SUPERTILE_PX": "512", "IMAGERAG_BATCH_SIZE": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "imagerag_assets.cli", "ingest", str(source), "--json"],
-        env=os.environ | small,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-def kill_during_a_run(process: subprocess.Popen[bytes], settings: Settings, runs: int) -> None:
-    """Kill a process when it has embedded something in a run."""
-    embedded = settings.home / "scratch" / "embed"
-    with dagster_instance(settings) as instance:
-        started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
-        while len(instance.get_runs(started)) < runs or not any(embedded.rglob("[0-9]*.parquet")):
-            try:
-                output = process.communicate(timeout=0.03)
-            except subprocess.TimeoutExpired:
-                continue
-            pytest.fail(f"it ended first: {output}")
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    process.communicate()
+NOT_KNOWN_YET, OPENING, EMBEDDING = (
+    Kill(2, among="/owners/"),  # when it is about to say that it is at work
+    Kill(2, among=f"/dagster/{ASIDE}"),
+    Kill(5, among="/scratch/embed/"),
+)
 
 
 def run_json(capsys: pytest.CaptureFixture[str], *command: str) -> dict[str, Any]:
@@ -87,18 +70,35 @@ def source(installed: Settings, tmp_path: Path) -> Path:  # noqa: F811
     return write_source(tmp_path / "source", ("one",), px=700)
 
 
-def test_two_killed_commands(installed: Settings, source: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
+def test_two_killed_commands(
+    installed: Settings,  # noqa: F811
+    source: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Status and doctor show what is left, and the next command closes it and finishes the scene."""
-    first = start_ingest(source, installed)
-    kill_during_a_run(first, installed, 1)
-    second = start_ingest(source, installed)
-    # The second one closes what the first one left, and is killed as well.
-    with dagster_instance(installed) as instance:
-        failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])
-        while not instance.get_runs(failed):
-            assert second.poll() is None, second.communicate()
-    kill_during_a_run(second, installed, 1)
-    assert statuses(installed) == ["STARTED", "FAILURE"]
+    monkeypatch.setenv("IMAGERAG_PATCH_PX", "128")
+    monkeypatch.setenv("IMAGERAG_SUPERTILE_PX", "512")
+    small = load_settings()
+    with forked_commands() as commands:
+
+        def killed(at: Kill) -> Ended:
+            (ended,) = commands.run(small, ["ingest", str(source)], kill=at)
+            assert ended.code == -signal.SIGKILL, ended
+            return ended
+
+        def left() -> int:
+            return sum(len(list(each.glob(f"{ASIDE}*"))) for each in (owners_folder(small), small.dagster_home))
+
+        killed(NOT_KNOWN_YET)
+        assert left() == 1
+        killed(OPENING)  # before it can close anything
+        assert left() == 2
+        killed(EMBEDDING)
+        assert left() == 0
+        assert statuses(installed) == ["STARTED"]
+        second = killed(EMBEDDING)  # it closes what the first one left
+        assert statuses(installed) == ["STARTED", "FAILURE"]
 
     status = run_json(capsys, "status")
     (owner,) = status["owners"]
@@ -209,7 +209,7 @@ def test_two_killed_runs_of_the_daemon(installed: Settings, source: Path, tmp_pa
             return str(found[0]["name"]) if found else None
 
         selector = {
-            "repositoryLocationName": "imagerag", "repositoryName": wait_for(repository, 300, process),
+            "repositoryLocationName": "imagerag", "repositoryName": wait_for(repository, LONG_S, process),
             "pipelineName": "scan_source",
         }  # fmt: skip
 
@@ -228,6 +228,6 @@ def test_two_killed_runs_of_the_daemon(installed: Settings, source: Path, tmp_pa
 
         first, second, third = launch(), launch(), launch()
         for run in (first, second):
-            psutil.Process(wait_for(lambda run=run: owner_of(run), 120, process)).kill()  # type: ignore[misc]
-            assert wait_for(lambda run=run: ended(run), 120, process) == "FAILURE"  # type: ignore[misc]
-        assert wait_for(lambda: ended(third), 300, process) == "SUCCESS"
+            psutil.Process(wait_for(lambda run=run: owner_of(run), LONG_S, process)).kill()  # type: ignore[misc]
+            assert wait_for(lambda run=run: ended(run), LONG_S, process) == "FAILURE"  # type: ignore[misc]
+        assert wait_for(lambda: ended(third), LONG_S, process) == "SUCCESS"

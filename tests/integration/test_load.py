@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from imagerag_assets.ingestion.ingest import ingest_scene
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.settings import load_settings
 from tests.items import scene_at, texture, write_scene
+from tests.killed import forked_commands
 from tests.tiny_encoder import tiny_registry  # noqa: F401
 
 
@@ -30,7 +32,13 @@ def test_questions_in_flight_go_on_beside_an_ingest_and_a_switch(
         assert ingest_scene(platform, first).error is None
     second = write_scene(tmp_path / "second", "b", texture(300, 300, 1))
     commands = [["ingest", str(second)], ["backfill", "--encoder", "tiny-twin", "--force"]]
-    load = put_under_load(settings, at_once=4, until=0, questions=8, commands=commands)
+    with forked_commands() as forked:
+
+        def run(command: Sequence[str]) -> tuple[int, str]:
+            (done,) = forked.run(settings, command)
+            return done.code, done.err
+
+        load = put_under_load(settings, at_once=4, until=0, questions=8, commands=commands, run=run, pause=0.5)
     found = load.to_dict()
     assert found["errors"] == []
     assert found["wrong"] == []

@@ -33,6 +33,10 @@ from tests.unit.stores.test_milvus_lite_share import server_of
 from tests.unit.stores.vector_store_contract import DIM, fingerprint_for, patches
 
 KILLS = 20 if os.environ.get("NIGHTLY") else 2
+LONG_S = 600
+"""What takes so long never comes."""
+HANGS_S = 10.0
+"""How long a call waits in vain.  A connection has its timeout from its start; pymilvus keeps one for each address."""
 QUESTION = Question("where is a boat?", path="fast", answer=False)
 
 
@@ -46,7 +50,7 @@ def ingest(settings: Settings, folder: Path, *names: str) -> None:
 def wait_for_end(settings: Settings) -> None:
     """Wait until a Lite server has ended, which it does after its last user."""
     with suppress(ValueError, psutil.NoSuchProcess):
-        server_of(settings).wait(30)
+        server_of(settings).wait(LONG_S)
 
 
 def cues(platform: Platform) -> list[tuple[str, float]]:
@@ -73,14 +77,15 @@ def test_a_lite_server_that_dies_in_the_middle_of_a_question_is_started_again(
             killing.start()
             assert cues(platform) == wanted
             killing.join()
-            server.wait(10)
+            server.wait(LONG_S)
         assert cues(platform) == wanted
     wait_for_end(tiny_settings)
 
 
 def test_a_lite_server_that_hangs_is_told_in_one_line(tmp_path: Path, tiny_settings: Settings) -> None:  # noqa: F811
-    settings = tiny_settings.model_copy(update={"milvus_timeout_s": 2.0})
-    ingest(settings, tmp_path, "a")
+    ingest(tiny_settings, tmp_path, "a")
+    wait_for_end(tiny_settings)  # the next server has another address
+    settings = tiny_settings.model_copy(update={"milvus_timeout_s": HANGS_S})
     with VectorStore(settings) as store:
         rows = store.count("patches")
         server = server_of(settings)
@@ -138,7 +143,9 @@ def relay(milvus_server: str) -> Iterator[Relay]:
 def test_a_server_that_is_lost_is_told_in_one_line_and_used_again_when_it_is_back(
     relay: Relay, settings: Settings
 ) -> None:
-    settings = settings.model_copy(update={"milvus_uri": f"http://127.0.0.1:{relay.port}", "milvus_timeout_s": 5.0})
+    settings = settings.model_copy(
+        update={"milvus_uri": f"http://127.0.0.1:{relay.port}", "milvus_timeout_s": 2 * HANGS_S}
+    )
     with VectorStore(settings) as store:
         name = store.ensure_patches(fingerprint_for("lost"), DIM)
         try:
