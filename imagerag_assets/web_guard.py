@@ -1,8 +1,8 @@
-"""Who may use Dagster's UI: a layer in front of the whole web application, which itself asks nobody.
+"""Who may use a web application of ours: a layer in front of all of it, Dagster's UI and our own API alike.
 
-Whoever can send it a request can start runs, and a web page that is open in a browser of this machine can send some:
-under the name of another site (DNS rebinding), from another site (forged requests, WebSockets, frames), or by the
-simple requests that browsers send without asking.  Nothing of Dagster is needed here, and no request is changed.
+Whoever can send a request can start runs or ask questions, and a web page that is open in a browser of this machine can
+send some: under the name of another site (DNS rebinding), from another site (forged requests, WebSockets, frames), or by
+the simple requests that browsers send without asking.  Nothing of Dagster is needed here, and no request is changed.
 See https://www.starlette.io/middleware/#pure-asgi-middleware
 """
 
@@ -32,7 +32,7 @@ _NO_FRAMES = {"X-Frame-Options": "SAMEORIGIN", "Cross-Origin-Resource-Policy": "
 
 @dataclass(frozen=True)
 class Access:
-    """What a request must have to reach the UI."""
+    """What a request must have to reach the application."""
 
     token: str | None = field(default=None, repr=False)
     """What it must know; None: nothing, as only this machine can connect."""
@@ -40,6 +40,8 @@ class Access:
     """The host names, in lower case and without port, that it may be addressed to."""
     numbers: bool = False
     """Whether it may be addressed to any IP address: no site can make one its own name."""
+    setting: str = "IMAGERAG_UI_HOSTS"
+    """Where further names are listed."""
 
 
 @dataclass(frozen=True)
@@ -57,22 +59,27 @@ def is_loopback(host: str) -> bool:
     return bool(found) and all(ipaddress.ip_address(each).is_loopback for each in found)
 
 
-def access_to(host: str, *, token: str | None = None, names: tuple[str, ...] = ()) -> Access:
-    """Return what requests to a UI that listens on a host must have.
+def access_to(
+    host: str, *, token: str | None = None, names: tuple[str, ...] = (), setting: str = Access.setting
+) -> Access:
+    """Return what requests to an application that listens on a host must have.
 
     Args:
         host: The address that it listens on.
         token: What they must know.
         names: Further host names under which it is reached, e.g. that of a proxy.
+        setting: Where those are listed.
     """
     own = {name.strip().lower().strip("[]") for name in (host, *names)} - _EVERYWHERE
     if is_loopback(host):
-        return Access(token, _LOCAL_NAMES | own)
-    return Access(token, _LOCAL_NAMES | own | {socket.gethostname().lower()}, numbers=True)
+        return Access(token, _LOCAL_NAMES | own, setting=setting)
+    return Access(token, _LOCAL_NAMES | own | {socket.gethostname().lower()}, numbers=True, setting=setting)
 
 
-class UiGuard:
+class WebGuard:
     """ASGI middleware that lets through what its :class:`Access` allows, and answers the rest with a line."""
+
+    no_token = "The UI asks for its token: open the address, with ?token=..., that imagerag dev printed"
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
@@ -87,12 +94,10 @@ class UiGuard:
         refused = _wrong_host(headers, self._access) or _foreign(headers, scope) or _no_plain_request(headers, scope)
         response: Response | None = None
         if refused is None and not self._known(headers):
-            response = self._login(scope)
-            refused = None if response else _Refusal(
-                401, "The UI asks for its token: open the address, with ?token=..., that imagerag dev printed"
-            )  # fmt: skip
+            response = self.login(scope)
+            refused = None if response else _Refusal(401, self.no_token)
         if refused is not None:
-            response = PlainTextResponse(f"{refused.why}\n", refused.status)
+            response = self.refusal(refused.status, refused.why)
         if response is None:
             await self._app(scope, receive, _with_headers(send))
         elif scope["type"] == "websocket":
@@ -113,7 +118,11 @@ class UiGuard:
             return False
         return cookie is not None and _same(cookie.value, _session(token))
 
-    def _login(self, scope: Scope) -> Response | None:
+    def refusal(self, status: int, why: str) -> Response:
+        """Return the answer to a request that is refused."""
+        return PlainTextResponse(f"{why}\n", status)
+
+    def login(self, scope: Scope) -> Response | None:
         """Return the answer to an address with the right token: a cookie, and the address without the token."""
         token = self._access.token
         given = QueryParams(scope.get("query_string", b"")).get("token", "")
@@ -142,7 +151,7 @@ def _wrong_host(headers: Headers, access: Access) -> _Refusal | None:
         return _Refusal(400, "The request does not say which host it is for")
     if name in access.names or (access.numbers and _is_number(name)):
         return None
-    return _Refusal(403, "The UI is not reached under this host name; to allow it, add it to IMAGERAG_UI_HOSTS")
+    return _Refusal(403, f"The server is not reached under this host name; to allow it, add it to {access.setting}")
 
 
 def _host_name(host: str) -> str | None:
