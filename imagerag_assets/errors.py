@@ -61,7 +61,7 @@ def _one_line(text: str) -> str:
 
 
 def from_document(document: Mapping[str, Any]) -> ImageRAGError:
-    """Return the error that :meth:`ImageRAGError.to_document` described, of the same class where this version knows it."""
+    """Return the error that :meth:`ImageRAGError.to_document` described, of the same class if this version has it."""
     kinds, known = [ImageRAGError], {}
     while kinds:
         kind = kinds.pop()

@@ -1,8 +1,8 @@
 """Who may use a web application of ours: a layer in front of all of it, Dagster's UI and our own API alike.
 
 Whoever can send a request can start runs or ask questions, and a web page that is open in a browser of this machine can
-send some: under the name of another site (DNS rebinding), from another site (forged requests, WebSockets, frames), or by
-the simple requests that browsers send without asking.  Nothing of Dagster is needed here, and no request is changed.
+send some: under the name of another site (DNS rebinding), from another site (forged requests, WebSockets, frames), or
+by the simple requests that browsers send without asking.  Nothing of Dagster is needed, and no request is changed.
 See https://www.starlette.io/middleware/#pure-asgi-middleware
 """
 

@@ -1,4 +1,4 @@
-"""The API: paths, what they take and what they give.  Who may use it is in `guard`, how questions are answered in `asking`.
+"""The API: paths, what they take and give.  `guard` says who may use it, `asking` how questions are answered.
 
 See https://fastapi.tiangolo.com
 """

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ import uvicorn
 
 from imagerag_assets.errors import LockedError, SettingsError
 from imagerag_assets.installation.left_over import owners_folder
-from imagerag_assets.objects.owners import at_work, state_of
+from imagerag_assets.objects.owners import at_work, seen_from_here, state_of
 from imagerag_assets.resident.identity import identity_of
 from imagerag_assets.resident.place import find_resident, listening, withdraw
 from imagerag_assets.serve.app import make_app
@@ -76,7 +76,9 @@ def serve(settings: Settings, *, host: str, port: int | None) -> None:
             shown = f"[{where[0]}]" if ":" in where[0] else where[0]
             print(f"imagerag: http://{shown}:{where[1]} (Ctrl-C stops it)", file=sys.stderr, flush=True)
         idle_s = settings.resident_idle_s if port is None else None
-        asyncio.run(_run(settings, asking, list(zip(servers, [each[0] for each in sockets], strict=True)), idle_s))
+        served = list(zip(servers, (listener for listener, _, _ in sockets), strict=True))
+        ours = any(own is not None for _, _, own in sockets)
+        asyncio.run(_run(asking, served, idle_s, (lambda: withdraw(settings)) if ours else (lambda: None)))
 
 
 def stop_resident(settings: Settings) -> bool:
@@ -88,24 +90,17 @@ def stop_resident(settings: Settings) -> bool:
     found = find_resident(settings)
     if found is None:
         return False
-    mine = find_seen(found.owner)
-    if not mine:
-        raise SettingsError(f"It cannot be reached from here: {found.owner}", fix="Stop it where it runs")
+    owner = found.owner
+    if seen_from_here(owner.machine, owner.pid, owner.born) != "alive":
+        raise SettingsError(f"It cannot be reached from here: {owner}", fix="Stop it where it runs")
     with suppress(ProcessLookupError):
-        os.kill(found.owner.pid, signal.SIGTERM)
+        os.kill(owner.pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
-    while time.monotonic() < deadline and state_of(found.owner, owners_folder(settings)) == "alive":
+    while time.monotonic() < deadline and state_of(owner, owners_folder(settings)) == "alive":
         if find_resident(settings) is None:
             break
         time.sleep(_LOOK_SECONDS)
     return True
-
-
-def find_seen(owner: Any) -> bool:
-    """Return whether a process can be seen, and sent a signal, from here."""
-    from imagerag_assets.objects.owners import seen_from_here
-
-    return seen_from_here(owner.machine, owner.pid, owner.born) == "alive"
 
 
 def _server(asking: Asking, access: Access, identity: str | None) -> _Server:
@@ -119,12 +114,12 @@ def _server(asking: Asking, access: Access, identity: str | None) -> _Server:
 
 
 async def _run(
-    settings: Settings, asking: Asking, served: list[tuple[_Server, socket.socket]], idle_s: float | None
+    asking: Asking, served: list[tuple[_Server, socket.socket]], idle_s: float | None, withdrawn: Callable[[], None]
 ) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        withdraw(settings)
+        withdrawn()
         for server, _ in served:
             server.should_exit = True
 

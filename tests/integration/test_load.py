@@ -1,4 +1,4 @@
-"""Many questions through the resident process beside an ingest and a backfill: the benchmark `load`, in a small size."""
+"""Many questions through the resident process beside an ingest and a backfill: the small size of `load`."""
 
 from __future__ import annotations
 

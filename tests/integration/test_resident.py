@@ -44,6 +44,7 @@ def test_commands_and_runs_share_one_process(
 ) -> None:
     monkeypatch.setenv("IMAGERAG_MIN_CONFIDENCE", "0")
     monkeypatch.setenv("IMAGERAG_PATCH_PX", "128")
+    monkeypatch.setenv("IMAGERAG_PLANNER", "rules")
 
     def asked() -> dict[str, Any]:
         assert main(ASK) == 0

@@ -39,6 +39,7 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
         serve_in_flight=2,
         limit_request_bytes=4096,
         read_apart=False,
+        planner="rules",
     )
     with Asking(settings) as opened:
         scene = scene_at(write_scene(folder / "scene", "a", texture(300, 300)), settings)
