@@ -113,7 +113,7 @@ def put_under_load(
         return time.monotonic() - started >= until
 
     def ask_on() -> None:
-        while (number := next(numbers)) < questions or not over() or not other.done():
+        while (number := next(numbers)) < questions or not over() or not (repeat or other.done()):
             begun = time.monotonic()
             asked = {"question": QUESTIONS[number % len(QUESTIONS)], "path": "fast", "answer": False}
             try:
