@@ -48,9 +48,11 @@ _PAGE = 50
 
 
 def _gives(what: str, *errors: int) -> dict[int | str, dict[str, Any]]:
-    schema = {"application/json": {"schema": _ERROR}}
-    others = {status: {"description": "An error", "content": schema} for status in (*errors, 503)}
-    return {200: {"description": what, "content": {"application/json": {"schema": {"type": "object"}}}}, **others}
+    def described(text: str, schema: dict[str, Any]) -> dict[str, Any]:
+        return {"description": text, "content": {"application/json": {"schema": schema}}}
+
+    found: dict[int | str, dict[str, Any]] = {status: described("An error", _ERROR) for status in (*errors, 503)}
+    return {200: described(what, {"type": "object"})} | found
 
 
 def make_app(asking: Asking, *, identity: str | None = None) -> FastAPI:

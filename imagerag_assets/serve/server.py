@@ -37,7 +37,7 @@ _LOOK_SECONDS, _STOP_SECONDS = 0.25, 30
 class _Server(uvicorn.Server):
     """A server that leaves signals to `_run`, which stops all of them."""
 
-    def capture_signals(self) -> Any:  # type: ignore[override]
+    def capture_signals(self) -> Any:
         return nullcontext()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from imagerag_assets.resident.identity import identity_of
 from imagerag_assets.settings import Settings, load_settings
 
 
-def _changed(settings: Settings, changes: Mapping[str, object]) -> Settings:
+def _changed(settings: Settings, changes: dict[str, object]) -> Settings:
     return load_settings(
         _env_file=None, **{name: getattr(settings, name) for name in settings.model_fields_set} | changes
     )
