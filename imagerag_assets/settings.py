@@ -103,13 +103,11 @@ class Settings(BaseSettings):
 
     # One process for many questions
     resident: Literal["off", "use", "auto"] = "use"
-    """Let `imagerag ask` and Dagster's question runs use the process of HOME that has the models loaded: `use` it where
-    it runs, `auto` also starts it, `off` does neither."""
+    """Whether commands and runs ask the process of `imagerag serve` where it runs; auto also starts one."""
     resident_idle_s: float = Field(900.0, ge=1, le=1_000_000)
     """Seconds without a question after which such a process ends by itself, unless it listens on a port."""
     serve_token: SecretStr | None = None
-    """What requests to `imagerag serve` must know, as `Authorization: Bearer`; without it, it listens on this machine
-    only."""
+    """What requests to `imagerag serve` must know; without it, it listens on this machine only."""
     serve_hosts: tuple[str, ...] = ()
     """Further host names under which `imagerag serve` is reached, e.g. that of a proxy in front of it."""
     serve_at_once: int = Field(4, ge=1, le=256)
