@@ -78,6 +78,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "imagerag scenes remove": ("imagerag scenes remove SCENE_A SCENE_B",),
     "imagerag scenes show": ("imagerag scenes show SCENE --out pictures",),
+    "imagerag serve": (
+        "imagerag serve --port 8000",
+        "imagerag serve --no-port   # for commands only",
+        "imagerag serve --stop",
+    ),
     "imagerag sources add": ("imagerag sources add port s3://bucket/prefix --every 60",),
     "imagerag trace": ("imagerag trace ANSWER_ID", "imagerag trace ANSWER_ID --format prov > answer.prov.json"),
     "imagerag train data": ("imagerag train data labels.jsonl --out data",),

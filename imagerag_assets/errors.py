@@ -7,6 +7,7 @@ line exits with: 2 after bad usage or input, 1 after anything else.  Nothing her
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from typing import Any
 
 from imagerag_assets.escaping import one_line
@@ -40,6 +41,11 @@ class ImageRAGError(Exception):
         """Return the form for JSON, which results and records hold in place of an answer."""
         return {"type": type(self).__name__, "message": self.message, "fix": self.fix}
 
+    def to_document(self) -> dict[str, Any]:
+        """Return the form that other programs read, of HTTP and `--json`; :func:`from_document` reads it back."""
+        about = {"about": {name: str(value) for name, value in self.ids.items()}} if self.ids else {}
+        return {**self.to_dict(), **about, "transient": self.transient}
+
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.message, self.fix, self.transient, self.ids)
 
@@ -52,6 +58,27 @@ def _rebuild(
 
 def _one_line(text: str) -> str:
     return one_line(masked(text))
+
+
+def from_document(document: Mapping[str, Any]) -> ImageRAGError:
+    """Return the error that :meth:`ImageRAGError.to_document` described, of the same class if this version has it."""
+    kinds, known = [ImageRAGError], {}
+    while kinds:
+        kind = kinds.pop()
+        known[kind.__name__] = kind
+        kinds += kind.__subclasses__()
+    made = known.get(str(document.get("type")), ImageRAGError)
+    about = {str(name): value for name, value in (document.get("about") or {}).items()}
+    return _rebuild(
+        made, str(document.get("message")), str(document.get("fix") or ""), bool(document.get("transient")), about
+    )
+
+
+class BusyError(ImageRAGError):
+    """A server has as much to do as it takes on at once."""
+
+    def __init__(self, message: str, *, fix: str = "", transient: bool = True, **ids: object) -> None:
+        super().__init__(message, fix=fix, transient=transient, **ids)
 
 
 class InputError(ImageRAGError):

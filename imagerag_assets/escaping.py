@@ -37,6 +37,19 @@ def json_text(document: Any) -> str:
     return _UNWRITABLE.sub(_code, text)
 
 
+def json_document(document: Any) -> str:
+    """Return a result as `json_text`.  Values that JSON cannot hold become text; NaN and infinity become null."""
+    return json_text(_finite(document))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and value - value != 0 else value
+
+
 def _code(found: re.Match[str]) -> str:
     number = ord(found[0])
     if number < 0x10000:

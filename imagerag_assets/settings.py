@@ -107,7 +107,23 @@ class Settings(BaseSettings):
     job_roots: tuple[str, ...] = ()
     """Folders that jobs started in the UI may open files in; default: the folder it works in, and to read, HOME."""
 
+    # One process for many questions
+    resident: Literal["off", "use", "auto"] = "use"
+    """Whether commands and runs ask the process of `imagerag serve` where it runs; auto also starts one."""
+    resident_idle_s: float = Field(900.0, ge=1, le=1_000_000)
+    """Seconds without a question after which such a process ends by itself, unless it listens on a port."""
+    serve_token: SecretStr | None = None
+    """What requests to `imagerag serve` must know; without it, it listens on this machine only."""
+    serve_hosts: tuple[str, ...] = ()
+    """Further host names under which `imagerag serve` is reached, e.g. that of a proxy in front of it."""
+    serve_at_once: int = Field(4, ge=1, le=256)
+    """Questions that `imagerag serve` works on at the same time; the others wait."""
+    serve_in_flight: int = Field(64, ge=1, le=10_000)
+    """Largest number of questions that `imagerag serve` works on or lets wait; further ones are refused with 503."""
+
     # Limits
+    limit_request_bytes: int = Field(2**20, ge=2**10)
+    """Largest body of a request to `imagerag serve`, in bytes."""
     limit_pixels: int = Field(40_000_000_000, ge=4)
     """Largest number of pixels of a raster, width times height."""
     limit_bands: int = Field(4096, ge=1)
@@ -274,6 +290,9 @@ class Settings(BaseSettings):
         if self.milvus_token is not None:
             token = self.milvus_token.get_secret_value()
             note_secrets(token, token.partition(":")[2])
+        for own in (self.ui_token, self.serve_token):
+            if own is not None:
+                note_secrets(own.get_secret_value())
         if self.webhook_url is not None:
             address = self.webhook_url.get_secret_value()
             parts = urlsplit(address)

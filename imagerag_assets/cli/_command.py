@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagerag_assets.errors import ImageRAGError, InputError, disk_error
-from imagerag_assets.escaping import json_text, one_line, visible
+from imagerag_assets.escaping import json_document as dump
+from imagerag_assets.escaping import one_line, visible
 from imagerag_assets.masking import mask_logs, masked
 
 if TYPE_CHECKING:
@@ -177,19 +178,6 @@ def plain(text: object) -> str:
     from rich.markup import escape
 
     return escape(one_line(str(text)))
-
-
-def dump(document: Any) -> str:
-    """Return one JSON document.  Values that JSON cannot hold become text; NaN and infinity become null."""
-    return json_text(_finite(document))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _finite(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and value - value != 0 else value
 
 
 def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:

@@ -50,6 +50,14 @@ def ask(
     cli_options.check_one_of(question or "" if without_words else question, batch, out)
     options = cli_options.read_options(typed)
     files: dict[str, str] = {}
+    if batch is None:
+        # Another process has the models loaded, so this one loads nothing that is slow to import.
+        from imagerag_assets.resident.client import ask_resident
+
+        said = ask_resident(command.settings, Question(question or "", **options), record_run=True)
+        if said is not None:
+            command.finish(said["answer"], partial(render.answer, files=said["files"]))
+            return
     with command.progress("asking") as progress, command.runner(progress) as runner:
         if batch is not None and out is not None:
             common = {name: value for name, value in options.items() if name not in NOT_WITH_BATCH}

@@ -50,16 +50,10 @@ def answers(
     """
     command = command_of(ctx, as_json, debug)
     with command.platform() as platform:
-        from imagerag_assets.lineage.outdated import answers as find_answers
+        from imagerag_assets.lineage.outdated import answer_heads
 
-        notes: list[str] = []
-        given = find_answers(platform, limit=limit, only_outdated=outdated, only_failed=failed, notes=notes)
-        found = [
-            record.head()
-            | {"scenes": list(record.lineage.scenes), "outdated": [reason.to_dict() for reason in reasons]}
-            for record, reasons in given
-        ]
-    command.finish({"answers": found, "notes": notes}, answer_list)
+        found = answer_heads(platform, limit=limit, only_outdated=outdated, only_failed=failed)
+    command.finish(found, answer_list)
 
 
 def trace(

@@ -152,6 +152,27 @@ def answers(
             yield record, reasons
 
 
+def answer_heads(
+    platform: Platform, *, limit: int | None = None, only_outdated: bool = False, only_failed: bool = False
+) -> dict[str, Any]:
+    """Return the latest answers, the newest first: the result of ``imagerag answers``.
+
+    Returns:
+        ``{"answers": [...], "notes": [...]}``.  An answer has the keys of `AnswerRecord.head`, ``scenes`` and
+        ``outdated``; a note names a record that was skipped.
+
+    Raises:
+        StoreError: the object store cannot be read.
+    """
+    notes: list[str] = []
+    found = answers(platform, limit=limit, only_outdated=only_outdated, only_failed=only_failed, notes=notes)
+    heads = [
+        record.head() | {"scenes": list(record.lineage.scenes), "outdated": [reason.to_dict() for reason in reasons]}
+        for record, reasons in found
+    ]
+    return {"answers": heads, "notes": notes}
+
+
 def _record(platform: Platform, key: str) -> SceneRecord | None:
     try:
         return find_record(platform, key)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from imagerag_assets.orchestration.asking import ASKER, Asker, ask_here, asker_resource
 from imagerag_assets.orchestration.asset_checks import CHECKS
 from imagerag_assets.orchestration.assets import ENCODER_ASSETS, KNOWLEDGE_ASSETS, QUESTION_ASSETS, SCENE_ASSETS
 from imagerag_assets.orchestration.assets.sources import source_specs
@@ -56,6 +57,7 @@ def build_defs(
         PLATFORM: platform_resource(settings),
         REPORTER: reporter_resource(),
         JOB_PATHS: job_paths_resource(),
+        ASKER: asker_resource(),
         RUNNERS: dg.ResourceDefinition.hardcoded_resource(
             open_runner,
             description="Opens a runner, with which an op runs other jobs of this project in its own process",
@@ -89,6 +91,7 @@ def open_runner(
     platform: Platform | None = None,
     instance: dg.DagsterInstance | None = None,
     progress: Progress | None = None,
+    asker: Asker = ask_here,
 ) -> Runner:
     """Return a runner for the jobs of these definitions; the arguments are those of :class:`Runner`."""
-    return Runner(settings, build_defs, platform=platform, instance=instance, progress=progress)
+    return Runner(settings, build_defs, platform=platform, instance=instance, progress=progress, asker=asker)

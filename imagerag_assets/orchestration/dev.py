@@ -7,7 +7,7 @@ While it runs, it shares a Milvus Lite file with every process that uses it, the
 was started.  Dagster's own processes work in Dagster's home instead: in a folder with a `.env`, they would put its
 values over those of the environment, which win everywhere else.
 
-The webserver is guarded (`ui_guard`).  The code server listens on a Unix socket, and the daemon on nothing.
+The webserver is guarded (`web_guard`).  The code server listens on a Unix socket, and the daemon on nothing.
 See https://docs.dagster.io/deployment/oss/oss-deployment-architecture
 """
 
@@ -29,8 +29,8 @@ from types import FrameType
 from dotenv import dotenv_values
 
 from imagerag_assets.errors import SettingsError
-from imagerag_assets.orchestration.ui_guard import is_loopback
 from imagerag_assets.settings import Settings
+from imagerag_assets.web_guard import is_loopback
 
 WORKSPACE = "workspace.yaml"
 _DAGSTER_DEV = "imagerag_assets.orchestration.dagster_dev"

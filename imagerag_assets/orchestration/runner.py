@@ -29,6 +29,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.owners import Owner, at_work, current_owner
 from imagerag_assets.objects.signed import keep_signature
 from imagerag_assets.orchestration._dagster_private import data_version_tags
+from imagerag_assets.orchestration.asking import ASKER, Asker, ask_here, asker_resource
 from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
 from imagerag_assets.orchestration.assets.encoder_switch import report_key
 from imagerag_assets.orchestration.assets.scenes import ENCODER, FOR_SERVING, SHORTAGE, encoder_version
@@ -67,6 +68,7 @@ class Runner:
         platform: Platform | None = None,
         instance: dg.DagsterInstance | None = None,
         progress: Progress | None = None,
+        asker: Asker = ask_here,
     ) -> None:
         """Keep the arguments; nothing is opened yet.
 
@@ -76,7 +78,9 @@ class Runner:
             platform: A platform to use and leave open; default: one of its own.
             instance: An instance to use and leave open; default: the one in HOME/dagster.
             progress: Called during long steps with the number done, the total, and what is being done.
+            asker: Answers the question of a run; default: this process.
         """
+        self._asker = asker
         self.settings = settings
         self._build = build
         self._own_platform = platform is None
@@ -136,6 +140,7 @@ class Runner:
                 PLATFORM: shared_platform(self.platform),
                 REPORTER: reporter_resource(report),
                 JOB_PATHS: job_paths_resource(free=True),
+                ASKER: asker_resource(self._asker),
             },
         )
 

@@ -1,4 +1,4 @@
-"""Dagster's webserver behind `ui_guard`, with the options of `dagster-webserver`.
+"""Dagster's webserver behind `web_guard`, with the options of `dagster-webserver`.
 
 `imagerag dev` and the deployment in `infra/` start it:
 
@@ -16,8 +16,9 @@ from collections.abc import Sequence
 
 from imagerag_assets.errors import SettingsError
 from imagerag_assets.orchestration._dagster_private import run_webserver
-from imagerag_assets.orchestration.ui_guard import Access, UiGuard, access_to, is_loopback
+from imagerag_assets.orchestration.ui_guard import UiGuard
 from imagerag_assets.settings import load_settings
+from imagerag_assets.web_guard import Access, access_to, is_loopback
 
 LOCAL = "127.0.0.1"
 

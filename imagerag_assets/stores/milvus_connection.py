@@ -87,7 +87,8 @@ class MilvusConnection:
                 if number + 1 == _TRIES or not error.transient:
                     raise
             except (MilvusException, grpc.RpcError) as error:
-                if number + 1 == _TRIES or not _unreachable(error, getattr(error, "message", None) or str(error)):
+                said = getattr(error, "message", None) or str(error)
+                if number + 1 == _TRIES or not (_unreachable(error, said) or _not_ready(said)):
                     raise
             time.sleep(_WAIT_S * 2**number * random.uniform(0.5, 1.5))  # nosec B311 # a wait
         raise AssertionError
@@ -184,12 +185,25 @@ def milvus_errors(verb: str, what: str) -> Iterator[None]:
                 fix="Start it (imagerag dev) or correct IMAGERAG_MILVUS_URI and IMAGERAG_MILVUS_TOKEN",
                 transient=True,
             ) from shown(error)
+        if _not_ready(message):
+            raise StoreError(
+                f"Milvus is not ready ({verb} {what}): {masked(message)[:200]}",
+                fix="Wait until it has started; if it stays so, look at its load and start it again",
+                transient=True,
+            ) from shown(error)
         raise StoreError(f"Milvus could not {verb} {what}: {masked(message)[:500]}") from shown(error)
 
 
 def _unreachable(error: Exception, message: str) -> bool:
     return _code(error) == grpc.StatusCode.UNAVAILABLE or any(
         sign in message for sign in ("Fail connecting", "UNAVAILABLE", "failed to connect", "Connection refused")
+    )
+
+
+def _not_ready(message: str) -> bool:
+    """Return whether a server says that it starts, stops, or has lost a part of itself, e.g. when it is starved."""
+    return any(
+        sign in message for sign in ("service not ready", "channel not available", "channel lacks", "node offline")
     )
 
 

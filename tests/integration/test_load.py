@@ -1,4 +1,4 @@
-"""Many questions in one process beside an ingest and a backfill: the benchmark `load` in a small size."""
+"""Many questions through the resident process beside an ingest and a backfill: the small size of `load`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ def test_questions_in_flight_go_on_beside_an_ingest_and_a_switch(
     home = tmp_path / "home"
     home.mkdir()
     (home / "encoder.txt").write_text("tiny\n")
-    for name, value in {"HOME": home, "ENCODERS_FILE": tiny_registry, "PATCH_PX": 128, "MIN_CONFIDENCE": 0}.items():
+    for name, value in {
+        "HOME": home,
+        "ENCODERS_FILE": tiny_registry,
+        "PATCH_PX": 128,
+        "MIN_CONFIDENCE": 0,
+        "PLANNER": "rules",
+    }.items():
         monkeypatch.setenv(f"IMAGERAG_{name}", str(value))
     settings = load_settings(_env_file=None)
     with Platform(settings) as platform:

@@ -15,6 +15,7 @@ from pydantic import Field, create_model
 from imagerag_assets.errors import StoreError
 from imagerag_assets.escaping import markdown
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.orchestration.asking import OpenAsker
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
 from imagerag_assets.orchestration.job_paths import JobPaths
@@ -126,14 +127,15 @@ EXAMPLE = AskConfig(
     " Every run is one question: open the job `ask_question` and edit the launchpad.",
 )
 def answer(
-    config: AskConfig, platform: dg.ResourceParam[Platform], job_paths: dg.ResourceParam[JobPaths]
+    config: AskConfig,
+    platform: dg.ResourceParam[Platform],
+    job_paths: dg.ResourceParam[JobPaths],
+    asker: dg.ResourceParam[OpenAsker],
 ) -> dg.MaterializeResult[Any]:
     """Ask one question."""
-    from imagerag_assets.questions.ask import ask  # retrieval and answering load when they are needed
-
     with failures(platform):
         job_paths.check_example(config.like, platform.settings)
-        record = ask(platform, config.to_question())
+        record = asker(platform, config.to_question())
     return dg.MaterializeResult(metadata=answer_metadata(platform, record))
 
 

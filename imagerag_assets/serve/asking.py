@@ -1,0 +1,139 @@
+"""Answering many questions in one process: some at the same time, some waiting, further ones refused.
+
+Each question is answered in one of a few threads, and then recorded as a run of Dagster's job, as the command does.
+Runs are recorded one after the other in a thread of their own: Dagster's runs of one process get in each other's way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from imagerag_assets.errors import BusyError, ImageRAGError, ModelError
+from imagerag_assets.installation.platform import Platform
+from imagerag_assets.orchestration.build import open_runner
+from imagerag_assets.orchestration.job_paths import JobPaths
+from imagerag_assets.questions.answer_record import AnswerRecord
+from imagerag_assets.questions.question import Question
+
+if TYPE_CHECKING:
+    from imagerag_assets.settings import Settings
+
+T = TypeVar("T")
+
+
+class Asking:
+    """Answers questions with one platform.  Use it as a context manager, from one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open nothing yet.
+
+        Args:
+            settings: The installation, and how many questions it takes on.
+        """
+        self.settings = settings
+        self.platform = Platform(settings)
+        self.in_flight = 0
+        self.last = time.monotonic()
+        """When the last question came or was answered, by the monotonic clock."""
+        self._outcome: AnswerRecord | ImageRAGError | None = None
+        self._runner = open_runner(settings, platform=self.platform, asker=self._answered)
+        self._workers = ThreadPoolExecutor(settings.serve_at_once, "question")
+        self._readers = ThreadPoolExecutor(2, "reader")
+        self._recorder = ThreadPoolExecutor(1, "recorder")
+        self._closed = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish what is at work, and close what was opened."""
+        self._closed.set()
+        for pool in (self._workers, self._recorder, self._readers):
+            pool.shutdown(wait=True, cancel_futures=True)
+        self._runner.close()
+        self.platform.close()
+
+    async def ask(self, question: Question, *, record_run: bool = True, free_paths: bool = False) -> AnswerRecord:
+        """Answer a question and store its record.
+
+        Args:
+            question: What is asked.
+            record_run: Whether to record it as a run of Dagster's job; a run that asks does so itself.
+            free_paths: Whether it may name any file, as a person's command may.
+
+        Raises:
+            BusyError: As many questions as are taken on are in flight.
+            ImageRAGError: It cannot be answered.
+        """
+        if self.in_flight >= self.settings.serve_in_flight:
+            raise BusyError(
+                f"{self.in_flight} questions are in flight already, as many as are taken on",
+                fix="Ask again later, or raise IMAGERAG_SERVE_IN_FLIGHT",
+            )
+        self.in_flight += 1
+        try:
+            outcome = await self._in(self._workers, lambda: self._outcome_of(question, free_paths))
+            if record_run:
+                outcome = await self._in(self._recorder, lambda: self._recorded(question, outcome))
+        finally:
+            self.in_flight -= 1
+            self.last = time.monotonic()
+        if isinstance(outcome, ImageRAGError):
+            raise outcome
+        return outcome
+
+    async def read(self, what: Callable[[Platform], T]) -> T:
+        """Return what a function reads of the installation, beside the questions at work."""
+        return await self._in(self._readers, lambda: what(self.platform))
+
+    async def _in(self, pool: ThreadPoolExecutor, what: Callable[[], T]) -> T:
+        if self._closed.is_set():
+            raise BusyError("The server is ending", fix="Ask again")
+        return await asyncio.get_running_loop().run_in_executor(pool, what)
+
+    def _outcome_of(self, question: Question, free_paths: bool) -> AnswerRecord | ImageRAGError:
+        from imagerag_assets.questions.ask import ask  # retrieval and answering load when they are needed
+
+        try:
+            JobPaths(free_paths).check_example(question.like, self.settings)
+            return ask(self.platform, question)
+        except ImageRAGError as error:
+            return error
+
+    def _recorded(self, question: Question, outcome: AnswerRecord | ImageRAGError) -> AnswerRecord | ImageRAGError:
+        """Record a run whose step gives the outcome that is there already."""
+        self._outcome = outcome
+        try:
+            return self._runner.ask(question)
+        except ImageRAGError as error:
+            return outcome if isinstance(outcome, ImageRAGError) else error
+        finally:
+            self._outcome = None
+
+    def _answered(self, platform: Platform, question: Question) -> AnswerRecord:
+        outcome = self._outcome
+        if isinstance(outcome, AnswerRecord):
+            return outcome
+        raise outcome or ModelError("A run without an answer was started")
+
+
+def ready(platform: Platform) -> dict[str, Any]:
+    """Return what questions are answered from now: ``{"ready": true, "collection", "encoder"}``.
+
+    Raises:
+        ImageRAGError: none can be answered, and why.
+    """
+    from imagerag_assets.installation.serving import find_serving
+
+    serving = find_serving(platform)
+    if serving is None:
+        return {"ready": True, "collection": None, "encoder": platform.settings.active_encoder}
+    return {"ready": True, "collection": serving.collection, "encoder": serving.target.encoder}

@@ -1,0 +1,100 @@
+"""The JSON of the API: results as `--json` prints them, errors as one sentence with a remedy, and bounded requests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from imagerag_assets.errors import (
+    BusyError,
+    ImageRAGError,
+    InputError,
+    ModelError,
+    StoreError,
+    UnknownAnswerError,
+    UnknownSceneError,
+)
+from imagerag_assets.escaping import json_document
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+_BODY_SECONDS = 10.0
+_STATUS: tuple[tuple[type[ImageRAGError], int], ...] = (
+    (UnknownAnswerError, 404),
+    (UnknownSceneError, 404),
+    (InputError, 422),
+    (BusyError, 503),
+    (StoreError, 503),
+    (ModelError, 502),
+)
+_RETRY_S = 5
+
+
+class TooLargeError(InputError):
+    """The body of a request is larger than allowed."""
+
+
+class SlowRequestError(InputError):
+    """The body of a request does not come."""
+
+
+def result(document: Any, status: int = 200) -> Response:
+    """Return a result; its text is that which a command with `--json` prints."""
+    return Response(json_document(document), status, media_type="application/json")
+
+
+def error_response(status: int, *, kind: str, message: str, fix: str = "", **more: Any) -> Response:
+    """Return an error: ``{"error": {"type", "message", "fix", ...}}``."""
+    response = result({"error": {"type": kind, "message": message, "fix": fix, **more}}, status)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(_RETRY_S)
+    return response
+
+
+def response_to(error: ImageRAGError) -> Response:
+    """Return an error of ours with its status: 4xx where asking otherwise helps, 5xx where it does not."""
+    if isinstance(error, TooLargeError):
+        status = 413
+    elif isinstance(error, SlowRequestError):
+        status = 408
+    else:
+        status = next((number for kind, number in _STATUS if isinstance(error, kind)), 500)
+    document = error.to_document()
+    kind = document.pop("type")
+    return error_response(status, kind=kind, **document)
+
+
+async def read_object(request: Request, most: int) -> dict[str, Any]:
+    """Return the JSON object in a request's body.
+
+    Args:
+        request: The request.
+        most: Largest body, in bytes.
+
+    Raises:
+        InputError: It is too large, takes too long, or is no JSON object.
+    """
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for part in request.stream():
+                body += part
+                if len(body) > most:
+                    raise TooLargeError(
+                        f"The request is larger than {most} bytes",
+                        fix="Shorten it, or raise IMAGERAG_LIMIT_REQUEST_BYTES",
+                    )
+    except TimeoutError:
+        raise SlowRequestError(f"The request did not come within {_BODY_SECONDS:.0f} s", fix="Send it again") from None
+    try:
+        found = json.loads(bytes(body))
+    except (ValueError, RecursionError):
+        raise InputError("The request is not JSON", fix='Send e.g. {"question": "Where is the pier?"}') from None
+    if not isinstance(found, dict):
+        raise InputError("The request is not a JSON object", fix='Send e.g. {"question": "Where is the pier?"}')
+    return found

@@ -1,0 +1,153 @@
+"""Run the API on a port, on the socket of the resident process, or on both, until it is stopped or idle.
+
+See https://www.uvicorn.org/settings
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from imagerag_assets.errors import LockedError, SettingsError
+from imagerag_assets.installation.left_over import owners_folder
+from imagerag_assets.objects.owners import at_work, seen_from_here, state_of
+from imagerag_assets.resident.identity import identity_of
+from imagerag_assets.resident.place import find_resident, listening, withdraw
+from imagerag_assets.serve.app import make_app
+from imagerag_assets.serve.asking import Asking
+from imagerag_assets.serve.guard import ApiGuard, access_from
+from imagerag_assets.web_guard import Access
+
+if TYPE_CHECKING:
+    from imagerag_assets.settings import Settings
+
+WORK = "answers questions for others"
+_LOOK_SECONDS, _STOP_SECONDS = 0.25, 30
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to `_run`, which stops all of them."""
+
+    def capture_signals(self) -> Any:
+        return nullcontext()
+
+
+def serve(settings: Settings, *, host: str, port: int | None) -> None:
+    """Serve until a signal, or without a port until no question came for IMAGERAG_RESIDENT_IDLE_S.
+
+    Args:
+        settings: The installation.
+        host: Address to listen on.
+        port: 0 takes a free one; None: only the socket.
+
+    Raises:
+        SettingsError: other machines can connect and there is no token, or the port is taken.
+        LockedError: only the socket is wanted, and this user has a resident process already.
+        StoreError: HOME cannot be written.
+    """
+    identity = identity_of(settings)  # before anything is imported or set that could change it
+    access = None if port is None else access_from(settings, host)
+    with ExitStack() as opened:
+        owner = opened.enter_context(at_work(owners_folder(settings), WORK))
+        sockets: list[tuple[socket.socket, Access, str | None]] = []
+        if access is not None and port is not None:
+            listener = opened.enter_context(_bound(host, port))
+            sockets.append((listener, access, None))
+        try:
+            if settings.resident != "off" or port is None:
+                sockets.append((opened.enter_context(listening(settings, owner)), Access(), identity))
+        except LockedError:
+            if port is None:
+                raise
+            print("note: commands go on to use the resident process that runs already", file=sys.stderr)
+        asking = opened.enter_context(Asking(settings))
+        servers = [_server(asking, access, own) for _, access, own in sockets]
+        if port is not None:
+            where = sockets[0][0].getsockname()
+            shown = f"[{where[0]}]" if ":" in where[0] else where[0]
+            print(f"imagerag: http://{shown}:{where[1]} (Ctrl-C stops it)", file=sys.stderr, flush=True)
+        idle_s = settings.resident_idle_s if port is None else None
+        served = list(zip(servers, (listener for listener, _, _ in sockets), strict=True))
+        ours = any(own is not None for _, _, own in sockets)
+        asyncio.run(_run(asking, served, idle_s, (lambda: withdraw(settings)) if ours else (lambda: None)))
+
+
+def stop_resident(settings: Settings) -> bool:
+    """End this user's resident process once it has answered what it works on; return whether there was one.
+
+    Raises:
+        SettingsError: it is on another machine or in another container.
+    """
+    found = find_resident(settings)
+    if found is None:
+        return False
+    owner = found.owner
+    if seen_from_here(owner.machine, owner.pid, owner.born) != "alive":
+        raise SettingsError(f"It cannot be reached from here: {owner}", fix="Stop it where it runs")
+    with suppress(ProcessLookupError):
+        os.kill(owner.pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while time.monotonic() < deadline and state_of(owner, owners_folder(settings)) == "alive":
+        if find_resident(settings) is None:
+            break
+        time.sleep(_LOOK_SECONDS)
+    return True
+
+
+def _server(asking: Asking, access: Access, identity: str | None) -> _Server:
+    app = ApiGuard(make_app(asking, identity=identity), access)
+    return _Server(
+        uvicorn.Config(
+            app, lifespan="off", log_level="error", access_log=False, server_header=False, date_header=False,
+            timeout_graceful_shutdown=_STOP_SECONDS, proxy_headers=False, ws="none",
+        )
+    )  # fmt: skip
+
+
+async def _run(
+    asking: Asking, served: list[tuple[_Server, socket.socket]], idle_s: float | None, withdrawn: Callable[[], None]
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        withdrawn()
+        for server, _ in served:
+            server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    running = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in served]
+    while not any(task.done() for task in running):
+        await asyncio.sleep(_LOOK_SECONDS)
+        if idle_s is not None and not asking.in_flight and time.monotonic() - asking.last > idle_s:
+            stop()
+            break
+    stop()
+    await asyncio.gather(*running)
+
+
+@contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"{host}:{port} cannot be listened on: {error.strerror}", fix="Give another --port, or 0 for a free one"
+        ) from None
+    try:
+        yield listener
+    finally:
+        listener.close()
