@@ -83,7 +83,7 @@ def resolve(serving: Serving, question: Question, calibration: Calibration | Non
         question=question,
         plan=plan,
         analysis=analysis,
-        calibration=calibration or load_calibration(platform.store, target.fingerprint, target.division.key),
+        calibration=calibration or load_calibration(platform.store, target.fingerprint, target.recipe.division_key),
         former=former,
         example=example,
         asked_at=asked_at,

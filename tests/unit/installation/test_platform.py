@@ -14,7 +14,7 @@ def test_making_one_opens_and_creates_nothing(settings: Settings) -> None:
     platform = Platform(settings)
 
     assert platform.settings is settings
-    assert platform.division.key == "pyramid"
+    assert platform.recipe.division_key == "pyramid"
     assert platform.store.url().endswith("objects")
     platform.close()
     assert not settings.home.exists()
@@ -62,8 +62,8 @@ def test_switching_the_encoder_is_seen_without_a_restart(tiny_settings: Settings
 def test_division_takes_the_settings_parameters(settings: Settings) -> None:
     chosen = settings.model_copy(update={"division": "cc", "patch_px": 512})
 
-    assert Recipe.of(chosen).division.key == "cc"
-    assert Recipe.of(chosen, "pyramid").division.key == "pyramid-p512-o0.5"
+    assert Recipe.of(chosen).division_key == "cc"
+    assert Recipe.of(chosen, "pyramid").division_key == "pyramid-p512-o0.5"
 
 
 def test_another_encoder_shares_what_is_open_and_stays_whatever_is_chosen(tiny_settings: Settings) -> None:
