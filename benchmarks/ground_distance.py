@@ -95,13 +95,15 @@ def stitch(eurosat: Path, out: Path, scenes: int) -> list[Target]:
     targets = []
     for number in range(scenes):
         rng = np.random.default_rng((47, number))
-        cells = {(row, col): str(rng.choice(_GROUND)) for row, col in np.ndindex(_LAND_CELLS, _LAND_CELLS)}
+        cells: dict[tuple[int, ...], str] = {
+            place: str(rng.choice(_GROUND)) for place in np.ndindex(_LAND_CELLS, _LAND_CELLS)
+        }
         wanted: dict[str, list[tuple[int, ...]]] = {each: [] for each in LAND_CLASSES if each not in _GROUND}
         places = [tuple(int(v) for v in each) for each in rng.permutation(list(cells))]
         for folder, windows in wanted.items():
             for _ in range(int(rng.integers(1, 4)) if rng.random() < 0.5 else 0):
-                row, col = place = places.pop()
-                cells[place] = folder
+                row, col = places.pop()
+                cells[row, col] = folder
                 x, y = col * _LAND_CELL, row * _LAND_CELL
                 windows.append((x, y, x + _LAND_CELL, y + _LAND_CELL))
         pixels = np.zeros((_LAND_CELLS * _LAND_CELL, _LAND_CELLS * _LAND_CELL, 3), np.uint8)

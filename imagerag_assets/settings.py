@@ -27,7 +27,7 @@ NOT_SETTINGS: frozenset[str] = frozenset()
 """Names that begin like a setting's and belong to something else: they are no typing errors."""
 _CLOSE = 0.8  # the common prefix makes any two names rather alike
 DivisionName = Literal["pyramid", "vit", "cc", "grid"]
-Metres = Annotated[float, Field(ge=1, le=1_000_000, allow_inf_nan=False)]
+Metres = Annotated[float, Field(ge=1, le=100_000, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):

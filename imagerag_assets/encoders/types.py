@@ -131,7 +131,7 @@ class EncoderSpec:
     """Per-channel standard deviation, 0-1 scale; None as for the mean."""
     force_quick_gelu: bool = False
     """Use the QuickGELU activation although the architecture's configuration does not."""
-    patch_m: Annotated[float, Field(ge=1, le=1_000_000)] | None = None
+    patch_m: Annotated[float, Field(ge=1, le=100_000)] | None = None
     """Metres that a side of the pictures covers that the encoder was taught; None: unknown, or of any size."""
     description: str = ""
     """One line for a person."""

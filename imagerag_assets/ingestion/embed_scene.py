@@ -91,7 +91,7 @@ def embed(
     target = target or target_of(platform)
     made = find_shard(platform, target, record)
     if made is not None:
-        return _result(made, started, note=note_of(made, target, record), skipped=True)
+        return _result(made, started, layout=layout_note(target, record), skipped=True)
     job = _job(platform, target, record)
     refuse_replaced(record.scene.file_versions, job.settings)
     parts, kept, counts = _parts(job, progress)
@@ -119,8 +119,8 @@ def embed(
     _clear_parts(platform, job.folder)
     if not keep_overviews:
         clear_overviews(platform.settings, scene_key)
-    note = note_of(made, target, record)
-    return _result(made, started, note=note, dropped=dropped, supertiles=len(counts), reused=reused)
+    layout = layout_note(target, record)
+    return _result(made, started, layout=layout, dropped=dropped, supertiles=len(counts), reused=reused)
 
 
 def _parts(job: EmbedJob, progress: Progress | None) -> tuple[list[Path], Kept, list[PartCount]]:
@@ -172,7 +172,7 @@ def _result(
     made: ShardInfo,
     started: float,
     *,
-    note: str | None,
+    layout: str | None,
     dropped: int | None = None,
     supertiles: int = 0,
     reused: int = 0,
@@ -190,15 +190,15 @@ def _result(
         reused=reused,
         seconds=time.perf_counter() - started,
         skipped=skipped,
-        note=note,
+        note=shortage(made),
+        layout=layout,
     )
 
 
-def note_of(made: ShardInfo, target: Target, record: SceneRecord) -> str | None:
-    """Say in a line or two what a person should know of how a scene was cut and embedded; None: nothing."""
+def layout_note(target: Target, record: SceneRecord) -> str | None:
+    """Say in one line that a scene could not be laid out in metres, as the recipe wants it; None where it was."""
     start = target.recipe.start_for(record.grid)
-    unknown = f"The smallest patches are {start.why}" if start is not None and not start.known else None
-    return "; ".join(filter(None, (shortage(made), unknown))) or None
+    return None if start is None or start.known else f"The smallest patches are {start.why}"
 
 
 def shortage(made: ShardInfo) -> str | None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from imagerag_assets.errors import RasterError, StoreError
+from imagerag_assets.errors import RasterError, StoreError, UnknownSceneError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import find_serving
 from imagerag_assets.patches.recipe import Recipe
@@ -90,8 +90,13 @@ class Viewer:
         return grid.width, grid.height
 
     def finest_level(self, scene_key: str) -> int:
-        """Return the level of the scene's smallest patches in the collection in use."""
-        start = self._recipe.start_for(self.record(scene_key).grid)
+        """Return the level of the scene's smallest patches in the collection in use; 0 where that cannot be told."""
+        if self._recipe.layout is None:
+            return 0
+        try:
+            start = self._recipe.start_for(self.record(scene_key).grid)
+        except (StoreError, UnknownSceneError):  # whoever reads the scene says what is wrong with it
+            return 0
         return 0 if start is None else start.level
 
     def read(self, scene_key: str, window: Window, level: int) -> NDArray[np.uint8]:

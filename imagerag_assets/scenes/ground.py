@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from threading import Lock
 
 import numpy as np
@@ -67,6 +68,12 @@ def pixel_m(grid: Grid) -> float | None:
     return None if size is None else size[1]
 
 
+@lru_cache(maxsize=200_000)
+def _finest(recipe: Recipe, size: tuple[int, int], metres: float | None) -> int:
+    """Return where patches start; kept, as every question asks it of every scene."""
+    return recipe.start_at(size, metres).level
+
+
 @dataclass(frozen=True, slots=True)
 class _Ground:
     """What is kept of a scene."""
@@ -102,7 +109,7 @@ class GroundDistances:
         """Return the level at which a recipe's patches start by scene key; arguments and errors as of :meth:`of`."""
         if recipe.layout is None:
             return {}
-        return {key: recipe.start_at(each.size, each.pixel_m).level for key, each in self._grounds(scene_keys).items()}
+        return {key: _finest(recipe, each.size, each.pixel_m) for key, each in self._grounds(scene_keys).items()}
 
     def _grounds(self, scene_keys: Iterable[str]) -> dict[str, _Ground]:
         named = list(dict.fromkeys(scene_keys))

@@ -57,7 +57,7 @@ def test_scenes_start_at_the_same_ground_and_an_installation_in_pixels_moves_by_
     for name in ("fine", "nowhere"):
         scene = scene_at(items[name], metres.settings)
         made = ingest_scene(metres, scene)
-        assert made.error is None and "pixels" in (made.note or "") or name == "fine"
+        assert (made.error is None and "pixels" in (made.note or "")) or name == "fine"
         again = ingest_scene(metres, scene)
         assert (again.status, again.note) == ("skipped", made.note)
     assert backfill(metres, force=True).switched is not None
@@ -68,6 +68,8 @@ def test_scenes_start_at_the_same_ground_and_an_installation_in_pixels_moves_by_
     levels = {name: Counter(row["level"] for row in rows if row["scene_key"] == name) for name in items}
     assert {name: min(each) for name, each in levels.items()} == {"coarse": -1, "fine": 1, "nowhere": 0}
     assert {row["x1"] - row["x0"] for row in rows if row["level"] == -1} == {64}
+    assert metres.vectors.count(serving.collection, Filter().level_at_most(-1)) == levels["coarse"][-1]
+    assert metres.ground_distances.finest_levels(metres.recipe) == {"coarse": -1, "fine": 1, "nowhere": 0}
     for name in items:
         assert all(each.passed for each in check_shard(metres, name) if each.severity == "error")
         assert sum(levels[name].values()) == metres.recipe.division_for(_grid(metres, name)).count(400, 300)
