@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from imagerag_assets.patches.divisions import division, pyramid_grids
 from imagerag_assets.patches.types import Division
 
-LEAST_PX = 64
+LEAST_PX = 32
 """Native pixels a side that a patch keeps: with fewer there is too little to see."""
 DEFAULT_FINER_PATCHES = 200_000
 SANE_PIXEL_M = (0.001, 1000.0)

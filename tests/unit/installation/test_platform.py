@@ -7,7 +7,7 @@ import pytest
 from imagerag_assets.errors import StoreError, UnknownEncoderError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.patches.recipe import Recipe
-from imagerag_assets.settings import Settings
+from imagerag_assets.settings import Settings, load_settings
 
 
 def test_making_one_opens_and_creates_nothing(settings: Settings) -> None:
@@ -18,6 +18,16 @@ def test_making_one_opens_and_creates_nothing(settings: Settings) -> None:
     assert platform.store.url().endswith("objects")
     platform.close()
     assert not settings.home.exists()
+
+
+def test_patches_are_as_large_as_the_encoder_was_taught(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IMAGERAG_PATCH_M")
+    default = load_settings(home=settings.home, _env_file=None)
+    assert default.active_encoder == "demo"
+    keys = {
+        name: Platform(default).using(name).recipe.division_key for name in ("demo", "demo-lite", "georsclip", "no")
+    }
+    assert keys == {"demo": "pyramid-m76.8", "demo-lite": "pyramid-m76.8", "georsclip": "pyramid", "no": "pyramid"}
 
 
 def test_parts_are_opened_once_also_by_many_threads(platform: Platform) -> None:

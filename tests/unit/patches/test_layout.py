@@ -34,7 +34,8 @@ def utm(metres: float, side: int = 3000) -> Grid:
         (0.4, 3000, 0, "256 px = 102."),  # nearer than 51.2 m
         (0.6, 3000, -1, "128 px = 76.8 m"),
         (1.2, 3000, -2, "64 px = 76.8 m"),
-        (10, 3000, -2, "a patch keeps 64 px a side"),
+        (2.4, 3000, -3, "32 px = 76.8 m"),
+        (10, 3000, -3, "a patch keeps 32 px a side"),
         (10, 20_000, -1, "at most 200,000 patches"),
         (10, 60_000, 0, "at most 200,000 patches"),
         (0.03, 9000, 3, "2048 px = 61."),
@@ -114,7 +115,7 @@ def test_a_layout_tags_the_key_and_comes_back_from_what_is_stored(settings: Sett
         assert Recipe.from_dict(recipe.to_dict()) == recipe
         assert Recipe.of(load_settings(home=settings.home, _env_file=None, **recipe.settings)) == recipe
     assert "patch_m" not in Recipe().to_dict()  # as it was before there was a choice
-    by_encoder = load_settings(home=settings.home, _env_file=None)
+    by_encoder = load_settings(home=settings.home, patch_m="encoder", _env_file=None)
     assert Recipe.of(by_encoder, taught_m=50).division_key == "pyramid-m50"
     assert Recipe.of(by_encoder).division_key == "pyramid"
     assert Recipe.of(by_encoder, "cc", taught_m=50) == Recipe("cc")
