@@ -15,6 +15,8 @@ from imagerag_assets.patches.types import Division
 
 LEAST_PX = 32
 """Native pixels a side that a patch keeps: with fewer there is too little to see."""
+FAR_PX = 64
+"""The same where even patches of `LEAST_PX` would cover far more ground than is asked for: there they only cost."""
 DEFAULT_FINER_PATCHES = 200_000
 SANE_PIXEL_M = (0.001, 1000.0)
 """Metres that a pixel of imagery covers; what lies beyond is a mistake of a georeference, or shows no objects."""
@@ -49,8 +51,8 @@ class Layout:
             top = pyramid_grids(*size, patch_px=patch_px, overlap=overlap)[-1].level
             level, limit = min(wanted, top), "the scene is no larger"
         elif wanted < 0:
-            finest = min(0, -math.floor(math.log2(patch_px / LEAST_PX)))
-            level, limit = max(wanted, finest), f"a patch keeps {LEAST_PX} px a side"
+            least = LEAST_PX if wanted >= _finest(patch_px, LEAST_PX) else FAR_PX
+            level, limit = max(wanted, _finest(patch_px, least)), f"a patch keeps {least} px a side"
             while level < 0 and _pyramid(patch_px, overlap, level).count(*size) > self.finer_patches:
                 level += 1
                 limit = f"a scene has at most {self.finer_patches:,} patches that way"
@@ -68,6 +70,11 @@ class Start:
     """The smallest patch and the reason for it, for a person."""
     known: bool = True
     """Whether the ground distance is known."""
+
+
+def _finest(patch_px: int, least_px: int) -> int:
+    """Return the finest level, at most 0, at which patches keep so many native pixels a side."""
+    return min(0, -math.floor(math.log2(patch_px / least_px)))
 
 
 def _pyramid(patch_px: int, overlap: float, level: int) -> Division:

@@ -35,7 +35,7 @@ def utm(metres: float, side: int = 3000) -> Grid:
         (0.6, 3000, -1, "128 px = 76.8 m"),
         (1.2, 3000, -2, "64 px = 76.8 m"),
         (2.4, 3000, -3, "32 px = 76.8 m"),
-        (10, 3000, -3, "a patch keeps 32 px a side"),
+        (10, 3000, -2, "a patch keeps 64 px a side"),
         (10, 20_000, -1, "at most 200,000 patches"),
         (10, 60_000, 0, "at most 200,000 patches"),
         (0.03, 9000, 3, "2048 px = 61."),
