@@ -58,7 +58,7 @@ def main() -> None:
     with Platform(settings) as platform:
         keys = {key.rpartition("-")[0]: key for key in list_records(platform)}  # of a file: its name and a digest
         made = _concepts(platform, keys, scenes[:half], kinds, given.examples)
-        least = load_calibration(platform.store, platform.fingerprint, platform.division.key).threshold
+        least = load_calibration(platform.store, platform.fingerprint, platform.recipe.division_key).threshold
         arms: dict[str, tuple[Mapping[str, str], float]] = {"words": ({k: WORDS.get(k, k) for k in kinds}, least)}
         arms |= {f"{number} examples": (made[number], THRESHOLD) for number in given.examples}
         with Viewer(platform) as viewer:

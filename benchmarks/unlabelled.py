@@ -110,7 +110,7 @@ def measure(serving: Serving, viewer: Viewer, targets: Sequence[Target]) -> dict
     """Look for each target with each kind of calibration; what `imagerag calibrate` made is stored meanwhile."""
     platform, target = serving.platform, serving.target
     scale = platform.encoder.logit_scale
-    key = target.fingerprint, target.division.key
+    key = target.fingerprint, target.recipe.division_key
     calibrations = {"labelled": load_calibration(platform.store, *key, logit_scale=scale)}
     with unknown(platform.store, target.fingerprint) as forget:
         calibrations["default"] = load_calibration(platform.store, *key, logit_scale=scale)

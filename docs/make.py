@@ -381,6 +381,9 @@ def _type(annotation: Any) -> str:
         return " or ".join(_type(each) for each in get_args(annotation) if each is not type(None))
     if origin is Literal:
         return ", ".join(f"`{each}`" for each in get_args(annotation))
+    if origin is Annotated:
+        inner, *fields = get_args(annotation)
+        return f"{_type(inner)}{_bounds(bound for field in fields for bound in field.metadata)}"
     if origin in (tuple, list):
         inner = get_args(annotation)
         if inner and inner[-1] is not Ellipsis and origin is tuple:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -27,6 +27,7 @@ NOT_SETTINGS: frozenset[str] = frozenset()
 """Names that begin like a setting's and belong to something else: they are no typing errors."""
 _CLOSE = 0.8  # the common prefix makes any two names rather alike
 DivisionName = Literal["pyramid", "vit", "cc", "grid"]
+Metres = Annotated[float, Field(ge=1, le=100_000, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -182,6 +183,10 @@ class Settings(BaseSettings):
     """How scenes are cut into patches. The others are the divisions of the ImageRAG paper."""
     patch_px: int = Field(256, ge=32, le=4096)
     """Side of a pyramid patch, in pixels of its level."""
+    patch_m: Literal["encoder", "pixels"] | Metres = "encoder"
+    """Metres of a side of the smallest pyramid patch; encoder: as it was taught; pixels: IMAGERAG_PATCH_PX anywhere."""
+    finer_patches: int = Field(200_000, ge=1)
+    """Largest number of patches of a scene whose smallest ones have fewer than IMAGERAG_PATCH_PX pixels a side."""
     patch_overlap: float = Field(0.5, ge=0.0, lt=0.95)
     """Share of its side by which a pyramid patch overlaps the next one."""
     min_valid_fraction: float = Field(0.5, ge=0.0, le=1.0)

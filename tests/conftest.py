@@ -94,10 +94,14 @@ def _environment(_session_environment: None, shared_models: Path, monkeypatch: p
 
 
 def _set_environment(patch: pytest.MonkeyPatch, models: Path) -> None:
-    """Remove a developer's own IMAGERAG_*, AWS_* and DAGSTER_* variables; keep hubs out."""
+    """Remove a developer's own IMAGERAG_*, AWS_* and DAGSTER_* variables; keep hubs out.
+
+    Patches are counted in pixels, whatever ground a test's scenes lie on; tests of patches in metres say so.
+    """
     for name in [n for n in os.environ if n.startswith(("IMAGERAG_", "AWS_", "DAGSTER_"))]:
         patch.delenv(name)
     patch.setenv("HF_HUB_OFFLINE", "1")
+    patch.setenv("IMAGERAG_PATCH_M", "pixels")
     patch.setenv("IMAGERAG_MLLM_CACHE", str(models))
     patch.setenv("IMAGERAG_CACHE", str(models / "cache"))  # the prompts' vectors take seconds, too
 

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
+_SMALLEST = 6
+"""Sizes of patches that are named."""
+
+
 def register(app: typer.Typer) -> None:
     """Add `ingest` and `explain`."""
     app.command("ingest")(ingest)
@@ -131,7 +135,23 @@ def explained(document: Document) -> RenderableType:
     encoders = ", ".join(each["name"] for each in document["encoders"])
     failed = [f"[red]{plain(each['scene'])}[/]: {plain(each['error'])}" for each in document["scenes"] if each["error"]]
     line = f"[bold]{states}[/]; encoder: {plain(encoders)}, {plain(document['division'])}"
-    return stacked(table_of(columns, rows), line, *failed, *render.made_notes(document))
+    return stacked(table_of(columns, rows), line, *_smallest(document), *failed, *render.made_notes(document))
+
+
+def _smallest(document: Document) -> list[str]:
+    """Say what the smallest patches are, and of how many scenes; nothing where they are counted in pixels."""
+    scenes: dict[str, list[str]] = {}
+    for each in document["scenes"]:
+        if why := each.get("smallest_patch"):
+            scenes.setdefault(why, []).append(each["scene"])
+    many = sorted(scenes, key=lambda why: -len(scenes[why]))
+    lines = [
+        f"smallest patch: {plain(why)} ({plain(scenes[why][0])}"
+        f"{f' and {len(scenes[why]) - 1:,} more' if len(scenes[why]) > 1 else ''})"
+        for why in many[:_SMALLEST]
+    ]
+    rest = sum(len(scenes[why]) for why in many[_SMALLEST:])
+    return [*lines, f"smallest patch of {rest:,} more scenes: see --json"] if rest else lines
 
 
 def _row(name: str, state: str, pixels: str, cost: Document) -> tuple[object, ...]:

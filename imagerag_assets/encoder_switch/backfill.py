@@ -149,7 +149,7 @@ def _plan_scene(platform: Platform, target: Target, dim: int, rate: float, key: 
         return ScenePlan(key, "done", cost_of(0, dim, (), settings, rate))
     if find_shard(platform, target, record) is not None:
         return ScenePlan(key, "partial", cost_of(0, dim, (), settings, rate))
-    patches = count_patches(platform, record, target.division)
+    patches = count_patches(platform, record, target.recipe)
     cost = cost_of(patches, dim, record.scene.imagery.hrefs, settings, rate)
     started = any(scratch(platform, shard).glob("*.parquet"))
     return ScenePlan(key, "partial" if started else "missing", cost)
@@ -252,7 +252,8 @@ class _Filling:
 
     def _tiles(self, key: str) -> int:
         grid = load_record(self._platform, key).grid
-        return supertile_count(self._target.division, grid.width, grid.height, self._platform.settings.supertile_px)
+        division = self._target.recipe.division_for(grid)
+        return supertile_count(division, grid.width, grid.height, self._platform.settings.supertile_px)
 
     def _report(self, before: int, count: int) -> Progress | None:
         progress = self._progress

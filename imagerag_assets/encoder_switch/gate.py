@@ -158,12 +158,14 @@ def _vectors(platform: Platform, target: Target, collection: str) -> GateCheck:
 def _calibration(platform: Platform, target: Target) -> GateCheck:
     """Whether there is a calibration.  Without one, generic thresholds apply and answers say so."""
     try:
-        found = load_calibration(platform.store, target.fingerprint, target.division.key)
+        found = load_calibration(platform.store, target.fingerprint, target.recipe.division_key)
     except FingerprintError as error:
         return GateCheck("calibration", False, False, error.message)
     version = found.version
     none = "none: the default thresholds apply; `imagerag calibrate` fits them to the scenes"
     said = f"version {version} ({found.kind})" if found.fingerprint else none
+    if found.fingerprint and found.division != target.recipe.division_key:
+        said += f", made for {found.division}: it holds for patches of so many metres, too"
     return GateCheck("calibration", True if found.fingerprint else None, False, said)
 
 

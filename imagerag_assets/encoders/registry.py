@@ -68,6 +68,19 @@ def encoder_spec(name: str, settings: Settings) -> EncoderSpec:
     )
 
 
+def taught_m(name: str, settings: Settings) -> float | None:
+    """Return the metres of a side of the pictures that an encoder was taught, as its entry says; None: it does not.
+
+    An entry that is missing or not valid is the concern of whoever loads the encoder.
+    """
+    if settings.patch_m != "encoder":
+        return None
+    try:
+        return encoder_spec(name, settings).patch_m
+    except (UnknownEncoderError, SettingsError):
+        return None
+
+
 def load_encoder(name: str, settings: Settings) -> Encoder:
     """Load the encoder called `name`, once in this process for equal entry, weights and settings.
 

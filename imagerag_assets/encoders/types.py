@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Annotated, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, SecretStr, with_config
+from pydantic import ConfigDict, Field, SecretStr, with_config
 
 from imagerag_assets.encoders.templates import OVERHEAD_TEMPLATES
 
@@ -160,6 +160,8 @@ class EncoderSpec:
     """Per-channel standard deviation, 0-1 scale; None as for the mean."""
     force_quick_gelu: bool = False
     """Use the QuickGELU activation although the architecture's configuration does not."""
+    patch_m: Annotated[float, Field(ge=1, le=100_000)] | None = None
+    """Metres that a side of the pictures covers that the encoder was taught; None: unknown, or of any size."""
     description: str = ""
     """One line for a person."""
     licence: str = ""

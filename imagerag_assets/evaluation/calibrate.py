@@ -132,7 +132,7 @@ def fast_samples(
             continue
         cues = suppressed_cues(near, values, calibration.fast, target.phrase, "fast")[:CANDIDATES_JUDGED]
         cues = [cue for cue in cues if cue.confidence >= WORTH_A_LOOK]
-        budget = sum(crops_per_candidate(cue.level) for cue in cues)
+        budget = sum(crops_per_candidate(cue.level, look.finest_level(cue.scene)) for cue in cues)
         seen = [(each.features, each.cue.window) for each in look_again(deps, look, cues, scorer, budget=budget)[0]]
         features = np.array([value for value, _ in seen if value is not None]).reshape(-1, 2)
         windows = np.array([window for value, window in seen if value is not None], dtype=np.int64).reshape(-1, 4)

@@ -108,9 +108,11 @@ def calibrate_encoder(
         targets = list(labels(viewer)) if labels else []
         words = measure_nonsense(own, collection=serving.collection)
         found = _candidates(serving, viewer, start, words, targets, progress or (lambda done, total, what: None))
-    made, told = fit_candidates(found, start, serving.target.fingerprint, target.division.key, _data(found, targets))
+    made, told = fit_candidates(
+        found, start, serving.target.fingerprint, target.recipe.division_key, _data(found, targets)
+    )
     used = load_calibration(
-        platform.store, target.fingerprint, target.division.key, logit_scale=own.encoder.logit_scale
+        platform.store, target.fingerprint, target.recipe.division_key, logit_scale=own.encoder.logit_scale
     )
     stored = made is not None and not (used.kind == "labelled" and made.kind != "labelled")
     if made is None:
@@ -127,7 +129,7 @@ def calibrate_encoder(
     return {
         "encoder": target.encoder,
         "fingerprint": target.fingerprint,
-        "division": target.division.key,
+        "division": target.recipe.division_key,
         "stored": stored,
         "kind": used.kind,
         "calibration": used.version,
@@ -308,7 +310,9 @@ def _look(
     group: int,
     target: Target | None,
 ) -> None:
-    seen, _ = look_again(serving.platform, viewer, [cue], scorer, budget=crops_per_candidate(cue.level))
+    seen, _ = look_again(
+        serving.platform, viewer, [cue], scorer, budget=crops_per_candidate(cue.level, viewer.finest_level(cue.scene))
+    )
     for each in seen:
         if each.features is None or each.steady is None:  # the scene cannot be read now
             continue

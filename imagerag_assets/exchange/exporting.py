@@ -218,11 +218,11 @@ def _shard(platform: Platform, key: ShardKey) -> ShardInfo:
 
 
 def _product(platform: Platform, encoder: str, info: ShardInfo) -> Product:
-    settings, division = platform.settings, platform.division
+    settings, recipe = platform.settings, platform.recipe
     patch_px = stride_px = None
-    if division.name == "pyramid":
+    if recipe.division_name == "pyramid" and recipe.layout is None:
         patch_px, stride_px = settings.patch_px, max(1, round(settings.patch_px * (1 - settings.patch_overlap)))
-    return Product(encoder, info.key.fingerprint, info.dim, platform.recipe.key, patch_px, stride_px)
+    return Product(encoder, info.key.fingerprint, info.dim, recipe.key, patch_px, stride_px)
 
 
 def _folder(key: ShardKey) -> str:
@@ -236,7 +236,7 @@ def _prepare(
     scene = record.scene
     stored = {
         "embeddings": info.key.path,
-        "patches": table_key(scene.scene_key, platform.division),
+        "patches": table_key(scene.scene_key, platform.recipe.division_key),
         "overview": overview_key(scene.scene_key),
     }
     if not platform.store.exists(stored["patches"]):  # it can be made again from the imagery

@@ -153,7 +153,8 @@ def _check_usable(platform: Platform, product: Product, href: str) -> None:
         raise SettingsError(
             f"The scenes were cut with different patch settings: stored={product.division}, "
             f"required={platform.recipe.key}",
-            fix="Set IMAGERAG_DIVISION, IMAGERAG_PATCH_PX and IMAGERAG_PATCH_OVERLAP to what was exported with",
+            fix="Set IMAGERAG_DIVISION, IMAGERAG_PATCH_PX, IMAGERAG_PATCH_OVERLAP and IMAGERAG_PATCH_M to what it was "
+            "exported with",
             href=href,
         )
 
@@ -186,7 +187,7 @@ def _import_scene(platform: Platform, export: Export, key: str, folder: Path, di
     restamp(local["embeddings"], restamped := folder / "restamped.parquet")
     store.put_file(restamped, info.key.path)
     if "patches" in local:
-        store.put_file(local["patches"], table_key(scene_key, platform.division))
+        store.put_file(local["patches"], table_key(scene_key, platform.recipe.division_key))
     store.put_file(local["overview"], overview_key(scene_key))
     note_interval(platform, record.scene)
     store.write_json(record_key(scene_key), record.to_dict())

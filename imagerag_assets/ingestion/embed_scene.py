@@ -91,7 +91,7 @@ def embed(
     target = target or target_of(platform)
     made = find_shard(platform, target, record)
     if made is not None:
-        return _result(made, started, skipped=True)
+        return _result(made, started, layout=layout_note(target, record), skipped=True)
     job = _job(platform, target, record)
     refuse_replaced(record.scene.file_versions, job.settings)
     parts, kept, counts = _parts(job, progress)
@@ -101,7 +101,7 @@ def embed(
         shutil.rmtree(job.folder, ignore_errors=True)  # nobody knows which of the two files a part shows
         raise
     rows, reused = sum(count.patches for count in counts), sum(count.found for count in counts)
-    dropped = target.division.count(record.grid.width, record.grid.height) - rows
+    dropped = target.recipe.division_for(record.grid).count(record.grid.width, record.grid.height) - rows
     # What an earlier run did would make this one look faster than it is.
     seconds = None if reused else time.perf_counter() - started
     how = Made.by(target.recipe, job.record.render.limits, seconds=seconds)
@@ -119,7 +119,8 @@ def embed(
     _clear_parts(platform, job.folder)
     if not keep_overviews:
         clear_overviews(platform.settings, scene_key)
-    return _result(made, started, dropped=dropped, supertiles=len(counts), reused=reused)
+    layout = layout_note(target, record)
+    return _result(made, started, layout=layout, dropped=dropped, supertiles=len(counts), reused=reused)
 
 
 def _parts(job: EmbedJob, progress: Progress | None) -> tuple[list[Path], Kept, list[PartCount]]:
@@ -151,7 +152,8 @@ def _job(platform: Platform, target: Target, record: SceneRecord) -> EmbedJob:
             collection=target.collection,
         )
     settings = target.platform(platform).settings
-    check_patch_count(settings, target.division, (record.grid.width, record.grid.height), record.scene.scene_key)
+    division = target.recipe.division_for(record.grid)
+    check_patch_count(settings, division, (record.grid.width, record.grid.height), record.scene.scene_key)
     fetched_layer(platform, record.scene)  # its raster can be fetched again
     if _limits(record, target) is None:
         with open_reader(settings, record) as reader:
@@ -159,7 +161,7 @@ def _job(platform: Platform, target: Target, record: SceneRecord) -> EmbedJob:
     return EmbedJob(
         settings=settings,
         record=record,
-        division=target.division,
+        division=division,
         encoder=target.encoder,
         fingerprint=target.fingerprint,
         folder=scratch(platform, target.key(record)),
@@ -170,6 +172,7 @@ def _result(
     made: ShardInfo,
     started: float,
     *,
+    layout: str | None,
     dropped: int | None = None,
     supertiles: int = 0,
     reused: int = 0,
@@ -188,7 +191,14 @@ def _result(
         seconds=time.perf_counter() - started,
         skipped=skipped,
         note=shortage(made),
+        layout=layout,
     )
+
+
+def layout_note(target: Target, record: SceneRecord) -> str | None:
+    """Say in one line that a scene could not be laid out in metres, as the recipe wants it; None where it was."""
+    start = target.recipe.start_for(record.grid)
+    return None if start is None or start.known else f"The smallest patches are {start.why}"
 
 
 def shortage(made: ShardInfo) -> str | None:

@@ -17,12 +17,14 @@ from imagerag_assets.ingestion.costs import Cost, cost_of, total
 from imagerag_assets.ingestion.embed_scene import find_shard
 from imagerag_assets.ingestion.embedding import Progress
 from imagerag_assets.ingestion.ingest import is_current
-from imagerag_assets.ingestion.layers import expected_size
+from imagerag_assets.ingestion.layers import expected_grid
 from imagerag_assets.ingestion.patch_tables import check_patch_count
 from imagerag_assets.ingestion.rates import patches_per_second
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target, serving_beside, target_of
+from imagerag_assets.patches.layout import Start
 from imagerag_assets.raster.reader import SceneReader
+from imagerag_assets.raster.types import Grid
 from imagerag_assets.scenes.identity import SceneKeys
 from imagerag_assets.scenes.place import require_place
 from imagerag_assets.scenes.records import find_record, made_notes
@@ -46,6 +48,8 @@ class SceneCost:
     height_px: int
     cost: Cost
     error: str | None = None
+    start: Start | None = None
+    """Where the pyramid of the chosen settings starts; None: in pixels, as those of all scenes."""
     notes: tuple[str, ...] = ()
     """What a person should know of a scene whose item was made here."""
 
@@ -53,7 +57,8 @@ class SceneCost:
         """JSON-able form."""
         size = {"scene": self.scene, "state": self.state, "width_px": self.width_px, "height_px": self.height_px}
         notes = {"notes": list(self.notes)} if self.notes else {}
-        return size | self.cost.to_dict() | {"error": self.error} | notes
+        start = {"smallest_patch": self.start.why, "start_level": self.start.level} if self.start else {}
+        return size | self.cost.to_dict() | {"error": self.error} | start | notes
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,11 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """The result of ``imagerag explain``."""
-        states = [each.state for each in self.scenes]
+        states, recipe = [each.state for each in self.scenes], self.targets[0].recipe
         return {
             "encoders": [{"name": each.encoder, "fingerprint": each.fingerprint} for each in self.targets],
-            "division": self.targets[0].recipe.key,
+            "division": recipe.key,
+            **({"patch_m": recipe.patch_m, "finer_patches": recipe.finer_patches} if recipe.layout else {}),
             "scenes": [each.to_dict() for each in self.scenes],
             "totals": {
                 **{state: states.count(state) for state in _STATES},
@@ -125,7 +131,7 @@ def _costs(
 ) -> Iterator[SceneCost]:
     dims = [load_encoder(each.encoder, platform.settings).dim for each in targets]
     rates = [patches_per_second(platform, each) for each in targets]
-    keys = SceneKeys(platform)
+    keys, recipe = SceneKeys(platform), targets[0].recipe
     nothing = cost_of(0, 0, (), platform.settings, 1.0)
     for number, scene in enumerate(found, start=1):
         if progress is not None:
@@ -139,20 +145,22 @@ def _costs(
                 yield SceneCost(scene.scene_key, "removed", 0, 0, nothing)
                 continue
             state = _state(platform, scene)
-            width, height = _size(platform, scene)
-            check_patch_count(platform.settings, platform.division, (width, height), scene.scene_key)
+            grid = _grid(platform, scene)
+            width, height = grid.width, grid.height
+            check_patch_count(platform.settings, recipe.division_for(grid), (width, height), scene.scene_key)
         except MemoryError:
             raise
         except Exception as error:  # of one scene
-            yield SceneCost(scene.scene_key, "failed", 0, 0, nothing, describe(error), made_notes(scene))
+            yield SceneCost(scene.scene_key, "failed", 0, 0, nothing, describe(error), notes=made_notes(scene))
             continue
         costs = [
-            cost_of(0 if _embedded(platform, target, scene) else target.division.count(width, height),
+            cost_of(0 if _embedded(platform, target, scene) else target.recipe.division_for(grid).count(width, height),
                     dim, scene.imagery.hrefs, platform.settings, rate)
             for target, dim, rate in zip(targets, dims, rates, strict=True)
         ]  # fmt: skip
         cost = nothing if state == "current" else total(costs)
-        yield SceneCost(scene.scene_key, state, width, height, cost, notes=made_notes(scene))
+        start = recipe.start_for(grid)
+        yield SceneCost(scene.scene_key, state, width, height, cost, start=start, notes=made_notes(scene))
 
 
 def _state(platform: Platform, scene: Scene) -> State:
@@ -164,17 +172,17 @@ def _state(platform: Platform, scene: Scene) -> State:
     return "current" if platform.has_vectors and is_current(platform, scene) else "incomplete"
 
 
-def _size(platform: Platform, scene: Scene) -> tuple[int, int]:
-    """Return native (width, height), from the record where it is of the scene's current version."""
+def _grid(platform: Platform, scene: Scene) -> Grid:
+    """Return the native grid, from the record where it is of the scene's current version."""
     record = find_record(platform, scene.scene_key)
     if record is not None and record.scene.version == scene.version:
-        return record.grid.width, record.grid.height
-    expected = expected_size(platform, scene)
+        return record.grid
+    expected = expected_grid(platform, scene)
     if expected is not None:
         return expected
     with SceneReader(scene, platform.settings) as reader:
         require_place(scene, reader.grid)
-        return reader.grid.width, reader.grid.height
+        return reader.grid
 
 
 def _embedded(platform: Platform, target: Target, scene: Scene) -> bool:

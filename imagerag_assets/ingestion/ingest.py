@@ -19,7 +19,7 @@ from imagerag_assets.errors import (
     describe,
 )
 from imagerag_assets.ingestion.beside import can_make, embed_beside, index_beside, unavailable
-from imagerag_assets.ingestion.embed_scene import embed, shard_key, shortage
+from imagerag_assets.ingestion.embed_scene import embed, layout_note, shard_key, shortage
 from imagerag_assets.ingestion.embedding import Progress
 from imagerag_assets.ingestion.index_scene import index, indexed_rows, indexed_shard
 from imagerag_assets.ingestion.layers import fetched_layer
@@ -76,7 +76,8 @@ def register(platform: Platform, scene: Scene) -> SceneRecord:
     scene = as_it_is_now(scene, settings)
     with SceneReader(scene, settings, scratch=scratch) as reader:
         require_place(scene, reader.grid)
-        check_patch_count(settings, platform.division, (reader.grid.width, reader.grid.height), scene.scene_key)
+        grid, division = reader.grid, platform.recipe.division_for(reader.grid)
+        check_patch_count(settings, division, (grid.width, grid.height), scene.scene_key)
         try:
             overview, _ = reader.overview(settings.overview_px)
             render = reader.render
@@ -126,27 +127,29 @@ def find_current(platform: Platform, scene: Scene) -> Current | None:
         return None
     if platform.vectors.alias_target(ALIAS) is None:
         return None
-    made = indexed_shard(platform, target_of(platform), record)
+    chosen = target_of(platform)
+    made = indexed_shard(platform, chosen, record)
     if made is None:
         return None
     target = serving_beside(platform, orphaned=True)
     if target is not None and can_make(target) and indexed_rows(platform, target, record) is None:
         return None
     unfound = None if target is None or can_make(target) else unavailable(platform, target, record)
-    return Current(made.rows, *said_of(made.rows, shortage(made), unfound))
+    return Current(made.rows, *said_of(made.rows, shortage(made), unfound, layout_note(chosen, record)))
 
 
-def said_of(rows: int, shortage: str | None, unfound: str | None) -> tuple[str | None, bool]:
+def said_of(rows: int, shortage: str | None, unfound: str | None, layout: str | None = None) -> tuple[str | None, bool]:
     """Return the note of a result, and whether questions find the scene.
 
     Args:
         rows: Rows of the scene.
         shortage: That it has too few valid pixels.
         unfound: Why questions cannot find it yet.
+        layout: That it could not be laid out in metres.
     """
     if not rows:
         return shortage, False
-    return unfound or shortage, unfound is None
+    return unfound or "; ".join(filter(None, (shortage, layout))) or None, unfound is None
 
 
 def is_current(platform: Platform, scene: Scene) -> bool:
@@ -186,7 +189,7 @@ def ingest_scene(platform: Platform, scene: Scene, progress: Progress | None = N
                 None if isinstance(beside, str) else index_beside(platform, key),
             ]
             unfound = next((step for step in steps if isinstance(step, str)), None)
-            note, findable = said_of(indexed.rows, embedded.note, unfound)
+            note, findable = said_of(indexed.rows, embedded.note, unfound, embedded.layout)
             rows, skipped = indexed.rows, all(getattr(step, "skipped", True) for step in steps)
         clear_failure(platform, key, scene.item_href)
     except (UnknownEncoderError, SettingsError):

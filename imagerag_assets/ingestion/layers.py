@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pyproj import CRS
+
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.online_layers.items import fetch, is_layer_item, layer_size
+from imagerag_assets.raster.types import Grid
 from imagerag_assets.stac.types import Scene
 
 
@@ -20,9 +23,13 @@ def fetched_layer(platform: Platform, scene: Scene) -> list[str]:
     return fetch(scene.scene_key, scene.properties, platform.settings, platform.store)
 
 
-def expected_size(platform: Platform, scene: Scene) -> tuple[int, int] | None:
-    """Return (width, height) of an online layer in pixels, fetched or not; None for other scenes."""
-    return layer_size(scene.properties) if _is_layer(platform, scene) else None
+def expected_grid(platform: Platform, scene: Scene) -> Grid | None:
+    """Return the pixel grid of an online layer, fetched or not; None for other scenes."""
+    if not _is_layer(platform, scene):
+        return None
+    (width, height), (a, b, c, d, e, f) = layer_size(scene.properties), scene.properties["proj:transform"]
+    crs = CRS.from_user_input(scene.properties.get("proj:code") or scene.properties["proj:wkt2"])
+    return Grid(width, height, crs.to_wkt(), (a, b, c, d, e, f), has_overviews=False)
 
 
 def _is_layer(platform: Platform, scene: Scene) -> bool:

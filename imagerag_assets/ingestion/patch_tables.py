@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from imagerag_assets.errors import RasterError, StoreError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.aside import reporting_full_disk, temporary_folder
+from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.patches.table import patch_table as table_of
 from imagerag_assets.patches.types import Division, Patch
 from imagerag_assets.scenes.reading import open_reader
@@ -56,9 +57,9 @@ class PatchTableInfo:
         return asdict(self) | {"levels": {str(level): count for level, count in self.levels.items()}}
 
 
-def table_key(scene_key: str, division: Division) -> str:
+def table_key(scene_key: str, division_key: str) -> str:
     """Return the object key of a patch table."""
-    return f"patches/{scene_key}/{division.key}.parquet"
+    return f"patches/{scene_key}/{division_key}.parquet"
 
 
 def check_patch_count(settings: Settings, division: Division, size: tuple[int, int], scene_key: str) -> None:
@@ -93,9 +94,9 @@ def patch_table(platform: Platform, scene_key: str, *, division: Division | None
         StoreError: the store cannot be read or written.
     """
     started = time.perf_counter()
-    division = division or platform.division
     record = load_record(platform, scene_key)
-    key = table_key(scene_key, division)
+    division = division or platform.recipe.division_for(record.grid)
+    key = table_key(scene_key, division.key)
     check_patch_count(platform.settings, division, (record.grid.width, record.grid.height), scene_key)
     stored = _stored(platform, key)
     least = platform.settings.min_valid_fraction
@@ -129,15 +130,15 @@ def patch_table(platform: Platform, scene_key: str, *, division: Division | None
     return _info(record, division, key, levels, to_embed, started)
 
 
-def count_patches(platform: Platform, record: SceneRecord, division: Division) -> int:
-    """Count the patches of a scene by its patch table, or by the division where there is no current table.
+def count_patches(platform: Platform, record: SceneRecord, recipe: Recipe) -> int:
+    """Count the patches of a scene by its patch table, or by the recipe where there is no current table.
 
     Raises:
         StoreError: the store cannot be read.
     """
-    stored = _stored(platform, table_key(record.scene.scene_key, division))
+    stored = _stored(platform, table_key(record.scene.scene_key, recipe.division_key))
     if stored is None or stored.get("etag") != record.scene.version:
-        return division.count(record.grid.width, record.grid.height)
+        return recipe.division_for(record.grid).count(record.grid.width, record.grid.height)
     return sum(int(count) for count in stored["levels"].values())
 
 

@@ -32,6 +32,8 @@ class EmbedResult:
     """Whether the shard existed before."""
     note: str | None = None
     """One line where the scene has too few valid pixels."""
+    layout: str | None = None
+    """One line where its patches were to be laid out in metres, and could not."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""

@@ -46,10 +46,10 @@ def check_shard(platform: Platform, scene_key: str) -> list[CheckOutcome]:
     record = load_record(platform, scene_key)
     key = shard_key(platform, record)
     info = shard_info(platform.store, key)
-    tally = _Tally(platform.division, record)
+    tally = _Tally(platform.recipe.division_for(record.grid), record)
     for batch in iter_batches(platform.store, key, columns=["level", "row", "col", "valid_fraction", "embedding"]):
         tally.add(batch)
-    patches = count_patches(platform, record, platform.division)
+    patches = count_patches(platform, record, platform.recipe)
     again = f"Delete {platform.store.url(key.path)} and run: imagerag ingest SOURCE --scene {scene_key}"
     vectors = f"of {tally.rows:,} vectors"
     return [

@@ -11,7 +11,7 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from imagerag_assets.encoders.registry import encoder_fingerprint, load_encoder
+from imagerag_assets.encoders.registry import encoder_fingerprint, load_encoder, taught_m
 from imagerag_assets.objects.store import ObjectStore, open_store
 from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.scenes.ground import GroundDistances
@@ -19,7 +19,6 @@ from imagerag_assets.scenes.ground import GroundDistances
 if TYPE_CHECKING:
     from imagerag_assets.encoders.sentence import SentenceEncoder
     from imagerag_assets.encoders.types import Encoder
-    from imagerag_assets.patches.types import Division
     from imagerag_assets.settings import Settings
     from imagerag_assets.stores.milvus import VectorStore
 
@@ -109,12 +108,7 @@ class Platform:
     @property
     def recipe(self) -> Recipe:
         """How the settings make the patches of a scene."""
-        return Recipe.of(self.settings)
-
-    @property
-    def division(self) -> Division:
-        """How the settings cut scenes into patches."""
-        return self.recipe.division
+        return Recipe.of(self.settings, taught_m=taught_m(self.settings.active_encoder, self.settings))
 
     @property
     def mllm(self) -> Any:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagerag_assets.encoders.registry import encoder_fingerprint, encoder_spec, list_encoders
+from imagerag_assets.encoders.registry import encoder_fingerprint, encoder_spec, list_encoders, taught_m
 from imagerag_assets.encoders.weights import LOCAL
 from imagerag_assets.errors import EncoderError, FingerprintError, StoreError, UnknownEncoderError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.patches import recipe as recipes
 from imagerag_assets.patches.recipe import Recipe
-from imagerag_assets.patches.types import Division
 from imagerag_assets.scenes.records import SceneRecord
 from imagerag_assets.stores.collection_meta import CollectionMeta, collection_name
 from imagerag_assets.stores.milvus_filter import EVERYTHING
@@ -41,11 +40,6 @@ class Target:
     def collection(self) -> str:
         """Name of the collection, whether it exists or not."""
         return self.named or collection_name("patches", self.fingerprint, self.recipe)
-
-    @property
-    def division(self) -> Division:
-        """How scenes are cut."""
-        return self.recipe.division
 
     @property
     def outdated_code(self) -> bool:
@@ -80,7 +74,8 @@ def target_of(platform: Platform, encoder: str | None = None, division: str | No
     """
     name = encoder or platform.settings.active_encoder
     fingerprint = encoder_fingerprint(name, platform.settings)
-    return Target(name, fingerprint, Recipe.of(platform.settings, division))
+    recipe = Recipe.of(platform.settings, division, taught_m=taught_m(name, platform.settings))
+    return Target(name, fingerprint, recipe)
 
 
 def find_serving(platform: Platform, *, orphaned: bool = False) -> Serving | None:
@@ -140,13 +135,13 @@ def _recipe_of(platform: Platform, collection: str, meta: CollectionMeta) -> Rec
     if meta.recipe is None:
         raise StoreError("The collection holds no patches", fix="See: imagerag status", collection=collection)
     wanted = Recipe.of(platform.settings, meta.recipe.division_name)
-    if not meta.assumed or wanted.division.key == meta.recipe.division.key:
+    if not meta.assumed or wanted.division_key == meta.recipe.division_key:
         return meta.recipe
     rows = platform.vectors.query(collection, EVERYTHING, ["scene_key"], limit=1)
     scene = str(rows[0]["scene_key"]) if rows else ""
     shards = list_shards(platform.store, scene_key=scene, fingerprint=meta.fingerprint) if scene else []
     cut = {shard.division_key for shard in shards}
-    if wanted.division.key not in cut or meta.recipe.division.key in cut:
+    if wanted.division_key not in cut or meta.recipe.division_key in cut:
         return meta.recipe
     return Recipe(meta.recipe.division_name, wanted.patch_px, wanted.patch_overlap)
 

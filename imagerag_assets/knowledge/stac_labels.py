@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import shapely
@@ -18,6 +19,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from imagerag_assets.encoders.registry import taught_m
 from imagerag_assets.errors import ImageRAGError, ItemError, KnowledgeError, SourceError, error_of_item
 from imagerag_assets.knowledge.classes import ClassTables
 from imagerag_assets.knowledge.feature_labels import Unnamed, label_of
@@ -27,6 +29,7 @@ from imagerag_assets.knowledge.types import Cut, Entry, Failure
 from imagerag_assets.objects.addresses import absolute_href, is_http, is_remote, join_href, local_path
 from imagerag_assets.objects.boundary import check
 from imagerag_assets.objects.bounded import info_of
+from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.raster.geo import geometry_window
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.raster.types import Grid, Window
@@ -50,6 +53,11 @@ class _Sources:
     settings: Settings
     known: dict[str, tuple[Scene, Grid] | ImageRAGError] = field(default_factory=dict)
     collections: dict[tuple[str, ...], dict[str, Any] | None] = field(default_factory=dict)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """How patches are made, which exemplars must look like."""
+        return Recipe.of(self.settings, taught_m=taught_m(self.settings.active_encoder, self.settings))
 
     def get(self, href: str) -> tuple[Scene, Grid]:
         """Return a scene and its grid.  Raise ImageRAGError if the scene cannot be used."""
@@ -120,8 +128,8 @@ def read_stac_labels(source: str, settings: Settings) -> Source:
 
     The label of a feature is the first of its `label:properties` that says something in words: its text, the name that
     the item, its assets or its collection give to a code, or the name of the property if the value is yes or true.  A
-    number is never a name (`feature_labels.label_of`).  The window is a square around the bounds, at least
-    IMAGERAG_PATCH_PX wide.  One is cut from every source scene that contains the middle of the feature.
+    number is never a name (`feature_labels.label_of`).  The window is a square around the bounds, at least as wide as
+    the scene's smallest patches.  One is cut from every source scene that contains the middle of the feature.
 
     Args:
         source: A STAC catalog, collection, item collection or item, a folder of these, or an API.
@@ -179,7 +187,7 @@ def _read_item(found: ItemRef, sources: _Sources, entries: list[Entry], failed: 
     wrong: dict[str, list[str]] = {}
     for number, feature in enumerate(_features(collection)):
         said = label_of(_properties(feature) if isinstance(feature, dict) else {}, names, tables)
-        for made in _exemplars(feature, said, scenes, to_lonlat, sources.settings.patch_px):
+        for made in _exemplars(feature, said, scenes, to_lonlat, sources.recipe):
             if isinstance(made, str):
                 wrong.setdefault(made, []).append(str(number))
                 continue
@@ -192,7 +200,7 @@ def _read_item(found: ItemRef, sources: _Sources, entries: list[Entry], failed: 
 
 
 def _exemplars(
-    feature: Any, said: str | Unnamed, scenes: list[tuple[Scene, Grid]], to_lonlat: Transformer, patch_px: int
+    feature: Any, said: str | Unnamed, scenes: list[tuple[Scene, Grid]], to_lonlat: Transformer, recipe: Recipe
 ) -> Iterator[tuple[tuple[str, ...], Cut] | str]:
     """Yield the texts and place of each exemplar of a feature, or the reason why there is none."""
     geometry = _geometry(feature, to_lonlat)
@@ -208,10 +216,12 @@ def _exemplars(
         return
     shown = False
     for scene, grid in scenes:
+        start = recipe.start_for(grid)
+        patch_px = max(1, round(recipe.patch_px * 2.0 ** (0 if start is None else start.level)))
         window = _window(geometry_window(grid, geometry), grid, patch_px)
         if window is not None:
             shown = True
-            yield texts, Cut(scene, window, max(0, int(math.log2((window[2] - window[0]) / patch_px))))
+            yield texts, Cut(scene, window, max(0, int(math.log2((window[2] - window[0]) / recipe.patch_px))))
     if not shown:
         yield "it lies outside the source imagery"
 

@@ -157,16 +157,16 @@ class _Versions:
         recorded, fingerprint, division = (
             self._lineage.calibration or "",
             serving.target.fingerprint,
-            serving.target.division,
+            serving.target.recipe.division_key,
         )
         if recorded == PAPER:
             return None
         scale = serving.platform.encoder.logit_scale
-        now = load_calibration(self._platform.store, fingerprint, division.key, logit_scale=scale).version
+        now = load_calibration(self._platform.store, fingerprint, division, logit_scale=scale).version
         if fingerprint != self._lineage.fingerprint:
             self._differs("calibration", recorded, now, "Thresholds belong to their encoder", "present")
             return None
-        found = find_calibration(self._platform.store, fingerprint, division.key, recorded)
+        found = find_calibration(self._platform.store, fingerprint, division, recorded)
         if found is None:
             self._differs("calibration", recorded, now, "The recorded thresholds are no longer kept", "present")
         elif now != recorded:

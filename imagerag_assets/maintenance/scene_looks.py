@@ -19,7 +19,6 @@ from imagerag_assets.ingestion.patch_tables import patch_table, table_key
 from imagerag_assets.installation.differences import Difference
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.maintenance.looks import YOUNG_SECONDS, Progress, each_of, set_aside, stored_item
-from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.scenes.records import SCENES, SceneRecord, find_record, list_records, overview_key, record_key
 from imagerag_assets.scenes.removed import list_removed
 from imagerag_assets.stac.types import Scene
@@ -87,9 +86,9 @@ def table_differences(platform: Platform, progress: Progress | None = None) -> I
     Raises:
         StoreError: the store cannot be read.
     """
-    recipe = Recipe.of(platform.settings)
+    recipe = platform.recipe
     for scene in each_of(list_records(platform), progress, "checking patch tables"):
-        key = table_key(scene, recipe.division)
+        key = table_key(scene, recipe.division_key)
         record = _record(platform, scene)
         if record is None or not platform.store.exists(key):
             continue
@@ -104,12 +103,12 @@ def _table_wrong(platform: Platform, key: str, record: SceneRecord) -> str | Non
             rows = pq.ParquetFile(file).metadata.num_rows
     except (pa.ArrowException, StoreError) as error:
         return f"It is damaged: {error}"
-    expected = Recipe.of(platform.settings).division.count(record.grid.width, record.grid.height)
+    expected = platform.recipe.division_for(record.grid).count(record.grid.width, record.grid.height)
     return None if rows == expected else f"It has {rows:,} patches, and the scene has {expected:,}"
 
 
 def _table_again(platform: Platform, scene: str) -> str:
-    key = table_key(scene, Recipe.of(platform.settings).division)
+    key = table_key(scene, platform.recipe.division_key)
     said = set_aside(platform, [key])
     return f"made again with {patch_table(platform, scene).patches:,} patches ({said})"
 

@@ -98,8 +98,8 @@ def _versions(platform: Platform, target: Target, record: SceneRecord) -> dict[s
     """Return the data version, and the number of rows, of what there is of a scene, by asset."""
     version, recipe = record.scene.version, target.recipe
     found: dict[str, tuple[str, int | None]] = {"scene": (version, None)}
-    if platform.store.exists(table_key(record.scene.scene_key, recipe.division)):
-        found["patch_table"] = (f"{recipe.division.key}:{version}", None)
+    if platform.store.exists(table_key(record.scene.scene_key, recipe.division_key)):
+        found["patch_table"] = (f"{recipe.division_key}:{version}", None)
     try:
         shard = indexed_shard(platform, target, record)
     except ImageRAGError:  # `vector_looks` names it

@@ -71,7 +71,7 @@ def _patches(record: AnswerRecord) -> str:
 
 def _thresholds(platform: Platform, lineage: Lineage) -> str:
     """Return the version of the calibration, and its object if this installation stores one."""
-    division = str(lineage.division or platform.division.key)
+    division = str(lineage.division or platform.recipe.division_key)
     key = calibration_key(lineage.fingerprint, division)
     stored = platform.store.url(key) if platform.store.exists(key) else "packaged, or generic"
     return f"calibration {lineage.calibration} ({stored})"

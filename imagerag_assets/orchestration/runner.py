@@ -32,7 +32,7 @@ from imagerag_assets.orchestration._dagster_private import data_version_tags
 from imagerag_assets.orchestration.asking import ASKER, Asker, ask_here, asker_resource
 from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
 from imagerag_assets.orchestration.assets.encoder_switch import report_key
-from imagerag_assets.orchestration.assets.scenes import ENCODER, FOR_SERVING, SHORTAGE, encoder_version
+from imagerag_assets.orchestration.assets.scenes import ENCODER, FOR_SERVING, LAYOUT, SHORTAGE, encoder_version
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.orchestration.dead_runs import close_what_is_left, owner_tags
 from imagerag_assets.orchestration.job_paths import JOB_PATHS, job_paths_resource
@@ -209,7 +209,8 @@ class Runner:
                     record_failure(self.platform, key, error, item_href=scene.item_href)
             return result("failed", 0, describe(error))
         unfound = embedded.get(FOR_SERVING)
-        said = said_of(rows, embedded.get(SHORTAGE), unfound if isinstance(unfound, str) else None)
+        unfound = unfound if isinstance(unfound, str) else None
+        said = said_of(rows, embedded.get(SHORTAGE), unfound, embedded.get(LAYOUT))
         return result("ingested" if rows else "empty", rows, said=said)
 
     def ask(self, question: Question) -> AnswerRecord:

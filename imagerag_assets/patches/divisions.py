@@ -1,7 +1,7 @@
 """The divisions: pure functions from a scene's size to windows, and their registry.
 
-``pyramid`` cuts windows of a fixed size with overlap at every power-of-two level. ``vit``, ``cc`` and ``grid`` are
-those of the ImageRAG paper. No reading happens here.
+``pyramid`` cuts windows of a fixed size with overlap at every power-of-two level, from the native one or from another
+(`layout` says which). ``vit``, ``cc`` and ``grid`` are those of the ImageRAG paper. No reading happens here.
 
 The paper's divisions first enlarge the image so that it divides evenly, then cut the enlarged image. Nothing is
 enlarged here: an edge at ``e`` of an axis of ``native`` pixels, enlarged to ``enlarged``, becomes the native pixel
@@ -32,13 +32,16 @@ GRID_LEVELS = 10
 PAPER_READ_PX = 448
 
 
-def division(name: str, *, patch_px: int = DEFAULT_PATCH_PX, patch_overlap: float = DEFAULT_OVERLAP) -> Division:
+def division(
+    name: str, *, patch_px: int = DEFAULT_PATCH_PX, patch_overlap: float = DEFAULT_OVERLAP, start: int = 0
+) -> Division:
     """Return the division of this name.
 
     Args:
         name: A key of :data:`DIVISIONS`.
         patch_px: Side of a ``pyramid`` patch in pixels of its level; the paper's divisions do not use it.
         patch_overlap: Share of a ``pyramid`` patch's side that the next one repeats, in [0, 1).
+        start: Finest level of a ``pyramid``; below 0, its patches have fewer native pixels than `patch_px`.
 
     Raises:
         SettingsError: no division has this name, or a parameter is out of range.
@@ -48,21 +51,22 @@ def division(name: str, *, patch_px: int = DEFAULT_PATCH_PX, patch_overlap: floa
     if patch_px < 1 or not 0 <= patch_overlap < 1:
         raise SettingsError("patch_px must be at least 1 and patch_overlap in [0, 1)", patch_px=patch_px,
                             patch_overlap=patch_overlap)  # fmt: skip
-    return DIVISIONS[name](patch_px, patch_overlap)
+    return DIVISIONS[name](patch_px, patch_overlap, start)
 
 
-def _pyramid(patch_px: int, overlap: float) -> Division:
+def _pyramid(patch_px: int, overlap: float, start: int) -> Division:
     default = (patch_px, overlap) == (DEFAULT_PATCH_PX, DEFAULT_OVERLAP)
     key = "pyramid" if default else f"pyramid-p{patch_px}-o{number(overlap)}"
-    return Division("pyramid", key, partial(pyramid_grids, patch_px=patch_px, overlap=overlap))
+    return Division("pyramid", key, partial(pyramid_grids, patch_px=patch_px, overlap=overlap, start=start))
 
 
-def pyramid_grids(width: int, height: int, *, patch_px: int, overlap: float) -> tuple[LevelGrid, ...]:
+def pyramid_grids(width: int, height: int, *, patch_px: int, overlap: float, start: int = 0) -> tuple[LevelGrid, ...]:
     """Cut windows of ``patch_px * 2**level`` native pixels, ``round(patch_px * (1 - overlap)) * 2**level`` apart.
 
-    The last row and column are moved back so that they end at the scene's border. A level above 0 exists while its
-    longer side exceeds a patch and its shorter side half a patch, so the top level has few windows and none is mostly
-    padding.
+    The last row and column are moved back so that they end at the scene's border. A level above `start` exists while
+    its longer side exceeds a patch and its shorter side half a patch, so the top level has few windows and none is
+    mostly padding. Levels below 0 are read at native resolution: their windows are smaller, and an encoder enlarges
+    them.
 
     Raises:
         InputError: a side is not positive.
@@ -70,13 +74,12 @@ def pyramid_grids(width: int, height: int, *, patch_px: int, overlap: float) -> 
     _check(width, height)
     stride_px = max(1, round(patch_px * (1 - overlap)))
     grids: list[LevelGrid] = []
-    level = 0
+    level = start
     while True:
-        scale = 1 << level
-        if level and (max(width, height) <= patch_px * scale or 2 * min(width, height) <= patch_px * scale):
+        side, stride = (max(1, round(pixels * 2.0**level)) for pixels in (patch_px, stride_px))
+        if grids and (max(width, height) <= side or 2 * min(width, height) <= side):
             return tuple(grids)
-        side, stride = patch_px * scale, stride_px * scale
-        grids.append(LevelGrid(level, level, _strided(width, side, stride), _strided(height, side, stride)))
+        grids.append(LevelGrid(level, max(0, level), _strided(width, side, stride), _strided(height, side, stride)))
         level += 1
 
 
@@ -121,11 +124,11 @@ def grid_grids(width: int, height: int) -> tuple[LevelGrid, ...]:
     return tuple(grids)
 
 
-DIVISIONS: dict[str, Callable[[int, float], Division]] = {
+DIVISIONS: dict[str, Callable[[int, float, int], Division]] = {
     "pyramid": _pyramid,
-    "vit": lambda _patch_px, _overlap: Division("vit", "vit", vit_grids),
-    "cc": lambda _patch_px, _overlap: Division("cc", "cc", cc_grids),
-    "grid": lambda _patch_px, _overlap: Division("grid", "grid", grid_grids),
+    "vit": lambda *_: Division("vit", "vit", vit_grids),
+    "cc": lambda *_: Division("cc", "cc", cc_grids),
+    "grid": lambda *_: Division("grid", "grid", grid_grids),
 }
 
 

@@ -7,14 +7,16 @@ A recipe names the shards and the collection of its vectors.  Nothing is read or
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from imagerag_assets.patches.divisions import DEFAULT_OVERLAP, DEFAULT_PATCH_PX, division, number
+from imagerag_assets.patches.layout import DEFAULT_FINER_PATCHES, Layout, Start
 from imagerag_assets.patches.types import Division
+from imagerag_assets.raster.ground_distance import mean_pixel_m
 
 if TYPE_CHECKING:
-    from imagerag_assets.raster.types import RenderSpec
+    from imagerag_assets.raster.types import Grid, RenderSpec
     from imagerag_assets.settings import Settings
 
 CODE_VERSION = "1"
@@ -44,39 +46,94 @@ class Recipe:
     code_version: str = FIRST_CODE_VERSION
     collars: Literal["keep", "exclude"] = FIRST_COLLARS
     """Whether collars, which nothing declares as missing, count as pixels."""
+    patch_m: float | None = None
+    """Metres of a side of a ``pyramid``'s smallest patch; None: it has `patch_px` native pixels on any ground."""
+    finer_patches: int = DEFAULT_FINER_PATCHES
+    """Patches of a scene at most, where `patch_m` asks for patches of fewer pixels."""
 
     @classmethod
-    def of(cls, settings: Settings, division_name: str | None = None) -> Recipe:
+    def of(cls, settings: Settings, division_name: str | None = None, *, taught_m: float | None = None) -> Recipe:
         """Return the recipe of the settings and of this version of the code, with another division if one is named.
+
+        Args:
+            settings: The settings.
+            division_name: A division other than that of the settings.
+            taught_m: Metres of a side of the pictures that the encoder was taught, where they leave it to the encoder.
 
         Raises:
             SettingsError: no division has this name.
         """
+        said: dict[str | float, Any] = {"pixels": None, "encoder": taught_m}
+        name = division_name or settings.division
         recipe = cls(
-            division_name=division_name or settings.division,
+            division_name=name,
             patch_px=settings.patch_px,
             patch_overlap=settings.patch_overlap,
             min_valid_fraction=settings.min_valid_fraction,
             stretch_percentiles=settings.stretch_percentiles,
             code_version=CODE_VERSION,
             collars=settings.collars,
+            patch_m=None if name != "pyramid" else said.get(settings.patch_m, settings.patch_m),
+            finer_patches=settings.finer_patches,
         )
-        _ = recipe.division
+        _ = recipe.division_key
         return recipe
 
     @property
-    def division(self) -> Division:
-        """How scenes are cut.
+    def layout(self) -> Layout | None:
+        """How scenes are laid out on the ground; None: in pixels."""
+        if self.patch_m is None or self.division_name != "pyramid":
+            return None
+        return Layout(self.patch_m, self.finer_patches)
+
+    def start_for(self, grid: Grid | None) -> Start | None:
+        """Return where a scene's pyramid starts on the ground, and why; None: the recipe counts in pixels.
+
+        Args:
+            grid: Of the scene; None: nothing is known of it.
+        """
+        if self.layout is None:
+            return None
+        size = (1, 1) if grid is None else (grid.width, grid.height)
+        return self.start_at(size, None if grid is None else mean_pixel_m(grid))
+
+    def start_at(self, size: tuple[int, int], metres: float | None) -> Start:
+        """Return where the pyramid of a scene of this size and ground distance starts; see `layout.Layout.start`."""
+        if self.layout is None:
+            return Start(0, f"in pixels ({self.patch_px} px)")
+        return self.layout.start(size, metres, self.patch_px, self.patch_overlap)
+
+    def division_for(self, grid: Grid | None) -> Division:
+        """Return how a scene is cut; `grid` as in :meth:`start_for`.
 
         Raises:
             SettingsError: no division has this name.
         """
-        return division(self.division_name, patch_px=self.patch_px, patch_overlap=self.patch_overlap)
+        start = self.start_for(grid)
+        cut = self._division(0 if start is None else start.level)
+        return replace(cut, key=self.division_key)
+
+    @property
+    def division_key(self) -> str:
+        """Key of the division, the same for all scenes: its name, and tags of how it cuts.
+
+        Raises:
+            SettingsError: no division has this name.
+        """
+        key, layout = self._division(0).key, self.layout
+        if layout is not None:
+            key += f"-m{number(layout.patch_m)}"
+            if layout.finer_patches != DEFAULT_FINER_PATCHES:
+                key += f"-n{layout.finer_patches}"
+        return key
+
+    def _division(self, start: int) -> Division:
+        return division(self.division_name, patch_px=self.patch_px, patch_overlap=self.patch_overlap, start=start)
 
     @property
     def key(self) -> str:
         """The division's key, and a tag for every value that is not the first one, e.g. ``pyramid-p192-o0.5-v0.2``."""
-        key = self.division.key
+        key = self.division_key
         if self.min_valid_fraction != FIRST_MIN_VALID_FRACTION:
             key += f"-v{number(self.min_valid_fraction)}"
         if self.stretch_percentiles != FIRST_PERCENTILES:
@@ -102,6 +159,8 @@ class Recipe:
             "min_valid_fraction": self.min_valid_fraction,
             "stretch_percentiles": self.stretch_percentiles,
             "collars": self.collars,
+            "patch_m": "pixels" if self.patch_m is None else self.patch_m,
+            "finer_patches": self.finer_patches,
         }
 
     def fits(self, render: RenderSpec) -> bool:
@@ -113,6 +172,8 @@ class Recipe:
         values = self.settings | {"stretch_percentiles": list(self.stretch_percentiles)}
         if self.collars == FIRST_COLLARS:  # as it was before there was a choice
             del values["collars"]
+        if self.patch_m is None:  # likewise
+            del values["patch_m"], values["finer_patches"]
         return values | {"code_version": self.code_version}
 
     @classmethod
@@ -131,4 +192,6 @@ class Recipe:
             stretch_percentiles=(low, high),
             code_version=str(stored["code_version"]),
             collars="exclude" if stored.get("collars") == "exclude" else FIRST_COLLARS,
+            patch_m=None if stored.get("patch_m") is None else float(stored["patch_m"]),
+            finer_patches=int(stored.get("finer_patches", DEFAULT_FINER_PATCHES)),
         )

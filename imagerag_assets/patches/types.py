@@ -24,7 +24,8 @@ class Patch:
     """
 
     level: int
-    """Level of the division: a power-of-two exponent for ``pyramid``, the paper's number for ``cc`` and ``grid``."""
+    """Level of the division: a power-of-two exponent for ``pyramid``, below 0 where patches have fewer native pixels
+    than the usual ones; the paper's number for ``cc`` and ``grid``."""
     row: int
     col: int
     x0: int

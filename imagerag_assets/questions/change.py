@@ -174,7 +174,7 @@ def _look_again(
         if window is None or window == _window(old, partner):
             continue
         try:
-            read[pair] = asked.viewer.read(scene, window, int(old.levels[partner]))
+            read[pair] = asked.viewer.read(scene, window, max(0, int(old.levels[partner])))
         except (RasterError, StoreError) as error:
             return pairs, (f"No second look at {scene}: {error}",)
     if not read:

@@ -51,8 +51,8 @@ def count(resolved: Resolved, found: Retrieval, search: Search) -> tuple[dict[st
         except EncoderError as error:
             notes.append(f"{phrase!r} was not counted within patches: {error}")
             continue
-        cues = sum(cue.phrase == phrase for cue in found.cues)
-        if counted is not None and _tells_more(counted, cues, platform.settings.patch_px):
+        cues = [cue for cue in found.cues if cue.phrase == phrase]
+        if counted is not None and _tells_more(counted, len(cues), _patch_px(platform, search, cues[0])):
             tallies[phrase] = Tally(counted.count, counted.low, counted.high)
             notes += [*counted.notes, _how(counted)]
     return tallies, tuple(notes)
@@ -85,8 +85,8 @@ def count_shown(
         return None
     shown, many = frozenset(cue.patch_id for cue in cues), phrase in found.many
     size_m = size_of(phrase)
-    size_px = _in_pixels(size_m, cues[0]) if size_m else None
-    if size_m is None or (size_px is not None and size_px[0] > SMALLER * deps.settings.patch_px):
+    size_px, patch_px = _in_pixels(size_m, cues[0]) if size_m else None, _patch_px(deps, search, cues[0])
+    if size_m is None or (size_px is not None and size_px[0] > SMALLER * patch_px):
         # As large as patches: only what exceeds the cues of one answer has to be counted.
         if not many:
             return None
@@ -96,9 +96,15 @@ def count_shown(
         deps, phrase, search, budget=budget, words=found.words, size_px=size_px, shown=shown, many=many,
         shown_by=shown_by,
     )  # fmt: skip
-    tiny = size_px is not None and size_px[1] <= TINY * deps.settings.patch_px
+    tiny = size_px is not None and size_px[1] <= TINY * patch_px
     # A part of one large object may look like several; where objects are few, patches tell them better.
     return counted if tiny or counted.everywhere else None
+
+
+def _patch_px(deps: Deps, search: Search, cue: Cue) -> float:
+    """Return the side of the smallest patches of a cue's scene in native pixels."""
+    finest = 0 if search.look is None else search.look.finest_level(cue.scene)
+    return float(deps.settings.patch_px * 2.0**finest)
 
 
 def _in_pixels(size_m: tuple[float, float], cue: Cue) -> tuple[float, float] | None:
@@ -117,7 +123,7 @@ def _counted(plan: p.Plan) -> list[str]:
     return list(found)
 
 
-def _tells_more(counted: Counted, cues: int, patch_px: int) -> bool:
+def _tells_more(counted: Counted, cues: int, patch_px: float) -> bool:
     if counted.count <= cues:
         return False
     smaller = counted.window_px is not None and counted.window_px <= SMALLER * patch_px

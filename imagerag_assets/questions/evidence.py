@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from imagerag_assets.errors import RasterError, StoreError
+from imagerag_assets.errors import RasterError, StoreError, UnknownSceneError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import find_serving
+from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox, window_feature
 from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.retrieval.types import Cue
 from imagerag_assets.scenes.reading import open_reader
 from imagerag_assets.scenes.records import SceneRecord, load_record, overview_key
-from imagerag_assets.settings import Settings
 
 Window = tuple[int, int, int, int]
 _OPEN_SCENES = 4
@@ -89,6 +89,16 @@ class Viewer:
         grid = self.record(scene_key).grid
         return grid.width, grid.height
 
+    def finest_level(self, scene_key: str) -> int:
+        """Return the level of the scene's smallest patches in the collection in use; 0 where that cannot be told."""
+        if self._recipe.layout is None:
+            return 0
+        try:
+            start = self._recipe.start_for(self.record(scene_key).grid)
+        except (StoreError, UnknownSceneError):  # whoever reads the scene says what is wrong with it
+            return 0
+        return 0 if start is None else start.level
+
     def read(self, scene_key: str, window: Window, level: int) -> NDArray[np.uint8]:
         """Return a native pixel window at a level, uint8 (h, w, 3), as `patch_embeddings` saw it.
 
@@ -102,15 +112,19 @@ class Viewer:
         return pixel_window_to_lonlat_bbox(self.record(scene_key).grid, window)
 
     @cached_property
-    def _settings(self) -> Settings:
-        """The settings of the collection in use, whose vectors are of pixels stretched by them."""
+    def _serving(self) -> Platform:
+        """The installation with the settings of the collection in use, by which its pixels were cut and stretched."""
         serving = find_serving(self._platform, orphaned=True)
-        return self._platform.settings if serving is None else serving.platform.settings
+        return self._platform if serving is None else serving.platform
+
+    @cached_property
+    def _recipe(self) -> Recipe:
+        return self._serving.recipe
 
     def _reader(self, scene_key: str) -> SceneReader:
         if scene_key not in self._readers:
             record = self.record(scene_key)
-            self._readers[scene_key] = open_reader(self._settings, record, build_overviews=False)
+            self._readers[scene_key] = open_reader(self._serving.settings, record, build_overviews=False)
             if len(self._readers) > _OPEN_SCENES:
                 self._readers.popitem(last=False)[1].close()
         self._readers.move_to_end(scene_key)

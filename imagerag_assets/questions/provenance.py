@@ -48,7 +48,7 @@ def lineage_of(found: Found, viewer: Viewer) -> dict[str, Any]:
     keys = dict.fromkeys([*question.scenes, *(cue.scene for cue in found.cues), *main])
     scenes = {key: viewer.record(key) for key in list(keys)[:_SCENES_IN_LINEAGE]}
     serving, platform, target = resolved.serving, resolved.platform, resolved.serving.target
-    division = question.division or target.division.name
+    division = question.division or target.recipe.division_name
     used = _used_knowledge(question, resolved.analysis.phrases, found.retrieval)
     return {
         "fingerprint": target.fingerprint,

@@ -97,7 +97,7 @@ def resolve(
         analysis=analysis,
         calibration=calibration
         or load_calibration(
-            platform.store, target.fingerprint, target.division.key, logit_scale=platform.encoder.logit_scale
+            platform.store, target.fingerprint, target.recipe.division_key, logit_scale=platform.encoder.logit_scale
         ),
         former=former,
         example=example,

@@ -65,7 +65,9 @@ def scope_of(
     """
     where = filter_of(platform, question)
     if coarsest_m is not None:
-        where = fine_enough(where, platform.ground_distances.of(question.scenes), coarsest_m)
+        distances, scenes = platform.ground_distances, question.scenes
+        finest = distances.finest_levels(platform.recipe, scenes)
+        where = fine_enough(where, distances.of(scenes), coarsest_m, finest)
     if region is None:
         return Scope(where)
     notes = [f"Only the {region.name} of the scene is looked at, as the question says"]
@@ -78,7 +80,8 @@ def scope_of(
 
     def keep(scene: str, window: Window) -> bool:
         width, height = viewer.size(scene)
-        if max(width, height) > platform.settings.patch_px and is_whole(window, width, height):
+        patch_px = platform.settings.patch_px * 2.0 ** viewer.finest_level(scene)
+        if max(width, height) > patch_px and is_whole(window, width, height):
             return False  # smaller patches tell which part shows it
         if scene not in wholes:
             wholes[scene] = _whole(viewer, scene) if region.compass else None

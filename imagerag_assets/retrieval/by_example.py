@@ -133,7 +133,7 @@ def search_by_example(
 
 
 def _contrast(
-    good: NDArray[np.float32], bad: NDArray[np.float32], mean: NDArray[np.float64], inverse: NDArray[np.float64]
+    good: NDArray[np.float32], bad: NDArray[np.float32], mean: NDArray[np.float64], inverse: NDArray[np.floating]
 ) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
     """Return by how much patches are held down: those that are more like a bad example than like any good one."""
     if not len(bad):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from imagerag_assets.errors import FingerprintError, InputError, StoreError
+from imagerag_assets.patches.names import in_pixels
 from imagerag_assets.retrieval.background import BACKGROUND_VERSION
 from imagerag_assets.retrieval.scoring import Floats, Head
 
@@ -117,6 +118,9 @@ def load_calibration(
 ) -> Calibration:
     """Load the calibration of an encoder and division: the stored one, else a packaged one, else the default.
 
+    For patches of so many metres, one for patches of so many pixels holds, too, if there is none of their own; its
+    `division` says so (decision 0651).
+
     Args:
         store: The installation's.
         fingerprint: The encoder's.
@@ -127,12 +131,15 @@ def load_calibration(
         FingerprintError: the stored one was fitted for another encoder, division or background.
         StoreError: the stored one cannot be read.
     """
-    key = calibration_key(fingerprint, division)
-    if store.exists(key):
-        found = parse(store.read_bytes(key), store.url(key))
-        _require(found, fingerprint, division, store.url(key))
-        return found
-    return packaged_calibration(fingerprint, division) or default_calibration(logit_scale)
+    for each in dict.fromkeys((division, in_pixels(division))):
+        key = calibration_key(fingerprint, each)
+        if store.exists(key):
+            found = parse(store.read_bytes(key), store.url(key))
+            _require(found, fingerprint, each, store.url(key))
+            return found
+        if (packaged := packaged_calibration(fingerprint, each)) is not None:
+            return packaged
+    return default_calibration(logit_scale)
 
 
 def packaged_calibration(fingerprint: str, division: str) -> Calibration | None:
@@ -145,7 +152,12 @@ def find_calibration(store: ObjectStore, fingerprint: str, division: str, versio
     """Find the calibration of one version, whether or not it is the one in use; None if it is not kept."""
     if version.startswith(_DEFAULT):
         return default_calibration(_number(version.removeprefix(_DEFAULT)))
-    kept = [calibration_key(fingerprint, division), _version_key(fingerprint, division, version)]
+    divisions = dict.fromkeys((division, in_pixels(division)))
+    kept = [
+        key
+        for each in divisions
+        for key in (calibration_key(fingerprint, each), _version_key(fingerprint, each, version))
+    ]
     stored = (parse(store.read_bytes(key), store.url(key)) for key in kept if store.exists(key))
     for found in chain(stored, _packaged(), [GENERIC]):
         if found.version == version and (found is GENERIC or found.fingerprint == fingerprint):

@@ -315,9 +315,10 @@ class _Count:
         A size is how many native pixels fill the tower's input.
         """
         windows = self._near.windows
-        levels = np.array([row["level"] for row in self._near.rows])
-        promising = int(np.median(levels[np.argsort(-self._patch_logits)[:_BEST]]))
-        side = int((windows[:, 2] - windows[:, 0]).min())
+        sides = windows[:, 2] - windows[:, 0]
+        side = int(sides.min())
+        octaves = np.rint(np.log2(sides / side))  # scenes may start at patches of different sizes
+        promising = int(np.median(octaves[np.argsort(-self._patch_logits)[:_BEST]]))
         own = side << promising
         largest = max(side, *(max(ground.size) for ground in self._grounds))
         sizes = [round(own * 2.0**octave) for octave in range(COARSER, -FINER - promising - 1, -1)]

@@ -73,7 +73,8 @@ def neighbours(
     found: list[Neighbours] = []
     coarsest_m = search.calibration.coarsest_m
     for near in vectors.search(search.collection, queries, condition=search.where, limit=limit, fields=_FIELDS):
-        hits = [hit for hit in near if coarsest_m is None or not too_coarse(hit.fields, coarsest_m)]
+        finest = None if search.look is None else search.look.finest_level
+        hits = [hit for hit in near if coarsest_m is None or not too_coarse(hit.fields, coarsest_m, finest)]
         hits = [hit for hit in hits if search.keeps(hit.fields["scene_key"], _window(hit.fields))]
         stored = [hit.fields["embedding"] for hit in hits]
         embeddings = np.stack(stored) if stored else np.zeros((0, queries.shape[1]), dtype=np.float32)

@@ -196,7 +196,7 @@ class _Run:
             if good:
                 self._passed[phrase] = good
                 self._path = path if self._path == "none" else self._path
-            if self._look is not None and is_many(candidates, len(good), least, budget=self._budget):
+            if self._look is not None and is_many(candidates, len(good), least, budget=self._budget, look=self._look):
                 self._many.add(phrase)
         self._timings["verify"] += 1000 * (perf_counter() - start)
 

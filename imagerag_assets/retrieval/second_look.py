@@ -71,9 +71,9 @@ class _Crops:
     pictures: list[NDArray[np.uint8]]
 
 
-def crops_per_candidate(level: int) -> int:
+def crops_per_candidate(level: int, finest: int = 0) -> int:
     """Return how many patches one candidate takes at most: shifted, half as wide at coarse levels, and fine looks."""
-    return len(SHIFTS) ** 2 * (2 if level else 1) + len(FINE_SHIFTS) ** 2 * FINE_LOOKS
+    return len(SHIFTS) ** 2 * (2 if level > finest else 1) + len(FINE_SHIFTS) ** 2 * FINE_LOOKS
 
 
 def affordable(look: Look | None, budget: int) -> Look | None:
@@ -81,7 +81,7 @@ def affordable(look: Look | None, budget: int) -> Look | None:
     return look if budget >= crops_per_candidate(1) else None
 
 
-def is_many(cues: Sequence[Cue], passed: int, threshold: float, *, budget: int) -> bool:
+def is_many(cues: Sequence[Cue], passed: int, threshold: float, *, budget: int, look: Look | None = None) -> bool:
     """Return whether a phrase may have many more objects than cues: most of what could be looked at passed.
 
     Args:
@@ -89,9 +89,10 @@ def is_many(cues: Sequence[Cue], passed: int, threshold: float, *, budget: int) 
         passed: How many passed it.
         threshold: As in :func:`looked_at`.
         budget: Patches encoded at most.
+        look: What they were looked at with.
     """
     worth = _worth_a_look(cues, threshold)
-    could = len(_afforded(worth, budget))
+    could = len(_afforded(worth, budget, look))
     return could < len(worth) and passed >= max(_MANY, _MOST * could)
 
 
@@ -99,9 +100,10 @@ def _worth_a_look(cues: Sequence[Cue], threshold: float) -> list[Cue]:
     return [cue for cue in cues if cue.confidence >= min(WORTH_A_LOOK, threshold)]
 
 
-def _afforded(cues: Sequence[Cue], budget: int) -> Sequence[Cue]:
+def _afforded(cues: Sequence[Cue], budget: int, look: Look | None) -> Sequence[Cue]:
     """Return the first candidates, as many as the budget allows."""
-    costs = accumulate(crops_per_candidate(cue.level) for cue in cues)
+    finest = {scene: look.finest_level(scene) for scene in {cue.scene for cue in cues}} if look is not None else {}
+    costs = accumulate(crops_per_candidate(cue.level, finest.get(cue.scene, 0)) for cue in cues)
     return cues[: sum(cost <= budget for cost in costs)]
 
 
@@ -152,9 +154,10 @@ def look_again(
     crops: list[_Crops] = []
     found: list[Seen] = []
     notes: list[str] = []
-    for cue in _afforded(cues, budget):
+    for cue in _afforded(cues, budget, look):
         try:
-            crops += [_cut(look, cue, level, SHIFTS) for level in (cue.level, cue.level - 1) if level >= 0]
+            finest = look.finest_level(cue.scene)
+            crops += [_cut(look, cue, level, SHIFTS) for level in (cue.level, cue.level - 1) if level >= finest]
         except (RasterError, StoreError) as error:
             found.append(Seen(cue, None, _logit(cue.confidence)))
             notes.append(f"No second look at {cue.scene}: {error}")
@@ -202,12 +205,16 @@ def _distinct(found: Sequence[Seen]) -> list[Seen]:
 
 
 def _cut(look: Look, cue: Cue, level: int, shifts: Sequence[float]) -> _Crops:
-    """Cut windows around the middle of a cue, as many pixels wide at their level as it is at its own, in one read."""
+    """Cut windows around the middle of a cue, as many pixels wide at their level as it is at its own, in one read.
+
+    Below level 0 they are read at native resolution, and have fewer pixels.
+    """
     x0, y0, x1, y1 = cue.window
     side, middle, scene = (x1 - x0, y1 - y0), ((x0 + x1) / 2, (y0 + y1) / 2), look.size(cue.scene)
-    step = 1 << level
+    finer, read_level = cue.level - level, max(0, level)
+    step = 1 << read_level
     size = tuple(
-        max(step, min((length << level) >> cue.level, extent // step * step))  # what lies beyond the scene is black
+        max(step, min(length >> finer, extent // step * step))  # what lies beyond the scene is black
         for length, extent in zip(side, scene, strict=True)
     )
     starts = [
@@ -216,11 +223,11 @@ def _cut(look: Look, cue: Cue, level: int, shifts: Sequence[float]) -> _Crops:
     ]
     left, top = min(x for x, _ in starts), min(y for _, y in starts)
     right, bottom = max(x for x, _ in starts) + size[0], max(y for _, y in starts) + size[1]
-    around = look.read(cue.scene, (left, top, right, bottom), level)
-    width, height = size[0] >> level, size[1] >> level
+    around = look.read(cue.scene, (left, top, right, bottom), read_level)
+    width, height = size[0] >> read_level, size[1] >> read_level
     pictures = []
     for number, (x, y) in enumerate(starts):
-        row, col = (y - top) >> level, (x - left) >> level
+        row, col = (y - top) >> read_level, (x - left) >> read_level
         pictures.append(_turned(around[row : row + height, col : col + width], number))
     return _Crops(cue, level, [(x, y, x + size[0], y + size[1]) for x, y in starts], pictures)
 

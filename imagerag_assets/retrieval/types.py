@@ -34,8 +34,11 @@ class Look(Protocol):
     def size(self, scene_key: str) -> tuple[int, int]:
         """Return (width, height) in native pixels."""
 
+    def finest_level(self, scene_key: str) -> int:
+        """Return the level of the scene's smallest patches; 0 where they have the usual number of native pixels."""
+
     def read(self, scene_key: str, window: Window, level: int) -> NDArray[np.uint8]:
-        """Read a native window, half-open, at a level: uint8 (h, w, 3)."""
+        """Read a native window, half-open, at a level, 0 or above: uint8 (h, w, 3)."""
 
     def bbox(self, scene_key: str, window: Window) -> tuple[float, float, float, float] | None:
         """Return (west, south, east, north) in degrees of a native window; None without a place."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from threading import Lock
 
 import numpy as np
@@ -12,8 +14,10 @@ from pyproj import Geod
 
 from imagerag_assets.errors import StoreError
 from imagerag_assets.objects.store import HasStore, read_all
+from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.raster.geo import pixel_window_to_lonlat_bbox
 from imagerag_assets.raster.globe import lonlat_at
+from imagerag_assets.raster.ground_distance import mean_pixel_m
 from imagerag_assets.raster.types import Grid
 from imagerag_assets.scenes.records import SCENES, find_record
 
@@ -64,12 +68,30 @@ def pixel_m(grid: Grid) -> float | None:
     return None if size is None else size[1]
 
 
+@lru_cache(maxsize=200_000)
+def _finest(recipe: Recipe, size: tuple[int, int], metres: float | None) -> int:
+    """Return where patches start; kept, as every question asks it of every scene."""
+    return recipe.start_at(size, metres).level
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What is kept of a scene."""
+
+    north_m: float | None
+    """Metres from north to south of a pixel."""
+    pixel_m: float | None
+    """Side of a square as large as a pixel."""
+    size: tuple[int, int]
+    """(width, height) in native pixels."""
+
+
 class GroundDistances:
     """Look up the ground distance of scenes; a record is read once, and again when it was written anew."""
 
     def __init__(self, platform: HasStore) -> None:
         self._platform = platform
-        self._known: dict[str, tuple[datetime | None, float | None]] = {}
+        self._known: dict[str, tuple[datetime | None, _Ground]] = {}
         self._lock = Lock()
 
     def of(self, scene_keys: Iterable[str] = ()) -> dict[str, float | None]:
@@ -81,21 +103,33 @@ class GroundDistances:
         Raises:
             StoreError: the store cannot be listed.
         """
+        return {key: ground.north_m for key, ground in self._grounds(scene_keys).items()}
+
+    def finest_levels(self, recipe: Recipe, scene_keys: Iterable[str] = ()) -> dict[str, int]:
+        """Return the level at which a recipe's patches start by scene key; arguments and errors as of :meth:`of`."""
+        if recipe.layout is None:
+            return {}
+        return {key: _finest(recipe, each.size, each.pixel_m) for key, each in self._grounds(scene_keys).items()}
+
+    def _grounds(self, scene_keys: Iterable[str]) -> dict[str, _Ground]:
         named = list(dict.fromkeys(scene_keys))
         times = dict.fromkeys(named) if named else self._written()
         with self._lock:
             missing = [key for key, time in times.items() if key not in self._known or time != self._known[key][0]]
-            for key, metres in zip(missing, read_all(self._read, missing), strict=True):
-                self._known[key] = (times[key], metres)
+            for key, ground in zip(missing, read_all(self._read, missing), strict=True):
+                self._known[key] = (times[key], ground)
             return {key: self._known[key][1] for key in times}
 
     def _written(self) -> dict[str, datetime | None]:
         parts = ((key.split("/"), time) for key, time in self._platform.store.modified(SCENES).items())
         return {part[1]: time for part, time in parts if len(part) == 3 and part[2] == "record.json"}
 
-    def _read(self, scene_key: str) -> float | None:
+    def _read(self, scene_key: str) -> _Ground:
         try:
             record = find_record(self._platform, scene_key)
         except StoreError:  # a damaged record is the concern of whoever needs the scene
-            return None
-        return None if record is None else pixel_m(record.grid)
+            record = None
+        if record is None:
+            return _Ground(None, None, (1, 1))
+        grid = record.grid
+        return _Ground(pixel_m(grid), mean_pixel_m(grid), (grid.width, grid.height))

@@ -40,7 +40,7 @@ class CollectionMeta:
     @property
     def division(self) -> str:
         """Key of the division; empty for knowledge."""
-        return "" if self.recipe is None else self.recipe.division.key
+        return "" if self.recipe is None else self.recipe.division_key
 
     def dumps(self) -> str:
         """Return what is stored in the description, which Lite forgets, and in a property, which it keeps."""

@@ -245,13 +245,13 @@ class TestThresholds:
     def _clean(self, platform: Platform) -> Iterator[None]:
         """The thresholds of the next test are the generic ones."""
         yield
-        platform.store.delete(calibration_key(platform.fingerprint, platform.division.key))
+        platform.store.delete(calibration_key(platform.fingerprint, platform.recipe.division_key))
 
     def test_of_another_encoder_are_refused(
         self, platform: Platform, typed: None, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        other = replace(GENERIC, fingerprint="f" * 64, division=platform.division.key, version="v")
-        key = calibration_key(platform.fingerprint, platform.division.key)
+        other = replace(GENERIC, fingerprint="f" * 64, division=platform.recipe.division_key, version="v")
+        key = calibration_key(platform.fingerprint, platform.recipe.division_key)
         platform.store.write_bytes(key, other.to_json())
         with pytest.raises(FingerprintError, match="fingerprint"):
             found(platform, "Where is the ship?")
@@ -260,11 +260,11 @@ class TestThresholds:
         assert capsys.readouterr().err.count("\n") == 1
 
     def test_that_are_damaged_are_refused(self, platform: Platform) -> None:
-        platform.store.write_bytes(calibration_key(platform.fingerprint, platform.division.key), b"{}")
+        platform.store.write_bytes(calibration_key(platform.fingerprint, platform.recipe.division_key), b"{}")
         with pytest.raises(StoreError):
             found(platform, "Where is the ship?")
 
     def test_of_this_encoder_are_used(self, platform: Platform) -> None:
-        own = replace(GENERIC, fingerprint=platform.fingerprint, division=platform.division.key, version="own")
+        own = replace(GENERIC, fingerprint=platform.fingerprint, division=platform.recipe.division_key, version="own")
         save_calibration(platform.store, own)
         assert found(platform, "Where is the ship?")["lineage"]["calibration"] == "own"

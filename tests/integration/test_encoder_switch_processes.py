@@ -179,7 +179,7 @@ def test_a_killed_backfill_goes_on_where_it_was(tmp_path: Path, fine: Settings) 
         assert platform.vectors.alias_target("patches") == served
         done = backfill(platform, "tiny-twin", progress=watch)
         assert done.switched is not None, done.to_dict()
-        assert done.patches == 2 * len(list(platform.division.patches(800, 800)))  # of b and c
+        assert done.patches == 2 * len(list(platform.recipe.division_for(None).patches(800, 800)))  # of b and c
         assert len(list_shards(platform.store, fingerprint=twin)) == 3
     assert left.items() <= shards().items()
     assert kept == left_parts

@@ -154,7 +154,7 @@ def test_aerial_files_given_items(
         record = load_record(platform, "aerial")
 
         assert (result.status, result.error) == ("ingested", None)
-        assert result.patches == len(rows) == platform.division.count(file.width, file.height)
+        assert result.patches == len(rows) == platform.recipe.division_for(None).count(file.width, file.height)
         assert (record.grid.width, record.grid.height) == (file.width, file.height)
         assert record.render.source_dtype == "uint8"
         fine = [row for row in rows if row["level"] == 0]

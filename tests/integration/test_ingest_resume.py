@@ -110,7 +110,7 @@ def test_killed_after_the_shard_the_next_run_indexes_it(tmp_path: Path, fine: Se
 
     with Platform(fine) as platform:
         result = ingest_scene(platform, scene_at(item, fine))
-        assert (result.error, result.patches) == (None, platform.division.count(600, 500))
+        assert (result.error, result.patches) == (None, platform.recipe.division_for(None).count(600, 500))
         assert shards_in(fine) == [shard]
         assert shard.stat().st_mtime_ns == written
         assert ingest_scene(platform, scene_at(item, fine)).status == "skipped"

@@ -33,6 +33,8 @@ FOR_SERVING = "for_serving_encoder"
 """Metadata: what was done for the collection that questions still use, or a text that says why nothing was done."""
 SHORTAGE = "too_few_valid_pixels"
 """Metadata: what was done about a scene in which no patch has enough valid pixels."""
+LAYOUT = "laid_out_in_pixels"
+"""Metadata: why a scene's patches were not laid out in metres."""
 ENCODER_POOL, MILVUS_POOL = "encoder", "milvus"
 ONE_SCENE = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 """One run a scene: a scene that fails does not fail others.  `backfill_embeddings` loads the encoder only once."""
@@ -179,9 +181,10 @@ def patch_embeddings(
             "supertiles_of_an_earlier_run": result.reused,
             "patches_per_second": round(result.patches / max(result.seconds, 1e-6), 1),
         }
-    if result.note:
-        metadata[SHORTAGE] = result.note
-        context.log.warning(result.note)
+    for name, note in ((SHORTAGE, result.note), (LAYOUT, result.layout)):
+        if note:
+            metadata[name] = note
+            context.log.warning(note)
     metadata |= _beside(beside)
     data_version = dg.DataVersion(embeddings_version(result.fingerprint, result.division, version))
     return dg.MaterializeResult(data_version=data_version, metadata=metadata)

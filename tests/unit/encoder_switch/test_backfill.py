@@ -64,7 +64,7 @@ def test_a_plan_says_what_is_left_and_changes_nothing(platform: Platform, add: A
 
     assert (plan["scenes"], plan["states"]) == (3, {"done": 0, "partial": 1, "missing": 2})
     assert plan["to_do"] == ["a", "b", "c"]
-    patches = 2 * platform.division.count(400, 300)
+    patches = 2 * platform.recipe.division_for(None).count(400, 300)
     assert (plan["patches"], plan["vector_bytes"]) == (patches, patches * 384 * 4)
     sizes = [Path(load_record(platform, key).scene.imagery.hrefs[0]).stat().st_size for key in "ac"]
     assert plan["bytes_read"] == sum(sizes)
@@ -127,7 +127,8 @@ def test_a_backfill_fills_checks_and_switches_and_a_rollback_goes_back(
         rollback(platform)
     restored = backfill(platform, "tiny").to_dict()
     assert restored["switched"]
-    assert restored["patches"] == platform.division.count(400, 300)  # of d: the others only had to be indexed again
+    patches = platform.recipe.division_for(None).count(400, 300)
+    assert restored["patches"] == patches  # of d: the others only had to be indexed again
 
 
 def test_a_failing_check_of_quality_keeps_the_alias_unless_forced(platform: Platform, add: Add) -> None:

@@ -78,7 +78,7 @@ def test_no_valid_pixel_is_lost_and_no_patch_repeats_what_better_ones_show(tmp_p
     for row in rows(platform, "stripes"):
         shown[row["y0"] : row["y1"], row["x0"] : row["x1"]] = True
     assert shown[valid].all()
-    every = platform.division.count(SIDE, SIDE)
+    every = platform.recipe.division_for(None).count(SIDE, SIDE)
     assert 0 < len(rows(platform, "stripes")) < every / 2
 
 
@@ -154,7 +154,8 @@ def test_a_shard_of_an_earlier_version_that_kept_nothing_is_made_again(tmp_path:
     made = find_shard(platform, target, record)
     assert made is not None and made.kept == "best"
     with ShardWriter(platform.store, made.key, dim=made.dim, encoder=made.encoder) as writer:
-        writer.commit(dropped=platform.division.count(SIDE, SIDE), made=made.made)  # as it was written then
+        every = platform.recipe.division_for(None).count(SIDE, SIDE)
+        writer.commit(dropped=every, made=made.made)  # as it was written then
     assert shard_info(platform.store, made.key).kept is None
     scene = scene_at(tmp_path / "corner.json", platform.settings)
     assert find_current(platform, scene) is None

@@ -20,7 +20,7 @@ def test_patches_of_a_frame_go_where_the_setting_says_so(tmp_path: Path, platfor
     pixels[:, 200:220, 200:220] = 0
     scene = scene_at(write_scene(tmp_path, "framed", pixels), platform.settings)
     kept = ingest_scene(platform, scene)
-    assert kept.patches == platform.division.count(1024, 512)
+    assert kept.patches == platform.recipe.division_for(None).count(1024, 512)
     assert "50.0% of the scene, at its border" in " ".join(load_record(platform, "framed").notes)
 
     without = platform.using(collars="exclude")

@@ -83,7 +83,7 @@ def job(tmp_path: Path, platform: Platform) -> EmbedJob:
     return EmbedJob(
         settings=platform.settings,
         record=ingest.register(platform, scene),
-        division=platform.division,
+        division=platform.recipe.division_for(None),
         encoder="tiny",
         fingerprint=platform.fingerprint,
         folder=tmp_path / "parts",

@@ -27,7 +27,7 @@ def test_each_scene_is_told_apart_and_nothing_is_written(tmp_path: Path, platfor
     assert {name: each["state"] for name, each in scenes.items()} == {
         "changed": "changed", "current": "current", "fresh": "new", "gone": "failed", "waiting": "incomplete",
     }  # fmt: skip
-    small, wide = platform.division.count(400, 300), platform.division.count(800, 300)
+    small, wide = platform.recipe.division_for(None).count(400, 300), platform.recipe.division_for(None).count(800, 300)
     assert [scenes[name]["patches"] for name in ("current", "fresh", "waiting", "changed")] == [0, small, small, wide]
     assert scenes["fresh"]["bytes_read"] == (folder / "fresh.tif").stat().st_size
     assert scenes["fresh"]["vector_bytes"] == small * 384 * 4
@@ -44,7 +44,8 @@ def test_while_another_encoder_serves_both_are_counted(tmp_path: Path, platform:
     found = explain(platform.using("tiny-other"), str(item)).to_dict()
     assert [each["name"] for each in found["encoders"]] == ["tiny-other", "tiny"]
     assert found["scenes"][0]["state"] == "incomplete"
-    assert found["totals"]["patches"] == platform.division.count(400, 300)  # the serving one has its shard
+    patches = platform.recipe.division_for(None).count(400, 300)
+    assert found["totals"]["patches"] == patches  # the serving one has its shard
     assert 0 < found["totals"]["seconds"] < 3600
     with pytest.raises(SourceError):
         explain(platform, str(tmp_path / "nowhere"))

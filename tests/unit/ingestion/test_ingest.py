@@ -47,7 +47,7 @@ def test_ingesting_makes_record_shard_and_rows_and_again_changes_nothing(
     scene = scene_at(write_scene(tmp_path, "port", texture(600, 900), eo_cloud_cover=25.0), platform.settings)
     steps: list[tuple[int, int, str]] = []
     result = ingest_scene(platform, scene, lambda *step: steps.append(step))
-    patches = platform.division.count(900, 600)
+    patches = platform.recipe.division_for(None).count(900, 600)
 
     assert (result.status, result.patches, result.error) == ("ingested", patches, None)
     assert set(result.to_dict()) == {"scene", "status", "patches", "seconds", "error", "note"}
@@ -169,7 +169,7 @@ def test_mostly_empty_patches_are_not_embedded_and_an_empty_rest_is_no_error(
     shard = read_shard(platform.store, list_shards(platform.store)[0].path)
 
     assert result.status == "ingested"
-    assert 0 < result.patches < platform.division.count(1024, 512) / 2
+    assert 0 < result.patches < platform.recipe.division_for(None).count(1024, 512) / 2
     assert result.note is None
     assert min(shard.column("valid_fraction").to_pylist()) >= 0.5
     assert max(shard.filter(np.asarray(shard.column("level")) == 0).column("x0").to_pylist()) == 192

@@ -26,7 +26,7 @@ def test_the_table_is_geoparquet_with_every_patch_and_its_estimated_validity(
     info = patch_table(platform, "coast")
     frame = gpd.read_parquet(platform.store.url(info.path))
 
-    assert info.patches == len(frame) == platform.division.count(1600, 500)
+    assert info.patches == len(frame) == platform.recipe.division_for(None).count(1600, 500)
     assert info.levels == {level: int((frame.level == level).sum()) for level in sorted(set(frame.level))}
     assert info.to_embed == int((frame.valid_fraction >= settings.min_valid_fraction).sum())
     # Coarser windows may be padded beyond the scene.

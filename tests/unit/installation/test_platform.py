@@ -7,17 +7,27 @@ import pytest
 from imagerag_assets.errors import StoreError, UnknownEncoderError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.patches.recipe import Recipe
-from imagerag_assets.settings import Settings
+from imagerag_assets.settings import Settings, load_settings
 
 
 def test_making_one_opens_and_creates_nothing(settings: Settings) -> None:
     platform = Platform(settings)
 
     assert platform.settings is settings
-    assert platform.division.key == "pyramid"
+    assert platform.recipe.division_key == "pyramid"
     assert platform.store.url().endswith("objects")
     platform.close()
     assert not settings.home.exists()
+
+
+def test_patches_are_as_large_as_the_encoder_was_taught(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IMAGERAG_PATCH_M")
+    default = load_settings(home=settings.home, _env_file=None)
+    assert default.active_encoder == "demo"
+    keys = {
+        name: Platform(default).using(name).recipe.division_key for name in ("demo", "demo-lite", "georsclip", "no")
+    }
+    assert keys == {"demo": "pyramid-m76.8", "demo-lite": "pyramid-m76.8", "georsclip": "pyramid", "no": "pyramid"}
 
 
 def test_parts_are_opened_once_also_by_many_threads(platform: Platform) -> None:
@@ -62,8 +72,8 @@ def test_switching_the_encoder_is_seen_without_a_restart(tiny_settings: Settings
 def test_division_takes_the_settings_parameters(settings: Settings) -> None:
     chosen = settings.model_copy(update={"division": "cc", "patch_px": 512})
 
-    assert Recipe.of(chosen).division.key == "cc"
-    assert Recipe.of(chosen, "pyramid").division.key == "pyramid-p512-o0.5"
+    assert Recipe.of(chosen).division_key == "cc"
+    assert Recipe.of(chosen, "pyramid").division_key == "pyramid-p512-o0.5"
 
 
 def test_another_encoder_shares_what_is_open_and_stays_whatever_is_chosen(tiny_settings: Settings) -> None:

@@ -84,7 +84,7 @@ def prompt_of(platform: Platform, question: Question) -> tuple[Prompt, dict[str,
     serving = find_serving(platform)
     assert serving is not None
     analysis = analyse_question(question.question, {}, max_phrases=5, sentences=platform.sentences)
-    used = load_calibration(platform.store, serving.target.fingerprint, serving.target.division.name)
+    used = load_calibration(platform.store, serving.target.fingerprint, serving.target.recipe.division_name)
     with Viewer(platform) as viewer:
         compared = compare(serving, question, analysis, viewer, used)
         pictures, _ = compared.pictures(viewer)

@@ -45,7 +45,7 @@ def found(platform: Platform, question: Question) -> set[tuple[str, tuple[int, i
     analysis = replace(
         analyse_question(question.question, {}, max_phrases=5, sentences=None), wants_all=True, phrases=("ship",)
     )
-    used = load_calibration(platform.store, serving.target.fingerprint, serving.target.division.name)
+    used = load_calibration(platform.store, serving.target.fingerprint, serving.target.recipe.division_name)
     with Viewer(platform) as viewer:
         scoped = search_of(serving, question, analysis, viewer, used)
         cues = find_cues(serving, question, analysis, viewer, scoped).cues

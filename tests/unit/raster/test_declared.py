@@ -55,7 +55,7 @@ def test_a_large_scene_is_within_the_limits(tmp_path: Path, settings: Settings) 
     with SceneReader(scene_of(path), settings) as reader:
         size = reader.grid.width, reader.grid.height
     assert size == (100_000, 100_000)
-    assert Recipe.of(settings).division.count(*size) < settings.limit_patches
+    assert Recipe.of(settings).division_for(None).count(*size) < settings.limit_patches
 
 
 @pytest.fixture

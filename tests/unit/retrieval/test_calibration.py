@@ -18,6 +18,7 @@ from imagerag_assets.retrieval.calibration import (
     Goal,
     assemble,
     calibration_key,
+    find_calibration,
     fit,
     load_calibration,
     parse,
@@ -124,3 +125,17 @@ def test_packaged_ones_apply_to_the_encoder_they_name(settings: Settings, store:
     }
     for each in packaged:
         assert load_calibration(store, each.fingerprint, "pyramid") == each
+
+
+def test_one_for_pixels_holds_for_metres_until_there_is_one_of_their_own(store: ObjectStore, fitted: Fit) -> None:
+    def made(division: str, data: str) -> Calibration:
+        return assemble(fitted, None, fingerprint=FINGERPRINT, division=division, data=data)
+
+    assert load_calibration(store, FINGERPRINT, "pyramid-m76.8") is GENERIC
+    save_calibration(store, pixels := made("pyramid", "in pixels"))
+    assert load_calibration(store, FINGERPRINT, "pyramid-m76.8-n500") == pixels
+    assert find_calibration(store, FINGERPRINT, "pyramid-m76.8", pixels.version) == pixels
+    assert load_calibration(store, FINGERPRINT, "pyramid-p192-o0.5-m76.8") is GENERIC
+    save_calibration(store, metres := made("pyramid-m76.8", "in metres"))
+    assert load_calibration(store, FINGERPRINT, "pyramid-m76.8") == metres
+    assert load_calibration(store, FINGERPRINT, "pyramid") == pixels

@@ -81,6 +81,9 @@ class PaintedLook:
     def size(self, scene_key: str) -> tuple[int, int]:
         return self.side, self.side
 
+    def finest_level(self, scene_key: str) -> int:
+        return 0
+
     def read(self, scene_key: str, window: Window, level: int) -> NDArray[np.uint8]:
         if scene_key not in self.scenes:
             raise RasterError("gone", href=scene_key)

@@ -155,6 +155,9 @@ class _Strip:
     def size(self, scene_key: str) -> tuple[int, int]:
         return self._row.shape[1], self._row.shape[0]
 
+    def finest_level(self, scene_key: str) -> int:
+        return 0
+
     def read(self, scene_key: str, window: Window, level: int) -> np.ndarray:
         x0, y0, x1, y1 = window
         return np.ascontiguousarray(self._row[y0 : y1 : 1 << level, x0 : x1 : 1 << level])

@@ -41,9 +41,13 @@ class PaintedLook:
 
     scenes: dict[str, NDArray[np.uint8]]
     reads: list[tuple[str, Window, int]] = field(default_factory=list)
+    finest: int = 0
 
     def size(self, scene_key: str) -> tuple[int, int]:
         return SIZE, SIZE
+
+    def finest_level(self, scene_key: str) -> int:
+        return self.finest
 
     def read(self, scene_key: str, window: Window, level: int) -> NDArray[np.uint8]:
         if scene_key not in self.scenes:
@@ -133,6 +137,25 @@ def test_a_coarse_candidate_is_looked_at_finer() -> None:
     assert middle(seen.cue.window) == (pytest.approx(680, abs=70), pytest.approx(700, abs=70))
     assert encoder.encoded == crops_per_candidate(1) == 36
     assert [level for _, _, level in look.reads] == [1, 0, 0, 0]
+
+
+def test_patches_of_fewer_pixels_are_looked_at_at_native_resolution() -> None:
+    look = PaintedLook({"a": painted((600, 600, 700, 700))}, finest=-2)
+    (seen,), _, encoder = again(look, [cue(576, 576, 128, level=-1)])
+    assert seen.cue.level in (-1, -2)
+    assert middle(seen.cue.window) == (pytest.approx(650, abs=40), pytest.approx(650, abs=40))
+    assert 18 < encoder.encoded <= crops_per_candidate(-1, -2) == 36  # half as wide, too; the same crop only once
+    assert {level for _, _, level in look.reads} == {0}
+    (finest,), _, encoder = again(look, [cue(620, 620, 64, level=-2)])
+    assert finest.cue.window[2] - finest.cue.window[0] == 64
+    assert 9 < encoder.encoded <= crops_per_candidate(-2, -2) == 27
+
+
+def test_a_patch_as_small_as_any_is_not_looked_at_finer() -> None:
+    look = PaintedLook({"a": painted((560, 580, 800, 820))}, finest=1)
+    (seen,), _, encoder = again(look, [cue(512, 512, 512, level=1)], budget=crops_per_candidate(1, 1))
+    assert seen.cue.level == 1 and 9 < encoder.encoded <= 27
+    assert {level for _, _, level in look.reads} == {1}
 
 
 def test_confidence_hardly_depends_on_where_the_grid_cut() -> None:
