@@ -38,6 +38,7 @@ from imagerag_assets.cli._command import (
     Json,
     need_subcommand,
 )
+from imagerag_assets.escaping import json_document
 
 HELP = """Ask questions in plain words about large satellite and aerial scenes, and see the evidence.
 
@@ -79,7 +80,7 @@ def root(
     """Print the version or the help, and keep the common options for the command that follows."""
     ctx.obj = (as_json, debug)
     if version:
-        print(cli_run.dump({"version": __version__}) if as_json else __version__)
+        print(json_document({"version": __version__}) if as_json else __version__)
         raise typer.Exit
     need_subcommand(ctx)
 

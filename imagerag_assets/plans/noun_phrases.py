@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from imagerag_assets.plans import lexicon
-from imagerag_assets.plans.thesaurus import known_run, singular, vocabulary
+from imagerag_assets.plans.thesaurus import known_run, look_up, singular, vocabulary
 
 MAX_CHARACTERS = 2000
 """Characters of a question that are read: no real question is longer, and this bounds the work."""
@@ -102,7 +102,7 @@ def _is_verb_of(words: Sequence[str], token: str, following: str) -> bool:
     plural = singular(words[-1]) != words[-1]
     done = token.endswith("ed") and following != token  # "ponds recorded"
     ends = following in lexicon.FUNCTION or following in lexicon.POSITION or not following[:1].isalnum()
-    return plural and token not in vocabulary() and (done or ends)
+    return plural and not look_up(token).known and (done or ends)
 
 
 @lru_cache(maxsize=4096)

@@ -116,7 +116,7 @@ def test_a_registry_that_was_named_must_exist(tmp_path: Path) -> None:
         list_encoders(load_settings(encoders_file=tmp_path / "none.toml", _env_file=None))
 
 
-@pytest.mark.parametrize("name", ["openai-vit-b-32", "georsclip", "siglip2-b-16"])
+@pytest.mark.parametrize("name", ["openai-vit-b-32", "georsclip"])
 def test_weights_that_are_nowhere(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
