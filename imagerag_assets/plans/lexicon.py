@@ -85,8 +85,8 @@ ASKED = words(
     nearer farther further furthest fewest bit call called chance check comparing coordinate counting depth diameter
     dimension dimensions end ends enough entire equal even false true figure foot footage form ground head height
     help hide hiding hour hours hue inventory length lets map mark match material minute minutes now numerous
-    orientation outline overview ratio removed report respect rundown scenery search shade shades situation special state
-    tint tints tone tones
+    orientation outline overview ratio removed report respect rundown scenery search shade shades situation special
+    state tint tints tone tones
     condition statement statements unit units unusual strange weird odd interesting suspicious abnormal anomaly
     anomalies noteworthy remarkable noticeable notable wrong vicinity whereabouts width wonder today once while
     whole although because unless sure possible pinpoint stretch span spans spanning happened happening occupied
