@@ -44,7 +44,7 @@ def test_questions_in_flight_go_on_beside_an_ingest_and_a_switch(
             (done,) = forked.run(settings, command)
             return done.code, done.err
 
-        load = put_under_load(settings, at_once=4, until=0, questions=8, commands=commands, run=run, pause=0.5)
+        load = put_under_load(settings, at_once=4, until=0, questions=8, commands=commands, run=run, pause=2.0)
     found = load.to_dict()
     assert found["errors"] == []
     assert found["wrong"] == []
