@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.plans.plan import Area, Around, Between, Beyond, Count, Part, Plan, Thing
+from imagerag_assets.plans.plan import Area, Around, Between, Beyond, Count, Outside, Part, Plan, Thing
 from imagerag_assets.questions.planning import plan_of
 from imagerag_assets.questions.question import Question
 from imagerag_assets.settings import load_settings
@@ -109,7 +109,9 @@ def _same_region(region: object, wanted: str | None) -> bool:
     side = re.fullmatch(r"([a-z-]+) of (.+)", wanted)
     if side:
         return isinstance(region, Beyond) and region.side == side[1] and _same(region.thing.phrase, side[2])
-    return getattr(region, "name", None) in wanted.split("|")
+    if wanted.startswith("outside "):
+        return isinstance(region, Outside) and region.name == wanted.removeprefix("outside ")
+    return not isinstance(region, Outside) and getattr(region, "name", None) in wanted.split("|")
 
 
 def main() -> None:

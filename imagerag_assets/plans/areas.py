@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from imagerag_assets.plans.numbers import LENGTHS, spelt
-from imagerag_assets.plans.plan import Area, Around, Between, Beyond, PartName, PartOfScene, Region
+from imagerag_assets.plans.plan import Area, Around, Between, Beyond, Outside, PartName, PartOfScene, Region
 from imagerag_assets.plans.regions import regions_of
 from imagerag_assets.plans.scene_parts import COMPASS, part_in, parts_in, side_of
 from imagerag_assets.plans.things import is_known, is_out_of_sight, thing_of, things_of
@@ -91,6 +91,18 @@ _BOX = re.compile(
     + r"\s*[,; ]\s*".join([r"(-?\d{1,3}(?:\.\d+)?)"] * 4)
     + r"\s*[\])]?"
 )
+_BUT_NOT = re.compile(
+    rf"(?:^|,? )(?:(?:except(?:ing)?(?: for)?|excluding|(?:any|every|else)where (?:else )?(?:but|than)|other than|apart from|"
+    r"aside from|besides|(?:,? ?but )?not (?:counting|including)|but not|(?:(?:that|which) )?(?:(?:is|are|lies?) )?"
+    r"outside(?: of)?|(?:that|which) (?:(?:is|are|do|does)(?: not|n't)(?: lie)?))(?: located| situated)?)"
+    r"(?: (?:(?:the|those|any|all) )?(?P<again>(?!(?:in|on|at|to|the)\b)[a-z]+)(?: (?:that|which) (?:is|are|lie))?)??"
+    r" (?=(?:(?:in|on|at|to|towards?|inside|within) )?(?:the )?(?:far |very )?"
+    rf"(?:{COMPASS}|left|right|top|bottom|upper|lower|middle|cent(?:re|er)|central)\b)"
+)
+"""Before a part of the scene that is left out: "apart from those in the upper left"."""
+_AGAIN = frozenset(("one", "ones", "those", "that", "them", "any", "what"))
+_OPPOSITE = {"upper": "lower", "left": "right", "north": "south", "east": "west"}
+_OPPOSITE |= {other: one for one, other in _OPPOSITE.items()}
 _PLACE_NOUNS = r"\s+(?:edge|border|margin|rim|boundary|third)$"
 
 
@@ -163,6 +175,9 @@ def place_of(text: str, *, near: bool) -> Place:
         metres = _NEAR_M[close["how"]]
         note = f"{close['how']!r} is taken as within {metres:,.0f} m"
         return Place(Around(thing=thing_of(close["thing"]), metres=metres), _without(text, close), (note,))
+    outside = _outside(text)
+    if outside is not None:
+        return outside
     part = part_in(text)
     if part is not None:
         return Place(PartOfScene(name=part[0]), part[1])
@@ -179,6 +194,20 @@ def place_of(text: str, *, near: bool) -> Place:
         if name in get_args(PartName):
             return Place(PartOfScene.model_validate({"name": name}), text)
     return Place(None, text)
+
+
+def _outside(text: str) -> Place | None:
+    """Return what lies outside of a part of the scene; what lies outside of a half is the other half."""
+    found = _BUT_NOT.search(text)
+    again = found["again"] if found is not None else None
+    if found is None or (again and again not in _AGAIN and again not in text[: found.start()].split()):
+        return None
+    part = part_in(text[found.end() :])
+    if part is None:
+        return None
+    rest = f"{text[: found.start()]} {part[1]}".strip()
+    opposite = _OPPOSITE.get(part[0])
+    return Place(PartOfScene.model_validate({"name": opposite}) if opposite else Outside(name=part[0]), rest)
 
 
 def _between(text: str) -> re.Match[str] | None:

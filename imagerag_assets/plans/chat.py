@@ -46,6 +46,9 @@ _IF_NOT = re.compile(r",? (?:and|or|but) (?:no|n|false) (?:if|when|in case) [^?.
 _SEE = re.compile(r"\b(you|i|we|can|could) sea\b")
 _MIGHT = re.compile(r"^(?:might|may|could|would|should) there (?:possibly |perhaps |maybe )?be\b")
 _FOR = re.compile(r"\b4 (?=(?:me|us|you|my|our|the)\b)")
+_ETC = re.compile(
+    r"(?:,|\band\b|\bor\b|\s)*\b(?:etc\b\.?|etcetera\b|et cetera\b|and so (?:on|forth)\b|and the like\b|and suchlike\b)"
+)
 _YES_OR_NO = re.compile(r"^(?!is |are |do |does |can |has |have |there )([^,:?-]+?)\s*[,:–-]*\s*yes or no\W*$")
 
 
@@ -71,5 +74,5 @@ def written_out(text: str) -> str:
     text = _NEAR.sub("near", _TRACK.sub(" ", re.sub(r"\bput (?:in|up) (?=an?|the|any)", "built ", text)))
     text = _MIGHT.sub("is there", _FOR.sub("for ", text))
     text = _MOST.sub(r"where is the \2 \1", text)
-    text = _THAN.sub(r"\1 than ", text)
+    text = _ETC.sub("", _THAN.sub(r"\1 than ", text))
     return _YES_OR_NO.sub(r"is there \1", text)

@@ -19,9 +19,11 @@ _COMMA = re.compile(rf"\s*[,;]\s*(?:and |but |or |so |then |plus )*(?={_STARTS})
 _AND = re.compile(
     rf"\s+(?:and|but|so|then|plus|as well as)\s*,?\s+(?:(?:also|then|additionally|in addition|finally|about|roughly),?\s+)?(?={_STARTS})"
 )
-_BUT_NO = re.compile(r"\s*,?\s+(?:but|and|yet|though)(?: also)?\s+(?=(?:no|not|neither)\b(?! (?:only|just|one)\b))")
-"""Before what is said not to be there, beside what is: "are there tanks but no ships?"."""
 _DIRECTION = rf"(?:{COMPASS}|left|right|top|bottom|upper|lower|middle|centre|center)"
+_BUT_NO = re.compile(
+    rf"\s*,?\s+(?:but|and|yet|though)(?: also)?\s+(?=(?:no|not|neither)\b(?! (?:only|just|one|(?:in|on|at) the {_DIRECTION})\b))"
+)
+"""Before what is said not to be there, beside what is: "are there tanks but no ships?"."""
 _ELSEWHERE = re.compile(
     rf"(?<=\s)(?P<region>(?:in|on|at|to|towards) (?:the )?{_DIRECTION}(?:[ -]{_DIRECTION})?(?:[ -]hand)?"
     rf"(?: (?:part|half|third|quarter|quadrant|corner|side|end|edge)s?)?),?\s+(?:and|plus|or)\s+"

@@ -104,7 +104,7 @@ _OF_PLACES = re.compile(
     r"(?:places?|sites?|spots?|locations?|positions?|areas?|groups?|clusters?)\b"
 )
 _AFTER_COUNT = re.compile(
-    r"\b(?:sticking|jutting|reaching|leading|running|lying|standing|sitting|parked|moored|docked|built|"
+    r"\b(?:sticking|jutting|reaching|leading|running|lying|sticks?|juts?|reach|leads?|runs?|standing|sitting|parked|moored|docked|built|"
     r"for (?:me|us|my|our|the|this)|is|are|was|were|do|does|did|can|could|have|"
     r"has|had|in|on|at|within|inside|near|along|around|beside|there|that|"
     r"which|you|"

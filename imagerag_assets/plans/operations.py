@@ -103,7 +103,7 @@ _LIST = any_of(
     r"^what (?:stands|lies|sits|occupies|fills|grows|surrounds|do we have|have (?:they|we|you))\b",
     r"\bhave what$",
     r"\bis what(?: exactly)?$",
-    r"^(?:(?:is|are) there )?(?:any|some)thing\b",
+    r"^(?:(?:is|are) (?:there )?)?(?:any|some)thing\b",
     r"\bmost (?:common|frequent|numerous)\b",
 )
 _SIDE = (

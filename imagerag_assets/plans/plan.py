@@ -67,6 +67,13 @@ class PartOfScene(_Plain):
     name: PartName
 
 
+class Outside(_Plain):
+    """All of each scene but a part of it: "anywhere but in the upper left"."""
+
+    kind: Literal["outside"] = "outside"
+    name: PartName
+
+
 class Area(_Plain):
     """An area on the ground."""
 
@@ -105,10 +112,10 @@ class Between(_Plain):
     other: Thing
 
 
-Region = Annotated[PartOfScene | Area | Around | Beyond | Between, Field(discriminator="kind")]
+Region = Annotated[PartOfScene | Outside | Area | Around | Beyond | Between, Field(discriminator="kind")]
 
 
-def landmarks_of(region: PartOfScene | Area | Around | Beyond | Between | None) -> tuple[Thing, ...]:
+def landmarks_of(region: PartOfScene | Outside | Area | Around | Beyond | Between | None) -> tuple[Thing, ...]:
     """Return the things that a region is described by, if any."""
     if isinstance(region, Between):
         return (region.thing, region.other)

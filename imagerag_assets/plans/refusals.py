@@ -214,6 +214,15 @@ def not_measured(text: str, things: Sequence[Thing]) -> str | None:
     return f"The {asked or 'length'} of a single {things[0].name} is not measured here"
 
 
+def nearest_of_what(to: str | None) -> str:
+    """Return one sentence for "what is farthest from the lake?" and "what is nearest?"."""
+    place = to or "the river"
+    return (
+        "The nearest or farthest one can be computed of one kind of thing, and to another; "
+        f"ask, for example, 'Which ship is nearest to {place}?' or 'Which ship is farthest from {place}?'"
+    )
+
+
 def nearest_question(known: Sequence[Thing]) -> str:
     """Return the nearest question that can be answered, as the end of a sentence."""
     if not known:

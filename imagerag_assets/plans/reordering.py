@@ -1,4 +1,4 @@
-"""Comparisons and places in other orders than `operations.py` reads, and what a question leaves out."""
+"""Comparisons and places in other orders than `operations.py` reads."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ NAME = r"[a-z' -]+?"
 """The name of a thing, in lower case."""
 _DIRECTION = rf"(?:{COMPASS}|left|right|top|bottom|upper|lower|middle|centre|center)"
 REORDERED: tuple[tuple[str, str], ...] = (
+    # The nearest one to the person who asks, who is nowhere in the picture.
+    (
+        rf"^(?:what|which)(?:'s| is) the (?:nearest|closest) (?!.*\b(?:to|of|from|or)\b)(?P<thing>{NAME})(?=[.?!]|$)",
+        r"where is the \g<thing>",
+    ),
     # Two that are compared, in other orders.
     (
         rf"^(?:is it|are (?:it|there)) (?P<one>(?:the )?{NAME}) or (?P<other>(?:the )?{NAME}) (?:that|which|who) "
@@ -46,19 +51,26 @@ REORDERED: tuple[tuple[str, str], ...] = (
     ),
 )
 """Patterns of whole questions in lower case, with what they say plainly."""
-_APART = re.compile(
-    rf"^(?:apart from|besides|other than|except(?: for)?|aside from|in addition to|not counting|leaving aside) "
-    rf"(?:the |an? |any )?{NAME}, (?=(?:is|are|do|does|can|how|where|what|which|any|list|show|count)\b)",
-    re.IGNORECASE,
-)
-_EVERYTHING = re.compile(
-    r"\b(?P<all>everything|anything|all (?:the )?(?:things|objects)|what is there) (?:except(?: for)?|but"
-    r"|other than|apart from|"
-    rf"besides|aside from) (?:the |an? |any )?{NAME}(?=[,.?;!]|$)",
+_ANY = r"(?: (?:thing|object|feature|item|structure|one)s?)"
+_NEAREST = re.compile(
+    rf"^(?:(?:name|find|show|give|tell)(?: me| us)? )?"
+    rf"(?:(?:what|which){_ANY}?(?:'s| is| are| lies?| sits?| stands?)? )?"
+    rf"(?:the(?:{_ANY}(?: (?:that|which) (?:is|lies))?)? )?(?:the )?"
+    rf"(?:nearest|closest|(?P<far>farthest|furthest|most distant)){_ANY}?(?: away)?"
+    rf"(?:(?: (?:to|of|from) |(?= the ) ?)(?P<to>(?:(?:the|an?|this|that) )?{NAME}))?\W*$",
     re.IGNORECASE,
 )
 
 
-def without_exceptions(text: str) -> str:
-    """Return a question without what it leaves out: nothing that is asked depends on it ("besides the dam, ...")."""
-    return _EVERYTHING.sub(r"\g<all>", _APART.sub("", text))
+def nearest_of_all(text: str) -> tuple[str | None, str | None] | None:
+    """Read a question for the nearest of all things, "what is closest to the river?"; None: it is another one.
+
+    Returns:
+        What it is near to, if that is said, and a question that can be answered, "what is there near the river?"; None
+        in place of this where the farthest is asked, or nothing is said that it is near to.
+    """
+    found = _NEAREST.match(text)
+    if found is None or any(word in (found["to"] or "").lower().split() for word in ("to", "or", "than", "from")):
+        return None
+    to = found["to"]
+    return to, None if found["far"] or not to else f"What is there near {to}?"

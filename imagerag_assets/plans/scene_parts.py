@@ -151,6 +151,7 @@ def _end(plain: Sequence[str], at: int, end: int, directions: int, noun: bool) -
         return end
     alone = back < 0 or not plain[back][0].isalnum() or not following
     middle = _DIRECTIONS.get(plain[at], ("", "", False))[0] == "middle"
+    middle = middle and not {"a", "an"} & set(plain[max(0, at - 4) : at])  # "a visitor centre" is no part of the scene
     return end if closed and ((middle and alone) or (short and (at == 0 or not following))) else 0
 
 

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from imagerag_assets.plans.part_sentences import Teller
-from imagerag_assets.plans.plan import Change, Count, Describe, Exists, PartOfScene, Plan, Where
+from imagerag_assets.plans.plan import Change, Count, Describe, Exists, PartName, PartOfScene, Plan, Where
 from imagerag_assets.plans.result import CountResult, ExistsResult, Result
 from imagerag_assets.plans.same_things import SameThing, same_thing
 from imagerag_assets.plans.whereabouts import region
 from imagerag_assets.plans.wording import paragraph, plural
 
+_HALVES: tuple[PartName, ...] = ("left", "right", "upper", "lower")
 Mixed = Literal["found", "not_found", "unrecognised", "rejected", "mixed"]
 
 
@@ -67,6 +68,13 @@ def _where_most(plan: Plan, results: Sequence[Result]) -> list[str]:
     if len(counts) < max(2, len(plan.parts)) or len(plan.things) != 1:
         return []
     name = plural(plan.things[0].name)
+    if len(counts) == 4 and {where for where, _ in counts} == {region(PartOfScene(name=half)) for half in _HALVES}:
+        # Halves overlap, so that only the two of a pair can be compared.
+        return [told for pair in (counts[:2], counts[2:]) for told in _ranked(name, pair)]
+    return _ranked(name, counts)
+
+
+def _ranked(name: str, counts: Sequence[tuple[str | None, int]]) -> list[str]:
     ordered = sorted(counts, key=lambda each: -each[1])
     (most, first), (other, second) = ordered[:2]
     if first == second:

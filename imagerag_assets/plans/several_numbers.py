@@ -52,7 +52,7 @@ _RANKED = tuple(
 )
 _EACH = re.compile(
     rf"{_NUMBER} (?P<name>{_NAME}){_THERE}[,.?]?(?: (?:i|we) (?:need|want) (?:it|them|that|this))? ?"
-    r"(?:broken down |split |separately |divided |grouped )*(?:(?:in|for|per|by|of) (?:each|every|the)?|per|by) ?"
+    r"(?:broken down |split |separately |divided |grouped )*\b(?:(?:in|for|per|by|of) (?:each|every|the)?|per|by) ?"
     r"(?P<noun>quarter|quadrant|corner|half)s?(?P<tail>\b.*)"
 )
 _COUNTS_EACH = re.compile(
@@ -66,6 +66,32 @@ _PARTS = {
     "side": ("left half", "right half", "upper half", "lower half"),
 }
 _LISTED = re.compile(rf"\b{_DIRECTION}(?:[ -]{_DIRECTION})?\b")
+
+
+_CORNERS = " and ".join(f"in the {part}" for part in _PARTS["quarter"])
+_EACH_PART = tuple(
+    (re.compile(rf"\b(?:in|on|at|within) {words}(?! of (?!the (?:image|picture|scene|photo|map)\b))"), parts)
+    for words, parts in (
+        (r"(?:(?:each|every|all|any|either|both)(?: one)?(?: of)? )?(?:the )?(?:(?:4|four) )?"
+         r"(?:corner|quarter|quadrant)s(?: of (?:the|this) (?:image|picture|scene|photo|map))?\b", _CORNERS),
+        (r"(?:each|every|any)(?: single)? (?:corner|quarter|quadrant)\b", _CORNERS),
+        (r"the (?:middle|cent(?:re|er)|central) row\b", "in the middle left and in the centre and in the middle right"),
+        (r"the (?:middle|cent(?:re|er)|central) column\b",
+         "in the upper middle and in the centre and in the lower middle"),
+        (r"the (?:top|upper|first) row\b", "in the upper part"),
+        (r"the (?:bottom|lower|last) row\b", "in the lower part"),
+        (r"the (?:left|first)(?:[ -]hand)? column\b", "in the left part"),
+        (r"the (?:right|last)(?:[ -]hand)? column\b", "in the right part"),
+    )
+)  # fmt: skip
+"""All corners of the picture, and its rows and columns, with the parts that they are."""
+
+
+def in_each_part(text: str) -> str:
+    """Return a question in lower case with each of several parts of the picture by its name: "in the four corners"."""
+    for pattern, parts in _EACH_PART:
+        text = pattern.sub(parts, text)
+    return text
 
 
 def numbers_apart(text: str) -> str:

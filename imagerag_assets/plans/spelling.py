@@ -102,6 +102,8 @@ def _beside(text: str, notes: dict[str, None]) -> str:
             (one[0].lower(), other[0], _pairs()[0]), (other[0].lower(), one[0], _pairs()[1]),
         ):  # fmt: skip
             meant = partners.get(known, frozenset())
+            if known in lexicon.FUNCTION or lexicon.is_modifier(known):
+                continue  # "white" says nothing of the "cars" behind it
             if not meant or len(wrong) < _SHORTEST or lexicon.is_known(wrong.lower()) or wrong.lower() in meant:
                 continue
             near = process.extractOne(wrong.lower(), sorted(meant), scorer=OSA.distance, score_cutoff=1)
@@ -138,7 +140,12 @@ def _rarely_meant(word: str) -> str | None:
     if near is None or near[0][0] != word[0]:
         return None
     swapped = sorted(near[0]) == sorted(word) and _frequencies().get(near[0], 0) > _RARER * _frequencies()[word]
-    return near[0] if swapped or not getAllLemmas(word) else None
+    doubled = _undoubled(near[0]) == _undoubled(word) and not getAllLemmas(word)
+    return near[0] if swapped or doubled else None  # a "henge" is no "hedge", and a "croft" no "craft"
+
+
+def _undoubled(word: str) -> str:
+    return re.sub(r"(.)\1+", r"\1", word)
 
 
 def is_word(word: str) -> bool:
@@ -168,6 +175,7 @@ def nearest(word: str, names: Collection[str] = ()) -> str | None:
     A word of the field is preferred to another one of the same distance, and to one a step nearer that is rare.  Two
     words of the field that were written as one are told apart.
     """
+    from lemminflect import getAllLemmas
     from rapidfuzz import process
     from rapidfuzz.distance import OSA
 
@@ -186,6 +194,8 @@ def nearest(word: str, names: Collection[str] = ()) -> str | None:
         for other, distance, _ in process.extract(word, words, scorer=OSA.distance, score_cutoff=most, limit=20):
             if distance > 1 and other[0] != word[0] and sorted(other) != sorted(word):
                 continue  # an "oasthouse" is no "boathouse"
+            if cost and not lexicon.is_known(other) and not getAllLemmas(other):
+                continue  # a name: a "qanat" is no "Anat"
             first = 0.3 if other[0] != word[0] else 0.0  # the first letter is seldom wrong
             # Letters are left out, doubled and swapped more often than they are replaced.
             first += 0.2 if len(other) == len(word) and sorted(other) != sorted(word) else 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import cast
 
+from imagerag_assets.plans import lexicon
 from imagerag_assets.plans.noun_phrases import noun_phrases
 from imagerag_assets.plans.plan import End, Thing
 from imagerag_assets.plans.thesaurus import has_verb, look_up, may_be_noun, may_be_verb, singular
@@ -22,7 +23,8 @@ _ENDS: dict[str, End] = {
     r"(?:bottom|lower)-?most|bottommost": "bottom",
 }
 _SHARED = re.compile(
-    r"\b(?P<first>[a-z]+(?:, [a-z]+)*),? (?P<link>and|or|than|vs|versus) (?P<second>[a-z]+) (?P<head>[a-z]+)\b"
+    r"\b(?P<first>[a-z]+(?:, [a-z]+)*),? (?P<link>(?:and|or|than|vs|versus)(?: the)?) "
+    r"(?P<second>[a-z]+) (?P<head>[a-z]+)\b"
 )
 _ENDS_WITH_VERB = re.compile(
     r"^where\b.*\b(?:do|does|did|can|could|will|would) "
@@ -96,6 +98,11 @@ def with_heads(text: str) -> str:
 def _headed(found: re.Match[str]) -> str:
     first, link, second, head = found.group("first", "link", "second", "head")
     names = [each.strip() for each in first.split(",") if each.strip()]
+    coloured = {*names, second} <= lexicon.COLOURS
+    if coloured and link == "and" and len(names) == 1:
+        return found[0]  # "red and white ships" are each of both colours
+    if coloured:
+        return f"{', '.join(f'{each} {head}' for each in names)} {link} {second} {head}"
     if not look_up(f"{second} {head}").known or any(look_up(singular(each)).known for each in names):
         return found[0]
     if not all(look_up(f"{each} {head}").known for each in names):

@@ -17,14 +17,17 @@ from imagerag_assets.plans.areas import Place, place_of
 from imagerag_assets.plans.chat import with_compass_words, written_out
 from imagerag_assets.plans.clause import Clause
 from imagerag_assets.plans.clauses import clauses_of
+from imagerag_assets.plans.exceptions import without_exceptions
 from imagerag_assets.plans.forms import read_form
 from imagerag_assets.plans.noun_phrases import MAX_CHARACTERS, OF_CHOICES, clean, noun_phrases, shortened
 from imagerag_assets.plans.numbers import LENGTHS
 from imagerag_assets.plans.operations import asks_more, is_topic, parts_of
 from imagerag_assets.plans.pair_operations import ranks_places
-from imagerag_assets.plans.reordering import without_exceptions
-from imagerag_assets.plans.rephrasing import plain_questions, said_plainly
-from imagerag_assets.plans.several_numbers import numbers_apart
+from imagerag_assets.plans.reordering import nearest_of_all
+from imagerag_assets.plans.rephrasing import plain_questions
+from imagerag_assets.plans.roundabout import said_plainly
+from imagerag_assets.plans.several_numbers import in_each_part, numbers_apart
+from imagerag_assets.plans.sound_alikes import as_meant
 from imagerag_assets.plans.spelling import Spelled, correct
 from imagerag_assets.plans.thesaurus import singular
 from imagerag_assets.plans.things import is_known, is_out_of_sight, thing_of, things_of, with_heads
@@ -98,8 +101,17 @@ def understand(question: str, choices: Mapping[str, str], *, names: Collection[s
         if not text:
             return _unplanned(f"This is no question about the imagery; {_ASK}", notes)
     spelled = correct(text, names)
-    spelled = replace(spelled, text=without_exceptions(spelled.text))
-    plan = _understood(text, spelled, choices, [*notes, *spelled.notes])
+    meant, alike = as_meant(spelled.text)
+    spelled = replace(spelled, text=meant, notes=(*spelled.notes, *alike))
+    asked, left_out = without_exceptions(spelled.text)
+    nearest = nearest_of_all(asked)
+    if nearest is not None:
+        to, asked = nearest[0], nearest[1] or ""
+        if not asked:
+            return _unplanned(refusals.nearest_of_what(to), notes)
+        left_out = (*left_out, "The nearest of all things is not computed: those nearby are listed")
+    spelled = replace(spelled, text=asked)
+    plan = _understood(text, spelled, choices, [*notes, *spelled.notes, *left_out])
     return plan.model_copy(update={"read_as": " ".join(spelled.text.lower().split())})
 
 
@@ -114,7 +126,7 @@ def _understood(text: str, spelled: Spelled, choices: Mapping[str, str], notes: 
     """
     form = None if choices else read_form(spelled.text.lower())
     plain = plain_questions(written_out(spelled.text.lower()))
-    low = form or numbers_apart(plain)
+    low = form or in_each_part(numbers_apart(plain))
     words = re.findall(r"[a-z]+", low)
     endless = any(len(word) > _LONGEST for word in words)
     if endless or len(spelled.unknown) > max(1, len(words) // 2) or _is_noise(spelled, low):
@@ -252,7 +264,11 @@ def _parts(
 
 def _in_each(part: p.Part, place: Place) -> list[p.Part]:
     """Return a part for each part of the scene that its clause names."""
-    if not place.others or part.region != place.region or not isinstance(part, p.Exists | p.Count | p.Where | p.Share):
+    if (
+        not place.others
+        or part.region != place.region
+        or not isinstance(part, p.Exists | p.Count | p.Where | p.Share | p.ListThings)
+    ):
         return [part]
     return [part, *(part.model_copy(update={"region": other}) for other in place.others)]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from imagerag_assets.plans.plan import Around, Between, Beyond, PartOfScene, Region
+from imagerag_assets.plans.plan import Around, Between, Beyond, Outside, PartOfScene, Region
 from imagerag_assets.plans.result import WHOLE, Place
 from imagerag_assets.plans.wording import joined, number, plural
 
@@ -42,6 +42,8 @@ def region(given: Region | None) -> str | None:
         return f"between the {one.name} and the {other.name}" if one != other else f"between {plural(one.name)}"
     if isinstance(given, PartOfScene):
         return part(given.name)
+    if isinstance(given, Outside):
+        return f"outside of the {given.name}"
     if given is None:
         return None
     west, south, east, north = given.bbox

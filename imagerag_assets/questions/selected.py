@@ -112,6 +112,9 @@ def _keeper(evidence: Evidence, region: p.Region | None) -> Keep | None:
     if isinstance(region, p.PartOfScene):
         part = region_named(region.name)
         return lambda place: place.share is not None and part.holds(*place.share)
+    if isinstance(region, p.Outside):
+        left_out = region_named(region.name)
+        return lambda place: place.share is not None and not left_out.holds(*place.share)
     if isinstance(region, p.Around):
         centres = _places_of(evidence, region.thing)
         return lambda place: any(_within(place, centre, region.metres) for centre in centres)
