@@ -196,6 +196,11 @@ def place_of(text: str, *, near: bool) -> Place:
     return Place(None, text)
 
 
+def leaves_part_out(text: str) -> bool:
+    """Return whether a text in lower case asks of what lies outside of a part of the scene."""
+    return _outside(text) is not None
+
+
 def _outside(text: str) -> Place | None:
     """Return what lies outside of a part of the scene; what lies outside of a half is the other half."""
     found = _BUT_NOT.search(text)

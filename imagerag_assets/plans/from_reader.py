@@ -194,4 +194,4 @@ def _spoken(words: Collection[str]) -> set[str]:
 
 def _may_be_thing(thing: p.Thing) -> bool:
     """Return whether a name has a word that names something: "it", "where" and "many" name nothing."""
-    return is_known(thing) or any(word not in _NAMELESS for word in thing.name.split())
+    return is_known(thing) or any(word not in _NAMELESS | lexicon.PARTICIPLES for word in thing.name.split())

@@ -68,9 +68,10 @@ def _where_most(plan: Plan, results: Sequence[Result]) -> list[str]:
     if len(counts) < max(2, len(plan.parts)) or len(plan.things) != 1:
         return []
     name = plural(plan.things[0].name)
-    if len(counts) == 4 and {where for where, _ in counts} == {region(PartOfScene(name=half)) for half in _HALVES}:
-        # Halves overlap, so that only the two of a pair can be compared.
-        return [told for pair in (counts[:2], counts[2:]) for told in _ranked(name, pair)]
+    halves = [(region(PartOfScene(name=half)), number) for half in _HALVES for where, number in counts
+              if where == region(PartOfScene(name=half))]  # fmt: skip
+    if len(counts) == len(halves) == len(_HALVES):  # left and upper overlap, so that only the two of a pair compare
+        return [*_ranked(name, halves[:2]), *_ranked(name, halves[2:])]
     return _ranked(name, counts)
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans import refusals
 from imagerag_assets.plans.activities import said_as_things
-from imagerag_assets.plans.areas import Place, place_of
+from imagerag_assets.plans.areas import Place, leaves_part_out, place_of
 from imagerag_assets.plans.chat import with_compass_words, written_out
 from imagerag_assets.plans.clause import Clause
 from imagerag_assets.plans.clauses import clauses_of
@@ -112,7 +112,9 @@ def understand(question: str, choices: Mapping[str, str], *, names: Collection[s
         left_out = (*left_out, "The nearest of all things is not computed: those nearby are listed")
     spelled = replace(spelled, text=asked)
     plan = _understood(text, spelled, choices, [*notes, *spelled.notes, *left_out])
-    return plan.model_copy(update={"read_as": " ".join(spelled.text.lower().split())})
+    return plan.model_copy(
+        update={"read_as": " ".join(spelled.text.lower().split()), "sure": plan.sure or nearest is not None}
+    )
 
 
 def _understood(text: str, spelled: Spelled, choices: Mapping[str, str], notes: list[str]) -> p.Plan:
@@ -156,7 +158,7 @@ def _understood(text: str, spelled: Spelled, choices: Mapping[str, str], notes: 
         unplanned=first,
         notes=tuple(dict.fromkeys(notes)),
         for_a_word=for_a_word,
-        sure=form is not None or low != plain,
+        sure=form is not None or low != plain or any(map(leaves_part_out, clauses_of(low))),
     )
 
 

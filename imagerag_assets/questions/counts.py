@@ -118,7 +118,11 @@ def _counted(plan: p.Plan) -> list[str]:
     found: dict[str, None] = {}
     for part in plan.parts:
         numbers = isinstance(part, p.Count | p.Density) or (isinstance(part, p.Compare) and part.by == "count")
-        if numbers and not getattr(part, "places", False) and (part.region is None or part.region.kind == "part"):
+        if (
+            numbers
+            and not getattr(part, "places", False)
+            and (part.region is None or part.region.kind in ("part", "outside"))
+        ):
             found |= dict.fromkeys(thing.phrase for thing in part.things)
     return list(found)
 

@@ -189,6 +189,12 @@ def test_comparisons(pair: Any, expected: str) -> None:
     assert said(pair) == expected
 
 
+def test_a_part_that_is_left_out_is_named() -> None:
+    part, result = count("ship", 3)
+    told = said((part.model_copy(update={"region": p.Outside(name="upper left")}), result))
+    assert "3 ships outside of the upper left" in told
+
+
 def test_numbers_of_parts_of_the_picture_end_in_where_most_are() -> None:
     def counts(**numbers: int) -> list[Any]:
         found = [count("ship", number or None) for number in numbers.values()]
@@ -199,6 +205,12 @@ def test_numbers_of_parts_of_the_picture_end_in_where_most_are() -> None:
     assert said(*counts(north=3, south=1)).endswith(" More ships were found in the north than in the south.")
     four = said(*counts(upper_left=3, upper_right=2, lower_left=1, lower_right=0))
     assert four.endswith(" Most ships were found in the upper left, and fewest in the lower right.")
+    halves = said(*counts(upper=4, left=3, right=1, lower=0))
+    assert halves.endswith(
+        " More ships were found on the left than on the right. "
+        "More ships were found in the upper part than in the lower part."
+    )
+    assert "most ships" not in halves.lower(), "a half of each pair holds the same ships"
     assert "ost ships" not in said(*counts(upper_left=2, upper_right=2, lower_left=1))
 
 

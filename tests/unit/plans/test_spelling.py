@@ -27,7 +27,7 @@ def test_slips(written: str, read: str) -> None:
     [
         "where are the ships", "the colour of the grey aeroplane near the harbor", "the color of the gray airplane",
         "a Boeing at Rotterdam", "S2B_T31UET_20240101", "an A380 at ZRH", "wharves and quays", "5 smoots",
-        "hangars, silos, groynes and pylons", "Waar zijn de schepen? 12", "",
+        "hangars, silos, groynes and pylons", "a henge, a croft and a playa", "black and white cars", "Waar zijn de schepen? 12", "",
     ],
 )  # fmt: skip
 def test_what_is_right_or_a_name_stays(text: str) -> None:

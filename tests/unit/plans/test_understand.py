@@ -250,6 +250,17 @@ def test_questions_that_the_rules_were_tuned_with(case: dict[str, Any]) -> None:
     assert score(plan, case["expect"])[2], (plan.steps(), plan.unplanned)
 
 
+def test_what_is_left_out_and_what_sounds_alike_is_told() -> None:
+    assert understand("Count the vehicles except trucks.", {}).notes == (
+        "'except trucks' is not taken out: what is found may include it",
+    )
+    assert "'plains' is read as 'planes'" in understand("Any plains on the runway?", {}).notes
+    assert not understand("Any plains near the hills?", {}).notes[1:]
+    far = understand("What is farthest from the harbour?", {})
+    assert far.unplanned is not None
+    assert "'Which ship is farthest from the harbour?'" in far.unplanned
+
+
 @pytest.mark.parametrize(("question", "expected"), [(each[0], each[1:]) for each in WORDINGS])
 def test_wordings(question: str, expected: tuple[str, ...]) -> None:
     plan = understand(question, {})

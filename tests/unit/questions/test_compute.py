@@ -128,6 +128,7 @@ def test_regions_limit_a_part() -> None:
     assert only(p.Exists(thing=SHIP, region=north_east), elsewhere).best is None, "it lies in another part"
     assert only(p.Exists(thing=CAR, region=north_east), elsewhere).best == 0.3
     assert count(p.PartOfScene(name="lower")) == 1
+    assert count(p.Outside(name="upper left")) == len(SHIPS) - 2
     assert count(p.Around(thing=PIER, metres=65)) == 2
     assert count(p.Around(thing=PIER, metres=30)) is None
     assert count(p.Around(thing=p.Thing(name="bridge"), metres=5000)) is None  # no bridge was found
