@@ -130,6 +130,12 @@ _PLAINLY = tuple(
             r"where is \g<thing>?",
         ),
         (r"^not one (?=[a-z' -]+? (?:to be (?:seen|found)|in sight|visible|anywhere)\W*$)", "is there no "),
+        # A doubt of one's own eyes.
+        (
+            r",? or (?:(?:is|are|do|does) (?:my|our) \w+ (?:playing|deceiv|fool|trick|fail)\w*|am i (?:imagining|dreaming|"
+            r"blind|seeing things))\b[^?.!]*",
+            "",
+        ),
         # Politeness that denies nothing.
         (
             r"^(?:so )?(?:you|we) (?:would|could|do|did|can)(?: not|n't)? (?:happen to |by any chance |possibly )?"
