@@ -132,8 +132,8 @@ _PLAINLY = tuple(
         (r"^not one (?=[a-z' -]+? (?:to be (?:seen|found)|in sight|visible|anywhere)\W*$)", "is there no "),
         # A doubt of one's own eyes.
         (
-            r",? or (?:(?:is|are|do|does) (?:my|our) \w+ (?:playing|deceiv|fool|trick|fail)\w*|am i (?:imagining|dreaming|"
-            r"blind|seeing things))\b[^?.!]*",
+            r",? or (?:(?:is|are|do|does) (?:my|our) \w+ (?:playing|deceiv|fool|trick|fail)\w*|"
+            r"am i (?:imagining|dreaming|blind|seeing things))\b[^?.!]*",
             "",
         ),
         # Politeness that denies nothing.
