@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from imagerag_assets.plans import lexicon
-from imagerag_assets.plans.thesaurus import singular
+from imagerag_assets.plans.thesaurus import look_up, singular
 
 _ON_WATER = lexicon.words(
     "harbor harbour marina port moored moor docked dock anchored anchor berthed berth pier jetty quay wharf river lake "
@@ -18,14 +18,9 @@ _MEANT: dict[str, tuple[str, frozenset[str]]] = {
     "plain": ("plane", _AT_AIRPORTS),
     "bout": ("boat", _ON_WATER),
     "peer": ("pier", _ON_WATER),
-    "pear": ("pier", _ON_WATER),
-    "birth": ("berth", _ON_WATER),
     "sheep": ("ship", _ON_WATER - {"river", "lake", "water", "coast", "shore", "sea", "bay"}),
-    "boy": ("buoy", _ON_WATER - {"sail", "sailing", "lake", "river", "shore", "coast"}),
-    "key": ("quay", _ON_WATER),
     "beech": ("beach", lexicon.words("sea coast shore sand sandy bay ocean surf dune")),
     "damn": ("dam", lexicon.words("river reservoir lake water valley spillway")),
-    "rode": ("road", lexicon.words("car cars truck bridge crossing junction bus traffic")),
     "curt": ("court", lexicon.words("tennis basketball volleyball badminton squash")),
 }
 """Word: the one that was meant, and words of which the question must have one."""
@@ -34,14 +29,17 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 def as_meant(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return a text with such words as they were meant, and a note for each; a "grassy plain" stays what it is."""
+    """Return a text with such words as they were meant, and a note for each; a "grassy plain" stays."""
     words = list(_WORD.finditer(text))
     around = {singular(word[0].lower()) for word in words} | {word[0].lower() for word in words}
     notes: dict[str, None] = {}
     for at, word in reversed(list(enumerate(words))):
         low = word[0].lower()
         meant, evidence = _MEANT.get(singular(low), ("", frozenset()))
-        before = words[at - 1][0].lower() if at else "the"
+        before = words[at - 1][0].lower() if at else ("some" if low.endswith("s") else "")
+        after = text[word.end() :].split(maxsplit=1)[:1]
+        if after and look_up(singular(after[0].strip("?.!,").lower())).known:
+            continue  # "the damn bridge"
         if not evidence & (around - {low}) or before not in _BEFORE or low not in (singular(low), f"{singular(low)}s"):
             continue
         right = meant + low.removeprefix(singular(low))
