@@ -186,7 +186,10 @@ def causes(error: BaseException) -> list[BaseException]:
 
 
 def disk_error(error: BaseException) -> StoreError | None:
-    """Return what a full disk or a read-only file system made some library raise, as one of our errors; else None."""
+    """Return what a full disk, a read-only file system or permissions made some library raise, as one of our errors.
+
+    None: it is nothing of that kind.
+    """
     for each in causes(error):
         number = each.errno if isinstance(each, OSError) else None
         path: dict[str, Any] = (
@@ -201,6 +204,9 @@ def disk_error(error: BaseException) -> StoreError | None:
         if number == errno.EROFS or any(sign in text for sign in _READ_ONLY):
             fix = "Make it writable, or set IMAGERAG_HOME and IMAGERAG_STORE to where this user may write"
             return StoreError("The file system is read-only", fix=fix, **path)
+        if number in (errno.EACCES, errno.EPERM):
+            fix = "Make it, or its folder, readable and writable for this user, then run it again"
+            return StoreError("This user has no permission for a file or folder", fix=fix, **path)
         if any(sign in text for sign in _CLOSED):
             fix = "Make IMAGERAG_HOME writable for this user, and look whether its disk is full"
             return StoreError("A database cannot be opened, or its folder cannot be written", fix=fix)

@@ -105,6 +105,28 @@ class Command:
                 yield platform
 
     @contextmanager
+    def changing(self, *, close: bool = True) -> Iterator[Platform]:
+        """Open the installation as :meth:`platform` does, for a command that writes in it.
+
+        The process is known as one at work before anything is written (`objects.owners`), so that whatever a kill
+        leaves is known to be of a killed process, and the next command closes it.
+
+        Args:
+            close: Close what earlier processes left, first.
+        """
+        with self.working():
+            from imagerag_assets.installation.left_over import owners_folder, was_killed
+            from imagerag_assets.objects.owners import at_work
+
+            with at_work(owners_folder(self.settings), "commands"):
+                if close and was_killed(self.settings):
+                    from imagerag_assets.orchestration.dead_runs import close_at_start
+
+                    close_at_start(self.settings)
+                with self.platform() as platform:
+                    yield platform
+
+    @contextmanager
     def runner(self, progress: Progress | None = None) -> Iterator[Runner]:
         """Open the runner of Dagster's jobs in this process, which records the work; close it afterwards."""
         with self.working():

@@ -40,7 +40,7 @@ def calibrate(
     Encoders that were calibrated on labels keep those thresholds unless you give labels.
     """
     command = command_of(ctx, as_json, debug)
-    with command.progress("looking at candidates") as progress, command.platform() as platform:
+    with command.progress("looking at candidates") as progress, command.changing() as platform:
         from imagerag_assets.evaluation.calibrate_imagery import calibrate_encoder
         from imagerag_assets.evaluation.calibration_labels import read_labels
 

@@ -76,7 +76,7 @@ def add(
     if cue and answer is None:
         raise ConceptError("--cue needs --answer", fix="Give the id of the answer: --answer ID --cue 1")
     boxes = [parse_box(each) for each in box or ()]
-    with command.platform() as platform:
+    with command.changing() as platform:
         from imagerag_assets.concepts.store import add_examples
         from imagerag_assets.concepts.types import Sign, concept_name
 
@@ -144,7 +144,7 @@ def remove(
     Example: imagerag concepts remove pumpjack --example 1f0c5ad2e94b7733
     """
     command = command_of(ctx, as_json, debug)
-    with command.platform() as platform:
+    with command.changing() as platform:
         from imagerag_assets.concepts.store import load_concept, remove_concept, remove_example
 
         concept = load_concept(platform, name)

@@ -52,13 +52,12 @@ def evaluate(
         from imagerag_assets.evaluation.evaluate import evaluate as run
         from imagerag_assets.evaluation.evaluate import new_folder
         from imagerag_assets.evaluation.loaders import load_cases
-        from imagerag_assets.installation.platform import Platform
 
         loaded = load_cases(files, images=images)
         folder = out or new_folder(command.settings)
         if images is not None:
             _ingest(command, loaded, images, folder, progress)
-        with Platform(command.settings) as platform:
+        with command.changing() as platform:
             done = run(platform, loaded, folder, options=read_options(typed), compare=compare, progress=progress)
     complete = not done["failed"] and not done["left_out"]
     command.finish(done, render, code=cli_run.DONE if complete else cli_run.SOME_FAILED)

@@ -43,7 +43,7 @@ def export(
 ) -> None:
     """Write embeddings as GeoParquet with a STAC collection, for another installation to import."""
     command = command_of(ctx, as_json, debug)
-    with command.progress("exporting") as progress, command.platform() as platform:
+    with command.progress("exporting") as progress, command.changing() as platform:
         from imagerag_assets.exchange.exporting import export as export_embeddings
 
         report = export_embeddings(platform, out, scenes=scene or (), encoder=encoder, prune=prune, progress=progress)

@@ -44,7 +44,7 @@ def rebuild(
     was stopped continues where it was.
     """
     command = command_of(ctx, as_json, debug)
-    with command.progress("looking at scenes") as progress, command.platform() as platform:
+    with command.progress("looking at scenes") as progress, command.changing() as platform:
         from imagerag_assets.ingestion.rebuild import rebuild as work
 
         done = work(platform, encoder, scenes or (), progress=progress)

@@ -111,7 +111,7 @@ def _build(
         command.finish(found, previewed)
         return
     if as_in_source:
-        with command.platform() as platform:
+        with command.changing() as platform:
             from imagerag_assets.knowledge.edits import forget_edits
 
             forget_edits(platform.store, "knowledge_labels", source)

@@ -157,7 +157,7 @@ def retry(
     """
     command = command_of(ctx, as_json, debug)
     found = []
-    with command.platform() as platform, command.progress("asking again") as progress:
+    with command.changing() as platform, command.progress("asking again") as progress:
         from imagerag_assets.errors import ImageRAGError
         from imagerag_assets.questions import retry as pipeline
 

@@ -99,7 +99,8 @@ def doctor(
 
 
 def _look_deep(command: Command, repair: bool) -> dict[str, Any]:
-    with command.progress("looking") as progress, command.platform() as platform:
+    opened = command.changing(close=False) if repair else command.platform()  # what is left is to be shown as mended
+    with command.progress("looking") as progress, opened as platform:
         from imagerag_assets.orchestration.dagster_home import dagster_instance
         from imagerag_assets.orchestration.deep_looks import Looked, look_deep
 

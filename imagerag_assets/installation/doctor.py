@@ -270,7 +270,7 @@ def _owners(settings: Settings) -> Check:
     left = [f"{each.kind} {each.name}: {each.detail}" for each in find_left_over(settings)]
     if left:
         more = f"; and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
-        fix = "The next command that runs a job closes it, and so does: imagerag doctor --deep --repair"
+        fix = "The next command that writes closes it, and so does: imagerag doctor --deep --repair"
         return Check("owners", "warn", f"left by killed processes: {'; '.join(left[:_SHOWN])}{more}", fix)
     return Check("owners", "ok", f"{len(owners)} processes at work; nothing is left of others")
 

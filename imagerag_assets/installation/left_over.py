@@ -18,6 +18,7 @@ from imagerag_assets.errors import StoreError
 from imagerag_assets.installation.differences import Difference
 from imagerag_assets.objects.addresses import is_remote
 from imagerag_assets.objects.aside import Unfinished, find_temporary, find_unfinished, remove_dead, replace_text
+from imagerag_assets.objects.left_sockets import find_left_sockets
 from imagerag_assets.objects.locks import Found, list_locks, release_dead
 from imagerag_assets.objects.owners import Owner, list_owners, shown, succeeding
 from imagerag_assets.objects.store import open_store
@@ -83,13 +84,22 @@ def find_left_over(settings: Settings) -> Iterator[Difference]:
 def close_left_over(settings: Settings) -> list[str]:
     """Close what `find_left_over` finds; return a line for each, which `list_closed` shows later.
 
+    Folders of sockets among the system's temporary files are removed, too, of whichever installation they are.
+
     Raises:
         StoreError: the object store cannot be read or changed.
     """
     mended = ((each, each.mend()) for each in find_left_over(settings) if each.mend is not None)
     lines = [f"{each.kind} {each.name}: {said}" for each, said in mended if said]
+    for left in find_left_sockets():
+        remove_dead(left)
     note_closed(settings, lines)
     return lines
+
+
+def was_killed(settings: Settings) -> bool:
+    """Return whether a process was killed that may have left something.  Commands ask this when they start."""
+    return any(state == "dead" for _, state in list_owners(owners_folder(settings))) or killed_early(settings)
 
 
 def killed_early(settings: Settings) -> bool:

@@ -22,6 +22,10 @@ from imagerag_assets.objects.signed import inherit_signature, keep_signature
 from imagerag_assets.objects.storage import Access, access_to, plain
 from imagerag_assets.settings import Settings
 
+_FILE = re.compile(r"file:(?://(?P<host>[^/]*))?(?P<path>/.*)?", re.DOTALL)
+_THIS_MACHINE = frozenset({"", "localhost"})
+FILE_ELSEWHERE = "A file:// address names a file of another host"
+FIX_ELSEWHERE = "Write file:///path for a file of this machine, or give an https:// or s3:// address"
 _COLON_FIRST = re.compile(r"[^/?#]*:")
 _NEVER_IN_AN_ADDRESS = re.compile(r"[\x00-\x20\x7f\"#<>\\^`{|}]|%(?![0-9A-Fa-f]{2})")
 
@@ -37,19 +41,29 @@ def is_http(url: str) -> bool:
 
 
 def is_remote(url: str) -> bool:
-    """Return whether this is anything but a path on this machine."""
-    return "://" in url and not url.startswith("file:")
+    """Return whether this is anything but a path on this machine; a file of another host is one."""
+    return "://" in url and (not url.startswith("file:") or is_file_elsewhere(url))
+
+
+def is_file_elsewhere(url: str) -> bool:
+    """Return whether this is a ``file://`` address that names another host than this one."""
+    parts = _FILE.fullmatch(url)
+    return parts is not None and (parts["host"] or "").lower() not in _THIS_MACHINE
 
 
 def local_path(url: str) -> str:
     """Return the absolute path of a local path or ``file:`` address.
 
     A file has neither query nor fragment.  A name that looks percent-encoded is taken as it is if there is such a file.
+
+    Raises:
+        SourceError: it is a file of another host.
     """
+    if is_file_elsewhere(url):
+        raise SourceError(FILE_ELSEWHERE, fix=FIX_ELSEWHERE, href=url)
     if url.startswith("file:/"):
-        path = url.removeprefix("file:")
-        if path.startswith("//"):
-            path = "/" + path[2:].partition("/")[2]
+        parts = _FILE.fullmatch(url)
+        path = (parts and parts["path"]) or "/"
         return os.path.abspath(path if os.path.exists(path) else unquote(path))
     return os.path.abspath(os.path.expanduser(url))
 
@@ -146,7 +160,7 @@ def filesystem(url: str, settings: Settings) -> tuple[fsspec.AbstractFileSystem,
         return fs, url.split("://", 1)[1].rstrip("/")
     if is_http(url):  # read by `objects.http`, which holds connections and redirects to the boundary
         raise SourceError("A web server has no folders", fix="Give a document, a path, or an s3:// address", href=url)
-    if is_remote(url):
+    if is_remote(url) and not is_file_elsewhere(url):  # which has its own words
         scheme = one_line(url.partition("://")[0])[:40]
         raise SourceError(
             f"{scheme}:// addresses are not read", fix="Give a path, or an http(s) or s3:// address", href=url

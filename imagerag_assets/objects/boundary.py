@@ -19,7 +19,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from imagerag_assets.errors import SourceError
-from imagerag_assets.objects.addresses import is_http, is_remote, is_s3
+from imagerag_assets.objects.addresses import (
+    FILE_ELSEWHERE,
+    FIX_ELSEWHERE,
+    is_file_elsewhere,
+    is_http,
+    is_remote,
+    is_s3,
+)
 from imagerag_assets.objects.bucket_addresses import is_azure
 from imagerag_assets.objects.name_lookup import as_number, look_up
 from imagerag_assets.objects.storage import access_to, storages
@@ -81,6 +88,8 @@ def refusal(address: str, origin: str, settings: Settings) -> Refusal | None:
         return _of_path(address, origin, settings)
     assert scheme is not None
     name = scheme[1].lower()
+    if is_file_elsewhere(address):
+        return Refusal(FILE_ELSEWHERE, FIX_ELSEWHERE)
     if name not in ("http", "https", "s3"):
         if is_azure(address):
             return Refusal(f"{name}:// addresses are not read without the account", "Set AZURE_STORAGE_ACCOUNT")

@@ -197,6 +197,8 @@ class ObjectStore:
             if not _is_io(error):
                 raise
             what, fix = explain_failure(error, self._url, self._settings)
+            if self._local and verb != "read" and isinstance(error, PermissionError):
+                fix = "Make its folder writable for this user"
             again = is_transient(error, self._url)
             raise StoreError(
                 f"Cannot {verb} an object: {what}", fix=fix, transient=again, object=self.url(key)

@@ -9,10 +9,11 @@ See https://docs.dagster.io/deployment/execution/run-monitoring
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -20,14 +21,16 @@ from pathlib import Path
 
 import dagster as dg
 
+from imagerag_assets.errors import StoreError
 from imagerag_assets.installation.differences import Difference
-from imagerag_assets.installation.left_over import close_left_over, killed_early, note_closed, owners_folder
+from imagerag_assets.installation.left_over import close_left_over, note_closed, owners_folder, was_killed
 from imagerag_assets.objects.owners import Owner, list_owners, state_of, succeeding
 from imagerag_assets.orchestration._dagster_private import fail_run, process_of_run, tag_run
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.orchestration.names import OWNER_TAG
 from imagerag_assets.settings import Settings
 
+_log = logging.getLogger(__name__)
 _START_SECONDS = 600.0
 """A run whose process has not begun to work after this time never will; starting one takes seconds."""
 _UNDER_WAY = [
@@ -121,11 +124,26 @@ def close_what_is_left(instance: dg.DagsterInstance, settings: Settings) -> list
     Raises:
         StoreError: the object store cannot be read or changed.
     """
-    killed = any(state == "dead" for _, state in list_owners(owners_folder(settings))) or killed_early(settings)
+    killed = was_killed(settings)
     closed = close_dead_runs(instance, settings)
     if killed or closed:
         close_left_over(settings)
     return closed
+
+
+def close_at_start(settings: Settings, instance: dg.DagsterInstance | None = None) -> None:
+    """Do the same before a command begins to work, and only warn of what fails or was closed.
+
+    Args:
+        settings: The installation.
+        instance: Default: the one in HOME/dagster.
+    """
+    try:
+        with dagster_instance(settings) if instance is None else nullcontext(instance) as opened:
+            for run in close_what_is_left(opened, settings):
+                _log.warning("The run %s of %s was recorded as failed: %s", run.run_id, run.job, run.why)
+    except StoreError as error:  # whoever needs the store says so, too
+        _log.warning("What a killed process left was not closed: %s", error)
 
 
 def dead_run_differences(instance: dg.DagsterInstance, settings: Settings) -> Iterator[Difference]:

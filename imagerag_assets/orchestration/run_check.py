@@ -38,5 +38,5 @@ def check_runs(settings: Settings) -> Check:
     if not found:
         return Check("runs", "ok", "each run under way has its process")
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    fix = "The next command that runs a job closes them, and so does: imagerag doctor --deep --repair"
+    fix = "The next command that writes closes them, and so does: imagerag doctor --deep --repair"
     return Check("runs", "warn", f"nobody works on: {'; '.join(found[:_SHOWN])}{more}", fix)

@@ -34,7 +34,7 @@ from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConf
 from imagerag_assets.orchestration.assets.encoder_switch import report_key
 from imagerag_assets.orchestration.assets.scenes import ENCODER, FOR_SERVING, LAYOUT, SHORTAGE, encoder_version
 from imagerag_assets.orchestration.dagster_home import dagster_instance
-from imagerag_assets.orchestration.dead_runs import close_what_is_left, owner_tags
+from imagerag_assets.orchestration.dead_runs import close_at_start, owner_tags
 from imagerag_assets.orchestration.job_paths import JOB_PATHS, job_paths_resource
 from imagerag_assets.orchestration.names import ASK, ASK_BATCH, ASK_STANDING, INGEST, KNOWLEDGE
 from imagerag_assets.orchestration.partitions import add_partition
@@ -114,11 +114,7 @@ class Runner:
             return self._given_instance
         _ = self._owner  # before anything is written, so that whatever a kill leaves is known to be of a killed process
         opened = dagster_instance(self.settings)
-        try:
-            for run in close_what_is_left(opened, self.settings):
-                _log.warning("The run %s of %s was recorded as failed: %s", run.run_id, run.job, run.why)
-        except StoreError as error:  # whoever needs the store says so, too
-            _log.warning("What a killed process left was not closed: %s", error)
+        close_at_start(self.settings, opened)
         return opened
 
     @cached_property

@@ -183,10 +183,17 @@ class VectorStore(MilvusCollections):
         return self._values(collection, condition, "patch_id")
 
     def _values(self, collection: str, condition: Filter, field: str) -> Iterator[str]:
-        """Yield a field of all rows that match.  Servers limit queries; Lite does not, but its iterator is slow."""
-        if self._back_end.lite:
-            limit = max(1, self.count(collection, condition))
-            yield from (row[field] for row in self._query(collection, condition, [field], limit))
+        """Yield a field of all rows that match, with all finished writes.
+
+        Servers limit queries; Lite does not, but its iterator is slow.  A server's iterator reads with the consistency
+        of the collection, whatever it is asked for, and misses rows of the last seconds.  So it is for what does not
+        fit into one query, and comes after one, which waits until the server has seen all writes.
+        """
+        lite = self._back_end.lite
+        limit = max(1, self.count(collection, condition)) if lite else _MAX_LIMIT
+        rows = self._query(collection, condition, [field], limit)
+        if lite or len(rows) < limit:
+            yield from (row[field] for row in rows)
             return
         with self._connection.reading("read", collection):
             self._open(self.meta(collection).name)
@@ -195,11 +202,10 @@ class VectorStore(MilvusCollections):
                 filter=condition.expression,
                 output_fields=[field],
                 batch_size=5_000,
-                consistency_level="Strong",
             )
             try:
-                while rows := iterator.next():
-                    yield from (row[field] for row in rows)
+                while batch := iterator.next():
+                    yield from (row[field] for row in batch)
             finally:
                 iterator.close()
 

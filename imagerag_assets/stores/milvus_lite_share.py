@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from imagerag_assets.errors import StoreError, disk_error
+from imagerag_assets.objects.aside import remove_dead
+from imagerag_assets.objects.left_sockets import find_left_sockets
 from imagerag_assets.stores.milvus_lite_owner import note_server
 
 _SERVER = Path(__file__).with_name("milvus_lite_server.py")
@@ -112,6 +114,8 @@ class LiteShare:
     def _start(self) -> str:
         """Start a server; the caller holds the lock that keeps others from starting one."""
         (self._folder / "address").unlink(missing_ok=True)
+        for left in find_left_sockets():  # by servers that were killed
+            remove_dead(left)
         with (self._folder / "log").open("wb") as log:
             child = subprocess.Popen(
                 [sys.executable, "-P", str(_SERVER), self.path, str(self._folder)],

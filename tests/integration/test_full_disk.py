@@ -1,4 +1,4 @@
-"""A disk that is full while scenes are ingested: one line, nothing half written, and the next command goes on."""
+"""A disk that is full, or a folder that cannot be written: one line, nothing half written, and then all goes on."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ from imagerag_assets.settings import Settings
 from tests.installation import installed, milvus_stays, shards_in, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
+SAYS = {errno.ENOSPC: "disk is full", errno.EACCES: "ermission"}
+
 
 @contextmanager
-def no_space_after(files: int) -> Iterator[None]:
-    """Let the disk be full once so many files were begun: all that replaces a local file begins with one."""
+def nothing_written_after(files: int, number: int, below: Path) -> Iterator[None]:
+    """Let a folder take no more files once so many were begun: all that replaces a local file begins with one."""
     begun, make = [0], tempfile.mkstemp
 
     def begin(*args: Any, **kwargs: Any) -> tuple[int, str]:
-        if str(kwargs.get("prefix", "")).startswith(ASIDE):
+        folder = Path(str(kwargs.get("dir")))
+        if str(kwargs.get("prefix", "")).startswith(ASIDE) and folder.absolute().is_relative_to(below):
             begun[0] += 1
             if begun[0] > files:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(kwargs.get("dir")))
+                raise OSError(number, os.strerror(number), str(folder))
         return make(*args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -49,21 +52,20 @@ def small_files(most: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def run(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[int, dict[str, Any]]:
+def run(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[int, dict[str, Any], str]:
+    """Return the exit code, the result, and what it says of errors, of the whole command or of parts of it."""
     capsys.readouterr()
     code = main([*command, "--json"])
-    return code, json.loads(capsys.readouterr().out)
-
-
-def said(found: dict[str, Any]) -> list[str]:
-    """Return what a result says of errors, of the whole command or of scenes."""
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
     errors = [found.get("error"), *(each.get("error") for each in found.get("scenes", []))]
     texts = [each if isinstance(each, str) else each["message"] for each in errors if each]
-    assert texts and all("\n" not in text and "Traceback" not in text for text in texts), found
-    return texts
+    assert all("\n" not in text and "Error" not in text for text in texts), texts
+    assert "Traceback" not in printed.err
+    return code, found, " | ".join(texts)
 
 
-def test_a_full_disk_is_one_line_and_the_next_command_goes_on(
+def test_what_cannot_be_written_is_one_line_and_the_next_command_goes_on(
     installed: Settings,  # noqa: F811
     milvus_stays: None,  # noqa: F811
     tmp_path: Path,
@@ -71,18 +73,49 @@ def test_a_full_disk_is_one_line_and_the_next_command_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("IMAGERAG_READ_APART", "false")  # its processes hand pixels over in files, too
-    source = str(write_source(tmp_path / "source", ("one", "two")))
-    for files in (0, 6):
-        with no_space_after(files):
-            code, found = run(capsys, "ingest", source)
-        assert code in (1, 3) and any("The disk is full" in text for text in said(found)), (files, found)
-        assert list(find_unfinished(installed.home)) == []
+    source = str(write_source(tmp_path / "source", ("one",)))
+    line = {"question": "What is here?", "scene": "one", "roi": [[0, 0, 100, 100]]}
+    (tmp_path / "in.jsonl").write_text(json.dumps(line), encoding="utf-8")
+    oracle = ("--mode", "oracle", "--no-answer")
+    ask = ("ask", "Is there a building?", "--scene", "one", "--no-answer")
+    batch = ("ask", "--batch", "in.jsonl", "--out", "out/answers.jsonl", *oracle)
+    home, out = installed.home.absolute(), tmp_path / "out"
+    out.mkdir()
+
+    def nothing_half_written() -> None:
+        assert [each.path for each in find_unfinished(tmp_path)] == []
+
+    def fails(command: tuple[str, ...], files: int, number: int, below: Path) -> None:
+        with nothing_written_after(files, number, below):
+            code, found, said = run(capsys, *command)
+        assert code in (1, 2, 3), (command, files, found)
+        assert SAYS[number] in said, (command, files, found)
+        nothing_half_written()
+
+    def succeeds(command: tuple[str, ...]) -> None:
+        code, found, said = run(capsys, *command)
+        assert (code, said) == (0, ""), (command, found)
+        nothing_half_written()
+
+    ingest = ("ingest", source)
+    fails(ingest, 0, errno.ENOSPC, home)
+    fails(ingest, 6, errno.EACCES, home)
     with small_files(2**15):
-        code, found = run(capsys, "ingest", source)
-        assert code in (1, 3), found
-        assert any("disk is full" in text or "larger than files may be" in text for text in said(found)), found
-    assert list(find_unfinished(installed.home)) == []
-    code, found = run(capsys, "ingest", source)
-    assert (code, found["totals"]["failed"]) == (0, 0)
-    assert len(shards_in(installed)) == 2
+        code, found, said = run(capsys, *ingest)
+    assert code in (1, 3), found
+    assert "disk is full" in said or "larger than files may be" in said, found
+    nothing_half_written()
+    succeeds(ingest)
+    assert len(shards_in(installed)) == 1
+
+    export = ("export", str(out / "export"))
+    fails(ask, 2, errno.ENOSPC, home)
+    fails(batch, 0, errno.EACCES, out)
+    fails(export, 1, errno.ENOSPC, out)
+    assert not (out / "answers.jsonl").exists()
+    assert not (out / "export" / "collection.json").exists()
+    for command in (ask, batch, export):
+        succeeds(command)
+    assert len((out / "answers.jsonl").read_text(encoding="utf-8").splitlines()) == 1
+    assert (out / "export" / "collection.json").exists()
     assert run(capsys, "doctor", "--deep")[1]["differences"] == []

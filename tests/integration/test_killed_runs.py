@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from imagerag_assets.cli import main
 from imagerag_assets.installation.left_over import owners_folder
 from imagerag_assets.objects.aside import ASIDE
+from imagerag_assets.objects.owners import list_owners
 from imagerag_assets.orchestration.build import open_runner
 from imagerag_assets.orchestration.dagster_home import DAGSTER_YAML, dagster_instance
 from imagerag_assets.orchestration.dead_runs import close_what_is_left
@@ -46,7 +48,8 @@ with at_work(owners_folder(settings), "a test"), written_aside(settings.home / "
 """
 
 
-NOT_KNOWN_YET, OPENING, EMBEDDING = (
+ENDING, NOT_KNOWN_YET, OPENING, EMBEDDING = (
+    Kill(3, among="/owners/"),  # when its work is done
     Kill(2, among="/owners/"),  # when it is about to say that it is at work
     Kill(2, among=f"/dagster/{ASIDE}"),
     Kill(5, among="/scratch/embed/"),
@@ -82,13 +85,22 @@ def test_two_killed_commands(
     small = load_settings()
     with forked_commands() as commands:
 
-        def killed(at: Kill) -> Ended:
-            (ended,) = commands.run(small, ["ingest", str(source)], kill=at)
+        def killed(at: Kill, command: Sequence[str] = ("ingest", str(source)), on: Settings = small) -> Ended:
+            (ended,) = commands.run(on, command, kill=at)
             assert ended.code == -signal.SIGKILL, ended
             return ended
 
         def left() -> int:
             return sum(len(list(each.glob(f"{ASIDE}*"))) for each in (owners_folder(small), small.dagster_home))
+
+        # Commands that write without a run say that they are at work, too, and close what others left.
+        other = small.model_copy(update={"home": small.home.with_name("other")})
+        for command in (["doctor", "--deep", "--repair"], ["index", "rebuild"]):
+            ended = killed(ENDING, command, other)
+            ((owner, state),) = list_owners(owners_folder(other))
+            assert (owner.pid, state) == (ended.pid, "dead")
+            commands.run(other, ["index", "rebuild"])
+            assert list_owners(owners_folder(other)) == []
 
         killed(NOT_KNOWN_YET)
         assert left() == 1
@@ -101,8 +113,8 @@ def test_two_killed_commands(
         assert statuses(installed) == ["STARTED", "FAILURE"]
 
     status = run_json(capsys, "status")
-    (owner,) = status["owners"]
-    assert (owner["pid"], owner["state"]) == (second.pid, "dead")
+    (left_by,) = status["owners"]
+    assert (left_by["pid"], left_by["state"]) == (second.pid, "dead")
     (dead,) = status["dead_runs"]
     assert (dead["job"], dead["partition"], dead["status"]) == ("ingest_scenes", "one", "STARTED")
     assert f"process {second.pid} " in dead["why"]

@@ -16,6 +16,7 @@ from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.orchestration.deep_looks import Looked, look_deep
 from imagerag_assets.scenes.removed import mark_removed
 from imagerag_assets.settings import Settings, load_settings
+from imagerag_assets.stores import milvus
 from imagerag_assets.stores.milvus import VectorStore
 from imagerag_assets.watched_sources.purge import purge
 from tests.installation import installed  # noqa: F401
@@ -30,10 +31,28 @@ class TestServer(VectorStoreContract):
     def store(self, milvus_server: str, tmp_path: Path) -> Iterator[VectorStore]:
         with VectorStore(load_settings(home=tmp_path, milvus_uri=milvus_server, _env_file=None)) as store:
             yield store
+            for alias in store.aliases():  # the server is shared with other tests
+                store.client.drop_alias(alias)
+            for collection in store.list_collections():
+                store.drop(collection.name)
 
     def test_an_old_server_gets_no_partition_key(self, store: VectorStore) -> None:
         assert not store.back_end.lite
         assert store.back_end.partition_keys == (store.back_end.version >= (2, 4))
+
+    @pytest.mark.parametrize("limit", [16_384, 3])
+    def test_keys_are_read_with_all_finished_writes(
+        self, store: VectorStore, fingerprint: str, limit: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also those that do not fit into one query."""
+        monkeypatch.setattr(milvus, "_MAX_LIMIT", limit)
+        name = store.ensure_patches(fingerprint, DIM)
+        for number in range(1, 4):
+            store.upsert(name, [patches(f"s{number}", 5)])
+            assert len(store.ids_of_scene(name, f"s{number}")) == 5
+            assert sum(store.rows_of_scenes(name).values()) == 5 * number
+        store.delete_scene(name, "s1")
+        assert store.ids_of_scene(name, "s1") == set()
 
 
 def state(vectors: VectorStore, collection: str) -> LoadState:

@@ -40,6 +40,8 @@ def test_a_read_only_database_and_file_system_are_told_as_such(tmp_path: Path) -
         database.execute("CREATE TABLE t (x)")
     database.close()
     assert describe(raised.value).startswith("The file system is read-only")
+    error = PermissionError(errno.EACCES, "Permission denied", "/somewhere/x")
+    assert describe(error).startswith("This user has no permission for a file or folder [path=/somewhere/x]")
     error = OSError(errno.EROFS, "Read-only file system", "/somewhere/x")
     assert describe(error).startswith("The file system is read-only [path=/somewhere/x]")
 

@@ -11,7 +11,8 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 
 from imagerag_assets.errors import SourceError
-from imagerag_assets.objects.addresses import absolute_href, filesystem, join_href
+from imagerag_assets.objects.addresses import absolute_href, filesystem, is_remote, join_href, local_path
+from imagerag_assets.objects.boundary import refusal
 from imagerag_assets.objects.failures import explain_failure
 from imagerag_assets.objects.gdal import gdal_environment, gdal_path, note_version, rasterio_env
 from imagerag_assets.settings import Settings, load_settings
@@ -33,6 +34,9 @@ from tests.s3 import S3Endpoint
         ("/a.tif", "/d/item.json", "/a.tif"),
         ("a b.tif", "file:///d/e%20f/item.json", "/d/e f/a b.tif"),
         ("file:///d/a%20b.tif", "s3://b/item.json", "/d/a b.tif"),
+        ("file://localhost/d/a.tif", "/d/item.json", "/d/a.tif"),
+        ("file:/d/a.tif", None, "/d/a.tif"),
+        ("file://elsewhere/d/a.tif", "/d/item.json", "file://elsewhere/d/a.tif"),
         ("/d/./a.tif", None, "/d/a.tif"),
     ],
 )
@@ -47,6 +51,20 @@ def test_addresses_for_gdal_and_of_children() -> None:
     assert gdal_path("file:///d/a%20b.tif") == "/d/a b.tif"
     assert join_href("s3://b/x/", "c.json") == "s3://b/x/c.json"
     assert join_href("/d", "c.json") == "/d/c.json"
+
+
+@pytest.mark.parametrize("host", ["elsewhere", "localhost.example", "localhost:80", "127.0.0.1"])
+def test_a_file_of_another_host_is_not_taken_for_one_of_this_machine(host: str, settings: Settings) -> None:
+    address = f"file://{host}/etc/passwd"
+    assert is_remote(address)
+    assert absolute_href("shadow", address) == f"file://{host}/etc/shadow"
+    for used in (local_path, gdal_path, lambda each: filesystem(each, settings)):
+        with pytest.raises(SourceError, match="another host") as caught:
+            used(address)
+        assert caught.value.ids["href"] == address
+    refused = refusal(address, "/d/item.json", settings)
+    assert refused is not None
+    assert "another host" in refused.why
 
 
 def test_files_beside_a_raster_are_looked_for_only_where_that_is_cheap() -> None:
