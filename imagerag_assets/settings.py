@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     """Names or common names of the three bands to show as red, green and blue; one name shows that band in grey."""
     modality: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]{0,31}$")
     """What imagery is whose item and file do not say so, e.g. sar: radar is shown in decibels, with less speckle."""
-    polarisations: Literal["one", "two"] = "two"
+    polarisations: Literal["one", "two"] = "one"
     """Polarisations of radar to show: one in grey, or two and their ratio in false colours where there are two."""
     layer_pixels: int = Field(100_000_000, ge=65_536, le=4_000_000_000)
     """Largest number of pixels of an online layer that is fetched as one scene."""

@@ -1,6 +1,6 @@
 """Synthetic aperture radar: decibels, less speckle, and two polarisations in false colours.
 
-Bytes are detected products that somebody stretched already: they are shown as they are.
+Integers are detected products, which are shown as other imagery is, unless they are decibels.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class _Sar:
     margin_px = _SIDE // 2
 
     def applies(self, facts: Facts) -> bool:
-        return (facts.modality == "sar" or facts.decibels) and facts.dtype != "uint8"
+        return facts.decibels or (facts.modality == "sar" and facts.dtype.startswith(("float", "complex")))
 
     def fit(
         self,
