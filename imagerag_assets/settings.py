@@ -184,7 +184,7 @@ class Settings(BaseSettings):
     patch_px: int = Field(256, ge=32, le=4096)
     """Side of a pyramid patch, in pixels of its level."""
     patch_m: Literal["encoder", "pixels"] | Metres = "encoder"
-    """Metres of a side of the smallest pyramid patch; encoder: as it was taught; pixels: IMAGERAG_PATCH_PX anywhere."""
+    """Side in metres of the smallest patch; encoder: as taught, unless IMAGERAG_PATCH_PX alone is set; pixels: that."""
     finer_patches: int = Field(200_000, ge=1)
     """Largest number of patches of a scene whose smallest ones have fewer than IMAGERAG_PATCH_PX pixels a side."""
     patch_overlap: float = Field(0.5, ge=0.0, lt=0.95)

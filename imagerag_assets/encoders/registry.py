@@ -71,9 +71,11 @@ def encoder_spec(name: str, settings: Settings) -> EncoderSpec:
 def taught_m(name: str, settings: Settings) -> float | None:
     """Return the metres of a side of the pictures that an encoder was taught, as its entry says; None: it does not.
 
-    An entry that is missing or not valid is the concern of whoever loads the encoder.
+    None also where the settings say otherwise, be it by a number of pixels alone.  An entry that is missing or not
+    valid is the concern of whoever loads the encoder.
     """
-    if settings.patch_m != "encoder":
+    in_pixels = "patch_px" in settings.model_fields_set and "patch_m" not in settings.model_fields_set
+    if settings.patch_m != "encoder" or in_pixels:
         return None
     try:
         return encoder_spec(name, settings).patch_m

@@ -28,6 +28,10 @@ def test_patches_are_as_large_as_the_encoder_was_taught(settings: Settings, monk
         name: Platform(default).using(name).recipe.division_key for name in ("demo", "demo-lite", "georsclip", "no")
     }
     assert keys == {"demo": "pyramid-m76.8", "demo-lite": "pyramid-m76.8", "georsclip": "pyramid", "no": "pyramid"}
+    in_pixels = load_settings(home=settings.home, patch_px=128, _env_file=None)
+    assert Platform(in_pixels).using("demo").recipe.division_key == "pyramid-p128-o0.5"
+    both = load_settings(home=settings.home, patch_px=128, patch_m="encoder", _env_file=None)
+    assert Platform(both).using("demo").recipe.division_key == "pyramid-p128-o0.5-m76.8"
 
 
 def test_parts_are_opened_once_also_by_many_threads(platform: Platform) -> None:
