@@ -96,9 +96,8 @@ def stop_resident(settings: Settings) -> bool:
     with suppress(ProcessLookupError):
         os.kill(owner.pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
+    # Not only until it is not found any more: another one could not start yet.
     while time.monotonic() < deadline and state_of(owner, owners_folder(settings)) == "alive":
-        if find_resident(settings) is None:
-            break
         time.sleep(_LOOK_SECONDS)
     return True
 
