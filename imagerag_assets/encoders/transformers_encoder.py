@@ -49,7 +49,7 @@ def load_transformers(spec: EncoderSpec, settings: Settings) -> BaseEncoder:
     """
     folder = model_folder(spec, settings)
     try:
-        config: Any = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        config: Any = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)  # nosec B615 # a folder
     except (OSError, ValueError, KeyError) as error:
         raise _unusable(spec, folder, error) from None
     if config.model_type in _DUAL:
@@ -74,7 +74,7 @@ class _TransformersEncoder(BaseEncoder):
         self._config = config
         try:
             with quiet_transformers():
-                model, found = AutoModel.from_pretrained(
+                model, found = AutoModel.from_pretrained(  # nosec B615 # a folder
                     folder,
                     config=config,
                     dtype=torch.float32,
@@ -133,7 +133,7 @@ class DualTowerEncoder(_TransformersEncoder):
 
     def _prepare(self, folder: Path) -> None:
         config, self._sigmoid = self._config, self._config.model_type == "siglip"
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)  # nosec B615 # a folder
         self._context = int(config.text_config.max_position_embeddings)
         self._pre = _preprocessing(self._spec, folder, int(config.vision_config.image_size))
         self._size = self._pre.size
@@ -175,7 +175,7 @@ class ChatEncoder(_TransformersEncoder):
     """A chat model whose last token is the vector of what the user said or showed, such as Qwen3-VL-Embedding."""
 
     def _prepare(self, folder: Path) -> None:
-        processor: Any = AutoProcessor.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        processor: Any = AutoProcessor.from_pretrained(folder, trust_remote_code=False, local_files_only=True)  # nosec B615 # a folder
         if getattr(processor, "image_processor", None) is None or not getattr(processor, "chat_template", None):
             raise ValueError("its processor has no image processor or no chat template")
         processor.tokenizer.padding_side = "right"  # what follows a token does not change it

@@ -261,7 +261,7 @@ def _candidates(
     scenes = scenes[:: max(1, -(-len(scenes) // SCENES))]
     already = len(found)
     for number, scene in enumerate(scenes, start=1):
-        rng = random.Random(scene)
+        rng = random.Random(scene)  # nosec B311 # a sample
         order = rng.sample(told, len(told))
         most = already + CANDIDATES * number // len(scenes)
         for at in range(0, len(order), _AT_ONCE):

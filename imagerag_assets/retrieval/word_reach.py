@@ -60,7 +60,7 @@ _STORED = TypeAdapter(Reaches)
 
 def nonsense_words(count: int = NONSENSE) -> tuple[str, ...]:
     """Return words without a meaning, always the same: shuffled letters of words for what overhead imagery shows."""
-    rng = random.Random(0)
+    rng = random.Random(0)  # nosec B311 # nonsense words
     words = sorted({word for name in thing_of() for word in name.split() if len(word) > 3 and word.isalpha()})
     found: dict[str, None] = {}
     while len(found) < count:
