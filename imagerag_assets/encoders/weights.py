@@ -156,6 +156,7 @@ def find_checkpoint(spec: EncoderSpec, settings: Settings) -> Path:
             return candidate
     named = spec.checkpoint
     if named.startswith(HUB) or (not named and spec.architecture.startswith(HUB)):
+        _require_commit(spec, settings)
         return _checkpoint_from_hub(spec, own)
     if Path(named).suffix in _FILE_SUFFIXES:
         path = (Path(spec.base) / Path(named).expanduser()).resolve()
@@ -197,6 +198,7 @@ def model_folder(spec: EncoderSpec, settings: Settings) -> Path:
         if not (folder / TRANSFORMERS_CONFIG).is_file():
             raise EncoderError(f"There is no {folder / TRANSFORMERS_CONFIG}", encoder=spec.name, fix=_REGISTRY_FIX)
         return folder
+    _require_commit(spec, settings)
     try:
         from huggingface_hub import snapshot_download
 
@@ -253,21 +255,24 @@ def _require_commit(spec: EncoderSpec, settings: Settings) -> None:
         EncoderError: it is refused.
     """
     repository = floating_repository(spec, settings)
-    if spec.revision or repository is None or Path(spec.base) != _SHIPPED or _is_here(repository):
+    if spec.revision or repository is None or Path(spec.base) != _SHIPPED or _is_here(spec, repository):
         return
+    own = settings.home / "models" / (spec.name if spec.kind == "transformers" else f"{spec.name}.safetensors")
     raise EncoderError(
         f"The commit of the weights of {spec.name} is not known, so they are not downloaded from {repository}",
         encoder=spec.name,
         fix=f'Copy its entry to {settings.registry_file} with revision = "COMMIT" (or "main": whatever is there now), '
-        f"or put the file at {settings.home / 'models' / spec.name}.safetensors",
+        f"or put the weights at {own}",
     )
 
 
-def _is_here(repository: str) -> bool:
-    """Return whether weights of a repository are in the hub's local cache."""
+def _is_here(spec: EncoderSpec, repository: str) -> bool:
+    """Return whether what an entry takes of a repository is in the hub's local cache."""
     from huggingface_hub import try_to_load_from_cache
 
-    return any(isinstance(try_to_load_from_cache(repository, name), str) for name in _NAMES_ON_HUB)
+    _, _, file = spec.checkpoint.partition(f"{repository}/")
+    names = (file,) if file else (TRANSFORMERS_CONFIG,) if spec.kind == "transformers" else _NAMES_ON_HUB
+    return any(isinstance(try_to_load_from_cache(repository, name), str) for name in names)
 
 
 def commit_of(downloaded: Path) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from imagerag_assets.encoders.registry import BUILT_IN, encoder_spec, list_encoders
-from imagerag_assets.encoders.weights import find_checkpoint, floating_repository
+from imagerag_assets.encoders.weights import find_checkpoint, floating_repository, model_folder
 from imagerag_assets.errors import EncoderError
 from imagerag_assets.settings import Settings, load_settings
 from tests.conftest import PROJECT
@@ -152,8 +152,11 @@ def test_the_shipped_entries_are_pinned(settings: Settings, tmp_path: Path) -> N
     assert floating == UNKNOWN, "add its commit when it is known"
     assert all(re.fullmatch("[0-9a-f]{40}", each) for each in re.findall(r'revision = "(.*)"', BUILT_IN.read_text()))
     # What has none is not downloaded, unless somebody writes an entry that says what to take.
-    with pytest.raises(EncoderError, match=r"commit of the weights of siglip2-b-16 is not known.*encoders\.toml"):
-        find_checkpoint(encoder_spec("siglip2-b-16", settings), settings)
+    for name in UNKNOWN:
+        spec = encoder_spec(name, settings)
+        find = model_folder if spec.kind == "transformers" else find_checkpoint
+        with pytest.raises(EncoderError, match=rf"commit of the weights of {name} is not known.*encoders\.toml"):
+            find(spec, settings)
     # Who put the weights there downloads none.
     own = load_settings(home=tmp_path / "own", _env_file=None)
     (own.home / "models" / "git-rsclip").mkdir(parents=True)
