@@ -31,11 +31,12 @@ from imagerag_assets.answering.replies import (
     read_choice,
     refusal_of,
 )
-from imagerag_assets.answering.server_errors import detail_of, explained, is_too_large, rejected, shortened
+from imagerag_assets.answering.server_errors import explained, is_too_large, rejected
 from imagerag_assets.answering.thinking import asking_for_thoughts, closing, split_thoughts
 from imagerag_assets.answering.types import MOST_JSON, Prompt, Reply
 from imagerag_assets.errors import ModelError
 from imagerag_assets.masking import masked_values
+from imagerag_assets.server_replies import detail_of, shortened
 
 KEY = "OPENAI_API_KEY"
 _OPTIONAL = ("response_format", "logprobs", "temperature")

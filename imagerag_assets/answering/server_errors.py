@@ -9,7 +9,7 @@ import openai
 
 from imagerag_assets.answering.options import MllmOptions
 from imagerag_assets.errors import ModelError
-from imagerag_assets.masking import masked
+from imagerag_assets.server_replies import detail_of, shortened
 
 _TOO_LARGE = (
     "context length",
@@ -24,7 +24,6 @@ _NAMES = {
     "logprobs": ("logprobs",),
     "temperature": ("temperature",),
 }
-_SHOWN = 160  # characters of what a server or model said
 
 
 def explained(error: Exception, url: str, options: MllmOptions, model: str | None = None) -> ModelError:
@@ -83,19 +82,3 @@ def rejected(error: openai.APIStatusError, sent: Iterable[str]) -> set[str]:
     text = f"{error.param} {detail_of(error, whole=True)}".lower()
     named = {name for name in sent if any(word in text for word in _NAMES[name])}
     return named or sent
-
-
-def detail_of(error: openai.APIStatusError, *, whole: bool = False) -> str:
-    """Return what a server says about an error, wherever in its reply; `whole`: not shortened."""
-    body = error.body
-    if isinstance(body, dict):
-        body = body.get("message") or body.get("detail") or body
-    text = str(body or "it does not say why")
-    return text if whole else shortened(text)
-
-
-def shortened(text: str) -> str:
-    """Return the beginning of what other software said, on one line, without control characters or our keys."""
-    text = masked(text)
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"

@@ -80,12 +80,12 @@ def add(
         from imagerag_assets.concepts.store import add_examples
         from imagerag_assets.concepts.types import Sign, concept_name
 
-        kept, sign = concept_name(name), "negative" if negative else "positive"
+        kept = concept_name(name)
+        sign: Sign = "negative" if negative else "positive"
         crops = _crops(platform, answer, cue or (), scene, boxes, patch or (), file or ())
         if not crops and word is None:
             raise ConceptError("Nothing is shown", fix="Give --answer, --scene with --box, --patch or --file")
-        signed: list[tuple[Sign, Crop]] = [("negative" if sign == "negative" else "positive", crop) for crop in crops]
-        made = add_examples(platform, kept, signed, word=word).to_dict()
+        made = add_examples(platform, kept, [(sign, crop) for crop in crops], word=word).to_dict()
     command.finish({"concept": made}, shown)
 
 

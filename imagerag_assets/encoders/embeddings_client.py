@@ -19,12 +19,11 @@ from PIL import Image
 
 from imagerag_assets.encoders.types import EncoderSpec
 from imagerag_assets.errors import EncoderError
-from imagerag_assets.masking import masked
+from imagerag_assets.server_replies import detail_of, shortened
 
 ONLY = "only"
 """Name of a model that means the only one that the server lists."""
 _MOST_BYTES = 64 << 20  # of a reply
-_SHOWN = 160
 
 
 class EmbeddingsClient:
@@ -154,7 +153,7 @@ class EmbeddingsClient:
                 raise TypeError("not numbers")
             vectors = np.asarray(found, dtype=np.float32)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            said = _shortened(json.dumps(reply))
+            said = shortened(json.dumps(reply))
             raise self._wrong(f"its reply has no vectors of numbers: {said}", "See what it serves") from error
         if vectors.ndim != 2 or vectors.shape[1] == 0 or len(vectors) != count:
             shape = " x ".join(str(length) for length in vectors.shape)
@@ -177,9 +176,9 @@ class EmbeddingsClient:
             said = f"it did not finish its reply within {self._server.timeout_s:g} s, {tries} tries"
             return self._wrong(said, "Raise server.timeout_s of its entry, or lower server.batch", transient=True)
         if not isinstance(error, openai.APIStatusError):
-            cause = _shortened(str(error.__cause__ or error)) or type(error).__name__
+            cause = shortened(str(error.__cause__ or error)) or type(error).__name__
             return self._wrong(f"it cannot be reached: {cause}", "Start it, or correct server.url", transient=True)
-        status, detail = error.status_code, _detail(error)
+        status, detail = error.status_code, detail_of(error)
         if status in (401, 403):
             return self._wrong(f"it refuses the key (HTTP {status}): {detail}", "Set server.key of its entry")
         if status == 404:
@@ -188,16 +187,3 @@ class EmbeddingsClient:
             said = f"it failed (HTTP {status}, {tries} tries): {detail}"
             return self._wrong(said, "See its log, and try again", transient=True)
         return self._wrong(f"it rejects the request (HTTP {status}): {detail}", "Correct server.pictures of its entry")
-
-
-def _detail(error: openai.APIStatusError) -> str:
-    body = error.body
-    if isinstance(body, dict):
-        body = body.get("message") or body.get("detail") or body
-    return _shortened(str(body or "it does not say why"))
-
-
-def _shortened(text: str) -> str:
-    """Return the beginning of what other software said, on one line and without our keys."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in masked(text)).split())
-    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"

@@ -184,7 +184,6 @@ class ChatEncoder(_TransformersEncoder):
         step = int(vision.patch_size) * int(vision.spatial_merge_size)
         self._size = max(1, round((self._spec.image_size or _CHAT_SIZE) / step)) * step
         self._instruction = self._spec.instruction or _INSTRUCTION
-        self._fix = "Check the weights, or set IMAGERAG_PRECISION=float32"
 
     def _described(self) -> dict[str, Any]:
         images = self._processor.image_processor

@@ -12,7 +12,7 @@ from typing import Any
 
 from imagerag_assets.masking import known_secrets, masked
 from imagerag_assets.online_layers.address import is_layer
-from imagerag_assets.online_layers.secrets import hide_keys
+from imagerag_assets.online_layers.secrets import layer_without_keys
 from imagerag_assets.signatures import without_signatures
 
 _LONG = 16
@@ -48,8 +48,7 @@ def clean_text(text: str, secrets: tuple[str, ...] | None = None) -> str:
     if _SPACE.search(text):
         return masked(text)
     if is_layer(text):
-        address, mark, options = text.partition("#")
-        return hide_keys(address) + mark + options
+        return layer_without_keys(text)
     plain = without_signatures(text)
     return masked(plain) if any(secret in plain for secret in secrets) else plain
 

@@ -54,6 +54,12 @@ def hide_keys(address: str) -> str:
     return shown
 
 
+def layer_without_keys(source: str) -> str:
+    """Return the text that names a layer without the keys in its address; its options stay."""
+    address, mark, options = source.partition("#")
+    return hide_keys(address) + mark + options
+
+
 def _hidden(found: re.Match[str]) -> str:
     value = found["value"]
     public = not value or value == HIDDEN or _VARIABLE.fullmatch(value)

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from imagerag_assets.online_layers.address import is_layer
-from imagerag_assets.online_layers.secrets import hide_keys
+from imagerag_assets.online_layers.secrets import layer_without_keys
 from imagerag_assets.signatures import without_signatures
 
 if TYPE_CHECKING:
@@ -33,10 +33,7 @@ def storable(value: Any) -> Any:
         return [storable(inner) for inner in value]
     if not isinstance(value, str) or "://" not in value:
         return value
-    if is_layer(value):
-        address, mark, options = value.partition("#")
-        return hide_keys(address) + mark + options
-    return without_signatures(value)
+    return layer_without_keys(value) if is_layer(value) else without_signatures(value)
 
 
 async def refused_request(receive: Receive) -> tuple[str | None, Receive]:

@@ -32,20 +32,18 @@ _TOTAL_AND_PART = tuple(
         rf"{_WHOLE},? {_NUMBER} (?P<name>{_NAME}){_THERE}{_AND}{_REST}",
     )
 )
+_ONE_OF_PARTS = (
+    r"(?:in |on |at )?(?:which|what) (?P<noun>quarter|quadrant|corner|half|third|part|side|area|section|end|region)"
+    r"(?: of (?:the |this )?(?:image|picture|scene|photo|map))?"
+)
 _RANKED = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"(?:in |on |at )?(?:which|what) (?P<noun>quarter|quadrant|corner|half|third|part|side|area|section"
-        rf"|end|region)"
-        rf"(?: of (?:the |this )?(?:image|picture|scene|photo|map))?"
-        rf" (?:has|have|holds?|contains?|shows?|hosts?|is home to|with|got|sees?) "
+        rf"{_ONE_OF_PARTS} (?:has|have|holds?|contains?|shows?|hosts?|is home to|with|got|sees?) "
         rf"(?:the |by far the )*(?:most|fewest|least|largest number|highest number|lowest number|smallest "
         rf"number|greatest number|more|"
         rf"fewer|majority|bulk)(?: of)? (?:the )?(?P<name>{_NAME})(?P<tail>[?.!]|,.*|$)",
-        rf"(?:in |on |at )?(?:which|what) (?P<noun>quarter|quadrant|corner|half|third|part|side|area|section"
-        rf"|end|region)"
-        rf"(?: of (?:the |this )?(?:image|picture|scene|photo|map))?"
-        rf" (?:are|do|can|is)(?: there| we| you)?(?: find| see)? (?:the )?(?:most|fewest|least|majority"
+        rf"{_ONE_OF_PARTS} (?:are|do|can|is)(?: there| we| you)?(?: find| see)? (?:the )?(?:most|fewest|least|majority"
         rf"|bulk)(?: of)? (?:the )?"
         rf"(?P<name>{_NAME})(?: located| situated| found| concentrated| lie| sit)?(?P<tail>[?.!]|,.*|$)",
     )

@@ -13,7 +13,7 @@ from imagerag_assets.concepts.crops import Crop, Window, crop_of_file, crop_of_s
 from imagerag_assets.concepts.types import Origin
 from imagerag_assets.errors import ConceptError, RasterError, StoreError
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.installation.serving import find_serving
+from imagerag_assets.installation.serving import Serving, find_serving
 from imagerag_assets.questions.answer_record import AnswerRecord, RecordedCue
 from imagerag_assets.questions.answer_records import evidence_key, load_answer
 from imagerag_assets.scenes.reading import open_reader
@@ -51,7 +51,7 @@ def crop_of_box(platform: Platform, scene: str, box: Window, origin: Origin | No
         RasterError: the scene cannot be read.
     """
     record = load_record(platform, scene)
-    serving = find_serving(platform, orphaned=True) if platform.has_vectors else None
+    serving = _in_use(platform)
     settings = platform.settings if serving is None else serving.platform.settings
     with open_reader(settings, record, build_overviews=False) as reader:
         about = origin or Origin(kind="box")
@@ -66,7 +66,7 @@ def crop_of_patch(platform: Platform, patch_id: str) -> Crop:
         RasterError: its scene cannot be read.
         StoreError: Milvus fails.
     """
-    serving = find_serving(platform, orphaned=True) if platform.has_vectors else None
+    serving = _in_use(platform)
     rows = serving.platform.vectors.get_rows(serving.collection, [patch_id]) if serving is not None else []
     if not rows:
         raise ConceptError("There is no such patch", fix="Take the patch_id of a cue", patch=patch_id[:200])
@@ -84,6 +84,11 @@ def crops_of_files(files: Sequence[Path]) -> list[Crop]:
         ConceptError: one cannot be read.
     """
     return [crop_of_file(file) for file in files]
+
+
+def _in_use(platform: Platform) -> Serving | None:
+    """Return what answers questions; None before the first ingest."""
+    return find_serving(platform, orphaned=True) if platform.has_vectors else None
 
 
 def _of_cue(platform: Platform, record: AnswerRecord, cue: RecordedCue) -> Crop:

@@ -55,7 +55,7 @@ class StandIns:
 
     def __init__(self, texts: Iterable[str], choices: Mapping[str, str]) -> None:
         said = [*texts, *choices.values()]
-        names = dict.fromkeys(phrase_of(found[0]) for text in said for found in _NAMED.finditer(text))
+        names = _names_in(said)
         words = " ".join(said).lower()
         free = [word for word in _STAND_INS if word[:5] not in words]
         if len(names) > len(free):
@@ -105,8 +105,11 @@ def phrase_of(text: str) -> str:
 
 def named_in(question: Question) -> tuple[str, ...]:
     """Return the concepts that the text and the choices of a question name, as phrases."""
-    said = (question.question, *question.choices.values())
-    return tuple(dict.fromkeys(phrase_of(found[0]) for text in said for found in _NAMED.finditer(text)))
+    return tuple(_names_in((question.question, *question.choices.values())))
+
+
+def _names_in(texts: Iterable[str]) -> dict[str, None]:
+    return dict.fromkeys(phrase_of(found[0]) for text in texts for found in _NAMED.finditer(text))
 
 
 def load_concepts(

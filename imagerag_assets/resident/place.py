@@ -10,11 +10,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
-import shutil
 import socket
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,12 +20,12 @@ from pathlib import Path
 from imagerag_assets.errors import LockedError, StoreError
 from imagerag_assets.installation.left_over import owners_folder
 from imagerag_assets.objects.aside import replace_text
+from imagerag_assets.objects.left_sockets import PREFIX
 from imagerag_assets.objects.owners import Owner, state_of
 from imagerag_assets.settings import Settings
+from imagerag_assets.stores.milvus_lite_server import SOCKET, remove_socket, socket_path
 
-_NOTE, _LOCK, _SOCKET = "resident.json", "lock", "socket-"
-_LONGEST_SOCKET = 100
-"""Bytes of a socket's path; systems take 103 to 107."""
+_NOTE, _LOCK = "resident.json", "lock"
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def listening(settings: Settings, owner: Owner) -> Iterator[socket.socket]:
         except OSError:
             raise LockedError("A resident process is running already", fix="Stop it: imagerag serve --stop") from None
         _remove_left(folder)
-        path = _new_socket(folder)
+        path = socket_path(folder)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listener.bind(str(path))
@@ -95,7 +92,7 @@ def listening(settings: Settings, owner: Owner) -> Iterator[socket.socket]:
         finally:
             (folder / _NOTE).unlink(missing_ok=True)
             listener.close()
-            _remove_socket(path, folder)
+            remove_socket(path, folder)
     finally:
         os.close(lock)
 
@@ -119,21 +116,7 @@ def _remove_left(folder: Path) -> None:
     with suppress(OSError, ValueError, KeyError, TypeError):
         noted = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
         left = Path(str(noted["socket"]))
-        if left.name.startswith(_SOCKET) and _is_ours(left.parent):
-            _remove_socket(left, folder)
+        made_for_it = left.parent == folder or left.parent.name.startswith(PREFIX)
+        if left.name.startswith(SOCKET) and made_for_it and _is_ours(left.parent):
+            remove_socket(left, folder)
     (folder / _NOTE).unlink(missing_ok=True)
-    for each in folder.glob(f"{_SOCKET}*"):
-        each.unlink(missing_ok=True)
-
-
-def _new_socket(folder: Path) -> Path:
-    path = folder / f"{_SOCKET}{secrets.token_hex(4)}"
-    if len(os.fsencode(path)) <= _LONGEST_SOCKET:
-        return path
-    return Path(tempfile.mkdtemp(prefix="imagerag-")) / path.name
-
-
-def _remove_socket(path: Path, folder: Path) -> None:
-    path.unlink(missing_ok=True)
-    if path.parent != folder and path.parent.name.startswith("imagerag-"):
-        shutil.rmtree(path.parent, ignore_errors=True)

@@ -34,7 +34,7 @@ from imagerag_assets.retrieval.background import PROMPTS, SAME_THING, applies, b
 from imagerag_assets.retrieval.measured_words import GOOD_AUC, Measured, measured_words
 from imagerag_assets.retrieval.slow import LABEL_FLOOR
 from imagerag_assets.retrieval.things import key, name_vectors, names_by_key, thing_of
-from imagerag_assets.retrieval.word_reach import load_reaches, reaches
+from imagerag_assets.retrieval.word_reach import Reaches, load_reaches, reaches
 
 if TYPE_CHECKING:
     from imagerag_assets.knowledge.types import Current, KnowledgeKind
@@ -106,10 +106,11 @@ def recognition(
     table = measured_words(deps.encoder.fingerprint)
     texts = {phrase: (words or {}).get(phrase, phrase) for phrase in phrases}
     open_one = opened or _opener(deps)
+    measured = load_reaches(deps.store, deps.encoder.fingerprint) if table is None and texts else None
     found = {}
     for phrase, text in texts.items():
         if table is None:
-            judged = _by_imagery(deps, _by_text(deps, phrase, text), text, collection)
+            judged = _by_imagery(deps, _by_text(deps, phrase, text), text, measured, collection)
         else:
             judged = _by_table(deps, table, phrase, text)
         found[phrase] = _with_knowledge(deps, open_one, judged, text)
@@ -184,9 +185,9 @@ def _by_text(deps: Deps, phrase: str, text: str) -> Recognition:
     return Recognition(phrase, bool(others.max() < itself), round(score, 3), nearest, "text", deps.encoder.name)
 
 
-def _by_imagery(deps: Deps, judged: Recognition, text: str, collection: str) -> Recognition:
+def _by_imagery(deps: Deps, judged: Recognition, text: str, measured: Reaches | None, collection: str) -> Recognition:
     """Add what the scores of a word do on the installation's scenes, if that was measured (`imagerag calibrate`)."""
-    if not judged.known or (measured := load_reaches(deps.store, deps.encoder.fingerprint)) is None:
+    if not judged.known or measured is None:
         return judged
     reach = float(reaches(deps, [text], collection=collection)[0])
     known = reach > measured.level

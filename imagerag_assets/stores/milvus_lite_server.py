@@ -33,7 +33,7 @@ from urllib.parse import quote
 _LOOK_SECONDS = 0.25
 _GRACE_SECONDS = 5
 _PREDECESSOR_LOOKS = 80
-_SOCKET = "socket-"
+SOCKET = "socket-"
 _LONGEST_SOCKET = 100
 """Bytes of a socket's path; systems take 103 to 107."""
 
@@ -82,9 +82,9 @@ def socket_path(folder: Path) -> Path:
         PermissionError: other users can enter `folder`, and that cannot be changed.
     """
     folder.chmod(0o700)
-    for left in folder.glob(f"{_SOCKET}*"):  # by a server that was killed
+    for left in folder.glob(f"{SOCKET}*"):  # by a server that was killed
         left.unlink(missing_ok=True)
-    socket = folder / f"{_SOCKET}{secrets.token_hex(4)}"
+    socket = folder / f"{SOCKET}{secrets.token_hex(4)}"
     if len(os.fsencode(socket)) > _LONGEST_SOCKET:
         return Path(tempfile.mkdtemp(prefix="imagerag-")) / socket.name
     return socket

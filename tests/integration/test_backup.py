@@ -7,26 +7,19 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from imagerag_assets.cli import main
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.questions.answer_records import list_answers
 from imagerag_assets.settings import Settings, load_settings
+from tests.commands import run
 from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.s3 import S3Endpoint
 from tests.small_source import write_source
 
 SECRET = "sEcReT-of-the-bucket"
-
-
-def run(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main([*command, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 def objects(settings: Settings) -> dict[str, bytes]:

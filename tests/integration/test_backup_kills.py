@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from imagerag_assets.cli import main
 from imagerag_assets.installation.platform import open_store
 from imagerag_assets.maintenance.backup import back_up
 from imagerag_assets.maintenance.restore import restore, restore_differences
 from imagerag_assets.objects.aside import find_unfinished
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import Settings, load_settings
+from tests.commands import run
 from tests.installation import installed, tiny_registry  # noqa: F401
 
 Progress = Callable[[int, int, str], None]
 TYPED = "typed-in-dagster"
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-
-
-def run(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main([*command, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 def objects(settings: Settings) -> dict[str, bytes]:

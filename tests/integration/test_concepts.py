@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
 from PIL import Image
 
-from imagerag_assets.cli import main
 from imagerag_assets.concepts.store import load_concept, read_crop
 from imagerag_assets.ingestion.ingest import ingest_scene
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import Scene
+from tests.commands import run
 from tests.installation import installed, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 from tests.tiny_encoder import NAME
@@ -57,12 +56,6 @@ def typed(installed: Settings, ingested: Path, monkeypatch: pytest.MonkeyPatch) 
     for name, value in {"PLANNER": "rules", "SECOND_LOOK": "0", "COUNT_BUDGET": "40"}.items():
         monkeypatch.setenv(f"IMAGERAG_{name}", value)
     return ingested
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main([*arguments, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 def test_a_concept_is_asked_for_and_replayed(

@@ -13,16 +13,11 @@ from imagerag_assets.cli import main
 from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import Settings
+from tests.commands import run
 from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main([*arguments, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 def latest(instance: dg.DagsterInstance, asset: str) -> dict[str, Any]:

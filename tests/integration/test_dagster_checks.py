@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from imagerag_assets.cli import main
 from imagerag_assets.ingestion.ingest import shard_key
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.build import build_defs
@@ -23,17 +20,12 @@ from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import Scene
 from imagerag_assets.stores.shard_columns import embeddings_of
 from imagerag_assets.stores.shards import ShardWriter, read_shard, shard_info
+from tests.commands import run
 from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 NAMES = ("good-one", "spoilt", "good-two")
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main([*arguments, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 def spoil(platform: Platform, scene_key: str) -> Path:

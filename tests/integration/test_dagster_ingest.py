@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from imagerag_assets.cli import main
 from imagerag_assets.orchestration.build import build_defs, open_runner
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.scenes.failures import list_failures
 from imagerag_assets.settings import Settings
+from tests.commands import run
 from tests.installation import installed, tiny_registry  # noqa: F401
 from tests.small_source import write_raster, write_source
 
 ASSETS = ("scene", "patch_table", "patch_embeddings", "patch_collection")
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main([*arguments, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 def materializations(instance: dg.DagsterInstance, asset: str) -> dict[str, dict[str, Any]]:

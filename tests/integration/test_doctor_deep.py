@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pyarrow.parquet as pq
@@ -22,16 +21,11 @@ from imagerag_assets.questions.answer_records import list_answers
 from imagerag_assets.scenes.records import overview_key, record_key
 from imagerag_assets.settings import Settings
 from imagerag_assets.stores.shards import list_shards
+from tests.commands import run
 from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
 Damage = Callable[[Platform], None]
-
-
-def run(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main([*command, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
-from imagerag_assets.cli import main
 from imagerag_assets.encoders.open_clip_encoder import OpenClipEncoder
 from imagerag_assets.objects.store import ObjectStore
 from imagerag_assets.questions.answer_record import AnswerRecord
@@ -22,6 +21,7 @@ from imagerag_assets.scenes.records import SceneRecord
 from imagerag_assets.settings import load_settings
 from imagerag_assets.standing_questions.store import Watch, WatchAnswer
 from imagerag_assets.stores.milvus_lite_share import LiteShare
+from tests.commands import run
 from tests.conftest import PROJECT
 from tests.earlier_installation import EarlierInstallation, missing_from, unpack
 
@@ -87,13 +87,6 @@ def use(installation: EarlierInstallation, monkeypatch: pytest.MonkeyPatch) -> E
     monkeypatch.setenv("IMAGERAG_HOME", str(installation.home))
     monkeypatch.setenv("IMAGERAG_ENCODER", FIRST)
     return installation
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    """Exit code and JSON document of a command in this process."""
-    capsys.readouterr()
-    code = main([*arguments, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 def done(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:

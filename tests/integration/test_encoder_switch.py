@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -13,6 +12,7 @@ from imagerag_assets.cli import main
 from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import Settings, load_settings
+from tests.commands import run
 from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
@@ -27,12 +27,6 @@ def chosen(installed: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:  #
     installed.home.mkdir(parents=True, exist_ok=True)
     installed.active_encoder_file.write_text("tiny\n")
     return load_settings()
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main([*arguments, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 def data_versions(instance: dg.DagsterInstance, asset: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from imagerag_assets.cli import main
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.questions.answer_records import list_answers
 from imagerag_assets.settings import Settings
+from tests.commands import run
 from tests.installation import installed, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
@@ -25,12 +26,6 @@ QUESTIONS: list[dict[str, Any]] = [
     {"id": "3", "scene": "one", "kind": "absent", "question": "Where is the tree?", "roi": []},
     {"id": "4", "scene": "elsewhere", "kind": "position", "question": "Where is the car?", "roi": [[0, 0, 9, 9]]},
 ]
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main([*arguments, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 def asked_so_far(settings: Settings) -> int:

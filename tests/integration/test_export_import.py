@@ -16,11 +16,11 @@ import geopandas
 import pystac
 import pytest
 
-from imagerag_assets.cli import main
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import load_settings
 from imagerag_assets.stores.milvus_connection import lite_path
 from imagerag_assets.stores.milvus_lite_share import LiteShare
+from tests.commands import run
 from tests.small_source import write_source
 from tests.tiny_encoder import NAME, tiny_registry  # noqa: F401
 
@@ -33,13 +33,6 @@ def use(monkeypatch: pytest.MonkeyPatch, home: Path, registry: Path, encoder: st
     variables = {"HOME": home, "ENCODERS_FILE": registry, "ENCODER": encoder, "MIN_CONFIDENCE": 0}  # random weights
     for name, value in variables.items():
         monkeypatch.setenv(f"IMAGERAG_{name}", str(value))
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    """Exit code and JSON document of a command in this process."""
-    capsys.readouterr()
-    code = main([*arguments, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 def run_elsewhere(*arguments: str) -> tuple[int, dict[str, Any]]:

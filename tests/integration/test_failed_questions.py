@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from imagerag_assets.cli import main
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.questions.answer_records import answer_folder, list_answers, load_answer
 from imagerag_assets.settings import Settings
 from tests.bad_mllm_server import MODEL, BadServer, bad_server, chat, fail, say  # noqa: F401
+from tests.commands import run
 from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
 QUESTION = ["What shape is the storage tank?", "--choice", "A=round", "--choice", "B=long"]
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main([*arguments, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.usefixtures("milvus_stays")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from imagerag_assets.cli import main
 from imagerag_assets.errors import SettingsError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.scenes.records import load_record
@@ -16,16 +14,11 @@ from imagerag_assets.settings import Settings
 from imagerag_assets.watched_sources.full_scan import full_scan
 from imagerag_assets.watched_sources.sources import add_source, find_source
 from imagerag_assets.watched_sources.tick import plan_tick
+from tests.commands import run
 from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.tile_server import TileServer
 
 OPTIONS = ["--bbox", "9.1,48.7,9.3,48.8", "--zoom", "12"]
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main([*arguments, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.usefixtures("milvus_stays")

@@ -19,15 +19,10 @@ from imagerag_assets.watched_sources.full_scan import full_scan
 from imagerag_assets.watched_sources.purge import purge
 from imagerag_assets.watched_sources.sources import WatchedSource
 from imagerag_assets.watched_sources.tick import TickPlan, plan_tick
+from tests.commands import run
 from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.items import texture, write_tiff
 from tests.s3 import S3Endpoint
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main([*arguments, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 def statuses(document: dict[str, Any]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.questions.answer_records import list_answers, prompt_key
 from imagerag_assets.retrieval.calibration import GENERIC, save_calibration
 from imagerag_assets.settings import Settings
+from tests.commands import run
 from tests.conftest import PROJECT
 from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_raster, write_source
@@ -24,12 +25,6 @@ from tests.small_source import write_raster, write_source
 OTHER = "tiny-other"
 QUESTION = ["Where is the storage tank?", "--choice", "A=upper left", "--choice", "B=lower right"]
 AREA = ["--bbox", "2,47,3,49"]
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main([*arguments, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 def elsewhere(*arguments: str) -> dict[str, Any]:

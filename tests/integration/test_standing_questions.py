@@ -21,6 +21,7 @@ from imagerag_assets.orchestration.assets.standing_answers import CHECK
 from imagerag_assets.orchestration.build import build_defs
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import Settings
+from tests.commands import run
 from tests.installation import installed, milvus_stays, tiny_registry  # noqa: F401
 from tests.small_source import write_source
 
@@ -50,12 +51,6 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main([*arguments, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 def acquire(folder: Path, name: str, px: int, day: str) -> Path:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from imagerag_assets.cli import main
 from imagerag_assets.settings import Settings
+from tests.commands import run
 
 
 @pytest.fixture(autouse=True)
@@ -17,12 +16,6 @@ def home(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IMAGERAG_HOME", str(settings.home))
     return settings.home
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    capsys.readouterr()
-    code = main([*arguments, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 def test_sources_are_added_listed_and_removed(capsys: pytest.CaptureFixture[str], home: Path) -> None:
