@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import tempfile
 from collections.abc import Generator, Iterator
@@ -24,6 +25,7 @@ NIGHTLY = bool(os.environ.get("NIGHTLY"))
 """Whether tests of kills, faults and mutations run in their full number."""
 PROJECT = Path(__file__).resolve().parents[1]
 SAMPLES = Path(__file__).resolve().parent / "data"
+_HOMES = itertools.count()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -96,11 +98,14 @@ def _environment(_session_environment: None, shared_models: Path, monkeypatch: p
 def _set_environment(patch: pytest.MonkeyPatch, models: Path) -> None:
     """Remove a developer's own IMAGERAG_*, AWS_* and DAGSTER_* variables; keep hubs out.
 
-    Patches are counted in pixels, whatever ground a test's scenes lie on; tests of patches in metres say so.
+    A test that names no home gets one of its own that nobody made yet: the project's may be in use, by the demo beside
+    the tests for one.  Patches are counted in pixels, whatever ground a test's scenes lie on; tests of patches in
+    metres say so.
     """
     for name in [n for n in os.environ if n.startswith(("IMAGERAG_", "AWS_", "DAGSTER_"))]:
         patch.delenv(name)
     patch.setenv("HF_HUB_OFFLINE", "1")
+    patch.setenv("IMAGERAG_HOME", os.path.join(tempfile.gettempdir(), f"home-{next(_HOMES)}"))
     patch.setenv("IMAGERAG_PATCH_M", "pixels")
     patch.setenv("IMAGERAG_MLLM_CACHE", str(models))
     patch.setenv("IMAGERAG_CACHE", str(models / "cache"))  # the prompts' vectors take seconds, too

@@ -40,6 +40,7 @@ def folder(tmp_path: Path, tiny_registry: Path, monkeypatch: pytest.MonkeyPatch)
         "IMAGERAG_ENCODERS_FILE=registry/encoders.toml\nIMAGERAG_ENCODER=tiny-other\n"
     )
     monkeypatch.setenv("IMAGERAG_ENCODER", "tiny")
+    monkeypatch.delenv("IMAGERAG_HOME")
     monkeypatch.chdir(folder)
     return folder
 
