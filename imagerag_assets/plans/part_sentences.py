@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from imagerag_assets.plans.comparison_sentence import comparison
@@ -57,8 +57,20 @@ class Teller:
         *,
         one_scene: bool,
         same_thing: SameThing = same_thing,
+        in_general: Collection[str] = (),
     ) -> None:
+        """Take what is told.
+
+        Args:
+            plan: What was asked.
+            results: One for each part.
+            scenes: Scene key to title, of all scenes in scope.
+            one_scene: Whether the question is about one scene.
+            same_thing: How surely two names mean the same thing.
+            in_general: Phrases that stand for a kind of what they name: that one was found is no "yes".
+        """
         self.plan = plan
+        self._in_general = in_general
         self._same_thing = same_thing
         self.results = tuple(
             result if result.where else result.model_copy(update={"where": region(part.region)})
@@ -200,8 +212,9 @@ class Teller:
             verb = "was" if total == 1 else "were"
         else:
             what, verb = (article(name) if elsewhere in (None, 1) else plural(name)), was(name, elsewhere or 1)
-        lead = self._lead(exists, unsure)
-        if count is not None and _asks_for_a_number(self.plan, thing):
+        general = thing.phrase in self._in_general
+        lead = "" if general and exists else self._lead(exists, unsure)
+        if count is not None and _asks_for_a_number(self.plan, thing) and not general:
             answer = "yes" if count.holds else "no" if count.holds is False else "possibly"
             told = f"{answer}: {what} {verb} found{_after(known)}{marked}"
         elif lead is None and isinstance(results[0], CountResult):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from imagerag_assets.plans.kinds import in_general
 from imagerag_assets.plans.part_sentences import Teller
 from imagerag_assets.plans.plan import Change, Count, Describe, Exists, PartName, PartOfScene, Plan, Where
 from imagerag_assets.plans.result import CountResult, ExistsResult, Result
@@ -42,7 +43,8 @@ def say(
     """
     if len(plan.parts) != len(results):
         raise ValueError(f"The plan has {len(plan.parts)} parts, but there are {len(results)} results")
-    teller = Teller(plan, tuple(results), scenes, one_scene=one_scene, same_thing=same_thing)
+    plan, results, not_known = in_general(plan, results)
+    teller = Teller(plan, results, scenes, one_scene=one_scene, same_thing=same_thing, in_general=not_known.keys())
     sentences: list[str] = []
     done: set[int] = set()
     for number in range(len(results)):
@@ -51,7 +53,7 @@ def say(
         together = _together(plan, results, number)
         done.update(together)
         sentences += teller.group(together) if len(together) > 1 else teller.part(number)
-    sentences += _where_most(plan, results)
+    sentences += [*_where_most(plan, results), *not_known.values()]
     if plan.unplanned:
         sentences.append(plan.unplanned)
     return paragraph(sentences) or "I could not work out what to look for."

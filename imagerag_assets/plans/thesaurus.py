@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from lemminflect import getAllLemmas, getLemma
 
@@ -46,6 +47,17 @@ def look_up(name: str) -> Named:
             return Named(" ".join([*words[:start], found]), known=True)
     joined = _joined(words) or _in_base_form(words)
     return look_up(joined) if joined is not None else Named(" ".join(words) or name, known=False)
+
+
+def kind_of(name: str) -> str | None:
+    """Return the thing that a name is a kind of, "airplane" for "white fighter jet"; None: it is none."""
+    words = _key(name).split()
+    return next((wide for at in range(len(words)) if (wide := _kinds().get(" ".join(words[at:])))), None)
+
+
+def same_name(one: str, other: str) -> bool:
+    """Return whether two names have the same words, in singular or plural."""
+    return _key(one) == _key(other)
 
 
 def _only_describes(word: str) -> bool:
@@ -162,11 +174,20 @@ def _entries() -> dict[str, str]:
 
 
 def _read() -> Iterator[tuple[str, str]]:
-    text = resources.files("imagerag_assets.plans").joinpath("thesaurus.toml").read_text(encoding="utf-8")
-    for group in tomllib.loads(text).values():
+    for group in _list("thesaurus.toml").values():
         for phrase, others in group.items():
             for name in (*others, phrase):
                 yield _key(name, bare=True), phrase
+
+
+@cache
+def _kinds() -> dict[str, str]:
+    """Return the phrase that is looked for, by every name of a kind of it in its singular."""
+    return {_key(name, bare=True): phrase for phrase, names in _list("kinds.toml").items() for name in names}
+
+
+def _list(file: str) -> dict[str, Any]:
+    return tomllib.loads(resources.files("imagerag_assets.plans").joinpath(file).read_text(encoding="utf-8"))
 
 
 def _key(name: str, *, bare: bool = False) -> str:

@@ -9,6 +9,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans.from_model import LanguageModel, plan_from_model
 from imagerag_assets.plans.from_reader import Reader, read_again
+from imagerag_assets.plans.kinds import told_apart
 from imagerag_assets.plans.left_out import completed
 from imagerag_assets.plans.noun_phrases import clean
 from imagerag_assets.plans.regions import Region, region_named
@@ -70,7 +71,7 @@ def plan_of(
         plan = stand_ins.shown(plan)
     else:
         plan = p.Plan()
-    return plan if example is None else _about(plan, example.label)
+    return told_apart(plan, names) if example is None else _about(plan, example.label)
 
 
 def _by_reader(plan: p.Plan, reader: Callable[[], Reader | None] | None) -> p.Plan:
