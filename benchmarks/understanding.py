@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.plans.plan import Area, Around, Between, Beyond, Count, Outside, Part, Plan, Thing
+from imagerag_assets.plans.plan import Area, Around, Away, Between, Beyond, Count, Outside, Part, Plan, Thing
 from imagerag_assets.questions.planning import plan_of
 from imagerag_assets.questions.question import Question
 from imagerag_assets.settings import load_settings
@@ -94,11 +94,12 @@ def _own(part: Part) -> list[Thing]:
 def _same_region(region: object, wanted: str | None) -> bool:
     if wanted is None or region is None:
         return wanted is None and region is None
-    around = re.fullmatch(r"around\((.+), ?(.+)\)", wanted)
+    around = re.fullmatch(r"(around|away)\((.+), ?(.+)\)", wanted)
     if around:
-        if not isinstance(region, Around) or not _same(region.thing.phrase, around[1]):
+        kind, thing, metres = around.groups()
+        if not isinstance(region, Around | Away) or region.kind != kind or not _same(region.thing.phrase, thing):
             return False
-        return around[2] == "*" or (region.metres is not None and abs(region.metres - float(around[2])) < 1)
+        return metres == "*" or abs(region.metres - float(metres)) < 1
     box = re.fullmatch(r"bbox\((.+)\)", wanted)
     if box:
         return isinstance(region, Area) and list(region.bbox) == [float(each) for each in box[1].split(",")]

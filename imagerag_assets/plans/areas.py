@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from imagerag_assets.plans.numbers import LENGTHS, spelt
-from imagerag_assets.plans.plan import Area, Around, Between, Beyond, Outside, PartName, PartOfScene, Region
+from imagerag_assets.plans.plan import Area, Around, Away, Between, Beyond, Outside, PartName, PartOfScene, Region
 from imagerag_assets.plans.regions import regions_of
 from imagerag_assets.plans.scene_parts import COMPASS, part_in, parts_in, side_of
 from imagerag_assets.plans.things import is_known, is_out_of_sight, thing_of, things_of
@@ -39,7 +39,7 @@ _SPOKEN = {
 }
 _THING = r"(?:(?:the|a|an|any|some|that|this)\s+)?(?P<thing>[a-z][\w' -]{1,60}?)"
 _END = (
-    r"(?=\s*(?:[?.!,;]|$|\b(?:are|is|was|were|do|does|did|can|could|have|has|how|what|where|and "
+    r"(?=\s*(?:[?.!,;]|$|\b(?:than|are|is|was|were|do|does|did|can|could|have|has|how|what|where|and "
     r"(?:how|where|is|are|i|we|what|which|does|do|tell|show|give|say)|in the|on the|"
     r"at the|there|visible)\b|\s-\s))"
 )
@@ -56,6 +56,25 @@ _WITHIN = re.compile(
 )
 _NEAR = re.compile(rf"(?<![\w-])(?P<how>{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\s+{_THING}{_END}")
 _HOW = re.compile(rf"\b(?:{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\b")
+_STANDS = r"(?:(?:located|situated|parked|moored|docked|anchored|lying|standing|sitting|found|placed|built|anywhere|directly|immediately|right) )?"
+_NOT_THERE = (
+    r"(?:(?:,? ?but )?not (?:those |the ones |ones )?|(?:(?:that|which|who) )?(?:is|are|was|were|do|does)(?: not|n't) (?:lie |sit |stand )?|"
+    r"(?:except|excluding|other than|apart from|aside from|besides)(?: for)? (?:those |the ones |ones |any )?)"
+)
+"""Before the surroundings of a thing that are left out: "that are not", "except those"."""
+_FARTHER = re.compile(
+    rf"\b(?:(?:that|which) (?:is|are|lies?) )?(?:(?<!not )(?<!no )(?:more|further|farther|greater) than|at least|beyond|"
+    rf"outside(?: of)?|{_NOT_THERE}(?:within|closer than|nearer than|less than)|no (?:closer|nearer) than)\s+"
+    rf"(?:(?:a|the)\s+(?:radius|distance|range|circle)\s+of\s+)?(?:about |around |roughly )?{_NUMBER}\s*"
+    rf"(?P<unit>[a-z]+(?: miles?)?)\s+(?:away\s+)?(?:of|from|to|around|off)\s+{_THING}{_END}"
+)
+_OR_MORE = re.compile(
+    rf"\b{_NUMBER}\s*(?P<unit>[a-z]+(?: miles?)?)\s+or (?:more|further|farther)\s+(?:away\s+)?(?:from|off)\s+{_THING}{_END}"
+)
+_NOT_NEAR = re.compile(
+    rf"(?<![\w-])(?:{_NOT_THERE}{_STANDS}(?P<how>{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})|"
+    rf"(?:(?:that|which) (?:is|are|lies?) )?{_STANDS}(?P<far>outside(?: of)?|(?:far )?away from|far from|nowhere near))\s+{_THING}{_END}"
+)
 _SIDE = re.compile(
     rf"\b(?:(?:that|which) (?:is|are|lies?) )?(?:to the |on the |at the )?(?:(?P<way>{COMPASS}|left|right)(?:wards?)?(?:[ -]hand)?"
     rf"(?: side)? of|(?P<vertical>above|below))\s+{_THING}{_END}"
@@ -78,8 +97,9 @@ _ABOUT_ONE = re.compile(r"(?:do|does|did|can|could|will|would|is|are) (?!there\b
 _SOUGHT = re.compile(
     r"\b(?:how many|number of|count|tally|enumerate|any|are there|is there|show|find|list|what|where are)\b"
 )
+_SOME_OF = re.compile(r"\b(?:any|some|all|most|each|none|one|which) of\b")
 _ANYTHING = re.compile(
-    r"(?:(?:list|show|name|describe|find|tell|give)(?: me| us)? )?(?:what(?!ever| kind| type| colou?r)|anything|something|everything|things|objects)\b"
+    r"^(?:(?:(?:is|are) there|list|show|name|describe|find|tell|give)(?: me| us)? )?(?:what(?!ever| kind| type| colou?r)|anything|something|everything|things|objects)\b"
 )
 _LONGEST_NAME = 3
 """Words of an unknown name at most; more are a part of the sentence."""
@@ -151,6 +171,9 @@ def place_of(text: str, *, near: bool) -> Place:
     box = box_of(text)
     if box is not None:
         return Place(Area(bbox=box[0]), _without(text, box[1]))
+    away = _away(text, near=near)
+    if away is not None:
+        return away
     within = _WITHIN.search(text)
     if within is not None:
         unit, metres = within["unit"], _metres(within["number"], within["unit"])
@@ -194,6 +217,26 @@ def place_of(text: str, *, near: bool) -> Place:
         if name in get_args(PartName):
             return Place(PartOfScene.model_validate({"name": name}), text)
     return Place(None, text)
+
+
+def _away(text: str, *, near: bool) -> Place | None:
+    """Return what lies outside the surroundings of a thing."""
+    farther = _FARTHER.search(text) or _OR_MORE.search(text)
+    if farther is not None and _may_be_centre(farther["thing"]):
+        metres = _metres(farther["number"], farther["unit"])
+        if metres is None:
+            return Place(None, text, unknown_unit=farther["unit"])
+        return Place(Away(thing=thing_of(farther["thing"]), metres=metres), _without(text, farther))
+    for found in _NOT_NEAR.finditer(text) if near else ():
+        before, how = text[: found.start()], found["how"] or found["far"]
+        asked = things_of(before) or _ANYTHING.search(before)
+        one = not _SOME_OF.search(before) and (_IS_KNOWN.search(before) or _ABOUT_ONE.match(before))
+        if asked and not one and _may_be_centre(found["thing"]) and not _NO_PLACE.match(found["thing"]):
+            metres = _NEAR_M.get(how, _NEAR_M["in" if how.startswith("outside") else "near"])
+            said = how if found["far"] else f"not {how}"
+            note = f"{said!r} is taken as more than {metres:,.0f} m from it"
+            return Place(Away(thing=thing_of(found["thing"]), metres=metres), _without(text, found), (note,))
+    return None
 
 
 def leaves_part_out(text: str) -> bool:
@@ -244,7 +287,7 @@ def _near(text: str) -> re.Match[str] | None:
         )
         if agent or _NO_PLACE.match(found["thing"]):
             continue
-        if _may_be_centre(found["thing"]) and (things_of(before) or _ANYTHING.match(before)):
+        if _may_be_centre(found["thing"]) and (things_of(before) or _ANYTHING.search(before)):
             return found
     return None
 

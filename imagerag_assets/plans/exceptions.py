@@ -31,9 +31,6 @@ _END = (
 _OF_KIND = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf",? (?P<said>{_BUT} (?:the )?(?:ones?|those|that|them) (?:(?:that|which) (?:are|is|lie|lies) )?(?:[a-z]+ed )?"
-        rf"(?:in|on|at|near|along|by|beside|inside|within|around|next to|close to) {_DETERMINERS}(?P<what>{NAME}))"
-        r"(?=[,.?;!]|$)",
         rf",? (?P<said>(?:{_BUT}|(?P<but>but)|(?:(?:that|which) (?:are|is)|are)(?: not|n't)) {_DETERMINERS}"
         rf"(?P<what>{NAME})){_END}",
         rf",(?P<said> {_DETERMINERS}(?P<what>{NAME}) (?:excluded|excepted|aside))(?=[,.?;!]|$),?",
@@ -47,7 +44,8 @@ def without_exceptions(text: str) -> tuple[str, tuple[str, ...]]:
     """Return a question without what it leaves out, which is never looked for, and a note where that may be missed.
 
     "Besides the dam, is there a lake?" asks nothing of the dam.  Of "vehicles except trucks" the vehicles are looked
-    for; which of them are trucks no plan can say.  Parts of the scene that are left out stay (`areas.py`).
+    for; which of them are trucks no plan can say.  Parts of the scene that are left out stay, and surroundings of
+    things too (`areas.py`).
     """
     for pattern, rest in ((_APART, ""), (_EVERYTHING, r"\g<all>")):
         found = pattern.search(text)

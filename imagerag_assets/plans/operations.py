@@ -129,6 +129,7 @@ _WHERE = any_of(
     r"\blet (?:me|us) see\b",
     r"\b(?:take|lead|bring|guide|point) (?:me|us)\b",
     r"\bshow (?:me|us)\b",
+    r"^(?:which|what) (?:of (?:the|these|those) )?(?!of\b)[a-z' -]+ (?:is|are|lies?|sits?|stands?)$",  # "which ships are", of those in the harbour
     r"\blook(?:ing)? for\b",
     r"^(?:show|find|point|highlight|mark|spot|search|look|take|get|bring|identify|detect|pinpoint|outline|"
     r"display|see|give|"

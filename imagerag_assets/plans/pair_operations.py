@@ -7,7 +7,7 @@ from typing import Any
 
 from imagerag_assets.plans import lexicon
 from imagerag_assets.plans import plan as p
-from imagerag_assets.plans.clause import Clause, Parts, any_of
+from imagerag_assets.plans.clause import Clause, Parts, any_of, says_no
 from imagerag_assets.plans.numbers import spelt
 from imagerag_assets.plans.scene_parts import COMPASS, side_of
 from imagerag_assets.plans.things import is_out_of_sight, things_of
@@ -22,6 +22,7 @@ _RELATION = re.compile(
     rf"|(?:to |on |at )?(?:the )?(?P<side>left|right)(?:[ -]hand)?(?: side)? (?:of|from)"
     rf"|(?:further|farther|more)(?: to the)? (?P<than>{COMPASS}|left|right) than"
     rf"|(?P<vertical>above|below|beneath|underneath|under|higher than|lower than|higher up than|lower down than)"
+    rf"|(?P<far>(?:far )?away from|far from|nowhere near)|(?P<outside>outside(?: of)?)"
     rf"|(?P<near>{_NEAR})|(?P<inside>{_INSIDE}))\s+(?=(?:the|a|an|any|some|that|this|one)\b|\w)"
 )
 _YES_NO = re.compile(
@@ -268,7 +269,9 @@ def relative(clause: Clause) -> Parts:
         if before and after and before[-1] != after[0] and not is_out_of_sight(after[0]):
             if _ONE_OF_WAYS.search(text):
                 return [p.Relative(thing=before[-1], to=after[0])]
-            return [p.Relative(thing=before[-1], to=after[0], relation=_relation(each), negated=clause.negated)]
+            opposite = bool(each["far"] or each["outside"])  # "far from" is not near
+            negated = says_no(f"{text[: each.start()]} {text[each.end() :]}") is not opposite
+            return [p.Relative(thing=before[-1], to=after[0], relation=_relation(each), negated=negated)]
     return []
 
 
@@ -288,4 +291,4 @@ def _relation(found: re.Match[str]) -> Any:
         return side_of(side)
     if found["vertical"]:
         return "above" if found["vertical"] in ("above", "higher than", "higher up than") else "below"
-    return "near" if found["near"] else "inside"
+    return "near" if found["near"] or found["far"] else "inside"

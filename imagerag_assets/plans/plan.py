@@ -90,6 +90,14 @@ class Around(_Plain):
     metres: float = Field(gt=0, le=1_000_000)
 
 
+class Away(_Plain):
+    """All but the surroundings of a thing: "more than 500 m from the river", "outside the harbour"."""
+
+    kind: Literal["away"] = "away"
+    thing: Thing
+    metres: float = Field(gt=0, le=1_000_000)
+
+
 Side = Literal[
     "north", "south", "east", "west", "north-east", "north-west", "south-east", "south-west", "above", "below", "left",
     "right",
@@ -112,14 +120,14 @@ class Between(_Plain):
     other: Thing
 
 
-Region = Annotated[PartOfScene | Outside | Area | Around | Beyond | Between, Field(discriminator="kind")]
+Region = Annotated[PartOfScene | Outside | Area | Around | Away | Beyond | Between, Field(discriminator="kind")]
 
 
-def landmarks_of(region: PartOfScene | Outside | Area | Around | Beyond | Between | None) -> tuple[Thing, ...]:
+def landmarks_of(region: PartOfScene | Outside | Area | Around | Away | Beyond | Between | None) -> tuple[Thing, ...]:
     """Return the things that a region is described by, if any."""
     if isinstance(region, Between):
         return (region.thing, region.other)
-    return (region.thing,) if isinstance(region, Around | Beyond) else ()
+    return (region.thing,) if isinstance(region, Around | Away | Beyond) else ()
 
 
 class _Part(_Plain):

@@ -47,6 +47,8 @@ _DATED = re.compile(
 """A date in words."""
 _OR_PLACES = re.compile(r"^(?:is|are|was|were|does|do) (?:it|they|the|this|that|these|those|my|our)\b.*\bor\b")
 """Asks in which of several parts of the scene one thing is: "is it in the north or in the south?"."""
+_WHICH = re.compile(r"(?:which|what)\b")
+"""Begins a question that is not answered by yes or no."""
 _IF_SO = re.compile(
     r"^(?:and )?(?:if (?:so|yes|there (?:is|are)(?: any| some)?|any|you (?:do|can)|it is|they are)|in that "
     r"case)\b|\bif so\b"
@@ -150,7 +152,7 @@ def _understood(text: str, spelled: Spelled, choices: Mapping[str, str], notes: 
         notes.append(f"{dated[0]!r} does not limit the search: give dates with --datetime")
     if len(parts) > p.MAX_PARTS:
         notes.append(f"{len(parts)} things are asked; the first {p.MAX_PARTS} are answered")
-    if text.endswith("?") and len(parts) == 1 and not refused and _only_named(low):
+    if text.endswith("?") and len(parts) == 1 and not refused and _only_named(low) and not _WHICH.match(low):
         parts = [p.Exists(thing=part.thing, region=part.region) for part in parts if isinstance(part, p.Where)] or parts
     return p.Plan(
         parts=tuple(parts[: p.MAX_PARTS]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from imagerag_assets.plans.plan import Around, Between, Beyond, Outside, PartOfScene, Region
+from imagerag_assets.plans.plan import Around, Away, Between, Beyond, Outside, PartOfScene, Region
 from imagerag_assets.plans.result import WHOLE, Place
 from imagerag_assets.plans.wording import joined, number, plural
 
@@ -35,6 +35,8 @@ def region(given: Region | None) -> str | None:
     """Return a region of a plan in words: "within 500 m of the river"; None for everywhere."""
     if isinstance(given, Around):
         return f"within {metres(given.metres)} of the {given.thing.name}"
+    if isinstance(given, Away):
+        return f"more than {metres(given.metres)} from the {given.thing.name}"
     if isinstance(given, Beyond):
         return f"{_SIDES.get(given.side, f'{given.side} of')} the {given.thing.name}"
     if isinstance(given, Between):

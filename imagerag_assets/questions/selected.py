@@ -118,6 +118,9 @@ def _keeper(evidence: Evidence, region: p.Region | None) -> Keep | None:
     if isinstance(region, p.Around):
         centres = _places_of(evidence, region.thing)
         return lambda place: any(_within(place, centre, region.metres) for centre in centres)
+    if isinstance(region, p.Away):
+        left_alone = _places_of(evidence, region.thing)  # without one nothing is known to be far from it
+        return lambda place: bool(left_alone) and all(_is_apart(place, each, region.metres) for each in left_alone)
     if isinstance(region, p.Beyond):
         landmarks = _places_of(evidence, region.thing)
         return lambda place: _is_beyond(place, landmarks, region.side)
@@ -161,6 +164,13 @@ def _towards(place: r.Place, end: p.End) -> float:
     x, y = place.share or (0.5, 0.5)
     value = y if end in ("north", "south", "top", "bottom") else x
     return value if end in ("south", "bottom", "east", "right") else -value
+
+
+def _is_apart(place: r.Place, centre: r.Place, metres: float) -> bool:
+    """Return whether a place is known to lie outside the surroundings of another one, or in another scene."""
+    if place.scene != centre.scene or distance_m(place, centre) is not None:
+        return not _within(place, centre, metres)
+    return is_near(place, centre) is False
 
 
 def _within(place: r.Place, centre: r.Place, metres: float) -> bool:

@@ -250,6 +250,35 @@ def test_questions_that_the_rules_were_tuned_with(case: dict[str, Any]) -> None:
     assert score(plan, case["expect"])[2], (plan.steps(), plan.unplanned)
 
 
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("how many ships are outside the harbour?", "count: ship @ away(harbor,100)"),
+        ("are there houses that are not near the river?", "exists: house @ away(river,500)"),
+        ("houses more than 500 m from the river", "where: house @ away(river,500)"),
+        ("which buildings are farther than 1 km from a road?", "where: building @ away(road,1000)"),
+        ("how many airplanes aren't parked on the runway?", "count: airplane @ away(runway,100)"),
+        ("show me all ships except those in the harbour", "where: ship @ away(harbor,100)"),
+        ("is there a boat more than half a mile from the pier?", "exists: boat @ away(pier,804.7)"),
+        ("trees not closer than 50 m to the road", "where: tree @ away(road,50)"),
+        ("are there ships 2 km or more from the harbour?", "exists: ship @ away(harbor,2000)"),
+        ("where are the storage tanks far from any houses?", "where: storage tank @ away(house,500)"),
+        ("how many ships are not more than 500 m from the pier?", "count: ship @ around(pier,500)"),
+        ("are there no houses near the river?", "exists!: house @ around(river,500)"),
+        ("ships outside of the upper left", "where: ship @ outside upper left"),
+        ("which ships are in the harbour?", "where: ship @ around(harbor,100)"),
+        ("what lies outside the stadium?", "list @ away(stadium,100)"),
+        ("is the ship outside the harbour?", "relative[inside]!: ship > harbor"),
+        ("are the ships far from the harbour?", "relative[near]!: ship > harbor"),
+        ("is the ship not far from the harbour?", "relative[near]: ship > harbor"),
+        ("is the ship nowhere near the harbour?", "relative[near]!: ship > harbor"),
+    ],
+)
+def test_what_is_not_near_a_thing_is_not_what_is_near_it(question: str, expected: str) -> None:
+    plan = understand(question, {})
+    assert score(plan, [expected])[2], (plan.steps(), plan.unplanned)
+
+
 def test_what_is_left_out_and_what_sounds_alike_is_told() -> None:
     assert understand("Count the vehicles except trucks.", {}).notes == (
         "'except trucks' is not taken out: what is found may include it",

@@ -132,6 +132,9 @@ def test_regions_limit_a_part() -> None:
     assert count(p.Around(thing=PIER, metres=65)) == 2
     assert count(p.Around(thing=PIER, metres=30)) is None
     assert count(p.Around(thing=p.Thing(name="bridge"), metres=5000)) is None  # no bridge was found
+    assert count(p.Away(thing=PIER, metres=65)) == len(SHIPS) - 2
+    assert count(p.Away(thing=PIER, metres=30)) == len(SHIPS)
+    assert count(p.Away(thing=p.Thing(name="bridge"), metres=5)) is None  # nor is anything known to be far from one
     assert count(p.Beyond(thing=PIER, side="left")) == sum(ship.place.window[0] < 150 for ship in SHIPS)
     assert count(p.Beyond(thing=PIER, side="south")) == sum(ship.place.window[1] > 100 for ship in SHIPS)
     assert count(p.Beyond(thing=p.Thing(name="bridge"), side="south")) is None
