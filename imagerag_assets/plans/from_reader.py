@@ -17,11 +17,17 @@ from imagerag_assets.plans import plan as p
 from imagerag_assets.plans.activities import said_as_things
 from imagerag_assets.plans.areas import box_of, reach_of
 from imagerag_assets.plans.chat import written_out
+from imagerag_assets.plans.clause import says_no
 from imagerag_assets.plans.numbers import LENGTHS
 from imagerag_assets.plans.thesaurus import singular
 from imagerag_assets.plans.things import is_known
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_MAY_DENY = re.compile(
+    r"free\b|less\b|\b(?:un|dis)[a-z]+ed\b|\b(?:unless|except|exclud\w+|short of|rid of|gone|vanish\w*|clear|empty|"
+    r"vacant|bare|minus|deserted|hardly|barely|fail\w*|doubt\w*|deny|denie\w*|wrong|false|instead)\b"
+)
+"""Other words by which a question may deny something: "treeless", "silo-free", "short of trees"."""
 _SURE = -1.0
 """Logarithm of the probability from which on the rules' plan is taken as it is."""
 _MARGIN = 1.0
@@ -142,6 +148,10 @@ def _loses(plan: p.Plan, own: p.Plan, words: Sequence[str]) -> bool:
         return True  # "which of these is missing: ..." asks about all of them
     if _bounds(plan) - _bounds(own):
         return True  # numbers in words are computed, not guessed
+    said = " ".join(words)
+    denies = any(isinstance(part, p.Exists) and part.negated for part in own.parts)
+    if denies and not says_no(said) and not _MAY_DENY.search(said):
+        return True  # "are there any trees at all?" denies nothing
     if plan.unplanned is not None or len(words) > _SHORT or not all(map(is_known, plan.things)):
         return False
     if {thing.phrase for thing in plan.things} - {thing.phrase for thing in own.things}:

@@ -193,6 +193,11 @@ _NOT_MEASURED: dict[str, re.Pattern[str]] = {
         r"\b(?:largest|biggest|smallest)\b"
     ),
 }
+_PARTS_OF_ONE = re.compile(
+    r"\bhow many (?P<parts>lanes|storeys|stories|floors|levels|windows|doors|rooms|engines|wings|wheels|seats|arches|"
+    r"spans|carriages|masts)\b.*\b(?:do|does|has|have|is|are|of|on|in)\b"
+)
+"""What single things have a number of, too fine for what is looked for here."""
 _LOOKS = re.compile(r"\b(?:colou?rs?|shapes?|materials?|what kind|which kind|what type)\b")
 _LENGTH_OF = re.compile(r"\bhow many (?:met(?:er|re)s|kms?|kilomet(?:er|re)s|miles|feet|yards) of\b")
 
@@ -204,6 +209,9 @@ def not_measured(text: str, things: Sequence[Thing]) -> str | None:
         text: The clause in lower case.
         things: What it names.
     """
+    parts = _PARTS_OF_ONE.search(text)
+    if parts is not None and (whole := [thing for thing in things if thing.name not in parts["parts"]]):
+        return f"The number of {parts['parts']} of a single {whole[-1].name} is not measured here"
     if len(things) != 1 or re.search(r"\bhow (?:far|long (?:a |of a |is the )?(?:walk|drive|way|trip|ride))\b", text):
         return None
     asked = next((name for name, words in _NOT_MEASURED.items() if words.search(text)), None)

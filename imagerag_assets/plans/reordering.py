@@ -4,12 +4,60 @@ from __future__ import annotations
 
 import re
 
+from imagerag_assets.plans import lexicon
 from imagerag_assets.plans.scene_parts import COMPASS
 
 NAME = r"[a-z' -]+?"
 """The name of a thing, in lower case."""
 _DIRECTION = rf"(?:{COMPASS}|left|right|top|bottom|upper|lower|middle|centre|center)"
+_COLOURS = "|".join(sorted(lexicon.COLOURS, key=len, reverse=True))
+_PICTURE = r"(?:this|it|that|the (?:image|picture|photo|scene|view|area|place|map|region))"
+_OVER_ALL = {
+    "clouds": "cloudy|overcast",
+    "fog": "foggy|misty|hazy",
+    "smoke": "smoky",
+    "flooding": "flooded|under water|inundated",
+    "snow": "snowy|snow-covered|covered in snow",
+    "forest": "forested|wooded",
+}
+"""What there is, by how people say that a picture is."""
 REORDERED: tuple[tuple[str, str], ...] = (
+    # A colour behind its thing.
+    (
+        rf"^how many (?:of (?:the|these|those|all)(?: the)? )?(?P<thing>{NAME}) (?:are|is|look|appear) "
+        rf"(?:painted |coloured |colored )?(?P<colour>{_COLOURS})(?=[,.?;!]|$)",
+        r"how many \g<colour> \g<thing> are there",
+    ),
+    # All or most of them are somewhere: so many of so many.
+    (
+        rf"^(?:are|do|is|does) (?:all|most|both|each|every one)(?: of)? (?:the |these |those |our )?(?P<thing>{NAME}) "
+        r"(?:lie |sit |stand |located |situated |found |parked |moored )?"
+        r"(?P<place>(?:in|on|at|near|within|along|inside|outside|next to|close to|north|south|east|west) [^?.!,;]+)",
+        r"how many \g<thing> are there \g<place>? how many \g<thing> are there",
+    ),
+    (
+        rf"^are (?:the |these |those )(?P<thing>{NAME}) (?:all|mostly|mainly) "
+        r"(?P<place>(?:in|on|at|near|within|along|inside|outside|next to|close to) [^?.!,;]+)",
+        r"how many \g<thing> are there \g<place>? how many \g<thing> are there",
+    ),
+    (r"\b(?:on|along|at|to) (?:both|either|each) sides? of\b", "along"),
+    # What a picture is like.
+    *(
+        (
+            rf"^is {_PICTURE} (?:very |too |partly |mostly |quite |at all )?(?:{words})(?: at all)?(?=[,.?;!]|$)",
+            f"is there any {thing}",
+        )
+        for thing, words in _OVER_ALL.items()
+    ),
+    (
+        rf"^is {_PICTURE} (?:more of )?an? (?:rural|urban|suburban|natural|built-up|developed|"
+        r"coastal|inland|remote|populated)(?:,? or (?:more of )?(?:an? )?[a-z-]+)(?: [a-z]+)?\W*$",
+        "describe this place",
+    ),
+    (
+        rf"^is there (?:more|less) (?P<thing>{NAME}) than (?:dry )?(?:land|ground)(?=[,.?;!]|$)",
+        r"what share of the ground is \g<thing>",
+    ),
     # The nearest one to the person who asks, who is nowhere in the picture.
     (
         rf"^(?:what|which)(?:'s| is) the (?:nearest|closest) (?!.*\b(?:to|of|from|or)\b)(?P<thing>{NAME})(?=[.?!]|$)",

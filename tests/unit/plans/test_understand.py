@@ -279,6 +279,29 @@ def test_what_is_not_near_a_thing_is_not_what_is_near_it(question: str, expected
     assert score(plan, [expected])[2], (plan.steps(), plan.unplanned)
 
 
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("How many roofs are red?", ["count: red roof"]),
+        ("Are most of the planes on the left?", ["count: airplane @ left", "count: airplane"]),
+        ("Are the ships all in the harbor?", ["count: ship @ around(harbor,100)", "count: ship"]),
+        ("Are there trees on both sides of the river?", ["exists: tree @ around(river,150)"]),
+        ("Is the image cloudy?", ["exists: cloud"]),
+        ("Is there more water than land?", ["share: water"]),
+        ("Is this a rural or an urban area?", ["describe"]),
+    ],
+)
+def test_what_is_said_in_another_order(question: str, expected: list[str]) -> None:
+    plan = understand(question, {})
+    assert score(plan, expected)[2], (plan.steps(), plan.unplanned)
+
+
+def test_what_single_things_have_a_number_of_is_not_counted() -> None:
+    plan = understand("How many lanes does the freeway have?", {})
+    assert {part.op for part in plan.parts} == {"where"}
+    assert plan.unplanned == "The number of lanes of a single freeway is not measured here"
+
+
 def test_what_is_left_out_and_what_sounds_alike_is_told() -> None:
     assert understand("Count the vehicles except trucks.", {}).notes == (
         "'except trucks' is not taken out: what is found may include it",
