@@ -42,6 +42,7 @@ _DAYS_IN_NAME = tuple(
 )
 """Year, day of the year, and a time, as providers write them, so that the digits can be nothing else."""
 _BARE_DAY = re.compile(r"(?<![A-Za-z0-9])(\d{4})(\d{3})(?![A-Za-z0-9])")
+_BARE_YEAR = re.compile(r"(?<![A-Za-z0-9.])(?<!\d[-_ ])\d{4}(?![A-Za-z0-9.]|[-_ ]\d)")
 _LONG_NUMBER = re.compile(r"\d{6,}")
 _FIRST_SATELLITE_YEAR = 1972  # of pictures that are named by the day of the year
 
@@ -125,8 +126,19 @@ def _from_name(name: str) -> Dated | None:
         if moment is not None:
             return Dated(moment, "file name")
     bare = _BARE_DAY.search(name) if len(_LONG_NUMBER.findall(name)) == 1 else None
-    moment = _day_of_year(*bare.groups()) if bare is not None else None
+    moment = _day_of_year(*bare.groups()) if bare is not None else _year(name)
     return None if moment is None else Dated(moment, "file name")
+
+
+def _year(name: str) -> datetime | None:
+    """Return the first day of a year that stands by itself in a name and is its only long number.
+
+    That is no day, but it keeps pictures in order, which the time of the last copy does not.  Beside another number it
+    may be a coordinate, or a part of a date that is none.
+    """
+    years = re.findall(r"\d{4,}", name)
+    alone = len(years) == 1 and _BARE_YEAR.search(name) is not None and int(years[0]) >= _FIRST_SATELLITE_YEAR
+    return _moment(years[0], "1", "1") if alone else None
 
 
 def _day_of_year(year: str, day: str, *times: str | None) -> datetime | None:

@@ -77,7 +77,7 @@ _NOT_NEAR = re.compile(
 )
 _SIDE = re.compile(
     rf"\b(?:(?:that|which) (?:is|are|lies?) )?(?:to the |on the |at the )?(?:(?P<way>{COMPASS}|left|right)(?:wards?)?(?:[ -]hand)?"
-    rf"(?: side)? of|(?P<vertical>above|below))\s+{_THING}{_END}"
+    rf"(?: (?:side|bank|shore))? of|(?P<vertical>above|below))\s+{_THING}{_END}"
 )
 _BETWEEN = re.compile(
     r"\b(?:(?:that|which) (?:is|are|lies?) |lying |sitting |located |situated )?(?:in )?between "

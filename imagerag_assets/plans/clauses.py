@@ -101,6 +101,7 @@ _DOUBTS = re.compile(
     r"\b(?:if|whether|is it|am i|could it be|looks|seems|appears|think|believe|suppose|assume|claims|says|told)\b"
 )
 _ASKS = re.compile(rf"^(?:{_STARTS}|there\b|isn't|aren't|any\b|it\b|they\b|this\b|that\b)")
+_SAID = re.compile(r"^(?P<name>(?:the|this|that|these|those|my|our) [a-z' -]+?) (?P<aux>is|are|was|were) (?P<rest>.+)$")
 _ALIKE = re.compile(
     r"\bnumbers?\b.*\band\b.*\bnumbers?\b.*\b(?:same|equal|identical|alike|match)\b"
     r"|\b(?:difference|ratio) (?:between|of|in)\b.*\b(?:number|count|total)s?\b.*\band\b"
@@ -175,6 +176,8 @@ def _stated(wrapped: re.Match[str] | None, text: str) -> str:
         return text
     rest = text[wrapped.end() :]
     doubted = _DOUBTS.search(wrapped[0]) and not _ASKS.match(rest)
+    if doubted and (said := _SAID.match(rest)) is not None:
+        return f"{said['aux']} {said['name']} {said['rest']}"  # "is it true that the car park is full?"
     return f"is there {rest}" if doubted else rest
 
 

@@ -16,6 +16,7 @@ from imagerag_assets.plans.plan import Part, Plan
 from imagerag_assets.plans.result import (
     CompareResult,
     CountResult,
+    DescribeResult,
     ListResult,
     NearestResult,
     Outcome,
@@ -40,6 +41,10 @@ _ABSENCE = re.compile(
     r"\b(?:does not|doesn't|do not|don't) (?:show|contain|include|have|depict)\b"
     r"|\b(?:is|are) (?:not|none)\b.{0,20}\b(?:present|visible|there|in the)\b"
     r"|\bthere (?:is|are) (?:no|none|not)\b|\bthere (?:isn't|aren't)\b|\babsent\b"
+)
+_NAME = re.compile(
+    r"(?:an? |the )?[\w'-]+"
+    r"(?: (?!(?:with|and|or|of|in|on|at|by|near|is|are|has|have|was|were|shows|can)\b)[\w'-]+){0,2}\W*"
 )
 _COORDINATES = re.compile(r"-?\d+\.\d{3,}\s*°?\s*[NSEW]?\b")
 _MARGIN = 0.1
@@ -77,6 +82,25 @@ def contradicts(text: str, plan: Plan, results: Sequence[Result], *, same_thing:
         if reason:
             return reason
     return False
+
+
+def unsupported(text: str, results: Sequence[Result]) -> str | bool:
+    """Return why what a model said of a scene is a mere guess, in one line, or False.
+
+    A name alone ("A river.") describes nothing: beside things that were found it repeats one of them, or says another
+    that nobody found.  So does a form ("Open sea: none.").
+    """
+    described = [result for result in results if isinstance(result, DescribeResult)]
+    if re.search(r":\s*(?:none|yes|no|\d+)\W*$", text.lower()):
+        return f"it is no sentence: {text[:60]!r}"
+    if is_name(text) and any(result.things for result in described):
+        return f"it only names what the scene may be: {text.strip()[:60]!r}"
+    return False
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text is nothing but a short name: "An overpass."."""
+    return _NAME.fullmatch(text.strip().lower()) is not None
 
 
 def kept(text: str, plan: Plan, results: Sequence[Result], *, same_thing: SameThing = same_thing) -> str:

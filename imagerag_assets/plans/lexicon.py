@@ -80,6 +80,7 @@ ASKED = words(
     relative relation outnumber outnumbers exceed exceeds free lack lacks majority coverage radius compass bearing
     metre metres meter meters kilometre kilometres kilometer kilometers km mile miles feet yards hectare hectares
     square dominate dominates dominant predominant prevalent common commonest frequent frequently often far away
+    km2 m2 sqm sqkm km² m²
     apart stuff anywhere somewhere nowhere everywhere hey hi hello ok okay versus vs quantity sum tally acre acres
     anybody anyone somebody everybody bigger smaller larger greater higher lower longer shorter taller wider closer
     nearer farther further furthest fewest bit call called chance check comparing coordinate counting depth diameter
@@ -150,6 +151,12 @@ PARTS = words(
 
 COVERS = words("forest farmland water lake sea river grassland wetland snow sand desert pasture")
 """What is measured by its area rather than counted."""
+
+EXTENDED = COVERS - {"lake"} | {
+    "road", "freeway", "railway", "railway tracks", "canal", "coast", "shore", "beach", "shrubland", "dirt road",
+    "trail", "crop field", "agricultural land", "open sea",
+}  # fmt: skip
+"""Phrases of what has no ends that a search would see: one of them is found in many places."""
 
 _IRREGULAR = {
     "wharves": "wharf", "leaves": "leaf", "shelves": "shelf", "buses": "bus", "gases": "gas", "people": "people",

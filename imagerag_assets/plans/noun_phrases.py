@@ -95,14 +95,24 @@ def _ends_phrase(token: str, words: Sequence[str]) -> bool:
 
 def _is_verb_of(words: Sequence[str], token: str, following: str) -> bool:
     """Return whether a word after a name says what it does: "the shot captures a dam", "pools fall in the west"."""
+    ends = following in lexicon.FUNCTION or following in lexicon.POSITION or not following[:1].isalnum()
+    if token.endswith("ing"):  # "a person walking on the road", but not "a car parking"
+        return ends and _is_doing(token) and look_up(words[-1]).known and not look_up(f"{words[-1]} {token}").known
     if not _has_verb(token):
         return False
     if following in _DETERMINERS:
         return True
     plural = singular(words[-1]) != words[-1]
     done = token.endswith("ed") and following != token  # "ponds recorded"
-    ends = following in lexicon.FUNCTION or following in lexicon.POSITION or not following[:1].isalnum()
     return plural and not look_up(token).known and (done or ends)
+
+
+@lru_cache(maxsize=4096)
+def _is_doing(word: str) -> bool:
+    """Return whether a word is a form in -ing of a verb."""
+    from lemminflect import getAllLemmas
+
+    return any(lemma != word for lemma in getAllLemmas(word).get("VERB", ()))
 
 
 @lru_cache(maxsize=4096)

@@ -15,13 +15,20 @@ from imagerag_assets.plans import plan as p
 from imagerag_assets.plans.attribute_operations import asks_attribute, attribute
 from imagerag_assets.plans.clause import YES_NO, Clause, Parts, any_of
 from imagerag_assets.plans.number_operations import asks_number, bounded, count, density, mostly, share
-from imagerag_assets.plans.pair_operations import compare, compares, distance, nearest, relative
-from imagerag_assets.plans.things import is_out_of_sight
+from imagerag_assets.plans.pair_operations import asks_distance, compare, compares, distance, nearest, relative
+from imagerag_assets.plans.things import is_out_of_sight, things_of
 
 Rule = Callable[[Clause], Parts]
 
 _EARLIER = r"(?:before|earlier|previous(?:ly)?|last|older|first|prior|then|\d{4}|yesterday)"
 _TIMES = r"(?:dates|times|years|acquisitions|images|pictures|photos|scenes)"
+_SOME = r"(?:the|this|that|these|those|any|some|all|its|their|our|my)"
+_TAKEN = r"(?:(?:cut|torn|pulled|chopped) down|cleared|felled|demolished|torn up)"
+_ALTERED = (
+    rf"(?:mov(?:e|ed)|shift(?:ed)?|retreat(?:ed)?|advanc(?:e|ed)|reced(?:e|ed)|erod(?:e|ed)|widen(?:ed)?|narrow(?:ed)|"
+    rf"(?:dry|dried) (?:up|out)|expand(?:ed)?|extend(?:ed)|increas(?:e|ed)|decreas(?:e|ed)|{_TAKEN})"
+)
+_TAKEN_AWAY = re.compile(rf"\b{_TAKEN}\b")
 _CHANGE = any_of(
     r"\bchang(?:e|es|ed|ing)\b",
     r"\bbefore and after\b",
@@ -38,6 +45,11 @@ _CHANGE = any_of(
     r"used to be)\b",
     r"\b(?:has|have|had)\b.*\bgrown\b",
     r"\bdevelop(?:ed)?\b.*\b(?:from|since|between)\b",
+    rf"^(?:did|has|have|had)(?:n't| not)? {_SOME} .*\b{_ALTERED}\b",
+    rf"^(?:is|are|was|were) {_SOME} .*\b(?:{_TAKEN}|(?:shrink|reced|retreat|expand|advanc|erod)ing|drying (?:up|out))\b",
+    r"\b(?:got|gotten|get|getting|become|became|becoming) (?:any |much |a lot |a bit )?"
+    r"(?:better|worse|(?!over|under|other|after)[a-z]{3,}er)\b(?= (?:than|in|on|over|since|now)\b|$)",
+    r"\bin (?:\d{4}|the (?:first|earlier|older) \w+),? (?:or|than|versus|vs) (?:in )?(?:\d{4}|the (?:second|later|newer|other) \w+)\b",
 )
 _SCENE = (
     r"(?:image|picture|photo|photograph|scene|place|area|region|view|map|site|location|imagery|landscape|terrain|"
@@ -177,7 +189,7 @@ def parts_of(clause: Clause) -> Parts:
 def asks_more(text: str) -> bool:
     """Return whether a clause that names nothing asks something of what was named: "say where", "the number?"."""
     known = _WHERE.search(text) or _THERE.search(text)
-    return known is not None or asks_number(text) or compares(text) or asks_attribute(text)
+    return known is not None or asks_number(text) or compares(text) or asks_attribute(text) or asks_distance(text)
 
 
 def is_topic(clause: Clause) -> bool:
@@ -191,7 +203,8 @@ def is_topic(clause: Clause) -> bool:
 def _change(clause: Clause) -> Parts:
     if not _CHANGE.search(clause.text):
         return []
-    return [p.Change(thing=clause.things[0] if clause.things else None)]
+    things = things_of(_TAKEN_AWAY.sub(" ", clause.text)) or clause.things  # "was the forest cut down?"
+    return [p.Change(thing=things[0] if things else None)]
 
 
 def _which(clause: Clause) -> Parts:

@@ -18,7 +18,7 @@ _NEAR = (
 )
 _INSIDE = r"inside(?: of)?|within|surrounded by|enclosed by|in the middle of|on top of|in|on|part of"
 _RELATION = re.compile(
-    rf"\b(?:(?:to |on |in |at )?(?:the )?(?P<compass>{COMPASS})(?:wards?)?(?: (?:side|end|edge))? (?:of|from)"
+    rf"\b(?:(?:to |on |in |at )?(?:the )?(?P<compass>{COMPASS})(?:wards?)?(?: (?:side|end|edge|bank|shore))? (?:of|from)"
     rf"|(?:to |on |at )?(?:the )?(?P<side>left|right)(?:[ -]hand)?(?: side)? (?:of|from)"
     rf"|(?:further|farther|more)(?: to the)? (?P<than>{COMPASS}|left|right) than"
     rf"|(?P<vertical>above|below|beneath|underneath|under|higher than|lower than|higher up than|lower down than)"
@@ -35,6 +35,7 @@ _DISTANCE = any_of(
     r"\b(?:gap|space) between\b",
     r"\bhow many (?:met(?:er|re)s|m|kms?|kilomet(?:er|re)s|miles|feet|yards|ft|mi)\b",
     r"\bhow long (?:a |of a |is the )?(?:walk|drive|way|trip|ride)\b",
+    r"\bhow long (?:would|does|will|might) it take\b",
     r"\bseparat(?:es?|ion)\b",
     r"\b(?:met(?:er|re)s?|km|kilomet(?:er|re)s?|miles?|feet|yards?)\b.*\b(?:from|between)\b.*\b(?:to|and)\b",
 )
@@ -121,6 +122,8 @@ _DIRECTION = re.compile(
 )
 
 
+_ROOFS = frozenset(("bridge", "overpass", "viaduct", "tree", "roof", "canopy", "line", "pylon", "cloud"))
+"""Last words of phrases of what stands over the ground, and lets things be under it."""
 _SIDES = r"(?:north|south|east|west|left|right)"
 _RANKED = re.compile(
     rf"\b(?:more|further|farther|furthest|farthest|most)(?: to the| towards? the)? ?{_SIDES}(?:er|ern|erly|wards?)?\b(?! (?:of|than)\b)"
@@ -154,6 +157,14 @@ def distance(clause: Clause) -> Parts:
     if len(things) < 2 or not _DISTANCE.search(clause.text):
         return []
     return [p.Distance(thing=things[0], to=things[1])]
+
+
+def asks_distance(text: str) -> bool:
+    """Return whether a clause asks how far apart two things are."""
+    return (
+        re.search(r"\bhow (?:far|close|near)\b(?: are they)?(?: apart| from each other)?$|\bdistance\b", text)
+        is not None
+    )
 
 
 def nearest(clause: Clause) -> Parts:
@@ -271,8 +282,14 @@ def relative(clause: Clause) -> Parts:
                 return [p.Relative(thing=before[-1], to=after[0])]
             opposite = bool(each["far"] or each["outside"])  # "far from" is not near
             negated = says_no(f"{text[: each.start()]} {text[each.end() :]}") is not opposite
-            return [p.Relative(thing=before[-1], to=after[0], relation=_relation(each), negated=negated)]
+            relation: Any = "near" if _is_roofed(each, after[0]) else _relation(each)
+            return [p.Relative(thing=before[-1], to=after[0], relation=relation, negated=negated)]
     return []
+
+
+def _is_roofed(found: re.Match[str], to: p.Thing) -> bool:
+    """Return whether "under" is said of what something can be underneath of, and not of the picture: "under the bridge"."""
+    return found["vertical"] in ("under", "underneath", "beneath", "below") and to.phrase.split()[-1] in _ROOFS
 
 
 def _seen_from(text: str, things: tuple[p.Thing, ...]) -> p.Relative:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from imagerag_assets.plans.comparison_sentence import comparison
-from imagerag_assets.plans.contradictions import kept
+from imagerag_assets.plans.contradictions import is_name, kept
+from imagerag_assets.plans.lexicon import EXTENDED
 from imagerag_assets.plans.pair_sentences import UNSURE, distance, nearest, relative
 from imagerag_assets.plans.plan import (
     Compare,
@@ -38,10 +40,12 @@ from imagerag_assets.plans.result import (
 )
 from imagerag_assets.plans.same_things import SameThing, same_thing
 from imagerag_assets.plans.whereabouts import Whereabouts, part, region
-from imagerag_assets.plans.wording import article, counted, is_mass, joined, number, plural, was
+from imagerag_assets.plans.wording import article, counted, is_mass, joined, number, plural, singular, was
 
 _HEDGED = ("which", "compare", "nearest", "distance", "share", "density", "list")
 """Results whose first sentence says "possibly" where it is unsure; others say it in their own way."""
+_NO_CHANGE = "No place was found that differs much more than the others do"
+"""Of two dates; where all of it changed alike, no place stands out."""
 DENSE = 20
 """From here on a number with an interval is "about" so many."""
 
@@ -58,6 +62,7 @@ class Teller:
         one_scene: bool,
         same_thing: SameThing = same_thing,
         in_general: Collection[str] = (),
+        too_small: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         """Take what is told.
 
@@ -68,9 +73,11 @@ class Teller:
             one_scene: Whether the question is about one scene.
             same_thing: How surely two names mean the same thing.
             in_general: Phrases that stand for a kind of what they name: that one was found is no "yes".
+            too_small: Phrases that are too small for every scene, with the metres that a pixel covers.
         """
         self.plan = plan
         self._in_general = in_general
+        self._too_small = too_small
         self._same_thing = same_thing
         self.results = tuple(
             result if result.where else result.model_copy(update={"where": region(part.region)})
@@ -131,6 +138,10 @@ class Teller:
 
     def _no(self, name: str, outcome: Outcome, result: Result, *, negated: bool = False, where: str = "") -> str:
         if outcome == "unrecognised":
+            phrase = next((thing.phrase for thing in self.plan.things if thing.name == name), name)
+            if (metres := self._too_small.get(phrase)) is not None:
+                coarse = f"a pixel covers {number(metres)} m, which is too coarse"
+                return f"I cannot recognise '{name}' in this imagery: {coarse}"
             return f"I cannot recognise '{name}' in this imagery; example pictures of it would help"
         if outcome == "rejected":
             places: Sequence[Place] = getattr(result, "places", ())
@@ -152,7 +163,7 @@ class Teller:
         where = _after(result.where)
         things = [thing.name for thing in asked.things]
         if not things or (not _own(asked) and not result.missing):
-            what = {"change": "No difference was found", "describe": "No description could be made"}
+            what = {"change": _NO_CHANGE, "describe": "No description could be made"}
             return [what.get(asked.op, f"Nothing was found{where} that I can name")]
         missing = self._missing(asked, result) or {thing.name: result.outcome for thing in _looked_for(asked)}
         negated = bool(getattr(asked, "negated", False)) and isinstance(asked, Exists)
@@ -208,7 +219,10 @@ class Teller:
         doubtful = unsure or (count is not None and count.low == 0)
         if total:
             about = "about " if count and total >= DENSE and _spread(count) else ""
-            what = f"{about}{counted(name, total)}{_interval(count)}"
+            # Of what is no object its places are found: one river may be seen in twelve.
+            places_of = total > 1 and thing.phrase in EXTENDED
+            number_of = f"{total} places with {article(singular(name))}" if places_of else counted(name, total)
+            what = f"{about}{number_of}{_interval(count)}"
             verb = "was" if total == 1 else "were"
         else:
             what, verb = (article(name) if elsewhere in (None, 1) else plural(name)), was(name, elsewhere or 1)
@@ -313,6 +327,9 @@ class Teller:
         names = [thing.name for thing in asked.things] if _own(asked) else []
         if result.things:
             return [*([text] if text else []), _inventory(result.things, result.where)]
+        if text and not names and is_name(text):
+            guess = re.sub(r"^(?:an?|the) ", "", text.rstrip(".").lower())
+            text = f"it may be {article(guess)}"
         if not text:
             return [f"No description of {joined(f'the {name}' for name in names)} could be made"
                     if names else "No description could be made"]  # fmt: skip
@@ -343,7 +360,7 @@ class Teller:
         text = self._kept(result.text or "")
         if text:
             told.append(text)
-        return told or [f"no difference was found{f' in {plural(name)}' if name else ''}"]
+        return told or [_NO_CHANGE]
 
     def _name(self, asked: Part, phrase: str) -> str:
         """Return the question's own word for a phrase that was looked for."""

@@ -72,6 +72,8 @@ _ENGLISH = (lexicon.FUNCTION | lexicon.VERBS | lexicon.META | lexicon.ASKED) - l
     "a i es in on s t me no de la var die are do it an as is image so to by"
 )
 """Small English words that are none of another language."""
+_BOTH = lexicon.words("is it in on an as to so by was also a i are")
+"""Small words of other languages that may as well be English."""
 _INJECTION = re.compile(
     r"\b(?:ignore|disregard|forget|override|bypass)\b[^.?!]{0,40}\b(?:instructions?|everything|above|"
     r"previous|prior|rules|prompts?|guidelines|all)\b"
@@ -107,9 +109,21 @@ _OFF = re.compile(
     r"film|email|homework|essay|code|python|sing|poetry|dance|world war|century|invented|wrote|author|"
     r"born|died|tomorrow|temperature|"
     r"your name|are you|do you feel|marry|calculate|divided by|multiplied|times \d|plus \d|minus \d|"
+    r"(?:safe|allowed|legal|illegal|permitted|forbidden|dangerous|worth|worthwhile) (?:to|an?)|"
     r"square root|\d+ ?[*x×/+] ?\d+)\b"
 )
 
+_PICTURE = r"(?:picture|image|photo|photograph|scene|shot|view|map)"
+_OF_RECORD = re.compile(
+    rf"\b(?:when|(?:what|which) (?:date|day|month|year|time)) (?:was|is|were|did)\b.*\b(?:{_PICTURE}|taken|acquired|shot|from)\b"
+    r"|\b(?:what|which) (?:satellite|sensor|camera|drone|instrument|country|continent|state|region of the world)\b"
+    r"|\b(?:resolution|pixel size|ground sampl\w+|gsd|cloud cover|how cloudy)\b"
+    rf"|\bcoordinates? of (?:the|this) (?:centre|center|middle|corners?|{_PICTURE})\b"
+    rf"|\bhow (?:big|large) is (?:the|this) (?:whole |entire )?(?:area|{_PICTURE})(?: shown| covered)?$"
+    r"|\bwhere (?:on earth|in the world)\b"
+    rf"|^(?:is|are|was) (?:this|it|we|that|(?:the|this) {_PICTURE}) (?:taken |located |somewhere |still )?in (?!the |a )[a-z' -]+$"
+)
+"""Asks what the record of a scene says, and its picture does not."""
 _FRAME = re.compile(r"\bhow many\b|\bwhere (?:is|are)\b|\b(?:is|are) there\b|\bcount\b")
 
 EXAMPLE = "'Where are the ships?' or 'How many storage tanks are there?'"
@@ -126,11 +140,13 @@ def foreign(text: str, tokens: Sequence[str]) -> str | None:
         return None
     counts = {name: len(stop.intersection(plain)) for name, stop in _LANGUAGES.items()}
     name = max(counts, key=counts.__getitem__)
+    own = _LANGUAGES[name].intersection(plain) - _BOTH
     english = sum(token in _ENGLISH for token in plain)
     accents = sum(any(unicodedata.decomposition(character) for character in token) for token in plain)
     signs = 2 * ("¿" in text or "¡" in text)
     if (
-        counts[name] >= 1
+        (own or accents or signs)  # "is it in Holland?" has no word that English lacks
+        and counts[name] >= 1
         and counts[name] + accents + signs >= max(2, english + 1)
         and (counts[name] + accents + signs) * 3 >= len(plain)
     ):
@@ -169,6 +185,11 @@ def not_about_imagery(text: str, things: Sequence[Thing]) -> str | None:
     """
     known = [thing for thing in things if is_known(thing)]
     text = _INTERJECTION.sub("", text)
+    if _OF_RECORD.search(text) and not known:
+        return (
+            "When, where and how finely a scene was taken is not read from its picture; its record says it "
+            "(imagerag scenes show SCENE)"
+        )
     if _RUDE.search(text) and (_TO_YOU.search(text) or not known):
         return f"This is no question about the imagery; {nearest_question(())}"
     if _NOT_SEEN.search(text) and not _IS_AHEAD.search(text):
@@ -189,7 +210,7 @@ _NOT_MEASURED: dict[str, re.Pattern[str]] = {
     "age": re.compile(r"\bhow old\b|\bthe age of\b|\boldest\b|\bnewest\b"),
     "speed": re.compile(r"\bhow fast\b|\bspeed\b|\bfastest\b"),
     "size": re.compile(
-        r"\bhow (?:big|large|small|huge)\b(?! an? (?:area|share|part))|\bsizes?\b|\bdimensions?\b|\bdiameter\b|"
+        r"\b(?:larger|bigger|smaller|wider|longer|taller|higher) than (?:about )?\d|\bhow (?:big|large|small|huge)\b(?! an? (?:area|share|part))|\bsizes?\b|\bdimensions?\b|\bdiameter\b|"
         r"\b(?:largest|biggest|smallest)\b"
     ),
 }

@@ -88,10 +88,30 @@ _CHATTER = re.compile(
     r"it is)\b[^?,;]*)[.!]*)$"
 )
 """A remark behind the question: "..., my train leaves in ten minutes"."""
+_SCENES = r"(?:scene|image|picture|photo|photograph|place|tile|chip)s?"
 _PLAINLY = tuple(
     (re.compile(pattern), plain)
     for pattern, plain in (
         *REORDERED,
+        (
+            r"^(?:is|are|can (?:you|we|i) see) (?:any(?:one|body)|some(?:one|body)) (?=[a-z]+ing\b)",
+            "is there a person ",
+        ),
+        (
+            r"^what (?:surrounds|borders|encircles|adjoins|flanks|lines) (?=(?:the|this|that|these|our|my)\b)",
+            "what is around ",
+        ),
+        # Scenes that are counted or ranked: the answer names each with its number.
+        (
+            rf"\bhow many (?:of the |of these |different )?{_SCENES} (?:are there )?(?:have|has|show|contain|"
+            r"include|with|feature|depict|that (?:have|show|contain))(?: at least one| an?| any| the| some)? ",
+            "which scenes show a ",
+        ),
+        (
+            rf"^(?:which|what)(?: one)?(?: of (?:the|these|those|all))? {_SCENES} (?:has|have|shows?|contains?) "
+            rf"(?:the )?most (?P<thing>{_NAME})(?=[,.?;!]|$)",
+            r"how many \g<thing> are there",
+        ),
         # What is missing of a list.
         (
             r"^(?P<which>all|everything) but (?:one|two|1|2) of (?:these|them|the following) (?:are|is) "
@@ -214,6 +234,10 @@ _PLAINLY = tuple(
             r"how much of the scene is covered by \g<thing>",
         ),
         (rf"(?<=[a-z])[.;,!?:]+ *{_IS_THAT_SO}\W*$", "?"),
+        (
+            rf"^(?P<name>the {_NAME}) (?P<aux>is|are) (?P<rest>(?!(?:what|where|which|how)\b)[^,.;?]+)\?$",
+            r"\g<aux> \g<name> \g<rest>?",
+        ),
         # Parts of a sentence that ask nothing.
         (
             r",? *\b(?:no need for|never mind|nothing (?:else|more|fancy)|no (?:rush|hurry|worries|"
@@ -247,7 +271,12 @@ _PLAINLY = tuple(
         ),
         (r"\b(?:pixel|grid|map|gps|geographic|lat[ /-]lon) (?=(?:coordinate|location|position|reference)s?\b)", ""),
         (r"\blocus\b", "location"),
-        (r"^(?:the )?(?:bounding )?(?:box|rectangle|polygon|outline)(?:e?s)? (?:for|of|around) ", "mark "),
+        (
+            r"^(?:(?:give|show|tell|get|return|draw|print)(?: me| us)? )?(?:the |an? )?(?:bounding )?"
+            r"(?:box|rectangle|polygon|outline)(?:e?s)? (?:for|of|around) ",
+            "mark ",
+        ),
+        (r"\b(?:any |some )?(?:signs?|traces?|evidence|indications?) of (?=(?:an? )?[a-z])", ""),
         (r",? (?:only |just )?in (?:that|this|which) (?:event|case|instance)\b,?(?! (?:is|are|how)\b)", ", if so,"),
         # The thing first, what is asked behind it.
         (

@@ -7,6 +7,7 @@ that was not found a sentence says only that.  `part_sentences.py` has the sente
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 from imagerag_assets.plans.kinds import in_general
@@ -28,6 +29,7 @@ def say(
     scenes: Mapping[str, str],
     one_scene: bool,
     same_thing: SameThing = same_thing,
+    too_small: Mapping[str, float] = MappingProxyType({}),
 ) -> str:
     """Return the answer in words.
 
@@ -37,6 +39,7 @@ def say(
         scenes: Scene key to the title that a person sees, of all scenes in scope.
         one_scene: Whether the question is about one scene, whose title then is left out.
         same_thing: How surely two names mean the same thing, 0 to 1; for the words of a model.
+        too_small: Phrases that are too small for every scene, with the metres that a pixel covers.
 
     Raises:
         ValueError: `results` has another length than the plan.
@@ -44,7 +47,15 @@ def say(
     if len(plan.parts) != len(results):
         raise ValueError(f"The plan has {len(plan.parts)} parts, but there are {len(results)} results")
     plan, results, not_known = in_general(plan, results)
-    teller = Teller(plan, results, scenes, one_scene=one_scene, same_thing=same_thing, in_general=not_known.keys())
+    teller = Teller(
+        plan,
+        results,
+        scenes,
+        one_scene=one_scene,
+        same_thing=same_thing,
+        in_general=not_known.keys(),
+        too_small=too_small,
+    )
     sentences: list[str] = []
     done: set[int] = set()
     for number in range(len(results)):

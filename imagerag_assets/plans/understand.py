@@ -13,7 +13,7 @@ from dataclasses import replace
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans import refusals
 from imagerag_assets.plans.activities import said_as_things
-from imagerag_assets.plans.areas import Place, leaves_part_out, place_of
+from imagerag_assets.plans.areas import Place, box_of, leaves_part_out, place_of
 from imagerag_assets.plans.chat import with_compass_words, written_out
 from imagerag_assets.plans.clause import Clause
 from imagerag_assets.plans.clauses import clauses_of
@@ -23,6 +23,7 @@ from imagerag_assets.plans.noun_phrases import MAX_CHARACTERS, OF_CHOICES, clean
 from imagerag_assets.plans.numbers import LENGTHS
 from imagerag_assets.plans.operations import asks_more, is_topic, parts_of
 from imagerag_assets.plans.pair_operations import ranks_places
+from imagerag_assets.plans.predicates import each_and_all, untold
 from imagerag_assets.plans.reordering import nearest_of_all
 from imagerag_assets.plans.rephrasing import plain_questions
 from imagerag_assets.plans.roundabout import said_plainly
@@ -40,11 +41,20 @@ _OF_TOPIC = re.compile(r"^(?:is|are|do|does|can|has|have)\b.*\b(?:it|they|them|o
 _MISSING = re.compile(r"\b(?:not|missing|absent|cannot|never|lacking|lacks)\b")
 _STATES = re.compile(r"\b(?:is|are|was|were|there|has|have|lies?|can|does|do)\b")
 _PRONOUN = re.compile(r"\b(?:it|they|them|those)\b(?! (?:true|possible|the case|like))")
+_BESIDE_IT = re.compile(
+    r"^(?:and )?(?:what|anything|something)\b.*\b(?:next to|near|around|beside|close to|north of|south of|east of|west of|"
+    r"left of|right of) (?:it|them)$"
+)
 _DATED = re.compile(
     r"\b(?:in|on|since|during|before|after|by|from|of|as of) (?:the year |summer |winter |spring |autumn |\d{1,2}(?:st|nd|rd|th)? )*"
     r"(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? (?:\d{1,2}(?:st|nd|rd|th)?,? )?)?(?:19|20)\d\d\b"
 )
 """A date in words."""
+_POINT = re.compile(
+    r"(?:\b(?:with)?in (?:about )?\d[\d.,]* ?[a-z]+ of |\b(?:at|near|around|close to|by) )?(?:the point |coordinates? )?"
+    r"[(\[]?-?\d{1,3}\.\d+ ?°? ?[ns]?\b ?[,;/ ] ?-?\d{1,3}\.\d+ ?°? ?[ew]?\b[)\]]?(?! ?[,;] ?-?\d)"
+)
+"""A point by its coordinates, which is no area."""
 _OR_PLACES = re.compile(r"^(?:is|are|was|were|does|do) (?:it|they|the|this|that|these|those|my|our)\b.*\bor\b")
 """Asks in which of several parts of the scene one thing is: "is it in the north or in the south?"."""
 _WHICH = re.compile(r"(?:which|what)\b")
@@ -130,6 +140,10 @@ def _understood(text: str, spelled: Spelled, choices: Mapping[str, str], notes: 
     """
     form = None if choices else read_form(spelled.text.lower())
     plain = plain_questions(written_out(spelled.text.lower()))
+    point = None if box_of(plain) is not None else _POINT.search(plain)
+    if point is not None:
+        notes.append(f"{point[0].strip()!r} does not limit the search: give an area with --bbox WEST,SOUTH,EAST,NORTH")
+        plain = f"{plain[: point.start()]} {plain[point.end() :]}".strip()
     low = form or in_each_part(numbers_apart(plain))
     words = re.findall(r"[a-z]+", low)
     endless = any(len(word) > _LONGEST for word in words)
@@ -210,7 +224,7 @@ def _parts(
         carried = None
         unmeasured = refusals.not_measured(clause, things)
         why = None if unmeasured else refusals.not_about_imagery(clause, things)
-        if why is not None and place.region is not None and not things:
+        if why is not None and place.region is not None and not things and number + 1 < len(clauses):
             carried = place.region
             continue
         if why is not None:
@@ -236,6 +250,12 @@ def _parts(
             found = parts_of(whole)
             if not _sensible(found, things, alone=len(clauses) == 1):
                 found = []
+            if (lacking := untold(whole, clause, found)) is not None:
+                refused[lacking[0]] = False
+                parts += lacking[1]
+                topic, region = things, own
+                continue
+            found = each_and_all(whole, found)
             if parts and is_topic(whole):
                 found = [_asked_on(part, parts[-1]) for part in found]
             if known and len(clauses) > 1 and is_topic(whole) and not any(map(is_known, things)):
@@ -285,7 +305,12 @@ def _asked_on(part: p.Part, before: p.Part) -> p.Part:
 
 
 def _with_topic(clause: str, topic: Sequence[p.Thing]) -> str:
-    """Put the thing of the clause before in place of "it" where another thing is named: "is it west of the river?"."""
+    """Put the thing of the clause before in place of "it" where another thing is named: "is it west of the river?".
+
+    "What is next to it?" names none, and asks for what is near the thing before.
+    """
+    if len(topic) == 1 and _BESIDE_IT.match(clause) and not things_of(clause):
+        return _PRONOUN.sub(f"the {topic[0].name}", clause, count=1)
     if len(topic) != 1 or not _PRONOUN.search(clause) or len(things_of(clause)) != 1:
         return clause
     if not re.search(r"\b(?:of|from|to|near|by|at|in|inside|beside|than|above|below|under)\b", clause):

@@ -16,6 +16,7 @@ from imagerag_assets.questions.planning import is_about_everything
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.resolve import Resolved
 from imagerag_assets.questions.scope import filter_of
+from imagerag_assets.questions.visible import without_too_small
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.survey import survey
 from imagerag_assets.retrieval.types import Cue, Retrieval, Search
@@ -76,6 +77,8 @@ def find(resolved: Resolved, viewer: Viewer) -> Found:
         analysis = _surveyed(resolved, scoped.search)
         resolved = replace(resolved, analysis=analysis)
     retrieval = find_cues(serving, question, analysis, viewer, scoped, resolved.example)
+    if scoped is not None:
+        retrieval = without_too_small(resolved.platform, question, analysis, retrieval)
     tallies, counting = ({}, ()) if scoped is None else count(resolved, retrieval, scoped.search)
     pictures, notes = cue_pictures(viewer, retrieval.cues)
     main = _main_scene(resolved, retrieval.cues)

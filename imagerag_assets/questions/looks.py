@@ -14,6 +14,7 @@ from imagerag_assets.plans.things import things_of
 from imagerag_assets.questions.cues import search_of
 from imagerag_assets.questions.evidence import Viewer, cue_pictures
 from imagerag_assets.questions.find import Found
+from imagerag_assets.questions.visible import without_too_small
 from imagerag_assets.retrieval.recognition import recognition
 from imagerag_assets.retrieval.retrieve import retrieve
 from imagerag_assets.retrieval.types import Keep, Retrieval, SceneWindow, Window
@@ -43,6 +44,7 @@ def look_further(found: Found, phrases: Sequence[str], viewer: Viewer) -> Found:
             return found
         keep = _outside(_seen(retrieval, phrase), scoped.search.keep)
         more = retrieve(resolved.platform, analysis, replace(scoped.search, keep=keep))
+        more = without_too_small(resolved.platform, resolved.question, analysis, more)
         retrieval = _with_more(retrieval, more, phrase)
     added = retrieval.cues[len(found.cues) :]
     pictures, notes = cue_pictures(viewer, added)

@@ -17,7 +17,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.plans import result as r
 from imagerag_assets.plans.attribute_operations import COLOUR_NAMES
 from imagerag_assets.plans.choices import Match, combine, match
-from imagerag_assets.plans.contradictions import contradicts
+from imagerag_assets.plans.contradictions import contradicts, unsupported
 from imagerag_assets.plans.sentence import outcome_of, say
 from imagerag_assets.questions.colours import Part, colours_of, with_colours
 from imagerag_assets.questions.compute import compute
@@ -133,7 +133,7 @@ class _Answering:
         if not computed:
             return self._done(self._reply.text, confidence=self._reply.confidence, by="model")
         seen = self._reply.text
-        if why := contradicts(seen, self._plan, results):
+        if why := contradicts(seen, self._plan, results) or unsupported(seen, results):
             self._notes.append(f"What the model said is left out, as it does not agree with the evidence: {why}")
             seen = ""
         told = tuple(_with_text(result, seen) if number in looked else result for number, result in enumerate(results))
@@ -185,7 +185,13 @@ class _Answering:
 
     def _said(self, results: tuple[r.Result, ...], by: By) -> Answered:
         scenes = {scene: scene for scene in self._scenes()}
-        text = say(self._plan, results, scenes=scenes, one_scene=len(scenes) <= 1)
+        text = say(
+            self._plan,
+            results,
+            scenes=scenes,
+            one_scene=len(scenes) <= 1,
+            too_small=self._found.retrieval.too_small,
+        )
         sure = [result.confidence for result in results if result.confidence is not None]
         return self._done(text, results, confidence=min(sure, default=None), by=by)
 

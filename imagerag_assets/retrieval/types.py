@@ -131,6 +131,8 @@ class Retrieval:
     """Confidence of each phrase's best candidate, also where it did not pass."""
     unrecognised: frozenset[str] = frozenset()
     """Phrases that the encoder cannot tell from others."""
+    too_small: Mapping[str, float] = field(default_factory=dict)
+    """Those among them that are too small for every scene in scope, with the metres that its finest pixels cover."""
     unsure: frozenset[str] = frozenset()
     """Phrases that have cues, the best of which is not sure enough to say that the thing is there."""
     others: Mapping[str, float] = field(default_factory=dict)

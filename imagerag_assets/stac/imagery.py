@@ -380,6 +380,13 @@ def _by_band_names(item: pystac.Item, candidates: list[_Candidate], names: Seque
             for index, said in enumerate(c.bands, 1)
             if name.lower() in {(said.get("name") or "").lower(), (said.get("common_name") or "").lower()}
         ] or [(c.resolution, c.band(1)) for c in candidates if c.key.lower() == name.lower()]
+        if (
+            not matching
+            and name.isdigit()
+            and int(name) > 0
+            and not any(said.get("name") for c in candidates for said in c.bands)
+        ):
+            matching = [(c.resolution, c.band(int(name))) for c in candidates[:1]]  # by number, where none has a name
         if not matching:
             known = dict.fromkeys(
                 said.get("name") or said.get("common_name") or c.key for c in candidates for said in c.bands

@@ -86,7 +86,7 @@ def _scene(
         item = _parse(more, key, base, [])
         imagery = select_imagery(item, settings)
     notes.extend(unusable_values(item, imagery))
-    if imagery.modality == "other":
+    if imagery.modality == "other" and not made:  # of a plain file its reader tells which bands are shown
         notes.append(
             f"The item does not describe the bands of asset {imagery.bands[0].asset_key}; set IMAGERAG_ASSET_KEYS and "
             "IMAGERAG_BAND_NAMES to choose which to show"

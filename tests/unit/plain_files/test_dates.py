@@ -23,6 +23,8 @@ CHANGED = datetime(2025, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
         ("20240630_999999", "2024-06-30T00:00:00"),
         ("20240630T101112345Z", "2024-06-30T00:00:00"),
         ("99999999_20240229", "2024-02-29T00:00:00"),
+        ("1985", "1985-01-01T00:00:00"),
+        ("lake_2020_crop", "2020-01-01T00:00:00"),
     ],
 )
 def test_a_date_in_the_name(name: str, said: str) -> None:
@@ -67,7 +69,8 @@ def test_digits_that_are_no_day_of_the_year(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["scene", "20241350", "20230229", "99999999", "12345678901", "18991231", "2024-6-30", "2024-06_30",
+    ["scene", "dop_2001_5540", "town_2016_57", "tile_2999", "1024",
+     "20241350", "20230229", "99999999", "12345678901", "18991231", "2024-6-30", "2024-06_30",
      f"{datetime.now(UTC) + timedelta(days=5):%Y%m%d}"],
 )  # fmt: skip
 def test_digits_that_are_no_date(name: str) -> None:

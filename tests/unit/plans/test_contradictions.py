@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans import result as r
-from imagerag_assets.plans.contradictions import contradicts, kept, sentences
+from imagerag_assets.plans.contradictions import contradicts, kept, sentences, unsupported
 from imagerag_assets.plans.sentence import say
 from tests.unit.plans.results import count, exists, place, planned, simple_parts
 
@@ -96,3 +96,12 @@ def test_no_sentence_of_the_evidence_contradicts_it(pairs: list) -> None:
     plan, results = planned(*pairs)
     text = say(plan, results, scenes={"a": "Harbour"}, one_scene=True)
     assert contradicts(text, plan, results) is False, text
+
+
+def test_a_name_alone_is_no_description_beside_what_was_found() -> None:
+    nothing = r.DescribeResult(outcome="found", text=None)
+    found = nothing.model_copy(update={"things": (r.Listed(phrase="airplane", number=1, parts=("centre",)),)})
+    assert "only names" in str(unsupported("An overpass.", [found]))
+    assert not unsupported("An overpass.", [nothing])
+    assert not unsupported("A harbour with grey quays.", [found])
+    assert "no sentence" in str(unsupported("Open sea: none.", [nothing]))

@@ -514,3 +514,12 @@ def test_small_words() -> None:
     assert singular("train tracks") == "train track"
     assert joined(["a", "b", "c"]) == "a, b and c"
     assert [number(each) for each in (3.0, 12.34, 0.0423, 1234.5)] == ["3", "12.3", "0.0423", "1234"]
+
+
+def test_a_guess_a_river_in_several_places_and_what_is_too_small() -> None:
+    guess = (p.Describe(), r.DescribeResult(outcome="found", text="A farm fields."))
+    assert said(guess) == "It may be farm fields."
+    assert said(exists("river", *[LOWER_LEFT] * 3)) == "Yes: 3 places with a river were found, all in the lower left."
+    plan, results = planned(exists("car", outcome="unrecognised"))
+    told = say(plan, results, scenes=ONE, one_scene=True, too_small={"car": 10.0})
+    assert told == "I cannot recognise 'car' in this imagery: a pixel covers 10 m, which is too coarse."

@@ -236,6 +236,19 @@ WORDINGS = [
     ("is thier a brigde", "exists: bridge"),
     ("show me the parkinglots", "where: parking lot"),
     ("tenis cort", "where: tennis court"),
+    # what changed, what is beside it, persons, all of a kind, scenes that are counted
+    ("did the river move", "change: river"),
+    ("Was the forest cut down?", "change: forest"),
+    ("did the lake in the middle get larger?", "change: lake @ centre"),
+    ("is there more forest in 1985 or in 2020?", "change: forest"),
+    ("Where is the roundabout and what is next to it?", "where: roundabout", "list @ around(roundabout,150)"),
+    ("Is anyone walking on the street?", "exists: person @ around(road,100)"),
+    ("Are all the ships in the harbour?", "count: ship", "count: ship @ around(harbor,100)"),
+    ("How many scenes have a river?", "where: river"),
+    ("is there a town on the west bank of the river?", "exists: town @ west of river"),
+    ("are there ships under the bridge", "relative[near]: ship > bridge"),
+    ("airplane and hangar: how far apart?", "distance: airplane, hangar"),
+    ("The bridge is in the north, correct?", "exists: bridge @ north"),
     ("how many airplnes", "count: airplane"),
 ]  # fmt: skip
 
@@ -428,6 +441,51 @@ def test_what_is_not_measured_is_said_and_where_it_is(question: str, says: str) 
     plan = understand(question, {})
     assert [part.op for part in plan.parts] == ["where"]
     assert says in (plan.unplanned or "")
+
+
+@pytest.mark.parametrize(
+    ("question", "left", "says"),
+    [
+        (
+            "Is the bridge open to traffic today?",
+            "where: bridge",
+            "I cannot tell whether the bridge is open to traffic",
+        ),
+        (
+            "Does the river in the west flow north?",
+            "where: river @ west",
+            "whether the river in the west does flow north",
+        ),
+        ("Could a plane land here?", "where: airplane", "I cannot tell whether a plane could land here"),
+        ("does the road run from the left to the right", "where: road", "whether the road does run from the left"),
+        ("How many of the cars are white?", "count: car", "I cannot tell how many of the cars are white"),
+        ("how many lanes does the road have", "count: road", "I cannot tell how many lanes"),
+        ("What percentage of the cars are red?", "count: car", "I cannot tell what percentage of the cars are red"),
+        ("Is there more water than land?", "share: water", "I cannot tell whether there is more water than land"),
+        ("where are there no trees", "where: tree", "I cannot tell where are there no trees"),
+    ],
+)
+def test_what_is_asked_beyond_presence_and_number_is_not_answered_by_them(question: str, left: str, says: str) -> None:
+    plan = understand(question, {})
+    assert score(plan, [left])[2], (plan.steps(), plan.unplanned)
+    assert says in (plan.unplanned or "")
+
+
+@pytest.mark.parametrize(
+    "question", ["When was this picture taken?", "Is it in Holland?", "what is the resolution", "How cloudy is it?"]
+)
+def test_what_the_record_of_a_scene_says_is_not_looked_for(question: str) -> None:
+    plan = understand(question, {})
+    assert plan.parts == ()
+    assert "its record says it" in (plan.unplanned or "")
+
+
+def test_a_point_does_not_limit_a_question_and_is_told() -> None:
+    plan = understand("how many cars are there at 14.58, 120.98?", {})
+    assert score(plan, ["count: car"])[2]
+    assert plan.notes == (
+        "'at 14.58, 120.98' does not limit the search: give an area with --bbox WEST,SOUTH,EAST,NORTH",
+    )
 
 
 def test_what_land_mostly_is() -> None:

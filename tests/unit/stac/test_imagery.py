@@ -146,6 +146,8 @@ def test_settings_choose_assets_and_bands(item: Build) -> None:
     assert choose(content, asset_keys=("B08", "B04", "B03")).asset_keys == ("B08", "B04", "B03")
     assert choose(content, band_names=("nir", "B04", "green")).asset_keys == ("B08", "B04", "B03")
     assert chosen(choose(content, band_names=("B08",))) == [("B08", 1)] * 3
+    plain = {**content, "assets": {"image": {"href": "a.tif", "type": TIFF, "bands": [{"data_type": "uint16"}] * 4}}}
+    assert chosen(choose(plain, band_names=("3", "2", "1"))) == [("image", 3), ("image", 2), ("image", 1)]
     with pytest.raises(ItemError, match=r"no asset X; its assets: B02, B03, B04, B08.*IMAGERAG_ASSET_KEYS"):
         choose(content, asset_keys=("X",))
     with pytest.raises(ItemError, match=r"no band swir16; its bands: B02, B03.*IMAGERAG_BAND_NAMES"):
