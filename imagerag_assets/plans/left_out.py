@@ -15,7 +15,8 @@ from imagerag_assets.plans.attribute_operations import asks_surroundings
 from imagerag_assets.plans.things import is_known
 
 _NUMBER = re.compile(
-    r"\b(?:how many|(?<!a )(?<!an )numbers?|counts?|counted|counting|quantity|quantities|tally|tallies|totals?"
+    r"\b(?:how many(?! (?:of (?:the|these|those) )?(?:different )?(?:scenes|images|pictures|photos|photographs)\b)"
+    r"|(?<!a )(?<!an )numbers?|counts?|counted|counting|quantity|quantities|tally|tallies|totals?"
     r"|figures)\b"
 )
 _PLACE = re.compile(

@@ -177,7 +177,7 @@ class Teller:
         others = [name for name in things if name not in missing and name not in around and name not in " ".join(told)]
         if others:
             told.append(f"so the question about {joined(map(plural, others))} stays open")
-            return [", ".join(told)] if len(told) == 2 and "(" not in told[0] else told
+            return [", ".join(told)] if len(told) == 2 and not re.search(r"[(;]", told[0]) else told
         return told
 
     def _skipped(self, index: int) -> list[str]:
@@ -219,10 +219,7 @@ class Teller:
         doubtful = unsure or (count is not None and count.low == 0)
         if total:
             about = "about " if count and total >= DENSE and _spread(count) else ""
-            # Of what is no object its places are found: one river may be seen in twelve.
-            places_of = total > 1 and thing.phrase in EXTENDED
-            number_of = f"{total} places with {article(singular(name))}" if places_of else counted(name, total)
-            what = f"{about}{number_of}{_interval(count)}"
+            what = f"{about}{_in_places(thing, total)}{_interval(count)}"
             verb = "was" if total == 1 else "were"
         else:
             what, verb = (article(name) if elsewhere in (None, 1) else plural(name)), was(name, elsewhere or 1)
@@ -351,7 +348,7 @@ class Teller:
         name = asked.things[0].name if asked.things else None
         if name and result.before is not None and result.after is not None:
             before, after = (
-                f"{counted(name, count)} {was(name, count)}" if count else f"no {name} {was(name)}"
+                f"{_in_places(asked.things[0], count)} {was(name, count)}" if count else f"no {name} {was(name)}"
                 for count in (result.before, result.after)
             )
             difference = result.after - result.before
@@ -360,6 +357,10 @@ class Teller:
         text = self._kept(result.text or "")
         if text:
             told.append(text)
+        if not told and result.places:
+            number_of = counted("place", len(result.places))
+            told = [f"{number_of} {was('place', len(result.places))} found where the two dates differ most"
+                    f"{self.where.several(result.places, len(result.places))}"]  # fmt: skip
         return told or [_NO_CHANGE]
 
     def _name(self, asked: Part, phrase: str) -> str:
@@ -379,6 +380,13 @@ def _inventory(things: Sequence[Listed], where: str | None) -> str:
         names = [part(name) for name in each.parts[:2]]
         told.append(f"{name} {joined(names)}{' and elsewhere' if len(each.parts) > len(names) else ''}")
     return f"what was found{_after(where)}: {'; '.join(told)}"
+
+
+def _in_places(thing: Thing, number_of: int) -> str:
+    """Return a number with its noun; of what is no object a number of places, as one river is seen in many."""
+    if number_of > 1 and thing.phrase in EXTENDED and not is_mass(thing.name):
+        return f"{number_of} places with {article(singular(thing.name))}"
+    return counted(thing.name, number_of)
 
 
 def _asks_for_a_number(plan: Plan, thing: Thing) -> bool:

@@ -50,6 +50,9 @@ _DATED = re.compile(
     r"(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? (?:\d{1,2}(?:st|nd|rd|th)?,? )?)?(?:19|20)\d\d\b"
 )
 """A date in words."""
+_OF_SCENES = re.compile(
+    r"\bhow many (?:of (?:the|these|those) )?(?:different )?(?:scenes|images|pictures|photos|photographs)\b"
+)
 _POINT = re.compile(
     r"(?:\b(?:with)?in (?:about )?\d[\d.,]* ?[a-z]+ of |\b(?:at|near|around|close to|by) )?(?:the point |coordinates? )?"
     r"[(\[]?-?\d{1,3}\.\d+ ?°? ?[ns]?\b ?[,;/ ] ?-?\d{1,3}\.\d+ ?°? ?[ew]?\b[)\]]?(?! ?[,;] ?-?\d)"
@@ -174,7 +177,10 @@ def _understood(text: str, spelled: Spelled, choices: Mapping[str, str], notes: 
         unplanned=first,
         notes=tuple(dict.fromkeys(notes)),
         for_a_word=for_a_word,
-        sure=form is not None or low != plain or any(map(leaves_part_out, clauses_of(low))),
+        sure=form is not None
+        or _OF_SCENES.search(text.lower()) is not None
+        or low != plain
+        or any(map(leaves_part_out, clauses_of(low))),
     )
 
 

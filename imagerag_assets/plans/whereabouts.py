@@ -119,8 +119,11 @@ class Whereabouts:
                 return self._bracket(places) if detailed else ""
             return f"{':' if text[0].isdigit() else ','} {text}"
         by_scene = self._by_scene(places)
+        if len(by_scene) == 1:
+            text = self._parts(places, detailed=len(places) <= DETAILED)
+            return f" in {self.title(places[0].scene)}{':' if text[0].isdigit() else ','} {text}"
         told = [
-            f"{len(group)} in {self.title(scene)} ({self._parts(group, detailed=len(places) <= DETAILED)})"
+            f"{len(group)} in {self.title(scene)} ({self._inside(group, detailed=len(places) <= DETAILED)})"
             for scene, group in by_scene[:_SCENES]
         ]
         rest = by_scene[_SCENES:]
@@ -168,6 +171,12 @@ class Whereabouts:
             rest = sum(len(group) for _, group in ordered[_GROUPS:])
             told = [*told[:_GROUPS], f"{rest} elsewhere"]
         return joined(told)
+
+    def _inside(self, group: Sequence[Place], *, detailed: bool) -> str:
+        """Return where the objects of one scene are, for a bracket."""
+        if len(group) == 1 and detailed and (more := details(group[0])):
+            return f"{part(group[0].name)}, {more}"
+        return self._parts(group, detailed=detailed)
 
     @staticmethod
     def _bracket(group: Sequence[Place]) -> str:

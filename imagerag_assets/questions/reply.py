@@ -31,6 +31,7 @@ from imagerag_assets.questions.resolve import since
 from imagerag_assets.questions.verdicts import Check, confirm_cues
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.types import Cue
+from imagerag_assets.scenes.records import list_records
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -189,11 +190,16 @@ class _Answering:
             self._plan,
             results,
             scenes=scenes,
-            one_scene=len(scenes) <= 1,
+            one_scene=len(scenes) <= 1 and not self._is_one_of_several(),
             too_small=self._found.retrieval.too_small,
         )
         sure = [result.confidence for result in results if result.confidence is not None]
         return self._done(text, results, confidence=min(sure, default=None), by=by)
+
+    def _is_one_of_several(self) -> bool:
+        """Return whether all cues are of one scene, and the question was about all that there are."""
+        unlimited = bool(self._found.cues) and not self._found.question.scope
+        return unlimited and len(list_records(self._platform)) > 1
 
     def _done(
         self,
