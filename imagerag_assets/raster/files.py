@@ -251,7 +251,7 @@ def _bands(
     if max(indexes) > dataset.count:
         raise RasterError(f"file has no band {max(indexes)}, only {dataset.count}", href=href,
                           fix="Correct the item's bands, or set IMAGERAG_BAND_NAMES")  # fmt: skip
-    if guessed and indexes == (1, 2, 3):
+    if guessed and indexes == (1, 2, 3) and dataset.count > 3:
         notes.append(
             f"nothing says which of {dataset.count} bands are red, green and blue: bands 1, 2 and 3 are shown; "
             """IMAGERAG_BAND_NAMES='["3", "2", "1"]' shows others"""
