@@ -1,4 +1,4 @@
-"""What a clause asks of a thing beyond that it is there: "is the bridge closed?", "how many cars are white?".
+"""What a clause asks of a thing beyond that it is there: "is the bridge closed?", "how many cars are electric?".
 
 Such a question is about more than presence and number, so that neither answers it: the answer says that it cannot tell,
 and where the thing is, or how many there are.
@@ -24,9 +24,7 @@ _MAY = re.compile(
     r"^(?P<aux>can|could|may|might|will|would|should|must) "
     r"(?:(?P<who>i|we|one|they|people|somebody|someone) |(?P<which>an?|the|this|that|these|those|my|our) )(?P<rest>.+)$"
 )
-_MORE_THAN = re.compile(r"^(?P<be>is|are) there (?P<rest>(?:much |far |a lot )?(?:more|less|fewer) .+ than .+)$")
 _WITHOUT = re.compile(r"^where (?:is|are) (?:there )?(?:no|not any)\b")
-_ALL = re.compile(r"^(?:is|are|do|does|have|has) (?:all(?: of)?(?: the| these| those)?|every|each) ")
 _OF_MANY = re.compile(
     r"\bhow many (?:of )?(?:the |these |those )?(?P<rest>.+)$"
     r"|\b(?:what|which) (?:percentage|proportion|fraction|share) of (?:the |these |those |all )*(?P<part>.+)$"
@@ -76,8 +74,6 @@ def untold(clause: Clause, asked: str, found: Sequence[p.Part]) -> tuple[str, li
             region = None if _COURSE.search(asked) else clause.region
             why = f"I cannot tell whether {_turned(asked, text)}"
             return why, [p.Where(thing=thing, region=region) for thing in things]
-        if (more := _MORE_THAN.match(text)) is not None:  # the other thing is none that a picture is searched for
-            return f"I cannot tell whether there {more['be']} {more['rest']}", [_amount(part) for part in found]
     if all(isinstance(part, p.Count | p.Share) for part in found) and (named := _of_many(text)) is not None:
         things = things_of(named)[:1]
         question = asked[asked.find("how many") :] if "how many" in asked else asked
@@ -85,20 +81,6 @@ def untold(clause: Clause, asked: str, found: Sequence[p.Part]) -> tuple[str, li
     if all(isinstance(part, p.Where) for part in found) and _WITHOUT.match(text):
         return f"I cannot tell {asked}", list(found)
     return None
-
-
-def each_and_all(clause: Clause, found: Sequence[p.Part]) -> list[p.Part]:
-    """Return parts that ask whether all of a thing lie in a region as two numbers: of all, and of those there."""
-    if clause.region is None or not _ALL.match(clause.text) or len(found) != 1 or not isinstance(found[0], p.Exists):
-        return list(found)
-    thing = found[0].thing
-    return [p.Count(thing=thing), p.Count(thing=thing, region=clause.region)]
-
-
-def _amount(part: p.Part) -> p.Part:
-    """Return how much or how many there is of what a part asks the presence of."""
-    (thing,) = part.things[:1]
-    return (p.Share if thing.phrase in lexicon.COVERS else p.Count)(thing=thing, region=part.region)
 
 
 def _of_one(text: str) -> str | None:
@@ -114,7 +96,7 @@ def _of_one(text: str) -> str | None:
 
 
 def _of_many(text: str) -> str | None:
-    """Return the name of what "how many of the cars are white?" says more of than its number."""
+    """Return the name of what "how many of the cars are electric?" says more of than its number."""
     found = _OF_MANY.search(text)
     if found is None:
         return None

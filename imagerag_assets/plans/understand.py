@@ -23,7 +23,7 @@ from imagerag_assets.plans.noun_phrases import MAX_CHARACTERS, OF_CHOICES, clean
 from imagerag_assets.plans.numbers import LENGTHS
 from imagerag_assets.plans.operations import asks_more, is_topic, parts_of
 from imagerag_assets.plans.pair_operations import ranks_places
-from imagerag_assets.plans.predicates import each_and_all, untold
+from imagerag_assets.plans.predicates import untold
 from imagerag_assets.plans.reordering import nearest_of_all
 from imagerag_assets.plans.rephrasing import plain_questions
 from imagerag_assets.plans.roundabout import said_plainly
@@ -261,7 +261,6 @@ def _parts(
                 parts += lacking[1]
                 topic, region = things, own
                 continue
-            found = each_and_all(whole, found)
             if parts and is_topic(whole):
                 found = [_asked_on(part, parts[-1]) for part in found]
             if known and len(clauses) > 1 and is_topic(whole) and not any(map(is_known, things)):
