@@ -43,6 +43,7 @@ By = Literal["evidence", "model", "both"]
 _LOOKED_AT = ("describe", "attribute")
 _SURE = 0.5
 """Confidence of a model's answer below which it may look again."""
+_YES_NO = frozenset(("yes", "no", "true", "false"))
 _DESCRIBED = 4
 """Cues that a model sees beside the overview to describe a scene; more say little more, and take long."""
 
@@ -161,6 +162,8 @@ class _Answering:
         """
         choices = self._question.choices
         matched = match(choices, self._plan, weighed) if weighed else Match(None, "nothing was computed")
+        if self._plan.unplanned is not None and {text.strip(" .").lower() for text in choices.values()} & _YES_NO:
+            matched = Match(None, "that it is there does not answer the question")  # "is the plane for sale?"
         self._ask_model(looks=self._may_look if matched.scores is None else 0)
         if self._reply is None and matched.scores is None:
             return self._done(None, results)
