@@ -103,6 +103,7 @@ _ANYTHING = re.compile(
 )
 _LONGEST_NAME = 3
 """Words of an unknown name at most; more are a part of the sentence."""
+_DIRECTION = re.compile(rf"(?:{COMPASS}|left|right|top|bottom|upper|lower|middle|centre|center)\b")
 _NO_PLACE = re.compile(
     r"(?:least\b|most\b|all\b|first\b|once\b|to|one|which|what|where|how|order|case|total|(?:photo|picture|image|scene|frame|view|shot|tile)\b)"
 )
@@ -297,7 +298,8 @@ def _may_be_centre(text: str) -> bool:
     if not things_of(text):
         return False
     thing = thing_of(text)
-    return is_known(thing) or (not is_out_of_sight(thing) and len(text.split()) <= _LONGEST_NAME)
+    may_be = not is_out_of_sight(thing) and len(text.split()) <= _LONGEST_NAME and not _DIRECTION.match(text)
+    return is_known(thing) or may_be  # "does the river in the west flow north?"
 
 
 def _metres(number: str, unit: str) -> float | None:
