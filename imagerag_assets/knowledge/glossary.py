@@ -66,6 +66,11 @@ def texts_of(name: str, own: Mapping[str, Words]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((label, *(text[:MAX_TEXT] for text in texts))))[:_MAX_TEXTS]
 
 
+def labels_of(name: str) -> tuple[str, ...]:
+    """Return the labels of the packaged glossary that a name is one of, as their own name or as another one."""
+    return _labels().get(_key(name), ())
+
+
 def tidy(text: str) -> str:
     """Normalise to NFKC, turn control and format characters into blanks, and runs of blanks into one."""
     text = unicodedata.normalize("NFKC", text)
@@ -102,3 +107,13 @@ def _packaged() -> dict[str, tuple[str, Words]]:
     """Return spelling and words of the packaged glossary by key."""
     file = resources.files("imagerag_assets.knowledge").joinpath("glossary.json")
     return {_key(name): (name, words) for name, words in parse_glossary(file.read_bytes()).items()}
+
+
+@lru_cache(maxsize=1)
+def _labels() -> dict[str, tuple[str, ...]]:
+    """Return the packaged labels by the keys of their names."""
+    found: dict[str, tuple[str, ...]] = {}
+    for label, words in _packaged().values():
+        for name in (label, *(words.also or ())):
+            found[_key(name)] = (*found.get(_key(name), ()), label)
+    return found

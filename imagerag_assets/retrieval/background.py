@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagerag_assets.plans.lexicon import singular
+from imagerag_assets.retrieval.same_meaning import entry, meanings
 
 if TYPE_CHECKING:
     from imagerag_assets.encoders.sentence import SentenceEncoder
     from imagerag_assets.encoders.types import Encoder, Vectors
 
 BACKGROUND_VERSION = 2
-"""Raise when prompts or exclusion change: calibrations fitted before then no longer apply."""
+"""Raise when prompts change, or what is left out for phrases that calibrations are fitted on: these no longer apply
+then."""
 
 BACKGROUND: dict[str, tuple[str, ...]] = {
     "forest": ("woodland",), "grassland": ("meadow",), "crop fields": ("farmland",), "orchard": ("plantation",),
@@ -77,19 +79,23 @@ def background_vectors(encoder: Encoder) -> Vectors:
 def applies(phrases: Sequence[str], sentences: SentenceEncoder) -> NDArray[np.bool_]:
     """Decide which prompts are background to which phrase.
 
-    A prompt that means the same as the phrase, shares a telling noun with it ("red ship" and "ship"), or may be said of
-    the same patch ("overpass" and "bridge"), is left out.
+    A prompt that means the same as the phrase ("landing strip" and "airport runway"), shares a telling noun with it
+    ("red ship" and "ship"), or may be said of the same patch ("overpass" and "bridge"), is left out.
 
     Returns:
         bool, (len(phrases), len(PROMPTS)); at least `_MINIMUM` true in each row.
     """
     if not phrases:
         return np.zeros((0, len(PROMPTS)), dtype=bool)
-    alike: NDArray[np.float32] = sentences.encode(list(phrases)) @ _name_sentences(sentences).T
-    shared = np.array([[bool(_nouns(phrase) & _nouns(name)) for name in _NAMES] for phrase in phrases])
-    same = (alike > _LEAST) | shared
-    mask: NDArray[np.bool_] = ~np.logical_or.reduceat(same, _STARTS, axis=1)
-    similarity = alike[:, _STARTS]
+    # A name is compared as the phrase that it stands for, too, so that all names of a thing have one background.
+    names = {name: at for at, name in enumerate(dict.fromkeys([*phrases, *map(entry, phrases)]))}
+    at = np.array([[names[phrase], names[entry(phrase)]] for phrase in phrases])
+    alike: NDArray[np.float32] = sentences.encode(list(names)) @ _name_sentences(sentences).T
+    shared = np.array([[bool(_nouns(name) & _nouns(other)) for other in _NAMES] for name in names])
+    same = ((alike > _LEAST) | shared)[at].any(axis=1)
+    own = np.array([[not meanings(phrase).isdisjoint(meanings(prompt)) for prompt in PROMPTS] for phrase in phrases])
+    mask: NDArray[np.bool_] = ~(np.logical_or.reduceat(same, _STARTS, axis=1) | own)
+    similarity = alike[at].max(axis=1)[:, _STARTS]
     for row, close in zip(mask, similarity, strict=True):
         if row.sum() < _MINIMUM:
             row[np.argsort(close)[:_MINIMUM]] = True
