@@ -11,7 +11,7 @@ from typing import Any
 from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.json_text import read_json
-from imagerag_assets.objects.aside import written_aside
+from imagerag_assets.objects.aside import remove_left, written_aside
 from imagerag_assets.questions.ask import ask
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.question import Mode, Question
@@ -46,6 +46,7 @@ def ask_batch(
     # Mode oracle is checked a line at a time: its scene and region stand there.
     common = Question("?", **options)
     failed = 0
+    remove_left(output.parent)
     try:
         with written_aside(output) as aside, Viewer(platform) as viewer, aside.open("w", encoding="utf-8") as out:
             for number, line in enumerate(lines, 1):
