@@ -121,7 +121,7 @@ class Question(BaseModel):
     ADDED: ClassVar = frozenset({"cloud_at_most", "plan"})
     """Fields added after version 0.1; a record has them only if they are set, since older records lack these keys."""
 
-    def __init__(self, question: str = "", **options: Any) -> None:
+    def __init__(self, /, question: str = "", **options: Any) -> None:
         try:
             super().__init__(question=question, **options)
         except ValidationError as error:
@@ -178,7 +178,7 @@ class Question(BaseModel):
         with _refusing():
             try:
                 EVERYTHING.bbox_intersects(*(float(value) for value in area))
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise _RefusedError(f"The area {_shown(area)} is not numbers", "Give W,S,E,N in degrees") from None
         return tuple(area)
 
@@ -202,7 +202,7 @@ class Question(BaseModel):
             return None
         try:
             windows = [tuple(int(value) for value in window) for window in regions]  # type: ignore[attr-defined]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise _RefusedError(f"roi {_shown(regions)} is not a list of windows", "Write [[x0, y0, x1, y1]]") from None
         for window in windows:
             if len(window) != 4 or window[0] >= window[2] or window[1] >= window[3]:
@@ -338,14 +338,14 @@ def _moment(value: str, text: str, *, end: bool) -> int | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        if end and "T" not in value and ":" not in value:
+            moment += timedelta(days=1, milliseconds=-1)  # the whole day counts
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return math.floor(moment.timestamp() * 1000)
+    except (ValueError, OverflowError):
         raise QuestionError(
             f"{value!r} in the time range {text!r} is not a date", fix="Use e.g. 2026-05-04 or 2026-05-04T10:30:00Z"
         ) from None
-    if end and "T" not in value and ":" not in value:
-        moment += timedelta(days=1, milliseconds=-1)  # the whole day counts
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return math.floor(moment.timestamp() * 1000)
 
 
 @contextmanager

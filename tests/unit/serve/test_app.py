@@ -179,5 +179,12 @@ def test_openapi_describes_the_paths_and_loads_nothing_from_elsewhere(api: TestC
 
 
 def test_the_settings_that_the_sentences_name_are_settings(tmp_path: Path) -> None:
-    for name in (HOSTS, "IMAGERAG_SERVE_TOKEN", "IMAGERAG_SERVE_IN_FLIGHT", "IMAGERAG_LIMIT_REQUEST_BYTES"):
+    for name in (
+        HOSTS,
+        "IMAGERAG_SERVE_TOKEN",
+        "IMAGERAG_SERVE_IN_FLIGHT",
+        "IMAGERAG_LIMIT_REQUEST_BYTES",
+        "IMAGERAG_LIMIT_REQUEST_S",
+        "IMAGERAG_LIMIT_CONNECTIONS",
+    ):
         assert name.removeprefix("IMAGERAG_").lower() in Settings.model_fields
