@@ -229,7 +229,7 @@ def _parse(text: str) -> dict[str, Answer]:
 
 def _reopened(part: Path, answers: Iterable[Answer]) -> IO[str]:
     replace_text(part, "".join(map(_line, answers)))
-    return part.open("a", encoding="utf-8")
+    return part.open("a", encoding="utf-8", errors="backslashreplace")
 
 
 def _append(part: IO[str], answer: Answer) -> None:

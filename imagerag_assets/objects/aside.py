@@ -130,8 +130,8 @@ def replace_bytes(target: Path, data: bytes, *, sync: bool = False) -> None:
 
 
 def replace_text(target: Path, text: str, *, sync: bool = False) -> None:
-    """Replace a file as a whole with `text` in UTF-8; see :func:`written_aside`."""
-    replace_bytes(target, text.encode(), sync=sync)
+    """Replace a file as a whole with `text` in UTF-8, half a character as its code; see :func:`written_aside`."""
+    replace_bytes(target, text.encode(errors="backslashreplace"), sync=sync)
 
 
 @contextmanager

@@ -48,7 +48,11 @@ def ask_batch(
     failed = 0
     remove_left(output.parent)
     try:
-        with written_aside(output) as aside, Viewer(platform) as viewer, aside.open("w", encoding="utf-8") as out:
+        with (
+            written_aside(output) as aside,
+            Viewer(platform) as viewer,
+            aside.open("w", encoding="utf-8", errors="backslashreplace") as out,  # half a character becomes its code
+        ):
             for number, line in enumerate(lines, 1):
                 answer = _ask_line(platform, line, number, common, mode, viewer)
                 failed += "error" in answer

@@ -29,6 +29,8 @@ Algorithm = Literal["default", "paper"]
 Window = tuple[int, int, int, int]
 Bbox = tuple[float, float, float, float]
 _LETTER = re.compile(r"[A-Za-z0-9]{1,8}")
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a character, which JSON may hold, and files and tokenizers refuse."""
 _SHOWN = 80  # characters of a value in an error
 _EXPECTED = {
     "int_type": "a whole number",
@@ -131,6 +133,9 @@ class Question(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, given: dict[str, Any]) -> dict[str, Any]:
+        for name, value in given.items():  # the name of a file may be of any bytes
+            if name != "like" and any(_HALF.search(text) for text in _texts(value)):
+                raise _RefusedError(f"{name} has half a character in it", "Write it as text in UTF-8")
         if given.get("retrieval") == "paper" and given.get("division") is None:
             given = given | {"division": PAPER_DEFAULT}
         if given.get("like") is not None and not str(given.get("question")).strip():
@@ -355,6 +360,19 @@ def _refusing() -> Iterator[None]:
         yield
     except InputError as error:
         raise _RefusedError(error.message, error.fix) from None
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts in a value of JSON, names among them."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, Mapping):
+            waiting += [*each, *each.values()]
+        elif isinstance(each, list | tuple):
+            waiting += each
 
 
 def _shown(value: object) -> str:
