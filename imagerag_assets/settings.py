@@ -175,6 +175,8 @@ class Settings(BaseSettings):
     """Longest time for a disk, which may be far away, to say what a file is and to open it, in seconds."""
     limit_question_chars: int = Field(20_000, ge=10)
     """Longest question or choice, in characters."""
+    limit_question_values: int = Field(1000, ge=1)
+    """Largest number of scenes, of choices and of regions (`roi`) that a question names."""
     limit_batch_lines: int = Field(100_000, ge=1)
     """Largest number of questions of a file."""
 

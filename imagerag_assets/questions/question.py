@@ -143,7 +143,7 @@ class Question(BaseModel):
         return given
 
     def check_length(self, settings: Settings) -> None:
-        """Refuse a question or a choice that is too long.
+        """Refuse a question or a choice that is too long, and lists that are.
 
         Raises:
             QuestionError: it is.
@@ -153,6 +153,10 @@ class Question(BaseModel):
             if len(text) > most:
                 raise QuestionError(f"{what} has {len(text):,} characters; at most {most:,} are read",
                                     fix="Shorten it, or raise IMAGERAG_LIMIT_QUESTION_CHARS")  # fmt: skip
+        for name, values in (("scenes", self.scenes), ("choices", self.choices), ("roi", self.roi or ())):
+            if len(values) > settings.limit_question_values:
+                raise QuestionError(f"{name} has {len(values):,} entries; at most {settings.limit_question_values:,}"
+                                    " are read", fix="Give fewer, or raise IMAGERAG_LIMIT_QUESTION_VALUES")  # fmt: skip
 
     @field_validator("question")
     @classmethod

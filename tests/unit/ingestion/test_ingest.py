@@ -180,7 +180,7 @@ def test_another_encoder_and_division_stand_beside_and_do_not_take_the_alias(
     platform: Platform, add: Callable[..., object]
 ) -> None:
     add("quay")
-    left = scratch(platform, target_of(platform).key(load_record(platform, "quay")))  # by a run that was killed before it cleared its parts
+    left = scratch(platform, target_of(platform).key(load_record(platform, "quay")))  # as a killed run leaves it
     left.mkdir(parents=True)
     assert embed(platform, "quay").skipped
     assert not left.exists()

@@ -92,6 +92,7 @@ def test_an_answer_is_that_of_the_command_and_is_found_again(asking: Asking, api
         ("POST", "/api/questions", b'{"question": "a\\ud800"}', 422, "question has half a character in it"),
         ("POST", "/api/questions", b'{"question": "a", "cloud_at_most": NaN}', 422, "The request is not JSON"),
         ("POST", "/api/questions", b'{"question": "a", "cloud_at_most": 1e999}', 422, "The request is not JSON"),
+        ("POST", "/api/questions", b'{"question": "a", "scenes": [' + b'"a",' * 1000 + b'"a"]}', 422, "1,001 entries"),
         ("POST", "/api/questions", b'{"question": "a", "self": 1}', 422, "A question has no option 'self'"),
         ("POST", "/api/questions", b"[1]", 422, "The request is not a JSON object"),
         ("POST", "/api/questions", b"[" * 4000, 422, "The request is not JSON"),
