@@ -143,13 +143,16 @@ class Question(BaseModel):
         return given
 
     def check_length(self, settings: Settings) -> None:
-        """Refuse a question or a choice that is too long, and lists that are.
+        """Refuse texts and lists that are too long.
 
         Raises:
             QuestionError: it is.
         """
         most = settings.limit_question_chars
-        for what, text in [("The question", self.question), *((f"Choice {key}", c) for key, c in self.choices.items())]:
+        texts = [("The question", self.question), *((f"Choice {key}", text) for key, text in self.choices.items())]
+        texts += [(name, getattr(self, name) or "") for name in ("datetime", "id", "like", "after", "plan")]
+        texts += [("The name of a scene", scene) for scene in self.scenes]
+        for what, text in texts:
             if len(text) > most:
                 raise QuestionError(f"{what} has {len(text):,} characters; at most {most:,} are read",
                                     fix="Shorten it, or raise IMAGERAG_LIMIT_QUESTION_CHARS")  # fmt: skip

@@ -72,8 +72,10 @@ class Asking:
 
         Raises:
             BusyError: As many questions as are taken on are in flight.
+            QuestionError: It is too long; no run is recorded of it.
             ImageRAGError: It cannot be answered.
         """
+        question.check_length(self.settings)
         if self.in_flight >= self.settings.serve_in_flight:
             raise BusyError(
                 f"{self.in_flight} questions are in flight already, as many as are taken on",
