@@ -53,8 +53,8 @@ def run_webserver(middleware: Any, *, http: type, **options: Any) -> None:
         return [Middleware(middleware, **options), *usual(self)]
 
     DagsterWebserver.build_middleware = build_middleware  # type: ignore[method-assign]
-    server: Any = cli.uvicorn
-    server.run = partial(server.run, http=http)
+    used: Any = cli
+    used.uvicorn.run = partial(used.uvicorn.run, http=http)
     cli.main()
 
 
