@@ -125,6 +125,10 @@ class Settings(BaseSettings):
     # Limits
     limit_request_bytes: int = Field(2**20, ge=2**10)
     """Largest body of a request to `imagerag serve`, in bytes."""
+    limit_request_s: float = Field(30.0, gt=0, le=1_000_000)
+    """Longest time for a request to `imagerag serve` or Dagster's UI, and until its answer is read on, in seconds."""
+    limit_connections: int = Field(256, ge=1, le=100_000)
+    """Largest number of connections that `imagerag serve`, its socket for commands, and Dagster's UI have open each."""
     limit_pixels: int = Field(40_000_000_000, ge=4)
     """Largest number of pixels of a raster, width times height."""
     limit_bands: int = Field(4096, ge=1)
@@ -171,6 +175,8 @@ class Settings(BaseSettings):
     """Longest time for a disk, which may be far away, to say what a file is and to open it, in seconds."""
     limit_question_chars: int = Field(20_000, ge=10)
     """Longest question or choice, in characters."""
+    limit_question_values: int = Field(1000, ge=1)
+    """Largest number of scenes, of choices and of regions (`roi`) that a question names."""
     limit_batch_lines: int = Field(100_000, ge=1)
     """Largest number of questions of a file."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http.cookies import CookieError, SimpleCookie
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 if TYPE_CHECKING:
@@ -101,7 +103,8 @@ class WebGuard:
         if refused is not None:
             response = self.refusal(refused.status, refused.why)
         if response is None:
-            await self._app(scope, receive, _with_headers(send))
+            with suppress(ClientDisconnect):  # its client has gone in the middle of a request
+                await self._app(scope, receive, _with_headers(send))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": ""})  # before it is accepted: 403
         else:
@@ -190,8 +193,7 @@ def _foreign(headers: Headers, scope: Scope) -> _Refusal | None:
     """
     host = headers["host"].lower()
     for origin in headers.getlist("origin"):
-        parts = urlsplit(origin.lower()) if origin.isascii() else None
-        if parts is None or parts.scheme not in ("http", "https") or parts.netloc != host:
+        if origin.lower() not in (f"http://{host}", f"https://{host}"):
             return _Refusal(403, "The request comes from a page of another site")
     link = (
         scope["type"] == "http"

@@ -17,7 +17,7 @@ from imagerag_assets.ingestion.ingest import SceneResult
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.status import status
 from imagerag_assets.lineage.trace import trace_tree
-from imagerag_assets.objects.aside import replace_text
+from imagerag_assets.objects.aside import remove_left, replace_text
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.answer_records import answer_folder
 
@@ -51,6 +51,7 @@ def write_report(
     target = out / "index.html"
     try:
         out.mkdir(parents=True, exist_ok=True)
+        remove_left(out)
         replace_text(target, page)
     except OSError as error:
         raise StoreError(

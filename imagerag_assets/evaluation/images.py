@@ -13,7 +13,7 @@ from typing import Any
 
 from imagerag_assets.errors import InputError
 from imagerag_assets.evaluation.cases import Case
-from imagerag_assets.objects.aside import replace_text
+from imagerag_assets.objects.aside import remove_left, replace_text
 
 
 def find_images(cases: Iterable[Case], folder: Path) -> dict[str, Path]:
@@ -40,6 +40,7 @@ def write_catalog(images: dict[str, Path], folder: Path) -> Path:
     links = [_link("root", "./catalog.json")]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        remove_left(folder)
         for scene, image in sorted(images.items()):
             item = {
                 "type": "Feature",

@@ -18,7 +18,7 @@ from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError
 from imagerag_assets.evaluation.cases import Case, Judged, judge
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import find_serving, target_of
-from imagerag_assets.objects.aside import replace_text
+from imagerag_assets.objects.aside import remove_left, replace_text
 from imagerag_assets.questions.ask import Question, ask
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.provenance import DECIDING_SETTINGS
@@ -196,6 +196,7 @@ def _digest(cases: Sequence[Case]) -> str:
 def _claim(folder: Path, about: dict[str, Any]) -> None:
     """Claim the folder for this run.  Raises InputError if it belongs to another run."""
     folder.mkdir(parents=True, exist_ok=True)
+    remove_left(folder)
     file = folder / ABOUT
     if not file.exists():
         replace_text(file, json.dumps(about, ensure_ascii=False, indent=1))
@@ -228,7 +229,7 @@ def _parse(text: str) -> dict[str, Answer]:
 
 def _reopened(part: Path, answers: Iterable[Answer]) -> IO[str]:
     replace_text(part, "".join(map(_line, answers)))
-    return part.open("a", encoding="utf-8")
+    return part.open("a", encoding="utf-8", errors="backslashreplace")
 
 
 def _append(part: IO[str], answer: Answer) -> None:

@@ -31,8 +31,8 @@ from imagerag_assets.ingestion.ingest import shard_key
 from imagerag_assets.ingestion.patch_tables import table_key
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.without_secrets import clean_value
-from imagerag_assets.objects.addresses import is_http
-from imagerag_assets.objects.aside import reporting_full_disk, temporary_folder
+from imagerag_assets.objects.addresses import is_http, is_remote
+from imagerag_assets.objects.aside import remove_left, reporting_full_disk, temporary_folder
 from imagerag_assets.objects.store import ObjectStore, read_all
 from imagerag_assets.scenes.records import SceneRecord, list_records, load_record, overview_key, record_key
 from imagerag_assets.stores.shards import ShardInfo, ShardKey, verify_shard
@@ -132,6 +132,8 @@ def export(
     name = encoder or platform.settings.active_encoder
     key = shard_key(platform, records.get(keys[0]) or load_record(platform, keys[0]), encoder=name)
     _check_free(target, key)
+    if not is_remote(out):
+        remove_left(Path(target.url()), deep=True)
     product: Product | None = None
     results: list[SceneExport] = []
     items: list[tuple[str, dict[str, Any]]] = []

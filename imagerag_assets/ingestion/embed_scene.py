@@ -91,6 +91,7 @@ def embed(
     target = target or target_of(platform)
     made = find_shard(platform, target, record)
     if made is not None:
+        _clear_parts(platform, scratch(platform, target.key(record)))  # of a run that was killed right after it
         return _result(made, started, layout=layout_note(target, record), skipped=True)
     job = _job(platform, target, record)
     refuse_replaced(record.scene.file_versions, job.settings)

@@ -51,7 +51,7 @@ def _post(url: str, event: str, detail: dict[str, Any]) -> None:
 
     at = datetime.now(UTC).isoformat(timespec="seconds")
     text = json.dumps({"event": event, "at": at, "detail": detail}, ensure_ascii=False, default=str)
-    body = json.dumps(masked_values(json.loads(text)), ensure_ascii=False).encode()  # runs of before hold secrets
+    body = json.dumps(masked_values(json.loads(text))).encode()  # runs of before hold secrets
     host = urlsplit(url).hostname  # the rest of the address may be a secret
     with requests.Session() as session, _urllib3_silent():
         for scheme in ("http://", "https://"):

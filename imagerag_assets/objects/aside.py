@@ -15,6 +15,7 @@ import glob
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def written_aside(target: Path, *, sync: bool = False, replace: bool = True, pri
         path = Path(name)
         try:
             with suppress(OSError):  # a file system without locks
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, fcntl.LOCK_EX)  # waits only for one who looks whether it was left
             yield path
             if not private:
                 path.chmod(0o666 & ~_umask())  # mkstemp's files can be read by their owner only
@@ -129,8 +130,8 @@ def replace_bytes(target: Path, data: bytes, *, sync: bool = False) -> None:
 
 
 def replace_text(target: Path, text: str, *, sync: bool = False) -> None:
-    """Replace a file as a whole with `text` in UTF-8; see :func:`written_aside`."""
-    replace_bytes(target, text.encode(), sync=sync)
+    """Replace a file as a whole with `text` in UTF-8, half a character as its code; see :func:`written_aside`."""
+    replace_bytes(target, text.encode(errors="backslashreplace"), sync=sync)
 
 
 @contextmanager
@@ -199,6 +200,19 @@ def find_unfinished(root: Path, *, deep: bool = True) -> Iterator[Unfinished]:
             return
 
 
+def remove_left(folder: Path, *, deep: bool = False) -> None:
+    """Remove what killed processes left in a folder outside of any installation, where only its next writer looks.
+
+    Args:
+        folder: The folder that a person named; it need not exist.
+        deep: Also in the folders in it.
+    """
+    for left in find_unfinished(folder, deep=deep):
+        if left.dead:
+            with suppress(OSError):
+                remove_dead(left)
+
+
 def find_temporary() -> Iterator[Unfinished]:
     """Yield the folders of :func:`temporary_folder`, of all installations of this user."""
     for path in sorted(Path(tempfile.gettempdir()).glob(f"{ASIDE}{_TEMPORARY}*")):
@@ -224,7 +238,9 @@ def remove_dead(found: Unfinished) -> bool:
 
 
 def _looked_at(path: Path) -> Unfinished:
-    about = path.stat()
+    about = path.lstat()
+    if not (stat.S_ISREG(about.st_mode) or stat.S_ISDIR(about.st_mode)):
+        raise OSError(errno.EINVAL, "Not made by a writer", path)
     named = _WRITER.fullmatch(path.name)
     age, gone = time.time() - about.st_mtime, False
     handle = os.open(path, os.O_RDONLY)
@@ -243,10 +259,10 @@ def _looked_at(path: Path) -> Unfinished:
 def birth_of(pid: int) -> str:
     """Return when a process of this namespace started, in the system's own count; empty if that is unknown."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        about = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     except OSError:
         return ""
-    return "" if stat[0] == "Z" else stat[19]
+    return "" if about[0] == "Z" else about[19]
 
 
 def this_writer() -> str:

@@ -74,7 +74,7 @@ class ObjectStore:
 
         Of several writers one wins: always in a folder, and on S3 if the server supports conditional writes.
         """
-        data = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).encode()
+        data = _json_bytes(value)
         with self._failures("write", key):
             if self._local:
                 try:
@@ -113,9 +113,7 @@ class ObjectStore:
 
     def write_json(self, key: str, value: Any) -> None:
         """Write `value` as readable, key-sorted JSON."""
-        text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
-        # Half a character, which JSON may hold and UTF-8 cannot, becomes its code.
-        self.write_bytes(key, text.encode(errors="backslashreplace"))
+        self.write_bytes(key, _json_bytes(value))
 
     def exists(self, key: str) -> bool:
         """Return whether there is an object (not only a folder) at `key`."""
@@ -203,6 +201,12 @@ class ObjectStore:
             raise StoreError(
                 f"Cannot {verb} an object: {what}", fix=fix, transient=again, object=self.url(key)
             ) from error
+
+
+def _json_bytes(value: Any) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
+    # Half a character, which JSON may hold and UTF-8 cannot, becomes its code.
+    return text.encode(errors="backslashreplace")
 
 
 def _is_io(error: Exception) -> bool:

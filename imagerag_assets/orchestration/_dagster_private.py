@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -35,13 +36,14 @@ def without_captured_output() -> dict[str, Any]:
     return {"compute_logs": manager}
 
 
-def run_webserver(middleware: Any, **options: Any) -> None:
+def run_webserver(middleware: Any, *, http: type, **options: Any) -> None:
     """Run `dagster-webserver`, with the options of this process, behind an ASGI middleware that sees every request.
 
     `build_middleware` is where a webserver's layers are given, but the command makes its own `DagsterWebserver` and
-    takes no other; a proxy in front would leave that one open to whoever finds its port.
+    takes no other; a proxy in front would leave that one open to whoever finds its port.  Nor has it an option for
+    `http`, uvicorn's for what speaks HTTP.
     """
-    from dagster_webserver.cli import main
+    from dagster_webserver import cli
     from dagster_webserver.webserver import DagsterWebserver
     from starlette.middleware import Middleware
 
@@ -51,7 +53,9 @@ def run_webserver(middleware: Any, **options: Any) -> None:
         return [Middleware(middleware, **options), *usual(self)]
 
     DagsterWebserver.build_middleware = build_middleware  # type: ignore[method-assign]
-    main()
+    used: Any = cli
+    used.uvicorn.run = partial(used.uvicorn.run, http=http)
+    cli.main()
 
 
 def run_dagster_dev(webserver: str) -> None:

@@ -94,7 +94,10 @@ class JobPaths:
             raise InputError("A job does not write files into IMAGERAG_HOME", fix="Give another folder", file=file)
 
     def _check(self, path: str, settings: Settings, verb: str) -> None:
-        real = os.path.realpath(path)
+        try:
+            real = os.path.realpath(path)
+        except ValueError:
+            raise InputError("This cannot be the name of a file", fix="Correct it", file=path) from None
         for root in settings.job_roots or (str(Path.cwd()),):
             below = _below(real, os.path.realpath(os.path.expanduser(root)))
             # By default, what is there is as good as everything of this user: .ssh, .env and the like are left out.

@@ -4,8 +4,8 @@
 
     python -m imagerag_assets.orchestration.webserver --host 127.0.0.1 --port 3000 --workspace workspace.yaml
 
-It reads only IMAGERAG_UI_TOKEN and IMAGERAG_UI_HOSTS.  On an address that other machines can reach it does not start
-without a token.  See https://docs.dagster.io/deployment/execution/webserver
+It reads only IMAGERAG_UI_TOKEN, IMAGERAG_UI_HOSTS and the limits of connections.  On an address that other machines can
+reach it does not start without a token.  See https://docs.dagster.io/deployment/execution/webserver
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from starlette.responses import PlainTextResponse, Response
+
 from imagerag_assets.errors import SettingsError
 from imagerag_assets.orchestration._dagster_private import run_webserver
 from imagerag_assets.orchestration.ui_guard import UiGuard
 from imagerag_assets.settings import load_settings
+from imagerag_assets.web_connections import ConnectionLimits, bounded
 from imagerag_assets.web_guard import Access, access_to, is_loopback
 
 LOCAL = "127.0.0.1"
@@ -47,6 +50,11 @@ def access_from(host: str) -> Access:
     return access_to(host, token=token, names=settings.ui_hosts)
 
 
+def refusal(status: int, why: str, fix: str) -> Response:
+    """Return the answer to what is no whole request, or is one connection too many."""
+    return PlainTextResponse(f"{why}. {fix}\n", status)
+
+
 def main() -> int:
     """Run the webserver until it is stopped; return the exit code."""
     host = host_of(sys.argv[1:])
@@ -57,7 +65,9 @@ def main() -> int:
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    run_webserver(UiGuard, access=access)
+    settings = load_settings()
+    limits = ConnectionLimits(settings.limit_connections, settings.limit_request_s, refusal)
+    run_webserver(UiGuard, http=bounded(limits), access=access)
     return 0
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from imagerag_assets.errors import FingerprintError, ImageRAGError, InputError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.json_text import read_json
-from imagerag_assets.objects.aside import written_aside
+from imagerag_assets.objects.aside import remove_left, written_aside
 from imagerag_assets.questions.ask import ask
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.questions.question import Mode, Question
@@ -46,8 +46,13 @@ def ask_batch(
     # Mode oracle is checked a line at a time: its scene and region stand there.
     common = Question("?", **options)
     failed = 0
+    remove_left(output.parent)
     try:
-        with written_aside(output) as aside, Viewer(platform) as viewer, aside.open("w", encoding="utf-8") as out:
+        with (
+            written_aside(output) as aside,
+            Viewer(platform) as viewer,
+            aside.open("w", encoding="utf-8", errors="backslashreplace") as out,  # half a character becomes its code
+        ):
             for number, line in enumerate(lines, 1):
                 answer = _ask_line(platform, line, number, common, mode, viewer)
                 failed += "error" in answer

@@ -29,6 +29,8 @@ Algorithm = Literal["default", "paper"]
 Window = tuple[int, int, int, int]
 Bbox = tuple[float, float, float, float]
 _LETTER = re.compile(r"[A-Za-z0-9]{1,8}")
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a character, which JSON may hold, and files and tokenizers refuse."""
 _SHOWN = 80  # characters of a value in an error
 _EXPECTED = {
     "int_type": "a whole number",
@@ -121,7 +123,7 @@ class Question(BaseModel):
     ADDED: ClassVar = frozenset({"cloud_at_most", "plan"})
     """Fields added after version 0.1; a record has them only if they are set, since older records lack these keys."""
 
-    def __init__(self, question: str = "", **options: Any) -> None:
+    def __init__(self, /, question: str = "", **options: Any) -> None:
         try:
             super().__init__(question=question, **options)
         except ValidationError as error:
@@ -131,6 +133,9 @@ class Question(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, given: dict[str, Any]) -> dict[str, Any]:
+        for name, value in given.items():  # the name of a file may be of any bytes
+            if name != "like" and any(_HALF.search(text) for text in _texts(value)):
+                raise _RefusedError(f"{name} has half a character in it", "Write it as text in UTF-8")
         if given.get("retrieval") == "paper" and given.get("division") is None:
             given = given | {"division": PAPER_DEFAULT}
         if given.get("like") is not None and not str(given.get("question")).strip():
@@ -138,16 +143,23 @@ class Question(BaseModel):
         return given
 
     def check_length(self, settings: Settings) -> None:
-        """Refuse a question or a choice that is too long.
+        """Refuse texts and lists that are too long.
 
         Raises:
             QuestionError: it is.
         """
         most = settings.limit_question_chars
-        for what, text in [("The question", self.question), *((f"Choice {key}", c) for key, c in self.choices.items())]:
+        texts = [("The question", self.question), *((f"Choice {key}", text) for key, text in self.choices.items())]
+        texts += [(name, getattr(self, name) or "") for name in ("datetime", "id", "like", "after", "plan")]
+        texts += [("The name of a scene", scene) for scene in self.scenes]
+        for what, text in texts:
             if len(text) > most:
                 raise QuestionError(f"{what} has {len(text):,} characters; at most {most:,} are read",
                                     fix="Shorten it, or raise IMAGERAG_LIMIT_QUESTION_CHARS")  # fmt: skip
+        for name, values in (("scenes", self.scenes), ("choices", self.choices), ("roi", self.roi or ())):
+            if len(values) > settings.limit_question_values:
+                raise QuestionError(f"{name} has {len(values):,} entries; at most {settings.limit_question_values:,}"
+                                    " are read", fix="Give fewer, or raise IMAGERAG_LIMIT_QUESTION_VALUES")  # fmt: skip
 
     @field_validator("question")
     @classmethod
@@ -178,7 +190,7 @@ class Question(BaseModel):
         with _refusing():
             try:
                 EVERYTHING.bbox_intersects(*(float(value) for value in area))
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise _RefusedError(f"The area {_shown(area)} is not numbers", "Give W,S,E,N in degrees") from None
         return tuple(area)
 
@@ -202,7 +214,7 @@ class Question(BaseModel):
             return None
         try:
             windows = [tuple(int(value) for value in window) for window in regions]  # type: ignore[attr-defined]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise _RefusedError(f"roi {_shown(regions)} is not a list of windows", "Write [[x0, y0, x1, y1]]") from None
         for window in windows:
             if len(window) != 4 or window[0] >= window[2] or window[1] >= window[3]:
@@ -338,14 +350,14 @@ def _moment(value: str, text: str, *, end: bool) -> int | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        if end and "T" not in value and ":" not in value:
+            moment += timedelta(days=1, milliseconds=-1)  # the whole day counts
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return math.floor(moment.timestamp() * 1000)
+    except (ValueError, OverflowError):
         raise QuestionError(
             f"{value!r} in the time range {text!r} is not a date", fix="Use e.g. 2026-05-04 or 2026-05-04T10:30:00Z"
         ) from None
-    if end and "T" not in value and ":" not in value:
-        moment += timedelta(days=1, milliseconds=-1)  # the whole day counts
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return math.floor(moment.timestamp() * 1000)
 
 
 @contextmanager
@@ -355,6 +367,19 @@ def _refusing() -> Iterator[None]:
         yield
     except InputError as error:
         raise _RefusedError(error.message, error.fix) from None
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts in a value of JSON, names among them."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, Mapping):
+            waiting += [*each, *each.values()]
+        elif isinstance(each, list | tuple):
+            waiting += each
 
 
 def _shown(value: object) -> str:

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from imagerag_assets.objects.addresses import is_remote
 from imagerag_assets.settings import Settings
 
-_NOT_OF_ANSWERS = ("resident", "serve_", "ui_", "job_roots", "webhook_url", "limit_request_bytes")
+_NOT_OF_ANSWERS = ("resident", "serve_", "ui_", "job_roots", "webhook_url", "limit_request_", "limit_connections")
 _ENVIRONMENT = (
     "AWS_", "OPENAI_", "HF_TOKEN", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
     "ALL_PROXY", "CUDA_VISIBLE_DEVICES",

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from imagerag_assets.errors import RasterError, StoreError
-from imagerag_assets.objects.aside import replace_bytes, reporting_full_disk
+from imagerag_assets.objects.aside import remove_left, replace_bytes, reporting_full_disk
 from imagerag_assets.objects.store import HasStore
 from imagerag_assets.scenes.reading import open_reader
 from imagerag_assets.scenes.records import SceneRecord, overview_key
@@ -63,6 +63,7 @@ def write_png(picture: Image.Image, target: Path) -> None:
     try:
         with reporting_full_disk(target):
             target.parent.mkdir(parents=True, exist_ok=True)
+            remove_left(target.parent)
             replace_bytes(target, buffer.getvalue())
     except OSError as error:
         raise StoreError(f"The picture cannot be written: {error.strerror}", fix="Give --out", path=target) from None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from imagerag_assets import __version__
@@ -68,6 +69,7 @@ def make_app(asking: Asking, *, identity: str | None = None) -> FastAPI:
     app.add_exception_handler(ImageRAGError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unexpected)
     most = asking.settings.limit_request_bytes
     asked = {"content": {"application/json": {"schema": Question.model_json_schema()}}, "required": True}
@@ -181,6 +183,10 @@ async def _http(_: Request, error: Exception) -> Response:
     return error_response(
         error.status_code, kind="RefusedRequest", message=str(error.detail), fix=fix.get(error.status_code, "")
     )
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    return Response(status_code=400)  # nobody is there to read it
 
 
 async def _unexpected(_: Request, error: Exception) -> Response:

@@ -39,6 +39,7 @@ class Asking:
         self.settings = settings
         self.platform = Platform(settings)
         self.in_flight = 0
+        self._reading = 0
         self.last = time.monotonic()
         """When the last question came or was answered, by the monotonic clock."""
         self._outcome: AnswerRecord | ImageRAGError | None = None
@@ -71,8 +72,10 @@ class Asking:
 
         Raises:
             BusyError: As many questions as are taken on are in flight.
+            QuestionError: It is too long; no run is recorded of it.
             ImageRAGError: It cannot be answered.
         """
+        question.check_length(self.settings)
         if self.in_flight >= self.settings.serve_in_flight:
             raise BusyError(
                 f"{self.in_flight} questions are in flight already, as many as are taken on",
@@ -91,8 +94,21 @@ class Asking:
         return outcome
 
     async def read(self, what: Callable[[Platform], T]) -> T:
-        """Return what a function reads of the installation, beside the questions at work."""
-        return await self._in(self._readers, lambda: what(self.platform))
+        """Return what a function reads of the installation, beside the questions at work.
+
+        Raises:
+            BusyError: As many of these as of questions are waiting.
+        """
+        if self._reading >= self.settings.serve_in_flight:  # also for clients that have gone
+            raise BusyError(
+                f"{self._reading} requests are waiting already, as many as are taken on",
+                fix="Ask again later, or raise IMAGERAG_SERVE_IN_FLIGHT",
+            )
+        self._reading += 1
+        try:
+            return await self._in(self._readers, lambda: what(self.platform))
+        finally:
+            self._reading -= 1
 
     async def _in(self, pool: ThreadPoolExecutor, what: Callable[[], T]) -> T:
         if self._closed.is_set():

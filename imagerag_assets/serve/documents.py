@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +17,11 @@ from imagerag_assets.errors import (
     UnknownSceneError,
 )
 from imagerag_assets.escaping import json_document
+from imagerag_assets.json_text import read_strict_json
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-_BODY_SECONDS = 10.0
 _STATUS: tuple[tuple[type[ImageRAGError], int], ...] = (
     (UnknownAnswerError, 404),
     (UnknownSceneError, 404),
@@ -37,10 +35,6 @@ _RETRY_S = 5
 
 class TooLargeError(InputError):
     """The body of a request is larger than allowed."""
-
-
-class SlowRequestError(InputError):
-    """The body of a request does not come."""
 
 
 def result(document: Any, status: int = 200) -> Response:
@@ -60,8 +54,6 @@ def response_to(error: ImageRAGError) -> Response:
     """Return an error of ours with its status: 4xx where asking otherwise helps, 5xx where it does not."""
     if isinstance(error, TooLargeError):
         status = 413
-    elif isinstance(error, SlowRequestError):
-        status = 408
     else:
         status = next((number for kind, number in _STATUS if isinstance(error, kind)), 500)
     document = error.to_document()
@@ -77,23 +69,19 @@ async def read_object(request: Request, most: int) -> dict[str, Any]:
         most: Largest body, in bytes.
 
     Raises:
-        InputError: It is too large, takes too long, or is no JSON object.
+        InputError: It is too large, or is no JSON object.
+        ClientDisconnect: The client has gone.
     """
     body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            raise TooLargeError(
+                f"The request is larger than {most} bytes", fix="Shorten it, or raise IMAGERAG_LIMIT_REQUEST_BYTES"
+            )
     try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            async for part in request.stream():
-                body += part
-                if len(body) > most:
-                    raise TooLargeError(
-                        f"The request is larger than {most} bytes",
-                        fix="Shorten it, or raise IMAGERAG_LIMIT_REQUEST_BYTES",
-                    )
-    except TimeoutError:
-        raise SlowRequestError(f"The request did not come within {_BODY_SECONDS:.0f} s", fix="Send it again") from None
-    try:
-        found = json.loads(bytes(body))
-    except (ValueError, RecursionError):
+        found = read_strict_json(bytes(body))
+    except ValueError:
         raise InputError("The request is not JSON", fix='Send e.g. {"question": "Where is the pier?"}') from None
     if not isinstance(found, dict):
         raise InputError("The request is not a JSON object", fix='Send e.g. {"question": "Where is the pier?"}')

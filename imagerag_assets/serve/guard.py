@@ -25,6 +25,11 @@ _FIX = {
 }
 
 
+def refusal(status: int, why: str, fix: str) -> Response:
+    """Return the answer to a request that the application does not see."""
+    return error_response(status, kind="RefusedRequest", message=why, fix=fix)
+
+
 class ApiGuard(WebGuard):
     """The guard of the API: programs send the token in a header, and nobody logs in."""
 
@@ -32,7 +37,7 @@ class ApiGuard(WebGuard):
 
     def refusal(self, status: int, why: str) -> Response:
         """Return an error as the API gives them."""
-        return error_response(status, kind="RefusedRequest", message=why, fix=_FIX.get(status, ""))
+        return refusal(status, why, _FIX.get(status, ""))
 
     def login(self, scope: Scope) -> Response | None:
         """Take no token in an address, which logs and histories keep."""

@@ -24,7 +24,8 @@ from imagerag_assets.resident.identity import identity_of
 from imagerag_assets.resident.place import find_resident, listening, withdraw
 from imagerag_assets.serve.app import make_app
 from imagerag_assets.serve.asking import Asking
-from imagerag_assets.serve.guard import ApiGuard, access_from
+from imagerag_assets.serve.guard import ApiGuard, access_from, refusal
+from imagerag_assets.web_connections import ConnectionLimits, bounded
 from imagerag_assets.web_guard import Access
 
 if TYPE_CHECKING:
@@ -104,10 +105,11 @@ def stop_resident(settings: Settings) -> bool:
 
 def _server(asking: Asking, access: Access, identity: str | None) -> _Server:
     app = ApiGuard(make_app(asking, identity=identity), access)
+    limits = ConnectionLimits(asking.settings.limit_connections, asking.settings.limit_request_s, refusal)
     return _Server(
         uvicorn.Config(
-            app, lifespan="off", log_level="error", access_log=False, server_header=False, date_header=False,
-            timeout_graceful_shutdown=_STOP_SECONDS, proxy_headers=False, ws="none",
+            app, http=bounded(limits), lifespan="off", log_level="error", access_log=False, server_header=False,
+            date_header=False, timeout_graceful_shutdown=_STOP_SECONDS, proxy_headers=False, ws="none",
         )
     )  # fmt: skip
 

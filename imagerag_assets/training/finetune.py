@@ -25,7 +25,7 @@ from imagerag_assets.answering.adapters import CONFIG, NOTES, WEIGHTS, adapter_d
 from imagerag_assets.answering.transformers_backend import TransformersMllm
 from imagerag_assets.answering.transformers_loading import out_of_memory
 from imagerag_assets.errors import InputError, ModelError
-from imagerag_assets.objects.aside import folder_aside, replace_text
+from imagerag_assets.objects.aside import folder_aside, remove_left, replace_text
 from imagerag_assets.settings import is_server
 from imagerag_assets.training.curve import CSV, PLOT, Curve
 from imagerag_assets.training.instruct_set import TRAIN, VALIDATION, Example, digest_of, read_examples
@@ -265,6 +265,7 @@ def _claim(out: Path, run: Mapping[str, Any]) -> None:
     """Claim the folder for this run.  Raises InputError if it belongs to another run."""
     try:
         out.mkdir(parents=True, exist_ok=True)
+        remove_left(out)
         try:
             before = json.loads((out / RUN).read_text(encoding="utf-8"))
         except FileNotFoundError:

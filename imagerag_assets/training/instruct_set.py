@@ -84,7 +84,7 @@ class Example:
 
 def write_examples(file: Path, examples: Iterable[Example]) -> None:
     """Write one example per line."""
-    with file.open("w", encoding="utf-8") as stream:
+    with file.open("w", encoding="utf-8", errors="backslashreplace") as stream:
         for example in examples:
             stream.write(json.dumps(asdict(example), ensure_ascii=False) + "\n")
 

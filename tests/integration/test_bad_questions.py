@@ -144,11 +144,14 @@ def test_hostile_lines_of_a_batch_stop_nothing(platform: Platform, tmp_path: Pat
     lines.insert(1, {"id": "x", "question": "Where is the ship?", "scene": HOSTILE[2]})
     lines.append({"id": "y", "question": "Where is\u2028the ship\x85?", "scene": "one"})
     written = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    written += '{"id": "z", "question": "Where is the ship\\ud800?"}\n'  # half a character
     (tmp_path / "in.jsonl").write_text(written, encoding="utf-8")
     done = ask_batch(platform, tmp_path / "in.jsonl", tmp_path / "out.jsonl", answer=False)
     answers = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").split("\n") if line]
-    assert (done["questions"], done["failed"]) == (len(HOSTILE) + 2, 1)
-    assert ["error" in answer for answer in answers].index(True) == 1
+    assert (done["questions"], done["failed"]) == (len(HOSTILE) + 3, 2)
+    failed = [number for number, answer in enumerate(answers) if "error" in answer]
+    assert failed == [1, len(HOSTILE) + 2]
+    assert answers[-1]["question"] == "Where is the ship\ud800?"
 
 
 @pytest.mark.parametrize("options", [{"bbox": (100.0, 10.0, 101.0, 11.0)}, {"datetime": "1999-01-01/1999-12-31"},

@@ -31,13 +31,18 @@ Damage = Callable[[Platform], None]
 @pytest.fixture
 def made(installed: Settings, milvus_stays: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Settings:  # noqa: F811
     """Two scenes and an answer with a cue."""
+    make(tmp_path, capsys)
+    return installed
+
+
+def make(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ingest two scenes, and have an answer with a cue."""
     source = write_source(tmp_path / "source", ("one", "two"))
     assert run(capsys, "ingest", str(source))[0] == 0
     roi = {"question": "What is here?", "scene": "one", "roi": [[0, 0, 100, 100]]}
     (tmp_path / "in.jsonl").write_text(json.dumps(roi), encoding="utf-8")
     batch = ("ask", "--batch", "in.jsonl", "--out", "out.jsonl", "--mode", "oracle", "--no-answer")
     assert run(capsys, *batch)[0] == 0
-    return installed
 
 
 def shard_of(platform: Platform, scene: str) -> str:

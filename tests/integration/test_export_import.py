@@ -16,6 +16,7 @@ import geopandas
 import pystac
 import pytest
 
+from imagerag_assets.objects.aside import ASIDE
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.settings import load_settings
 from imagerag_assets.stores.milvus_connection import lite_path
@@ -70,8 +71,12 @@ def test_another_installation_finds_the_same(
     assert run(capsys, "ingest", str(write_source(source, SCENES)))[0] == 0
     _, before = run(capsys, *question)
     assert before["cues"]
+    left = out / "items" / "one" / f"{ASIDE}{2**22 + 1}.1-abcdefgh.parquet"  # of a killed export: no such process
+    left.parent.mkdir(parents=True)
+    left.write_text("half")
     code, done = run(capsys, "export", str(out))
     assert (code, done["totals"]["exported"], done["totals"]["failed"]) == (0, 3, 0)
+    assert list(out.rglob(f"{ASIDE}*")) == []
 
     collection = pystac.Collection.from_file(str(out / "collection.json"))
     items = list(collection.get_items())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -58,6 +60,7 @@ def test_commands_and_runs_share_one_process(
         assert find_resident(settings) is None
 
         monkeypatch.setenv("IMAGERAG_RESIDENT", "auto")
+        monkeypatch.setenv("IMAGERAG_LIMIT_CONNECTIONS", "2")
         first_answer = asked()
         first = find_resident(settings)
         assert first is not None and first.owner.pid != os.getpid()
@@ -69,6 +72,13 @@ def test_commands_and_runs_share_one_process(
         assert record.to_dict()["cues"] == plain["cues"]
         assert main(["ask", "where?", "--scene", "none", "--json"]) == 2
         assert json.loads(capsys.readouterr().out)["error"]["type"] == "UnknownSceneError"
+
+        with ExitStack() as opened:  # two connections are all that it may have
+            held = [opened.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(3)]
+            for each in held:
+                each.connect(str(first.socket))
+            refused = select.select(held, [], [], 60)[0][0].recv(1000)
+            assert refused.startswith(b"HTTP/1.1 503") and b"IMAGERAG_LIMIT_CONNECTIONS" in refused
 
         assert main(["serve", "--stop", "--json"]) == 0
         assert json.loads(capsys.readouterr().out) == {"stopped": True}

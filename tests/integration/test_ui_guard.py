@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -231,6 +232,9 @@ def test_without_the_token_nothing_is_shown_on_other_addresses(everywhere: Ui) -
     assert [status for status, _, _ in refused] == [401] * len(refused)
     assert all("token" in text and TOKEN not in text for _, _, text in refused)
     assert everywhere.send("GET", "/graphql", _UPGRADE)[0] == 403
+    with socket.create_connection((everywhere.host, everywhere.port), 60) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * 65_530)  # a head without an end
+        assert b"at most 64 KiB" in connection.recv(1000)
     assert everywhere.limits(Authorization=f"Bearer {TOKEN}") == []
 
 

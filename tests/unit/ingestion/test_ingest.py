@@ -9,6 +9,7 @@ from rasterio.transform import from_origin
 
 from imagerag_assets.errors import SettingsError, StoreError, UnknownEncoderError, UnknownSceneError
 from imagerag_assets.ingestion import ingest
+from imagerag_assets.ingestion.embed_scene import scratch
 from imagerag_assets.ingestion.ingest import embed, index, ingest_scene, is_current, register
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import target_of
@@ -179,6 +180,10 @@ def test_another_encoder_and_division_stand_beside_and_do_not_take_the_alias(
     platform: Platform, add: Callable[..., object]
 ) -> None:
     add("quay")
+    left = scratch(platform, target_of(platform).key(load_record(platform, "quay")))  # as a killed run leaves it
+    left.mkdir(parents=True)
+    assert embed(platform, "quay").skipped
+    assert not left.exists()
     active = platform.vectors.alias_target("patches")
     for target in (target_of(platform, "tiny-other"), target_of(platform, division="grid")):
         assert not embed(platform, "quay", target=target).skipped

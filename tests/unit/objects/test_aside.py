@@ -22,6 +22,7 @@ from imagerag_assets.objects.aside import (
     find_unfinished,
     folder_aside,
     remove_dead,
+    remove_left,
     replace_text,
     temporary_folder,
     written_aside,
@@ -137,6 +138,24 @@ def test_what_a_killed_writer_left_is_told_from_what_is_written(tmp_path: Path) 
     os.utime(of_an_earlier_version, (0, 0))
     (old,) = find_unfinished(tmp_path)
     assert old.dead
+
+
+def test_the_next_writer_in_a_folder_removes_what_killed_ones_left(tmp_path: Path) -> None:
+    """Not what is written, a link, or a pipe, which would never open."""
+    name = f"{ASIDE}{2**22 + 1}.1-abcdefgh"  # no process has such a number
+    inner = tmp_path / "items" / "one"
+    inner.mkdir(parents=True)
+    for folder in (tmp_path, inner):
+        (folder / f"{name}.json").write_text("half")
+    (tmp_path / f"{name}.link").symlink_to(inner)
+    os.mkfifo(tmp_path / f"{name}.pipe")
+    with written_aside(inner / "file") as written:
+        remove_left(tmp_path)
+        assert [path.exists() for path in (tmp_path / f"{name}.json", inner / f"{name}.json")] == [False, True]
+        remove_left(tmp_path, deep=True)
+        assert [path.exists() for path in (inner / f"{name}.json", written)] == [False, True]
+    assert names(tmp_path) == [f"{name}.link", f"{name}.pipe", "items"]
+    remove_left(tmp_path / "nothing")
 
 
 def test_a_temporary_folder_of_a_killed_process_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

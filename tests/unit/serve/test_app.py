@@ -38,6 +38,7 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
         min_confidence=0,
         serve_in_flight=2,
         limit_request_bytes=4096,
+        limit_question_values=900,
         read_apart=False,
         planner="rules",
     )
@@ -88,6 +89,11 @@ def test_an_answer_is_that_of_the_command_and_is_found_again(asking: Asking, api
         ("POST", "/api/questions", b'{"question": "a", "colour": 1}', 422, "A question has no option 'colour'"),
         ("POST", "/api/questions", b'{"question": "a", "scenes": ["z"]}', 404, "There is no such scene"),
         ("POST", "/api/questions", b'{"like": "/etc/hostname"}', 422, "A job may not read this file"),
+        ("POST", "/api/questions", b'{"like": "a\\u0000b"}', 422, "This cannot be the name of a file"),
+        ("POST", "/api/questions", b'{"question": "a\\ud800"}', 422, "question has half a character in it"),
+        ("POST", "/api/questions", b'{"question": "a", "cloud_at_most": NaN}', 422, "The request is not JSON"),
+        ("POST", "/api/questions", b'{"question": "a", "cloud_at_most": 1e999}', 422, "The request is not JSON"),
+        ("POST", "/api/questions", b'{"question": "a", "self": 1}', 422, "A question has no option 'self'"),
         ("POST", "/api/questions", b"[1]", 422, "The request is not a JSON object"),
         ("POST", "/api/questions", b"[" * 4000, 422, "The request is not JSON"),
         ("POST", "/api/questions", b'{"question": "' + b"a" * 5000 + b'"}', 413, "The request is larger than 4096"),
@@ -112,6 +118,17 @@ def test_what_is_wrong_is_a_sentence_with_a_remedy(
     assert "\x1b" not in given.text
 
 
+def test_too_long_a_list_is_refused_before_a_run_is_recorded(asking: Asking, api: TestClient) -> None:
+    before = asking._runner.instance.get_runs_count()
+    given = api.post(
+        "/api/questions",
+        content=b'{"question":"a","scenes":[' + b'"a",' * 900 + b'"a"]}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert (given.status_code, "901 entries; at most 900" in given.text) == (422, True)
+    assert asking._runner.instance.get_runs_count() == before
+
+
 def test_more_questions_than_it_takes_on_are_refused(
     asking: Asking, api: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +147,7 @@ def test_more_questions_than_it_takes_on_are_refused(
         ({"Host": "localhost.evil.example:8000"}, 403),
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://[::1"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Content-Type": "text/plain"}, 415),
         ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
@@ -179,5 +197,12 @@ def test_openapi_describes_the_paths_and_loads_nothing_from_elsewhere(api: TestC
 
 
 def test_the_settings_that_the_sentences_name_are_settings(tmp_path: Path) -> None:
-    for name in (HOSTS, "IMAGERAG_SERVE_TOKEN", "IMAGERAG_SERVE_IN_FLIGHT", "IMAGERAG_LIMIT_REQUEST_BYTES"):
+    for name in (
+        HOSTS,
+        "IMAGERAG_SERVE_TOKEN",
+        "IMAGERAG_SERVE_IN_FLIGHT",
+        "IMAGERAG_LIMIT_REQUEST_BYTES",
+        "IMAGERAG_LIMIT_REQUEST_S",
+        "IMAGERAG_LIMIT_CONNECTIONS",
+    ):
         assert name.removeprefix("IMAGERAG_").lower() in Settings.model_fields
