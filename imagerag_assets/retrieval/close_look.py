@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from imagerag_assets.encoders.types import Encoder
 from imagerag_assets.errors import RasterError, StoreError
 from imagerag_assets.retrieval.ground import Ground
-from imagerag_assets.retrieval.peaks import apart, nearest
+from imagerag_assets.retrieval.peaks import nearest, persistent
 from imagerag_assets.retrieval.second_look import Scorer
 from imagerag_assets.retrieval.types import Look
-from imagerag_assets.retrieval.windows import Lens, Peaks
+from imagerag_assets.retrieval.windows import Lens
 
 Tile = tuple[int, int, int]
 """Number of the ground, column and row."""
-_APART = 0.95  # least distance of two objects, in windows
-_FEWEST_APART = 3
+_DIP = 1.0
+"""Log-odds by which windows between two objects show less than either."""
 _QUIET = 24
 """Tiles in succession, by what patches promise, without an object, after which the rest is taken to have none."""
 _NOTHING = -20.0
@@ -33,40 +33,47 @@ _NOTHING = -20.0
 
 @dataclass
 class Scan:
-    """Peaks of all scenes at one size."""
+    """What windows of one size show, in all scenes."""
 
     lens: Lens
-    tiles: dict[Tile, Peaks] = field(default_factory=dict)
+    tiles: dict[Tile, NDArray[np.float64]] = field(default_factory=dict)
+    """Log-odds of the windows of each tile that was seen, as :meth:`Lens.see` gives them."""
 
     def best(self) -> NDArray[np.float64]:
-        """Return the log-odds of the peaks that stand apart, best first."""
-        return np.sort(np.concatenate([np.zeros(0), *(logits for _, logits in self.standing_apart().values())]))[::-1]
+        """Return the log-odds of the peaks, best first."""
+        return np.sort(np.concatenate([np.zeros(0), *(logits for _, logits in self.peaks().values())]))[::-1]
 
-    def spacing(self, threshold: float) -> float:
-        """Return how far windows that pass are from the next one, in windows: a quarter of them are nearer."""
-        grounds = [middles[logits >= threshold] for middles, logits in self.standing_apart().values()]
+    def spacing(self, threshold: float, fewest: int) -> float:
+        """Return how far peaks that pass are from the next one, in windows: a quarter of them are nearer.
+
+        Args:
+            threshold: Least log-odds of what passes.
+            fewest: With fewer of them, 0 is returned.
+        """
+        grounds = [middles[logits >= threshold] for middles, logits in self.peaks().values()]
         found = np.concatenate([np.zeros(0), *(nearest(points) for points in grounds if len(points) > 1)])
-        if not len(found) or sum(map(len, grounds)) < _FEWEST_APART:
+        if not len(found) or sum(map(len, grounds)) < fewest:
             return 0.0
         return float(np.quantile(found, 0.25)) / self.lens.window_px
 
-    def standing_apart(self) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Return what :meth:`by_ground` does of the peaks that are no nearer to a better one than objects are."""
-        kept = {}
-        for number, (middles, logits) in self.by_ground().items():
-            chosen = apart(middles, logits, _APART * self.lens.window_px)
-            kept[number] = middles[chosen], logits[chosen]
-        return kept
-
-    def by_ground(self) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Return middles (n, 2) and log-odds (n,) by number of the ground."""
-        each: dict[int, list[Peaks]] = {}
-        for (number, _, _), peaks in self.tiles.items():
-            each.setdefault(number, []).append(peaks)
-        return {
-            number: (np.concatenate([p.middles for p in all_]), np.concatenate([p.logits for p in all_]))
-            for number, all_ in each.items()
-        }
+    def peaks(self) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Return middles of windows (n, 2) and their log-odds (n,) by number of the ground: the peaks in seen tiles."""
+        lattices: dict[int, dict[tuple[int, int], float]] = {}
+        own: set[tuple[int, int, int]] = set()
+        across = self.lens.places
+        for (number, col, row), seen in self.tiles.items():
+            lattice, left, top = lattices.setdefault(number, {}), col * across - 1, row * across - 1
+            for y, x in np.argwhere(seen > _NOTHING):
+                place = left + int(x), top + int(y)
+                lattice[place] = max(float(seen[y, x]), lattice.get(place, -math.inf))
+                if 0 < x <= across and 0 < y <= across:
+                    own.add((number, *place))
+        found = {}
+        for number, lattice in lattices.items():
+            places, logits = np.array([*lattice], dtype=np.int64).reshape(-1, 2), np.array([*lattice.values()])
+            kept = [each for each in persistent(places, logits, _DIP) if (number, *places[each].tolist()) in own]
+            found[number] = self.lens.middles(places[kept]), logits[kept]
+        return found
 
 
 class CloseLook:
@@ -132,14 +139,17 @@ class CloseLook:
             return False
         ground = self.grounds[number]
         try:
-            peaks = scan.lens.peaks(self._look, ground.scene, col, row, self._logits, self.threshold)
+            seen, passes = scan.lens.see(self._look, ground.scene, col, row, self._logits, self.threshold)
         except (RasterError, StoreError) as error:
             self._unread.add(number)
             self.notes.append(f"{ground.scene} was not looked at: {error}")
             return False
-        self.passes += peaks.passes
-        inside = ground.promises(peaks.middles, self._least) & (peaks.logits > _NOTHING)
-        scan.tiles[tile] = Peaks(peaks.middles[inside], peaks.logits[inside])
+        self.passes += passes
+        x, y = np.meshgrid(*([np.arange(len(seen)) - 1] * 2))
+        places = np.stack([x.ravel() + col * scan.lens.places, y.ravel() + row * scan.lens.places], axis=1)
+        middles = scan.lens.middles(places)
+        seen[~ground.promises(middles, self._least).reshape(seen.shape)] = -math.inf
+        scan.tiles[tile] = seen
         return True
 
     def see_all(self, scan: Scan) -> set[Tile]:
@@ -153,7 +163,7 @@ class CloseLook:
         for seen, tile in enumerate(order):
             if not self.see(scan, tile):
                 continue
-            quiet = 0 if (scan.tiles[tile].logits >= self.threshold).any() else quiet + 1
+            quiet = 0 if (scan.tiles[tile] >= self.threshold).any() else quiet + 1
             if quiet >= max(_QUIET, len(order) // 4) and seen + 1 < len(order):
                 share = (seen + 1) / len(order)
                 self.notes.append(

@@ -1,10 +1,8 @@
 """Count the objects of a phrase: each one once, whether it fills patches or is far smaller than one.
 
 Patches say where to look and nothing about number: a patch that shows forty ships is one cue.  So the ground that is
-searched is seen again in windows, at first at many sizes where the patches promise most.  The size at which the
-best windows look most like the phrase is about the size of an object; at this size all ground is seen, as far as the
-budget goes, and the peaks of the score that stand apart are the objects.  Where pixels cannot be read, patches are
-counted instead.  `windows.py` sees windows, `ground.py` knows what is searched.
+searched is seen again in windows of about the size of an object (`window_sizes.py`), as far as the budget goes
+(`close_look.py`), and the peaks of the score are the objects.  Where pixels cannot be read, patches are counted instead.
 """
 
 from __future__ import annotations
@@ -20,10 +18,11 @@ from scipy.special import expit
 
 from imagerag_assets.installation.platform import Deps
 from imagerag_assets.retrieval.by_example import Sought
+from imagerag_assets.retrieval.calibration import GENERIC
 from imagerag_assets.retrieval.close_look import CloseLook, Scan
 from imagerag_assets.retrieval.fast import Neighbours, neighbours, phrase_scorers
 from imagerag_assets.retrieval.ground import grounds
-from imagerag_assets.retrieval.peaks import interval, parting
+from imagerag_assets.retrieval.peaks import interval
 from imagerag_assets.retrieval.second_look import Scorer
 from imagerag_assets.retrieval.suppress import suppress
 from imagerag_assets.retrieval.types import Look, Search, Window
@@ -40,13 +39,13 @@ _RARE = 0.01
 """Share of the patches that show a thing in the scenes that confidences are calibrated for."""
 _MANY, _EVERYWHERE = 6, 5.0
 """Patches that show a thing for sure, and how many times more than is rare, from which it may be anywhere."""
-_LOWEST, _CLEAR = 8.0, 3.0
-"""Log-odds below the usual threshold down to which peaks say where objects end and ground begins, and down to which
-that place may lie."""
 _DOUBT = 0.5
 """Log-odds either side of the threshold between which an object is doubtful."""
-_CONFIDENT = 0.2
-"""Share of the objects that must reach the usual threshold, for fewer to be asked of the others."""
+_SHOWS = GENERIC.fast
+"""Gives the log-odds of a window: how much the encoder prefers the phrase to all else together.  How alike pictures and words are
+at all, which confidences of patches go by, differs from size to size and from word to word, and this does not."""
+_AS_SURE = 0.5
+"""Share of the log-odds above the threshold, that most objects have, which all of them need."""
 
 How = Literal["windows", "patches"]
 SPREAD: Mapping[How, float] = {"windows": 0.21, "patches": 0.35}
@@ -65,6 +64,10 @@ class CountedObject:
     """(west, south, east, north) in degrees; None: the scene has no place on the ground."""
     confidence: float
     level: int
+    patch_id: str
+    """Of the patch on it that is most like the phrase."""
+    score: float
+    """Cosine of that patch with the phrase."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ class Counted:
     notes: tuple[str, ...] = ()
     everywhere: bool = False
     """Whether so many patches showed the thing for sure that it may be anywhere."""
+    apart: bool = False
+    """Whether what was counted in windows stands apart, so that each is an object."""
 
 
 def count_objects(
@@ -103,6 +108,7 @@ def count_objects(
     shown: Collection[str] = (),
     many: bool = False,
     shown_by: Sought | None = None,
+    apart: bool = False,
 ) -> Counted:
     """Count the objects of a phrase on the ground that is searched.
 
@@ -117,6 +123,7 @@ def count_objects(
             nothing is counted, as parts of much else look like small objects.
         many: There may be many more patches like these, which nobody looked at as closely.
         shown_by: What it looks like by examples, where it is a concept.
+        apart: Count in windows only if what they show stands apart: no patch says for sure that the thing is there.
 
     Raises:
         FingerprintError: the collection belongs to another encoder.
@@ -139,7 +146,8 @@ def count_objects(
     if len(near.rows) >= MAX_ROWS:
         notes.append(f"Only the {MAX_ROWS} patches most like {phrase!r} are looked at")
     known = _what_is_shown(near, logits, shown, many=many)
-    count = _Count(deps, phrase, search, scorer, near, logits, budget, notes, size_px, known)
+    seen_by = scorer if shown_by is not None else replace(scorer, head=_SHOWS)
+    count = _Count(deps, phrase, search, seen_by, near, logits, budget, notes, size_px, known, apart=apart)
     counted = count.by_windows() if search.look is not None else count.by_patches()
     return replace(counted, everywhere=known.common > 0)
 
@@ -190,8 +198,10 @@ class _Count:
         notes: Sequence[str],
         size_px: tuple[float, float] | None,
         shown: _Shown,
+        *,
+        apart: bool,
     ) -> None:
-        self._size_px, self._shown = size_px, shown
+        self._size_px, self._shown, self._apart = size_px, shown, apart
         self._deps, self._phrase, self._search, self._scorer = deps, phrase, search, scorer
         self._near, self._patch_logits = near, logits
         self._budget, self._passes = budget, 0
@@ -211,17 +221,18 @@ class _Count:
             least=self._shown.least,
             budget=self._budget,
         )
-        chosen = choose_size(close, windows, self._patch_logits, length_px=self._size_px)
-        if chosen is None:
+        choice = choose_size(close, windows, self._patch_logits, length_px=self._size_px)
+        if choice is None or (self._apart and not choice.apart):
             self._passes, self._notes = close.passes, [*self._notes, *close.notes]
             return self.by_patches()
+        chosen = choice.scan
         looked = close.see_all(chosen)
         objects = self._objects(look, close, chosen)
         area, share = close.area(looked, chosen.lens)
         low, high = interval(len(objects), SPREAD["windows"], self._doubtful(chosen))
         return Counted(
             self._phrase, objects, len(objects), low, high, area, share, "windows",
-            chosen.lens.window_px, close.passes, (*self._notes, *close.notes),
+            chosen.lens.window_px, close.passes, (*self._notes, *close.notes), apart=choice.apart,
         )  # fmt: skip
 
     def by_patches(self) -> Counted:
@@ -244,43 +255,50 @@ class _Count:
         bbox = None
         if row.get("west") is not None:
             bbox = (float(row["west"]), float(row["south"]), float(row["east"]), float(row["north"]))
-        return CountedObject(row["scene_key"], (x0, y0, x1, y1), bbox, confidence, int(row["level"]))
-
-    def _least(self, *, patches: bool = False) -> float:
-        """Return the least confidence of an object."""
-        minimum = self._deps.settings.min_confidence
-        used = self._search.calibration
-        return minimum if minimum is not None else used.threshold if patches else used.second_threshold
+        score = float(self._near.scores[number])
+        return CountedObject(
+            row["scene_key"], (x0, y0, x1, y1), bbox, confidence, int(row["level"]), row["patch_id"], score
+        )
 
     def _threshold(self, *, patches: bool = False) -> float:
-        least = min(max(self._least(patches=patches), 1e-6), 1 - 1e-6)
+        """Return the least log-odds of an object."""
+        used = self._search.calibration
+        usual = used.threshold if patches else 0.5 if self._scorer.head == _SHOWS else used.second_threshold
+        minimum = self._deps.settings.min_confidence
+        least = min(max(usual if minimum is None else minimum, 1e-6), 1 - 1e-6)
         return math.log(least / (1 - least))
 
     def _objects(self, look: Look, close: CloseLook, found: Scan) -> tuple[CountedObject, ...]:
         side, threshold = found.lens.window_px, self._gap(found)
         objects = []
-        for number, (middles, logits) in found.standing_apart().items():
+        for number, (middles, logits) in found.peaks().items():
             ground, passed = close.grounds[number], logits >= threshold
+            patches = np.flatnonzero([row["scene_key"] == ground.scene for row in self._near.rows])
             for middle, logit in zip(middles[passed], logits[passed], strict=True):
                 window = _window(middle, side, ground.size)
                 if self._search.keeps(ground.scene, window):
                     bbox = look.bbox(ground.scene, window)
-                    objects.append(CountedObject(ground.scene, window, bbox, float(expit(logit)), found.lens.level))
+                    confidence, patch = float(expit(logit)), self._patch_on(middle, patches)
+                    patch_id, score = self._near.rows[patch]["patch_id"], float(self._near.scores[patch])
+                    objects.append(
+                        CountedObject(ground.scene, window, bbox, confidence, found.lens.level, patch_id, score)
+                    )
         return tuple(sorted(objects, key=lambda each: -each.confidence))
 
-    def _gap(self, found: Scan) -> float:
-        """Return the least log-odds of an object: where these peaks part from those of the ground, if that is lower.
+    def _patch_on(self, middle: NDArray[np.float64], patches: NDArray[np.intp]) -> int:
+        """Return which of some patches is most like the phrase, of those that a place lies in; any, if in none."""
+        windows = self._near.windows[patches]
+        within = ((windows[:, :2] <= middle) & (middle < windows[:, 2:])).all(axis=1)
+        return int(patches[np.argmax(within)])  # neighbours come best first
 
-        How sure an encoder is differs from word to word; where a scene shows many of a thing, the gap is plain to see.
+    def _gap(self, found: Scan) -> float:
+        """Return the least log-odds of an object: half as far above the usual threshold as most objects are.
+
+        How sure an encoder is differs from word to word; what is much less like the phrase than most is something else.
         """
-        usual = self._threshold()
-        logits = found.best()
-        logits = logits[logits >= usual - _LOWEST]
-        least = max(parting(logits), usual - _CLEAR)
-        objects = logits[logits >= least]
-        if least >= usual or (objects >= usual).sum() < max(3, _CONFIDENT * len(objects)):
-            return usual
-        return least
+        usual, logits = self._threshold(), found.best()
+        passed = logits[logits >= usual]
+        return usual + _AS_SURE * (float(np.median(passed)) - usual) if len(passed) else usual
 
     def _doubtful(self, found: Scan) -> tuple[float, float]:
         """Return how many objects would be fewer, and more, were the threshold a little higher or lower."""

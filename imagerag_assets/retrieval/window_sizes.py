@@ -1,15 +1,20 @@
 """At which size windows show one object each: a few tiles are seen at each size, coarse first.
 
-Smaller windows show parts of an object side by side, larger ones several objects each.
+Windows that are much smaller than objects show parts of them, side by side, and between much larger ones, which show
+several objects each, the score hardly dips.  Then the number of peaks changes with the size.  Where each object is a
+peak, the next size finds as many, and they stand apart.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from imagerag_assets.retrieval.close_look import CloseLook, Scan, Tile
 from imagerag_assets.retrieval.windows import Lens
@@ -18,19 +23,40 @@ FINER, COARSER = 3, 1
 """Octaves of size tried below and above the side of a patch."""
 BEST = 8
 """Windows at each size, and patches, that the choice goes by."""
-_PILOTS = 2
-"""Tiles seen at each size before one is chosen."""
+_STEPS = 2
+"""Sizes an octave."""
+_PILOTS, _PILOT_PASSES = 4, 600
+"""Tiles seen at each size before one is chosen, and the patches that they may cost."""
 _SIZE_COSTS = 0.8
 """Log-odds for each halving or doubling of the patches' own size, which encoders are made for: a part of a runway looks
 like a runway, too, and so does the ground around one."""
-_TOLERANCE = 2.0
+_TOLERANCE = 3.0
 """Factor by which windows may be smaller or larger than objects are known to be."""
-_STILL = 1.5
+_STILL = 3.0
 """Log-odds below the best size down to which windows look about as much like the phrase."""
-_STANDS_APART = 1.3
-"""Distance between neighbours, in windows, that three quarters of at least three have where each shows an object.
-Of windows that show parts it is 1.0 to 1.15."""
-_GIVE_UP = 2.0  # log-odds below the best size, twice in succession, at which finer ones are not tried
+_STANDS_APART, _FEWEST = 1.3, 6
+"""Distance between neighbours, in windows, that three quarters of at least so many have where each shows an object.
+Of windows that show parts it is 1.0 to 1.2."""
+_AS_MANY = 1.4
+"""Ratio of two numbers of peaks up to which they are about the same."""
+_GIVE_UP = 4.0  # log-odds below the best size, twice in succession, at which finer ones are not tried
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The size of windows that was chosen."""
+
+    scan: Scan
+    apart: bool
+    """Whether what passes stands apart, so that each is an object."""
+
+
+@dataclass(frozen=True)
+class _Tried:
+    size: int
+    alike: float
+    """How much its best windows look like the phrase, log-odds."""
+    scan: Scan
 
 
 def choose_size(
@@ -39,10 +65,11 @@ def choose_size(
     logits: NDArray[np.float64],
     *,
     length_px: tuple[float, float] | None = None,
-) -> Scan | None:
+) -> Choice | None:
     """See a few tiles at each size; return the scan at the size that is about that of an object.
 
-    Of the sizes that look most like the phrase only those count at which windows stand apart, if there are any.
+    Of the sizes that look about as much like the phrase as any, it is the finest at which peaks stand apart and the
+    next one finds as many; where there is none, or objects are few, the size that looks most like the phrase.
 
     Args:
         close: Sees the tiles.
@@ -56,23 +83,45 @@ def choose_size(
     Raises:
         EncoderError: A tile cannot be embedded.
     """
-    tried: list[tuple[float, int, Scan]] = []
+    tried: list[_Tried] = []
     own, sizes = _sizes(close, windows, logits)
     for size in _as_large_as_objects(close, sizes, length_px):
         scan = close.scan(size)
-        for tile in _pilots(close, scan.lens, [each for _, _, each in tried[-2:]]):
+        tiles = _pilots(close, scan.lens, [each.scan for each in tried[-2:]])
+        for tile in tiles:
             close.see(scan, tile)
         best = scan.best()[:BEST]
         if not len(best):
             continue
-        tried.append((float(np.median(best)), size, scan))
-        if max(alike for alike, _, _ in tried[-2:]) < max(alike for alike, _, _ in tried) - _GIVE_UP:
+        tried.append(_Tried(size, float(np.median(best)), scan))
+        if max(each.alike for each in tried[-2:]) < max(each.alike for each in tried) - _GIVE_UP:
             break
-    highest = max((alike for alike, _, _ in tried), default=-math.inf)
-    likely = [each for each in tried if each[0] >= highest - _STILL]
-    likely = [each for each in likely if each[2].spacing(close.threshold) >= _STANDS_APART] or tried
-    worth = [(alike - _SIZE_COSTS * abs(math.log2(size / own)), scan) for alike, size, scan in likely]
-    return max(worth, key=lambda each: each[0])[1] if worth else None
+    if not tried:
+        return None
+    highest = max(each.alike for each in tried)
+    likely = [each for each in tried if each.alike >= highest - _STILL]
+    for coarse, fine in reversed(list(pairwise(likely))):
+        if _as_many(close, coarse, fine) and coarse.scan.spacing(close.threshold, _FEWEST) >= _STANDS_APART:
+            return Choice(coarse.scan, True)
+    return Choice(max(tried, key=lambda each: each.alike - _SIZE_COSTS * abs(math.log2(each.size / own))).scan, False)
+
+
+def _as_many(close: CloseLook, coarse: _Tried, fine: _Tried) -> bool:
+    """Return whether as many peaks pass at two sizes, on the ground that was seen at both."""
+    numbers = [_number(close, each.scan, coarse, fine) for each in (coarse, fine)]
+    return min(numbers) >= _FEWEST and max(numbers) <= _AS_MANY * min(numbers)
+
+
+def _number(close: CloseLook, scan: Scan, *seen: _Tried) -> int:
+    """Return the number of peaks that pass, on the ground that each of these has seen."""
+    total = 0
+    for number, (middles, logits) in scan.peaks().items():
+        held = logits >= close.threshold
+        for each in seen:
+            at = np.floor(middles / each.scan.lens.tile_px).astype(int)
+            held &= np.array([(number, int(x), int(y)) in each.scan.tiles for x, y in at], dtype=bool)
+        total += int(held.sum())
+    return total
 
 
 def _sizes(close: CloseLook, windows: NDArray[np.int64], logits: NDArray[np.float64]) -> tuple[int, list[int]]:
@@ -86,7 +135,8 @@ def _sizes(close: CloseLook, windows: NDArray[np.int64], logits: NDArray[np.floa
     promising = int(np.median(octaves[np.argsort(-logits)[:BEST]]))
     own = side << promising
     largest = max(side, *(max(ground.size) for ground in close.grounds))
-    sizes = [round(own * 2.0**octave) for octave in range(COARSER, -FINER - promising - 1, -1)]
+    steps = range(COARSER * _STEPS, -(FINER + promising) * _STEPS - 1, -1)
+    sizes = [round(own * 2.0 ** (step / _STEPS)) for step in steps]
     return own, [each for each in sizes if each <= largest]
 
 
@@ -105,11 +155,11 @@ def _pilots(close: CloseLook, lens: Lens, hints: Sequence[Scan]) -> list[Tile]:
     """Return the tiles where coarser windows, or at first patches, look most like the phrase."""
     promise: dict[Tile, float] = {}
     for hint in hints:
-        for number, (middles, logits) in hint.by_ground().items():
+        for number, (middles, logits) in hint.peaks().items():
             for (x, y), logit in zip(middles, logits, strict=True):
                 tile = (number, math.floor(x / lens.tile_px), math.floor(y / lens.tile_px))
-                promise[tile] = max(promise.get(tile, -math.inf), float(logit))
+                promise[tile] = promise.get(tile, 0.0) + float(expit(logit - close.threshold))
     if not hints:
         promise = {tile: worth for worth, tile in close.tiles(lens)}
     tiles = [tile for tile in sorted(promise, key=lambda tile: -promise[tile]) if close.promise(lens, tile) > -math.inf]
-    return tiles[:_PILOTS]
+    return tiles[: max(1, min(_PILOTS, _PILOT_PASSES // lens.passes))]
