@@ -93,9 +93,7 @@ def measure(platform: Platform, truth: Path, budget: int) -> dict[str, Any]:
         analysis = Analysis(known["kind"], (known["kind"],), "count", wants_all=True)
         cues = retrieve(deps, analysis, search)
         counted = count_shown(deps, known["kind"], cues, search, budget)
-        if counted is None or counted.how == "patches":
-            shown = len(cues.cues) if counted is None else counted.count
-            counted = count_unseen(deps, known["kind"], cues, search, budget, shown) or counted
+        counted = counted or count_unseen(deps, known["kind"], cues, search, budget)
         found = counted or _of_cues(known["kind"], len(cues.cues))
     n = len(known["windows"])
     row = {

@@ -24,8 +24,8 @@ TINY = 1 / 3
 """Share of a patch's side up to which objects are counted one by one, also where few patches show them."""
 SMALLER = 0.75
 """Windows up to this share of a patch's side show objects that patches cannot tell apart."""
-FEWEST, MORE = 12, 1.25
-"""Objects from which there are many that no patch shows, and how many times more than patches show."""
+FEWEST = 12
+"""Objects from which there are many that no patch shows."""
 _BOX = ("x0", "y0", "x1", "y1", "west", "south", "east", "north")
 
 
@@ -48,9 +48,7 @@ def count(resolved: Resolved, found: Retrieval, search: Search) -> tuple[Retriev
         budget, shown_by = platform.settings.count_budget // len(phrases), resolved.analysis.shown.get(phrase)
         try:
             counted = count_shown(platform, phrase, found, search, budget, shown_by=shown_by)
-            by_windows = counted is not None and counted.how == "windows"
-            known = counted.count if counted is not None else len(_sure(found, phrase))
-            closer = None if by_windows or shown_by else count_unseen(platform, phrase, found, search, budget, known)
+            closer = None if shown_by else count_unseen(platform, phrase, found, search, budget)
         except EncoderError as error:
             notes.append(f"{phrase!r} was not counted within patches: {error}")
             continue
@@ -110,9 +108,7 @@ def count_shown(
     return counted if tiny or counted.everywhere else None
 
 
-def count_unseen(
-    deps: Deps, phrase: str, found: Retrieval, search: Search, budget: int, known: int = 0
-) -> Counted | None:
+def count_unseen(deps: Deps, phrase: str, found: Retrieval, search: Search, budget: int) -> Counted | None:
     """Count objects that are too small to be seen in patches, where a closer look shows many of them beyond doubt.
 
     Args:
@@ -121,16 +117,16 @@ def count_unseen(
         found: Its cues among others.
         search: Where to look.
         budget: Patches encoded at most.
-        known: How many patches show.
 
     Returns:
-        None: there are none such, or hardly more than are known.
+        None: there are none such, or patches show the thing for sure.
 
     Raises:
         As :func:`count_shown`.
     """
-    if not budget or search.look is None or search.path not in ("auto", "fast") or phrase in found.unrecognised:
-        return None
+    size_m, unseen = size_of(phrase), phrase not in found.unrecognised and not _sure(found, phrase)
+    if size_m is None or not unseen or not budget or search.look is None or search.path not in ("auto", "fast"):
+        return None  # parts of what patches show, and of ground, look like many small ones
     near = deps.vectors.query(search.collection, search.where, ["scene_key", *_BOX], limit=1)
     if not near:
         return None
@@ -139,11 +135,10 @@ def count_unseen(
         bbox = tuple(near[0][key] for key in _BOX[4:])
     counted = count_objects(
         deps, phrase, search, budget=budget, words=found.words,
-        size_px=_in_pixels(size_of(phrase), window, bbox), apart=True,
+        size_px=_in_pixels(size_m, window, bbox), apart=True,
     )  # fmt: skip
     small = counted.window_px is not None and counted.window_px <= SMALLER * _patch_px(deps, search, scene)
-    many = counted.count >= max(FEWEST, MORE * known)
-    return counted if counted.apart and small and many else None
+    return counted if counted.apart and small and counted.count >= FEWEST else None
 
 
 def _sure(found: Retrieval, phrase: str) -> list[Cue]:

@@ -2,7 +2,7 @@
 
 Patches say where to look and nothing about number: a patch that shows forty ships is one cue.  So the ground that is
 searched is seen again in windows of about the size of an object (`window_sizes.py`), as far as the budget goes
-(`close_look.py`), and the peaks of the score are the objects.  Where pixels cannot be read, patches are counted instead.
+(`close_look.py`), and the peaks of the score are the objects.  Where pixels cannot be read, patches are counted.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _MANY, _EVERYWHERE = 6, 5.0
 _DOUBT = 0.5
 """Log-odds either side of the threshold between which an object is doubtful."""
 _SHOWS = GENERIC.fast
-"""Gives the log-odds of a window: how much the encoder prefers the phrase to all else together.  How alike pictures and words are
-at all, which confidences of patches go by, differs from size to size and from word to word, and this does not."""
+"""Gives the log-odds of a window: how much the encoder prefers the phrase to all else together.  How alike pictures and
+words are at all, which confidences of patches go by, differs from size to size and from word to word."""
 _AS_SURE = 0.5
 """Share of the log-odds above the threshold, that most objects have, which all of them need."""
 

@@ -78,12 +78,13 @@ def test_objects_that_no_patch_shows_are_counted_if_they_stand_apart(make_world:
     picture, windows = painted(80, 48)
     fill(world, "a", picture)
     look = search(look=PaintedLook({"a": picture}))
-    counted = count_unseen(world, "tank", found(0), look, 6000)
+    counted = count_unseen(world, _TANK, found(0), look, 6000)
     assert counted is not None
     assert counted.apart
     assert abs(counted.count - len(windows)) <= 8
     assert all(each.patch_id.startswith("a:") for each in counted.objects)
-    assert count_unseen(world, "tank", found(0), look, 6000, known=counted.count) is None, "patches show as many"
-    assert count_unseen(world, "tank", found(0), look, 0) is None
-    unknown = replace(found(0), unrecognised=frozenset({"tank"}))
-    assert count_unseen(world, "tank", unknown, look, 6000) is None
+    assert count_unseen(world, _TANK, found(1), look, 6000) is None, "a patch shows one"
+    assert count_unseen(world, _TANK, found(0), look, 0) is None
+    assert count_unseen(world, "beach", found(0), look, 6000) is None, "ground has no number"
+    unknown = replace(found(0), unrecognised=frozenset({_TANK}))
+    assert count_unseen(world, _TANK, unknown, look, 6000) is None
