@@ -24,8 +24,8 @@ TINY = 1 / 3
 """Share of a patch's side up to which objects are counted one by one, also where few patches show them."""
 SMALLER = 0.75
 """Windows up to this share of a patch's side show objects that patches cannot tell apart."""
-FEWEST = 12
-"""Objects from which there are many that no patch shows."""
+FEWEST, MORE = 12, 2.0
+"""Objects from which there are many that no patch shows, and how many times more than patches show."""
 _BOX = ("x0", "y0", "x1", "y1", "west", "south", "east", "north")
 
 
@@ -119,14 +119,14 @@ def count_unseen(deps: Deps, phrase: str, found: Retrieval, search: Search, budg
         budget: Patches encoded at most.
 
     Returns:
-        None: there are none such, or patches show the thing for sure.
+        None: there are none such, or hardly more than patches show.
 
     Raises:
         As :func:`count_shown`.
     """
-    size_m, unseen = size_of(phrase), phrase not in found.unrecognised and not _sure(found, phrase)
-    if size_m is None or not unseen or not budget or search.look is None or search.path not in ("auto", "fast"):
-        return None  # parts of what patches show, and of ground, look like many small ones
+    size_m, known = size_of(phrase), phrase not in found.unrecognised
+    if size_m is None or not known or not budget or search.look is None or search.path not in ("auto", "fast"):
+        return None  # parts of ground look like many small ones
     near = deps.vectors.query(search.collection, search.where, ["scene_key", *_BOX], limit=1)
     if not near:
         return None
@@ -138,7 +138,8 @@ def count_unseen(deps: Deps, phrase: str, found: Retrieval, search: Search, budg
         size_px=_in_pixels(size_m, window, bbox), apart=True,
     )  # fmt: skip
     small = counted.window_px is not None and counted.window_px <= SMALLER * _patch_px(deps, search, scene)
-    return counted if counted.apart and small and counted.count >= FEWEST else None
+    many = counted.count >= max(FEWEST, MORE * len(_sure(found, phrase)))
+    return counted if counted.apart and small and many else None
 
 
 def _sure(found: Retrieval, phrase: str) -> list[Cue]:
