@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from imagerag_assets.plans.plan import Exists, Part, Plan, Thing, Which
 from imagerag_assets.plans.result import CompareResult, ExistsResult, Result, WhichResult
-from imagerag_assets.plans.thesaurus import kind_of, same_name
+from imagerag_assets.plans.thesaurus import key_of, kind_of
 from imagerag_assets.plans.wording import article, is_mass, joined, plural
 
 
@@ -32,11 +32,8 @@ def told_apart(plan: Plan, names: Collection[str]) -> Plan:
     kinds = [thing for thing in plan.things if wider_thing(thing)]
     if not kinds:
         return plan
-    own = {
-        thing: thing.model_copy(update={"look_for": ""})
-        for thing in kinds
-        if any(same_name(thing.name, name) for name in names)
-    }
+    known = {key_of(name) for name in names}
+    own = {thing: thing.model_copy(update={"look_for": ""}) for thing in kinds if key_of(thing.name) in known}
     notes = [
         f"{thing.name!r} is looked for as {thing.look_for!r}: its kinds are not told apart"
         for thing in kinds

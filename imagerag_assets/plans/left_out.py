@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from imagerag_assets.plans import lexicon
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans.attribute_operations import asks_surroundings
 from imagerag_assets.plans.things import is_known
 
 _NUMBER = re.compile(
-    r"\b(?:how many(?! (?:of (?:the|these|those) )?(?:different )?(?:scenes|images|pictures|photos|photographs)\b)"
+    rf"\b(?:how many(?! {lexicon.OF_SCENES})"
     r"|(?<!a )(?<!an )numbers?|counts?|counted|counting|quantity|quantities|tally|tallies|totals?"
     r"|figures)\b"
 )

@@ -158,6 +158,9 @@ EXTENDED = COVERS - {"lake"} | {
 }  # fmt: skip
 """Phrases of what has no ends that a search would see: one of them is found in many places."""
 
+OF_SCENES = r"(?:of (?:the|these|those) )?(?:different )?(?:scenes|images|pictures|photos|photographs)\b"
+"""A pattern of what follows "how many" where scenes are counted, and not things in them."""
+
 _IRREGULAR = {
     "wharves": "wharf", "leaves": "leaf", "shelves": "shelf", "buses": "bus", "gases": "gas", "people": "people",
     "men": "man", "women": "woman", "volcanoes": "volcano", "movies": "movie", "aircraft": "aircraft",

@@ -55,9 +55,9 @@ def kind_of(name: str) -> str | None:
     return next((wide for at in range(len(words)) if (wide := _kinds().get(" ".join(words[at:])))), None)
 
 
-def same_name(one: str, other: str) -> bool:
-    """Return whether two names have the same words, in singular or plural."""
-    return _key(one) == _key(other)
+def key_of(name: str) -> str:
+    """Return what is the same for a name's singular and plural: its words in lower case, the head in the singular."""
+    return _key(name)
 
 
 def _only_describes(word: str) -> bool:

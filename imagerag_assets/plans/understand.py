@@ -10,8 +10,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from imagerag_assets.plans import lexicon, refusals
 from imagerag_assets.plans import plan as p
-from imagerag_assets.plans import refusals
 from imagerag_assets.plans.activities import said_as_things
 from imagerag_assets.plans.areas import Place, box_of, leaves_part_out, place_of
 from imagerag_assets.plans.chat import with_compass_words, written_out
@@ -50,9 +50,7 @@ _DATED = re.compile(
     r"(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? (?:\d{1,2}(?:st|nd|rd|th)?,? )?)?(?:19|20)\d\d\b"
 )
 """A date in words."""
-_OF_SCENES = re.compile(
-    r"\bhow many (?:of (?:the|these|those) )?(?:different )?(?:scenes|images|pictures|photos|photographs)\b"
-)
+_OF_SCENES = re.compile(rf"\bhow many {lexicon.OF_SCENES}")
 _POINT = re.compile(
     r"(?:\b(?:with)?in (?:about )?\d[\d.,]* ?[a-z]+ of |\b(?:at|near|around|close to|by) )?(?:the point |coordinates? )?"
     r"[(\[]?-?\d{1,3}\.\d+ ?°? ?[ns]?\b ?[,;/ ] ?-?\d{1,3}\.\d+ ?°? ?[ew]?\b[)\]]?(?! ?[,;] ?-?\d)"
