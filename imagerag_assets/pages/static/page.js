@@ -1,0 +1,1 @@
+/* Imagery to move and zoom, and filters. */
