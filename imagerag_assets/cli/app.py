@@ -28,6 +28,7 @@ from imagerag_assets.cli import (
     lineage,
     scenes,
     serve,
+    show,
     sources,
     system,
     train,
@@ -65,6 +66,7 @@ for group in (
     train,
     watch,
     lineage,
+    show,
     backup,
 ):
     group.register(app)

@@ -42,8 +42,9 @@ def content_security_policy() -> str:
     )
 
 
+@cache
 def environment(package: str | None = None) -> Environment:
-    """Return a jinja2 environment that escapes, with the macros.
+    """Return a jinja2 environment that escapes, with the macros; kept, as templates take long to compile.
 
     Args:
         package: A package whose own `templates` are looked at first.

@@ -23,6 +23,8 @@ _BY = {
     "model": "Said by the model, from what it saw",
     "both": "Computed from the evidence, with what the model saw",
 }
+_REMARKS = ("Choice by the evidence", "A further look for")
+"""How notes begin that say how an answer came about (`questions/reply.py`, `questions/looks.py`)."""
 _OUTCOMES = {
     "not_found": "Nothing of what was asked about was found. That does not mean that it is not there.",
     "unrecognised": "The encoder in use cannot tell what was asked about from other things.",
@@ -90,6 +92,8 @@ class AnswerView:
     """How the answer came about, in words; empty: not known."""
     notes: tuple[str, ...]
     """What changes how the answer is read, the most important first."""
+    remarks: tuple[str, ...]
+    """How it came about, where that does not change how it is read."""
     plan: tuple[StepView, ...]
     cues: tuple[CueView, ...]
     asked_at: str
@@ -146,7 +150,8 @@ def answer_view(
         choices=record.choices,
         confidence=record.confidence,
         by=_BY.get(record.answered_by or "", ""),
-        notes=(*own, *record.notes),
+        notes=(*own, *(note for note in record.notes if not note.startswith(_REMARKS))),
+        remarks=tuple(note for note in record.notes if note.startswith(_REMARKS)),
         plan=_steps(record),
         cues=cues,
         asked_at=(record.asked_at or "")[:16].replace("T", " "),
