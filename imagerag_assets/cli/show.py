@@ -14,6 +14,8 @@ from imagerag_assets.errors import StoreError
 from imagerag_assets.escaping import one_line
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from imagerag_assets.installation.platform import Platform
 
 
@@ -74,7 +76,7 @@ def open_page(page: str) -> None:
         typer.echo(f"No browser could be started. Open this file: {one_line(page)}", err=True)
 
 
-def shown(document: render.Document) -> render.RenderableType:
+def shown(document: render.Document) -> RenderableType:
     """Show where the page is."""
     return render.facts_of({"page": document["page"], "size": render.size(document["bytes"])})
 

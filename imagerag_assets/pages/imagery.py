@@ -72,6 +72,10 @@ class SceneView:
         """Size of the numbers of boxes before a script knows better, in native pixels."""
         return round(max(self.width, self.height) / 45, 1)
 
+    def at(self, fidelity: Fidelity) -> SceneView:
+        """Return it with its picture, so finely; what cannot be read has none."""
+        return replace(self, picture=data_url(self.jpeg, fidelity.scene_px, fidelity.quality) or "")
+
 
 @dataclass(frozen=True)
 class Imagery:
@@ -92,10 +96,7 @@ class Imagery:
 
     def at(self, fidelity: Fidelity) -> Imagery:
         """Return it with its pictures, so finely; what cannot be read has none."""
-        scenes = [
-            replace(scene, picture=data_url(scene.jpeg, fidelity.scene_px, fidelity.quality) or "")
-            for scene in self.scenes
-        ]
+        scenes = [scene.at(fidelity) for scene in self.scenes]
         shown = {rank: data_url(jpeg, fidelity.cue_px, fidelity.quality) for rank, jpeg in self.jpegs.items()}
         return replace(self, scenes=tuple(scenes), pictures={rank: url for rank, url in shown.items() if url})
 
@@ -183,7 +184,7 @@ def imagery_of(platform: HasStore, scenes: Scenes, record: AnswerRecord, view: A
         view: The same as a page shows it.
     """
     found = {cue.rank: _stored(platform, evidence_key(record.answer_id, cue.rank)) for cue in view.cues}
-    shown = [_scene_view(platform, scenes, record, view, key) for key in scenes.keys[:MAX_SCENES]]
+    shown = [_scene_of(platform, scenes, record, view, key) for key in scenes.keys[:MAX_SCENES]]
     return Imagery(
         scenes=tuple(scene for scene in shown if scene is not None),
         jpegs={rank: jpeg for rank, jpeg in found.items() if jpeg},
@@ -215,30 +216,46 @@ def _scenes_of(record: AnswerRecord) -> list[str]:
     return with_cues or ([record.scene] if record.scene else [])
 
 
-def _scene_view(
-    platform: HasStore, scenes: Scenes, record: AnswerRecord, view: AnswerView, key: str
+def scene_view(
+    platform: HasStore, record: SceneRecord, boxes: Sequence[CueView] = (), *, details: bool = True
 ) -> SceneView | None:
-    jpeg = _stored(platform, overview_key(key)) if scenes.is_as_asked(key) else None
+    """Return a registered scene to move and zoom; None: its picture is gone.
+
+    Args:
+        platform: Whose store.
+        record: Of the scene.
+        boxes: The cues in it.
+        details: Whether the cues' pictures show just their windows.
+    """
+    jpeg = _stored(platform, overview_key(record.scene.scene_key))
     if jpeg is None:
-        return _as_answered(platform, record, view, key)
-    stored = scenes.records[key]
-    place = place_on_page(stored.grid)
+        return None
+    place = place_on_page(record.grid)
     return SceneView(
-        key=key,
-        title=title_of(stored),
-        day=day_of(stored),
-        size=size_of(stored),
+        key=record.scene.scene_key,
+        title=title_of(record),
+        day=day_of(record),
+        size=size_of(record),
         crs=place["crs"] or "",
-        width=stored.grid.width,
-        height=stored.grid.height,
+        width=record.grid.width,
+        height=record.grid.height,
         place=json.dumps(place, separators=(",", ":")),
         jpeg=jpeg,
-        boxes=tuple(cue for cue, of in zip(view.cues, record.cues, strict=False) if of.scene == key),
-        details=record.change is None,
+        boxes=tuple(boxes),
+        details=details,
     )
 
 
-def _as_answered(platform: HasStore, record: AnswerRecord, view: AnswerView, key: str) -> SceneView | None:
+def _scene_of(platform: HasStore, scenes: Scenes, record: AnswerRecord, view: AnswerView, key: str) -> SceneView | None:
+    if scenes.is_as_asked(key):
+        boxes = [cue for cue, of in zip(view.cues, record.cues, strict=False) if of.scene == key]
+        found = scene_view(platform, scenes.records[key], boxes, details=record.change is None)
+        if found is not None:
+            return found
+    return _as_answered(platform, record, key)
+
+
+def _as_answered(platform: HasStore, record: AnswerRecord, key: str) -> SceneView | None:
     """Return the picture that was kept with the answer, which has the boxes drawn in."""
     kept = f"{answer_folder(record.answer_id)}/evidence/overview.jpg"
     jpeg = _stored(platform, kept) if key == record.scene else None
