@@ -25,10 +25,14 @@ def _line(step: Mapping[str, Any]) -> str:
         part = _PART.validate_python(step)
     except ValidationError:  # of a later version
         return str(step.get("op") or "something else")
-    words = " ".join(filter(None, (_asked(part), region(part.region))))
-    if part.when is not None:
-        words = f"{words}, if part {part.when + 1} is true"
-    return words
+    asked, mark, after = _asked(part).partition(": ")
+    place = region(part.region)
+    if place and asked.endswith("?"):
+        asked = f"{asked[:-1]} {place}?"
+    elif place:
+        asked = f"{asked} {place}"
+    needed = f", if part {part.when + 1} is true" if part.when is not None else ""
+    return f"{asked}{mark}{after}{needed}"
 
 
 def _asked(part: p.Part) -> str:
@@ -49,9 +53,13 @@ def _asked(part: p.Part) -> str:
             what = "are not there" if part.negated else "are there"
             return f"Which of {joined(map(_many, part.among))} {what}"
         case p.Compare():
-            kind = {"more": "more", "fewer": "fewer", "equal": "as many"}[part.wanted]
-            asked = f"Compare {joined(map(_many, part.among))}: which are there {kind} of"
-            return asked.replace("fewer", "less") if part.by == "area" else asked
+            what = joined(map(_many, part.among))
+            if part.by == "area":
+                ground = {"more": "more ground", "fewer": "less ground", "equal": "the same ground"}[part.wanted]
+                return f"Compare the area of {what}: which cover {ground}"
+            return f"Compare {what}: " + (
+                "are there as many" if part.wanted == "equal" else f"which are there {part.wanted} of"
+            )
         case p.Nearest():
             far = "farthest from" if part.farthest else "nearest to"
             return f"Find the {_one(part.thing)} {far} the {_one(part.to)}"
