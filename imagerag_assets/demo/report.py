@@ -12,7 +12,6 @@ from imagerag_assets import __version__
 from imagerag_assets.errors import StoreError
 from imagerag_assets.ingestion.ingest import SceneResult
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.installation.status import status
 from imagerag_assets.objects.aside import remove_left, replace_text
 from imagerag_assets.pages.components import render_page
 from imagerag_assets.pages.imagery import (
@@ -87,7 +86,6 @@ def report_page(
             }
             for each in scenes
         ],
-        collections=status(platform)["collections"],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,16 @@ from imagerag_assets.demo.report import DemoAnswer, write_report
 from imagerag_assets.errors import StoreError
 from imagerag_assets.ingestion.results import SceneResult
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.settings import Settings
 from tests.answers import kept_answer
 from tests.browser import PHONE, axe_findings, open_page, running_browser, sideways
+
+
+@pytest.fixture
+def platform(settings: Settings) -> Iterator[Platform]:
+    """An installation with nothing in it; no report needs an encoder."""
+    with Platform(settings) as opened:
+        yield opened
 
 
 def test_the_report(platform: Platform, tmp_path: Path) -> None:
