@@ -29,7 +29,7 @@ from imagerag_assets.demo.scenes import ScenePlan, scene_item, write_cog
 from imagerag_assets.evaluation.metrics import share
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import find_serving
-from imagerag_assets.questions.counts import count_shown
+from imagerag_assets.questions.counts import count_shown, count_unseen
 from imagerag_assets.questions.evidence import Viewer
 from imagerag_assets.retrieval.calibration import Calibration, load_calibration
 from imagerag_assets.retrieval.coarseness import fine_enough
@@ -93,6 +93,7 @@ def measure(platform: Platform, truth: Path, budget: int) -> dict[str, Any]:
         analysis = Analysis(known["kind"], (known["kind"],), "count", wants_all=True)
         cues = retrieve(deps, analysis, search)
         counted = count_shown(deps, known["kind"], cues, search, budget)
+        counted = counted or count_unseen(deps, known["kind"], cues, search, budget)
         found = counted or _of_cues(known["kind"], len(cues.cues))
     n = len(known["windows"])
     row = {

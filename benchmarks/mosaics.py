@@ -66,8 +66,8 @@ def arguments(about: str | None, *, work: Path | None = None) -> argparse.Argume
     parser.add_argument("--index", type=Path, help="index.csv with a split column; default: beside the chips")
     parser.add_argument(
         "--work",
-        type=Path,
-        default=work,
+        type=lambda text: Path(text).absolute(),  # items name their files from their own folders
+        default=work and work.absolute(),
         required=work is None,
         help="folder for scenes, installations and runs" + (f"; default: {work}" if work else ""),
     )

@@ -58,6 +58,7 @@ def _count(part: p.Count, found: Selected) -> r.Result:
     value, low, high = found.number(part.thing)
     places = found.places(part.thing)
     area = sum(found.evidence.areas_km2.values()) if found.region is None else None
+    tally = found.tally(part.thing)
     return r.CountResult(
         **found.common(part.thing, sure=found.counted(part.thing)),
         phrase=part.thing.phrase,
@@ -66,7 +67,7 @@ def _count(part: p.Count, found: Selected) -> r.Result:
         high=high if value else None,
         area_km2=area or None,
         places=places,
-        in_places=len(places) or None if found.tally(part.thing) else None,
+        in_places=len(places) or None if tally is not None and tally.places else None,
         holds=_holds(part, value, low, high),
     )
 

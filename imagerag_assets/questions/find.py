@@ -77,9 +77,11 @@ def find(resolved: Resolved, viewer: Viewer) -> Found:
         analysis = _surveyed(resolved, scoped.search)
         resolved = replace(resolved, analysis=analysis)
     retrieval = find_cues(serving, question, analysis, viewer, scoped, resolved.example)
+    tallies: dict[str, Tally] = {}
+    counting: tuple[str, ...] = ()
     if scoped is not None:
         retrieval = without_too_small(resolved.platform, question, analysis, retrieval)
-    tallies, counting = ({}, ()) if scoped is None else count(resolved, retrieval, scoped.search)
+        retrieval, tallies, counting = count(resolved, retrieval, scoped.search)
     pictures, notes = cue_pictures(viewer, retrieval.cues)
     main = _main_scene(resolved, retrieval.cues)
     return Found(resolved, retrieval, main, pictures, (*counting, *notes), tallies=tallies)

@@ -45,6 +45,8 @@ class Tally:
     value: int
     low: int
     high: int
+    places: bool = True
+    """Whether cues are places with some of them; otherwise each cue is one of them."""
 
 
 @dataclass(frozen=True)

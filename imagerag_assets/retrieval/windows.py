@@ -1,11 +1,9 @@
-"""Windows far smaller than a patch: a scene is seen tile by tile, and scored at places half a window apart.
+"""Places far smaller than a patch: a scene is seen tile by tile, and scored on a lattice.
 
-Each window is seen as a picture of its own, with a little of what is around it: every other one first, and those
-between where these show some of the phrase.  An encoder with cells
-(`encoders.types.CellEncoder`) first sees the whole tile in a few passes, as a window is about the mean of a square of
-cells, and only places that show some of the phrase are seen as pictures: cells see far beyond their borders, so that
-they tell whether there is something and not exactly where.  How large windows should be, and what their scores mean,
-is decided in `counting.py`.
+An encoder with cells (`encoders.types.CellEncoder`) sees a whole tile in a few passes; a window is about the mean of a
+square of cells.  Of another one, each window half a window apart is seen as a picture of its own, with a little of what
+is around it: every other window first, and those between where these show some of the phrase.  How large windows
+should be, and what their scores mean, is decided in `window_sizes.py` and `counting.py`.
 """
 
 from __future__ import annotations
@@ -32,26 +30,15 @@ _CROP = 1.3
 """Side of a crop as a share of the window: an object is recognised by a little of what is around it, too."""
 _TILE = 6
 """Side of what is seen as cells for a tile, in inputs of the tower."""
-_DOUBT = 2.0
-"""Log-odds below the least of an object down to which cells promise one nearby.  On drawn scenes for tuning, all of 375
-windows that passed had a cell nearby above it."""
-
-
-@dataclass(frozen=True)
-class Peaks:
-    """Local maxima of the score, in native pixels of one scene."""
-
-    middles: NDArray[np.float64]
-    """(n, 2): x, y."""
-    logits: NDArray[np.float64]
-    """(n,)."""
-    passes: int = 0
-    """Patches encoded for them."""
+_AROUND = 3
+"""Cells around a tile that only give those within it what they see beyond their borders."""
+_DOUBT = 6.0
+"""Log-odds below the least of an object down to which a window promises one nearby."""
 
 
 @dataclass(frozen=True)
 class Lens:
-    """How windows of one size are seen."""
+    """How places are seen with windows of one size."""
 
     encoder: Encoder
     side_px: int
@@ -63,22 +50,42 @@ class Lens:
         return _WINDOW * self.side_px
 
     @property
+    def step_px(self) -> float:
+        """Native pixels between two places of the lattice."""
+        cells = _cells_across(self.encoder)
+        return self.side_px / cells if cells else self.window_px / 2
+
+    @property
+    def places(self) -> int:
+        """Places a side of a tile."""
+        cells = _cells_across(self.encoder)
+        return _TILE * cells - 2 * _AROUND if cells else _CROPS
+
+    @property
     def tile_px(self) -> float:
-        """Native pixels between two tiles: windows whose middles lie in that square belong to the tile."""
-        return _CROPS * self.window_px / 2
+        """Native pixels between two tiles."""
+        return self.places * self.step_px
 
     @property
     def passes(self) -> int:
         """Passes of the image tower that a tile costs at most, in patches."""
-        return (_CROPS + 2) ** 2 + (_TILE**2 if has_cells(self.encoder) else 0)
+        return _TILE**2 if _cells_across(self.encoder) else (_CROPS + 2) ** 2
+
+    def middles(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the middles of places in native pixels, (n, 2): x, y, by their columns and rows in the scene."""
+        half = 0.5 if _cells_across(self.encoder) else 0.0
+        return (places.astype(np.float64) + half) * self.step_px
 
     @property
     def level(self) -> int:
         """Level that pixels are read at."""
-        return max(0, math.floor(math.log2(_CROP * self.window_px / self.encoder.image_size)))
+        side = self.side_px if _cells_across(self.encoder) else _CROP * self.window_px
+        return max(0, math.floor(math.log2(side / self.encoder.image_size)))
 
-    def peaks(self, look: Look, scene: str, col: int, row: int, logits: Logits, least: float) -> Peaks:
-        """Return the peaks of a tile.
+    def see(
+        self, look: Look, scene: str, col: int, row: int, logits: Logits, least: float
+    ) -> tuple[NDArray[np.float64], int]:
+        """See the places of a tile, and one more on each side.
 
         Args:
             look: Where pixels are read.
@@ -86,27 +93,29 @@ class Lens:
             col: Number of the tile from the left.
             row: Number of the tile from the top.
             logits: Scores vectors.
-            least: Log-odds of an object at least; what cells show far below it is not seen as pictures.
+            least: Log-odds of an object at least; between windows that show far less no others are seen.
+
+        Returns:
+            Log-odds, float64 (`places` + 2, `places` + 2), rows from the top; minus infinity where nothing was seen;
+            and the patches encoded for them.
 
         Raises:
             RasterError, StoreError: the scene cannot be read.
             EncoderError: the tile cannot be embedded.
         """
-        step, number = self.window_px / 2, _CROPS + 2
-        first = (col * self.tile_px - step, row * self.tile_px - step)
-        promising, passes = np.ones((number, number), dtype=bool), 0
-        if has_cells(self.encoder):
-            promising = self._by_cells(look, scene, first, logits) >= least - _DOUBT
-            passes = _TILE**2
+        if _cells_across(self.encoder):
+            return self._by_cells(look, scene, col, row, logits), _TILE**2
+        number, passes = self.places + 2, 0
+        first = (col * self.tile_px - self.step_px, row * self.tile_px - self.step_px)
         found = np.full((number, number), -np.inf)
-        coarse = np.zeros_like(promising)
+        coarse = np.zeros((number, number), dtype=bool)
         coarse[::2, ::2] = True
-        for wanted in (promising & coarse, promising & ~coarse):
-            wanted &= coarse | (maximum_filter(found, size=3) >= least - _DOUBT)
+        for wanted in (coarse, ~coarse):
+            wanted = wanted & (coarse | (maximum_filter(found, size=3) >= least - _DOUBT))
             if wanted.any():
                 found[wanted] = logits(self._crops(look, scene, first, wanted))
             passes += int(wanted.sum())
-        return _peaks(found, first, step, passes)
+        return found, passes
 
     def _crops(
         self, look: Look, scene: str, first: tuple[float, float], wanted: NDArray[np.bool_]
@@ -120,27 +129,23 @@ class Lens:
         crops = [whole[starts[y] : starts[y] + side, starts[x] : starts[x] + side] for y, x in np.argwhere(wanted)]
         return vectors_of(self.encoder, [_fitted(crop, side) for crop in crops])
 
-    def _by_cells(self, look: Look, scene: str, first: tuple[float, float], logits: Logits) -> NDArray[np.float64]:
-        """Return the best log-odds of cells near each window of a tile, (n, n)."""
-        assert isinstance(self.encoder, CellEncoder) and self.encoder.cell_px is not None
-        across = self.encoder.image_size // self.encoder.cell_px
-        cell, step, number = self.side_px / across, self.window_px / 2, _CROPS + 2
-        around = (_TILE * self.side_px - (number - 1) * step) / 2
-        level = max(0, math.floor(math.log2(self.side_px / self.encoder.image_size)))
-        picture = read_square(look, scene, first[0] - around, first[1] - around, _TILE * self.side_px, level)
+    def _by_cells(self, look: Look, scene: str, col: int, row: int, logits: Logits) -> NDArray[np.float64]:
+        """Return the log-odds of the cells of a tile, and of one more on each side."""
+        assert isinstance(self.encoder, CellEncoder)
+        left, top = (at * self.tile_px - _AROUND * self.step_px for at in (col, row))
+        picture = read_square(look, scene, left, top, _TILE * self.side_px, self.level)
         cells = cells_of(self.encoder, picture, _TILE * self.encoder.image_size)
-        own = max(1, round(_WINDOW * across))
-        found = logits(windows_of_cells(cells, own).reshape(-1, cells.shape[-1]))
-        side = _TILE * across - own + 1
-        near = maximum_filter(found.reshape(side, side), size=3, mode="nearest")
-        at = np.clip(np.rint((around + np.arange(number) * step) / cell - own / 2).astype(int), 0, side - 1)
-        best: NDArray[np.float64] = near[np.ix_(at, at)]
-        return best
+        across = max(1, round(_WINDOW * _cells_across(self.encoder)))
+        before = _AROUND - 1 - across // 2
+        seen = windows_of_cells(cells, across)[before:, before:][: self.places + 2, : self.places + 2]
+        return logits(seen.reshape(-1, seen.shape[-1])).reshape(seen.shape[:2])
 
 
-def has_cells(encoder: Encoder) -> bool:
-    """Return whether the encoder can say what is where within a patch."""
-    return isinstance(encoder, CellEncoder) and encoder.cell_px is not None
+def _cells_across(encoder: Encoder) -> int:
+    """Return how many cells a side an encoder sees in its input; 0: it has none."""
+    if isinstance(encoder, CellEncoder) and encoder.cell_px is not None:
+        return encoder.image_size // encoder.cell_px
+    return 0
 
 
 def windows_of_cells(cells: NDArray[np.float32], across: int) -> NDArray[np.float32]:
@@ -186,19 +191,3 @@ def _fitted(crop: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Return a crop that rounding left a pixel short at full size."""
     short = ((0, side - crop.shape[0]), (0, side - crop.shape[1]), (0, 0))
     return np.pad(crop, short, mode="edge")
-
-
-def _peaks(found: NDArray[np.float64], first: tuple[float, float], step: float, passes: int) -> Peaks:
-    """Return the local maxima of a map; its outermost places only decide whether those within are maxima.
-
-    Args:
-        found: (n, n), log-odds; minus infinity where nothing was seen.
-        first: x, y of the middle of the first place.
-        step: Native pixels between places.
-        passes: Patches encoded for the map.
-    """
-    highest = (maximum_filter(found, size=3, mode="constant", cval=-np.inf) == found) & np.isfinite(found)
-    highest[[0, -1], :] = highest[:, [0, -1]] = False
-    rows, cols = np.nonzero(highest)
-    middles = np.stack([first[0] + cols * step, first[1] + rows * step], axis=1).astype(np.float64)
-    return Peaks(middles, found[rows, cols], passes)

@@ -87,9 +87,7 @@ def test_a_question_without_a_noun_is_answered_from_the_overview(platform: Platf
     assert answer["choice"] in ("A", "B")
 
 
-@pytest.mark.parametrize(
-    "text", ["Where is the ship? " + "x " * 4990, "ship " * 2000, "Count the tanks" + " and the ships" * 900]
-)
+@pytest.mark.parametrize("text", ["Where is the ship? " + "x " * 4990, "Count the tanks" + " and the ships" * 900])
 def test_ten_thousand_characters_are_looked_for_in_part(platform: Platform, text: str) -> None:
     answer = found(platform, text, scenes=("one",))
     assert answer["phrases"]

@@ -103,12 +103,11 @@ def ask(running: subprocess.Popen[str], question: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("milvus", ["lite", "server"])
 def test_questions_of_another_process_go_on_through_a_switch_and_a_rollback(
-    milvus: str, tmp_path: Path, fine: Settings, request: pytest.FixtureRequest
+    tmp_path: Path, fine: Settings, milvus_server: str
 ) -> None:
-    server = request.getfixturevalue("milvus_server") if milvus == "server" else None
-    settings = fine.model_copy(update={"milvus_uri": server})
+    """On a server; `test_load` has the same on Milvus Lite."""
+    settings = fine.model_copy(update={"milvus_uri": milvus_server})
     with Platform(settings) as platform:
         for name in ("a", "b"):
             scene = scene_at(write_scene(tmp_path, name, texture(500, 600, ord(name))), settings)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -23,13 +24,14 @@ from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.scenes.failures import record_failure
 from imagerag_assets.scenes.records import record_key
 from imagerag_assets.scenes.removed import find_removed, is_asked
-from imagerag_assets.settings import Settings
+from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.stores.milvus import VectorStore
 from imagerag_assets.stores.milvus_connection import lite_path
 from imagerag_assets.stores.milvus_filter import Filter
 from imagerag_assets.stores.milvus_lite_share import LiteShare
 from tests.installation import installed, tiny_registry  # noqa: F401
 from tests.items import texture, write_scene
+from tests.killed import processes_of
 from tests.small_source import write_source
 from tests.tiny_encoder import NAME
 
@@ -71,6 +73,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, tiny_registry: Path) -> P
             patch.setenv(f"IMAGERAG_{name}", str(value))
         assert main(["ingest", str(folder / "source" / "catalog.json")]) == 0
         assert main(["ingest", str(folder / "other")]) == 3
+        # Milvus Lite's server ends shortly after the last command; until then its files change, and come and go.
+        servers = [each for each in processes_of(load_settings()) if "milvus_lite_server" in " ".join(each.cmdline())]
+        _, left = psutil.wait_procs(servers, timeout=60)
+        assert left == []
     return folder
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from imagerag_assets.questions.counts import count_shown
+from imagerag_assets.questions.counts import count_shown, count_unseen
 from imagerag_assets.retrieval.types import Cue, Retrieval
 from tests.unit.retrieval.test_counting import Cells, PaintedLook, fill, painted, search
 from tests.unit.retrieval.world import World, milvus_of_worlds, worlds  # noqa: F401
@@ -70,3 +71,20 @@ def test_of_what_is_as_large_as_patches_patches_are_counted_where_cues_are_many(
     assert counted is not None
     assert counted.how == "patches"
     assert world.encoder.encoded_images == 0
+
+
+def test_objects_that_no_patch_shows_are_counted_if_they_stand_apart(make_world: Callable[..., World]) -> None:
+    world = make_world(Cells())
+    picture, windows = painted(80, 48)
+    fill(world, "a", picture)
+    look = search(look=PaintedLook({"a": picture}))
+    counted = count_unseen(world, _TANK, found(0), look, 6000)
+    assert counted is not None
+    assert counted.apart
+    assert abs(counted.count - len(windows)) <= 8
+    assert all(each.patch_id.startswith("a:") for each in counted.objects)
+    assert count_unseen(world, _TANK, found(60), look, 6000) is None, "hardly more than patches show"
+    assert count_unseen(world, _TANK, found(0), look, 0) is None
+    assert count_unseen(world, "beach", found(0), look, 6000) is None, "ground has no number"
+    unknown = replace(found(0), unrecognised=frozenset({_TANK}))
+    assert count_unseen(world, _TANK, unknown, look, 6000) is None
