@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from imagerag_assets.pages.imagery import Scenes, title_of
 from imagerag_assets.questions.answer_record import AnswerRecord
@@ -69,22 +68,21 @@ def lineage_graph(record: AnswerRecord, scenes: Scenes) -> Graph:
     if lineage.after:
         found.append(("former answer", lineage.after))
     said = (record.choice and f"{record.choice}: {record.answer}") or record.answer or "no answer"
-    columns = [[each for each in items if each[1]], [*shown, *models], found, [("answer", said)]]
-    return _laid_out([column for column in columns if column], links=_links)
+    first = [items] if any(item for _, item in items) else []
+    return _laid_out([*first, [*shown, *models], found, [("answer", said)]])
 
 
 def _links(left: Sequence[Node], right: Sequence[Node]) -> list[tuple[Node, Node]]:
     """Return which nodes of neighbouring columns belong together."""
     if left[0].kind == "item":
-        scenes = [node for node in right if node.kind == "scene"]
-        return list(zip(left, scenes, strict=False))
+        return [(item, node) for item in left for node in right if node.kind == "scene" and node.y == item.y]
     found = [node for node in right if node.kind == "found"]
     if found:
         return [(node, found[0]) for node in left]
     return [(node, right[0]) for node in left]
 
 
-def _laid_out(columns: Sequence[Sequence[tuple[str, str]]], links: Any) -> Graph:
+def _laid_out(columns: Sequence[Sequence[tuple[str, str]]]) -> Graph:
     rows = max(len(column) for column in columns)
     height = rows * (_HEIGHT + _DOWN) - _DOWN + 4
     placed: list[list[Node]] = []
@@ -93,11 +91,15 @@ def _laid_out(columns: Sequence[Sequence[tuple[str, str]]], links: Any) -> Graph
         lead = 0 if number + 2 < len(columns) else (height - 4 - len(column) * (_HEIGHT + _DOWN) + _DOWN) // 2
         x = 2 + number * (_WIDTH + _ACROSS)
         placed.append(
-            [Node(kind, label, x, 2 + lead + row * (_HEIGHT + _DOWN)) for row, (kind, label) in enumerate(column)]
+            [
+                Node(kind, label, x, 2 + lead + row * (_HEIGHT + _DOWN))
+                for row, (kind, label) in enumerate(column)
+                if label
+            ]
         )
     edges = []
     for left, right in pairwise(placed):
-        for start, end in links(left, right):
+        for start, end in _links(left, right):
             x0, y0, x1, y1 = start.x + _WIDTH, start.y + _HEIGHT // 2, end.x, end.y + _HEIGHT // 2
             bend = (x1 - x0) // 2
             edges.append(f"M{x0} {y0}C{x0 + bend} {y0} {x1 - bend} {y1} {x1} {y1}")

@@ -19,6 +19,8 @@ from rasterio.warp import transform
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.pages.answer_page import MOST_BYTES, answer_page, write_answer_page
 from imagerag_assets.pages.components import render_page
+from imagerag_assets.pages.imagery import Scenes
+from imagerag_assets.pages.lineage_graph import lineage_graph
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.scenes.records import overview_key
 from imagerag_assets.settings import Settings
@@ -92,6 +94,12 @@ def test_a_page_of_an_answer_without_evidence_or_whose_scene_is_gone(platform: P
     changed = AnswerRecord.model_validate(
         record.to_dict() | {"lineage": record.to_dict()["lineage"] | {"scenes": {"port": "of an earlier version"}}}
     )
+    several = AnswerRecord.model_validate(
+        record.to_dict() | {"lineage": record.to_dict()["lineage"] | {"scenes": {"gone": "x", **record.lineage.scenes}}}
+    )
+    nodes = {(node.kind, node.label): node for node in lineage_graph(several, Scenes(platform, several)).nodes}
+    assert nodes["item", "port"].y == nodes["scene", "Harbour"].y != nodes["scene", "gone"].y
+
     page = answer_page(platform, changed, ["The scene's version was a and is b"])
     assert "kept with the answer" in page and page.count('class="box"') == 0 and page.count("<img") == 2
     assert "This answer is outdated" in page
