@@ -94,9 +94,7 @@ def asking_tools(installation: Installation) -> list[Callable[..., Any]]:
         bbox: Bbox = None,
         datetime: Datetime = None,
         cloud_at_most: Cloud = None,
-        part: Annotated[
-            PartName | None, Field(description="Only in this part of each scene")
-        ] = None,
+        part: Annotated[PartName | None, Field(description="Only in this part of each scene")] = None,
         images: Images = _IMAGES,
     ) -> Answered:
         """Count a thing: the number, an interval, and the places where they are."""

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import anyio
@@ -32,6 +32,7 @@ from imagerag_assets.errors import ImageRAGError, from_document
 CHANGING = ("ingest", "backfill")
 Confirm = Annotated[str | None, Field(description="`confirm` of the estimate that a person agreed to")]
 Encoder = Annotated[str | None, Field(description="Registry name; default: the chosen encoder")]
+Tell = Callable[[float, float | None, str | None], Awaitable[None]]
 _TICK_SECONDS, _END_SECONDS = 2.0, 20.0
 
 
@@ -144,14 +145,20 @@ async def _work(
         message = f"{why}{estimate.sentence} Ask the person; if they agree, call again with confirm."
         return reply(Work, about | {"state": "estimate", "message": message, "confirm": estimate.token})
     estimates.drop(estimate)
-    done, code = await _run(context, command, float(estimate.document.get("seconds") or 0.0))
+    seconds = float(estimate.document.get("seconds") or 0.0)
+    done, code = await _run(command, seconds, context.report_progress)
     # What a command does in part is told apart by its exit code.
     state, message = ("done", "Done.") if code == 0 else ("partly_failed", "Some of it failed; `done` says what.")
     return reply(Work, about | {"state": state, "message": message, "done": done})
 
 
-async def _run(context: Context, command: tuple[str, ...], seconds: float) -> tuple[dict[str, Any], int]:
+async def _run(command: tuple[str, ...], seconds: float, tell: Tell) -> tuple[dict[str, Any], int]:
     """Run a command in a process of its own; return its JSON document and exit code.
+
+    Args:
+        command: Its name, options and arguments.
+        seconds: How long it may take, by the estimate.
+        tell: Tells the client what is done, of how much, and in words.
 
     Raises:
         ImageRAGError: As the command does.
@@ -164,7 +171,7 @@ async def _run(context: Context, command: tuple[str, ...], seconds: float) -> tu
     written = bytearray()
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_report, context, name, seconds)
+            tasks.start_soon(_report, tell, name, seconds)
             assert process.stdout is not None
             async for part in process.stdout:
                 written += part
@@ -184,13 +191,16 @@ async def _run(context: Context, command: tuple[str, ...], seconds: float) -> tu
     return document, process.returncode or 0
 
 
-async def _report(context: Context, name: str, seconds: float) -> None:
+async def _report(tell: Tell, name: str, seconds: float) -> None:
     """Tell the client, every other second, how much of the estimated time has passed."""
     started = time.monotonic()
     while True:
         await anyio.sleep(_TICK_SECONDS)
         passed = time.monotonic() - started
-        await context.report_progress(passed, max(seconds, passed), f"{name}: {passed:.0f} s")
+        try:
+            await tell(passed, max(seconds, passed), f"{name}: {passed:.0f} s")
+        except Exception:  # what cannot be told stops no work
+            return
 
 
 async def _end(process: Process) -> None:

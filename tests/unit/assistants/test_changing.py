@@ -12,7 +12,6 @@ import pytest
 from anyio import to_thread
 from mcp import Client
 from mcp.client.session import ClientRequestContext
-from mcp.server.mcpserver import Context
 from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 
 from imagerag_assets.assistants import changing
@@ -48,7 +47,7 @@ def test_nothing_is_ingested_without_consent_to_its_estimate(
     source = str(write_source(tmp_path / "source"))
     commands: list[tuple[str, ...]] = []
 
-    async def here(_: Context, command: tuple[str, ...], seconds: float) -> tuple[dict[str, Any], int]:
+    async def here(command: tuple[str, ...], seconds: float, tell: changing.Tell) -> tuple[dict[str, Any], int]:
         """Run the command in this process, which has everything imported."""
         name, *rest = command
         commands.append(command)
@@ -104,11 +103,14 @@ def test_nothing_is_ingested_without_consent_to_its_estimate(
 
 
 def test_a_command_runs_in_a_process_of_its_own_and_says_what_is_wrong(installed: Settings) -> None:  # noqa: F811
+    async def told(*_: object) -> None:
+        """Take what would be told to a client."""
+
     async def commands() -> None:
         with pytest.raises(InputError, match="Missing argument") as raised:
-            await changing._run(Context(), ("encoders", "words"), 0.0)
+            await changing._run(("encoders", "words"), 0.0, told)
         assert raised.value.fix
-        document, code = await changing._run(Context(), ("encoders",), 0.0)
+        document, code = await changing._run(("encoders",), 0.0, told)
         assert code == 0 and document["encoders"]
 
     anyio.run(commands)
