@@ -34,14 +34,14 @@ def asking_tools(installation: Installation) -> list[Callable[..., Any]]:
         return reply(Answer, _document(record, len(crops), notes), crops)
 
     async def find(
-        phrases: Annotated[list[Thing], Field(min_length=1, max_length=MOST_PHRASES, description="What to look for")],
+        phrases: Annotated[list[Thing] | None, Field(max_length=MOST_PHRASES, description="What to look for")] = None,
         scenes: SceneKeys = None,
         bbox: Bbox = None,
         datetime: Datetime = None,
         cloud_at_most: Cloud = None,
         top_k: TopK = None,
         like: Annotated[
-            str | None, Field(description="Find what looks like the patch with this id (of a cue), not the phrases")
+            str | None, Field(description="Instead of phrases: what looks like the patch with this id, of a cue")
         ] = None,
         images: Images = _IMAGES,
     ) -> Answered:
@@ -49,13 +49,14 @@ def asking_tools(installation: Installation) -> list[Callable[..., Any]]:
 
         A cue is a guess of an image-text encoder: look at its picture before you rely on it.
         """
-        if like is not None and like.count(":") != 4:
+        if (like is None) == (not phrases):
+            raise InputError("find needs phrases or like, and not both", fix="Give e.g. phrases ['storage tank']")
+        if like is not None and like.count(":") != 4:  # a file is not for an assistant to name
             raise InputError("like is not the id of a patch", fix="Give the patch_id of a cue")
-        plan = json.dumps([{"op": "where", "thing": phrase} for phrase in phrases])
-        question = Question(
-            "Where is " + ", ".join(phrases) + "?", plan=None if like else plan, like=like, answer=False, top_k=top_k,
-            **_scope(scenes, bbox, datetime, cloud_at_most),
-        )  # fmt: skip
+        text = f"Where is {', '.join(phrases)}?" if phrases else ""
+        plan = json.dumps([{"op": "where", "thing": phrase} for phrase in phrases]) if phrases else None
+        scope = _scope(scenes, bbox, datetime, cloud_at_most)
+        question = Question(text, plan=plan, like=like, answer=False, top_k=top_k, **scope)
         return await answered(question, images)
 
     async def ask(

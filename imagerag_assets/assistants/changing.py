@@ -218,12 +218,16 @@ async def _end(process: Process) -> None:
 def _sentence(verb: str, what: str, totals: dict[str, Any], to_do: tuple[str, ...]) -> str:
     megabytes = math.ceil((totals["bytes_read"] + totals["vector_bytes"]) / 1e6)
     return (
-        f"{verb} {what!r}: {len(to_do)} scenes, {totals['patches']:,} patches, about {megabytes:,} MB to read and"
-        f" store, about {_duration(totals['seconds'])}."
+        f"{verb} {what!r}: {_many(len(to_do), 'scene')}, {_many(totals['patches'], 'patch', 'patches')},"
+        f" about {megabytes:,} MB to read and store, about {_duration(totals['seconds'])}."
     )
+
+
+def _many(number: int, one: str, several: str = "") -> str:
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
 def _duration(seconds: float) -> str:
     if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
+        return _many(max(1, round(seconds)), "second")
     return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

@@ -133,7 +133,7 @@ def test_tools_find_look_answer_and_replay(settings: Settings, installation: Ins
         cue = found["cues"][0]
         west, south, east, north = cue["bbox"]
         assert west < cue["longitude"] < east and south < cue["latitude"] < north
-        like = got(await client.call_tool("find", {"phrases": ["x"], "like": cue["patch_id"], "images": 0}))
+        like = got(await client.call_tool("find", {"like": cue["patch_id"], "images": 0}))
         assert like["cues"] and like["answer_id"] != found["answer_id"]
 
         result = await client.call_tool("look", {"scene": "before", "window": [100, 50, 900, 250], "level": 1})
@@ -173,10 +173,11 @@ def test_tools_find_look_answer_and_replay(settings: Settings, installation: Ins
 
 def test_what_is_wrong_is_a_sentence_with_a_remedy(installation: Installation) -> None:
     wrong: list[tuple[str, dict[str, Any], str]] = [
-        ("find", {"phrases": []}, "phrases is not valid"),
+        ("find", {"phrases": []}, "find needs phrases or like, and not both"),
+        ("find", {"phrases": ["boat"] * 9}, "phrases is not valid"),
         ("find", {"phrases": ["boat"], "colour": 1}, "find has no argument 'colour'. Its arguments are phrases"),
         ("find", {"phrases": ["boat"], "scenes": ["nowhere"]}, "There is no such scene [scene=nowhere]. Known scenes"),
-        ("find", {"phrases": ["boat"], "like": "/etc/hostname"}, "like is not the id of a patch"),
+        ("find", {"like": "/etc/hostname"}, "like is not the id of a patch"),
         ("find", {"phrases": ["boat"], "bbox": [0, 0, 1, 1]}, "ingested"),
         ("ask", {"question": " "}, "The question is empty. Ask something"),
         ("ask", {"plan": [{"op": "fly"}]}, "plan"),
