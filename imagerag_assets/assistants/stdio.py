@@ -28,8 +28,11 @@ _PART = 2**16
 
 
 def serve_stdio(settings: Settings, *, allow_ingest: bool = False) -> None:
-    """Serve until the client closes standard input, or a signal."""
-    anyio.run(_serve, settings, allow_ingest)
+    """Serve until the client closes standard input or ends, or a signal."""
+    try:
+        anyio.run(_serve, settings, allow_ingest)
+    except* BrokenPipeError:  # the client ended without reading what it asked for
+        pass
 
 
 async def _serve(settings: Settings, allow_ingest: bool) -> None:
