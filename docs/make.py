@@ -71,6 +71,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "imagerag knowledge labels rename": ('imagerag knowledge labels rename tank_01 "storage tank"',),
     "imagerag knowledge coverage": ("imagerag knowledge coverage --questions questions.jsonl",),
+    "imagerag mcp": (
+        "imagerag mcp                   # on standard input and output, for the program that starts it",
+        "imagerag mcp --http            # http://127.0.0.1:8001/mcp",
+        "imagerag mcp --allow-ingest    # also offer to ingest and backfill",
+    ),
     "imagerag retry": ("imagerag retry              # all failed questions", "imagerag retry ANSWER_ID"),
     "imagerag scenes": (
         "imagerag scenes --source s3://bucket/prefix --datetime 2026-01-01/2026-06-30",

@@ -31,6 +31,11 @@ def visible(text: str) -> str:
     return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
+def stripped(text: str) -> str:
+    """Return text in one line without what would steer a terminal, turn or hide text."""
+    return _CONTROLS.sub("", " ".join(text.split()))
+
+
 def json_text(document: Any) -> str:
     """Return a document as JSON that reads back the same and does nothing to the terminal that it is printed on."""
     text = json.dumps(document, ensure_ascii=False, indent=2, default=str)

@@ -14,14 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from imagerag_assets.errors import BusyError, ImageRAGError, ModelError
+from imagerag_assets.errors import BusyError, ImageRAGError
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.orchestration.asking import ask_here
 from imagerag_assets.orchestration.build import open_runner
 from imagerag_assets.orchestration.job_paths import JobPaths
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.question import Question
 
 if TYPE_CHECKING:
+    from imagerag_assets.orchestration.runner import Runner
     from imagerag_assets.settings import Settings
 
 T = TypeVar("T")
@@ -30,14 +32,15 @@ T = TypeVar("T")
 class Asking:
     """Answers questions with one platform.  Use it as a context manager, from one event loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, platform: Platform | None = None) -> None:
         """Open nothing yet.
 
         Args:
             settings: The installation, and how many questions it takes on.
+            platform: The installation, if something of it is open already; default: one of its own.
         """
         self.settings = settings
-        self.platform = Platform(settings)
+        self.platform = platform or Platform(settings)
         self.in_flight = 0
         self._reading = 0
         self.last = time.monotonic()
@@ -110,6 +113,10 @@ class Asking:
         finally:
             self._reading -= 1
 
+    async def run(self, what: Callable[[Runner], T]) -> T:
+        """Return what a function does with the runner of jobs; runs and the recording of questions wait for it."""
+        return await self._in(self._recorder, lambda: what(self._runner))
+
     async def _in(self, pool: ThreadPoolExecutor, what: Callable[[], T]) -> T:
         if self._closed.is_set():
             raise BusyError("The server is ending", fix="Ask again")
@@ -136,9 +143,11 @@ class Asking:
 
     def _answered(self, platform: Platform, question: Question) -> AnswerRecord:
         outcome = self._outcome
+        if outcome is None:  # a run that was started to ask, such as that of a standing question
+            return ask_here(platform, question)
         if isinstance(outcome, AnswerRecord):
             return outcome
-        raise outcome or ModelError("A run without an answer was started")
+        raise outcome
 
 
 def ready(platform: Platform) -> dict[str, Any]:
