@@ -128,8 +128,7 @@ def answer(document: Document, files: Mapping[str, str] | None = None) -> Render
     columns = ("cue", "scene", "phrase", "confidence", "verdict", "lat, lon", "window (x0, y0, x1, y1)")
     table = table_of(columns, cues) if cues else None
     notes = [f"[yellow]{plain(note)}[/]" for note in document.get("notes", ())]
-    more = [f"[dim]imagerag {name} {plain(document['answer_id'])}[/]" for name in ("show", "trace")]
-    return stacked(facts_of(facts), table, *notes, *more)
+    return stacked(facts_of(facts), table, *notes, f"[dim]imagerag trace {plain(document['answer_id'])}[/]")
 
 
 def _verdict(cue: Document) -> str:
