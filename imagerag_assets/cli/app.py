@@ -29,6 +29,7 @@ from imagerag_assets.cli import (
     mcp,
     scenes,
     serve,
+    show,
     sources,
     system,
     train,
@@ -67,6 +68,7 @@ for group in (
     train,
     watch,
     lineage,
+    show,
     backup,
 ):
     group.register(app)

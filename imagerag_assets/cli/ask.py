@@ -11,7 +11,8 @@ import typer
 from imagerag_assets.cli import _command as cli_run
 from imagerag_assets.cli import _options as cli_options
 from imagerag_assets.cli import _render as render
-from imagerag_assets.cli._command import Debug, Json, command_of
+from imagerag_assets.cli._command import Command, Debug, Json, command_of
+from imagerag_assets.cli.show import make_page, open_page
 from imagerag_assets.errors import InputError
 from imagerag_assets.questions.question import Question
 
@@ -32,6 +33,7 @@ def ask(
         Path | None, typer.Option(help="File of questions (JSONL), one for each line; needs --out.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="File to write the answers to (JSONL), one for each line.")] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Open the answer's page in the browser.")] = False,
     as_json: Json = False,
     debug: Debug = False,
     **typed: Any,
@@ -43,6 +45,8 @@ def ask(
     """
     command = command_of(ctx, as_json, debug)
     if batch is not None:
+        if open_it:
+            raise InputError("--open cannot be used with --batch", fix="Show one of the answers: imagerag show ID")
         for option in NOT_WITH_BATCH.values():
             if typed[option]:
                 raise InputError(f"--{option} cannot be used with --batch", fix="Write it into the lines of the file")
@@ -57,6 +61,7 @@ def ask(
         said = ask_resident(command.settings, Question(question or "", **options), record_run=True)
         if said is not None:
             command.finish(said["answer"], partial(render.answer, files=said["files"]))
+            _open(command, said["answer"], open_it)
             return
     with command.progress("asking") as progress, command.runner(progress) as runner:
         if batch is not None and out is not None:
@@ -70,3 +75,10 @@ def ask(
             done, files = record.to_dict(), evidence_files(runner.platform, record)
     code = cli_run.SOME_FAILED if done.get("failed") else cli_run.DONE
     command.finish(done, partial(render.answer, files=files) if batch is None else render.batch, code=code)
+    _open(command, done, open_it)
+
+
+def _open(command: Command, answer: render.Document, open_it: bool) -> None:
+    if open_it:
+        page, _ = make_page(command, answer["answer_id"], local=True)
+        open_page(page)

@@ -36,8 +36,10 @@ def without_captured_output() -> dict[str, Any]:
     return {"compute_logs": manager}
 
 
-def run_webserver(middleware: Any, *, http: type, **options: Any) -> None:
-    """Run `dagster-webserver`, with the options of this process, behind an ASGI middleware that sees every request.
+def run_webserver(*layers: tuple[Any, dict[str, Any]], http: type) -> None:
+    """Run `dagster-webserver`, with the options of this process, behind ASGI middlewares that see every request.
+
+    Each comes with its options, the outermost first.
 
     `build_middleware` is where a webserver's layers are given, but the command makes its own `DagsterWebserver` and
     takes no other; a proxy in front would leave that one open to whoever finds its port.  Nor has it an option for
@@ -50,7 +52,7 @@ def run_webserver(middleware: Any, *, http: type, **options: Any) -> None:
     usual = DagsterWebserver.build_middleware
 
     def build_middleware(self: Any) -> list[Middleware]:
-        return [Middleware(middleware, **options), *usual(self)]
+        return [*(Middleware(layer, **options) for layer, options in layers), *usual(self)]
 
     DagsterWebserver.build_middleware = build_middleware  # type: ignore[method-assign]
     used: Any = cli

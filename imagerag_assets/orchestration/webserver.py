@@ -4,8 +4,8 @@
 
     python -m imagerag_assets.orchestration.webserver --host 127.0.0.1 --port 3000 --workspace workspace.yaml
 
-It reads only IMAGERAG_UI_TOKEN, IMAGERAG_UI_HOSTS and the limits of connections.  On an address that other machines can
-reach it does not start without a token.  See https://docs.dagster.io/deployment/execution/webserver
+It reads only IMAGERAG_UI_TOKEN, IMAGERAG_UI_HOSTS, the limits of connections, and from the store the pages of answers.
+On an address that other machines can reach it does not start without a token.  See https://docs.dagster.io/deployment/execution/webserver
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from starlette.responses import PlainTextResponse, Response
 
 from imagerag_assets.errors import SettingsError
+from imagerag_assets.objects.store import open_store
 from imagerag_assets.orchestration._dagster_private import run_webserver
+from imagerag_assets.orchestration.answer_pages import AnswerPages
 from imagerag_assets.orchestration.ui_guard import UiGuard
 from imagerag_assets.settings import load_settings
 from imagerag_assets.web_connections import ConnectionLimits, bounded
@@ -67,7 +70,8 @@ def main() -> int:
         return 2
     settings = load_settings()
     limits = ConnectionLimits(settings.limit_connections, settings.limit_request_s, refusal)
-    run_webserver(UiGuard, http=bounded(limits), access=access)
+    pages = {"store": partial(open_store, settings)}
+    run_webserver((UiGuard, {"access": access}), (AnswerPages, pages), http=bounded(limits))
     return 0
 
 

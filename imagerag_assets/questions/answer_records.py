@@ -71,6 +71,15 @@ def prompt_key(answer_id: str) -> str:
     return f"{answer_folder(answer_id)}/prompt.txt"
 
 
+def page_key(answer_id: str) -> str:
+    """Return the object key of an answer's page, made when somebody wants to see it.
+
+    Raises:
+        UnknownAnswerError: it is no answer id.
+    """
+    return f"{answer_folder(answer_id)}/page.html"
+
+
 def save_answer(platform: HasStore, record: AnswerRecord) -> None:
     """Store a record.
 

@@ -205,14 +205,14 @@ def store_evidence(
 
 
 def remove_other_evidence(platform: Platform, folder: str, written: Collection[str]) -> None:
-    """Remove pictures and prompt of an earlier try at a question, once the record that replaces it is stored.
+    """Remove pictures, prompt and page of an earlier try at a question, once the record that replaces it is stored.
 
     Args:
         platform: The installation.
         folder: Key prefix of the answer.
         written: Keys that belong to the record that stands now.
     """
-    for key in [*platform.store.list(f"{folder}/evidence"), f"{folder}/prompt.txt"]:
+    for key in [*platform.store.list(f"{folder}/evidence"), f"{folder}/prompt.txt", f"{folder}/page.html"]:
         if key not in written and platform.store.exists(key):
             platform.store.delete(key)
 

@@ -51,6 +51,8 @@ def test_questions(
         assert "data:image/jpeg;base64," in shown["evidence"]
         assert "/assets/scene?partition=one" in shown["upstream"]
         assert Path(shown["record"]).is_file()
+        assert shown["page"] == f"/imagerag/answers/{answer['answer_id']}"
+        assert "where is a boat?" in Path(shown["record"]).with_name("page.html").read_text("utf-8")
         assert {"patches", "encoder", "collection", "thresholds", "lineage"} <= shown.keys()
         assert str(tmp_path / "source" / "one" / "one.json") in shown["upstream"].replace("\\", "")
 

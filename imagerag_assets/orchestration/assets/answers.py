@@ -15,6 +15,7 @@ from pydantic import Field, create_model
 from imagerag_assets.errors import StoreError
 from imagerag_assets.escaping import markdown
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.orchestration.answer_pages import PREFIX
 from imagerag_assets.orchestration.asking import OpenAsker
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
@@ -192,6 +193,7 @@ def answer_metadata(platform: Platform, record: AnswerRecord) -> dict[str, Any]:
     return {
         "question": record.question,
         "answer": record.answer or "(none)",
+        "page": _page(platform, record),
         "choice": record.choice or "(none)",
         "confidence": "(none)" if record.confidence is None else record.confidence,
         "answered_by": record.answered_by or "(none)",
@@ -210,6 +212,17 @@ def answer_metadata(platform: Platform, record: AnswerRecord) -> dict[str, Any]:
         **lineage_metadata(platform, record),
         "timings_ms": dg.MetadataValue.json(record.timings_ms),
     }
+
+
+def _page(platform: Platform, record: AnswerRecord) -> Any:
+    """Make the answer's page, and return a link to it; what is wrong with it, where it cannot be kept."""
+    from imagerag_assets.pages.answer_page import keep_answer_page  # takes long to load
+
+    try:
+        keep_answer_page(platform, record)
+    except StoreError as error:  # the answer itself is kept
+        return f"(none: {error.message})"
+    return dg.MetadataValue.url(f"{PREFIX}{record.answer_id}")
 
 
 def _pictures(platform: Platform, folder: str, cues: int) -> str:
