@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from imagerag_assets.cli._interrupts import INTERRUPTED as INTERRUPTED
+from imagerag_assets.cli._interrupts import print_result
 from imagerag_assets.errors import ImageRAGError, InputError, disk_error
 from imagerag_assets.escaping import json_document as dump
 from imagerag_assets.escaping import one_line, visible
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from imagerag_assets.settings import Settings
 
 _PACKAGE = "imagerag_assets"
-DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, FAILED, USAGE, SOME_FAILED = 0, 1, 2, 3
 
 _QUIET = {
     "TRANSFORMERS_VERBOSITY": "error",
@@ -140,6 +142,7 @@ class Command:
 
     def finish(self, document: dict[str, Any], render: Render, *, code: int = DONE) -> None:
         """Print the result and exit with `code`."""
+        print_result()
         if self.as_json:
             print(dump(document))
         else:
@@ -204,6 +207,7 @@ def plain(text: object) -> str:
 
 def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
     """Print an error in one line, with `as_json` also as a JSON document; return the exit code."""
+    print_result()
     if not isinstance(error, ImageRAGError):
         error = disk_error(error) or error
     known = isinstance(error, ImageRAGError)
@@ -232,14 +236,6 @@ def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
             )
         )
     return error.exit_code if isinstance(error, ImageRAGError) else FAILED
-
-
-def report_interrupt(*, as_json: bool) -> int:
-    """Report that the user interrupted the command; return the exit code."""
-    print("error: interrupted", file=sys.stderr)
-    if as_json:
-        print(dump({"error": {"type": "KeyboardInterrupt", "message": "interrupted", "fix": ""}}))
-    return INTERRUPTED
 
 
 def usage_error(error: Any) -> InputError:
