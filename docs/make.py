@@ -27,11 +27,12 @@ from typer.models import ArgumentInfo, OptionInfo
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # benchmarks/ is in the repository only, not installed
-from imagerag_assets.cli._examples import EXAMPLES  # noqa: E402
+from imagerag_assets.cli._examples import EXAMPLES
 
 MADE = "<!-- Made by `make docs`. Do not edit: change the code and run it again. -->"
 COMMON = ("--json", "--debug")
 PLURALS = {str: "names", float: "numbers", int: "integers", Path: "paths"}
+
 
 def pages() -> dict[Path, str]:
     """Return the text of each made page by its path."""

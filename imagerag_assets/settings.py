@@ -184,6 +184,11 @@ class Settings(BaseSettings):
     webhook_url: SecretStr | None = None
     """Address that receives events, such as a failed run, as JSON by POST. All of it is kept secret."""
 
+    log: Literal["text", "json"] = "text"
+    """Form of warnings and errors on standard error: lines for a person, or a JSON object each for a log collector."""
+    log_level: Literal["error", "warning", "info", "debug"] = "warning"
+    """What of the program's own messages is shown, and all that is graver."""
+
     # Division
     division: DivisionName = "pyramid"
     """How scenes are cut into patches. The others are the divisions of the ImageRAG paper."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+
+from imagerag_assets.cli import _interrupts as interrupts
 
 __all__ = ["main"]
 
@@ -13,7 +16,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What was typed; default: what this process was started with, which then ends at Ctrl-C.
     """
-    # Here, as interrupts are to be noticed before the commands are imported.
-    from imagerag_assets.cli._interrupts import run_interruptible
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    as_json, debug = "--json" in typed, "--debug" in typed
+    if arguments is None:
+        interrupts.watch(typed, as_json=as_json, debug=debug)
+    try:
+        from imagerag_assets.cli.app import run  # takes long enough to be interrupted
 
-    return run_interruptible(arguments)
+        code = run(typed)
+    except BaseException as error:
+        if not interrupts.is_interrupt(error):
+            raise
+        code = interrupts.report_interrupt(as_json=as_json)
+    if interrupts.was_interrupted():
+        code = interrupts.INTERRUPTED
+    if arguments is None and code == interrupts.INTERRUPTED:
+        interrupts.end_process()
+    return code

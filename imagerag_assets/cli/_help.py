@@ -100,8 +100,12 @@ class Group(_Helpful, TyperGroup):
 def arrange(app: typer.Typer, path: str = "imagerag") -> None:
     """Give all commands of an application their groups and their way to show help."""
     of = {name: group for group, names in GROUPS.items() for name in names} if path == "imagerag" else {}
-    for info in [*app.registered_commands, *app.registered_groups]:
-        info.cls = Command if info in app.registered_commands else Group  # type: ignore[assignment]
+    for command in app.registered_commands:
+        command.cls = Command
+    for group in app.registered_groups:
+        group.cls = Group
+    infos: list[Any] = [*app.registered_commands, *app.registered_groups]
+    for info in infos:
         if path == "imagerag":
             info.rich_help_panel = of.get(info.name or "", OTHERS)
     for group in app.registered_groups:

@@ -17,6 +17,8 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
+from imagerag_assets.cli._logs import line_of, say
+
 INTERRUPTED = 130
 GRACE_S = 2.0
 """Longest time from an interrupt to the end of the process, in seconds; a second interrupt ends it at once."""
@@ -49,7 +51,8 @@ class Interrupts:
                 return
             self.seen = True
             with suppress(OSError):
-                os.write(2, b"\nerror: interrupted\n" if os.isatty(2) else b"error: interrupted\n")
+                begin = "\r\x1b[2K" if os.isatty(2) and not self._debug else ""  # over ^C and the progress
+                os.write(2, f"{begin}{line_of('error', 'interrupted')}\n".encode())
                 if not self._debug:
                     nowhere = os.open(os.devnull, os.O_WRONLY)
                     os.dup2(nowhere, 2)
@@ -86,7 +89,7 @@ def report_interrupt(*, as_json: bool) -> int:
     if _watched is not None:
         _watched.report()
         return INTERRUPTED
-    print("error: interrupted", file=sys.stderr)
+    say("error", "interrupted")
     if as_json:
         print(json.dumps(_DOCUMENT, indent=2))
     return INTERRUPTED
@@ -103,38 +106,34 @@ def print_result() -> None:
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Return whether an exception is an interrupt, or stands for one in a library, as Dagster's does."""
-    return isinstance(error, KeyboardInterrupt) or (
-        not isinstance(error, Exception) and type(error).__name__.endswith("InterruptedError")
-    )
+    """Return whether an exception is an interrupt, stands for one in a library, or is what a library made of one."""
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        own = not isinstance(each, Exception) and type(each).__name__.endswith("InterruptedError")  # Dagster's
+        if isinstance(each, KeyboardInterrupt) or own:
+            return True
+        seen.add(id(each))
+        each = each.__cause__ or each.__context__
+    return was_interrupted()
 
 
-def run_interruptible(arguments: Sequence[str] | None) -> int:
-    """Run one command; see `cli.main`."""
+def watch(typed: Sequence[str], *, as_json: bool, debug: bool) -> None:
+    """Watch for interrupts from now on, unless the command serves until there is one and has an end of its own."""
     global _watched
-    typed = list(sys.argv[1:] if arguments is None else arguments)
-    as_json, debug = "--json" in typed, "--debug" in typed
-    whole_process = arguments is None and threading.current_thread() is threading.main_thread()
-    if whole_process and _SERVING.isdisjoint(typed[:3]):
+    command = next((word for word in typed if not word.startswith("-")), "")
+    if command not in _SERVING and threading.current_thread() is threading.main_thread():
         _watched = Interrupts(as_json=as_json, debug=debug)
         _watched.watch()
-    try:
-        from imagerag_assets.cli.app import run
-
-        code = run(typed)
-    except BaseException as error:
-        if not is_interrupt(error):
-            raise
-        code = report_interrupt(as_json=as_json)
-    if _watched is not None and _watched.seen:
-        code = INTERRUPTED
-    if whole_process and code == INTERRUPTED:
-        _end_process()
-    return code
 
 
-def _end_process() -> None:
-    """End this process now: threads that are still at work are not waited for."""
+def was_interrupted() -> bool:
+    """Return whether the process was interrupted since it is watched."""
+    return _watched is not None and _watched.seen
+
+
+def end_process() -> None:
+    """End this process now, as an interrupted one: threads that are still at work are not waited for."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()

@@ -42,7 +42,8 @@ from imagerag_assets.cli._command import (
     need_subcommand,
 )
 from imagerag_assets.cli._help import Group, arrange
-from imagerag_assets.cli._interrupts import report_interrupt
+from imagerag_assets.cli._interrupts import is_interrupt, report_interrupt
+from imagerag_assets.cli._logs import quiet_libraries
 from imagerag_assets.escaping import json_document
 
 HELP = """Ask questions in plain words about large satellite and aerial scenes, and see the evidence.
@@ -97,7 +98,7 @@ def root(
 def run(typed: Sequence[str]) -> int:
     """Run one command and return its exit code; report every error and raise none but an interrupt of a library."""
     as_json, debug = "--json" in typed, "--debug" in typed
-    with cli_run.quiet_libraries(debug):
+    with quiet_libraries(debug):
         try:
             code = app(typed, standalone_mode=False, prog_name="imagerag")
         except cli_run.parser_error() as error:
@@ -108,6 +109,8 @@ def run(typed: Sequence[str]) -> int:
             sys.stdout = None
             return cli_run.FAILED
         except Exception as error:  # the last line of defence: one line, no traceback
+            if is_interrupt(error):
+                return report_interrupt(as_json=as_json)
             return cli_run.report_failure(error, as_json=as_json, debug=debug)
     if code == cli_run.INTERRUPTED:  # typer turns an interrupt into an exit code
         return report_interrupt(as_json=as_json)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagerag_assets.cli import _command as cli_run
+from imagerag_assets.cli import _completion as completion
 from imagerag_assets.cli import _options as cli_options
 from imagerag_assets.cli import _render as render
 from imagerag_assets.cli._command import Debug, Json, command_of, need_subcommand, plain, remember
+from imagerag_assets.cli._names import check_question, stored
 from imagerag_assets.questions.question import Question
 
 if TYPE_CHECKING:
@@ -54,7 +56,8 @@ def add(
     """Save a standing question and ask it for the first time."""
     command = command_of(ctx, as_json, debug)
     asked = Question(question, **cli_options.read_options(typed))
-    with command.progress("asking") as progress, command.runner(progress) as runner:
+    check_question(command.settings, asked)
+    with command.waiting("starting") as progress, command.runner(progress) as runner:
         from imagerag_assets.orchestration.watches import add_watch
 
         done = add_watch(runner, asked, name=name, ask_now=not later)
@@ -75,7 +78,12 @@ def list_(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> No
 @watch_app.command()
 def show(
     ctx: typer.Context,
-    watch_id: Annotated[str, typer.Argument(help="Id of a standing question, as `imagerag watch list` prints it.")],
+    watch_id: Annotated[
+        str,
+        typer.Argument(
+            help="Id of a standing question, as `imagerag watch list` prints it.", autocompletion=completion.watches
+        ),
+    ],
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -92,7 +100,12 @@ def show(
 @watch_app.command()
 def remove(
     ctx: typer.Context,
-    watch_id: Annotated[str, typer.Argument(help="Id of a standing question, as `imagerag watch list` prints it.")],
+    watch_id: Annotated[
+        str,
+        typer.Argument(
+            help="Id of a standing question, as `imagerag watch list` prints it.", autocompletion=completion.watches
+        ),
+    ],
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -110,14 +123,21 @@ def run(
     ctx: typer.Context,
     watch_id: Annotated[
         list[str] | None,
-        typer.Argument(help="Id of a standing question to ask, due or not; default: all that are due."),
+        typer.Argument(
+            help="Id of a standing question to ask, due or not; default: all that are due.",
+            autocompletion=completion.watches,
+        ),
     ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Ask the standing questions that are due now."""
     command = command_of(ctx, as_json, debug)
-    with command.progress("asking") as progress, command.runner(progress) as runner:
+    from imagerag_assets.standing_questions.store import load_watch
+
+    for each in watch_id or ():
+        load_watch(stored(command.settings), each)
+    with command.waiting("starting") as progress, command.runner(progress) as runner:
         from imagerag_assets.orchestration.watches import ask_watches
 
         done = ask_watches(runner, watch_id or ())
