@@ -217,7 +217,7 @@ def _examples(name: str, parameters: Sequence[Parameter]) -> tuple[str, ...]:
     Raises:
         ValueError: an example uses an option that the command does not have.
     """
-    known = {spelling for each in parameters for spelling in each.spellings}
+    known = {spelling for each in parameters for spelling in each.spellings} | set(COMMON)
     for example in EXAMPLES[name]:
         used = set(re.findall(r"--[a-z][a-z-]*", example.partition(" #")[0]))
         if not example.startswith(name) or not used <= known:

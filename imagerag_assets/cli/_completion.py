@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from imagerag_assets.cli._names import stored
+from imagerag_assets.cli._names import Stored
 
 Complete = Callable[[str], list[str]]
 _OFFERED = 100  # the newest answers, and no more names than a terminal can show
@@ -27,14 +27,14 @@ def _scenes() -> Iterable[str]:
     from imagerag_assets.scenes.records import list_records
     from imagerag_assets.settings import load_settings
 
-    return list_records(stored(load_settings()))
+    return list_records(Stored.of(load_settings()))
 
 
 def _answers() -> Iterable[str]:
     from imagerag_assets.questions.answer_records import list_answers
     from imagerag_assets.settings import load_settings
 
-    return reversed(list_answers(stored(load_settings())))
+    return reversed(list_answers(Stored.of(load_settings())))
 
 
 def _encoders() -> Iterable[str]:
@@ -55,7 +55,7 @@ def _watches() -> Iterable[str]:
     from imagerag_assets.settings import load_settings
     from imagerag_assets.standing_questions.store import list_watches
 
-    return list_watches(stored(load_settings()))
+    return list_watches(Stored.of(load_settings()))
 
 
 scenes = _completing(_scenes)

@@ -24,16 +24,17 @@ _PARTS_OF_PATCH_ID = 5
 
 @dataclass(frozen=True)
 class Stored:
-    """The object store alone, without models and Milvus."""
+    """Settings and object store of an installation, without models and Milvus."""
 
+    settings: Settings
     store: ObjectStore
 
+    @classmethod
+    def of(cls, settings: Settings) -> Stored:
+        """Open the object store."""
+        from imagerag_assets.objects.store import open_store
 
-def stored(settings: Settings) -> Stored:
-    """Return the object store of an installation."""
-    from imagerag_assets.objects.store import open_store
-
-    return Stored(open_store(settings))
+        return cls(settings, open_store(settings))
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -52,7 +53,7 @@ def check_question(settings: Settings, question: Question) -> None:
     from imagerag_assets.scenes.records import load_record
     from imagerag_assets.scenes.removed import refuse_removed
 
-    here = stored(settings)
+    here = Stored.of(settings)
     parts = (question.like or "").split(":")
     is_patch = len(parts) == _PARTS_OF_PATCH_ID
     for scene in [*question.scenes, *(parts[:1] if is_patch else ())]:

@@ -32,9 +32,7 @@ def start(body: str, home: Path, *arguments: str) -> subprocess.Popen[str]:
         "from imagerag_assets import cli\n"
         "from imagerag_assets.cli import app\n"
         "def run(typed):\n"
-        "    print('ready', flush=True)\n"
-        + "".join(f"    {line}\n" for line in body.splitlines())
-        + "    return 0\n"
+        "    print('ready', flush=True)\n" + "".join(f"    {line}\n" for line in body.splitlines()) + "    return 0\n"
         "app.run = run\n"
         f"sys.argv[1:] = {list(arguments)!r}\n"
         "sys.exit(cli.main())\n"

@@ -68,7 +68,11 @@ def test_nothing_heavy_is_loaded() -> None:
         "print(code, *(each for each in ('dagster', 'torch', 'pymilvus', 'transformers') if each in sys.modules))"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", check], check=False, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(PROJECT)}
+        [sys.executable, "-c", check],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
     )
     assert ran.stdout.split() == ["2"]
 
