@@ -76,7 +76,7 @@ def test_each_command_has_a_group_and_an_example_that_fits(capsys: pytest.Captur
     assert set(made.commands) <= grouped  # type: ignore[attr-defined]
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert text.index(" ask ") < text.index(" ingest ") < min(text.index(f" {name} ") for name in ("demo", "train"))
+    assert text.index("│ ask ") < text.index("│ ingest ") < min(text.index(f"│ {name} ") for name in ("demo", "train"))
 
 
 def test_switches_for_research_are_shown_on_request_and_always_taken(capsys: pytest.CaptureFixture[str]) -> None:
