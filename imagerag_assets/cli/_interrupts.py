@@ -51,7 +51,7 @@ class Interrupts:
                 return
             self.seen = True
             with suppress(OSError):
-                begin = "\r\x1b[2K" if os.isatty(2) and not self._debug else ""  # over ^C and the progress
+                begin = "\r\x1b[2K\x1b[?25h" if os.isatty(2) and not self._debug else ""  # over ^C and the progress bar
                 os.write(2, f"{begin}{line_of('error', 'interrupted')}\n".encode())
                 if not self._debug:
                     nowhere = os.open(os.devnull, os.O_WRONLY)
