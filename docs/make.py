@@ -66,10 +66,10 @@ def commands_page() -> str:
         ),
         "## Output and exit codes",
         "Every command prints tables, or with `--json` exactly one JSON document on standard output. Progress and\n"
-        "errors go to standard error. An error is one line that says what is wrong and how to fix it. Ids and paths are\n"
-        "never broken: what does not fit the terminal as a table is a list. Ctrl-C ends every command.",
-        "`imagerag --install-completion` lets the shell complete names of commands, options, scenes, answers, encoders,\n"
-        "watched sources and standing questions. `--help-all` also shows options that are for research.",
+        "errors go to standard error. An error is one line that says what is wrong and how to fix it. Ids and paths\n"
+        "are never broken: what does not fit the terminal as a table is a list. Ctrl-C ends every command.",
+        "`imagerag --install-completion` lets the shell complete names of commands, options, scenes, answers,\n"
+        "encoders, watched sources and standing questions. `--help-all` also shows options that are for research.",
         _table(("exit code", "meaning"), _exit_codes()),
         "Every command takes these options, before or after its name:",
         _table(("option", "meaning"), [(_spelled(each), _cell(each.info.help)) for each in _common(commands)]),

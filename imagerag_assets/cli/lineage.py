@@ -144,7 +144,7 @@ def _value(value: Any) -> str:
         return "; ".join(f"{name}: {each}" for name, each in value.items())
     if isinstance(value, (list, tuple)):
         return " ".join(_value(each) for each in value)
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 def retry(
