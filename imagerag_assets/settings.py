@@ -337,9 +337,11 @@ class Settings(BaseSettings):
         if self.milvus_token is not None:
             token = self.milvus_token.get_secret_value()
             note_secrets(token, token.partition(":")[2])
-        for own in (self.ui_token, self.serve_token, self.smtp_password):
+        for own in (self.ui_token, self.serve_token):
             if own is not None:
                 note_secrets(own.get_secret_value())
+        if self.smtp_password is not None:
+            note_secrets(self.smtp_password.get_secret_value())
         if self.webhook_url is not None:
             address = self.webhook_url.get_secret_value()
             parts = urlsplit(address)
