@@ -58,6 +58,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "imagerag knowledge labels list": ("imagerag knowledge labels list",),
     "imagerag knowledge labels remove": ("imagerag knowledge labels remove tank_01",),
     "imagerag knowledge labels rename": ('imagerag knowledge labels rename tank_01 "storage tank"',),
+    "imagerag mcp": (
+        "imagerag mcp                   # for the program that starts it",
+        "imagerag mcp --http            # http://127.0.0.1:8001/mcp",
+        "imagerag mcp --allow-ingest    # also offer to ingest and backfill",
+    ),
     "imagerag purge": ("imagerag purge --dry-run", "imagerag purge --scene SCENE"),
     "imagerag replay": ("imagerag replay ANSWER_ID",),
     "imagerag restore": ("imagerag restore path/to/backup",),
