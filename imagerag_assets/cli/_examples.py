@@ -80,6 +80,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "imagerag serve --no-port   # for commands only",
         "imagerag serve --stop",
     ),
+    "imagerag show": ("imagerag show ANSWER_ID",),
     "imagerag sources": ("imagerag sources",),
     "imagerag sources add": ("imagerag sources add port s3://bucket/prefix --every 60",),
     "imagerag sources list": ("imagerag sources list",),
