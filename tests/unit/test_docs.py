@@ -18,6 +18,7 @@ DOCUMENTS = sorted(
         *ROOT.glob("*.md"),
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "infra").rglob("*.md"),
+        *(ROOT / "notebooks").rglob("*.md"),
         *(ROOT / "imagerag_assets").rglob("*.md"),
     ]
 )
@@ -125,6 +126,23 @@ def test_architecture_names_each_room_of_the_package_once() -> None:
     rooms = [path.parent.name for path in (ROOT / "imagerag_assets").glob("*/__init__.py")]
     named = re.findall(r"^\| `(\w+)/` \|", table, flags=re.MULTILINE)
     assert sorted({*rooms, "weights"}) == sorted(named)
+
+
+def test_files_page_names_each_folder_of_the_store() -> None:
+    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    names = (ROOT / "tests" / "unit" / "names.txt").read_text(encoding="utf-8")
+    folders = set(re.findall(r"^object (\w+)/", names, flags=re.MULTILINE))
+    assert folders
+    assert sorted(folders - set(re.findall(r"`(\w+)/", page))) == []
+
+
+def test_errors_page_has_messages_with_their_fixes() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+) \| (.*) \| `(\w+Error)` \|$", page, flags=re.MULTILINE)
+    assert ("No scene was ingested yet", "Run: imagerag ingest SOURCE", "QuestionError") in rows
+    assert ("The disk is full", "Free space, then run it again", "StoreError") in rows
+    without = [message for message, fix, _ in rows if not fix or fix.startswith("the message says")]
+    assert len(rows) > 400 and len(without) < len(rows) / 10
 
 
 def test_each_table_of_results_names_its_commit() -> None:

@@ -21,7 +21,8 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 
 def test_the_names_are_there_and_others_are_not() -> None:
-    assert set(imagerag_assets.__all__) == {"Platform", "Question", "ask", "ingest", "load_settings"}
+    names = {"Installation", "Platform", "Question", "ask", "ingest", "load_settings", "open"}
+    assert set(imagerag_assets.__all__) == names
     assert all(callable(getattr(imagerag_assets, name)) for name in imagerag_assets.__all__)
     assert set(imagerag_assets.__all__) <= set(dir(imagerag_assets))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
