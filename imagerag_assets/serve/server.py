@@ -104,7 +104,7 @@ def stop_resident(settings: Settings) -> bool:
 
 
 def _server(asking: Asking, access: Access, identity: str | None) -> _Server:
-    app = ApiGuard(make_app(asking, identity=identity), access)
+    app = ApiGuard(make_app(asking, access=access, identity=identity), access)
     limits = ConnectionLimits(asking.settings.limit_connections, asking.settings.limit_request_s, refusal)
     return _Server(
         uvicorn.Config(

@@ -1,0 +1,103 @@
+"""The page at `/`: its files, which are in the package, and the session of a browser that has given a token."""
+
+from __future__ import annotations
+
+import mimetypes
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from imagerag_assets import __version__
+from imagerag_assets.serve.described import gives, takes
+from imagerag_assets.serve.documents import NotThereError, read_object, result
+from imagerag_assets.serve.guard import COOKIE, GRANTED, RIGHTS, SESSION, ApiAccess, RightError
+from imagerag_assets.web_guard import session_of
+
+if TYPE_CHECKING:
+    from imagerag_assets.serve.asking import Asking
+    from imagerag_assets.web_guard import Access
+
+FILES = Path(__file__).parent / "page"
+_KINDS = frozenset({".css", ".js", ".svg", ".png", ".json"})
+_VERSION = "VERSION"
+"""In the page's addresses of its files: a new version is loaded anew."""
+POLICY = "; ".join(
+    (
+        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data: blob:",
+        "connect-src 'self'", "manifest-src 'self'", "form-action 'none'", "base-uri 'none'", "frame-ancestors 'none'",
+    )
+)  # fmt: skip
+"""Nothing comes from elsewhere, and no text of a record can become a script or a style."""
+_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_TOKEN = {"type": "object", "required": ["token"], "properties": {"token": {"type": "string", "maxLength": 1000}}}
+
+
+def page_router(asking: Asking, access: Access | None) -> APIRouter:
+    """Return the page, its files and its session."""
+    router = APIRouter()
+    most = asking.settings.limit_request_bytes
+
+    @router.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return Response(_page(), media_type="text/html", headers=_HEADERS | {"Cache-Control": "no-cache"})
+
+    @router.get("/files/{name:path}", include_in_schema=False)
+    async def file(name: str) -> Response:
+        if name not in page_files():
+            raise NotThereError("There is no such file", fix="Load the page again")
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        headers = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
+        return Response((FILES / name).read_bytes(), media_type=kind, headers=headers)
+
+    @router.get(SESSION, summary="Say what this client may do", responses=gives("`right`: read, ask, write or null"))
+    async def session(request: Request) -> Response:
+        return result({"right": request.scope.get(GRANTED, RIGHTS[-1]), "version": __version__})
+
+    @router.post(
+        SESSION,
+        summary="Give a token and get a cookie for a browser",
+        responses=gives("What the token allows", 400, 408, 413, 415, 422),
+        openapi_extra=takes(_TOKEN),
+    )
+    async def log_in(request: Request) -> Response:
+        given: Any = (await read_object(request, most)).get("token")
+        tokens = access.tokens if isinstance(access, ApiAccess) else ()
+        if not tokens:
+            return result({"right": RIGHTS[-1], "version": __version__})
+        right = access.right_of(given) if isinstance(given, str) and isinstance(access, ApiAccess) else None
+        if right is None:
+            raise RightError("This is not a token of the server", fix="Use that of IMAGERAG_SERVE_TOKEN")
+        response = result({"right": right, "version": __version__})
+        secure = request.url.scheme == "https"
+        # Cookies are sent to every port of a host: what is sent is made from the token, and is not the token.
+        response.set_cookie(COOKIE, session_of(given), httponly=True, samesite="strict", secure=secure)
+        return response
+
+    @router.delete(SESSION, summary="Forget the cookie", responses=gives("Nothing is allowed any more", 415))
+    async def log_out() -> Response:
+        response = result({"right": None, "version": __version__})
+        response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        return response
+
+    return router
+
+
+@lru_cache(maxsize=1)
+def page_files() -> frozenset[str]:
+    """Return the names of the page's files, with / between folders."""
+    found = (each for each in FILES.rglob("*") if each.suffix in _KINDS and each.is_file())
+    return frozenset(each.relative_to(FILES).as_posix() for each in found)
+
+
+@lru_cache(maxsize=1)
+def _page() -> bytes:
+    return (FILES / "index.html").read_text(encoding="utf-8").replace(_VERSION, __version__).encode()
