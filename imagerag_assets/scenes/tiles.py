@@ -87,11 +87,11 @@ def map_tile(read: Read, grid: Grid, z: int, x: int, y: int) -> bytes | None:
     x0, y0, x1, y1 = window
     shown = max(x1 - x0, y1 - y0) >> max(0, native - z)  # side of the part on the tile, px
     pixels, valid = read(window, fitted(x1 - x0, y1 - y0, max(_LEAST_PX, min(_READ_PX, 2 * shown))))
-    return _warped(grid, window, pixels, valid, (z, x, y)) if valid.any() else None
+    return _warped(grid, window, pixels, valid, (z, x, y))
 
 
 def pixel_tile(read: Read, grid: Grid, z: int, x: int, y: int) -> bytes | None:
-    """Return a tile of a scene in its own pixels, at most 256 x 256, as PNG; one at an edge is smaller.
+    """Return a tile of a scene in its own pixels, 256 x 256, as PNG; transparent beside the scene.
 
     Args:
         read: Reads the scene.
@@ -115,7 +115,9 @@ def pixel_tile(read: Read, grid: Grid, z: int, x: int, y: int) -> bytes | None:
     if window is None:
         return None
     x0, y0, x1, y1 = window
-    pixels, valid = read(window, (-(-(y1 - y0) // scale), -(-(x1 - x0) // scale)))
+    height, width = -(-(y1 - y0) // scale), -(-(x1 - x0) // scale)
+    pixels, valid = np.zeros((TILE_PX, TILE_PX, 3), np.uint8), np.zeros((TILE_PX, TILE_PX), bool)
+    pixels[:height, :width], valid[:height, :width] = read(window, (height, width))
     return _png(pixels, valid)
 
 

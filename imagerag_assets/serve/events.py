@@ -19,9 +19,8 @@ from imagerag_assets.pages.plan_words import plan_words
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.find import Found
 from imagerag_assets.questions.resolve import Resolved
-from imagerag_assets.raster.geo import window_geometry
-from imagerag_assets.scenes.records import load_record
 from imagerag_assets.serve.documents import SEE_LOG, UNEXPECTED
+from imagerag_assets.serve.places import geometry_of
 
 if TYPE_CHECKING:
     from imagerag_assets.installation.platform import Platform
@@ -107,10 +106,3 @@ def event_of(platform: Platform, step: Resolved | Found | AnswerRecord) -> Event
     retrieval = step.retrieval
     return "found", {"path": retrieval.path, "abstained": retrieval.abstained, "scene": step.scene, "cues": cues}
 
-
-def geometry_of(platform: Platform, scene: str, window: tuple[int, int, int, int]) -> dict[str, Any] | None:
-    """Return the outline of a window as GeoJSON in lon/lat; None without a place, or where the scene is gone."""
-    try:
-        return window_geometry(load_record(platform, scene).grid, window)
-    except ImageRAGError:
-        return None

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from imagerag_assets import __version__
+from imagerag_assets.pages.components import stylesheet
 from imagerag_assets.serve.described import gives, takes
 from imagerag_assets.serve.documents import NotThereError, read_object, result
 from imagerag_assets.serve.guard import COOKIE, GRANTED, RIGHTS, SESSION, ApiAccess, RightError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from imagerag_assets.serve.asking import Asking
     from imagerag_assets.web_guard import Access
 
-FILES = Path(__file__).parent / "page"
+FILES = Path(__file__).parent / "static"
 _KINDS = frozenset({".css", ".js", ".svg", ".png", ".json"})
 _VERSION = "VERSION"
 """In the page's addresses of its files: a new version is loaded anew."""
@@ -38,6 +39,9 @@ _HEADERS = {
     "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+_FILE_HEADERS = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
+SHARED = "shared.css"
+"""The stylesheet of all pages."""
 _TOKEN = {"type": "object", "required": ["token"], "properties": {"token": {"type": "string", "maxLength": 1000}}}
 
 
@@ -52,11 +56,12 @@ def page_router(asking: Asking, access: Access | None) -> APIRouter:
 
     @router.get("/files/{name:path}", include_in_schema=False)
     async def file(name: str) -> Response:
+        if name == SHARED:
+            return Response(stylesheet(), media_type="text/css", headers=_FILE_HEADERS)
         if name not in page_files():
             raise NotThereError("There is no such file", fix="Load the page again")
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        headers = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
-        return Response((FILES / name).read_bytes(), media_type=kind, headers=headers)
+        return Response((FILES / name).read_bytes(), media_type=kind, headers=_FILE_HEADERS)
 
     @router.get(SESSION, summary="Say what this client may do", responses=gives("`right`: read, ask, write or null"))
     async def session(request: Request) -> Response:

@@ -13,11 +13,13 @@ from imagerag_assets.concepts.store import add_examples, list_concepts
 from imagerag_assets.errors import InputError, StoreError
 from imagerag_assets.lineage.outdated import answer_heads
 from imagerag_assets.lineage.trace import trace
-from imagerag_assets.pages.plan_words import plan_words
+from imagerag_assets.pages.answer_page import answer_page
+from imagerag_assets.pages.components import content_security_policy
 from imagerag_assets.questions.answer_records import answer_folder, load_answer
 from imagerag_assets.questions.concept_examples import crop_of_patch, crops_of_cues
 from imagerag_assets.questions.question import Question
 from imagerag_assets.serve.described import gives, gives_file, takes
+from imagerag_assets.serve.answer_words import answer_in_words, why_outdated
 from imagerag_assets.serve.documents import NotThereError, read_object, result
 from imagerag_assets.serve.events import MEDIA_TYPE, stream
 from imagerag_assets.serve.rights import may
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
 
 _EVIDENCE = re.compile(r"overview\.jpg|cue-[1-9][0-9]{0,5}\.jpg")
 _GEOJSON = "cues.geojson"
+_PAGE_HEADERS = {
+    "Content-Security-Policy": f"{content_security_policy()}; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 class ExampleRequest(BaseModel):
@@ -96,14 +103,23 @@ def question_router(asking: Asking, *, free_paths: bool) -> APIRouter:
         return result(await asking.read(lambda platform: load_answer(platform, answer_id).to_dict()))
 
     @router.get(
-        "/answers/{answer_id}/plan",
-        summary="Say in words what a question was understood to ask",
-        responses=gives("`words`, a sentence for each part, and `phrases`, what was looked for", 404),
+        "/answers/{answer_id}/view",
+        summary="Return an answer in words, as a page shows it",
+        responses=gives("The sentence, what was understood, each cue with its place, notes, and the lineage drawn", 404),
         dependencies=[Depends(may("read"))],
     )
-    async def plan(answer_id: str) -> Response:
-        record = await asking.read(lambda platform: load_answer(platform, answer_id))
-        return result({"words": list(plan_words(record.plan)), "phrases": list(record.phrases), "plan": list(record.plan)})
+    async def view(answer_id: str) -> Response:
+        return result(await asking.read(lambda platform: answer_in_words(platform, load_answer(platform, answer_id))))
+
+    @router.get(
+        "/answers/{answer_id}/page.html",
+        summary="Return the page of an answer: one file that shows everything offline",
+        responses=gives_file("HTML", "text/html", 404),
+        dependencies=[Depends(may("read"))],
+    )
+    async def page(answer_id: str) -> Response:
+        text = await asking.read(lambda platform: _page_of(platform, answer_id))
+        return Response(text, media_type="text/html", headers=_PAGE_HEADERS)
 
     @router.get(
         "/answers/{answer_id}/lineage",
@@ -192,6 +208,11 @@ def _shown(platform: Platform, asked: ExampleRequest) -> dict[str, Any]:
     else:
         crops = [crop_of_patch(platform, asked.patch or "")]
     return add_examples(platform, asked.concept, [(sign, crop) for crop in crops]).to_dict()
+
+
+def _page_of(platform: Platform, answer_id: str) -> str:
+    record = load_answer(platform, answer_id)
+    return answer_page(platform, record, why_outdated(platform, record))
 
 
 def _picture(platform: Platform, answer_id: str, name: str) -> bytes:

@@ -84,7 +84,7 @@ def scene_router(asking: Asking) -> APIRouter:
         summary="Return a tile of a scene in its own pixels",
         description="At zoom 0 one tile shows the whole scene; at the last one (`pixel_zoom` of the scene) pixels are"
         " native.",
-        responses=gives_file("At most 256 x 256", "image/png", 404, 422, 500),
+        responses=gives_file("256 x 256, transparent beside the scene", "image/png", 404, 422, 500),
     )
     async def pixels(scene: Key, z: Zoom, x: Place, y: Place) -> Response:
         return _png(await asking.draw(lambda pictures: pictures.pixel_tile(scene, z, x, y)))

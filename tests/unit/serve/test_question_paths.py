@@ -40,7 +40,12 @@ def test_the_stages_come_before_the_answer(asking: Asking, api: TestClient) -> N
     assert plain == [{n: v for n, v in cue.items() if n != "verdict"} for cue in answered["cues"][: len(plain)]]
     answer = f"/api/answers/{answered['answer_id']}"
     assert api.get(answer).json() == answered
-    assert api.get(f"{answer}/plan").json()["words"] == understood["words"]
+    view = api.get(f"{answer}/view").json()
+    assert [each["asked"] for each in view["plan"]] == understood["words"]
+    assert view["cues"][0]["geometry"] == found["cues"][0]["geometry"]
+    assert {each["kind"] for each in view["graph"]["nodes"]} >= {"answer", "scene"}
+    page = api.get(f"{answer}/page.html")
+    assert "boats" in page.text and "default-src 'none'" in page.headers["content-security-policy"]
     geojson = api.get(f"{answer}/cues.geojson")
     assert geojson.headers["content-type"].startswith("application/geo+json")
     assert len(geojson.json()["features"]) == len(answered["cues"])
