@@ -105,4 +105,3 @@ def event_of(platform: Platform, step: Resolved | Found | AnswerRecord) -> Event
     cues = [cue.to_dict() | {"geometry": geometry_of(platform, cue.scene, cue.window)} for cue in step.cues]
     retrieval = step.retrieval
     return "found", {"path": retrieval.path, "abstained": retrieval.abstained, "scene": step.scene, "cues": cues}
-

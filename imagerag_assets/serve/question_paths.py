@@ -105,7 +105,9 @@ def question_router(asking: Asking, *, free_paths: bool) -> APIRouter:
     @router.get(
         "/answers/{answer_id}/view",
         summary="Return an answer in words, as a page shows it",
-        responses=gives("The sentence, what was understood, each cue with its place, notes, and the lineage drawn", 404),
+        responses=gives(
+            "The sentence, what was understood, each cue with its place, notes, and the lineage drawn", 404
+        ),
         dependencies=[Depends(may("read"))],
     )
     async def view(answer_id: str) -> Response:

@@ -61,7 +61,9 @@ def test_a_browser_logs_in_with_a_token_and_keeps_none(client_of: Callable[..., 
     cookie = client.cookies[COOKIE]
     assert TOKENS["ask"] not in cookie
     assert _statuses(client) == (200, 404, 403)
-    assert client.post("/api/session", json={"token": "x"}, headers={"Origin": "http://evil.example"}).status_code == 403
+    assert (
+        client.post("/api/session", json={"token": "x"}, headers={"Origin": "http://evil.example"}).status_code == 403
+    )
     client.request("DELETE", "/api/session", headers={"Content-Type": "application/json"})
     assert _statuses(client) == (401, 401, 401)
 

@@ -26,7 +26,7 @@ const ended = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
 const map = new SceneMap(at("map"), at("pixels"), at("over"));
 const view = new AnswerView(at("stages"), at("answer"), { map, askAgain: send, may, problem });
 const scope = { bbox: null, scenes: [] };
-const list = new SceneList(at("part-scenes"), at("time"), { map, askAbout });
+const list = new SceneList(at("part-scenes"), at("time"), { map, askAbout, problem });
 list.onChange = showScope;
 
 // Parts of the page
@@ -117,6 +117,7 @@ async function send(question, shownAs) {
   problem(null);
   select(tabs[0], false);
   view.start(shownAs || question.question);
+  at("stages").scrollIntoView({ block: "nearest" });
   const asked = { ...question };
   if (scope.bbox) asked.bbox = scope.bbox;
   if (scope.scenes.length) asked.scenes = scope.scenes;

@@ -226,11 +226,15 @@ export class SceneMap {
     this.areaLayer.addLayer(L.rectangle(box, { className: "area", weight: 2, fillOpacity: 0.08, interactive: false }));
   }
 
+  overlap(one, other) {
+    return bounds(this.scenes.get(one)).overlaps(bounds(this.scenes.get(other)));
+  }
+
   /** Compare two scenes with a slider over the map; null ends it. */
   compare(before, after) {
     for (const layer of this.comparing || []) layer.remove();
     this.comparing = null;
-    this.map.off("move zoom resize", this.clip);
+    if (this.clip) this.map.off("move zoom resize", this.clip);
     if (!before || !after) { this.say(null); this.refresh(); return; }
     this.show(after);
     this.comparing = [this.tiles(before, "before").addTo(this.map), this.tiles(after, "after").addTo(this.map)];

@@ -3,6 +3,8 @@
 import { get, post } from "./api.js";
 import { button, confidence, day, duration, el, facts, fill, size } from "./dom.js";
 
+const REFRESH_MS = 10_000;
+
 export async function showWatches(place, { open, problem }) {
   const { watches } = await get("/api/watches");
   fill(place, el("h2", {}, "Standing questions"),
@@ -31,25 +33,36 @@ export async function showWatches(place, { open, problem }) {
 const said = (answer) => (answer.choice ? `${answer.choice}: ${answer.answer}` : answer.answer || (answer.found ? "Found" : "Not found"));
 
 export async function showStatus(place, { may, problem }) {
-  const [status, encoders] = await Promise.all([get("/api/status"), get("/api/encoders")]);
+  const now = el("div");
+  const [encoders] = await Promise.all([get("/api/encoders"), refresh(now)]);
   const last = encoders.switches[0];
-  const work = Object.entries(status).filter(([name, value]) => Array.isArray(value) && value.length && !["stale_scenes", "collections", "failures", "removed", "problems"].includes(name));
-  fill(place, el("h2", {}, "Status"),
-    el("div", { class: "panel" }, facts([
-      ["scenes", status.scenes], ["not embedded by the chosen encoder", status.stale || "none"],
-      ["chosen encoder", status.encoder.name], ["in use", status.serving ? status.serving.name : "none yet"],
-      ["failures", status.failures.length || "none"]]),
-      status.problems.length > 0 && el("ul", { class: "failed small" }, status.problems.map((line) => el("li", {}, line)))),
-    el("div", { class: "panel" }, el("h3", {}, "At work"),
-      work.length === 0 ? el("p", { class: "muted small" }, "Nothing else is at work.")
-        : work.map(([name, list]) => [el("h4", {}, name.replaceAll("_", " ")), el("ul", { class: "small" }, list.slice(0, 20).map((each) => el("li", {}, typeof each === "object" ? Object.values(each).filter((value) => typeof value !== "object").join(" · ") : String(each))))])),
-    status.failures.length > 0 && el("div", { class: "panel" }, el("h3", {}, "Scenes that failed"),
-      el("ul", { class: "small" }, status.failures.slice(0, 50).map((each) => el("li", {}, el("b", {}, each.scene), ": ", each.error)))),
+  fill(place, el("h2", {}, "Status"), now,
     el("div", { class: "panel" }, el("h3", {}, "Encoder switch"),
       last ? [el("p", { class: "small" }, `Last: ${last.kind} from ${last.before.encoder || "none"} to ${last.after.encoder || "none"}, ${day(last.at)}${last.forced ? ", forced" : ""}`), checks(last.gate)]
         : el("p", { class: "muted small" }, "The encoder was never switched."),
       may("ask") && estimate("Estimate a switch to the chosen encoder", () => get("/api/switch"), switched, problem)),
     may("write") && ingest(problem));
+  const again = setInterval(() => {
+    if (!now.isConnected) clearInterval(again);
+    else if (!place.hidden && !document.hidden) refresh(now).catch(() => {}); // the next one may be answered
+  }, REFRESH_MS);
+}
+
+/** What changes while an ingest or a backfill is at work. */
+async function refresh(place) {
+  const status = await get("/api/status");
+  const done = status.scenes - status.stale;
+  const since = (each) => (each.since ? `, since ${each.since.slice(0, 16).replace("T", " ")} UTC` : "");
+  const work = [...status.owners.map((each) => `${each.work}${since(each)}, ${each.state}`), ...status.locks.map((each) => `${each.name}${since(each)}, ${each.state}`)];
+  fill(place,
+    el("div", { class: "panel" },
+      status.scenes > 0 && el("div", { class: "progress" }, confidence(done / status.scenes), el("p", { class: "small muted" }, `${done} of ${status.scenes} scenes embedded by the chosen encoder`)),
+      facts([["scenes", status.scenes], ["chosen encoder", status.encoder.name], ["in use", status.serving ? status.serving.name : "none yet"], ["failures", status.failures.length || "none"]]),
+      status.problems.length > 0 && el("ul", { class: "failed small" }, status.problems.map((line) => el("li", {}, line)))),
+    el("div", { class: "panel" }, el("h3", {}, "At work"),
+      work.length ? el("ul", { class: "small" }, work.map((line) => el("li", {}, line))) : el("p", { class: "muted small" }, "Nothing.")),
+    status.failures.length > 0 && el("div", { class: "panel" }, el("h3", {}, "Scenes that failed"),
+      el("ul", { class: "small" }, status.failures.slice(0, 50).map((each) => el("li", {}, el("b", {}, each.scene), ": ", each.error)))));
 }
 
 function checks(gate) {

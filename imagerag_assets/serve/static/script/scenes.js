@@ -1,12 +1,13 @@
 // The list of scenes: by time, shown on the map, asked about, or compared by date.
 
+import { ApiError } from "./api.js";
 import { button, day, el, fill } from "./dom.js";
 
 const LISTED = 300;
 
 export class SceneList {
-  constructor(place, strip, { map, askAbout }) {
-    Object.assign(this, { place, strip, map, askAbout });
+  constructor(place, strip, { map, askAbout, problem }) {
+    Object.assign(this, { place, strip, map, askAbout, problem });
     this.from = "";
     this.until = "";
     this.words = "";
@@ -63,7 +64,7 @@ export class SceneList {
       el("div", {}, el("h3", {}, name), el("p", { class: "small muted" }, about.filter(Boolean).join(" · "))),
       el("div", { class: "row" },
         button("Show", () => this.map.show(properties.scene), { "aria-label": `Show ${name}` }),
-        !properties.removed && button("Ask about it", () => this.askAbout(properties.scene), { "aria-label": `Ask about ${name}` }),
+        !properties.removed && button("Ask about it", () => this.askAbout(properties.scene), { "aria-label": `Ask about it: ${name}` }),
         geometry && el("button", { type: "button", class: "button", "aria-pressed": String(this.pair.includes(properties.scene)), "aria-label": `Compare ${name} with another date`, on: { click: () => this.pick(properties.scene) } }, "Compare")));
   }
 
@@ -74,9 +75,14 @@ export class SceneList {
     this.refresh();
     fill(this.picked, this.pair.length === 1 && el("p", { class: "small", role: "status" }, `Compare ${name(this.pair[0])} with: choose another scene`),
       this.pair.length === 2 && el("p", { class: "small row", role: "status" }, `${name(ordered[0])} and ${name(ordered[1])}`,
-        button("Compare with a slider", () => this.map.compare(ordered[0], ordered[1]), { class: "button first" })));
+        button("Compare with a slider", () => this.compare(ordered), { class: "button first" })));
     const again = document.getElementById(`scene-${key}`);
     if (again) again.querySelector("[aria-pressed]").focus();
+  }
+
+  compare([before, after]) {
+    if (this.map.overlap(before, after)) this.map.compare(before, after);
+    else this.problem(new ApiError(422, "These two scenes show different places", "Choose two of the same place"));
   }
 
   when(key) {
