@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -27,11 +28,16 @@ from imagerag_assets.serve.rates import RateLimit
 from imagerag_assets.serve.scene_paths import scene_router
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from imagerag_assets.serve.asking import Asking
     from imagerag_assets.web_guard import Access
 
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -59,7 +65,23 @@ def make_app(asking: Asking, *, access: Access | None = None, identity: str | No
         return app
     app.include_router(page_router(asking, access))
     _describe_tokens(app)
-    return asking.metrics.counting(RateLimit(app, asking.settings))
+    return asking.metrics.counting(RateLimit(_with_headers(app), asking.settings))
+
+
+def _with_headers(app: ASGIApp) -> ASGIApp:
+    """Let a browser take each answer for what it says it is, and run nothing in it; a page has a policy of its own."""
+
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await app(scope, receive, sending)
+
+    return answering
 
 
 def _take_commands(app: FastAPI, asking: Asking, identity: str) -> None:

@@ -34,12 +34,10 @@ POLICY = "; ".join(
 """Nothing comes from elsewhere, and no text of a record can become a script or a style."""
 _HEADERS = {
     "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-_FILE_HEADERS = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
+_FILE_HEADERS = {"Cache-Control": "public, max-age=86400"}
 SHARED = "shared.css"
 """The stylesheet of all pages."""
 _TOKEN = {"type": "object", "required": ["token"], "properties": {"token": {"type": "string", "maxLength": 1000}}}
@@ -65,7 +63,8 @@ def page_router(asking: Asking, access: Access | None) -> APIRouter:
 
     @router.get(SESSION, summary="Say what this client may do", responses=gives("`right`: read, ask, write or null"))
     async def session(request: Request) -> Response:
-        return result({"right": request.scope.get(GRANTED, RIGHTS[-1]), "version": __version__})
+        right = request.scope.get(GRANTED, RIGHTS[-1])
+        return result({"right": right} | ({"version": __version__} if right else {}))
 
     @router.post(
         SESSION,
@@ -89,7 +88,7 @@ def page_router(asking: Asking, access: Access | None) -> APIRouter:
 
     @router.delete(SESSION, summary="Forget the cookie", responses=gives("Nothing is allowed any more", 415))
     async def log_out() -> Response:
-        response = result({"right": None, "version": __version__})
+        response = result({"right": None})
         response.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return response
 

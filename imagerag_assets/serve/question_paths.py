@@ -18,8 +18,8 @@ from imagerag_assets.pages.components import content_security_policy
 from imagerag_assets.questions.answer_records import answer_folder, load_answer
 from imagerag_assets.questions.concept_examples import crop_of_patch, crops_of_cues
 from imagerag_assets.questions.question import Question
-from imagerag_assets.serve.described import gives, gives_file, takes
 from imagerag_assets.serve.answer_words import answer_in_words, why_outdated
+from imagerag_assets.serve.described import gives, gives_file, takes
 from imagerag_assets.serve.documents import NotThereError, read_object, result
 from imagerag_assets.serve.events import MEDIA_TYPE, stream
 from imagerag_assets.serve.rights import may
@@ -34,8 +34,6 @@ _EVIDENCE = re.compile(r"overview\.jpg|cue-[1-9][0-9]{0,5}\.jpg")
 _GEOJSON = "cues.geojson"
 _PAGE_HEADERS = {
     "Content-Security-Policy": f"{content_security_policy()}; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
 }
 
 

@@ -1,4 +1,4 @@
-"""The page at /, in a browser: a question, its evidence and its answer; hostile names, a phone, keys and screen readers."""
+"""The page at /, in a browser: a question to its answer, hostile names, a phone, keys and screen readers."""
 
 from __future__ import annotations
 
@@ -76,6 +76,14 @@ def test_a_question_its_evidence_and_its_answer(browser: Browser, address: str) 
         page.get_by_role("button", name="Good: cue 1 is an example of boat").click()
         expect(page.locator("#cue-1 [role=status]")).to_contain_text("Kept for my:boat")
         assert "#answer=" in page.url
+        page.get_by_role("button", name="Draw an area").click()
+        stage = page.locator("#map").bounding_box()
+        assert stage is not None
+        page.mouse.move(stage["x"] + 200, stage["y"] + 200)
+        page.mouse.down()
+        page.mouse.move(stage["x"] + 400, stage["y"] + 300, steps=3)
+        page.mouse.up()
+        expect(page.locator("#scope .chip")).to_contain_text("area ")
         assert axe_findings(page) == []
 
 

@@ -98,6 +98,7 @@ export class SceneMap {
   show(key) {
     const feature = this.scenes.get(key);
     if (!feature) return;
+    this.reveal();
     if (feature.geometry) {
       this.usePixels(null);
       this.map.fitBounds(bounds(feature), { padding: [24, 24] });
@@ -164,7 +165,13 @@ export class SceneMap {
     if (this.pixelCues) this.pixelCues.clearLayers();
   }
 
+  /** Scroll to the map where it is above what is read, as on a phone. */
+  reveal() {
+    this.over.parentElement.scrollIntoView({ block: "nearest" });
+  }
+
   focusCue(cue) {
+    this.reveal();
     if (cue.geometry) {
       this.usePixels(null);
       this.say(null);
@@ -189,25 +196,34 @@ export class SceneMap {
   /** Let a person draw a rectangle; `done(bbox)` gets west, south, east, north in degrees, or null. */
   draw(done) {
     this.usePixels(null);
-    const map = this.map;
+    const { map, place } = this;
     map.dragging.disable();
-    this.place.classList.add("drawing");
+    place.classList.add("drawing");
     let start = null;
-    const finish = (box) => {
-      map.off("mousedown", down).off("mousemove", move).off("mouseup", up);
-      document.removeEventListener("keydown", escape);
-      map.dragging.enable();
-      this.place.classList.remove("drawing");
-      done(box);
-    };
-    const down = (event) => { start = event.latlng; };
-    const move = (event) => { if (start) this.markArea(L.latLngBounds(start, event.latlng)); };
-    const up = (event) => {
-      const box = start && L.latLngBounds(start, event.latlng);
-      finish(box && box.getWest() < box.getEast() && box.getSouth() < box.getNorth() ? numbers(box) : null);
+    const boxTo = (event) => L.latLngBounds(start, map.mouseEventToLatLng(event));
+    // Pointers, not the map's own mouse events: a finger draws as well.
+    const listeners = {
+      pointerdown: (event) => {
+        if (event.target.closest(".leaflet-control")) return;
+        start = map.mouseEventToLatLng(event); place.setPointerCapture(event.pointerId);
+      },
+      pointermove: (event) => { if (start) this.markArea(boxTo(event)); },
+      pointerup: (event) => {
+        if (!start) return;
+        const box = boxTo(event);
+        finish(box.getWest() < box.getEast() && box.getSouth() < box.getNorth() ? numbers(box) : null);
+      },
+      pointercancel: () => finish(null),
     };
     const escape = (event) => { if (event.key === "Escape") finish(null); };
-    map.on("mousedown", down).on("mousemove", move).on("mouseup", up);
+    const finish = (box) => {
+      for (const [name, act] of Object.entries(listeners)) place.removeEventListener(name, act, true);
+      document.removeEventListener("keydown", escape);
+      map.dragging.enable();
+      place.classList.remove("drawing");
+      done(box);
+    };
+    for (const [name, act] of Object.entries(listeners)) place.addEventListener(name, act, true);
     document.addEventListener("keydown", escape);
     return () => finish(null);
   }

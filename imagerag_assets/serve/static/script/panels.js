@@ -81,7 +81,7 @@ function estimate(text, ask, shown, problem) {
 const switched = (plan) => facts([["encoder", plan.encoder], ["scenes", plan.scenes], ["patches to embed", plan.patches], ["files", size(plan.bytes_read)], ["would take", duration(plan.seconds)], ["then", "imagerag backfill"]]);
 
 function ingest(problem) {
-  const field = el("input", { id: "source", type: "text", autocomplete: "off", placeholder: "s3://bucket/prefix, https://.../catalog.json" });
+  const field = el("input", { id: "source", type: "text", autocomplete: "off", placeholder: "s3://bucket/prefix, or the address of a catalog" });
   const shown = ({ totals, scenes }) => [
     facts([["new", totals.new], ["changed", totals.changed], ["current", totals.current], ["failed", totals.failed], ["patches", totals.patches], ["read", size(totals.bytes_read)], ["would take", duration(totals.seconds)]]),
     el("ul", { class: "small" }, scenes.slice(0, 20).map((each) => el("li", {}, `${each.scene}: ${each.state}${each.error ? `, ${each.error}` : ""}`))),
