@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import mimetypes
 from functools import lru_cache
 from pathlib import Path
@@ -18,13 +19,13 @@ from imagerag_assets.serve.guard import COOKIE, GRANTED, RIGHTS, SESSION, ApiAcc
 from imagerag_assets.web_guard import session_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from imagerag_assets.serve.asking import Asking
     from imagerag_assets.web_guard import Access
 
 FILES = Path(__file__).parent / "static"
 _KINDS = frozenset({".css", ".js", ".svg", ".png", ".json"})
-_VERSION = "VERSION"
-"""In the page's addresses of its files: a new version is loaded anew."""
 POLICY = "; ".join(
     (
         "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data: blob:",
@@ -37,7 +38,6 @@ _HEADERS = {
     "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-_FILE_HEADERS = {"Cache-Control": "public, max-age=86400"}
 SHARED = "shared.css"
 """The stylesheet of all pages."""
 _TOKEN = {"type": "object", "required": ["token"], "properties": {"token": {"type": "string", "maxLength": 1000}}}
@@ -49,17 +49,14 @@ def page_router(asking: Asking, access: Access | None) -> APIRouter:
     most = asking.settings.limit_request_bytes
 
     @router.get("/", include_in_schema=False)
-    async def page() -> Response:
-        return Response(_page(), media_type="text/html", headers=_HEADERS | {"Cache-Control": "no-cache"})
+    async def page(request: Request) -> Response:
+        return _file(request, "index.html", _HEADERS)
 
     @router.get("/files/{name:path}", include_in_schema=False)
-    async def file(name: str) -> Response:
-        if name == SHARED:
-            return Response(stylesheet(), media_type="text/css", headers=_FILE_HEADERS)
-        if name not in page_files():
+    async def file(request: Request, name: str) -> Response:
+        if name != SHARED and name not in page_files():
             raise NotThereError("There is no such file", fix="Load the page again")
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        return Response((FILES / name).read_bytes(), media_type=kind, headers=_FILE_HEADERS)
+        return _file(request, name, {})
 
     @router.get(SESSION, summary="Say what this client may do", responses=gives("`right`: read, ask, write or null"))
     async def session(request: Request) -> Response:
@@ -102,6 +99,17 @@ def page_files() -> frozenset[str]:
     return frozenset(each.relative_to(FILES).as_posix() for each in found)
 
 
-@lru_cache(maxsize=1)
-def _page() -> bytes:
-    return (FILES / "index.html").read_text(encoding="utf-8").replace(_VERSION, __version__).encode()
+@lru_cache(maxsize=64)
+def _content(name: str) -> tuple[bytes, str]:
+    """Return a file and its ETag."""
+    data = stylesheet().encode() if name == SHARED else (FILES / name).read_bytes()
+    return data, f'"{hashlib.sha256(data).hexdigest()[:16]}"'
+
+
+def _file(request: Request, name: str, headers: Mapping[str, str]) -> Response:
+    """Return a file; a browser asks each time whether the one that it has is still right, so that all are of one kind."""
+    data, tag = _content(name)
+    about = {"Cache-Control": "no-cache", "ETag": tag, **headers}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=about)
+    return Response(data, media_type=mimetypes.guess_type(name)[0] or "application/octet-stream", headers=about)

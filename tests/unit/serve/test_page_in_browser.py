@@ -69,6 +69,7 @@ def test_a_question_its_evidence_and_its_answer(browser: Browser, address: str) 
         expect(page.locator(".cue").first).to_be_visible(timeout=PATIENCE_MS)
         expect(page.locator(".said")).to_contain_text("boat", timeout=PATIENCE_MS)
         expect(page.get_by_role("alert").first).to_be_empty()
+        expect(page.locator("#map .cue-box").first).to_be_visible()
         picture = page.locator(".cue img").first
         page.wait_for_function("picture => picture.complete && picture.naturalWidth > 0", arg=picture.element_handle())
         page.locator(".leaflet-tile-loaded").first.wait_for(state="attached")

@@ -97,8 +97,10 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_no_text(api: TestClient)
     policy = page.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
     assert "unsafe" not in policy
-    assert "VERSION" not in page.text
+    again = api.get("/", headers={"If-None-Match": page.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
     names = page_files()
+    assert sum((FILES / name).stat().st_size for name in names) < 400_000  # what a browser loads once
     for name in names:
         assert api.get(f"/files/{name}").status_code == 200
     for name in ("../app.py", "..%2Fapp.py", "index.html", "%2Fetc%2Fhostname"):

@@ -56,7 +56,7 @@ async function refresh(place) {
   const work = [...status.owners.map((each) => `${each.work}${since(each)}, ${each.state}`), ...status.locks.map((each) => `${each.name}${since(each)}, ${each.state}`)];
   fill(place,
     el("div", { class: "panel" },
-      status.scenes > 0 && el("div", { class: "progress" }, confidence(done / status.scenes), el("p", { class: "small muted" }, `${done} of ${status.scenes} scenes embedded by the chosen encoder`)),
+      status.scenes > 0 && el("div", { class: "progress" }, el("progress", { value: String(done), max: String(status.scenes), "aria-label": "Scenes embedded" }), el("p", { class: "small muted" }, `${done} of ${status.scenes} scenes embedded by the chosen encoder`)),
       facts([["scenes", status.scenes], ["chosen encoder", status.encoder.name], ["in use", status.serving ? status.serving.name : "none yet"], ["failures", status.failures.length || "none"]]),
       status.problems.length > 0 && el("ul", { class: "failed small" }, status.problems.map((line) => el("li", {}, line)))),
     el("div", { class: "panel" }, el("h3", {}, "At work"),
