@@ -107,7 +107,7 @@ def _content(name: str) -> tuple[bytes, str]:
 
 
 def _file(request: Request, name: str, headers: Mapping[str, str]) -> Response:
-    """Return a file; a browser asks each time whether the one that it has is still right, so that all are of one kind."""
+    """Return a file; a browser asks each time whether the one that it has is still right, so that all fit together."""
     data, tag = _content(name)
     about = {"Cache-Control": "no-cache", "ETag": tag, **headers}
     if request.headers.get("if-none-match") == tag:

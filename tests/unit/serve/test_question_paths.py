@@ -68,7 +68,7 @@ def test_the_stages_come_before_the_answer(asking: Asking, api: TestClient) -> N
     other = next(each["patch_id"] for each in rows if each["patch_id"] != cue["patch_id"])
     bad = api.post("/api/examples", json={"concept": name, "patch": other, "good": False}).json()["concept"]
     assert (bad["positive"], bad["negative"]) == (1, 1)
-    assert [each["name"] for each in api.get("/api/concepts").json()["concepts"]] == [name]
+    assert name in [each["name"] for each in api.get("/api/concepts").json()["concepts"]]
 
     assert api.post("/api/questions", json={"like": cue["patch_id"]}).status_code == 200
 
