@@ -63,10 +63,7 @@ def refusal(status: int, why: str, fix: str) -> Response:
 
 
 class ApiGuard(WebGuard):
-    """The guard of the API and its page.
-
-    Without a token only the page's own files are given, which say nothing of the installation, and a token is taken.
-    """
+    """The guard of an application: a request has one of the tokens that its access lists, or there are none."""
 
     no_token = "The server asks for its token"
 
@@ -92,7 +89,18 @@ class ApiGuard(WebGuard):
             given = cookie
         scope[GRANTED] = right
         scope[CLIENT] = hashlib.sha256(given.encode()).hexdigest()[:16] if right else _address(scope)
-        return right is not None or is_public(scope)
+        return right is not None
+
+
+class PageGuard(ApiGuard):
+    """The guard of the API with its page.
+
+    Without a token only the page's own files are given, which say nothing of the installation, and a token is taken.
+    """
+
+    def known(self, headers: Headers, scope: Scope) -> bool:
+        """As of every API, but for the page's own files and session."""
+        return super().known(headers, scope) or is_public(scope)
 
 
 def is_public(scope: Scope) -> bool:
@@ -117,14 +125,24 @@ def require(scope: Scope, right: Right) -> None:
         )
 
 
-def access_from(settings: Settings, host: str) -> ApiAccess:
+def access_from(settings: Settings, host: str, *, least: Right = "write") -> ApiAccess:
     """Return what requests to an API that listens on `host` must have.
 
+    Args:
+        settings: The tokens, and further host names.
+        host: The address that it listens on.
+        least: The tokens that allow less are none of its.
+
     Raises:
-        SettingsError: other machines can connect, and there is no token.
+        SettingsError: other machines can connect and there is no token, or only tokens that allow less.
     """
     kept = {"write": settings.serve_token, "ask": settings.serve_ask_token, "read": settings.serve_read_token}
-    tokens = tuple((right, kept[right].get_secret_value()) for right in reversed(RIGHTS) if kept[right] is not None)  # type: ignore[union-attr]
+    enough = RIGHTS[RIGHTS.index(least) :]
+    tokens = tuple((right, kept[right].get_secret_value()) for right in enough if kept[right])  # type: ignore[union-attr]
+    if not tokens and any(kept.values()):
+        raise SettingsError(
+            "Only tokens for asking or reading are set, and this needs one for all", fix="Set IMAGERAG_SERVE_TOKEN"
+        )
     if not tokens and not is_loopback(host):
         raise SettingsError(
             f"Other machines can reach {host}, and no token is set",

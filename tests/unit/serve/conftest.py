@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from imagerag_assets.ingestion.ingest import ingest_scene
 from imagerag_assets.serve.app import make_app
 from imagerag_assets.serve.asking import Asking
-from imagerag_assets.serve.guard import ApiGuard, access_from
+from imagerag_assets.serve.guard import PageGuard, access_from
 from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.web_guard import Access
 from tests.items import scene_at, texture, write_scene
@@ -54,7 +54,7 @@ def client_of(asking: Asking) -> Callable[..., TestClient]:
 
     def made(access: Access | None = None, identity: str | None = None, settings: Settings | None = None) -> TestClient:
         access = access or access_from(settings or asking.settings, "127.0.0.1")
-        app = ApiGuard(make_app(asking, access=access, identity=identity), access)
+        app = PageGuard(make_app(asking, access=access, identity=identity), access)
         return TestClient(app, base_url="http://localhost:8000", raise_server_exceptions=False)
 
     return made

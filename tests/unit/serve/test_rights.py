@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from imagerag_assets.errors import SettingsError
+from imagerag_assets.serve.app import make_app
 from imagerag_assets.serve.asking import Asking
-from imagerag_assets.serve.guard import COOKIE, access_from
+from imagerag_assets.serve.guard import COOKIE, ApiGuard, access_from
 from imagerag_assets.serve.page import FILES, page_files
 from imagerag_assets.serve.rates import Buckets
 from imagerag_assets.settings import Settings, load_settings
@@ -39,7 +41,7 @@ def _statuses(client: TestClient, **given: Any) -> tuple[int, ...]:
 
 
 def test_a_token_allows_its_right_and_no_more(client_of: Callable[..., TestClient], guarded: Settings) -> None:
-    client = client_of(access_from(guarded, "0.0.0.0"))
+    client = client_of(access_from(guarded, "0.0.0.0", least="read"))
     wanted = {"read": (200, 403, 403), "ask": (200, 404, 403), "write": (200, 404, 422)}
     for right, statuses in wanted.items():
         headers = {"Authorization": f"Bearer {TOKENS[right]}"}
@@ -47,11 +49,23 @@ def test_a_token_allows_its_right_and_no_more(client_of: Callable[..., TestClien
         assert client.get("/api/session", headers=headers).json()["right"] == right
     refused = client.post("/api/examples", json=EXAMPLE, headers={"Authorization": f"Bearer {TOKENS['read']}"})
     assert "it may read, and this is to write" in refused.json()["error"]["message"]
-    assert not any(token in repr(access_from(guarded, "0.0.0.0")) for token in TOKENS.values())
+    assert not any(token in repr(access_from(guarded, "0.0.0.0", least="read")) for token in TOKENS.values())
+
+
+def test_what_needs_the_token_for_all_takes_no_other(asking: Asking, guarded: Settings) -> None:
+    app = ApiGuard(make_app(asking), access_from(guarded, "0.0.0.0"))  # as of assistants over HTTP
+    client = TestClient(app, base_url="http://localhost:8000")
+    for right, status in (("read", 401), ("ask", 401), ("write", 200)):
+        assert client.get("/health", headers={"Authorization": f"Bearer {TOKENS[right]}"}).status_code == status
+    assert [client.get(path).status_code for path in ("/", "/api/session", "/files/app.css")] == [401, 401, 401]
+    reading = guarded.model_copy(update={"serve_token": None})
+    for host in ("127.0.0.1", "0.0.0.0"):
+        with pytest.raises(SettingsError, match="Only tokens for asking or reading are set"):
+            access_from(reading, host)
 
 
 def test_a_browser_logs_in_with_a_token_and_keeps_none(client_of: Callable[..., TestClient], guarded: Settings) -> None:
-    client = client_of(access_from(guarded, "0.0.0.0"))
+    client = client_of(access_from(guarded, "0.0.0.0", least="read"))
     assert client.get("/").status_code == 200  # says nothing of the installation
     assert client.get("/api/session").json()["right"] is None
     assert _statuses(client) == (401, 401, 401)
