@@ -27,74 +27,11 @@ from typer.models import ArgumentInfo, OptionInfo
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # benchmarks/ is in the repository only, not installed
+from imagerag_assets.cli._examples import EXAMPLES
+
 MADE = "<!-- Made by `make docs`. Do not edit: change the code and run it again. -->"
 COMMON = ("--json", "--debug")
 PLURALS = {str: "names", float: "numbers", int: "integers", Path: "paths"}
-
-EXAMPLES: dict[str, tuple[str, ...]] = {
-    "imagerag answers": ("imagerag answers --outdated",),
-    "imagerag ask": (
-        'imagerag ask "How many storage tanks are there?" --scene SCENE',
-        'imagerag ask "Where is the stadium?" --choice A="left" --choice B="right" --bbox 9.1,48.3,9.2,48.4',
-        'imagerag ask "How many ships are in the north-east?"   # looks only at that part of the scene',
-        'imagerag ask "What changed here?" --scene A --scene B  # two dates of one place; or --bbox with --datetime',
-        'imagerag ask "How many are there?" --after ANSWER_ID   # with the phrases, scenes and area of that answer',
-        "imagerag ask --like pier.jpg --top-k 10                # what looks like a picture or a patch",
-        'imagerag ask "Where is the stadium?" --retrieval paper # the published algorithm, to compare with',
-        "imagerag ask --batch questions.jsonl --out answers.jsonl",
-    ),
-    "imagerag backfill": ("imagerag backfill --dry-run", "imagerag backfill"),
-    "imagerag calibrate": (
-        "imagerag calibrate                         # from the scenes that are ingested, without labels",
-        "imagerag calibrate --labels labels.jsonl   # better, with a few",
-    ),
-    "imagerag encoders use": ("imagerag encoders use georsclip",),
-    "imagerag encoders words": ('imagerag encoders words "tennis court" marina',),
-    "imagerag evaluate": (
-        "imagerag evaluate questions.jsonl --no-answer --compare OTHER_RUN",
-        "imagerag evaluate MME_RealWorld.json --images path/to/pictures",
-    ),
-    "imagerag explain": ("imagerag explain path/to/catalog.json",),
-    "imagerag export": ("imagerag export s3://bucket/embeddings",),
-    "imagerag import": ("imagerag import s3://bucket/embeddings",),
-    "imagerag ingest": (
-        "imagerag ingest path/to/catalog.json    # a static catalog, collection or item",
-        "imagerag ingest s3://bucket/prefix      # items in a bucket; keys come from AWS_* variables or ~/.aws",
-        "imagerag ingest scene.tif               # a raster without STAC, or a folder or prefix of them",
-        "imagerag ingest 'https://host/{z}/{x}/{y}.png' --bbox 9.1,48.7,9.3,48.8 --zoom 17",
-        "imagerag ingest https://host/stac --collection sentinel-2-l2a --limit 5",
-    ),
-    "imagerag knowledge build captions": ("imagerag knowledge build captions captions.jsonl",),
-    "imagerag knowledge build labels": (
-        "imagerag knowledge build labels path/to/chips --dry-run",
-        "imagerag knowledge build labels path/to/chips",
-    ),
-    "imagerag knowledge labels rename": ('imagerag knowledge labels rename tank_01 "storage tank"',),
-    "imagerag knowledge coverage": ("imagerag knowledge coverage --questions questions.jsonl",),
-    "imagerag mcp": (
-        "imagerag mcp                   # on standard input and output, for the program that starts it",
-        "imagerag mcp --http            # http://127.0.0.1:8001/mcp",
-        "imagerag mcp --allow-ingest    # also offer to ingest and backfill",
-    ),
-    "imagerag retry": ("imagerag retry              # all failed questions", "imagerag retry ANSWER_ID"),
-    "imagerag scenes": (
-        "imagerag scenes --source s3://bucket/prefix --datetime 2026-01-01/2026-06-30",
-        "imagerag scenes --bbox 9.1,48.3,9.2,48.4",
-    ),
-    "imagerag scenes remove": ("imagerag scenes remove SCENE_A SCENE_B",),
-    "imagerag scenes show": ("imagerag scenes show SCENE --out pictures",),
-    "imagerag serve": (
-        "imagerag serve --port 8000",
-        "imagerag serve --no-port   # for commands only",
-        "imagerag serve --stop",
-    ),
-    "imagerag sources add": ("imagerag sources add port s3://bucket/prefix --every 60",),
-    "imagerag trace": ("imagerag trace ANSWER_ID", "imagerag trace ANSWER_ID --format prov > answer.prov.json"),
-    "imagerag train data": ("imagerag train data labels.jsonl --out data",),
-    "imagerag train lora": ("imagerag train lora data --out run --config infra/recipes/qwen3-vl-8b.toml",),
-    "imagerag watch add": ('imagerag watch add "Is there a ship at the pier?" --bbox 9.1,48.3,9.2,48.4',),
-}
-"""Examples by command, shown in its section."""
 
 
 def pages() -> dict[Path, str]:
@@ -129,7 +66,10 @@ def commands_page() -> str:
         ),
         "## Output and exit codes",
         "Every command prints tables, or with `--json` exactly one JSON document on standard output. Progress and\n"
-        "errors go to standard error. An error is one line that says what is wrong and how to fix it.",
+        "errors go to standard error. An error is one line that says what is wrong and how to fix it. Ids and paths\n"
+        "are never broken: what does not fit the terminal as a table is a list. Ctrl-C ends every command.",
+        "`imagerag --install-completion` lets the shell complete names of commands, options, scenes, answers,\n"
+        "encoders, watched sources and standing questions. `--help-all` also shows options that are for research.",
         _table(("exit code", "meaning"), _exit_codes()),
         "Every command takes these options, before or after its name:",
         _table(("option", "meaning"), [(_spelled(each), _cell(each.info.help)) for each in _common(commands)]),
@@ -280,7 +220,7 @@ def _examples(name: str, parameters: Sequence[Parameter]) -> tuple[str, ...]:
     Raises:
         ValueError: an example uses an option that the command does not have.
     """
-    known = {spelling for each in parameters for spelling in each.spellings}
+    known = {spelling for each in parameters for spelling in each.spellings} | set(COMMON)
     for example in EXAMPLES[name]:
         used = set(re.findall(r"--[a-z][a-z-]*", example.partition(" #")[0]))
         if not example.startswith(name) or not used <= known:

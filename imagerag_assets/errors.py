@@ -167,6 +167,10 @@ class CheckError(ImageRAGError):
     """A scene failed a check on which the next steps depend."""
 
 
+class DeliveryError(ImageRAGError):
+    """A webhook or a mail server did not take a message."""
+
+
 class KnowledgeError(InputError):
     """A knowledge source cannot be used."""
 

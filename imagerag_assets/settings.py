@@ -7,6 +7,7 @@ its line in docs/settings.md.
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from difflib import get_close_matches
 from functools import cached_property
@@ -192,6 +193,32 @@ class Settings(BaseSettings):
     webhook_url: SecretStr | None = None
     """Address that receives events, such as a failed run, as JSON by POST. All of it is kept secret."""
 
+    log: Literal["text", "json"] = "text"
+    """Form of warnings and errors on standard error: lines for a person, or a JSON object each for a log collector."""
+    log_level: Literal["error", "warning", "info", "debug"] = "warning"
+    """What of the program's own messages is shown, and all that is graver."""
+
+    smtp_host: str | None = None
+    """Mail server that tells of changed answers of standing questions; default: no mail."""
+    smtp_port: int = Field(587, ge=1, le=65_535)
+    """Port of the mail server; often 465 where IMAGERAG_SMTP_SECURITY is tls."""
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """How the connection to the mail server is encrypted; with none, a password goes to this machine only."""
+    smtp_user: str | None = None
+    """Name to log in to the mail server with; default: no login."""
+    smtp_password: SecretStr | None = None
+    """Password to log in to the mail server with."""
+    mail_to: tuple[str, ...] = ()
+    """Addresses that mails go to."""
+    mail_from: str | None = None
+    """Address that mails come from; default: the first one that they go to."""
+    digest: Literal["off", "daily", "weekly"] = "off"
+    """Send one mail with all changes of a day or a week, not one for each."""
+    feed_file: Path | None = None
+    """File to write an Atom feed of changed answers to, for feed readers; default: no feed."""
+    feed_entries: int = Field(50, ge=1, le=500)
+    """Largest number of answers in the feed, the newest."""
+
     # Division
     division: DivisionName = "pyramid"
     """How scenes are cut into patches. The others are the divisions of the ImageRAG paper."""
@@ -303,6 +330,15 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("mail_to", "mail_from")
+    @classmethod
+    def _is_address(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        """Refuse what is no plain address: in a header it could become another one."""
+        for address in [value] if isinstance(value, str) else value or ():
+            if not re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+", address):
+                raise ValueError(f"{address[:80]!r} is not an address like name@host")
+        return value
+
     @model_validator(mode="after")
     def _note_secrets(self) -> Settings:
         """Let no text show what is secret here: servers repeat what they are sent."""
@@ -312,6 +348,8 @@ class Settings(BaseSettings):
         for own in (self.ui_token, self.serve_token, self.serve_ask_token, self.serve_read_token):
             if own is not None:
                 note_secrets(own.get_secret_value())
+        if self.smtp_password is not None:
+            note_secrets(self.smtp_password.get_secret_value())
         if self.webhook_url is not None:
             address = self.webhook_url.get_secret_value()
             parts = urlsplit(address)

@@ -275,7 +275,7 @@ def _kill(child: int, home: str, *, readers: bool, server: bool) -> None:
 
 def main() -> None:
     """Run what is asked for, one request a line."""
-    _import(["imagerag_assets._torchvision_ops", "imagerag_assets.cli", "imagerag_assets.orchestration.build"])
+    _import(["imagerag_assets._torchvision_ops", "imagerag_assets.cli.app", "imagerag_assets.orchestration.build"])
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:

@@ -2,6 +2,6 @@
 
 import sys
 
-from imagerag_assets.cli.app import main
+from imagerag_assets.cli import main
 
 sys.exit(main())

@@ -6,23 +6,28 @@ what its result looks like is in the other `cli` modules.
 
 from __future__ import annotations
 
-import logging
-import os
+import re
 import sys
 import traceback
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from imagerag_assets.cli import _completion as completion
+from imagerag_assets.cli._interrupts import INTERRUPTED as INTERRUPTED
+from imagerag_assets.cli._interrupts import print_result
+from imagerag_assets.cli._layout import Paragraph
+from imagerag_assets.cli._logs import configure, say
 from imagerag_assets.errors import ImageRAGError, InputError, disk_error
 from imagerag_assets.escaping import json_document as dump
 from imagerag_assets.escaping import one_line, visible
-from imagerag_assets.masking import mask_logs, masked
+from imagerag_assets.masking import masked
+from imagerag_assets.stages import listening
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -31,16 +36,8 @@ if TYPE_CHECKING:
     from imagerag_assets.orchestration.runner import Runner
     from imagerag_assets.settings import Settings
 
-_PACKAGE = "imagerag_assets"
-DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
-
-_QUIET = {
-    "TRANSFORMERS_VERBOSITY": "error",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "GRPC_VERBOSITY": "NONE",
-    "CPL_LOG": os.devnull,  # GDAL's own messages
-}
+_ENDLESS = 1_000_000  # columns of a pipe or a file
+DONE, FAILED, USAGE, SOME_FAILED = 0, 1, 2, 3
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on standard output.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and the messages of libraries.")]
@@ -59,7 +56,10 @@ LayerDate = Annotated[
     str | None, typer.Option(help="Of an online layer: when its imagery was taken, e.g. 2024-06-30; fills {date}.")
 ]
 Scenes = Annotated[
-    list[str] | None, typer.Option(help="Take only the scene with this scene key or item id; repeatable.")
+    list[str] | None,
+    typer.Option(
+        help="Take only the scene with this scene key or item id; repeatable.", autocompletion=completion.scenes
+    ),
 ]
 Collections = Annotated[list[str] | None, typer.Option(help="Take only items of this collection; repeatable.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many scenes.")]
@@ -84,9 +84,10 @@ class Command:
         from imagerag_assets.settings import load_settings, unknown_names
 
         settings = load_settings()
+        configure(settings)
         if unknown := unknown_names():
             shown = (f"{name} (did you mean {close}?)" if close else name for name, close in unknown.items())
-            print(f"warning: no such setting: {one_line(', '.join(shown))}", file=sys.stderr)
+            say("warning", f"no such setting: {one_line(', '.join(shown))}")
         return settings
 
     @contextmanager
@@ -140,12 +141,20 @@ class Command:
 
     def finish(self, document: dict[str, Any], render: Render, *, code: int = DONE) -> None:
         """Print the result and exit with `code`."""
+        print_result()
         if self.as_json:
             print(dump(document))
         else:
-            console().print(render(document))
+            made = render(document)
+            console().print(Paragraph(made) if isinstance(made, str) else made, crop=False)
         if code:
             raise typer.Exit(code)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[Progress | None]:
+        """Do as :meth:`progress`, and name the stages of the work there."""
+        with self.progress(what) as report, listening(report and (lambda stage: report(0, 0, stage))):
+            yield report
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Progress | None]:
@@ -153,15 +162,17 @@ class Command:
         if self.as_json or not sys.stderr.isatty():
             yield None
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bars
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        count = TextColumn("{task.fields[count]}")
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), count, TimeElapsedColumn())
         with Bars(*columns, console=console(stderr=True), transient=True) as bars:
-            task = bars.add_task(what, total=None)
+            task = bars.add_task(what, total=None, count="")
 
             def report(done: int, total: int, doing: str) -> None:
-                bars.update(task, completed=done, total=total or None, description=plain(doing))
+                count = f"{done:,}/{total:,}" if total else ""
+                bars.update(task, completed=done, total=total or None, description=plain(doing), count=count)
 
             yield report
 
@@ -188,11 +199,11 @@ def need_subcommand(ctx: typer.Context) -> None:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console on the current standard output or error, 120 columns wide if the width is unknown."""
+    """Return a console on the current standard output or error; only a terminal has a width."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else 120, highlight=False, emoji=False)
+    return Console(file=stream, width=None if stream.isatty() else _ENDLESS, highlight=False, emoji=False)
 
 
 def plain(text: object) -> str:
@@ -204,6 +215,7 @@ def plain(text: object) -> str:
 
 def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
     """Print an error in one line, with `as_json` also as a JSON document; return the exit code."""
+    print_result()
     if not isinstance(error, ImageRAGError):
         error = disk_error(error) or error
     known = isinstance(error, ImageRAGError)
@@ -214,7 +226,7 @@ def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
     if not known:
         text = f"unexpected {type(error).__name__}: {text}" if text else f"unexpected {type(error).__name__}"
     hint = "" if known or debug else ". Run it again with --debug for the traceback"
-    print(f"error: {text}{hint}", file=sys.stderr)
+    say("error", f"{text}{hint}")
     if as_json:
         fix = error.fix if isinstance(error, ImageRAGError) else ""
         message = error.message if isinstance(error, ImageRAGError) else text
@@ -234,21 +246,22 @@ def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
     return error.exit_code if isinstance(error, ImageRAGError) else FAILED
 
 
-def report_interrupt(*, as_json: bool) -> int:
-    """Report that the user interrupted the command; return the exit code."""
-    print("error: interrupted", file=sys.stderr)
-    if as_json:
-        print(dump({"error": {"type": "KeyboardInterrupt", "message": "interrupted", "fix": ""}}))
-    return INTERRUPTED
-
-
 def usage_error(error: Any) -> InputError:
     """Return an error of the command line parser as one of our errors."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "imagerag"
-    message, _, suggestion = error.format_message().partition(" Did you mean")
-    hint = f"Did you mean{suggestion} " if suggestion else ""
+    message, _, suggestion = error.format_message().replace(": Value error, ", ": ").partition(" Did you mean")
+    hint = f"Did you mean{suggestion} " if suggestion else _nearest_value(message)
     return InputError(message.rstrip("."), fix=f"{hint}See: {command} --help")
+
+
+def _nearest_value(message: str) -> str:
+    """Return which value was probably meant, of the parser's message about one that is none of a few."""
+    found = re.search(r"'([^']*)' is not one of (.+)", message)
+    if found is None:
+        return ""
+    close = get_close_matches(found[1], re.findall(r"'([^']*)'", found[2]), n=1, cutoff=0.4)
+    return f"Did you mean '{close[0]}'? " if close else ""
 
 
 def parser_error() -> type[Exception]:
@@ -261,70 +274,3 @@ def parser_error() -> type[Exception]:
     except ImportError:
         from click.exceptions import ClickException  # type: ignore[assignment]
     return ClickException
-
-
-@contextmanager
-def quiet_libraries(debug: bool) -> Iterator[None]:
-    """Silence libraries, except with `debug`; always print our own warnings.
-
-    Results and errors say what matters of a library's messages.
-    """
-    mask_logs()
-    with _own_warnings():
-        if debug:
-            yield
-            return
-        for name, value in _QUIET.items():  # read when the libraries are imported
-            os.environ.setdefault(name, value)
-        before, nowhere = logging.root.manager.disable, logging.NullHandler()
-        logging.disable(logging.WARNING)  # errors still reach handlers, e.g. that of the Milvus Lite connection
-        logging.root.addHandler(nowhere)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                yield
-        finally:
-            logging.root.removeHandler(nowhere)
-            logging.disable(before)
-
-
-class _OwnLogger(logging.Logger):
-    """A logger that lets warnings of this package pass although those of libraries are disabled."""
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
-        """Return whether a record of this level is handled."""
-        own = self.name.partition(".")[0] == _PACKAGE
-        return (own and level >= logging.WARNING) or super().isEnabledFor(level)
-
-
-class _Lines(logging.Handler):
-    """Print each record once, as one line on the current standard error."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self._printed: set[str] = set()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print one record."""
-        text = one_line(record.getMessage())
-        if text not in self._printed:
-            self._printed.add(text)
-            print(f"warning: {text}", file=sys.stderr)
-
-
-@contextmanager
-def _own_warnings() -> Iterator[None]:
-    """Print the warnings that the package logs."""
-    lines, before = _Lines(), logging.getLoggerClass()
-    logging.setLoggerClass(_OwnLogger)  # most modules are imported when a command needs them
-    for name in [each for each in logging.root.manager.loggerDict if each.partition(".")[0] == _PACKAGE]:
-        logger = logging.getLogger(name)
-        if type(logger) is logging.Logger:
-            logger.__class__ = _OwnLogger
-    package = logging.getLogger(_PACKAGE)
-    package.addHandler(lines)
-    try:
-        yield
-    finally:
-        package.removeHandler(lines)
-        logging.setLoggerClass(before)

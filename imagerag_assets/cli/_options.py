@@ -7,7 +7,9 @@ module only adds how to type a list, a mapping or an area.  It does not check wh
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import NoneType
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
@@ -15,6 +17,8 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 import typer
 from typer.models import OptionInfo
 
+from imagerag_assets.cli import _completion as completion
+from imagerag_assets.cli._command import Command as Invocation
 from imagerag_assets.errors import InputError, QuestionError
 from imagerag_assets.questions.question import Question
 
@@ -51,15 +55,24 @@ def _typed(name: str) -> _Typed:
         option = typer.Option(help="A choice of the question, as LETTER=TEXT; repeatable.")
         return _Typed("choice", Annotated[list[str] | None, option], None, lambda given: parse_choices(given or ()))
     if name == "scenes":
-        option = typer.Option(help="Search only the scene with this scene key; repeatable; default: all scenes.")
+        option = typer.Option(
+            help="Search only the scene with this scene key; repeatable; default: all scenes.",
+            autocompletion=completion.scenes,
+        )
         return _Typed("scene", Annotated[list[str] | None, option], None, lambda given: tuple(given or ()))
     if name == "bbox":
         return _Typed("bbox", Annotated[str | None, typer.Option(help=text, metavar="W,S,E,N")], None, parse_bbox)
     if name == "answer":
         option = typer.Option("--no-answer", help="Only find cues; do not answer.")
         return _Typed("no_answer", Annotated[bool, option], False, lambda given: not given)
-    limits = {key: getattr(limit, at) for limit in field.metadata for key, at in (("min", "ge"), ("max", "le"))
-              if hasattr(limit, at)}  # fmt: skip
+    limits: dict[str, Any] = {
+        key: getattr(limit, at)
+        for limit in field.metadata
+        for key, at in (("min", "ge"), ("max", "le"))
+        if hasattr(limit, at)
+    }
+    if name == "after":
+        limits["autocompletion"] = completion.answers
     return _Typed(name, Annotated[_plain(field.annotation), typer.Option(help=text, **limits)], field.default, _same)
 
 
@@ -154,6 +167,16 @@ def parse_bbox(text: str | None) -> tuple[float, float, float, float] | None:
             f"--bbox {text!r} is not on the globe", fix="Give west,south,east,north in degrees, south below north"
         )
     return west, south, east, north
+
+
+def asked_on_terminal(command: Invocation) -> str | None:
+    """Return the question that a person types when asked for it; None where nobody sits at a terminal."""
+    if command.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    with suppress(ImportError):
+        import readline  # noqa: F401 - lets the line be edited
+    typed: str = typer.prompt("Your question", err=True, default="", show_default=False)
+    return typed
 
 
 def check_one_of(question: str | None, batch: object | None, out: object | None) -> None:

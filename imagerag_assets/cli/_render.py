@@ -6,14 +6,15 @@ is data, never markup.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imagerag_assets.cli._command import plain
+from imagerag_assets.cli._layout import Facts, Paragraph, Table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
 Document = Mapping[str, Any]
 _COLOURS = {
@@ -29,29 +30,24 @@ _COLOURS = {
 }
 _STATES = frozenset({"", "status", "state"})
 """Columns whose words are ours."""
+_NUMBERS = frozenset({"patches", "seconds", "rows", "bytes", "answers", "confidence", "score"})
 _CLOSED = 5  # closings in a table
 _SHORT = 12  # of a fingerprint
+_METRES_A_DEGREE = 111_195.0  # of latitude, on a sphere: sizes are for reading
 
 
 def stacked(*parts: RenderableType | None) -> RenderableType:
     """Return the parts below each other; leave out None."""
     from rich.console import Group
 
-    return Group(*(part for part in parts if part is not None))
+    return Group(*(Paragraph(part) if isinstance(part, str) else part for part in parts if part is not None))
 
 
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
     """Return a table of data, with numbers aligned right."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    for column in columns:
-        number = column in ("patches", "seconds", "rows", "bytes", "answers", "confidence", "score")
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value, column in _STATES) for value, column in zip(row, columns, strict=False)))
-    return table
+    right = frozenset(number for number, column in enumerate(columns) if column in _NUMBERS)
+    cells = [[_cell(value, column in _STATES) for value, column in zip(row, columns, strict=False)] for row in rows]
+    return Table([plain(column) for column in columns], cells, right, title)
 
 
 def _cell(value: object, is_state: bool) -> str:
@@ -62,15 +58,9 @@ def _cell(value: object, is_state: bool) -> str:
     return f"[{colour}]{text}[/]" if colour else text
 
 
-def facts_of(facts: Mapping[str, object]) -> Table:
-    """Return names and values as a grid; leave out empty values."""
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2))
-    for name, value in facts.items():
-        if value not in (None, ""):
-            table.add_row(f"[bold]{plain(name)}[/]", plain(value))
-    return table
+def facts_of(facts: Mapping[str, object]) -> Facts:
+    """Return names and values; leave out empty values."""
+    return Facts([(plain(name), plain(value)) for name, value in facts.items() if value not in (None, "")])
 
 
 def ingest(document: Document) -> RenderableType:
@@ -109,8 +99,8 @@ def answer(document: Document, files: Mapping[str, str] | None = None) -> Render
             cue["phrase"],
             cue["confidence"],
             _verdict(cue),
-            _middle(cue),
-            _window(cue["window"]),
+            place(cue["bbox"]) or f"px {_window(cue['window'])}",
+            extent(cue["bbox"]),
         )
         for cue in document["cues"]
     ]
@@ -125,11 +115,12 @@ def answer(document: Document, files: Mapping[str, str] | None = None) -> Render
         "milliseconds": round(document["timings_ms"].get("total", 0)),
         **(files or {}),
     }
-    columns = ("cue", "scene", "phrase", "confidence", "verdict", "lat, lon", "window (x0, y0, x1, y1)")
+    columns = ("cue", "scene", "phrase", "confidence", "verdict", "where", "size")
     table = table_of(columns, cues) if cues else None
     notes = [f"[yellow]{plain(note)}[/]" for note in document.get("notes", ())]
-    more = [f"[dim]imagerag {name} {plain(document['answer_id'])}[/]" for name in ("show", "trace")]
-    return stacked(facts_of(facts), table, *notes, *more)
+    return stacked(
+        facts_of(facts), table, *notes, f"[dim]How it came about: imagerag trace {plain(document['answer_id'])}[/]"
+    )
 
 
 def _verdict(cue: Document) -> str:
@@ -137,13 +128,28 @@ def _verdict(cue: Document) -> str:
     return "" if verdict == "unchecked" else verdict
 
 
-def _middle(cue: Document) -> str:
-    if cue["bbox"] is None:
+def place(bbox: Sequence[float] | None, digits: int = 5) -> str:
+    """Return the middle of (west, south, east, north) in degrees; nothing for imagery without a place."""
+    if not bbox:
         return ""
     from imagerag_assets.raster.geo import middle_of_box  # takes long to load
 
-    lon, lat = middle_of_box(cue["bbox"])
-    return f"{lat:.5f}, {lon:.5f}"
+    west, south, east, north = bbox
+    lon, lat = middle_of_box((west, south, east, north))
+    return f"{abs(lat):.{digits}f}°{'S' if lat < 0 else 'N'} {abs(lon):.{digits}f}°{'W' if lon < 0 else 'E'}"
+
+
+def extent(bbox: Sequence[float] | None) -> str:
+    """Return width and height of (west, south, east, north) on the ground, in metres or kilometres."""
+    if not bbox:
+        return ""
+    west, south, east, north = bbox
+    height = (north - south) * _METRES_A_DEGREE
+    width = (east - west) % 360 * _METRES_A_DEGREE * math.cos(math.radians((south + north) / 2))
+    if min(width, height) >= 10_000:
+        return f"{width / 1000:,.0f} x {height / 1000:,.0f} km"
+    digits = 0 if min(width, height) >= 10 else 1
+    return f"{width:,.{digits}f} x {height:,.{digits}f} m"
 
 
 def batch(document: Document) -> RenderableType:

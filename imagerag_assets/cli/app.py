@@ -34,12 +34,16 @@ from imagerag_assets.cli import (
     system,
     train,
     watch,
+    words,
 )
 from imagerag_assets.cli._command import (
     Debug,
     Json,
     need_subcommand,
 )
+from imagerag_assets.cli._help import Group, arrange
+from imagerag_assets.cli._interrupts import is_interrupt, report_interrupt
+from imagerag_assets.cli._logs import quiet_libraries
 from imagerag_assets.escaping import json_document
 
 HELP = """Ask questions in plain words about large satellite and aerial scenes, and see the evidence.
@@ -49,7 +53,7 @@ For your own scenes, run `imagerag ingest SOURCE`, then `imagerag ask QUESTION`.
 """
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
-app = typer.Typer(name="imagerag", help=HELP, add_completion=False, context_settings=_SETTINGS)
+app = typer.Typer(name="imagerag", help=HELP, cls=Group, context_settings=_SETTINGS)
 for group in (
     ingest,
     ask,
@@ -70,8 +74,10 @@ for group in (
     lineage,
     show,
     backup,
+    words,
 ):
     group.register(app)
+arrange(app)
 
 
 @app.callback(invoke_without_command=True, help=HELP)
@@ -89,22 +95,23 @@ def root(
     need_subcommand(ctx)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; report every error and raise none."""
-    typed = list(sys.argv[1:] if arguments is None else arguments)
+def run(typed: Sequence[str]) -> int:
+    """Run one command and return its exit code; report every error and raise none but an interrupt of a library."""
     as_json, debug = "--json" in typed, "--debug" in typed
-    with cli_run.quiet_libraries(debug):
+    with quiet_libraries(debug):
         try:
             code = app(typed, standalone_mode=False, prog_name="imagerag")
         except cli_run.parser_error() as error:
             return cli_run.report_failure(cli_run.usage_error(error), as_json=as_json, debug=debug)
         except (KeyboardInterrupt, typer.Abort):
-            return cli_run.report_interrupt(as_json=as_json)
+            return report_interrupt(as_json=as_json)
         except BrokenPipeError:  # the reader of our output has left
             sys.stdout = None
             return cli_run.FAILED
         except Exception as error:  # the last line of defence: one line, no traceback
+            if is_interrupt(error):
+                return report_interrupt(as_json=as_json)
             return cli_run.report_failure(error, as_json=as_json, debug=debug)
     if code == cli_run.INTERRUPTED:  # typer turns an interrupt into an exit code
-        return cli_run.report_interrupt(as_json=as_json)
+        return report_interrupt(as_json=as_json)
     return code if isinstance(code, int) else cli_run.DONE

@@ -12,6 +12,7 @@ from imagerag_assets.cli import _command as cli_run
 from imagerag_assets.cli import _options as cli_options
 from imagerag_assets.cli import _render as render
 from imagerag_assets.cli._command import Command, Debug, Json, command_of
+from imagerag_assets.cli._names import check_question
 from imagerag_assets.cli.show import make_page, open_page
 from imagerag_assets.errors import InputError
 from imagerag_assets.questions.question import Question
@@ -51,27 +52,33 @@ def ask(
             if typed[option]:
                 raise InputError(f"--{option} cannot be used with --batch", fix="Write it into the lines of the file")
     without_words = typed["like"] is not None or typed["plan"] is not None
+    if question is None and not without_words and batch is None and out is None:
+        question = cli_options.asked_on_terminal(command)
     cli_options.check_one_of(question or "" if without_words else question, batch, out)
     options = cli_options.read_options(typed)
+    asked = Question(question or "", **options) if batch is None else None
+    if asked is not None:
+        check_question(command.settings, asked)
     files: dict[str, str] = {}
-    if batch is None:
+    if asked is not None:
         # Another process has the models loaded, so this one loads nothing that is slow to import.
         from imagerag_assets.resident.client import ask_resident
 
-        said = ask_resident(command.settings, Question(question or "", **options), record_run=True)
+        said = ask_resident(command.settings, asked, record_run=True)
         if said is not None:
             command.finish(said["answer"], partial(render.answer, files=said["files"]))
             _open(command, said["answer"], open_it)
             return
-    with command.progress("asking") as progress, command.runner(progress) as runner:
-        if batch is not None and out is not None:
+    with command.waiting("starting") as progress, command.runner(progress) as runner:
+        if asked is None:
+            assert batch is not None and out is not None
             common = {name: value for name, value in options.items() if name not in NOT_WITH_BATCH}
             done = runner.ask_batch(batch, out, **common)
         else:
             # Here, as records take long to import.
             from imagerag_assets.questions.answer_records import evidence_files
 
-            record = runner.ask(Question(question or "", **options))
+            record = runner.ask(asked)
             done, files = record.to_dict(), evidence_files(runner.platform, record)
     code = cli_run.SOME_FAILED if done.get("failed") else cli_run.DONE
     command.finish(done, partial(render.answer, files=files) if batch is None else render.batch, code=code)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imagerag_assets.cli import _completion as completion
 from imagerag_assets.cli._command import Debug, Json, command_of, plain
 from imagerag_assets.cli._render import Document, facts_of, stacked
 
@@ -22,7 +23,11 @@ def register(app: typer.Typer) -> None:
 def calibrate(
     ctx: typer.Context,
     encoder: Annotated[
-        str | None, typer.Option(help="Registry name of the encoder; default: the one that answers questions.")
+        str | None,
+        typer.Option(
+            help="Registry name of the encoder; default: the one that answers questions.",
+            autocompletion=completion.encoders,
+        ),
     ] = None,
     labels: Annotated[
         Path | None,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagerag_assets.cli import _command as cli_run
+from imagerag_assets.cli import _completion as completion
 from imagerag_assets.cli._command import Debug, Json, command_of, need_subcommand, plain, remember
 from imagerag_assets.cli._confirm import confirmed
 from imagerag_assets.cli._render import Document, facts_of, stacked, table_of
@@ -47,11 +48,13 @@ def concepts(ctx: typer.Context, as_json: Json = False, debug: Debug = False) ->
 def add(
     ctx: typer.Context,
     name: Name,
-    answer: Annotated[str | None, typer.Option(help="Id of an answer whose cues are examples.")] = None,
+    answer: Annotated[
+        str | None, typer.Option(help="Id of an answer whose cues are examples.", autocompletion=completion.answers)
+    ] = None,
     cue: Annotated[
         list[int] | None, typer.Option(min=1, help="Rank of a cue of --answer; repeatable; default: all of them.")
     ] = None,
-    scene: Annotated[str | None, typer.Option(help="Scene key of --box.")] = None,
+    scene: Annotated[str | None, typer.Option(help="Scene key of --box.", autocompletion=completion.scenes)] = None,
     box: Annotated[
         list[str] | None,
         typer.Option(metavar="X0,Y0,X1,Y1", help="Part of --scene, in native pixels from its upper left; repeatable."),

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagerag_assets.cli import _command as cli_run
+from imagerag_assets.cli import _completion as completion
 from imagerag_assets.cli._command import Debug, Json, command_of, plain, remember
+from imagerag_assets.cli._names import check_encoder
 from imagerag_assets.cli._render import Document, duration, facts_of, size, stacked, table_of
 
 if TYPE_CHECKING:
@@ -27,7 +29,11 @@ def register(app: typer.Typer) -> None:
 def backfill(
     ctx: typer.Context,
     encoder: Annotated[
-        str | None, typer.Option(help="Registry name of the encoder to switch to; default: the chosen encoder.")
+        str | None,
+        typer.Option(
+            help="Registry name of the encoder to switch to; default: the chosen encoder.",
+            autocompletion=completion.encoders,
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what there is to do, and how long it would take.")
@@ -42,6 +48,7 @@ def backfill(
     `imagerag rollback` goes back to it after the switch.
     """
     command = command_of(ctx, as_json, debug)
+    check_encoder(command.settings, encoder)
     if dry_run:
         with command.platform() as platform:
             from imagerag_assets.encoder_switch.backfill import make_plan
@@ -140,7 +147,12 @@ def encoders(ctx: typer.Context, as_json: Json = False, debug: Debug = False) ->
 @encoders_app.command()
 def use(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="Registry name of the encoder, as `imagerag encoders` lists it.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Registry name of the encoder, as `imagerag encoders` lists it.", autocompletion=completion.encoders
+        ),
+    ],
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:

@@ -10,7 +10,9 @@ import typer
 
 from imagerag_assets.cli import _command as cli_run
 from imagerag_assets.cli._command import Command, Debug, Json, command_of, plain
+from imagerag_assets.cli._layout import Table
 from imagerag_assets.cli._options import question_options, read_options
+from imagerag_assets.cli._render import stacked
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -76,30 +78,24 @@ def _ingest(command: Command, loaded: list[Loaded], images: Path, folder: Path, 
 
 def render(document: Mapping[str, Any]) -> RenderableType:
     """Show the figures, the comparison, and what was not asked."""
-    from rich import box
-    from rich.console import Group
-    from rich.table import Table
-
     from imagerag_assets.evaluation.report import comparison_rows, figure_rows, interval, told
 
-    figures = Table(box=box.SIMPLE_HEAD)
-    for name in ("figure", "value", "95 % interval", "n"):
-        figures.add_column(name, justify="left" if name == "figure" else "right")
-    for name, figure in figure_rows(document["metrics"]):
-        figures.add_row(plain(name), told(figure), interval(figure), str(figure["n"]))
+    rows = [
+        [plain(name), told(figure), interval(figure), str(figure["n"])]
+        for name, figure in figure_rows(document["metrics"])
+    ]
+    figures = Table(("figure", "value", "95 % interval", "n"), rows, frozenset({1, 2, 3}))
     parts: list[RenderableType] = [figures]
     parts += [f"[dim]{plain(each['protocol'])}[/]" for each in document.get("files", ()) if each.get("protocol")]
     if "comparison" in document:
-        columns, rows = comparison_rows(document["comparison"])
-        changes = Table(*columns, box=box.SIMPLE_HEAD, title="compared with the other run", title_justify="left")
-        for row in rows:
-            changes.add_row(*row)
+        columns, changed = comparison_rows(document["comparison"])
+        changes = Table(columns, changed, title="compared with the other run")
         parts.append(changes)
     for scene, image in document["run"]["missing"].items():
         parts.append(f"[yellow]missing[/] {plain(image)}{'' if image == scene else f' ({plain(scene)})'}")
     left_out, failed = document["left_out"], document["failed"]
     if left_out or failed:
         parts.append(f"[yellow]{left_out} questions were not asked, {failed} could not be answered[/]")
-    return Group(
+    return stacked(
         *parts, f"[bold]{document['questions']} questions[/]; table and plot: {plain(document['report']['table'])}"
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagerag_assets.cli import _command as cli_run
+from imagerag_assets.cli import _completion as completion
 from imagerag_assets.cli import _render as render
 from imagerag_assets.cli._command import Debug, Json, command_of, plain
 
@@ -29,10 +30,17 @@ def export(
     out: Annotated[str, typer.Argument(help="Folder or s3://bucket/prefix to write to.")],
     scene: Annotated[
         list[str] | None,
-        typer.Option(help="Export only the scene with this scene key; repeatable; default: all scenes."),
+        typer.Option(
+            help="Export only the scene with this scene key; repeatable; default: all scenes.",
+            autocompletion=completion.scenes,
+        ),
     ] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="Export the embeddings of this encoder; default: the chosen encoder.")
+        str | None,
+        typer.Option(
+            help="Export the embeddings of this encoder; default: the chosen encoder.",
+            autocompletion=completion.encoders,
+        ),
     ] = None,
     prune: Annotated[
         bool,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imagerag_assets.cli import _command as cli_run
+from imagerag_assets.cli import _completion as completion
 from imagerag_assets.cli._command import Debug, Json, command_of, need_subcommand, plain, remember
 from imagerag_assets.cli._render import Document, facts_of, stacked, table_of
 
@@ -34,7 +35,9 @@ def rebuild(
     scenes: Annotated[
         list[str] | None, typer.Argument(help="Scene key, as `imagerag scenes` lists it; default: all.")
     ] = None,
-    encoder: Annotated[str | None, typer.Option(help="Registry name; default: the chosen encoder.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="Registry name; default: the chosen encoder.", autocompletion=completion.encoders)
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:

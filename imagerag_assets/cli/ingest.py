@@ -22,6 +22,7 @@ from imagerag_assets.cli._command import (
     command_of,
     plain,
 )
+from imagerag_assets.cli._names import check_encoder, check_source
 from imagerag_assets.cli._render import Document, duration, size, stacked, table_of
 from imagerag_assets.errors import InputError
 
@@ -62,9 +63,11 @@ def ingest(
     command = command_of(ctx, as_json, debug)
     started = time.perf_counter()
     source = _with_options(source, bbox, zoom, date)
+    check_source(command.settings, source)
+    check_encoder(command.settings)
     results: list[dict[str, Any]] = []
     missed = False
-    with command.progress("looking for scenes") as progress, command.runner(progress) as runner:
+    with command.waiting("looking for scenes") as progress, command.runner(progress) as runner:
         for result in runner.ingest_source(source, collections=collection or (), scenes=scene or (), limit=limit):
             results.append(result.to_dict())
             missed |= result.missed
@@ -93,7 +96,8 @@ def explain(
     """Say what an ingest of a source would read, embed and store, and how long it would take."""
     command = command_of(ctx, as_json, debug)
     source = _with_options(source, bbox, zoom, date)
-    with command.progress("looking at scenes") as progress, command.platform() as platform:
+    check_source(command.settings, source)
+    with command.waiting("looking at scenes") as progress, command.platform() as platform:
         from imagerag_assets.ingestion.explain import explain as look
 
         found = look(

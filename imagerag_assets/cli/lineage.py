@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagerag_assets.cli import _command as cli_run
+from imagerag_assets.cli import _completion as completion
 from imagerag_assets.cli import _render as render
 from imagerag_assets.cli._command import Debug, Json, command_of, plain
+from imagerag_assets.cli._layout import Tree
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.tree import Tree
 
-AnswerId = Annotated[str, typer.Argument(help="Id of an answer, as `imagerag ask` and `imagerag answers` print it.")]
+AnswerId = Annotated[
+    str,
+    typer.Argument(
+        help="Id of an answer, as `imagerag ask` and `imagerag answers` print it.", autocompletion=completion.answers
+    ),
+]
 
 
 class Format(StrEnum):
@@ -99,8 +105,6 @@ def answer_list(document: render.Document) -> RenderableType:
 
 def lineage(document: render.Document) -> RenderableType:
     """Show the lineage of an answer as a tree, and why the answer is outdated."""
-    from rich.tree import Tree
-
     tree = Tree(_node(document))
     _grow(tree, document)
     outdated = [f"[yellow]outdated: {plain(_reasons([each]))}[/]" for each in document.get("outdated", ())]
@@ -140,13 +144,16 @@ def _value(value: Any) -> str:
         return "; ".join(f"{name}: {each}" for name, each in value.items())
     if isinstance(value, (list, tuple)):
         return " ".join(_value(each) for each in value)
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 def retry(
     ctx: typer.Context,
     answer_id: Annotated[
-        list[str] | None, typer.Argument(help="Id of a failed question; default: all failed questions.")
+        list[str] | None,
+        typer.Argument(
+            help="Id of a failed question; default: all failed questions.", autocompletion=completion.answers
+        ),
     ] = None,
     as_json: Json = False,
     debug: Debug = False,

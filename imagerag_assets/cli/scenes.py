@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagerag_assets.cli import _command as cli_run
+from imagerag_assets.cli import _completion as completion
 from imagerag_assets.cli._command import Collections, Command, Debug, Json, command_of, plain, remember
 from imagerag_assets.cli._confirm import confirmed
-from imagerag_assets.cli._render import Document, facts_of, stacked, table_of
+from imagerag_assets.cli._render import Document, facts_of, place, stacked, table_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,10 +28,16 @@ PAGE = 50
 """Scenes of a page in a table."""
 _NOTE = 60  # characters of the notes in a table
 
-Keys = Annotated[list[str], typer.Argument(help="Scene key, as `imagerag scenes` lists it; several at once.")]
+Keys = Annotated[
+    list[str],
+    typer.Argument(help="Scene key, as `imagerag scenes` lists it; several at once.", autocompletion=completion.scenes),
+]
 Sources = Annotated[
     list[str] | None,
-    typer.Option(help="List only scenes from this source, or below it; also the name of a watched one; repeatable."),
+    typer.Option(
+        help="List only scenes from this source, or below it; also the name of a watched one; repeatable.",
+        autocompletion=completion.sources,
+    ),
 ]
 Acquired = Annotated[str | None, typer.Option(help="List only scenes acquired in this time, START/END.")]
 Area = Annotated[str | None, typer.Option(help="List only scenes that meet this area, in degrees.", metavar="W,S,E,N")]
@@ -194,14 +201,14 @@ def _target(out: Path | None, scene_key: str, *, several: bool) -> Path:
 
 def listed(document: Document) -> RenderableType:
     """Show a line for each scene, and which page this is."""
-    columns = ("scene", "item", "source", "acquired", "lat, lon", "pixels", "m/px", "patches", "status", "notes")
+    columns = ("scene", "item", "source", "acquired", "where", "pixels", "m/px", "patches", "status", "notes")
     rows = [
         (
             each["scene"],
             each["item"] if each["item"] != each["scene"] else None,
             each["source"],
             (each["acquired"] or "")[:16].replace("T", " "),
-            _middle(each["bbox"]),
+            place(each["bbox"], 4) or None,
             f"{each['width']:,} x {each['height']:,}" if each["width"] else None,
             each["gsd_m"],
             each["patches"],
@@ -267,15 +274,6 @@ def gone(document: Document) -> RenderableType:
         return "nothing was removed"
     said = f"[dim]what was stored stays until: {plain(document['next'])}[/]" if document["next"] else None
     return stacked(table_of(("scene", "rows"), rows), said)
-
-
-def _middle(bbox: Any) -> str | None:
-    if not bbox:
-        return None
-    from imagerag_assets.raster.geo import middle_of_box  # takes long to load
-
-    lon, lat = middle_of_box(tuple(bbox))
-    return f"{lat:.4f}, {lon:.4f}"
 
 
 def _short(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from imagerag_assets.cli import _completion as completion
 from imagerag_assets.cli._command import Debug, Json, LayerBox, LayerDate, LayerZoom, command_of, plain, remember
 from imagerag_assets.cli._render import stacked, table_of
 from imagerag_assets.errors import InputError
@@ -122,7 +123,7 @@ def _box(text: str | None) -> list[float] | None:
 @sources_app.command()
 def remove(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="Name of a watched source.")],
+    name: Annotated[str, typer.Argument(help="Name of a watched source.", autocompletion=completion.sources)],
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -138,7 +139,10 @@ def remove(
 def purge(
     ctx: typer.Context,
     scene: Annotated[
-        list[str] | None, typer.Option(help="Delete only this scene, whenever its item left; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="Delete only this scene, whenever its item left; repeatable.", autocompletion=completion.scenes
+        ),
     ] = None,
     older_than: Annotated[
         str, typer.Option(help="Delete only scenes whose item left at least this long ago, e.g. 0s.")

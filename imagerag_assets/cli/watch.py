@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagerag_assets.cli import _command as cli_run
+from imagerag_assets.cli import _completion as completion
 from imagerag_assets.cli import _options as cli_options
 from imagerag_assets.cli import _render as render
 from imagerag_assets.cli._command import Debug, Json, command_of, need_subcommand, plain, remember
+from imagerag_assets.cli._names import Stored, check_question
+from imagerag_assets.errors import SettingsError
 from imagerag_assets.questions.question import Question
 
 if TYPE_CHECKING:
@@ -54,7 +57,8 @@ def add(
     """Save a standing question and ask it for the first time."""
     command = command_of(ctx, as_json, debug)
     asked = Question(question, **cli_options.read_options(typed))
-    with command.progress("asking") as progress, command.runner(progress) as runner:
+    check_question(command.settings, asked)
+    with command.waiting("starting") as progress, command.runner(progress) as runner:
         from imagerag_assets.orchestration.watches import add_watch
 
         done = add_watch(runner, asked, name=name, ask_now=not later)
@@ -75,7 +79,12 @@ def list_(ctx: typer.Context, as_json: Json = False, debug: Debug = False) -> No
 @watch_app.command()
 def show(
     ctx: typer.Context,
-    watch_id: Annotated[str, typer.Argument(help="Id of a standing question, as `imagerag watch list` prints it.")],
+    watch_id: Annotated[
+        str,
+        typer.Argument(
+            help="Id of a standing question, as `imagerag watch list` prints it.", autocompletion=completion.watches
+        ),
+    ],
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -92,7 +101,12 @@ def show(
 @watch_app.command()
 def remove(
     ctx: typer.Context,
-    watch_id: Annotated[str, typer.Argument(help="Id of a standing question, as `imagerag watch list` prints it.")],
+    watch_id: Annotated[
+        str,
+        typer.Argument(
+            help="Id of a standing question, as `imagerag watch list` prints it.", autocompletion=completion.watches
+        ),
+    ],
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -110,18 +124,77 @@ def run(
     ctx: typer.Context,
     watch_id: Annotated[
         list[str] | None,
-        typer.Argument(help="Id of a standing question to ask, due or not; default: all that are due."),
+        typer.Argument(
+            help="Id of a standing question to ask, due or not; default: all that are due.",
+            autocompletion=completion.watches,
+        ),
     ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Ask the standing questions that are due now."""
     command = command_of(ctx, as_json, debug)
-    with command.progress("asking") as progress, command.runner(progress) as runner:
+    from imagerag_assets.standing_questions.store import load_watch
+
+    for each in watch_id or ():
+        load_watch(Stored.of(command.settings), each)
+    with command.waiting("starting") as progress, command.runner(progress) as runner:
         from imagerag_assets.orchestration.watches import ask_watches
 
         done = ask_watches(runner, watch_id or ())
     command.finish(done, ran, code=cli_run.SOME_FAILED if done["failed"] else cli_run.DONE)
+
+
+@watch_app.command()
+def deliver(
+    ctx: typer.Context,
+    test: Annotated[bool, typer.Option("--test", help="Only send a test message on each channel.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also send what was given up, and the digest before its time.")
+    ] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Tell of changed answers that were not told yet, by webhook, mail and feed.
+
+    Dagster's daemon does so by itself; failed messages are tried five times.
+    The settings name the channels: IMAGERAG_WEBHOOK_URL, IMAGERAG_SMTP_HOST, IMAGERAG_FEED_FILE and those beside them.
+    """
+    command = command_of(ctx, as_json, debug)
+    with command.working(), command.progress("sending"):
+        from imagerag_assets.delivery.outbox import channels_of, deliver_waiting, send_test
+
+        if not channels_of(command.settings) and command.settings.feed_file is None:
+            raise SettingsError(
+                "Nobody is to be told anything",
+                fix="Set IMAGERAG_WEBHOOK_URL, IMAGERAG_SMTP_HOST and IMAGERAG_MAIL_TO, or IMAGERAG_FEED_FILE",
+            )
+        if test:
+            tried = send_test(command.settings)
+            done: dict[str, Any] = {"test": [{"channel": name, "error": error} for name, error in tried.items()]}
+            failed = any(tried.values())
+        else:
+            done = deliver_waiting(Stored.of(command.settings), again=again)
+            failed = any(each["error"] for kind in ("waiting", "failed") for each in done[kind])
+    command.finish(done, delivered, code=cli_run.SOME_FAILED if failed else cli_run.DONE)
+
+
+def delivered(document: render.Document) -> RenderableType:
+    """Show what was told, what waits, and why."""
+    if "test" in document:
+        tried = [("fail" if each["error"] else "ok", each["channel"], each["error"]) for each in document["test"]]
+        return render.table_of(("", "channel", "why"), tried) if tried else "only a feed is set up"
+    rows = [
+        (kind, each["watch"], each["channel"], each["answer_id"], each["error"])
+        for kind in ("told", "waiting", "failed")
+        for each in document[kind]
+    ]
+    columns = ("state", "watch", "channel", "answer", "why")
+    return render.stacked(
+        "another process is delivering" if document["busy"] else None,
+        render.table_of(columns, rows) if rows else "nothing to tell",
+        f"feed: {plain(document['feed'])}" if document["feed"] else None,
+    )
 
 
 def added(document: render.Document) -> RenderableType:

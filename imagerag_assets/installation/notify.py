@@ -26,7 +26,7 @@ _BACKOFF_S, _BACKOFF_MAX_S = 0.5, 2.0  # urllib3 waits before the third try only
 _log = logging.getLogger(__name__)
 
 
-def notify(settings: Settings, event: str, detail: dict[str, Any]) -> None:
+def notify(settings: Settings, event: str, detail: dict[str, Any]) -> str | None:
     """POST ``{"event", "at", "detail"}`` to IMAGERAG_WEBHOOK_URL, if that is set.
 
     A server that is down, or answers with 429 or 5xx, is tried twice more.  A failure is logged in one line and never
@@ -36,16 +36,20 @@ def notify(settings: Settings, event: str, detail: dict[str, Any]) -> None:
         settings: Name the webhook.
         event: What happened, e.g. ``run_failed``.
         detail: JSON values; others are sent as text.
+
+    Returns:
+        Why it did not arrive, in a few words; None: it did, or there is no webhook.
     """
     if not settings.webhook_url:
-        return
+        return None
     try:
-        _post(settings.webhook_url.get_secret_value(), event, detail)
+        return _post(settings.webhook_url.get_secret_value(), event, detail)
     except Exception as error:  # no work may fail because a webhook does
         _log.warning("The webhook did not take %s: %s", event, type(error).__name__)
+        return type(error).__name__
 
 
-def _post(url: str, event: str, detail: dict[str, Any]) -> None:
+def _post(url: str, event: str, detail: dict[str, Any]) -> str | None:
     import requests  # loaded only where there is a webhook
     from requests.adapters import HTTPAdapter
 
@@ -65,9 +69,10 @@ def _post(url: str, event: str, detail: dict[str, Any]) -> None:
         else:
             if 200 <= answer.status_code < 300:
                 _log.info("The webhook at %s took %s", host, event)
-                return
+                return None
             problem = f"status {answer.status_code}"
     _log.warning("The webhook at %s did not take %s: %s", host, event, problem)
+    return problem
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from typing import Any
 
 import dagster as dg
 
-from imagerag_assets.errors import SourceError
+from imagerag_assets.delivery.outbox import channels_of, deliver_waiting
+from imagerag_assets.errors import SourceError, StoreError, describe
 from imagerag_assets.escaping import markdown
 from imagerag_assets.installation.notify import notify
 from imagerag_assets.installation.platform import Platform
@@ -199,6 +200,12 @@ def dead_runs_sensor(settings: Settings | None = None) -> dg.SensorDefinition:
 
 
 def _ask_again(context: dg.SensorEvaluationContext, settings: Settings, now: datetime) -> dg.SensorResult:
+    if channels_of(settings) or settings.feed_file is not None:
+        with Platform(settings) as platform:
+            try:
+                deliver_waiting(platform, now)
+            except StoreError as error:  # questions are asked all the same
+                context.log.warning(describe(error))
     before = Cursor.parse(context.cursor)
     events = context.instance.fetch_materializations(
         dg.AssetRecordsFilter(patch_collection.key, after_storage_id=before.after), limit=_EVENTS, ascending=True

@@ -11,6 +11,7 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 
 from pydantic import ValidationError
 
@@ -98,8 +99,10 @@ def load_answer(platform: HasStore, answer_id: str) -> AnswerRecord:
     """
     key = record_key(answer_id)
     if not platform.store.exists(key):
+        close = get_close_matches(answer_id, list_answers(platform), n=1, cutoff=0.8)  # ids begin much alike
+        hint = f"Did you mean {close[0]}? Or check" if close else "Check"
         raise UnknownAnswerError(
-            "There is no such answer", fix="Check IMAGERAG_HOME and IMAGERAG_STORE", answer=answer_id
+            "There is no such answer", fix=f"{hint} IMAGERAG_HOME and IMAGERAG_STORE", answer=answer_id[:200]
         )
     try:
         return AnswerRecord.model_validate(platform.store.read_json(key))

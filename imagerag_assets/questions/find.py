@@ -20,6 +20,7 @@ from imagerag_assets.questions.visible import without_too_small
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.survey import survey
 from imagerag_assets.retrieval.types import Cue, Retrieval, Search
+from imagerag_assets.stages import begin_stage
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -68,6 +69,7 @@ def find(resolved: Resolved, viewer: Viewer) -> Found:
         StoreError: A store failed.
     """
     serving, question, analysis = resolved.serving, resolved.question, resolved.analysis
+    begin_stage("finding what it asks about")
     if is_comparison(question, analysis):
         compared = compare(serving, question, analysis, viewer, resolved.calibration)
         pictures, notes = compared.pictures(viewer)
@@ -82,6 +84,7 @@ def find(resolved: Resolved, viewer: Viewer) -> Found:
     if scoped is not None:
         retrieval = without_too_small(resolved.platform, question, analysis, retrieval)
         retrieval, tallies, counting = count(resolved, retrieval, scoped.search)
+    begin_stage("cutting out the cues")
     pictures, notes = cue_pictures(viewer, retrieval.cues)
     main = _main_scene(resolved, retrieval.cues)
     return Found(resolved, retrieval, main, pictures, (*counting, *notes), tallies=tallies)

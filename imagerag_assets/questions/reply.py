@@ -32,6 +32,7 @@ from imagerag_assets.questions.verdicts import Check, confirm_cues
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.retrieval.types import Cue
 from imagerag_assets.scenes.records import list_records
+from imagerag_assets.stages import begin_stage
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -110,6 +111,7 @@ class _Answering:
             return self._done(None)
         computed = bool(self._plan.parts) and self._question.mode != "global" and self._question.retrieval == "default"
         if computed:
+            begin_stage("checking the cues")
             self._confirm(self._found.cues)
             self._look_further()
         evidence = self._evidence() if computed else None
@@ -336,6 +338,7 @@ class _Answering:
         """Ask the model; while it is not sure, it says what it wants to see, and is asked again with what was found."""
         if self._failure is not None:
             return
+        begin_stage("asking the model")
         try:
             mllm, known = self._platform.mllm, [*self._found.analysis.phrases]
             while True:

@@ -25,6 +25,7 @@ from imagerag_assets.retrieval.calibration import Calibration, load_calibration
 from imagerag_assets.retrieval.phrases import Analysis
 from imagerag_assets.scenes.records import find_record
 from imagerag_assets.scenes.removed import refuse_removed
+from imagerag_assets.stages import begin_stage
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,11 @@ def resolve(
     _require_rows(platform, question, serving)
 
     before = time.perf_counter()
+    begin_stage("loading the encoder")
     _ = platform.encoder  # loads at the first question of a process; not part of what a question costs
     load_ms, before = since(before), time.perf_counter()
     example = load_example(platform, question.like, serving.collection) if question.like else None
+    begin_stage("reading the question")
     plan = plan_of(
         question, former, example, names=KnownNames(platform), reader=lambda: platform.reader, model=_model(platform)
     )

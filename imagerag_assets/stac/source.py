@@ -6,8 +6,9 @@ usable, `documents` what a document is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 
 from imagerag_assets.errors import IncompleteListingError, SourceError, UnknownSceneError
 from imagerag_assets.objects.addresses import is_http, is_remote, join_href, local_path
@@ -37,6 +38,7 @@ from imagerag_assets.stac.signed_links import SignedLinks
 from imagerag_assets.stac.types import FailedItem, Scene
 
 ROOT_DOCUMENTS = ("catalog.json", "collection.json")
+_SUGGESTED_FROM = 10_000
 
 
 @dataclass
@@ -47,6 +49,8 @@ class _Choice:
     scenes: frozenset[str]
     seen_collections: set[str] = field(default_factory=set)
     seen_scenes: set[str] = field(default_factory=set)
+    others: list[str] = field(default_factory=list)
+    """Names of scenes that were not asked for, for suggestions; of large sources only the first ones."""
     chosen: int = 0
     failures: list[FailedItem] = field(default_factory=list)
 
@@ -56,6 +60,8 @@ class _Choice:
             return False
         names = {found.key, found.other_key, str(found.content.get("id"))} & self.scenes
         self.seen_scenes |= names
+        if self.scenes and not names and len(self.others) < _SUGGESTED_FROM:
+            self.others.append(found.key)
         self.chosen += not self.scenes or bool(names)
         return not self.scenes or bool(names)
 
@@ -71,16 +77,21 @@ class _Choice:
         if missing:
             raise UnknownSceneError(
                 f"The source has no scene {', '.join(missing)[:300]}{unread}",
-                fix="Give scene keys or item ids of the source",
+                fix=f"{_nearest(missing[0], self.others)}Give scene keys or item ids of the source",
                 source=source,
             )
         if self.collections and not self.chosen and not self.failures:
             others = ", ".join(sorted(self.seen_collections))[:300] or "none"
             raise SourceError(
                 f"The source has no item of collection {', '.join(sorted(self.collections))[:300]}; seen: {others}",
-                fix="Correct the collection",
+                fix=f"{_nearest(min(self.collections), self.seen_collections)}Correct the collection",
                 source=source,
             )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"Did you mean {close[0]}? " if close else ""
 
 
 def find_scenes(

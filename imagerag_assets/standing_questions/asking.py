@@ -12,9 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from imagerag_assets.delivery.finding import Finding
+from imagerag_assets.delivery.outbox import tell
 from imagerag_assets.errors import StoreError, UnknownSceneError, UnknownWatchError
 from imagerag_assets.ingestion.ingest import indexed_rows
-from imagerag_assets.installation.notify import notify
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import find_serving
 from imagerag_assets.objects.store import read_all
@@ -23,6 +24,7 @@ from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.coverage import covers, newest
 from imagerag_assets.questions.planning import asks_for
 from imagerag_assets.questions.question import Question
+from imagerag_assets.raster.geo import middle_of_box
 from imagerag_assets.scenes.records import SceneRecord, find_record, list_records
 from imagerag_assets.standing_questions.store import (
     Watch,
@@ -106,7 +108,7 @@ def due(
 
 
 def ask_watch(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
-    """Ask a standing question now, add the answer to its series, and report a change to the webhook.
+    """Ask a standing question now, add the answer to its series, and tell of a change (`delivery`).
 
     A question about an area is asked of the newest acquisition of each place, because older ones still show what is
     gone.  A question about changes is asked of all acquisitions.
@@ -116,7 +118,7 @@ def ask_watch(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
         ImageRAGError: It cannot be answered; the failure is kept beside the watch.
     """
     try:
-        answer = _ask(platform, watch, ask)
+        answer, record = _ask(platform, watch, ask)
     except Exception as error:
         with suppress(StoreError):  # the store may be what failed
             record_failure(platform, watch.watch_id, error)
@@ -124,11 +126,34 @@ def ask_watch(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
     if answer.changed:
         question = watch.question
         about = {"watch": watch.watch_id, "name": watch.name, "question": question.question, "area": question.bbox}
-        notify(platform.settings, "answer_changed", about | answer.to_dict())
+        tell(platform, _finding(watch, answer, record, about | answer.to_dict()))
     return answer
 
 
-def _ask(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
+def _finding(watch: Watch, answer: WatchAnswer, record: AnswerRecord, detail: dict[str, Any]) -> Finding:
+    """Return what to tell of an answer, and why."""
+    places = []
+    for cue in record.cues:
+        lon, lat = middle_of_box(cue.bbox) if cue.bbox else (None, None)
+        places.append(f"{lat:.5f}, {lon:.5f} ({cue.scene})" if lat is not None else f"without a place ({cue.scene})")
+    said = answer.answer or ("found" if answer.found else "not found")
+    return Finding(
+        watch=watch.watch_id,
+        name=watch.name,
+        question=watch.question.question,
+        answer_id=answer.answer_id,
+        asked_at=answer.asked_at,
+        answer=f"{answer.choice}: {said}" if answer.choice else said,
+        confidence=answer.confidence,
+        changed=answer.changed,
+        new_scenes=tuple(answer.triggered_by),
+        places=tuple(dict.fromkeys(places)),
+        previous=answer.previous,
+        detail=detail,
+    )
+
+
+def _ask(platform: Platform, watch: Watch, ask: Ask) -> tuple[WatchAnswer, AnswerRecord]:
     """Ask, compare with the answer before, and save."""
     gone = _gone(platform, watch)
     if gone:
@@ -145,7 +170,7 @@ def _ask(platform: Platform, watch: Watch, ask: Ask) -> WatchAnswer:
     record = ask(question)
     answer = _compared(watch, record, fresh, last_answer(platform, watch.watch_id))
     save_answer(platform, answer)
-    return answer
+    return answer, record
 
 
 def _watches(platform: Platform, problem: Callable[[str], None]) -> Iterator[Watch]:

@@ -15,12 +15,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from imagerag_assets.errors import InputError, QuestionError, StoreError, UnknownWatchError, describe
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.objects.store import read_all
+from imagerag_assets.objects.store import HasStore, read_all
 from imagerag_assets.questions.answer_records import load_answer
 from imagerag_assets.questions.examples import example_file
 from imagerag_assets.questions.question import Question
@@ -167,7 +168,7 @@ def add_watch(platform: Platform, question: Question, *, name: str = "") -> Watc
     return watch
 
 
-def load_watch(platform: Platform, watch_id: str) -> Watch:
+def load_watch(platform: HasStore, watch_id: str) -> Watch:
     """Return a stored watch.
 
     Raises:
@@ -183,6 +184,8 @@ def load_watch(platform: Platform, watch_id: str) -> Watch:
                 object=platform.store.url(_key(watch_id)),
             )
         fix = f"Known: {', '.join(known[:10])}" if known else 'Add one: imagerag watch add "QUESTION"'
+        if close := get_close_matches(watch_id, known, n=1, cutoff=0.5):
+            fix = f"Did you mean {close[0]}?"
         raise UnknownWatchError(f"There is no watch {watch_id[:80]!r}", fix=fix)
     try:
         return Watch.from_dict(platform.store.read_json(_key(watch_id)))
@@ -194,7 +197,7 @@ def load_watch(platform: Platform, watch_id: str) -> Watch:
         ) from None
 
 
-def list_watches(platform: Platform) -> list[str]:
+def list_watches(platform: HasStore) -> list[str]:
     """Return the ids of all watches, sorted."""
     keys = (key.split("/") for key in platform.store.list(WATCHES))
     return sorted(key[1].removesuffix(".json") for key in keys if len(key) == 2)

@@ -10,6 +10,7 @@ import re
 import tomllib
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -129,9 +130,11 @@ def find_source(name: str, settings: Settings) -> WatchedSource:
     """
     entries = {entry.name: entry for entry in list_sources(settings)}
     if name not in entries:
+        close = get_close_matches(name, entries, n=1, cutoff=0.5)
+        hint = f"Did you mean {close[0]}? " if close else ""
         raise SettingsError(
             f"There is no watched source {name!r}",
-            fix=f"Known: {', '.join(entries) or 'none'}; add one with: imagerag sources add NAME SOURCE",
+            fix=f"{hint}Known: {', '.join(entries) or 'none'}; add one with: imagerag sources add NAME SOURCE",
         )
     return entries[name]
 

@@ -31,7 +31,8 @@ import pytest
 import typer.main
 from PIL import Image
 
-from imagerag_assets.cli import app, main
+from imagerag_assets.cli import main
+from imagerag_assets.cli.app import app
 from imagerag_assets.demo.scenes import DemoCatalog
 from imagerag_assets.stores.milvus_lite_share import LiteShare
 from tests.few_words import few_words

@@ -274,7 +274,7 @@ class TestRendering:
             "phrases": ["a [b]"], "cues": [cue], "timings_ms": {"total": 12.3}, "answer_id": "id-1",
         }  # fmt: skip
         text = self.show(capsys, cli_render.answer(document))
-        for part in ("where [/]?", "B: there", "a [b]", "1, 2, 3, 4", "48.50000, 9.50000", "imagerag trace id-1"):
+        for part in ("where [/]?", "B: there", "a [b]", "48.50000°N 9.50000°E", "74 x 111 km", "imagerag trace id-1"):
             assert part in text
         nothing = {**document, "answer": None, "choice": None, "cues": [], "abstained": True, "path": "none"}
         assert "none (abstained)" in self.show(capsys, cli_render.answer(nothing))

@@ -1,0 +1,1 @@
+"""Tell people what standing questions found: by webhook, e-mail and an Atom feed, one at a time or in a digest."""
