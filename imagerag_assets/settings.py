@@ -116,6 +116,14 @@ class Settings(BaseSettings):
     """Seconds without a question after which such a process ends by itself, unless it listens on a port."""
     serve_token: SecretStr | None = None
     """What requests to `imagerag serve` must know; without it, it listens on this machine only."""
+    serve_ask_token: SecretStr | None = None
+    """A token of `imagerag serve` for those who may ask and read, and change nothing else."""
+    serve_read_token: SecretStr | None = None
+    """A token of `imagerag serve` for those who may only read: scenes, answers, imagery, status and metrics."""
+    serve_questions_per_minute: int = Field(120, ge=1, le=100_000)
+    """Largest number of questions and examples a minute that `imagerag serve` takes of one client."""
+    serve_requests_per_minute: int = Field(6000, ge=1, le=10_000_000)
+    """Largest number of requests a minute, tiles of imagery among them, that `imagerag serve` takes of one client."""
     serve_hosts: tuple[str, ...] = ()
     """Further host names under which `imagerag serve` is reached, e.g. that of a proxy in front of it."""
     serve_at_once: int = Field(4, ge=1, le=256)
@@ -337,7 +345,7 @@ class Settings(BaseSettings):
         if self.milvus_token is not None:
             token = self.milvus_token.get_secret_value()
             note_secrets(token, token.partition(":")[2])
-        for own in (self.ui_token, self.serve_token):
+        for own in (self.ui_token, self.serve_token, self.serve_ask_token, self.serve_read_token):
             if own is not None:
                 note_secrets(own.get_secret_value())
         if self.smtp_password is not None:

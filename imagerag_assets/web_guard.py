@@ -85,7 +85,7 @@ class WebGuard:
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
-        self._access = access
+        self.access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or WebSocket."""
@@ -93,9 +93,9 @@ class WebGuard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refused = _wrong_host(headers, self._access) or _foreign(headers, scope) or _no_plain_request(headers, scope)
+        refused = _wrong_host(headers, self.access) or _foreign(headers, scope) or _no_plain_request(headers, scope)
         response: Response | None = None
-        if refused is None and not self._known(headers):
+        if refused is None and not self.known(headers, scope):
             response = self.login(scope)
             refused = None if response else _Refusal(401, self.no_token)
         if refused is None and response is None and scope["type"] == "http" and scope["method"] not in _READING:
@@ -110,18 +110,24 @@ class WebGuard:
         else:
             await response(scope, receive, _with_headers(send))
 
-    def _known(self, headers: Headers) -> bool:
-        token = self._access.token
+    def known(self, headers: Headers, scope: Scope) -> bool:
+        """Return whether a request may reach the application at all, as far as tokens say."""
+        token = self.access.token
         if token is None:
             return True
         kind, _, given = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and _same(given.strip(), token):
+        if kind.lower() == "bearer" and same_text(given.strip(), token):
             return True
+        cookie = self.cookie(headers, COOKIE)
+        return cookie is not None and same_text(cookie, session_of(token))
+
+    def cookie(self, headers: Headers, name: str) -> str | None:
+        """Return the value of a cookie; None: there is none, or the cookies cannot be read."""
         try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+            found = SimpleCookie(headers.get("cookie", "")).get(name)
         except CookieError:
-            return False
-        return cookie is not None and _same(cookie.value, _session(token))
+            return None
+        return None if found is None else found.value
 
     async def checked(self, receive: Receive) -> tuple[Response | None, Receive]:
         """Look at what a request brings that may change something.
@@ -137,22 +143,24 @@ class WebGuard:
 
     def login(self, scope: Scope) -> Response | None:
         """Return the answer to an address with the right token: a cookie, and the address without the token."""
-        token = self._access.token
+        token = self.access.token
         given = QueryParams(scope.get("query_string", b"")).get("token", "")
-        if token is None or scope["type"] != "http" or scope["method"] not in _READING or not _same(given, token):
+        if token is None or scope["type"] != "http" or scope["method"] not in _READING or not same_text(given, token):
             return None
         response = RedirectResponse("/", 303, {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"})
         secure = scope.get("scheme") == "https"
         # Cookies are sent to every port of a host: what is sent is made from the token, and is not the token.
-        response.set_cookie(COOKIE, _session(token), httponly=True, samesite="strict", secure=secure)
+        response.set_cookie(COOKIE, session_of(token), httponly=True, samesite="strict", secure=secure)
         return response
 
 
-def _same(given: str, known: str) -> bool:
+def same_text(given: str, known: str) -> bool:
+    """Return whether two secrets are equal, in a time that does not tell how far they are."""
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), known.encode())
 
 
-def _session(token: str) -> str:
+def session_of(token: str) -> str:
+    """Return what a cookie holds for a token: made from it, and not the token."""
     return hmac.new(token.encode(), b"imagerag ui session", sha256).hexdigest()
 
 

@@ -26,7 +26,7 @@ def serve(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Answer questions over HTTP, until you interrupt the command, with models loaded once.
+    """Answer questions over HTTP and on a page, until you interrupt the command, with models loaded once.
 
     While it runs, `imagerag ask` and question runs of Dagster on this machine use it, too.
     """

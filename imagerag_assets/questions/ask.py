@@ -6,7 +6,7 @@ reply), and the record of it all, which is made and stored here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from imagerag_assets.errors import ModelError, QuestionError
@@ -23,14 +23,17 @@ from imagerag_assets.questions.answer_records import (
     save_answer,
 )
 from imagerag_assets.questions.evidence import Viewer, remove_other_evidence, store_evidence
-from imagerag_assets.questions.find import find
+from imagerag_assets.questions.find import Found, find
 from imagerag_assets.questions.provenance import lineage_of
 from imagerag_assets.questions.question import Question
 from imagerag_assets.questions.reply import Answered, answer
-from imagerag_assets.questions.resolve import resolve, since
+from imagerag_assets.questions.resolve import Resolved, resolve, since
 from imagerag_assets.retrieval.calibration import Calibration
 from imagerag_assets.scenes.records import list_records
 from imagerag_assets.scenes.removed import refuse_removed
+
+Tell = Callable[[Resolved | Found], None]
+"""Hears of each step of a question as it ends: what it was understood to ask, and its cues."""
 
 __all__ = ["AnswerRecord", "Question", "ask", "list_answers", "load_answer"]
 
@@ -42,6 +45,7 @@ def ask(
     viewer: Viewer | None = None,
     keep_failed: bool = True,
     answer_id: str | None = None,
+    tell: Tell | None = None,
 ) -> AnswerRecord:
     """Answer one question and store its record and evidence.
 
@@ -51,6 +55,7 @@ def ask(
         viewer: Opens the scenes.
         keep_failed: Keep a question that the multimodal LLM failed at, with its cues, so that `retry` finds it.
         answer_id: Of the failed question whose record this answer takes; default: a new one.
+        tell: Hears of each step as it ends.
 
     Returns:
         The record; its `to_dict` is what `imagerag ask --json` prints.
@@ -64,11 +69,11 @@ def ask(
     question.check_length(platform.settings)
     if viewer is None:
         with Viewer(platform) as own:
-            return ask(platform, question, viewer=own, keep_failed=keep_failed, answer_id=answer_id)
+            return ask(platform, question, viewer=own, keep_failed=keep_failed, answer_id=answer_id, tell=tell)
     for key in question.scenes:
         refuse_removed(platform, key)
         viewer.record(key)  # an unknown scene is said before anything is loaded
-    answered = work_out(_serving(platform), question, viewer)
+    answered = work_out(_serving(platform), question, viewer, tell=tell)
     if answered.error is not None and not keep_failed:
         raise answered.error
     record = record_of(answered, viewer, answer_id or new_answer_id())
@@ -87,6 +92,7 @@ def work_out(
     *,
     calibration: Calibration | None = None,
     concepts: Mapping[str, int] | None = None,
+    tell: Tell | None = None,
 ) -> Answered:
     """Answer one question from one collection, whatever is switched meanwhile, and store nothing.
 
@@ -98,12 +104,17 @@ def work_out(
         viewer: Opens the scenes.
         calibration: Thresholds; default: those in use for the encoder and the collection's division.
         concepts: Versions of concepts by name; default: those in use.
+        tell: Hears of each step as it ends.
 
     Raises:
         As :func:`ask`.
     """
     resolved = resolve(serving, question, calibration, concepts)
+    if tell is not None:
+        tell(resolved)
     found = find(resolved, viewer)
+    if tell is not None:
+        tell(found)
     return answer(found, viewer)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -21,12 +22,20 @@ from imagerag_assets.orchestration.build import open_runner
 from imagerag_assets.orchestration.job_paths import JobPaths
 from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.question import Question
+from imagerag_assets.serve.metrics import Metrics
+from imagerag_assets.serve.pictures import Pictures
 
 if TYPE_CHECKING:
     from imagerag_assets.orchestration.runner import Runner
+    from imagerag_assets.questions.find import Found
+    from imagerag_assets.questions.resolve import Resolved
     from imagerag_assets.settings import Settings
 
 T = TypeVar("T")
+Tell = Callable[["Resolved | Found | AnswerRecord"], None]
+"""Hears of each step of a question as it ends, in another thread."""
+_DRAWN_AT_ONCE = 256
+"""Tiles that wait at most: a page asks for about thirty."""
 
 
 class Asking:
@@ -42,13 +51,16 @@ class Asking:
         self.settings = settings
         self.platform = platform or Platform(settings)
         self.in_flight = 0
-        self._reading = 0
+        self._reading = self._drawing = 0
         self.last = time.monotonic()
         """When the last question came or was answered, by the monotonic clock."""
         self._outcome: AnswerRecord | ImageRAGError | None = None
         self._runner = open_runner(settings, platform=self.platform, asker=self._answered)
         self._workers = ThreadPoolExecutor(settings.serve_at_once, "question")
         self._readers = ThreadPoolExecutor(2, "reader")
+        self._drawers = ThreadPoolExecutor(2, "drawer")
+        self.pictures = Pictures(self.platform)
+        self.metrics = Metrics(lambda: self.in_flight)
         self._recorder = ThreadPoolExecutor(1, "recorder")
         self._closed = threading.Event()
 
@@ -60,18 +72,22 @@ class Asking:
     ) -> None:
         """Finish what is at work, and close what was opened."""
         self._closed.set()
-        for pool in (self._workers, self._recorder, self._readers):
+        for pool in (self._workers, self._recorder, self._readers, self._drawers):
             pool.shutdown(wait=True, cancel_futures=True)
+        self.pictures.close()
         self._runner.close()
         self.platform.close()
 
-    async def ask(self, question: Question, *, record_run: bool = True, free_paths: bool = False) -> AnswerRecord:
+    async def ask(
+        self, question: Question, *, record_run: bool = True, free_paths: bool = False, tell: Tell | None = None
+    ) -> AnswerRecord:
         """Answer a question and store its record.
 
         Args:
             question: What is asked.
             record_run: Whether to record it as a run of Dagster's job; a run that asks does so itself.
             free_paths: Whether it may name any file, as a person's command may.
+            tell: Hears of each step as it ends, of the record before a run is recorded of it.
 
         Raises:
             BusyError: As many questions as are taken on are in flight.
@@ -79,19 +95,14 @@ class Asking:
             ImageRAGError: It cannot be answered.
         """
         question.check_length(self.settings)
-        if self.in_flight >= self.settings.serve_in_flight:
-            raise BusyError(
-                f"{self.in_flight} questions are in flight already, as many as are taken on",
-                fix="Ask again later, or raise IMAGERAG_SERVE_IN_FLIGHT",
-            )
-        self.in_flight += 1
-        try:
-            outcome = await self._in(self._workers, lambda: self._outcome_of(question, free_paths))
+        with self._counted():
+            outcome = await self._in(self._workers, lambda: self._outcome_of(question, free_paths, tell))
+            if isinstance(outcome, ImageRAGError):
+                self.metrics.failed(type(outcome).__name__)
+            else:
+                self.metrics.answered(outcome.outcome or "none", outcome.timings_ms)
             if record_run:
                 outcome = await self._in(self._recorder, lambda: self._recorded(question, outcome))
-        finally:
-            self.in_flight -= 1
-            self.last = time.monotonic()
         if isinstance(outcome, ImageRAGError):
             raise outcome
         return outcome
@@ -117,17 +128,61 @@ class Asking:
         """Return what a function does with the runner of jobs; runs and the recording of questions wait for it."""
         return await self._in(self._recorder, lambda: what(self._runner))
 
+    async def work(self, what: Callable[[Platform], T]) -> T:
+        """Return what takes about as long as a question, in the place of one.
+
+        Raises:
+            BusyError: As many questions as are taken on are in flight.
+        """
+        with self._counted():
+            return await self._in(self._workers, lambda: what(self.platform))
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count a question in flight, or refuse it."""
+        if self.in_flight >= self.settings.serve_in_flight:
+            raise BusyError(
+                f"{self.in_flight} questions are in flight already, as many as are taken on",
+                fix="Ask again later, or raise IMAGERAG_SERVE_IN_FLIGHT",
+            )
+        self.in_flight += 1
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            self.last = time.monotonic()
+
+    async def draw(self, what: Callable[[Pictures], T]) -> T:
+        """Return a picture of a scene, beside the questions at work and what is read otherwise.
+
+        Raises:
+            BusyError: More pictures are waiting than a few maps ask for.
+        """
+        most = max(_DRAWN_AT_ONCE, self.settings.serve_in_flight)
+        if self._drawing >= most:
+            raise BusyError(f"{self._drawing} pictures are waiting already", fix="Ask again later")
+        self._drawing += 1
+        try:
+            return await self._in(self._drawers, lambda: what(self.pictures))
+        finally:
+            self._drawing -= 1
+
     async def _in(self, pool: ThreadPoolExecutor, what: Callable[[], T]) -> T:
         if self._closed.is_set():
             raise BusyError("The server is ending", fix="Ask again")
         return await asyncio.get_running_loop().run_in_executor(pool, what)
 
-    def _outcome_of(self, question: Question, free_paths: bool) -> AnswerRecord | ImageRAGError:
+    def _outcome_of(
+        self, question: Question, free_paths: bool, tell: Tell | None = None
+    ) -> AnswerRecord | ImageRAGError:
         from imagerag_assets.questions.ask import ask  # retrieval and answering load when they are needed
 
         try:
             JobPaths(free_paths).check_example(question.like, self.settings)
-            return ask(self.platform, question)
+            record = ask(self.platform, question, tell=tell)
+            if tell is not None:
+                tell(record)
+            return record
         except ImageRAGError as error:
             return error
 

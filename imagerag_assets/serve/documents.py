@@ -15,6 +15,7 @@ from imagerag_assets.errors import (
     StoreError,
     UnknownAnswerError,
     UnknownSceneError,
+    UnknownWatchError,
 )
 from imagerag_assets.escaping import json_document
 from imagerag_assets.json_text import read_strict_json
@@ -25,16 +26,26 @@ if TYPE_CHECKING:
 _STATUS: tuple[tuple[type[ImageRAGError], int], ...] = (
     (UnknownAnswerError, 404),
     (UnknownSceneError, 404),
+    (UnknownWatchError, 404),
     (InputError, 422),
     (BusyError, 503),
     (StoreError, 503),
     (ModelError, 502),
 )
 _RETRY_S = 5
+UNEXPECTED, SEE_LOG = "The request failed unexpectedly", "See the log of the server"
 
 
 class TooLargeError(InputError):
     """The body of a request is larger than allowed."""
+
+    status = 413
+
+
+class NotThereError(InputError):
+    """What an address names is not there."""
+
+    status = 404
 
 
 def result(document: Any, status: int = 200) -> Response:
@@ -52,10 +63,8 @@ def error_response(status: int, *, kind: str, message: str, fix: str = "", **mor
 
 def response_to(error: ImageRAGError) -> Response:
     """Return an error of ours with its status: 4xx where asking otherwise helps, 5xx where it does not."""
-    if isinstance(error, TooLargeError):
-        status = 413
-    else:
-        status = next((number for kind, number in _STATUS if isinstance(error, kind)), 500)
+    usual = next((number for kind, number in _STATUS if isinstance(error, kind)), 500)
+    status = getattr(error, "status", usual)
     document = error.to_document()
     kind = document.pop("type")
     return error_response(status, kind=kind, **document)

@@ -24,7 +24,7 @@ from imagerag_assets.resident.identity import identity_of
 from imagerag_assets.resident.place import find_resident, listening, withdraw
 from imagerag_assets.serve.app import make_app
 from imagerag_assets.serve.asking import Asking
-from imagerag_assets.serve.guard import ApiGuard, access_from, refusal
+from imagerag_assets.serve.guard import PageGuard, access_from, refusal
 from imagerag_assets.web_connections import ConnectionLimits, bounded
 from imagerag_assets.web_guard import Access
 
@@ -56,7 +56,7 @@ def serve(settings: Settings, *, host: str, port: int | None) -> None:
         StoreError: HOME cannot be written.
     """
     identity = identity_of(settings)  # before anything is imported or set that could change it
-    access = None if port is None else access_from(settings, host)
+    access = None if port is None else access_from(settings, host, least="read")
     with ExitStack() as opened:
         owner = opened.enter_context(at_work(owners_folder(settings), WORK))
         sockets: list[tuple[socket.socket, Access, str | None]] = []
@@ -104,7 +104,7 @@ def stop_resident(settings: Settings) -> bool:
 
 
 def _server(asking: Asking, access: Access, identity: str | None) -> _Server:
-    app = ApiGuard(make_app(asking, identity=identity), access)
+    app = PageGuard(make_app(asking, access=access, identity=identity), access)
     limits = ConnectionLimits(asking.settings.limit_connections, asking.settings.limit_request_s, refusal)
     return _Server(
         uvicorn.Config(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,53 +10,15 @@ import pytest
 from starlette.testclient import TestClient
 
 from imagerag_assets.errors import SettingsError
-from imagerag_assets.ingestion.ingest import ingest_scene
 from imagerag_assets.questions.ask import ask
 from imagerag_assets.questions.question import Question
 from imagerag_assets.resident.client import PATH
-from imagerag_assets.serve.app import make_app
 from imagerag_assets.serve.asking import Asking
-from imagerag_assets.serve.guard import HOSTS, ApiGuard, access_from
+from imagerag_assets.serve.guard import HOSTS, access_from
 from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.web_guard import Access
-from tests.items import scene_at, texture, write_scene
-from tests.tiny_encoder import write_tiny_encoder
 
 ASKED = {"question": "where is a boat?", "answer": False, "path": "fast"}
-
-
-@pytest.fixture(scope="module")
-def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
-    """An installation with one scene, which takes on two questions and small requests."""
-    folder = tmp_path_factory.mktemp("api")
-    settings = load_settings(
-        _env_file=None,
-        home=folder / "home",
-        encoders_file=write_tiny_encoder(folder),
-        encoder="tiny",
-        patch_px=128,
-        min_confidence=0,
-        serve_in_flight=2,
-        limit_request_bytes=4096,
-        limit_question_values=900,
-        read_apart=False,
-        planner="rules",
-    )
-    with Asking(settings) as opened:
-        scene = scene_at(write_scene(folder / "scene", "a", texture(300, 300)), settings)
-        assert ingest_scene(opened.platform, scene).error is None
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def api(asking: Asking) -> TestClient:
-    """The application as it listens on a port of this machine."""
-    return _client(asking)
-
-
-def _client(asking: Asking, access: Access | None = None, identity: str | None = None) -> TestClient:
-    app = ApiGuard(make_app(asking, identity=identity), access or access_from(asking.settings, "127.0.0.1"))
-    return TestClient(app, base_url="http://localhost:8000", raise_server_exceptions=False)
 
 
 def _of_every_time(record: dict[str, Any]) -> dict[str, Any]:
@@ -64,6 +26,7 @@ def _of_every_time(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_an_answer_is_that_of_the_command_and_is_found_again(asking: Asking, api: TestClient) -> None:
+    before = asking._runner.instance.get_runs_count()
     given = api.post("/api/questions", json=ASKED)
     assert given.status_code == 200, given.text
     record = given.json()
@@ -75,11 +38,12 @@ def test_an_answer_is_that_of_the_command_and_is_found_again(asking: Asking, api
     assert {each["answer_id"] for each in listed} >= {record["answer_id"], here["answer_id"]}  # of the same second
     assert len(api.get("/api/answers", params={"limit": 1}).json()["answers"]) == 1
     scenes = api.get("/api/scenes").json()
-    assert [each["scene"] for each in scenes["scenes"]] == ["a"]
+    assert len(scenes["scenes"]) == scenes["total"] == 2
     assert api.get("/ready").json()["encoder"] == "tiny"
     assert api.get("/health").json()["in_flight"] == 0
-    runs = asking._runner.instance.get_runs()
-    assert [(run.job_name, run.is_success) for run in runs] == [("ask_question", True)]
+    assert asking._runner.instance.get_runs_count() == before + 1
+    (run,) = asking._runner.instance.get_runs(limit=1)
+    assert (run.job_name, run.is_success) == ("ask_question", True)
 
 
 @pytest.mark.parametrize(
@@ -163,11 +127,11 @@ def test_another_name_or_site_asks_nothing(
     assert len(list(asking.platform.store.list("answers"))) == before
 
 
-def test_off_this_machine_a_token_is_asked_for(asking: Asking) -> None:
+def test_off_this_machine_a_token_is_asked_for(asking: Asking, client_of: Callable[..., TestClient]) -> None:
     with pytest.raises(SettingsError, match="Other machines can reach 0.0.0.0"):
         access_from(asking.settings, "0.0.0.0")
     own = load_settings(_env_file=None, home=asking.settings.home, serve_token="0123456789abcdef")
-    client = _client(asking, access_from(own, "0.0.0.0"))
+    client = client_of(access_from(own, "0.0.0.0"))
     assert "0123456789abcdef" not in repr(own)
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Cookie": "imagerag_ui=0123456789abcdef"}):
         for path in ("/api/scenes", "/openapi.json", "/health", "/api/scenes?token=0123456789abcdef"):
@@ -176,8 +140,8 @@ def test_off_this_machine_a_token_is_asked_for(asking: Asking) -> None:
     assert client.get("/health", headers={"Authorization": "Bearer 0123456789abcdef"}).status_code == 200
 
 
-def test_the_socket_serves_commands_with_the_same_settings_only(asking: Asking) -> None:
-    client = _client(asking, identity="mine")
+def test_the_socket_serves_commands_with_the_same_settings_only(client_of: Callable[..., TestClient]) -> None:
+    client = client_of(Access(), identity="mine")
     asked = {"identity": "mine", "record_run": False, "question": ASKED}
     given = client.post(PATH, json=asked)
     assert given.status_code == 200, given.text
@@ -188,9 +152,8 @@ def test_the_socket_serves_commands_with_the_same_settings_only(asking: Asking) 
 
 def test_openapi_describes_the_paths_and_loads_nothing_from_elsewhere(api: TestClient) -> None:
     schema = api.get("/openapi.json").json()
-    assert sorted(schema["paths"]) == [
-        "/api/answers", "/api/answers/{answer_id}", "/api/questions", "/api/scenes", "/health", "/ready",
-    ]  # fmt: skip
+    assert schema["paths"].keys() >= {"/api/answers", "/api/questions", "/api/scenes", "/health", "/ready"}
+    assert all(each.startswith(("/api/", "/health", "/ready", "/metrics")) for each in schema["paths"])
     asked = schema["paths"]["/api/questions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert set(asked["properties"]) == set(Question.model_fields)
     assert [api.get(path).status_code for path in ("/docs", "/redoc")] == [404, 404]
@@ -200,6 +163,10 @@ def test_the_settings_that_the_sentences_name_are_settings(tmp_path: Path) -> No
     for name in (
         HOSTS,
         "IMAGERAG_SERVE_TOKEN",
+        "IMAGERAG_SERVE_ASK_TOKEN",
+        "IMAGERAG_SERVE_READ_TOKEN",
+        "IMAGERAG_SERVE_QUESTIONS_PER_MINUTE",
+        "IMAGERAG_SERVE_REQUESTS_PER_MINUTE",
         "IMAGERAG_SERVE_IN_FLIGHT",
         "IMAGERAG_LIMIT_REQUEST_BYTES",
         "IMAGERAG_LIMIT_REQUEST_S",
