@@ -1,13 +1,15 @@
 """Ctrl-C ends a command in every stage, with one line and exit code 130.
 
 An interrupt that Python turns into an exception can be lost: libraries catch it, Dagster keeps it back while it writes
-events, and what is raised in a callback or a destructor is dropped.  So the signal is also read from where CPython
-writes it, whichever handler is set.  The command then has a moment to close what it has open, and the process ends.
+events, and what is raised in a callback, a destructor or while Python ends is dropped.  So the signal is also read from
+where CPython writes it, whichever handler is set.  The command then has a moment to close what it has open, and the
+process ends.
 What it had in hand is as after a kill, which every part of an installation withstands.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -34,7 +36,7 @@ class Interrupts:
     def __init__(self, *, as_json: bool, debug: bool) -> None:
         """Keep the arguments; with `debug`, what libraries print after an interrupt is shown."""
         self._as_json, self._debug = as_json, debug
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a handler runs between any two steps of the main thread
         self._printing = self.seen = False
 
     def watch(self) -> None:
@@ -43,6 +45,9 @@ class Interrupts:
         writer.setblocking(False)
         signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
         threading.Thread(target=self._read, args=(reader,), name="interrupts", daemon=True).start()
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._raise)
+        atexit.register(self._end)
 
     def report(self) -> None:
         """Report the interrupt, once, and drop what libraries print to standard error from then on."""
@@ -71,6 +76,16 @@ class Interrupts:
             if self.seen:
                 raise KeyboardInterrupt
             self._printing = True
+
+    def _raise(self, *_: object) -> None:
+        """Report the interrupt before anybody prints what it does to them."""
+        self.report()
+        raise KeyboardInterrupt
+
+    def _end(self) -> None:
+        """End as an interrupted process where Python ends by itself: it lost the exception."""
+        if self.seen:
+            end_process()
 
     def _read(self, reader: socket.socket) -> None:
         while signal.SIGINT not in (signals := reader.recv(64)):
