@@ -106,7 +106,7 @@ def ask(running: subprocess.Popen[str], question: str) -> dict[str, Any]:
 def test_questions_of_another_process_go_on_through_a_switch_and_a_rollback(
     tmp_path: Path, fine: Settings, milvus_server: str
 ) -> None:
-    """On a server; `test_load` has the same on Milvus Lite."""
+    """On a server; `test_load` has the same on Milvus Lite, nightly."""
     settings = fine.model_copy(update={"milvus_uri": milvus_server})
     with Platform(settings) as platform:
         for name in ("a", "b"):

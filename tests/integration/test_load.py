@@ -1,4 +1,7 @@
-"""Many questions through the resident process beside an ingest and a backfill: the small size of `load`."""
+"""Many questions through the resident process beside an ingest and a backfill: the small size of `load`.
+
+It runs with NIGHTLY=1; `test_ask_during_ingest` and `test_encoder_switch_processes` have its parts.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,13 @@ from benchmarks.load import put_under_load
 from imagerag_assets.ingestion.ingest import ingest_scene
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.settings import load_settings
+from tests.conftest import NIGHTLY
 from tests.items import scene_at, texture, write_scene
 from tests.killed import forked_commands
 from tests.tiny_encoder import tiny_registry  # noqa: F401
 
 
+@pytest.mark.skipif(not NIGHTLY, reason="takes a minute; runs with NIGHTLY=1")
 def test_questions_in_flight_go_on_beside_an_ingest_and_a_switch(
     tmp_path: Path,
     tiny_registry: Path,  # noqa: F811

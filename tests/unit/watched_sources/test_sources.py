@@ -46,7 +46,7 @@ def test_an_entry_with_everything(settings: Settings) -> None:
     assert near.source == str(settings.home.absolute() / "here/catalog.json")  # beside the file
     assert (near.max_new, near.every, near.fresh_within, near.enabled) == (50, 60, None, True)
     assert find_source("near", settings) == near
-    with pytest.raises(SettingsError, match="no watched source 'nowhere'. Known: port, near"):
+    with pytest.raises(SettingsError, match=r"no watched source 'nowhere'. Did you mean near\? Known: port, near"):
         find_source("nowhere", settings)
 
 
