@@ -1,7 +1,4 @@
-"""Run the API on a port, on the socket of the resident process, or on both, until it is stopped or idle.
-
-See https://www.uvicorn.org/settings
-"""
+"""Run the API on a port, on the socket of the resident process, or on both, until it is stopped or idle."""
 
 from __future__ import annotations
 
@@ -11,11 +8,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any
-
-import uvicorn
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
 
 from imagerag_assets.errors import LockedError, SettingsError
 from imagerag_assets.installation.left_over import owners_folder
@@ -24,22 +19,15 @@ from imagerag_assets.resident.identity import identity_of
 from imagerag_assets.resident.place import find_resident, listening, withdraw
 from imagerag_assets.serve.app import make_app
 from imagerag_assets.serve.asking import Asking
-from imagerag_assets.serve.guard import PageGuard, access_from, refusal
-from imagerag_assets.web_connections import ConnectionLimits, bounded
+from imagerag_assets.serve.guard import PageGuard, access_from
+from imagerag_assets.serve.listening import STOP_SECONDS, WebServer, bound, on_signals, say_where, web_server
 from imagerag_assets.web_guard import Access
 
 if TYPE_CHECKING:
     from imagerag_assets.settings import Settings
 
 WORK = "answers questions for others"
-_LOOK_SECONDS, _STOP_SECONDS = 0.25, 30
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals to `_run`, which stops all of them."""
-
-    def capture_signals(self) -> Any:
-        return nullcontext()
+_LOOK_SECONDS = 0.25
 
 
 def serve(settings: Settings, *, host: str, port: int | None) -> None:
@@ -61,7 +49,7 @@ def serve(settings: Settings, *, host: str, port: int | None) -> None:
         owner = opened.enter_context(at_work(owners_folder(settings), WORK))
         sockets: list[tuple[socket.socket, Access, str | None]] = []
         if access is not None and port is not None:
-            listener = opened.enter_context(_bound(host, port))
+            listener = opened.enter_context(bound(host, port))
             sockets.append((listener, access, None))
         try:
             if settings.resident != "off" or port is None:
@@ -73,9 +61,7 @@ def serve(settings: Settings, *, host: str, port: int | None) -> None:
         asking = opened.enter_context(Asking(settings))
         servers = [_server(asking, access, own) for _, access, own in sockets]
         if port is not None:
-            where = sockets[0][0].getsockname()
-            shown = f"[{where[0]}]" if ":" in where[0] else where[0]
-            print(f"imagerag: http://{shown}:{where[1]} (Ctrl-C stops it)", file=sys.stderr, flush=True)
+            say_where(sockets[0][0])
         idle_s = settings.resident_idle_s if port is None else None
         served = list(zip(servers, (listener for listener, _, _ in sockets), strict=True))
         ours = any(own is not None for _, _, own in sockets)
@@ -96,36 +82,27 @@ def stop_resident(settings: Settings) -> bool:
         raise SettingsError(f"It cannot be reached from here: {owner}", fix="Stop it where it runs")
     with suppress(ProcessLookupError):
         os.kill(owner.pid, signal.SIGTERM)
-    deadline = time.monotonic() + _STOP_SECONDS
+    deadline = time.monotonic() + STOP_SECONDS
     # Not only until it is not found any more: another one could not start yet.
     while time.monotonic() < deadline and state_of(owner, owners_folder(settings)) == "alive":
         time.sleep(_LOOK_SECONDS)
     return True
 
 
-def _server(asking: Asking, access: Access, identity: str | None) -> _Server:
+def _server(asking: Asking, access: Access, identity: str | None) -> WebServer:
     app = PageGuard(make_app(asking, access=access, identity=identity), access)
-    limits = ConnectionLimits(asking.settings.limit_connections, asking.settings.limit_request_s, refusal)
-    return _Server(
-        uvicorn.Config(
-            app, http=bounded(limits), lifespan="off", log_level="error", access_log=False, server_header=False,
-            date_header=False, timeout_graceful_shutdown=_STOP_SECONDS, proxy_headers=False, ws="none",
-        )
-    )  # fmt: skip
+    return web_server(app, asking.settings, lifespan="off")
 
 
 async def _run(
-    asking: Asking, served: list[tuple[_Server, socket.socket]], idle_s: float | None, withdrawn: Callable[[], None]
+    asking: Asking, served: list[tuple[WebServer, socket.socket]], idle_s: float | None, withdrawn: Callable[[], None]
 ) -> None:
-    loop = asyncio.get_running_loop()
-
     def stop() -> None:
         withdrawn()
         for server, _ in served:
             server.should_exit = True
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
+    on_signals(stop)
     running = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in served]
     while not any(task.done() for task in running):
         await asyncio.sleep(_LOOK_SECONDS)
@@ -134,21 +111,3 @@ async def _run(
             break
     stop()
     await asyncio.gather(*running)
-
-
-@contextmanager
-def _bound(host: str, port: int) -> Iterator[socket.socket]:
-    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise SettingsError(
-            f"{host}:{port} cannot be listened on: {error.strerror}", fix="Give another --port, or 0 for a free one"
-        ) from None
-    try:
-        yield listener
-    finally:
-        listener.close()
