@@ -118,6 +118,11 @@ class Present:
         return shapely.union_all(box_geometries(np.array(boxes, float))) if boxes else None
 
 
+def why_outdated(platform: Platform, record: AnswerRecord) -> list[str]:
+    """Return why time has passed an answer by, in sentences."""
+    return [reason.detail for reason in Present(platform).reasons(record)]
+
+
 def answers(
     platform: Platform,
     *,

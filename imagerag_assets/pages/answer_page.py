@@ -8,7 +8,7 @@ from typing import Any
 
 from imagerag_assets import __version__
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.lineage.outdated import Present
+from imagerag_assets.lineage.outdated import why_outdated
 from imagerag_assets.objects.store import HasStore
 from imagerag_assets.pages.components import render_page
 from imagerag_assets.pages.downloads import Download, downloads
@@ -35,7 +35,7 @@ def write_answer_page(platform: Platform, answer_id: str) -> str:
         StoreError: The object store cannot be read or written.
     """
     record = load_answer(platform, answer_id)
-    return keep_answer_page(platform, record, [reason.detail for reason in Present(platform).reasons(record)])
+    return keep_answer_page(platform, record, why_outdated(platform, record))
 
 
 def keep_answer_page(platform: HasStore, record: AnswerRecord, outdated: Sequence[str] = ()) -> str:

@@ -12,11 +12,10 @@ from typing import Any
 
 from shapely.geometry import mapping, shape
 
-from imagerag_assets.errors import StoreError
 from imagerag_assets.objects.store import HasStore
 from imagerag_assets.pages.imagery import Scenes, day_of
 from imagerag_assets.questions.answer_record import AnswerRecord, RecordedCue
-from imagerag_assets.questions.answer_records import answer_folder
+from imagerag_assets.questions.answer_records import kept_outlines
 from imagerag_assets.raster.geo import box_geometry, middle_of_box
 
 _DIGITS = 7
@@ -71,7 +70,7 @@ def features_of(platform: HasStore, record: AnswerRecord, scenes: Scenes) -> lis
     Each has what made it: ``record`` (the answer's id), ``scene``, ``item``, ``collection``, ``date``, ``phrase``,
     ``confidence``, ``verdict`` and ``rank``.
     """
-    outlines = _outlines(platform, record)
+    outlines = kept_outlines(platform, record.answer_id)
     return [_feature(record, cue, scenes, outlines.get(cue.rank)) for cue in record.cues]
 
 
@@ -113,15 +112,6 @@ def _feature(
     }
     geometry = outline or (mapping(box_geometry(*cue.bbox)) if cue.bbox else None)
     return {"type": "Feature", "id": cue.rank, "properties": properties, "geometry": _rounded(geometry)}
-
-
-def _outlines(platform: HasStore, record: AnswerRecord) -> dict[int, Mapping[str, Any]]:
-    """Return the outlines of the cues that were kept with the answer, by rank."""
-    try:
-        kept = platform.store.read_json(f"{answer_folder(record.answer_id)}/cues.geojson")
-        return {each["properties"]["rank"]: each["geometry"] for each in kept["features"] if each["geometry"]}
-    except (StoreError, KeyError, TypeError):
-        return {}
 
 
 def _rounded(geometry: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from imagerag_assets.errors import StoreError
@@ -11,13 +11,14 @@ from imagerag_assets.escaping import markdown
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.lineage.trace import trace_tree
 from imagerag_assets.questions.answer_record import AnswerRecord, RecordedCue
-from imagerag_assets.questions.answer_records import answer_folder, evidence_key
+from imagerag_assets.questions.answer_records import answer_folder, evidence_key, kept_outlines
 from imagerag_assets.raster.geo import box_geometry
 from imagerag_assets.scenes.records import find_record
 
 if TYPE_CHECKING:
     import geopandas
     from PIL import Image
+    from shapely.geometry.base import BaseGeometry
 
 COLUMNS = (
     "rank", "phrase", "confidence", "verdict", "scene", "item", "date", "x0", "y0", "x1", "y1", "patch_id", "record",
@@ -139,11 +140,8 @@ class Cues(Sequence[Cue]):
             }
             for each in self._cues
         ]
-        stored = {each.answer_id: _outlines(each._platform, each.answer_id) for each in self._cues}
-        outlines = [
-            None if each.bbox is None else stored[each.answer_id].get(each.rank) or box_geometry(*each.bbox)
-            for each in self._cues
-        ]
+        stored = {each.answer_id: kept_outlines(each._platform, each.answer_id) for each in self._cues}
+        outlines = [_outline(each, stored[each.answer_id].get(each.rank)) for each in self._cues]
         return geopandas.GeoDataFrame(rows, columns=list(COLUMNS), geometry=outlines, crs="EPSG:4326")
 
     @overload
@@ -249,12 +247,10 @@ def _picture(platform: Platform, key: str) -> Image.Image:
     return Image.open(io.BytesIO(platform.store.read_bytes(key))).convert("RGB")
 
 
-def _outlines(platform: Platform, answer_id: str) -> dict[int, Any]:
-    """Return the outlines of an answer's cues by rank, as they were stored with it; empty if they are gone."""
+def _outline(cue: Cue, kept: Mapping[str, Any] | None) -> BaseGeometry | None:
+    """Return a cue's outline in lon/lat: as kept with the answer, or its box; None without a place on the ground."""
     from shapely.geometry import shape
 
-    try:
-        features = platform.store.read_json(f"{answer_folder(answer_id)}/cues.geojson")["features"]
-    except StoreError:
-        return {}
-    return {each["properties"]["rank"]: shape(each["geometry"]) for each in features if each["geometry"]}
+    if cue.bbox is None:
+        return None
+    return shape(kept) if kept else box_geometry(*cue.bbox)

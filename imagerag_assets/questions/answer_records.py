@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -61,6 +62,15 @@ def evidence_files(platform: HasStore, record: AnswerRecord) -> dict[str, str]:
 def evidence_key(answer_id: str, rank: int) -> str:
     """Return the object key of a cue's picture, a JPEG."""
     return f"{answer_folder(answer_id)}/evidence/cue-{rank}.jpg"
+
+
+def kept_outlines(platform: HasStore, answer_id: str) -> dict[int, Mapping[str, Any]]:
+    """Return the outlines of an answer's cues by rank, GeoJSON in lon/lat, as kept with it; empty if they are gone."""
+    try:
+        kept = platform.store.read_json(f"{answer_folder(answer_id)}/cues.geojson")
+        return {each["properties"]["rank"]: each["geometry"] for each in kept["features"] if each["geometry"]}
+    except (StoreError, KeyError, TypeError):
+        return {}
 
 
 def prompt_key(answer_id: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from imagerag_assets.lineage.outdated import Present
+from imagerag_assets.lineage.outdated import why_outdated
 from imagerag_assets.pages.imagery import Scenes
 from imagerag_assets.pages.lineage_graph import lineage_graph
 from imagerag_assets.pages.views import answer_view
@@ -27,8 +27,3 @@ def answer_in_words(platform: Platform, record: AnswerRecord) -> dict[str, Any]:
     nodes = [asdict(node) | {"short": node.short} for node in graph.nodes]
     view["graph"] = {"nodes": nodes, "edges": list(graph.edges), "width": graph.width, "height": graph.height}
     return view
-
-
-def why_outdated(platform: Platform, record: AnswerRecord) -> list[str]:
-    """Return why time has passed an answer by, in sentences."""
-    return [reason.detail for reason in Present(platform).reasons(record)]

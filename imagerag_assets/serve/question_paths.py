@@ -11,14 +11,14 @@ from starlette.responses import Response
 
 from imagerag_assets.concepts.store import add_examples, list_concepts
 from imagerag_assets.errors import InputError, StoreError
-from imagerag_assets.lineage.outdated import answer_heads
+from imagerag_assets.lineage.outdated import answer_heads, why_outdated
 from imagerag_assets.lineage.trace import trace
 from imagerag_assets.pages.answer_page import answer_page
 from imagerag_assets.pages.components import content_security_policy
 from imagerag_assets.questions.answer_records import answer_folder, load_answer
 from imagerag_assets.questions.concept_examples import crop_of_patch, crops_of_cues
 from imagerag_assets.questions.question import Question
-from imagerag_assets.serve.answer_words import answer_in_words, why_outdated
+from imagerag_assets.serve.answer_words import answer_in_words
 from imagerag_assets.serve.described import gives, gives_file, takes
 from imagerag_assets.serve.documents import NotThereError, read_object, result
 from imagerag_assets.serve.events import MEDIA_TYPE, stream
