@@ -135,7 +135,7 @@ def shows_several(
     fitting = [scan for scan in scans if shortest <= scan.lens.window_px <= min(longest, largest_px)]
     fitting = fitting or sorted(scans, key=lambda scan: abs(math.log(scan.lens.window_px / shortest)))[:1]
     seen: list[Scan] = []
-    for scan in fitting[::-1][::_STEPS][::-1]:
+    for scan in fitting[(len(fitting) - 1) % _STEPS :: _STEPS]:  # the finest among them
         for tile in _pilots(close, scan.lens, seen[-1:])[:_GLANCE_TILES]:
             close.see(scan, tile)
         if (scan.best() >= close.threshold).sum() >= _SEVERAL:
