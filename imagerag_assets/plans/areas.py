@@ -269,8 +269,8 @@ def _one_place(text: str, *, near: bool) -> Place:
         return Place(PartOfScene(name=part[0]), part[1])
     several = parts_in(text)
     if several is not None:
-        first, *others = (PartOfScene(name=name) for name in several[0])
-        return Place(first, several[1], others=tuple(others))
+        part_of_scene, *more = (PartOfScene(name=name) for name in several[0])
+        return Place(part_of_scene, several[1], others=tuple(more))
     regions = regions_of(text)
     if len(regions) > 1:
         names = ", ".join(region.name for region in regions)
