@@ -1,4 +1,4 @@
-"""A mail server on a real port that keeps what it is sent, optionally over TLS or STARTTLS.  Use :func:`mail_server`."""
+"""A mail server on a real port that keeps what it is sent, also over TLS or STARTTLS.  Use :func:`mail_server`."""
 
 from __future__ import annotations
 
