@@ -1,5 +1,5 @@
-"""Write docs/commands.md, docs/settings.md, docs/errors.md and infra/settings.env.example from the code, the encoders of docs/model-choice.md from
-the registry, and the tables of docs/results.md from what was measured.
+"""Write docs/commands.md, settings.md, errors.md and infra/settings.env.example from the code, the encoders of
+docs/model-choice.md from the registry, and the tables of docs/results.md from what was measured.
 
     python docs/make.py            # write the pages
     python docs/make.py --check    # exit 1 if a page is not current
@@ -126,8 +126,8 @@ def settings_env() -> str:
     from imagerag_assets.settings import Settings
 
     lines = [
-        "# Every setting of the program, as the containers read it: copy to infra/settings.env and take the # off the lines that",
-        "# you change. Lists are JSON, without quotes around them. Made by `make docs` from settings.py; do not edit.",
+        "# Every setting of the program, as the containers read it: copy to infra/settings.env and take the # off",
+        "# the lines that you change. Lists are JSON, without quotes around them. Made by `make docs` from settings.py.",
     ]
     for title, names in _sections(Settings):
         lines += ["", f"## {title}"]

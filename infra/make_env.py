@@ -1,6 +1,6 @@
 """Write infra/.env: what .env.example says, with a new secret for each line that is empty there.
 
-    python infra/make_env.py            # write it, or add what an earlier version did not have; nothing that is set changes
+    python infra/make_env.py            # write it, or add what it lacks; nothing that is set changes
 
 It needs nothing but Python.  The file is readable by its owner only.
 """

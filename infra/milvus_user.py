@@ -2,8 +2,8 @@
 
     python milvus_user.py
 
-It reads IMAGERAG_MILVUS_URI, MILVUS_ROOT_PASSWORD, and IMAGERAG_MILVUS_TOKEN (USER:PASSWORD of the user to make), and can be
-run again: it then changes what differs.  Milvus must run with `common.security.authorizationEnabled`.
+It reads IMAGERAG_MILVUS_URI, MILVUS_ROOT_PASSWORD, and IMAGERAG_MILVUS_TOKEN (USER:PASSWORD of the user to make).  It
+can be run again, and then changes what differs.  Milvus must run with `common.security.authorizationEnabled`.
 See https://milvus.io/docs/grant_privileges.md
 """
 
@@ -21,13 +21,13 @@ FIRST_PASSWORD = "Milvus"
 """What `root` has in a Milvus that was given none."""
 ROLE = "imagerag"
 COLLECTION = (
-    "CreateIndex", "Delete", "DropIndex", "Flush", "GetFlushState", "GetLoadState", "GetStatistics", "IndexDetail", "Insert",
-    "Load", "Query", "Release", "Search", "Upsert",
+    "CreateIndex", "Delete", "DropIndex", "Flush", "GetFlushState", "GetLoadState", "GetStatistics", "IndexDetail",
+    "Insert", "Load", "Query", "Release", "Search", "Upsert",
 )  # fmt: skip
 """What the program does with collections."""
 DATABASE = (
-    "CreateAlias", "CreateCollection", "DescribeAlias", "DescribeCollection", "DropAlias", "DropCollection", "ListAliases",
-    "ShowCollections",
+    "CreateAlias", "CreateCollection", "DescribeAlias", "DescribeCollection", "DropAlias", "DropCollection",
+    "ListAliases", "ShowCollections",
 )  # fmt: skip
 """What it does in the database."""
 _TIMEOUT = 30.0
@@ -78,7 +78,9 @@ def _admits(uri: str, user: str, password: str) -> bool:
     try:
         MilvusClient(uri=uri, token=f"{user}:{password}", timeout=_TIMEOUT).close()
     except MilvusException as error:
-        refused = isinstance(error.__cause__, grpc.RpcError) and error.__cause__.code() == grpc.StatusCode.UNAUTHENTICATED
+        refused = (
+            isinstance(error.__cause__, grpc.RpcError) and error.__cause__.code() == grpc.StatusCode.UNAUTHENTICATED
+        )
         if not refused:
             raise
         return False
