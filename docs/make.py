@@ -127,7 +127,7 @@ def settings_env() -> str:
 
     lines = [
         "# Every setting of the program, as the containers read it: copy to infra/settings.env and take the # off",
-        "# the lines that you change. Lists are JSON, without quotes around them. Made by `make docs` from settings.py.",
+        "# the lines that you change. Lists are JSON, without quotes around them. Made by `make docs`; do not edit.",
     ]
     for title, names in _sections(Settings):
         lines += ["", f"## {title}"]
