@@ -76,7 +76,8 @@ def _admits(uri: str, user: str, password: str) -> bool:
         MilvusException: it says something else than that.
     """
     try:
-        MilvusClient(uri=uri, token=f"{user}:{password}", timeout=_TIMEOUT).close()
+        # A connection of its own: one that this process has open already was let in by an earlier password.
+        MilvusClient(uri=uri, token=f"{user}:{password}", timeout=_TIMEOUT, dedicated=True).close()
     except MilvusException as error:
         refused = (
             isinstance(error.__cause__, grpc.RpcError) and error.__cause__.code() == grpc.StatusCode.UNAUTHENTICATED

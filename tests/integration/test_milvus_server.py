@@ -144,10 +144,10 @@ def test_the_programs_user_works_in_its_database_and_manages_nothing(milvus_serv
     for privilege, call in refused.items():
         with pytest.raises(grpc.RpcError, match=f"Privilege{privilege}: permission deny"):
             call()
+    client.close()
     milvus_user().set_up(milvus_server, ROOT_PASSWORD, user, "another-one")  # a new password takes the place of the old
     assert not milvus_user()._admits(milvus_server, user, password)
     milvus_user().set_up(milvus_server, ROOT_PASSWORD, user, password)
-    client.close()
     with pytest.raises(MilvusException):
         MilvusClient(uri=milvus_server, timeout=2)
 

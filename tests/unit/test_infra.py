@@ -24,6 +24,8 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_docker import DockerRunLauncher
+from dask.utils import parse_bytes
+from distributed.cli import dask_scheduler, dask_worker
 from dotenv import dotenv_values
 
 from imagerag_assets.orchestration import webserver as guarded
@@ -116,7 +118,7 @@ def offers(services: dict[str, Any], host: str | None, port: int | None) -> bool
 
 
 def test_every_imagerag_variable_is_a_setting() -> None:
-    known = {f"IMAGERAG_{name.upper()}" for name in Settings.model_fields} | {"IMAGERAG_TAG"}  # of the image
+    known = {f"IMAGERAG_{name.upper()}" for name in Settings.model_fields}
     files = [path for path in INFRA.rglob("*") if path.is_file() and path.suffix not in (".lock", ".json", ".pyc")]
     named = {
         str(path.relative_to(INFRA)): set(
@@ -181,6 +183,35 @@ def test_secrets_are_made_once_and_what_is_there_stays() -> None:
 
 
 # Services
+
+
+def test_dask_takes_what_it_is_started_with(services: dict[str, Any]) -> None:
+    """By compose.yaml, and by Dask's chart: names that the image stands in for, with these options."""
+    memory = yaml.safe_load((INFRA / "helm/imagerag/values.yaml").read_text(encoding="utf-8"))["dask"]["worker"][
+        "resources"
+    ]
+    address = ["tcp://dask-scheduler:8786"]
+    started = {
+        "scheduler": ["--port=8786", "--dashboard-address=:8787"],
+        "worker": [
+            *address,
+            "--nthreads",
+            "2",
+            "--memory-limit",
+            "6Gi",
+            "--no-dashboard",
+            "--dashboard-address",
+            "8790",
+        ],
+    }
+    assert (memory["limits"]["cpu"], memory["limits"]["memory"]) == ("2", "6Gi") and parse_bytes("6Gi") == 6 * 2**30
+    (stand_in,) = [argument for name, argument in instructions() if name == "RUN" and "exec dask" in argument]
+    for part, command in (("scheduler", dask_scheduler.main), ("worker", dask_worker.main)):
+        assert f" {part}" in stand_in.partition(";")[0]
+        dask, name, *arguments = services[f"dask-{part}"]["command"]
+        assert (dask, name) == ("dask", part)
+        for each in (arguments, started[part]):
+            assert command.make_context(part, list(each)).params["dashboard_address"]
 
 
 def test_the_code_container_is_pointed_at_services_that_are_there(deployed: Settings, services: dict[str, Any]) -> None:
