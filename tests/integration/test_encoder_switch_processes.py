@@ -77,6 +77,8 @@ def process(program: str, settings: Settings) -> Iterator[subprocess.Popen[str]]
     chosen = {
         f"IMAGERAG_{name.upper()}": str(value) for name in names if (value := getattr(settings, name)) is not None
     }
+    if settings.milvus_token is not None:
+        chosen["IMAGERAG_MILVUS_TOKEN"] = settings.milvus_token.get_secret_value()
     running = subprocess.Popen(
         [sys.executable, "-c", program],
         env=os.environ | chosen | {"IMAGERAG_MIN_CONFIDENCE": "0"},
