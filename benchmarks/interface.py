@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -74,6 +75,10 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def _post(client: httpx2.Client, asked: dict[str, Any]) -> None:
+    client.post("/api/questions", json=asked).raise_for_status()
+
+
 def by_turns(address: str, scene: str, questions: Sequence[str], rounds: int) -> tuple[list[float], list[float]]:
     """Return the seconds of each question over HTTP, and by the library in this process."""
     over_http: list[float] = []
@@ -82,8 +87,8 @@ def by_turns(address: str, scene: str, questions: Sequence[str], rounds: int) ->
         for turn in range(rounds + 1):
             for text in questions:
                 asked: dict[str, Any] = {"question": text, "scenes": [scene], "answer": False}
-                http = seconds(lambda asked=asked: client.post("/api/questions", json=asked).raise_for_status())
-                library = seconds(lambda asked=asked: ask(platform, Question(**asked)))
+                http = seconds(partial(_post, client, asked))
+                library = seconds(partial(ask, platform, Question(**asked)))
                 if turn:  # the first one loads the models
                     over_http.append(http)
                     in_process.append(library)
