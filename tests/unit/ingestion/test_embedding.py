@@ -8,19 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagerag_assets.errors import EncoderError, RasterError
+from imagerag_assets.errors import EncoderError, RasterError, SettingsError, StoreError
 from imagerag_assets.ingestion import ingest
 from imagerag_assets.ingestion.embedding import (
     EmbedJob,
     embed_parts,
-    embed_tile_on_worker,
     encode_patches,
     existing_part,
+    run_threads,
     valid_fractions,
 )
+from imagerag_assets.ingestion.on_worker import close_job, describe_job, make_part
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.objects.store import open_store
 from imagerag_assets.patches.divisions import division
 from imagerag_assets.patches.supertiles import supertiles
+from imagerag_assets.stores.shard_columns import embeddings_of
 from imagerag_assets.stores.shards import read_part
 from tests.items import scene_at, texture, write_scene
 
@@ -120,13 +123,33 @@ def test_only_whole_parts_of_the_same_plan_count(job: EmbedJob) -> None:
     assert job.part(0).read_bytes() == whole
 
 
-def test_a_task_survives_pickling_and_opens_what_it_needs(job: EmbedJob) -> None:
-    tile = next(iter(job.tiles))
-    travelled, tile_there = pickle.loads(pickle.dumps((job, tile)))
+def test_a_worker_makes_a_part_from_an_errand_and_its_own_settings(job: EmbedJob, tmp_path: Path) -> None:
+    """Called in this process, whose settings are those of another machine: they name neither store nor encoders."""
+    stored = replace(job, stored="parts/town/x")
+    errand = pickle.loads(pickle.dumps(describe_job(stored, open_store(job.settings))))
+    tiles = list(job.tiles)
 
-    count = embed_tile_on_worker(travelled, tile_there)
-    assert (count.patches, count.found) == (len(tile.patches), False)
-    assert embed_tile_on_worker(travelled, tile_there).found
+    made = [make_part(errand, index) for index in range(2)]
+    assert [(count.index, count.patches, count.found) for count in made] == [
+        (index, len(tiles[index].patches), False) for index in range(2)
+    ]
+    assert make_part(errand, 1).found
+    close_job(errand)
+
+    run_threads(job, [0, 1], lambda count: None)
+    for index in range(2):
+        here, there = job.parts.read(index), stored.parts.read(index)
+        assert here.drop_columns("embedding").equals(there.drop_columns("embedding"))
+        np.testing.assert_allclose(embeddings_of(here), embeddings_of(there), atol=1e-5)
+
+
+def test_a_worker_that_sees_another_store_says_so(job: EmbedJob, tmp_path: Path) -> None:
+    errand = describe_job(replace(job, stored="parts/town/x"), open_store(job.settings))
+
+    with pytest.raises(StoreError, match=r"does not see the object store.*Set IMAGERAG_STORE to an s3://"):
+        make_part(replace(errand, store=str(tmp_path / "elsewhere")), 0)
+    with pytest.raises(SettingsError, match="Install the same version"):
+        make_part(replace(errand, digest="0" * 64), 0)
 
 
 def test_an_unreadable_file_stops_the_scene_with_one_line(job: EmbedJob) -> None:
