@@ -18,7 +18,6 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.answers import AskConfig
 from imagerag_assets.orchestration.assets.scenes import MILVUS_POOL
 from imagerag_assets.orchestration.job_paths import JobPaths
-from imagerag_assets.orchestration.names import RENEW
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.purging import purge_marked
 from imagerag_assets.orchestration.resources import OpenRunner, Reporter
@@ -177,7 +176,6 @@ def rescan(
 
 
 @dg.op(
-    name=RENEW,
     description="Renew Milvus's index over the rows that were written since: of the collection that answers questions,"
     " and of the chosen encoder's.",
     pool=MILVUS_POOL,

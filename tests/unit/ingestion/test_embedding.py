@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from imagerag_assets.errors import EncoderError, RasterError, SettingsError, StoreError
-from imagerag_assets.ingestion import ingest
+from imagerag_assets.ingestion import embedding, ingest
 from imagerag_assets.ingestion.embedding import (
     EmbedJob,
     embed_parts,
@@ -19,10 +21,12 @@ from imagerag_assets.ingestion.embedding import (
     valid_fractions,
 )
 from imagerag_assets.ingestion.on_worker import close_job, describe_job, make_part
+from imagerag_assets.ingestion.parts import LocalParts
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.store import open_store
 from imagerag_assets.patches.divisions import division
 from imagerag_assets.patches.supertiles import supertiles
+from imagerag_assets.raster.reader import SceneReader
 from imagerag_assets.stores.shard_columns import embeddings_of
 from imagerag_assets.stores.shards import read_part
 from tests.items import scene_at, texture, write_scene
@@ -105,6 +109,42 @@ def test_every_patch_is_in_one_part_and_a_second_run_makes_none(job: EmbedJob) -
     assert len(ids) == len(set(ids)) == job.division.count(1200, 700)
     assert all(count.found for count in embed_parts(job))
     assert {path: path.stat().st_mtime_ns for path in job.folder.iterdir()} == times
+
+
+def test_one_super_tile_is_read_ahead_while_another_is_encoded_and_no_more(
+    job: EmbedJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, encode, write = SceneReader.read, embedding.encode_patches, LocalParts.write
+    held, most, lock, ahead = [0], [0], threading.Lock(), threading.Semaphore(0)
+
+    def reading(self: SceneReader, *args: Any, **kwargs: Any) -> Any:
+        with lock:
+            held[0] += 1
+            most[0] = max(most[0], held[0])
+        picture = read(self, *args, **kwargs)
+        ahead.release()
+        return picture
+
+    def encoding(*args: Any) -> Any:
+        if not encoded:  # the lock lets one thread encode
+            encoded.append(True)
+            assert ahead.acquire(timeout=60) and ahead.acquire(timeout=60)  # it was read, and so was another one
+        return encode(*args)
+
+    def writing(self: LocalParts, index: int, table: Any) -> None:
+        write(self, index, table)
+        with lock:
+            held[0] -= 1
+            written.append(index)
+
+    written: list[int] = []
+    encoded: list[bool] = []
+    monkeypatch.setattr(SceneReader, "read", reading)
+    monkeypatch.setattr(embedding, "encode_patches", encoding)
+    monkeypatch.setattr(LocalParts, "write", writing)
+    counts = embed_parts(replace(job, settings=job.settings.model_copy(update={"dask_workers": 2})))
+    assert sorted(written) == [count.index for count in counts]
+    assert most == [2]
 
 
 def test_only_whole_parts_of_the_same_plan_count(job: EmbedJob) -> None:
