@@ -247,7 +247,8 @@ class _Filling:
                     self._made(embedded, indexed)
             before += tiles[key]
         if collection is not None:
-            self._platform.vectors.build_index(collection)
+            vectors = self._platform.vectors
+            vectors.build_index(collection, resize=vectors.alias_target("patches") != collection)
 
     def _tiles(self, key: str) -> int:
         grid = load_record(self._platform, key).grid

@@ -277,13 +277,14 @@ class MilvusCollections:
 
     # Indexes
 
-    def build_index(self, collection: str, index_type: str | None = None) -> str:
+    def build_index(self, collection: str, index_type: str | None = None, *, resize: bool = False) -> str:
         """Build or renew the index over the present rows; call it after writing.  Return the index type.
 
         Args:
             collection: Name (not an alias).
-            index_type: Default: Lite FLAT up to 20,000 rows, then IVF_FLAT; servers what there is, or by size HNSW or
-                DISKANN: a server answers no question from a collection while it is given another index.
+            index_type: Default: Lite FLAT up to 20,000 rows, then IVF_FLAT; servers the type that there is.
+            resize: Give a server's collection the type that fits its size, HNSW or DISKANN; it answers no question from
+                the collection while it builds another one.
 
         Raises:
             StoreError: this back end has no such index type.
@@ -294,7 +295,7 @@ class MilvusCollections:
         with self._connection.writing("index", collection):
             self.client.flush(collection)
             current = self._index(collection)
-            kept = None if self._back_end.lite else current.get("index_type")
+            kept = None if self._back_end.lite or resize else current.get("index_type")
             wanted = cast(str, index_type or kept or self._back_end.index_type(rows))
             # Lite does not build an index that was made before the rows.
             behind = self._back_end.lite and int(current.get("pending_index_rows", 0)) > 0

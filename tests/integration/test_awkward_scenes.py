@@ -43,12 +43,12 @@ def alone(tiny_settings: Settings) -> Settings:  # noqa: F811
     return tiny_settings.model_copy(update={"read_apart": False, "dask_workers": 1})
 
 
-@pytest.mark.parametrize(("height", "width"), [(1, 1_000_000), (2, 1_000_000), (1_000_000, 2)])
+@pytest.mark.parametrize(("height", "width"), [(1, 1_000_000), (2, 1_000_000), (100_000, 2)])
 def test_a_line_of_a_million_pixels_is_refused_or_read_in_bounded_windows(
     tmp_path: Path, alone: Settings, reads: list[tuple[int, int]], height: int, width: int
 ) -> None:
     line = np.resize(texture(1, 40_000), (3, height, width))
-    rows = max(1, height // 2000)  # a file of a million strips takes long to write
+    rows = max(1, height // 1000)  # a file of many strips takes long to write
     item = write_scene(tmp_path, "line", line, profile={**STRIPS, "blockysize": rows})
     with Platform(alone.model_copy(update={"patch_px": 4096})) as platform:
         result = ingest_scene(platform, scene_at(item, alone))

@@ -37,9 +37,9 @@ def renewed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The collections whose index is renewed, each time."""
     renew, names = VectorStore.build_index, list[str]()
 
-    def build_index(self: VectorStore, collection: str, index_type: str | None = None) -> str:
+    def build_index(self: VectorStore, collection: str, index_type: str | None = None, *, resize: bool = False) -> str:
         names.append(collection)
-        return renew(self, collection, index_type)
+        return renew(self, collection, index_type, resize=resize)
 
     monkeypatch.setattr(VectorStore, "build_index", build_index)
     return names

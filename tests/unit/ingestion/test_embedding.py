@@ -166,7 +166,9 @@ def test_only_whole_parts_of_the_same_plan_count(job: EmbedJob) -> None:
 def test_a_worker_makes_a_part_from_an_errand_and_its_own_settings(job: EmbedJob, tmp_path: Path) -> None:
     """Called in this process, whose settings are those of another machine: they name neither store nor encoders."""
     stored = replace(job, stored="parts/town/x")
-    errand = pickle.loads(pickle.dumps(describe_job(stored, open_store(job.settings))))
+    sent = pickle.dumps(describe_job(stored, open_store(job.settings)))
+    assert len(sent) < 1000  # whatever the scene, and no settings
+    errand = pickle.loads(sent)
     tiles = list(job.tiles)
 
     made = [make_part(errand, index) for index in range(2)]
