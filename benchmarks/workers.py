@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -178,6 +179,7 @@ def main() -> int:
     parser.add_argument("--encoder", default="demo", help="registry name")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without ending what was started
     for name, value in _ONE_THREAD.items():
         os.environ.setdefault(name, value)
     result = measure(make_scene(arguments.folder, arguments.size), arguments.encoder, arguments.rounds)
