@@ -97,12 +97,13 @@ async def _member(request: dict[str, Any], told: int) -> None:
     import dask
     import distributed
 
-    untyped: Any = dask
-    untyped.config.set(request.get("config", {}))
+    configured: Any = dask
+    members: Any = distributed
+    configured.config.set(request.get("config", {}))
     if "scheduler" in request:
-        made: Any = distributed.Worker(request["scheduler"], nthreads=1, host="127.0.0.1", **_QUIET)
+        made = members.Worker(request["scheduler"], nthreads=1, host="127.0.0.1", **_QUIET)
     else:
-        made = distributed.Scheduler(host="127.0.0.1", port=0, **_QUIET)
+        made = members.Scheduler(host="127.0.0.1", port=0, **_QUIET)
     async with made:
         os.write(told, json.dumps({"pid": os.getpid(), "address": made.address}).encode() + b"\n")
         os.close(told)

@@ -179,6 +179,7 @@ def embed_parts(job: EmbedJob, progress: Progress | None = None, *, run: Run | N
 def _existing_parts(job: EmbedJob) -> Iterator[PartCount]:
     """Yield the counts of the parts that are there."""
     present = sorted(job.parts.present(job.indices))
+    found: Iterator[PartCount | None]
     if job.stored is None:
         found = (existing_part(job, index) for index in present)
     else:  # each is a request or two

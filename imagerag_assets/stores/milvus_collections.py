@@ -175,7 +175,7 @@ class MilvusCollections:
         with self._connection.writing("drop", collection):
             self.client.drop_collection(collection)
         for known in (self._ready, self._filed, self._unindexed, self._indexed):
-            known.pop(collection, None)  # type: ignore[attr-defined]
+            known.pop(collection, None)
 
     @contextmanager
     def borrowed(self, collection: str) -> Iterator[None]:
