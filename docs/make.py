@@ -1,5 +1,5 @@
-"""Write docs/commands.md, docs/settings.md and docs/errors.md from the code, the encoders of docs/model-choice.md from
-the registry, and the tables of docs/results.md from what was measured.
+"""Write docs/commands.md, settings.md, errors.md and infra/settings.env.example from the code, the encoders of
+docs/model-choice.md from the registry, and the tables of docs/results.md from what was measured.
 
     python docs/make.py            # write the pages
     python docs/make.py --check    # exit 1 if a page is not current
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import enum
 import inspect
+import json
 import re
 import sys
 import types
@@ -31,6 +32,13 @@ sys.path.insert(0, str(HERE.parent))  # benchmarks/ is in the repository only, n
 from imagerag_assets.cli._examples import EXAMPLES
 
 MADE = "<!-- Made by `make docs`. Do not edit: change the code and run it again. -->"
+SETTINGS_ENV = HERE.parent / "infra" / "settings.env.example"
+WIRED = {
+    **dict.fromkeys(("dask_scheduler", "milvus_token", "milvus_uri", "s3_endpoint_url", "store"), "infra/.env"),
+    **dict.fromkeys(("serve_hosts", "serve_read_token", "serve_token", "ui_hosts", "ui_token"), "infra/.env"),
+    "home": "the image",
+}
+"""Settings that the deployment gives from elsewhere, which wins over settings.env."""
 COMMON = ("--json", "--debug")
 PLURALS = {str: "names", float: "numbers", int: "integers", Path: "paths"}
 
@@ -47,7 +55,7 @@ def pages() -> dict[Path, str]:
         "model-choice.md": filled((HERE / "model-choice.md").read_text(encoding="utf-8")),
         "results.md": results_page(),
     }
-    return {HERE / name: text for name, text in made.items()}
+    return {HERE / name: text for name, text in made.items()} | {SETTINGS_ENV: settings_env()}
 
 
 def results_page() -> str:
@@ -111,6 +119,32 @@ def settings_page() -> str:
             rows.append((f"`{prefix}{name.upper()}`", default, _values(field), meaning))
         lines += [f"## {title}", _table(("variable", "default", "values", "meaning"), rows)]
     return _joined(lines)
+
+
+def settings_env() -> str:
+    """Return infra/settings.env.example: every setting as a commented line with its default and its meaning."""
+    from imagerag_assets.settings import Settings
+
+    lines = [
+        "# Every setting of the program, as the containers read it: copy to infra/settings.env and take the # off",
+        "# the lines that you change. Lists are JSON, without quotes around them. Made by `make docs`; do not edit.",
+    ]
+    for title, names in _sections(Settings):
+        lines += ["", f"## {title}"]
+        for name in names:
+            field = Settings.model_fields[name]
+            default, meaning = _default_and_meaning(_default(field), field.description)
+            variable = f"{Settings.model_config['env_prefix']}{name.upper()}"
+            if name in WIRED:
+                lines.append(f"# {variable} comes from {WIRED[name]}")
+                continue
+            said = meaning.replace("\\|", "|").replace("`", "").rstrip(".")
+            value = default.strip("`") if default.startswith("`") else ""
+            if value.startswith("["):
+                value = json.dumps(field.default)
+            where = f" ({default})" if default and not value else ""
+            lines += [f"# {said}; {_values(field).replace('`', '')}{where}", f"#{variable}={value}"]
+    return "\n".join(lines) + "\n"
 
 
 # The command line

@@ -1,4 +1,4 @@
-"""A mail server on a real port that keeps what it is sent, optionally over TLS.  Use :func:`mail_server`."""
+"""A mail server on a real port that keeps what it is sent, also over TLS or STARTTLS.  Use :func:`mail_server`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ class MailServer(socketserver.ThreadingTCPServer):
 
     daemon_threads = True
 
-    def __init__(self, certificate: Path | None) -> None:
+    def __init__(self, certificate: Path | None, starttls: Path | None) -> None:
         super().__init__(("127.0.0.1", 0), _Session)
         self.received: list[EmailMessage] = []
         self.recipients: list[str] = []
         self.logins: list[str] = []
         self.refusal = ""
+        self.in_clear: list[str] = []
+        """Commands that came before the connection was encrypted."""
+        self.later = _context(starttls) if starttls is not None else None
         if certificate is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
-            self.socket = context.wrap_socket(self.socket, server_side=True)
+            self.socket = _context(certificate).wrap_socket(self.socket, server_side=True)
 
     @property
     def port(self) -> int:
@@ -45,11 +46,19 @@ class _Session(socketserver.StreamRequestHandler):
         server = self.server
         assert isinstance(server, MailServer)
         self._say("220 here")
+        waiting = server.later
         while line := self.rfile.readline():
             word, _, rest = line.decode().strip().partition(" ")
+            if not isinstance(self.connection, ssl.SSLSocket):
+                server.in_clear.append(word.upper())
             match word.upper():
                 case "EHLO" | "HELO":
-                    self._say("250-here\r\n250 AUTH PLAIN")
+                    self._say(f"250-here\r\n250 {'STARTTLS' if waiting else 'AUTH PLAIN'}")
+                case "STARTTLS" if waiting:
+                    self._say("220 go on")
+                    self.connection = waiting.wrap_socket(self.connection, server_side=True)
+                    waiting = None
+                    self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
                 case "AUTH":
                     server.logins.append(base64.b64decode(rest.split()[1]).decode().replace("\0", " ").strip())
                     self._say("235 welcome")
@@ -74,10 +83,16 @@ class _Session(socketserver.StreamRequestHandler):
         self.wfile.write(f"{text}\r\n".encode())
 
 
+def _context(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
 @contextmanager
-def mail_server(certificate: Path | None = None) -> Iterator[MailServer]:
-    """Run a mail server; with a certificate, over TLS from the first byte on."""
-    with MailServer(certificate) as server:
+def mail_server(certificate: Path | None = None, *, starttls: Path | None = None) -> Iterator[MailServer]:
+    """Run a mail server; with a certificate over TLS, from the first byte on or once a client says STARTTLS."""
+    with MailServer(certificate, starttls) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         yield server
         server.shutdown()

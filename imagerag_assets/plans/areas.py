@@ -6,11 +6,25 @@ A region is cut out of the question, so that what it names is not taken for what
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import get_args
+from dataclasses import dataclass, replace
+from typing import cast, get_args
 
 from imagerag_assets.plans.numbers import LENGTHS, spelt
-from imagerag_assets.plans.plan import Area, Around, Away, Between, Beyond, Outside, PartName, PartOfScene, Region
+from imagerag_assets.plans.plan import (
+    MAX_REGIONS,
+    AllOf,
+    Area,
+    Around,
+    Away,
+    Between,
+    Beyond,
+    Outside,
+    PartName,
+    PartOfScene,
+    Region,
+    Single,
+    landmarks_of,
+)
 from imagerag_assets.plans.regions import regions_of
 from imagerag_assets.plans.scene_parts import COMPASS, part_in, parts_in, side_of
 from imagerag_assets.plans.things import is_known, is_out_of_sight, thing_of, things_of
@@ -38,8 +52,14 @@ _SPOKEN = {
     "a thousand": 1000.0,
 }
 _THING = r"(?:(?:the|a|an|any|some|that|this)\s+)?(?P<thing>[a-z][\w' -]{1,60}?)"
+_BESIDES = (
+    r"(?:and|but|or) (?:(?:also|not|is|are|that|which|lies?|lying) )*(?:to the |on the |at the )?"
+    r"(?:near|close to|next to|along|beside|adjacent to|within|inside|outside|away from|far from|more than|less than|"
+    rf"(?:{COMPASS}|left|right) of|above|below|(?:in|on|at) the)"
+)
+"""Begins a second region: "near the river but not near the road"."""
 _END = (
-    r"(?=\s*(?:[?.!,;]|$|\b(?:than|are|is|was|were|do|does|did|can|could|have|has|how|what|where|and "
+    rf"(?=\s*(?:[?.!,;]|$|\b(?:{_BESIDES}|near|next to|close to|than|are|is|was|were|do|does|did|can|could|have|has|how|what|where|and "
     r"(?:how|where|is|are|i|we|what|which|does|do|tell|show|give|say)|in the|on the|"
     r"at the|there|visible)\b|\s-\s))"
 )
@@ -57,8 +77,14 @@ _WITHIN = re.compile(
 _NEAR = re.compile(rf"(?<![\w-])(?P<how>{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\s+{_THING}{_END}")
 _HOW = re.compile(rf"\b(?:{'|'.join(sorted(_NEAR_M, key=len, reverse=True))})\b")
 _STANDS = r"(?:(?:located|situated|parked|moored|docked|anchored|lying|standing|sitting|found|placed|built|anywhere|directly|immediately|right) )?"
+_LEAVE = (
+    r"(?:(?:(?:and|but|if|when|then) )?(?:(?:please|you|we|i|to) )*(?:ignor(?:e|ing)|exclud(?:e|ing)|omit(?:ting)?|skip(?:ping)?|"
+    r"disregard(?:ing)?|discount(?:ing)?|leav(?:e|ing) (?:out|aside)|(?:do not|don't) (?:count|include)|without(?: counting| including)?|"
+    r"minus|barring))"
+)
+"""Before what is to be left out: "if you ignore the ones in the south"."""
 _NOT_THERE = (
-    r"(?:(?:,? ?but )?not (?:those |the ones |ones )?|(?:(?:that|which|who) )?(?:is|are|was|were|do|does)(?: not|n't) (?:lie |sit |stand )?|"
+    rf"(?:,? ?{_LEAVE} (?:all |any )?(?:of )?(?:those |the ones |ones |what is |anything )|(?:,? ?but )?not (?:those |the ones |ones )?|(?:(?:that|which|who) )?(?:is|are|was|were|do|does)(?: not|n't) (?:lie |sit |stand )?|"
     r"(?:except|excluding|other than|apart from|aside from|besides)(?: for)? (?:those |the ones |ones |any )?)"
 )
 """Before the surroundings of a thing that are left out: "that are not", "except those"."""
@@ -113,17 +139,22 @@ _BOX = re.compile(
     + r"\s*[\])]?"
 )
 _BUT_NOT = re.compile(
-    rf"(?:^|,? )(?:(?:except(?:ing)?(?: for)?|excluding|(?:any|every|else)where (?:else )?(?:but|than)|other than|apart from|"
+    rf"(?:^|,? )(?:(?:{_LEAVE}(?= (?:all |any )?(?:of )?(?:the |those |any )?(?:ones?|those|that|them|what|anything|everything) )|except(?:ing)?(?: for)?|excluding|(?:any|every|else)where (?:else )?(?:but|than)|other than|apart from|"
     r"aside from|besides|(?:,? ?but )?not (?:counting|including)|but not|(?:(?:that|which) )?(?:(?:is|are|lies?) )?"
     r"outside(?: of)?|(?:that|which) (?:(?:is|are|do|does)(?: not|n't)(?: lie)?))(?: located| situated)?)"
-    r"(?: (?:(?:the|those|any|all) )?(?P<again>(?!(?:in|on|at|to|the)\b)[a-z]+)(?: (?:that|which) (?:is|are|lie))?)??"
+    r"(?: (?:(?:the|those|any|all|of) )*(?P<again>(?!(?:in|on|at|to|the)\b)[a-z]+)(?: (?:that|which) (?:is|are|lie))?)??"
     r" (?=(?:(?:in|on|at|to|towards?|inside|within) )?(?:the )?(?:far |very )?"
     rf"(?:{COMPASS}|left|right|top|bottom|upper|lower|middle|cent(?:re|er)|central)\b)"
 )
 """Before a part of the scene that is left out: "apart from those in the upper left"."""
-_AGAIN = frozenset(("one", "ones", "those", "that", "them", "any", "what"))
+_PRONOUNS = frozenset(("it", "them", "that", "this", "those"))
+_AGAIN = frozenset(("one", "ones", "those", "that", "them", "any", "what", "anything", "everything"))
 _OPPOSITE = {"upper": "lower", "left": "right", "north": "south", "east": "west"}
 _OPPOSITE |= {other: one for one, other in _OPPOSITE.items()}
+_OR = re.compile(
+    r"\bor (?:near|next to|close to|beside|within|inside|outside|in|on|at|north|south|east|west|left|right|above|below)\b"
+)
+_JOINING = re.compile(r"[\s,]*\b(?:and|but|yet|or)(?: (?:also|is|are|that|which|lies?|lying))*\s*$")
 _PLACE_NOUNS = r"\s+(?:edge|border|margin|rim|boundary|third)$"
 
 
@@ -163,12 +194,42 @@ def reach_of(text: str, name: str) -> tuple[str, float]:
 
 
 def place_of(text: str, *, near: bool) -> Place:
-    """Return the region that a clause names.
+    """Return the region that a clause names; where it names several for one thing, that in which they overlap.
 
     Args:
         text: In lower case.
         near: Whether "near the pier" is a region, and not what is asked.
     """
+    place = _one_place(text, near=near)
+    if place.region is None or place.others:
+        return place
+    found: list[Single] = [cast(Single, place.region)]
+    notes = list(place.notes)
+    while len(found) < MAX_REGIONS:
+        more = _one_place(place.rest, near=near)
+        asked = things_of(more.rest) or _ANYTHING.search(more.rest)
+        if more.region is None or more.others or more.region in found or not asked:
+            break
+        found.append(_of_it(cast(Single, more.region), found[0]))
+        notes += more.notes
+        place = more
+    either = _OR.search(text) is not None or all(
+        isinstance(each, Around) and each.metres == _NEAR_M["in"] for each in found
+    )
+    if len(found) == 1 or either:  # "cars on the bridge and in the car park" are in one of them
+        return replace(place, region=found[0], others=tuple(found[1:]), notes=tuple(notes))
+    return replace(place, region=AllOf(of=tuple(found)), notes=tuple(notes))
+
+
+def _of_it(region: Single, before: Single) -> Single:
+    """Return a region with the landmark of the one before for "it": "outside the harbour but within 1 km of it"."""
+    if isinstance(region, Around | Away | Beyond) and region.thing.name in _PRONOUNS and (of := landmarks_of(before)):
+        return region.model_copy(update={"thing": of[0]})
+    return region
+
+
+def _one_place(text: str, *, near: bool) -> Place:
+    """Return the first region that a clause names; see :func:`place_of`."""
     box = box_of(text)
     if box is not None:
         return Place(Area(bbox=box[0]), _without(text, box[1]))
@@ -198,7 +259,8 @@ def place_of(text: str, *, near: bool) -> Place:
     if close is not None:
         metres = _NEAR_M[close["how"]]
         note = f"{close['how']!r} is taken as within {metres:,.0f} m"
-        return Place(Around(thing=thing_of(close["thing"]), metres=metres), _without(text, close), (note,))
+        first, *others = (Around(thing=thing_of(each), metres=metres) for each in _either(close["thing"]))
+        return Place(first, _without(text, close), (note,), others=tuple(others))
     outside = _outside(text)
     if outside is not None:
         return outside
@@ -207,8 +269,8 @@ def place_of(text: str, *, near: bool) -> Place:
         return Place(PartOfScene(name=part[0]), part[1])
     several = parts_in(text)
     if several is not None:
-        first, *others = (PartOfScene(name=name) for name in several[0])
-        return Place(first, several[1], others=tuple(others))
+        part_of_scene, *more = (PartOfScene(name=name) for name in several[0])
+        return Place(part_of_scene, several[1], others=tuple(more))
     regions = regions_of(text)
     if len(regions) > 1:
         names = ", ".join(region.name for region in regions)
@@ -286,11 +348,18 @@ def _near(text: str) -> re.Match[str] | None:
         agent = found["how"] == "by" and re.search(
             r"(?<!surround)(?<!border)(?<!flank)(?:ed|en|up|wn)\s*$", text[: found.start()]
         )
-        if agent or _NO_PLACE.match(found["thing"]):
-            continue
-        if _may_be_centre(found["thing"]) and (things_of(before) or _ANYTHING.search(before)):
+        part = _DIRECTION.match(found["thing"]) and part_in(f"in the {found['thing']}")
+        if agent or part or _NO_PLACE.match(found["thing"]):
+            continue  # "in the north half near the river"
+        if all(map(_may_be_centre, _either(found["thing"]))) and (things_of(before) or _ANYTHING.search(before)):
             return found
     return None
+
+
+def _either(text: str) -> list[str]:
+    """Return the names of a text that names either of several known things: "the road or the river"."""
+    names = re.split(r" or (?:near )?(?:(?:the|an?|any) )?", text)
+    return names if all(is_known(thing_of(name)) for name in names) else [text]
 
 
 def _may_be_centre(text: str) -> bool:
@@ -319,4 +388,6 @@ def _metres(number: str, unit: str) -> float | None:
 
 
 def _without(text: str, match: re.Match[str]) -> str:
-    return f"{text[: match.start()]} {text[match.end() :]}".strip()
+    """Return a text without a region, and without the "and" that joined it to what stands before."""
+    before = _JOINING.sub("", text[: match.start()])
+    return f"{before} {text[match.end() :]}".strip()

@@ -21,7 +21,8 @@ _AND = re.compile(
 )
 _DIRECTION = rf"(?:{COMPASS}|left|right|top|bottom|upper|lower|middle|centre|center)"
 _BUT_NO = re.compile(
-    rf"\s*,?\s+(?:but|and|yet|though)(?: also)?\s+(?=(?:no|not|neither)\b(?! (?:only|just|one|(?:in|on|at) the {_DIRECTION})\b))"
+    rf"\s*,?\s+(?:but|and|yet|though)(?: also)?\s+(?=(?:no|not|neither)\b(?! (?:only|just|one|near|close to|next to|beside|within|inside|"
+    rf"along|far from|(?:those |the ones |ones )?(?:in|on|at|near|close to|next to) |(?:in|on|at) the {_DIRECTION})\b))"
 )
 """Before what is said not to be there, beside what is: "are there tanks but no ships?"."""
 _ELSEWHERE = re.compile(

@@ -152,6 +152,8 @@ def _loses(plan: p.Plan, own: p.Plan, words: Sequence[str]) -> bool:
     denies = any(isinstance(part, p.Exists) and part.negated for part in own.parts)
     if denies and not says_no(said) and not _MAY_DENY.search(said):
         return True  # "are there any trees at all?" denies nothing
+    if len(_regions(plan)) > len(_regions(own)):
+        return True  # "in the north or near the river"
     if plan.unplanned is not None or len(words) > _SHORT or not all(map(is_known, plan.things)):
         return False
     if {thing.phrase for thing in plan.things} - {thing.phrase for thing in own.things}:
@@ -166,6 +168,10 @@ def _loses(plan: p.Plan, own: p.Plan, words: Sequence[str]) -> bool:
                           for each in (plan, own))  # fmt: skip
     whether = {part.thing for part in plan.parts if isinstance(part, p.Exists)}
     return bool(denied) and denied < whether and own_denied != denied
+
+
+def _regions(plan: p.Plan) -> set[p.Single]:
+    return {each for part in plan.parts for each in p.regions_in(part.region)}
 
 
 def _bounds(plan: p.Plan) -> set[tuple[int | None, int | None]]:
@@ -184,7 +190,7 @@ def _refused(plan: p.Plan) -> p.Plan:
 def _says_more(plan: p.Plan, words: Collection[str]) -> bool:
     """Return whether a question has a word with a meaning that its plan lacks: "is there water?" has none."""
     planned = _spoken([word for thing in plan.things for word in _WORD.findall(f"{thing.name} {thing.phrase}")])
-    if any(isinstance(part.region, p.Around) for part in plan.parts):
+    if any(isinstance(each, p.Around) for part in plan.parts for each in p.regions_in(part.region)):
         planned |= _OF_LENGTHS
     said = _WORD.findall(written_out(" ".join(words).casefold()))  # "lol" says nothing
     return any(word not in _PLAIN and not _spoken([word]) & planned for word in said)

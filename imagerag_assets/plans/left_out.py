@@ -13,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from imagerag_assets.plans import lexicon
 from imagerag_assets.plans import plan as p
 from imagerag_assets.plans.attribute_operations import asks_surroundings
-from imagerag_assets.plans.things import is_known
+from imagerag_assets.plans.clauses import clauses_of
+from imagerag_assets.plans.thesaurus import singular
+from imagerag_assets.plans.things import is_known, things_of
 
 _NUMBER = re.compile(
     rf"\b(?:how many(?! {lexicon.OF_SCENES})"
@@ -41,6 +43,10 @@ _SHOWN = (
 """Before the name of a thing whose places are wanted."""
 _TERSE = 11
 """Words of a question up to which nothing in it is told, and everything asked."""
+_ASKS = re.compile(
+    r"(?:and |also )?(?:how|where|which|what|is|are|do|does|can|show|find|count|list|compare|any|locate|mark|"
+    r"describe)\b"
+)
 _SIMPLE = ("exists", "count", "where")
 _NUMBERED = ("count", "compare", "density", "share", "change")
 _PLACED = ("where", "relative", "nearest", "distance", "change")
@@ -60,7 +66,20 @@ def completed(plan: p.Plan, rules: p.Plan) -> p.Plan:
     parts = _with_lost_things(parts, rules.parts, text)
     parts = _which(parts, text)
     parts = _with_place(_with_number(parts, text), text)
-    return plan if tuple(parts) == plan.parts else plan.model_copy(update={"parts": tuple(parts[: p.MAX_PARTS])})
+    plan = plan if tuple(parts) == plan.parts else plan.model_copy(update={"parts": tuple(parts[: p.MAX_PARTS])})
+    return plan.model_copy(update={"notes": (*plan.notes, *_unread(plan, text))})
+
+
+def _unread(plan: p.Plan, text: str) -> Iterator[str]:
+    """Yield a note for each clause that asks about known things of which none is in the plan."""
+    planned = {word for thing in plan.things for name in (thing.name, thing.phrase) for word in name.split()}
+    planned |= {singular(word) for word in planned}
+    clauses = clauses_of(text)
+    for clause in clauses if len(clauses) > 1 else ():
+        known = [thing for thing in things_of(clause) if is_known(thing) and thing.phrase != "person"]
+        words = {word for thing in known for name in (thing.name, thing.phrase) for word in name.split()}
+        if known and _ASKS.match(clause) and not words & planned:
+            yield f"Nothing was understood of {clause!r}"
 
 
 def _as_said(part: p.Part, text: str) -> p.Part:

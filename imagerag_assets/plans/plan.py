@@ -15,6 +15,7 @@ from imagerag_assets.errors import QuestionError
 
 MAX_PARTS = 8
 MAX_THINGS = 8
+MAX_REGIONS = 3
 
 PartName = Literal[
     "upper left", "upper middle", "upper right", "middle left", "centre", "middle right", "lower left", "lower middle",
@@ -120,11 +121,28 @@ class Between(_Plain):
     other: Thing
 
 
-Region = Annotated[PartOfScene | Outside | Area | Around | Away | Beyond | Between, Field(discriminator="kind")]
+Single = Annotated[PartOfScene | Outside | Area | Around | Away | Beyond | Between, Field(discriminator="kind")]
 
 
-def landmarks_of(region: PartOfScene | Outside | Area | Around | Away | Beyond | Between | None) -> tuple[Thing, ...]:
+class AllOf(_Plain):
+    """Where several regions overlap: "near the river but not near the road"."""
+
+    kind: Literal["all"] = "all"
+    of: tuple[Single, ...] = Field(min_length=2, max_length=MAX_REGIONS)
+
+
+Region = Annotated[PartOfScene | Outside | Area | Around | Away | Beyond | Between | AllOf, Field(discriminator="kind")]
+
+
+def regions_in(region: Region | None) -> tuple[Single, ...]:
+    """Return the regions that overlap in one; the one alone if it is no overlap."""
+    return region.of if isinstance(region, AllOf) else () if region is None else (region,)
+
+
+def landmarks_of(region: Region | None) -> tuple[Thing, ...]:
     """Return the things that a region is described by, if any."""
+    if isinstance(region, AllOf):
+        return tuple(dict.fromkeys(thing for each in region.of for thing in landmarks_of(each)))
     if isinstance(region, Between):
         return (region.thing, region.other)
     return (region.thing,) if isinstance(region, Around | Away | Beyond) else ()

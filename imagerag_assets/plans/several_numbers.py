@@ -58,6 +58,20 @@ _COUNTS_EACH = re.compile(
     r"(?:each |every )?"
     r"(?P<noun>quarter|quadrant|corner|half)s?(?P<tail>\b.*)"
 )
+_BOUND = (
+    r"(?:at least|at most|more than|fewer than|less than|exactly|no more than|no fewer than|over|under|up to) "
+    r"(?:\d+|[a-z]+(?:[ -][a-z]+)?)"
+)
+_TWO_BOUNDS = re.compile(
+    r"(?:do (?:we|you) (?:have|see|find)|(?:are|is) there|can (?:you|we) (?:see|find)|there are|"
+    r"does (?:it|this|the \w+) (?:have|show|contain)) "
+    rf"(?P<one>{_BOUND} {_NAME}){_AND}(?P<other>{_BOUND} {_NAME})(?P<tail>[?.!]|$)"
+)
+_SOMEWHERE = r"(?:in|on|at|near|next to|close to|within|along) [^?.;]+"
+_WITH_THOSE = re.compile(
+    rf"{_NUMBER} (?P<name>{_NAME}) (?P<one>{_SOMEWHERE}?)"
+    rf",? (?:with|to|and|versus|vs|against|than) (?:the )?(?:those|ones|that|number) (?P<other>{_SOMEWHERE})"
+)
 _PARTS = {
     "quarter": ("upper left", "upper right", "lower left", "lower right"),
     "half": ("left half", "right half", "upper half", "lower half"),
@@ -108,6 +122,13 @@ def numbers_apart(text: str) -> str:
             rest = text[found.end() :]
             once = f"how many {name} are there"
             return f"{before}{once}? {once} {found['rest'].strip()}?{rest.lstrip('?')}"
+    those = _WITH_THOSE.search(text)
+    if those is not None and len(things_of(those["name"])) == 1:
+        once = f"how many {those['name'].strip()} are there"
+        return f"{once} {those['one']}? {once} {those['other']}?{text[those.end() :].lstrip('?')}"
+    two = _TWO_BOUNDS.search(text)
+    if two is not None and len(things_of(two["one"])) == 1 == len(things_of(two["other"])):
+        return f"{text[: two.start()]}are there {two['one']}? are there {two['other']}?{text[two.end() :]}"
     each = _EACH.search(text) or _COUNTS_EACH.search(text)
     if each is not None and len(things_of(each["name"])) == 1:
         parts = _among(each["noun"], each["tail"])

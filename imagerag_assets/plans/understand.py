@@ -41,6 +41,13 @@ _OF_TOPIC = re.compile(r"^(?:is|are|do|does|can|has|have)\b.*\b(?:it|they|them|o
 _MISSING = re.compile(r"\b(?:not|missing|absent|cannot|never|lacking|lacks)\b")
 _STATES = re.compile(r"\b(?:is|are|was|were|there|has|have|lies?|can|does|do)\b")
 _PRONOUN = re.compile(r"\b(?:it|they|them|those)\b(?! (?:true|possible|the case|like))")
+_ONE_OF_THEM = re.compile(r"\bthe (?:(?:closest|nearest|farthest|furthest|other|others?) )?ones?\b(?! (?:to|from|near|that|which|in|on|at)\b)|"
+                          r"\bthe (?:closest|nearest|farthest|furthest)(?: ones?)?(?= (?:from|to) )")  # fmt: skip
+"""Stands for a thing of the clause before: "how far is the closest one from a pier?"."""
+_HOW_FAR = re.compile(r"\bhow far\b|\bdistances?\b")
+_HOW_MANY_THERE = re.compile(
+    r"^(?:and )?how many (?:(?:of (?:them|those|these) )?(?:are|lie|is) )?(?=(?:near|close to|next to|within|outside|beside|far from|away from)\b)"
+)
 _BESIDE_IT = re.compile(
     r"^(?:and )?(?:what|anything|something)\b.*\b(?:next to|near|around|beside|close to|north of|south of|east of|west of|"
     r"left of|right of) (?:it|them)$"
@@ -314,6 +321,10 @@ def _with_topic(clause: str, topic: Sequence[p.Thing]) -> str:
     """
     if len(topic) == 1 and _BESIDE_IT.match(clause) and not things_of(clause):
         return _PRONOUN.sub(f"the {topic[0].name}", clause, count=1)
+    if len(topic) == 1 and (bare := _HOW_MANY_THERE.match(clause)):
+        return f"how many {topic[0].name} are {clause[bare.end() :]}"
+    if len(topic) == 1 and _HOW_FAR.search(clause) and len(things_of(clause)) == 1:
+        clause = _ONE_OF_THEM.sub(f"the {topic[0].name}", clause, count=1)
     if len(topic) != 1 or not _PRONOUN.search(clause) or len(things_of(clause)) != 1:
         return clause
     if not re.search(r"\b(?:of|from|to|near|by|at|in|inside|beside|than|above|below|under)\b", clause):

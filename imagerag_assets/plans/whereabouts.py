@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from imagerag_assets.plans.plan import Around, Away, Between, Beyond, Outside, PartOfScene, Region
+from imagerag_assets.plans.plan import AllOf, Around, Away, Between, Beyond, Outside, PartOfScene, Region
 from imagerag_assets.plans.result import WHOLE, Place
 from imagerag_assets.plans.wording import joined, number, plural
 
@@ -46,6 +46,8 @@ def region(given: Region | None) -> str | None:
         return part(given.name)
     if isinstance(given, Outside):
         return f"outside of the {given.name}"
+    if isinstance(given, AllOf):
+        return joined(region(each) or "" for each in given.of)
     if given is None:
         return None
     west, south, east, north = given.bbox

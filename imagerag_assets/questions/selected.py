@@ -107,8 +107,13 @@ class Selected:
 
 
 def _keeper(evidence: Evidence, region: p.Region | None) -> Keep | None:
-    if region is None:
-        return None
+    if isinstance(region, p.AllOf):
+        keepers = [_keeper_of_one(evidence, each) for each in region.of]
+        return lambda place: all(keep(place) for keep in keepers)
+    return None if region is None else _keeper_of_one(evidence, region)
+
+
+def _keeper_of_one(evidence: Evidence, region: p.Single) -> Keep:
     if isinstance(region, p.PartOfScene):
         part = region_named(region.name)
         return lambda place: place.share is not None and part.holds(*place.share)

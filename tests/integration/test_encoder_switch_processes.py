@@ -27,6 +27,7 @@ from imagerag_assets.settings import Settings
 from imagerag_assets.stores.shards import list_shards
 from tests.installation import shards_in
 from tests.items import scene_at, texture, write_scene
+from tests.milvus_server import at_server
 from tests.tiny_encoder import tiny_registry, tiny_settings  # noqa: F401
 from tests.waiting import wait_until
 
@@ -76,6 +77,8 @@ def process(program: str, settings: Settings) -> Iterator[subprocess.Popen[str]]
     chosen = {
         f"IMAGERAG_{name.upper()}": str(value) for name in names if (value := getattr(settings, name)) is not None
     }
+    if settings.milvus_token is not None:
+        chosen["IMAGERAG_MILVUS_TOKEN"] = settings.milvus_token.get_secret_value()
     running = subprocess.Popen(
         [sys.executable, "-c", program],
         env=os.environ | chosen | {"IMAGERAG_MIN_CONFIDENCE": "0"},
@@ -107,7 +110,7 @@ def test_questions_of_another_process_go_on_through_a_switch_and_a_rollback(
     tmp_path: Path, fine: Settings, milvus_server: str
 ) -> None:
     """On a server; `test_load` has the same on Milvus Lite, nightly."""
-    settings = fine.model_copy(update={"milvus_uri": milvus_server})
+    settings = fine.model_copy(update=at_server(milvus_server))
     with Platform(settings) as platform:
         for name in ("a", "b"):
             scene = scene_at(write_scene(tmp_path, name, texture(500, 600, ord(name))), settings)

@@ -27,6 +27,7 @@ from imagerag_assets.settings import Settings
 from imagerag_assets.stores.milvus import VectorStore
 from tests.installation import installed, tiny_registry  # noqa: F401
 from tests.items import scene_at, texture, write_scene
+from tests.milvus_server import at_server
 from tests.tcp_relay import Relay, relay_to
 from tests.tiny_encoder import tiny_settings  # noqa: F401
 from tests.unit.stores.test_milvus_lite_share import server_of
@@ -144,7 +145,7 @@ def test_a_server_that_is_lost_is_told_in_one_line_and_used_again_when_it_is_bac
     relay: Relay, settings: Settings
 ) -> None:
     settings = settings.model_copy(
-        update={"milvus_uri": f"http://127.0.0.1:{relay.port}", "milvus_timeout_s": 2 * HANGS_S}
+        update=at_server(f"http://127.0.0.1:{relay.port}") | {"milvus_timeout_s": 2 * HANGS_S}
     )
     with VectorStore(settings) as store:
         name = store.ensure_patches(fingerprint_for("lost"), DIM)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import psutil
 import pytest
 from anyio import to_thread
 from mcp import Client
@@ -114,3 +115,29 @@ def test_a_command_runs_in_a_process_of_its_own_and_says_what_is_wrong(installed
         assert code == 0 and document["encoders"]
 
     anyio.run(commands)
+
+
+def test_a_cancelled_command_ends_and_goes_on_when_it_is_asked_for_again(
+    installed: Settings,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = str(write_source(tmp_path / "source"))
+    monkeypatch.setattr(changing, "_TICK_SECONDS", 0.5)
+
+    async def told(*_: object) -> None:
+        """Take what would be told to a client."""
+
+    async def commands() -> tuple[dict[str, Any], int]:
+        with anyio.CancelScope() as scope:
+
+            async def cancel(*_: object) -> None:
+                scope.cancel()
+
+            await changing._run(("ingest", source), 9.0, cancel)
+        assert scope.cancelled_caught
+        assert [each for each in psutil.Process().children() if "imagerag_assets.cli" in each.cmdline()] == []
+        return await changing._run(("ingest", source), 9.0, told)
+
+    document, code = anyio.run(commands)
+    assert code == 0 and {each["scene"] for each in document["scenes"]} == {"one", "two"}

@@ -175,9 +175,15 @@ def test_tls_and_what_is_refused(
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         assert main(["watch", "deliver", "--test"]) == 0
     assert server.received[0]["To"] == "one@example.com"
+    with mail_server(starttls=certificate) as server:
+        monkeypatch.setenv("IMAGERAG_SMTP_PORT", str(server.port))
+        monkeypatch.setenv("IMAGERAG_SMTP_SECURITY", "starttls")
+        assert main(["watch", "deliver", "--test"]) == 0
+    assert server.logins == ["me correct horse"]
+    assert server.received[0]["To"] == "one@example.com"
+    assert set(server.in_clear) <= {"EHLO", "STARTTLS"}, "login and mail are encrypted"
     with mail_server() as plain:  # has no STARTTLS, so nothing is sent
         monkeypatch.setenv("IMAGERAG_SMTP_PORT", str(plain.port))
-        monkeypatch.setenv("IMAGERAG_SMTP_SECURITY", "starttls")
         assert main(["watch", "deliver", "--test"]) == 3
         assert plain.logins == plain.received == []
     assert "correct horse" not in "".join(capsys.readouterr())

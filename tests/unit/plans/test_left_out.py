@@ -80,3 +80,10 @@ def test_a_region_that_no_word_names_is_dropped() -> None:
 def test_a_plan_that_refuses_stays() -> None:
     refused = p.Plan(unplanned="This cannot be read from imagery.")
     assert completed(refused, understand("quarries: visible? tally?", {})) == refused
+
+
+def test_a_clause_of_which_nothing_is_planned_is_said() -> None:
+    rules = understand("count the ships, and is there a lighthouse?", {})
+    lost = p.Plan(parts=(p.Distance(thing=p.Thing(name="ship"), to=p.Thing(name="pier")),), by="model")
+    assert [note for note in completed(lost, rules).notes if "is there a lighthouse" in note]
+    assert not completed(rules, rules).notes

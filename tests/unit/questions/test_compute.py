@@ -139,7 +139,18 @@ def test_regions_limit_a_part() -> None:
     assert count(p.Beyond(thing=PIER, side="south")) == sum(ship.place.window[1] > 100 for ship in SHIPS)
     assert count(p.Beyond(thing=p.Thing(name="bridge"), side="south")) is None
     assert count(p.Between(thing=PIER, other=p.Thing(name="bridge"))) is None
+    near, upper_left = p.Around(thing=PIER, metres=65), p.PartOfScene(name="upper left")
+    assert count(p.AllOf(of=(near, upper_left))) == 2
+    assert count(p.AllOf(of=(near, p.Outside(name="upper left")))) is None
+    assert count(p.AllOf(of=(upper_left, p.Away(thing=PIER, metres=65)))) is None
     assert count(p.Area(bbox=SHIPS[2].place.bbox or (0, 0, 0, 0))) == 1
+
+
+def test_an_overlap_names_its_regions_and_the_landmark_that_was_not_found() -> None:
+    overlap = p.AllOf(of=(p.Around(thing=PIER, metres=65), p.Away(thing=p.Thing(name="bridge"), metres=500)))
+    result = only(p.Count(thing=SHIP, region=overlap), evidence(*SHIPS, at("pier", 150, 100)))
+    assert result.where == "within 65 m of the pier and more than 500 m from the bridge"
+    assert result.missing["bridge"] == "not_found"
 
 
 def test_what_lies_between_two_things_sees_them_on_opposite_sides() -> None:
