@@ -147,6 +147,10 @@ class EncoderError(ImageRAGError):
     """An encoder cannot be loaded or returned unusable vectors."""
 
 
+class WorkersError(ImageRAGError):
+    """The workers that make embeddings, or their scheduler, failed."""
+
+
 class StoreError(ImageRAGError):
     """The object store, a shard or Milvus failed."""
 

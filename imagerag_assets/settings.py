@@ -250,6 +250,8 @@ class Settings(BaseSettings):
     """Number of threads that read super-tiles."""
     dask_scheduler: str | None = None
     """Address of a dask.distributed scheduler that shares the work; default: threads of this process."""
+    limit_workers_s: float = Field(120.0, gt=0, le=1_000_000)
+    """Longest time to wait for a first or another worker where the dask scheduler has none, in seconds."""
 
     benchmark: Path | None = None
     """Question file with regions (JSONL) on which a new encoder must do well enough before it takes over."""

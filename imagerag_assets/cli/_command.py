@@ -23,6 +23,7 @@ from imagerag_assets.cli._interrupts import INTERRUPTED as INTERRUPTED
 from imagerag_assets.cli._interrupts import print_result
 from imagerag_assets.cli._layout import Paragraph
 from imagerag_assets.cli._logs import configure, say
+from imagerag_assets.cli._pace import Pace
 from imagerag_assets.errors import ImageRAGError, InputError, disk_error
 from imagerag_assets.escaping import json_document as dump
 from imagerag_assets.escaping import one_line, visible
@@ -168,10 +169,12 @@ class Command:
         count = TextColumn("{task.fields[count]}")
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), count, TimeElapsedColumn())
         with Bars(*columns, console=console(stderr=True), transient=True) as bars:
-            task = bars.add_task(what, total=None, count="")
+            task, pace = bars.add_task(what, total=None, count=""), Pace()
 
             def report(done: int, total: int, doing: str) -> None:
                 count = f"{done:,}/{total:,}" if total else ""
+                if speed := pace.said(done, total, doing):
+                    count += f", {speed}"
                 bars.update(task, completed=done, total=total or None, description=plain(doing), count=count)
 
             yield report

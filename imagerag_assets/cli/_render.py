@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagerag_assets.cli._command import plain
 from imagerag_assets.cli._layout import Facts, Paragraph, Table
+from imagerag_assets.cli._pace import duration as duration
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -265,11 +266,3 @@ def size(count: int | None) -> str:
             return f"{value:,.0f} {unit}" if unit == "B" else f"{value:,.1f} {unit}"
         value /= 1024
     return f"{value:,.1f} TiB"
-
-
-def duration(seconds: float) -> str:
-    """Return a number of seconds in readable form."""
-    if seconds < 120:
-        return f"{seconds:,.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60:,} h {minutes % 60} min"

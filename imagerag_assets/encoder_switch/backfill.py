@@ -17,7 +17,7 @@ from imagerag_assets.encoder_switch.switching import LOCK, Switch, in_use, switc
 from imagerag_assets.encoders.registry import load_encoder
 from imagerag_assets.errors import EncoderError, KnowledgeError, StoreError, describe
 from imagerag_assets.ingestion.costs import Cost, cost_of, total
-from imagerag_assets.ingestion.embed_scene import embed, find_shard, scratch
+from imagerag_assets.ingestion.embed_scene import embed, find_shard, is_begun
 from imagerag_assets.ingestion.embedding import Progress
 from imagerag_assets.ingestion.index_scene import index, indexed_rows
 from imagerag_assets.ingestion.patch_tables import count_patches, patch_table
@@ -151,8 +151,7 @@ def _plan_scene(platform: Platform, target: Target, dim: int, rate: float, key: 
         return ScenePlan(key, "partial", cost_of(0, dim, (), settings, rate))
     patches = count_patches(platform, record, target.recipe)
     cost = cost_of(patches, dim, record.scene.imagery.hrefs, settings, rate)
-    started = any(scratch(platform, shard).glob("*.parquet"))
-    return ScenePlan(key, "partial" if started else "missing", cost)
+    return ScenePlan(key, "partial" if is_begun(platform, shard) else "missing", cost)
 
 
 def backfill(
@@ -248,7 +247,8 @@ class _Filling:
                     self._made(embedded, indexed)
             before += tiles[key]
         if collection is not None:
-            self._platform.vectors.build_index(collection)
+            vectors = self._platform.vectors
+            vectors.build_index(collection, resize=vectors.alias_target("patches") != collection)
 
     def _tiles(self, key: str) -> int:
         grid = load_record(self._platform, key).grid

@@ -40,13 +40,13 @@ def embed_beside(platform: Platform, scene_key: str, progress: Progress | None =
     return done
 
 
-def index_beside(platform: Platform, scene_key: str) -> IndexResult | str | None:
-    """Index what :func:`embed_beside` embedded; return and raise as it does."""
+def index_beside(platform: Platform, scene_key: str, *, build_index: bool = True) -> IndexResult | str | None:
+    """Index what :func:`embed_beside` embedded; return and raise as it does; `build_index` as for :func:`index`."""
 
     def step(target: Target) -> IndexResult | None:
         if find_shard(platform, target, load_record(platform, scene_key)) is None:
             return None  # its encoder is not available, as the note of `embed_beside` says
-        return index(platform, scene_key, target=target)
+        return index(platform, scene_key, target=target, build_index=build_index)
 
     return _beside(platform, scene_key, step)
 

@@ -6,21 +6,23 @@ encoding super-tiles is in `embedding`, the format in `stores.shards`.
 
 from __future__ import annotations
 
-import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from imagerag_assets.encoders.registry import load_encoder
 from imagerag_assets.errors import FingerprintError, RasterError, StoreError
 from imagerag_assets.ingestion.best_patches import choose_best
 from imagerag_assets.ingestion.embedding import EmbedJob, PartCount, Progress, embed_parts
 from imagerag_assets.ingestion.layers import fetched_layer
+from imagerag_assets.ingestion.parts import clear_local, clear_stored, each_part, local_folder, stored_prefix
 from imagerag_assets.ingestion.patch_tables import check_patch_count
 from imagerag_assets.ingestion.results import EmbedResult
+from imagerag_assets.ingestion.workers import run_on_workers
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target, target_of
 from imagerag_assets.raster.types import Limits
@@ -91,15 +93,15 @@ def embed(
     target = target or target_of(platform)
     made = find_shard(platform, target, record)
     if made is not None:
-        _clear_parts(platform, scratch(platform, target.key(record)))  # of a run that was killed right after it
+        _clear_parts(platform, target.key(record))  # of a run that was killed right after it
         return _result(made, started, layout=layout_note(target, record), skipped=True)
     job = _job(platform, target, record)
     refuse_replaced(record.scene.file_versions, job.settings)
-    parts, kept, counts = _parts(job, progress)
+    of, kept, counts = _parts(job, progress)
     try:
         refuse_replaced(record.scene.file_versions, job.settings)
     except RasterError:
-        shutil.rmtree(job.folder, ignore_errors=True)  # nobody knows which of the two files a part shows
+        _clear_parts(platform, target.key(record))  # nobody knows which of the two files a part shows
         raise
     rows, reused = sum(count.patches for count in counts), sum(count.found for count in counts)
     dropped = target.recipe.division_for(record.grid).count(record.grid.width, record.grid.height) - rows
@@ -107,7 +109,8 @@ def embed(
     seconds = None if reused else time.perf_counter() - started
     how = Made.by(target.recipe, job.record.render.limits, seconds=seconds)
     try:
-        dim = pq.read_schema(parts[0]).field("embedding").type.list_size if parts else _dim(job)
+        parts, dim = _tables(of)
+        dim = dim or _dim(job)
         with ShardWriter(platform.store, target.key(record), dim=dim, encoder=target.encoder, scratch=job.folder) as to:
             made = assemble(to, parts, dropped=dropped, made=how, kept=kept)
     except (StoreError, OSError, pa.ArrowException) as error:
@@ -117,26 +120,44 @@ def embed(
                 raise
             message = f"A part of a shard cannot be read: {error}"
             raise StoreError(message, fix="Ingest the scene again", scene=scene_key) from error
-    _clear_parts(platform, job.folder)
+    _clear_parts(platform, target.key(record))
     if not keep_overviews:
         clear_overviews(platform.settings, scene_key)
     layout = layout_note(target, record)
     return _result(made, started, layout=layout, dropped=dropped, supertiles=len(counts), reused=reused)
 
 
-def _parts(job: EmbedJob, progress: Progress | None) -> tuple[list[Path], Kept, list[PartCount]]:
-    """Make the parts of a scene; return those that make up its shard, which patches they hold, and what was done."""
+def _parts(
+    job: EmbedJob, progress: Progress | None
+) -> tuple[tuple[EmbedJob, list[PartCount]] | None, Kept, list[PartCount]]:
+    """Make the parts of a scene.
+
+    Returns:
+        The job and parts that make up the shard, which patches they hold, and what was done.
+    """
     if job.record.render.empty:
-        return [], "none", []
-    counts = embed_parts(job, progress)
+        return None, "none", []
+    run = run_on_workers if job.settings.dask_scheduler else None
+    counts = embed_parts(job, progress, run=run)
     if any(count.patches for count in counts):
-        return [job.part(count.index) for count in counts], "valid", counts
+        return (job, counts), "valid", counts
     chosen = choose_best((count.index, count.best) for count in counts)
     if not chosen:
-        return [job.part(count.index) for count in counts], "none", counts
-    best = replace(job, chosen=chosen, folder=job.folder / "best")
-    again = embed_parts(best, progress)
-    return [best.part(count.index) for count in again], "best", [*counts, *again]
+        return (job, counts), "none", counts
+    below = None if job.stored is None else f"{job.stored}/best"
+    best = replace(job, chosen=chosen, folder=job.folder / "best", stored=below)
+    again = embed_parts(best, progress, run=run)
+    return (best, again), "best", [*counts, *again]
+
+
+def _tables(of: tuple[EmbedJob, list[PartCount]] | None) -> tuple[Iterator[pa.Table], int]:
+    """Return the parts of a shard, and the length of their vectors; 0 if there is no part."""
+    if of is None or not of[1]:
+        return iter(()), 0
+    job, counts = of
+    tables = each_part(job.parts, [count.index for count in counts])
+    first = next(tables)
+    return chain([first], tables), first.schema.field("embedding").type.list_size
 
 
 def _dim(job: EmbedJob) -> int:
@@ -166,7 +187,14 @@ def _job(platform: Platform, target: Target, record: SceneRecord) -> EmbedJob:
         encoder=target.encoder,
         fingerprint=target.fingerprint,
         folder=scratch(platform, target.key(record)),
+        stored=_stored(platform, target.key(record)),
     )
+
+
+def _stored(platform: Platform, key: ShardKey) -> str | None:
+    """Return the prefix of a shard's parts in the store, where workers make them or made some in an earlier run."""
+    prefix = stored_prefix(key)
+    return prefix if platform.settings.dask_scheduler or platform.store.list(prefix) else None
 
 
 def _result(
@@ -217,20 +245,20 @@ def shortage(made: ShardInfo) -> str | None:
 
 
 def scratch(platform: Platform, key: ShardKey) -> Path:
-    """Return the folder of a shard's parts, HOME/scratch/embed/{scene_key}/{version16}/{division}/{fp16}."""
-    version16 = Path(key.path).stem
-    root = platform.settings.home / "scratch" / "embed"
-    return root / key.scene_key / version16 / key.division_key / key.fingerprint[:16]
+    """Return the folder of a shard's parts on this machine."""
+    return local_folder(platform.settings.home, key)
 
 
-def _clear_parts(platform: Platform, parts: Path) -> None:
+def is_begun(platform: Platform, key: ShardKey) -> bool:
+    """Return whether some parts of a shard were made, here or by workers.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    return any(scratch(platform, key).glob("*.parquet")) or bool(platform.store.list(stored_prefix(key)))
+
+
+def _clear_parts(platform: Platform, key: ShardKey) -> None:
     """Delete a shard's parts, and those of the scene's earlier versions."""
-    of_version, of_scene = parts.parents[1], parts.parents[2]
-    obsolete = [folder for folder in of_scene.iterdir() if folder != of_version] if of_scene.is_dir() else []
-    for folder in (parts, *obsolete):
-        shutil.rmtree(folder, ignore_errors=True)
-    for folder in (parts.parent, of_version, of_scene):
-        try:
-            folder.rmdir()
-        except OSError:  # another shard's parts are in it, or it is gone
-            return
+    clear_local(scratch(platform, key))
+    clear_stored(platform.store, key)

@@ -3,7 +3,7 @@
 A task reads one super-tile, cuts its patches, encodes them and writes one part; only counts come back.  A part that
 exists is not made again, so a run that was killed continues where it stopped.  `embed_scene` puts the parts together.
 
-Tasks run in threads of this process, or on the workers of `dask_scheduler`, which must see the same HOME folder.
+Tasks run in threads of this process; `workers` hands them to other machines instead.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -23,14 +23,15 @@ import dask
 import dask.callbacks
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from imagerag_assets.encoders.registry import load_encoder
 from imagerag_assets.encoders.types import Encoder, Vectors
-from imagerag_assets.errors import EncoderError, SettingsError
+from imagerag_assets.errors import EncoderError
 from imagerag_assets.ingestion.best_patches import Best, best_patches
+from imagerag_assets.ingestion.parts import LocalParts, Parts, StoredParts
 from imagerag_assets.objects.addresses import is_http
+from imagerag_assets.objects.store import open_store, read_all
 from imagerag_assets.patches.supertiles import SuperTile, supertile_count, supertiles
 from imagerag_assets.patches.types import Division, patch_id
 from imagerag_assets.raster.geo import lonlat_boxes
@@ -39,7 +40,6 @@ from imagerag_assets.scenes.reading import open_reader
 from imagerag_assets.scenes.records import SceneRecord
 from imagerag_assets.settings import Settings
 from imagerag_assets.stores.shard_columns import patch_table
-from imagerag_assets.stores.shards import write_part
 
 # Tasks handed to dask at once: enough to keep every worker busy, few enough to be held in memory.
 _CHUNK = 64
@@ -69,7 +69,9 @@ class EmbedJob:
     """Registry name."""
     fingerprint: str
     folder: Path
-    """Where the parts go."""
+    """Where the parts go, and the unfinished shard."""
+    stored: str | None = None
+    """Prefix of object keys where the parts go instead, because other machines make them, or did."""
     chosen: Mapping[int, tuple[int, ...]] | None = None
     """The patches to embed, as positions in each super-tile; None: all that have enough valid pixels."""
 
@@ -113,9 +115,14 @@ class EmbedJob:
             decides["chosen"] = sorted(self.chosen.items())
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
+    @cached_property
+    def parts(self) -> Parts:
+        """Where the parts are."""
+        return LocalParts(self.folder) if self.stored is None else StoredParts(open_store(self.settings), self.stored)
+
     def part(self, index: int) -> Path:
-        """Return the file of one super-tile's patches."""
-        return self.folder / f"{index:06d}.parquet"
+        """Return the file of one super-tile's patches, of a job whose parts are on this machine."""
+        return LocalParts(self.folder).path(index)
 
 
 @dataclass(frozen=True)
@@ -133,12 +140,17 @@ class PartCount:
     """Where no patch of the super-tile has enough valid pixels: those with the most."""
 
 
-def embed_parts(job: EmbedJob, progress: Progress | None = None) -> list[PartCount]:
+Run = Callable[[EmbedJob, Sequence[int], Callable[[PartCount], None]], None]
+"""Makes some parts of a job, and calls a function with the counts of each as it is made."""
+
+
+def embed_parts(job: EmbedJob, progress: Progress | None = None, *, run: Run | None = None) -> list[PartCount]:
     """Make the parts of a scene that do not exist yet.
 
     Args:
         job: The scene, the division and the encoder.
         progress: Called in this thread after every super-tile.
+        run: Makes them; default: threads of this process.
 
     Returns:
         Counts, by index.
@@ -146,7 +158,7 @@ def embed_parts(job: EmbedJob, progress: Progress | None = None) -> list[PartCou
     Raises:
         RasterError: the pixels cannot be read.
         EncoderError: the encoder cannot be loaded, is another one, or gave unusable vectors.
-        SettingsError: the dask scheduler cannot be reached.
+        ImageRAGError: as `run`.
     """
     counts: list[PartCount] = []
     total = job.tile_count
@@ -156,23 +168,31 @@ def embed_parts(job: EmbedJob, progress: Progress | None = None) -> list[PartCou
         if progress is not None:
             progress(len(counts), total, f"embedding {job.record.scene.scene_key}")
 
-    todo: list[int] = []
-    for index in job.indices:
-        count = existing_part(job, index)
-        if count is None:
-            todo.append(index)
-        else:
-            done(count)
-    if todo:
-        wanted = set(todo)
-        tiles = (tile for tile in job.tiles if tile.index in wanted)
-        (_run_distributed if job.settings.dask_scheduler else _run_threads)(job, tiles, done)
+    for found in _existing_parts(job):
+        done(found)
+    made = {count.index for count in counts}
+    if todo := [index for index in job.indices if index not in made]:
+        (run or run_threads)(job, todo, done)
     return sorted(counts, key=lambda count: count.index)
 
 
-def _run_threads(job: EmbedJob, tiles: Iterable[SuperTile], done: Callable[[PartCount], None]) -> None:
-    encoder = _encoder(job)
+def _existing_parts(job: EmbedJob) -> Iterator[PartCount]:
+    """Yield the counts of the parts that are there."""
+    present = sorted(job.parts.present(job.indices))
+    found: Iterator[PartCount | None]
+    if job.stored is None:
+        found = (existing_part(job, index) for index in present)
+    else:  # each is a request or two
+        found = iter(read_all(lambda key: existing_part(job, int(key)), [str(index) for index in present]))
+    yield from (count for count in found if count is not None)
+
+
+def run_threads(job: EmbedJob, indices: Sequence[int], done: Callable[[PartCount], None]) -> None:
+    """Make parts in threads of this process: while one encodes, the others read; see :data:`Run`."""
+    encoder = encoder_of(job)
     workers = job.settings.dask_workers
+    wanted = set(indices)
+    tiles = (tile for tile in job.tiles if tile.index in wanted)
 
     def finished(_key: str, result: object, *_: object) -> None:
         if isinstance(result, PartCount):
@@ -189,29 +209,6 @@ def _run_threads(job: EmbedJob, tiles: Iterable[SuperTile], done: Callable[[Part
             _dask.compute(*tasks, scheduler="threads", pool=pool, num_workers=workers)
 
 
-def _run_distributed(job: EmbedJob, tiles: Iterable[SuperTile], done: Callable[[PartCount], None]) -> None:
-    import distributed  # a second to import, and seldom used
-
-    untyped: Any = distributed
-    address = job.settings.dask_scheduler
-    try:
-        client = untyped.Client(address, timeout="10s", set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise SettingsError(
-            f"IMAGERAG_DASK_SCHEDULER={address} cannot be reached ({type(error).__name__})",
-            fix="Start it, or unset the variable to use threads",
-        ) from None
-    with client:
-        for chunk in _chunks(tiles):
-            futures = client.compute([_delayed(partial(embed_tile_on_worker, job, tile)) for tile in chunk])
-            try:
-                for future in untyped.as_completed(futures):
-                    done(future.result())
-            except BaseException:
-                client.cancel(futures)
-                raise
-
-
 def _delayed(task: Callable[[], PartCount]) -> Any:
     # The arguments travel inside the callable, because dask would walk through every patch of a super-tile otherwise.
     return _dask.delayed(task, pure=False, traverse=False)()
@@ -223,20 +220,12 @@ def _chunks(tiles: Iterable[SuperTile]) -> Iterator[list[SuperTile]]:
         yield chunk
 
 
-def embed_tile_on_worker(job: EmbedJob, tile: SuperTile) -> PartCount:
-    """Run :func:`embed_tile` in a process that may not have opened the scene or loaded the encoder yet."""
-    if (count := existing_part(job, tile.index)) is not None:
-        return count
-    reader = _reader_of(json.dumps(job.record.to_dict(), sort_keys=True), job.settings)
-    return embed_tile(job, tile, reader, _encoder(job))
+def encoder_of(job: EmbedJob) -> Encoder:
+    """Return the encoder of a job, loaded once in this process.
 
-
-@lru_cache(maxsize=4)
-def _reader_of(record: str, settings: Settings) -> SceneReader:
-    return open_reader(settings, SceneRecord.from_dict(json.loads(record)))
-
-
-def _encoder(job: EmbedJob) -> Encoder:
+    Raises:
+        EncoderError: it cannot be loaded, or is another one here.
+    """
     encoder = load_encoder(job.encoder, job.settings)
     if encoder.fingerprint != job.fingerprint:
         raise EncoderError(
@@ -267,14 +256,14 @@ def embed_tile(job: EmbedJob, tile: SuperTile, reader: SceneReader, encoder: Enc
     table = patch_table(_columns(job, tile, kept, fractions), vectors)
     dropped = len(tile.patches) - len(kept)
     about = {_PLAN: f"{job.plan}:{dropped}".encode(), _BEST: json.dumps(best).encode()}
-    write_part(job.part(tile.index), table.replace_schema_metadata(about))
+    job.parts.write(tile.index, table.replace_schema_metadata(about))
     return PartCount(tile.index, len(kept), dropped, found=False, best=best)
 
 
 def existing_part(job: EmbedJob, index: int) -> PartCount | None:
     """Return the counts of a part that is complete and made as this job would make it; else None."""
     try:
-        footer = pq.read_metadata(job.part(index))
+        footer = job.parts.footer(index)
         plan, _, dropped = footer.metadata[_PLAN].decode().partition(":")
         if plan != job.plan:
             return None

@@ -32,7 +32,7 @@ def index(
         platform: The installation.
         scene_key: A scene that was embedded.
         target: Encoder and recipe; default: the chosen ones.
-        build_index: Renew Milvus's index; false when more scenes follow and the caller renews it once.
+        build_index: Renew Milvus's index; false when more scenes follow and the caller renews it once, for all.
         again: Write the rows even if there are as many as the shard has: they may be others.
 
     Raises:
@@ -56,9 +56,10 @@ def index(
         collection = target.named
         vectors.verify(collection, target.fingerprint)
     outdated = _outdated_shards(platform, key)
-    skipped = not again and not outdated and vectors.count(collection, Filter().scene_in([scene_key])) == made.rows
+    before = vectors.count(collection, Filter().scene_in([scene_key]))
+    skipped = not again and not outdated and before == made.rows
     if not skipped:
-        rows = vectors.replace_scene(collection, scene_key, iter_batches(platform.store, key))
+        rows = vectors.replace_scene(collection, scene_key, iter_batches(platform.store, key), before=before)
         if rows != made.rows:
             raise StoreError(
                 f"Milvus has {rows} rows of a scene with {made.rows} patches",
@@ -68,6 +69,8 @@ def index(
             )
         if build_index:
             vectors.build_index(collection)
+        else:
+            vectors.renew_if_due(collection)
         _undo_if_removed(platform, collection, scene_key)
     remember_encoder(platform, target)
     alias = vectors.alias_target(ALIAS)
@@ -85,6 +88,18 @@ def index(
         seconds=time.perf_counter() - started,
         skipped=skipped,
     )
+
+
+def renew_patch_indexes(platform: Platform) -> dict[str, str]:
+    """Renew the index of the collection behind the alias and of the chosen encoder's; return the index types by name.
+
+    Raises:
+        UnknownEncoderError, EncoderError, SettingsError: the chosen encoder or division is not available.
+        StoreError: Milvus fails.
+    """
+    vectors = platform.vectors
+    names = {vectors.alias_target(ALIAS), target_of(platform).collection}
+    return {name: vectors.build_index(name) for name in sorted(each for each in names if each) if vectors.exists(name)}
 
 
 def _undo_if_removed(platform: Platform, collection: str, scene_key: str) -> None:

@@ -157,7 +157,9 @@ def is_current(platform: Platform, scene: Scene) -> bool:
     return find_current(platform, scene) is not None
 
 
-def ingest_scene(platform: Platform, scene: Scene, progress: Progress | None = None) -> SceneResult:
+def ingest_scene(
+    platform: Platform, scene: Scene, progress: Progress | None = None, *, build_index: bool = True
+) -> SceneResult:
     """Register, divide, embed and index one scene; skip a scene that is current.
 
     A scene without a pixel that holds data is ``empty``.
@@ -168,6 +170,7 @@ def ingest_scene(platform: Platform, scene: Scene, progress: Progress | None = N
         platform: The installation.
         scene: A validated scene.
         progress: Called with super-tiles done, their number, and what is being done.
+        build_index: Renew Milvus's index; false when more scenes follow, and `Platform.renew_indexes` after them.
 
     Raises:
         UnknownEncoderError, SettingsError: no scene can be ingested with these settings.
@@ -184,9 +187,9 @@ def ingest_scene(platform: Platform, scene: Scene, progress: Progress | None = N
             patch_table(platform, key)
             steps = [
                 embedded := embed(platform, key, progress=progress, keep_overviews=True),
-                indexed := index(platform, key),
+                indexed := index(platform, key, build_index=build_index),
                 beside := embed_beside(platform, key, progress),
-                None if isinstance(beside, str) else index_beside(platform, key),
+                None if isinstance(beside, str) else index_beside(platform, key, build_index=build_index),
             ]
             unfound = next((step for step in steps if isinstance(step, str)), None)
             note, findable = said_of(indexed.rows, embedded.note, unfound, embedded.layout)

@@ -87,7 +87,7 @@ def rebuild(
                 done.append(Rebuilt(key, "failed", error=describe(error)))
         vectors, collection = platform.vectors, target.collection
         if any(each.status == "rebuilt" for each in done):
-            vectors.build_index(collection)
+            vectors.build_index(collection, resize=True)
         if vectors.alias_target(ALIAS) is None and any(each.rows for each in done):
             vectors.point_alias(ALIAS, collection)
         statuses = [each.status for each in done]

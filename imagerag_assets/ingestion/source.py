@@ -51,14 +51,15 @@ def ingest(
         UnknownSceneError: At the end, if a named scene was not in the source.
         SettingsError, UnknownEncoderError: No scene can be ingested with these settings.
     """
-    yield from each_scene(
-        platform,
-        source,
-        lambda scene: ingest_scene(platform, scene, progress=progress),
-        collections=collections,
-        scenes=scenes,
-        limit=limit,
-    )
+    with platform.renewing_indexes_once():
+        yield from each_scene(
+            platform,
+            source,
+            lambda scene: ingest_scene(platform, scene, progress=progress, build_index=False),
+            collections=collections,
+            scenes=scenes,
+            limit=limit,
+        )
 
 
 def each_scene(

@@ -5,13 +5,15 @@ Every use case takes a `Platform`.  Only opening, sharing and closing the parts 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from imagerag_assets.encoders.registry import encoder_fingerprint, load_encoder, taught_m
+from imagerag_assets.errors import StoreError
 from imagerag_assets.objects.store import ObjectStore, open_store
 from imagerag_assets.patches.recipe import Recipe
 from imagerag_assets.scenes.ground import GroundDistances
@@ -135,6 +137,33 @@ class Platform:
         if not question_reader.is_installed():
             return None
         return question_reader.open_reader(self.settings.mllm_cache_folder)  # loaded once a process
+
+    def renew_indexes(self) -> list[str]:
+        """Renew the indexes of the collections that rows were written into through this platform; return their names.
+
+        Raises:
+            StoreError: Milvus fails.
+        """
+        vectors: VectorStore | None = (self._owner or self)._opened.get("vectors")
+        return [] if vectors is None else vectors.renew_indexes()
+
+    @contextmanager
+    def renewing_indexes_once(self) -> Iterator[None]:
+        """Renew the indexes once when the context ends, for all scenes that are indexed in it.
+
+        After an interrupt they stay as they are: questions find the new rows all the same, and the next ingest that
+        writes some renews them.
+
+        Raises:
+            StoreError: Milvus fails.
+        """
+        try:
+            yield
+        except (Exception, GeneratorExit):
+            with suppress(StoreError):
+                self.renew_indexes()
+            raise
+        self.renew_indexes()
 
     def close(self) -> None:
         """Close what was opened.  Encoders stay loaded: they belong to the process."""

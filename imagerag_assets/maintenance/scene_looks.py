@@ -15,6 +15,7 @@ from PIL import Image
 
 from imagerag_assets.errors import StoreError
 from imagerag_assets.ingestion.ingest import register
+from imagerag_assets.ingestion.parts import PARTS
 from imagerag_assets.ingestion.patch_tables import patch_table, table_key
 from imagerag_assets.installation.differences import Difference
 from imagerag_assets.installation.platform import Platform
@@ -122,21 +123,36 @@ def scratch_differences(platform: Platform, progress: Progress | None = None) ->
     root = platform.settings.home / "scratch" / "embed"
     folders = sorted(each for each in root.glob("*/*/*/*") if each.is_dir())
     for folder in each_of(folders, progress, "checking unfinished embeddings"):
-        scene, version, division, fingerprint = folder.relative_to(root).parts
-        record = _record(platform, scene)
-        if record is None:
-            why = None if stored_item(platform, scene) else "the scene is not registered"
-        elif version16(record.scene.version) != version:
-            why = "they are of another version of the scene"
-        elif platform.store.exists(f"{PREFIX}/{scene}/{division}/{fingerprint}/{version}.parquet"):
-            why = "the scene is embedded"
-        else:
-            why = None
+        why = _needless(platform, *folder.relative_to(root).parts)
         if why and _age(folder) > YOUNG_SECONDS:
-            detail = f"Parts of an embedding that nobody needs: {why}"
-            yield Difference(
-                "unfinished embedding", str(folder), detail, "Removes them", partial(_cleared, folder, root)
-            )
+            yield Difference("unfinished embedding", str(folder), why, "Removes them", partial(_cleared, folder, root))
+    stored: dict[tuple[str, ...], list[str]] = {}
+    for key in platform.store.list(PARTS):
+        stored.setdefault(tuple(key.split("/")[1:5]), []).append(key)
+    for parts, keys in sorted(stored.items()):
+        prefix = "/".join((PARTS, *parts))
+        if len(parts) == 4 and (why := _needless(platform, *parts)) and not _young(platform, prefix):
+            yield Difference("unfinished embedding", prefix, why, "Removes them", partial(_deleted, platform, keys))
+
+
+def _needless(platform: Platform, scene: str, version: str, division: str, fingerprint: str) -> str | None:
+    """Say why no run needs the parts of an embedding; None where one may."""
+    record = _record(platform, scene)
+    if record is None:
+        why = None if stored_item(platform, scene) else "the scene is not registered"
+    elif version16(record.scene.version) != version:
+        why = "they are of another version of the scene"
+    elif platform.store.exists(f"{PREFIX}/{scene}/{division}/{fingerprint}/{version}.parquet"):
+        why = "the scene is embedded"
+    else:
+        why = None
+    return f"Parts of an embedding that nobody needs: {why}" if why else None
+
+
+def _deleted(platform: Platform, keys: list[str]) -> str:
+    for key in keys:
+        platform.store.delete(key)
+    return "removed"
 
 
 def _cleared(folder: Path, root: Path) -> str:

@@ -102,6 +102,11 @@ class ObjectStore:
             else:
                 self._fs.put_file(str(path), self._path(key))
 
+    def get_file(self, key: str, path: Path) -> None:
+        """Copy an object to a local file.  Raises StoreError if there is no such object, or it cannot be copied."""
+        with self._failures("read", key), self._fs.open(self._path(key), "rb") as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target, 2**20)
+
     def read_json(self, key: str) -> Any:
         """Return an object's JSON.  Raises StoreError if there is no such object or it is not JSON."""
         try:

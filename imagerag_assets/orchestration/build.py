@@ -22,7 +22,12 @@ from imagerag_assets.orchestration.jobs import JOBS
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, RUNNERS, platform_resource, reporter_resource
 from imagerag_assets.orchestration.runner import Runner
 from imagerag_assets.orchestration.schedules import rescan_schedules
-from imagerag_assets.orchestration.sensors import build_sensors, dead_runs_sensor, standing_questions_sensor
+from imagerag_assets.orchestration.sensors import (
+    build_sensors,
+    dead_runs_sensor,
+    renew_indexes_sensor,
+    standing_questions_sensor,
+)
 from imagerag_assets.settings import load_settings
 from imagerag_assets.watched_sources.sources import list_sources
 
@@ -77,6 +82,7 @@ def build_defs(
             *build_sensors(watched, settings),
             standing_questions_sensor(settings),
             dead_runs_sensor(settings),
+            renew_indexes_sensor(),
             EMBED_STALE,
         ],
         schedules=rescan_schedules(watched),

@@ -25,6 +25,7 @@ from imagerag_assets.orchestration.names import (
     INGEST,
     KNOWLEDGE,
     PURGE,
+    RENEW,
     RESCAN,
     SCAN,
 )
@@ -34,6 +35,7 @@ from imagerag_assets.orchestration.ops import (
     ScanConfig,
     WatchConfig,
     purge_scenes,
+    renew,
     rescan,
     save_watch,
     scan,
@@ -154,6 +156,16 @@ def purge_removed() -> None:
     purge_scenes()
 
 
+@dg.job(
+    name=RENEW,
+    description="Renew Milvus's index over new rows; its sensor starts this once for many scenes.",
+    executor_def=dg.in_process_executor,
+)
+def renew_indexes() -> None:
+    """Run the op `renew`."""
+    renew()
+
+
 JOBS: list[Any] = [
     # scenes
     ingest_scenes,
@@ -173,4 +185,5 @@ JOBS: list[Any] = [
     # maintenance
     rescan_source,
     purge_removed,
+    renew_indexes,
 ]

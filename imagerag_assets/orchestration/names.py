@@ -13,9 +13,12 @@ WATCHES_NAME = "watches"
 ASK_STANDING, ADD_WATCH = "ask_standing", "add_watch"
 
 RESCAN, PURGE = "rescan_source", "purge_removed"
+RENEW = "renew_indexes"
 
 SCENE_TAG, SOURCE_TAG, VERSION_TAG = "imagerag/scene", "imagerag/source", "imagerag/etag"
 WATCH_TAG = "imagerag/watch"
+INDEX_TAG, LATER = "imagerag/index", "later"
+"""Of a run that leaves Milvus's index to whoever started it: it is renewed once for many scenes."""
 OWNER_TAG = "imagerag/owner"
 """The process that works on a run (`dead_runs`)."""
 DEAD_RUNS = "dead_runs"

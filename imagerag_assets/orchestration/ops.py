@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from imagerag_assets.escaping import markdown
+from imagerag_assets.ingestion.index_scene import renew_patch_indexes
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.answers import AskConfig
 from imagerag_assets.orchestration.assets.scenes import MILVUS_POOL
@@ -172,6 +173,17 @@ def rescan(
             allow_retries=False,
         )
     context.add_output_metadata(metadata)
+
+
+@dg.op(
+    description="Renew Milvus's index over the rows that were written since: of the collection that answers questions,"
+    " and of the chosen encoder's.",
+    pool=MILVUS_POOL,
+)
+def renew(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+    """Renew the indexes once for all scenes that were indexed before."""
+    with failures(platform):
+        context.add_output_metadata({"index_types": dg.MetadataValue.json(renew_patch_indexes(platform))})
 
 
 class PurgeConfig(Config):

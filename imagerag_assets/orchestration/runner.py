@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
@@ -36,7 +36,15 @@ from imagerag_assets.orchestration.assets.scenes import ENCODER, FOR_SERVING, LA
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.orchestration.dead_runs import close_at_start, owner_tags
 from imagerag_assets.orchestration.job_paths import JOB_PATHS, job_paths_resource
-from imagerag_assets.orchestration.names import ASK, ASK_BATCH, ASK_STANDING, INGEST, KNOWLEDGE
+from imagerag_assets.orchestration.names import (
+    ASK,
+    ASK_BATCH,
+    ASK_STANDING,
+    INDEX_TAG,
+    INGEST,
+    KNOWLEDGE,
+    LATER,
+)
 from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter_resource, shared_platform
 from imagerag_assets.orchestration.stored_texts import storable
@@ -163,15 +171,23 @@ class Runner:
             UnknownSceneError: At the end, if the source does not have a named scene.
             SettingsError, UnknownEncoderError: No scene can be ingested with these settings.
         """
-        take = self._only_add if partitions_only else self.ingest
-        yield from each_scene(self.platform, source, take, collections=collections, scenes=scenes, limit=limit)
+        take = self._only_add if partitions_only else self._ingest_one_of_many
+        with self.platform.renewing_indexes_once():
+            yield from each_scene(self.platform, source, take, collections=collections, scenes=scenes, limit=limit)
 
     def _only_add(self, scene: Scene) -> SceneResult:
         add_partition(self.platform, self.instance, scene)
         return SceneResult(scene.scene_key, "skipped", 0, 0.0, notes=made_notes(scene))
 
-    def ingest(self, scene: Scene) -> SceneResult:
+    def _ingest_one_of_many(self, scene: Scene) -> SceneResult:
+        return self.ingest(scene, build_index=False)
+
+    def ingest(self, scene: Scene, *, build_index: bool = True) -> SceneResult:
         """Ingest one scene in a run of `ingest_scenes`; start no run if the scene is current.
+
+        Args:
+            scene: The scene.
+            build_index: Renew Milvus's index; false when more scenes follow, and `Platform.renew_indexes` after them.
 
         Raises:
             SettingsError, UnknownEncoderError: No scene can be ingested with these settings.
@@ -193,7 +209,7 @@ class Runner:
                 clear_failure(self.platform, key, scene.item_href)
                 return result(current.status, current.rows, said=(current.note, current.findable))
             in_run = True
-            run = self._execute(INGEST, {}, partition_key=key)
+            run = self._execute(INGEST, {}, partition_key=key, tags={} if build_index else {INDEX_TAG: LATER})
             rows = _metadata(run, "patch_collection")["dagster/row_count"]
             embedded = _metadata(run, "patch_embeddings")
             clear_failure(self.platform, key, scene.item_href)
@@ -309,6 +325,7 @@ class Runner:
         partition_key: str | None = None,
         assets: Sequence[str] | None = None,
         run_id: str | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
         configured = {
             name: {"config": _plain(value)} if isinstance(value, dg.Config) else value for name, value in ops.items()
@@ -320,7 +337,7 @@ class Runner:
                 instance=self.instance,
                 partition_key=partition_key,
                 run_id=run_id,
-                tags=owner_tags(run_id, self._owner),
+                tags={**owner_tags(run_id, self._owner), **(tags or {})},
                 asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
             )
         except dg.Failure as failure:

@@ -23,7 +23,10 @@ from imagerag_assets.orchestration.dead_runs import close_what_is_left
 from imagerag_assets.orchestration.names import (
     ASK_STANDING,
     DEAD_RUNS,
+    INDEX_TAG,
     INGEST,
+    LATER,
+    RENEW,
     SCENE_TAG,
     SOURCE_TAG,
     VERSION_TAG,
@@ -78,6 +81,7 @@ def _result(source: WatchedSource, plan: TickPlan) -> dg.SensorResult:
                     SCENE_TAG: request.scene.scene_key,
                     SOURCE_TAG: source.name,
                     VERSION_TAG: request.scene.version[:16],
+                    INDEX_TAG: LATER,
                 },
             )
             for request in plan.requests
@@ -152,6 +156,7 @@ def build_sensors(sources: Sequence[WatchedSource], settings: Settings | None = 
 
 _EVENTS = 1000  # looked at in one tick
 _EVERY_S = 30
+_RENEW_AFTER = 200  # scenes
 _SAID = 20  # runs named in one tick
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -197,6 +202,33 @@ def dead_runs_sensor(settings: Settings | None = None) -> dg.SensorDefinition:
         return dg.SkipReason(f"Runs recorded as failed: {len(runs)} ({said})" if runs else "No process was killed.")
 
     return closed
+
+
+def renew_indexes_sensor() -> dg.SensorDefinition:
+    """Return the sensor that renews Milvus's index once for many scenes."""
+
+    @dg.sensor(
+        name=RENEW,
+        job_name=RENEW,
+        minimum_interval_seconds=_EVERY_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Renews Milvus's index when the scenes of a tick or of a backfill are indexed, or after each"
+        f" {_RENEW_AFTER} of them. Questions find their rows before that, too.",
+    )
+    def renewed(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        before = int(context.cursor or 0)
+        events = context.instance.fetch_materializations(
+            dg.AssetRecordsFilter(patch_collection.key, after_storage_id=before), limit=_EVENTS, ascending=True
+        ).records
+        if not events:
+            return dg.SkipReason("No scene was indexed since the last renewal.")
+        more = dg.RunsFilter(job_name=INGEST, statuses=_UNDER_WAY)
+        if len(events) < _RENEW_AFTER and context.instance.get_runs(more, limit=1):
+            return dg.SkipReason(f"{len(events)} scenes were indexed; more are under way.")
+        last = events[-1].storage_id
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"renew-{last}")], cursor=str(last))
+
+    return renewed
 
 
 def _ask_again(context: dg.SensorEvaluationContext, settings: Settings, now: datetime) -> dg.SensorResult:

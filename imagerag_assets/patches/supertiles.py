@@ -70,6 +70,24 @@ def supertiles(
                 index += 1
 
 
+def supertile_at(
+    division: Division, width: int, height: int, index: int, supertile_px: int = DEFAULT_SUPERTILE_PX
+) -> SuperTile:
+    """Return one super-tile of :func:`supertiles` by its index, without building those before it.
+
+    Raises:
+        IndexError: the scene has no such super-tile.
+    """
+    before = 0
+    for grid in division.grids(width, height):
+        columns, rows = (_groups(axis, grid.read_level, supertile_px) for axis in (grid.x, grid.y))
+        if 0 <= index - before < len(rows) * len(columns):
+            row, column = divmod(index - before, len(columns))
+            return _supertile(index, grid, rows[row], columns[column])
+        before += len(rows) * len(columns)
+    raise IndexError(f"There is no super-tile {index} of {before}")
+
+
 def supertile_count(division: Division, width: int, height: int, supertile_px: int = DEFAULT_SUPERTILE_PX) -> int:
     """Count the super-tiles that :func:`supertiles` yields, without building any."""
     return sum(

@@ -10,7 +10,9 @@ from imagerag_assets.scenes.records import SceneRecord
 from imagerag_assets.settings import Settings
 
 
-def open_reader(settings: Settings, record: SceneRecord, *, build_overviews: bool = True) -> SceneReader:
+def open_reader(
+    settings: Settings, record: SceneRecord, *, build_overviews: bool = True, scratch: Path | None = None
+) -> SceneReader:
     """Open a registered scene with the display limits that the settings ask for.
 
     The limits in the record are used if they come from the settings' percentiles, and computed anew otherwise.
@@ -20,13 +22,14 @@ def open_reader(settings: Settings, record: SceneRecord, *, build_overviews: boo
         settings: The settings.
         record: The scene.
         build_overviews: Build overviews that a large file lacks; a question never does, as that reads all of it.
+        scratch: Folder of such overviews; default: this installation's.
 
     Raises:
         RasterError: a file cannot be opened.
     """
     fits = record.render.is_of(settings.stretch_percentiles, without_collars=settings.collars == "exclude")
     render = record.render if fits else None
-    scratch = overview_scratch(settings, record.scene.scene_key)
+    scratch = scratch or overview_scratch(settings, record.scene.scene_key)
     return SceneReader(record.scene, settings, render, scratch, build_overviews=build_overviews)
 
 

@@ -6,6 +6,7 @@ kill is harmless.  `milvus_collections` manages the collections themselves.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import StoreError
+from imagerag_assets.settings import Settings
 from imagerag_assets.stores.milvus_collections import CollectionInfo, MilvusCollections
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 from imagerag_assets.stores.milvus_schema import output_fields, primary_key, rows_of, search_params, tidy
@@ -23,7 +25,9 @@ __all__ = ["CollectionInfo", "Hit", "VectorStore"]
 
 _UPSERT_BYTES = 8 << 20  # well below gRPC's 64 MiB, and small enough to stay responsive
 _MAX_LIMIT = 16_384  # the servers' limit of a search or query
+_NO_LIMIT = 2**31 - 1
 _ID_CHUNK = 1_000
+_REMEMBERED_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,11 @@ class Hit:
 
 class VectorStore(MilvusCollections):
     """Rows in Milvus, through one connection.  Safe to call from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect; raise as `MilvusCollections`."""
+        super().__init__(settings)
+        self._counted: dict[str, tuple[int, float]] = {}  # rows of a Lite collection, and when they were counted
 
     def upsert(self, collection: str, batches: Iterable[pa.Table | pa.RecordBatch]) -> int:
         """Write rows, replacing those with the same key; return how many.
@@ -63,19 +72,33 @@ class VectorStore(MilvusCollections):
                     )
                 with self._connection.writing("write rows of", collection):
                     self.client.upsert(collection, rows)
+                self._unindexed[meta.name] = self._unindexed.get(meta.name, 0) + len(rows)
                 yield rows
 
-    def replace_scene(self, collection: str, scene_key: str, batches: Iterable[pa.Table | pa.RecordBatch]) -> int:
+    def replace_scene(
+        self,
+        collection: str,
+        scene_key: str,
+        batches: Iterable[pa.Table | pa.RecordBatch],
+        *,
+        before: int | None = None,
+    ) -> int:
         """Make `batches` the only rows of a scene; return how many it has then.
 
         New rows are written before old ones are deleted, so readers never miss the scene.  After a kill at any
         point the same call finishes the work.
 
+        Args:
+            collection: Name or alias.
+            scene_key: The scene.
+            batches: As for :meth:`upsert`.
+            before: Rows that it has now, if that was counted: of none, no keys are read.
+
         Raises:
             StoreError: a row is of another scene.
         """
         of_scene = Filter().scene_in([scene_key])
-        stale = set(self._ids(collection, of_scene))
+        stale = set() if before == 0 else set(self._ids(collection, of_scene))
         for rows in self._upserted(collection, batches):
             if any(row["scene_key"] != scene_key for row in rows):
                 raise StoreError("The rows are of another scene", scene=scene_key)
@@ -97,7 +120,7 @@ class VectorStore(MilvusCollections):
     def delete_scene(self, collection: str, scene_key: str) -> None:
         """Delete all rows of a scene."""
         with self._connection.writing("delete rows of", collection):
-            self._open(self.meta(collection).name)
+            self._load(self.meta(collection).name)
             self.client.delete(collection, filter=Filter().scene_in([scene_key]).expression)
 
     def delete(self, collection: str, ids: Iterable[str]) -> None:
@@ -152,14 +175,15 @@ class VectorStore(MilvusCollections):
             raise StoreError(f"Vectors of {vectors.shape[1]} do not fit {meta.dim}", collection=collection)
         key = primary_key(meta.kind)
         with self._connection.reading("search", collection):
-            index_type = self._open(meta.name)
+            params = self._search_params(meta.name, limit)
             found = self.client.search(
                 collection,
                 data=np.ascontiguousarray(vectors, dtype=np.float32).tolist(),
                 filter=condition.expression,
                 limit=limit,
                 output_fields=list(dict.fromkeys([key, *fields])),
-                search_params={"metric_type": "COSINE", "params": self._search_params(collection, index_type, limit)},
+                search_params={"metric_type": "COSINE", "params": params},
+                **self._only(meta.name, condition),
             )
         return [
             [Hit(str(hit["entity"][key]), float(hit["distance"]), tidy(hit["entity"])) for hit in hits]
@@ -168,13 +192,15 @@ class VectorStore(MilvusCollections):
 
     def _query(self, collection: str, condition: Filter, fields: list[str], limit: int) -> list[dict[str, Any]]:
         with self._connection.reading("read", collection):
-            self._open(self.meta(collection).name)
+            name = self.meta(collection).name
+            self._load(name)
             rows = self.client.query(
                 collection,
                 filter=condition.expression,
                 output_fields=fields,
                 limit=limit,
                 consistency_level="Strong",
+                **self._only(name, condition),
             )
         return [dict(row) for row in rows]
 
@@ -190,7 +216,7 @@ class VectorStore(MilvusCollections):
         fit into one query, and comes after one, which waits until the server has seen all writes.
         """
         lite = self._back_end.lite
-        limit = max(1, self.count(collection, condition)) if lite else _MAX_LIMIT
+        limit = _NO_LIMIT if lite else _MAX_LIMIT
         rows = self._query(collection, condition, [field], limit)
         if lite or len(rows) < limit:
             yield from (row[field] for row in rows)
@@ -212,10 +238,22 @@ class VectorStore(MilvusCollections):
     def _delete_ids(self, collection: str, key: str, ids: Sequence[str]) -> None:
         with self._connection.writing("delete rows of", collection):
             for start in range(0, len(ids), _ID_CHUNK):
-                self._open(self.meta(collection).name)
+                self._load(self.meta(collection).name)
                 chunk = ids[start : start + _ID_CHUNK]
                 self.client.delete(collection, filter=Filter().one_of(key, chunk).expression)
 
-    def _search_params(self, collection: str, index_type: str, limit: int) -> dict[str, int]:
-        rows = self.count(collection) if index_type.startswith("IVF") else 0
-        return search_params(index_type, rows, limit)
+    def _search_params(self, collection: str, limit: int) -> dict[str, int]:
+        """Load a collection, and return how widely it is searched.
+
+        Lite's index takes what is meant for its type; asking for that, or for the number of rows, takes long.
+        """
+        if not self._back_end.lite:
+            index_type = self._open(collection)
+            rows = self.count(collection) if index_type.startswith("IVF") else 0
+            return search_params(index_type, rows, limit)
+        self._load(collection)
+        rows, since = self._counted.get(collection, (0, -_REMEMBERED_S))
+        if time.monotonic() - since >= _REMEMBERED_S:
+            rows = self.count(collection)
+            self._counted[collection] = rows, time.monotonic()
+        return search_params("HNSW", rows, limit) | search_params("IVF_FLAT", rows, limit)

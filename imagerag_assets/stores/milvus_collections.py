@@ -20,7 +20,15 @@ from imagerag_assets.settings import Settings
 from imagerag_assets.stores.collection_meta import META_PROPERTY, CollectionMeta, Kind
 from imagerag_assets.stores.milvus_connection import MilvusConnection
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
-from imagerag_assets.stores.milvus_schema import BackEnd, collection_schema, index_params, primary_key
+from imagerag_assets.stores.milvus_schema import (
+    LITE_FLAT_ROWS,
+    LITE_PARTITIONS,
+    BackEnd,
+    collection_schema,
+    index_params,
+    lite_partitions,
+    primary_key,
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,9 @@ class MilvusCollections:
         self._connection = MilvusConnection(settings)
         self._back_end = self._connection.back_end
         self._ready: dict[str, str] = {}  # a server's loaded collections with their index types
+        self._filed: dict[str, bool] = {}  # whether a Lite collection has the partitions of `lite_partitions`
+        self._unindexed: dict[str, int] = {}  # rows written since the index was renewed here
+        self._indexed: dict[str, int] = {}  # rows when it was
 
     def __enter__(self) -> Self:
         return self
@@ -163,7 +174,8 @@ class MilvusCollections:
             )
         with self._connection.writing("drop", collection):
             self.client.drop_collection(collection)
-        self._ready.pop(collection, None)
+        for known in (self._ready, self._filed, self._unindexed, self._indexed):
+            known.pop(collection, None)
 
     @contextmanager
     def borrowed(self, collection: str) -> Iterator[None]:
@@ -253,23 +265,26 @@ class MilvusCollections:
         # With a filter Lite builds whole records of what it counts, vectors too: 13 kB a row at 384 dimensions.
         by_keys = self._back_end.lite and bool(condition.expression)
         with self._connection.reading("count", collection):
-            self._open(meta.name)
+            self._load(meta.name)
             found = self.client.query(
                 collection,
                 filter=condition.expression,
                 output_fields=[primary_key(meta.kind) if by_keys else "count(*)"],
                 consistency_level="Strong",
+                **self._only(meta.name, condition),
             )
             return len(found) if by_keys else int(found[0]["count(*)"])
 
     # Indexes
 
-    def build_index(self, collection: str, index_type: str | None = None) -> str:
+    def build_index(self, collection: str, index_type: str | None = None, *, resize: bool = False) -> str:
         """Build or renew the index over the present rows; call it after writing.  Return the index type.
 
         Args:
             collection: Name (not an alias).
-            index_type: Default: Lite FLAT up to 20,000 rows, then IVF_FLAT; servers HNSW.
+            index_type: Default: Lite FLAT up to 20,000 rows, then IVF_FLAT; servers the type that there is.
+            resize: Give a server's collection the type that fits its size, HNSW or DISKANN; it answers no question from
+                the collection while it builds another one.
 
         Raises:
             StoreError: this back end has no such index type.
@@ -277,10 +292,11 @@ class MilvusCollections:
         if index_type is not None:
             self._back_end.check_index_type(index_type)
         rows = self.count(collection)
-        wanted = index_type or self._back_end.index_type(rows)
         with self._connection.writing("index", collection):
             self.client.flush(collection)
             current = self._index(collection)
+            kept = None if self._back_end.lite or resize else current.get("index_type")
+            wanted = cast(str, index_type or kept or self._back_end.index_type(rows))
             # Lite does not build an index that was made before the rows.
             behind = self._back_end.lite and int(current.get("pending_index_rows", 0)) > 0
             if current.get("index_type") != wanted or behind:
@@ -290,7 +306,30 @@ class MilvusCollections:
                     self.client.drop_index(collection, "embedding")
                 self._create_index(collection, wanted, rows)
             self._open(collection)
+        self._unindexed.pop(collection, None)
+        self._indexed[collection] = rows
         return wanted
+
+    def renew_indexes(self) -> list[str]:
+        """Renew the index of each collection that rows were written into through this connection; return their names.
+
+        New rows are found before that, too: by looking at each.
+        """
+        behind = [name for name in sorted(self._unindexed) if self.exists(name)]
+        for name in behind:
+            self.build_index(name)
+        self._unindexed.clear()
+        return behind
+
+    def renew_if_due(self, collection: str) -> bool:
+        """Renew the index if many rows were written since that was done here, half as many as it had; return whether.
+
+        So a long ingest renews a few times, the more seldom the larger the collection is.
+        """
+        due = self._unindexed.get(collection, 0) >= max(LITE_FLAT_ROWS, self._indexed.get(collection, 0) // 2)
+        if due:
+            self.build_index(collection)
+        return due
 
     def _create_index(self, collection: str, index_type: str, rows: int) -> None:
         params = self.client.prepare_index_params()
@@ -303,6 +342,27 @@ class MilvusCollections:
     def _index(self, collection: str) -> dict[str, Any]:
         names = self.client.list_indexes(collection)
         return dict(self.client.describe_index(collection, names[0]) or {}) if names else {}
+
+    def _load(self, collection: str) -> None:
+        """Load a collection (or an alias's target) if necessary.
+
+        To ask Lite for the type of an index takes as long as to count all rows, and reading needs no type.
+        """
+        if self._back_end.lite:
+            self.client.load_collection(collection)
+        else:
+            self._open(collection)
+
+    def _only(self, collection: str, condition: Filter) -> dict[str, Any]:
+        """Return the option of a call that has Lite read the partitions of a condition's scenes only.
+
+        Otherwise it puts the vectors of all rows together, to count a few.  Servers do this by themselves.
+        """
+        if not self._back_end.lite or not condition.scenes or len(condition.scenes) > len(LITE_PARTITIONS):
+            return {}
+        if collection not in self._filed:
+            self._filed[collection] = set(LITE_PARTITIONS) <= set(self.client.list_partitions(collection))
+        return {"partition_names": lite_partitions(condition.scenes)} if self._filed[collection] else {}
 
     def _open(self, collection: str) -> str:
         """Load a collection (or an alias's target) if necessary, and return its index type.

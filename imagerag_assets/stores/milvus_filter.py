@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from imagerag_assets.errors import InputError
@@ -43,6 +43,8 @@ class Filter:
     """A conjunction of predicates.  Each method returns a longer one; the empty filter matches everything."""
 
     clauses: tuple[str, ...] = ()
+    scenes: tuple[str, ...] | None = None
+    """The only scenes whose rows can match; None: those of any."""
 
     @property
     def expression(self) -> str:
@@ -58,7 +60,9 @@ class Filter:
 
     def scene_in(self, scene_keys: Iterable[str]) -> Self:
         """Match patches of these scenes."""
-        return self.one_of("scene_key", scene_keys)
+        keys = tuple(dict.fromkeys(scene_keys))
+        only = keys if self.scenes is None else tuple(key for key in self.scenes if key in set(keys))
+        return replace(self.one_of("scene_key", keys), scenes=only)
 
     def level_at_most(self, level: int) -> Self:
         """Patches of this level and finer ones."""
@@ -118,7 +122,7 @@ class Filter:
         return self._and(f"cloud_fraction <= {literal(float(fraction))} and cloud_fraction >= 0.0")
 
     def _and(self, clause: str) -> Self:
-        return type(self)((*self.clauses, clause))
+        return replace(self, clauses=(*self.clauses, clause))
 
 
 EVERYTHING = Filter()

@@ -5,8 +5,9 @@ Nothing is contacted here.
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,11 @@ _INDEX_TYPES: dict[str, frozenset[str]] = {
     "server": frozenset({"FLAT", "IVF_FLAT", "IVF_SQ8", "HNSW", "DISKANN", "AUTOINDEX"}),
 }
 LITE_FLAT_ROWS = 20_000
+SERVER_HNSW_ROWS = 10_000_000
+"""Rows whose graph is kept in a server's memory; more are searched on its disks."""
+_LITE_PARTITION = "_pk_"
+LITE_PARTITIONS = tuple(f"{_LITE_PARTITION}{number}" for number in range(16))
+"""Those of a collection with a partition key, in Milvus Lite."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class BackEnd:
     def index_type(self, rows: int) -> str:
         """Return the best index type for this number of rows."""
         if not self.lite:
-            return "HNSW"
+            return "HNSW" if rows <= SERVER_HNSW_ROWS else "DISKANN"
         return "FLAT" if rows <= LITE_FLAT_ROWS else "IVF_FLAT"
 
     def check_index_type(self, index_type: str) -> str:
@@ -64,6 +70,16 @@ class BackEnd:
                 f"{where} has no working index type {index_type!r}", fix=f"Use one of {', '.join(sorted(allowed))}"
             )
         return index_type
+
+
+def lite_partitions(scene_keys: Iterable[str]) -> list[str]:
+    """Return the partitions in which Milvus Lite files the rows of some scenes.
+
+    It files a row by its partition key, and does not go by that when it reads: told which partitions to look at, it
+    leaves the vectors of all others alone.
+    """
+    numbers = {int(hashlib.md5(key.encode(), usedforsecurity=False).hexdigest(), 16) for key in scene_keys}
+    return sorted({f"{_LITE_PARTITION}{number % len(LITE_PARTITIONS)}" for number in numbers})
 
 
 def parse_version(text: str) -> tuple[int, int]:

@@ -160,19 +160,19 @@ def _floats(table: pa.Table, name: str) -> NDArray[np.float64]:
 
 def assemble(
     writer: ShardWriter,
-    parts: Iterable[Path],
+    parts: Iterable[Path | pa.Table],
     *,
     dropped: int | None = None,
     made: Made | None = None,
     kept: Kept | None = None,
 ) -> ShardInfo:
-    """Stream parts, in the order given, into a shard and commit it; the options are :meth:`ShardWriter.commit`'s.
+    """Stream parts (files or tables), in the order given, into a shard; the options are :meth:`ShardWriter.commit`'s.
 
     Raises:
         StoreError: a part cannot be read or does not fit; nothing was committed.
     """
     for part in parts:
-        writer.append(read_part(part))
+        writer.append(read_part(part) if isinstance(part, Path) else part)
     return writer.commit(dropped=dropped, made=made, kept=kept)
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from imagerag_assets.errors import UnknownSceneError
+from imagerag_assets.ingestion.parts import PARTS
 from imagerag_assets.ingestion.remove import delete_rows
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.online_layers.items import layer_key
@@ -67,7 +68,7 @@ def purge(
 def _purge(platform: Platform, key: str, rows: int, forget: Callable[[str], None] | None) -> Purged:
     """Delete everything of a scene but its rows, which are gone already."""
     store = platform.store
-    objects = [path for kind in (PREFIX, "patches", INTERVALS, SCENES) for path in store.list(f"{kind}/{key}")]
+    objects = [path for kind in (PREFIX, PARTS, "patches", INTERVALS, SCENES) for path in store.list(f"{kind}/{key}")]
     objects = [path for path in objects if path not in (record_key(key), overview_key(key))]
     singles = (overview_key(key), record_key(key), f"{FAILURES}/{key}.json", f"{SOURCES}/{key}.json",
                item_key(key), layer_key(key))  # fmt: skip

@@ -12,6 +12,7 @@ from imagerag_assets.orchestration.build import build_defs, open_runner
 from imagerag_assets.orchestration.dagster_home import dagster_instance
 from imagerag_assets.scenes.failures import list_failures
 from imagerag_assets.settings import Settings
+from imagerag_assets.stores.milvus import VectorStore
 from tests.commands import run
 from tests.installation import installed, tiny_registry  # noqa: F401
 from tests.small_source import write_raster, write_source
@@ -31,7 +32,25 @@ def materializations(instance: dg.DagsterInstance, asset: str) -> dict[str, dict
     return latest
 
 
-def test_ingest_by_command_line(capsys: pytest.CaptureFixture[str], installed: Settings, tmp_path: Path) -> None:  # noqa: F811
+@pytest.fixture
+def renewed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The collections whose index is renewed, each time."""
+    renew, names = VectorStore.build_index, list[str]()
+
+    def build_index(self: VectorStore, collection: str, index_type: str | None = None, *, resize: bool = False) -> str:
+        names.append(collection)
+        return renew(self, collection, index_type, resize=resize)
+
+    monkeypatch.setattr(VectorStore, "build_index", build_index)
+    return names
+
+
+def test_ingest_by_command_line(
+    capsys: pytest.CaptureFixture[str],
+    installed: Settings,  # noqa: F811
+    tmp_path: Path,
+    renewed: list[str],
+) -> None:
     catalog = write_source(tmp_path / "source", ("one", "broken", "two"))
     raster = tmp_path / "source" / "broken.tif"
     whole = raster.read_bytes()
@@ -43,6 +62,7 @@ def test_ingest_by_command_line(capsys: pytest.CaptureFixture[str], installed: S
         "one": "ingested", "broken": "failed", "two": "ingested",
     }  # fmt: skip
     assert [bool(each["error"]) for each in found["scenes"]] == [False, True, False]
+    assert len(renewed) == 1  # for all scenes
     assert found["totals"].keys() == {"ingested", "skipped", "empty", "failed", "patches", "seconds"}
     patches = {each["scene"]: each["patches"] for each in found["scenes"]}
     assert patches["one"] == patches["two"] > 0
@@ -63,6 +83,7 @@ def test_ingest_by_command_line(capsys: pytest.CaptureFixture[str], installed: S
     assert code == 0
     assert {each["status"] for each in again["scenes"]} == {"skipped"}
     assert again["totals"]["patches"] == found["totals"]["patches"]
+    assert len(renewed) == 1
     with dagster_instance(installed) as instance:
         assert instance.get_runs_count() == number_of_runs  # nothing to do, no run
 

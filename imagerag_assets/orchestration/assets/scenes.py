@@ -15,6 +15,7 @@ import dagster as dg
 from imagerag_assets.escaping import markdown
 from imagerag_assets.ingestion import ingest
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.orchestration.names import INDEX_TAG, LATER
 from imagerag_assets.orchestration.partitions import SCENES, partition_scene
 from imagerag_assets.orchestration.previews import inline_image
 from imagerag_assets.orchestration.resources import Reporter
@@ -29,6 +30,7 @@ for _beta in ("multi_observable_source_asset", "Parameter `backfill_policy`"):
 
 OWNERS = ["team:imagery"]
 ENCODER = "encoder"
+BACKFILL_TAG = "dagster/backfill"
 FOR_SERVING = "for_serving_encoder"
 """Metadata: what was done for the collection that questions still use, or a text that says why nothing was done."""
 SHORTAGE = "too_few_valid_pixels"
@@ -211,8 +213,10 @@ def patch_collection(
     """Make the scene's rows in the collection equal to its shard."""
     key = context.partition_key
     with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
-        result = ingest.index(platform, key)
-        beside = ingest.index_beside(platform, key)
+        # Of a backfill in the UI, the sensor `renew_indexes` renews it, as it does of a source's runs.
+        now = context.run.tags.get(INDEX_TAG) != LATER and BACKFILL_TAG not in context.run.tags
+        result = ingest.index(platform, key, build_index=now)
+        beside = ingest.index_beside(platform, key, build_index=now)
         version = load_record(platform, key).scene.version
         clear_failure(platform, key, _item_href(platform, key))
     return dg.MaterializeResult(

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import QuestionError
-from imagerag_assets.ingestion import embedding
+from imagerag_assets.ingestion import parts as parts_module
 from imagerag_assets.ingestion.best_patches import Best, best_patches, choose_best
 from imagerag_assets.ingestion.embed_scene import find_shard
 from imagerag_assets.ingestion.embedding import valid_fractions
@@ -87,7 +87,7 @@ def test_a_killed_second_pass_is_finished(tmp_path: Path, platform: Platform, mo
     image[:, :20, :20] = image[:, -20:, -20:] = 9
     item = write_scene(tmp_path, "ends", image, profile={"nodata": 0})
     scene, parts = scene_at(item, platform.settings), []
-    write = embedding.write_part
+    write = parts_module.write_part
 
     def killed(path: Path, table: Any) -> None:
         if path.parent.name == "best" and parts:
@@ -96,7 +96,7 @@ def test_a_killed_second_pass_is_finished(tmp_path: Path, platform: Platform, mo
         write(path, table)
 
     with monkeypatch.context() as patch:
-        patch.setattr(embedding, "write_part", killed)
+        patch.setattr(parts_module, "write_part", killed)
         with pytest.raises(KeyboardInterrupt):
             ingest_scene(platform, scene)
     assert list_shards(platform.store) == []

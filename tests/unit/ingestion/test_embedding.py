@@ -2,25 +2,32 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from imagerag_assets.errors import EncoderError, RasterError
-from imagerag_assets.ingestion import ingest
+from imagerag_assets.errors import EncoderError, RasterError, SettingsError, StoreError
+from imagerag_assets.ingestion import embedding, ingest
 from imagerag_assets.ingestion.embedding import (
     EmbedJob,
     embed_parts,
-    embed_tile_on_worker,
     encode_patches,
     existing_part,
+    run_threads,
     valid_fractions,
 )
+from imagerag_assets.ingestion.on_worker import close_job, describe_job, make_part
+from imagerag_assets.ingestion.parts import LocalParts
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.objects.store import open_store
 from imagerag_assets.patches.divisions import division
 from imagerag_assets.patches.supertiles import supertiles
+from imagerag_assets.raster.reader import SceneReader
+from imagerag_assets.stores.shard_columns import embeddings_of
 from imagerag_assets.stores.shards import read_part
 from tests.items import scene_at, texture, write_scene
 
@@ -104,6 +111,42 @@ def test_every_patch_is_in_one_part_and_a_second_run_makes_none(job: EmbedJob) -
     assert {path: path.stat().st_mtime_ns for path in job.folder.iterdir()} == times
 
 
+def test_one_super_tile_is_read_ahead_while_another_is_encoded_and_no_more(
+    job: EmbedJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, encode, write = SceneReader.read, embedding.encode_patches, LocalParts.write
+    held, most, lock, ahead = [0], [0], threading.Lock(), threading.Semaphore(0)
+
+    def reading(self: SceneReader, *args: Any, **kwargs: Any) -> Any:
+        with lock:
+            held[0] += 1
+            most[0] = max(most[0], held[0])
+        picture = read(self, *args, **kwargs)
+        ahead.release()
+        return picture
+
+    def encoding(*args: Any) -> Any:
+        if not encoded:  # the lock lets one thread encode
+            encoded.append(True)
+            assert ahead.acquire(timeout=60) and ahead.acquire(timeout=60)  # it was read, and so was another one
+        return encode(*args)
+
+    def writing(self: LocalParts, index: int, table: Any) -> None:
+        write(self, index, table)
+        with lock:
+            held[0] -= 1
+            written.append(index)
+
+    written: list[int] = []
+    encoded: list[bool] = []
+    monkeypatch.setattr(SceneReader, "read", reading)
+    monkeypatch.setattr(embedding, "encode_patches", encoding)
+    monkeypatch.setattr(LocalParts, "write", writing)
+    counts = embed_parts(replace(job, settings=job.settings.model_copy(update={"dask_workers": 2})))
+    assert sorted(written) == [count.index for count in counts]
+    assert most == [2]
+
+
 def test_only_whole_parts_of_the_same_plan_count(job: EmbedJob) -> None:
     embed_parts(job)
     whole = job.part(0).read_bytes()
@@ -120,13 +163,35 @@ def test_only_whole_parts_of_the_same_plan_count(job: EmbedJob) -> None:
     assert job.part(0).read_bytes() == whole
 
 
-def test_a_task_survives_pickling_and_opens_what_it_needs(job: EmbedJob) -> None:
-    tile = next(iter(job.tiles))
-    travelled, tile_there = pickle.loads(pickle.dumps((job, tile)))
+def test_a_worker_makes_a_part_from_an_errand_and_its_own_settings(job: EmbedJob, tmp_path: Path) -> None:
+    """Called in this process, whose settings are those of another machine: they name neither store nor encoders."""
+    stored = replace(job, stored="parts/town/x")
+    sent = pickle.dumps(describe_job(stored, open_store(job.settings)))
+    assert len(sent) < 1000  # whatever the scene, and no settings
+    errand = pickle.loads(sent)
+    tiles = list(job.tiles)
 
-    count = embed_tile_on_worker(travelled, tile_there)
-    assert (count.patches, count.found) == (len(tile.patches), False)
-    assert embed_tile_on_worker(travelled, tile_there).found
+    made = [make_part(errand, index) for index in range(2)]
+    assert [(count.index, count.patches, count.found) for count in made] == [
+        (index, len(tiles[index].patches), False) for index in range(2)
+    ]
+    assert make_part(errand, 1).found
+    close_job(errand)
+
+    run_threads(job, [0, 1], lambda count: None)
+    for index in range(2):
+        here, there = job.parts.read(index), stored.parts.read(index)
+        assert here.drop_columns("embedding").equals(there.drop_columns("embedding"))
+        np.testing.assert_allclose(embeddings_of(here), embeddings_of(there), atol=1e-5)
+
+
+def test_a_worker_that_sees_another_store_says_so(job: EmbedJob, tmp_path: Path) -> None:
+    errand = describe_job(replace(job, stored="parts/town/x"), open_store(job.settings))
+
+    with pytest.raises(StoreError, match=r"does not see the object store.*Set IMAGERAG_STORE to an s3://"):
+        make_part(replace(errand, store=str(tmp_path / "elsewhere")), 0)
+    with pytest.raises(SettingsError, match="Install the same version"):
+        make_part(replace(errand, digest="0" * 64), 0)
 
 
 def test_an_unreadable_file_stops_the_scene_with_one_line(job: EmbedJob) -> None:

@@ -74,7 +74,7 @@ def test_ticks_add_partitions_and_request_runs(
     assert [request.partition_key for request in first.run_requests] == ["a", "b"]
     request = first.run_requests[0]
     assert request.run_key.startswith("a:") and len(request.run_key) == 66
-    assert {"imagerag/scene": "a", "imagerag/source": "port"}.items() <= request.tags.items()
+    assert {"imagerag/scene": "a", "imagerag/source": "port", "imagerag/index": "later"}.items() <= request.tags.items()
     (event,) = first.asset_events
     assert event.metadata["waiting"].value == 1
     assert instance.get_dynamic_partitions("scenes") == ["a", "b"]
@@ -91,6 +91,28 @@ def test_ticks_add_partitions_and_request_runs(
         assert "Not found" in down.skip_message
         assert down.cursor == third.cursor
         assert not is_removed(platform, "a")
+
+
+def test_indexes_are_renewed_once_no_scene_is_under_way(defs: dg.Definitions, instance: dg.DagsterInstance) -> None:
+    sensor = defs.get_repository_def().get_sensor_def("renew_indexes")
+
+    def look(cursor: str | None) -> Any:
+        return sensor.evaluate_tick(dg.build_sensor_context(instance=instance, cursor=cursor))
+
+    assert look(None).skip_message == "No scene was indexed since the last renewal."
+    for key in ("a", "b"):
+        instance.report_runless_asset_event(dg.AssetMaterialization("patch_collection", partition=key))
+    ingest = defs.resolve_job_def("ingest_scenes")
+    instance.add_dynamic_partitions("scenes", ["c"])
+    run = instance.create_run_for_job(ingest, status=dg.DagsterRunStatus.NOT_STARTED)
+    assert look(None).skip_message == "2 scenes were indexed; more are under way."
+    instance.delete_run(run.run_id)
+    found = look(None)
+    (request,) = found.run_requests
+    assert request.run_key == f"renew-{found.cursor}"
+    assert look(found.cursor).skip_message is not None
+    done = defs.resolve_job_def("renew_indexes").execute_in_process(run_config=QUIET, instance=instance)
+    assert done.success
 
 
 def test_the_jobs_of_maintenance(

@@ -8,7 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from imagerag_assets.patches.divisions import DIVISIONS, division
-from imagerag_assets.patches.supertiles import BLOCK_PX, supertile_count, supertiles
+from imagerag_assets.patches.supertiles import BLOCK_PX, supertile_at, supertile_count, supertiles
 
 names = st.sampled_from(list(DIVISIONS))
 
@@ -21,6 +21,10 @@ def test_every_patch_is_in_exactly_one_supertile(name: str, width: int, height: 
     patches = [patch for tile in tiles for patch in tile.patches]
     assert sorted(patches, key=lambda p: (p.level, p.row, p.col)) == list(cut.patches(width, height))
     assert [tile.index for tile in tiles] == list(range(supertile_count(cut, width, height, side)))
+    middle = len(tiles) // 2
+    assert supertile_at(cut, width, height, middle, side) == tiles[middle]
+    with pytest.raises(IndexError):
+        supertile_at(cut, width, height, len(tiles), side)
     for tile in tiles:
         x0, y0, x1, y1 = tile.window
         tile_height, tile_width = tile.shape_px

@@ -97,6 +97,24 @@ class VectorStoreContract:
         assert [store.count(name, Filter().scene_in([key])) for key in ("s1", "s2", "s3", "s4")] == [300, 200, 40, 0]
         assert store.count(name, Filter().scene_in([])) == 0
 
+    def test_indexes_are_renewed_once_and_new_rows_are_found_before(self, store: VectorStore, fingerprint: str) -> None:
+        name = store.ensure_patches(fingerprint, DIM)
+        for number in range(20):
+            rows = patches(f"s{number}", 3, seed=number)
+            assert store.replace_scene(name, f"s{number}", [rows], before=0) == 3
+            assert not store.renew_if_due(name)
+        assert store.count(name) == 60  # a strong read, as below
+        assert store.search(name, unit_vectors(3, 19)[:1], limit=1)[0][0].id == "s19:pyramid:0:0:0"
+        assert name in store.renew_indexes()
+        assert store.renew_indexes() == []
+        # Lite reads only the partitions in which it files these scenes
+        assert [store.count(name, Filter().scene_in([f"s{number}"])) for number in range(21)] == [3] * 20 + [0]
+        two = Filter().scene_in(["s1", "s2"])
+        assert (store.count(name, two), store.count(name, two.scene_in(["s2", "s3"]))) == (6, 3)
+        assert store.count(name, two.scene_in(["s3"])) == 0
+        found = store.search(name, unit_vectors(3, 2)[:1], limit=9, condition=two)[0]
+        assert (len(found), found[0].id) == (6, "s2:pyramid:0:0:0")
+
     def test_search_finds_exact_rows_and_returns_fields(self, store: VectorStore, fingerprint: str) -> None:
         name = store.ensure_patches(fingerprint, DIM)
         store.upsert(name, [patches("s1", 200), patches("s2", 200, seed=1)])
