@@ -45,7 +45,7 @@ from imagerag_assets.stores.shards import write_part
 
 # Tasks handed to dask at once: enough to keep every worker busy, few enough to be held in memory.
 _CHUNK = 64
-# Patches of one size copied out of a super-tile at once: a few batches for the encoder, which fit into a processor's cache.
+# Patches of one size copied out of a super-tile at once: about a batch, so that it stays in the processor's cache.
 _STACK_BYTES = 12 * 2**20
 _PLAN, _BEST = b"plan", b"best"
 
@@ -304,9 +304,9 @@ def valid_fractions(valid: NDArray[np.bool_], tile: SuperTile, scene_px: tuple[i
         float64 (patches of the tile,), 0-1.
     """
     height, width = valid.shape
-    cuts = np.array(
-        [(rows.start, rows.stop, cols.start, cols.stop) for rows, cols in tile.cuts], np.int64
-    ).reshape(-1, 4)
+    cuts = np.array([(rows.start, rows.stop, cols.start, cols.stop) for rows, cols in tile.cuts], np.int64).reshape(
+        -1, 4
+    )
     far_row, far_col = _far_edge(tile, scene_px)
     top, bottom = cuts[:, 0], np.minimum(cuts[:, 1], far_row)
     left, right = cuts[:, 2], np.minimum(cuts[:, 3], far_col)
