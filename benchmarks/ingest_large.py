@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,12 @@ from benchmarks.random_encoder import CHEAP, VIT, add_random_encoder
 from benchmarks.record import describe_machine
 from imagerag_assets.encoders.types import Encoder
 from imagerag_assets.errors import ImageRAGError, InputError
+from imagerag_assets.ingestion.embed_scene import _job
+from imagerag_assets.ingestion.embedding import write_tile
 from imagerag_assets.ingestion.ingest import embed, index, ingest_scene, patch_table, register
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.installation.serving import target_of
+from imagerag_assets.scenes.records import load_record
 from imagerag_assets.settings import load_settings
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem
@@ -101,7 +106,14 @@ def _resident() -> dict[str, int]:
     return parts
 
 
-def measure(item: Path, encoder: str | None, encoder_patches: int | None, milvus: str | None = None) -> dict[str, Any]:
+def measure(
+    item: Path,
+    encoder: str | None,
+    encoder_patches: int | None,
+    milvus: str | None = None,
+    warm: Path | None = None,
+    supertiles: int | None = None,
+) -> dict[str, Any]:
     """Ingest the scene of `item` into a fresh home; call this in a process that does nothing else."""
     seconds: dict[str, float] = {}
     processor: dict[str, float] = {}
@@ -131,14 +143,18 @@ def measure(item: Path, encoder: str | None, encoder_patches: int | None, milvus
                 record = register(platform, scene)
             with timed("divide"):
                 patch_table(platform, scene.scene_key)
+            if supertiles is not None:
+                _make_other_parts(platform, scene.scene_key, supertiles)
             with timed("embed"):
                 embedded = embed(
                     platform,
                     scene.scene_key,
                     progress=lambda done, total, what: bar.update(task, completed=done, total=total, description=what),
                 )
-            with timed("index"):
-                indexed = index(platform, scene.scene_key)
+            rows = embedded.patches
+            if supertiles is None:
+                with timed("index"):
+                    rows = index(platform, scene.scene_key).rows
             memory.stop()
             bar.update(task, description="encoder alone", total=None)
             patches = min(embedded.patches, encoder_patches or embedded.patches)
@@ -150,15 +166,16 @@ def measure(item: Path, encoder: str | None, encoder_patches: int | None, milvus
     return {
         "scene": {"width": record.grid.width, "height": record.grid.height},
         "encoder": {"name": model.name, "fingerprint": model.fingerprint, "batch_size": settings.batch_size},
-        "patches": indexed.rows,
+        "patches": rows,
+        "supertiles": {"read": embedded.supertiles - embedded.reused, "found": embedded.reused},
         "seconds": {**seconds, "total": whole},
         "processor_seconds": {**processor, "total": whole_processor},
-        "patches_per_second": indexed.rows / whole,
-        "patches_per_processor_second": indexed.rows / whole_processor,
+        "patches_per_second": rows / whole,
+        "patches_per_processor_second": rows / whole_processor,
         "encoder_only": {
             "seconds": alone,
             "processor_seconds": alone_processor,
-            "patches_per_second": indexed.rows / alone,
+            "patches_per_second": rows / alone,
             "measured_on": patches,
         },
         "ratio": whole / alone,
@@ -202,6 +219,21 @@ def _ingest_whole(platform: Platform, item: Path) -> None:
         raise InputError(f"The first scene was not ingested: {result}")
 
 
+def _make_other_parts(platform: Platform, scene_key: str, supertiles: int) -> None:
+    """Write the parts of all super-tiles of a scene but the first ones read, with vectors that are noise.
+
+    An ingest then finds them, as one that was interrupted finds its own, reads the first super-tiles, and puts all
+    parts together.
+    """
+    job = _job(platform, target_of(platform), load_record(platform, scene_key))
+    rng = np.random.default_rng(0)
+    for tile in islice(job.tiles, supertiles, None):
+        kept, fractions = np.arange(len(tile.patches)), np.ones(len(tile.patches))
+        vectors = rng.standard_normal((len(kept), platform.encoder.dim), np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        write_tile(job, tile, kept, fractions, vectors, ())
+
+
 def _encoder_seconds(encoder: Encoder, side: int, patches: int) -> tuple[float, float]:
     """Return the seconds, and those of the processor, to encode this many patches, which are already in memory."""
     images = np.random.default_rng(0).integers(0, 256, (_PATCHES_AT_ONCE, side, side, 3), dtype=np.uint8)
@@ -234,8 +266,8 @@ def report(result: dict[str, Any]) -> Table:
     alone = result["encoder_only"]
     table.add_row("Encoder alone", f"{alone['seconds']:,.1f} s, {alone['patches_per_second']:,.1f} patches/s "
                                    f"(measured on {alone['measured_on']:,})")  # fmt: skip
-    table.add_row("Whole ingest / encoder alone", f"{result['ratio']:.2f} by the clock, "
-                                                  f"{result['processor_ratio']:.3f} in seconds of the processor")  # fmt: skip
+    ratios = f"{result['ratio']:.2f} by the clock, {result['processor_ratio']:.3f} in seconds of the processor"
+    table.add_row("Whole ingest / encoder alone", ratios)
     table.add_row("Encoder", f"{result['encoder']['name']}, batches of {result['encoder']['batch_size']}")
     facts = result["machine"]
     table.add_row("Machine", f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB, load {facts['load']}")
@@ -249,7 +281,10 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=Path(".imagerag/bench"), help="where the scene is kept")
     parser.add_argument("--repeated", action="store_true", help="a scene of the same blocks again and again")
     parser.add_argument("--encoder", help="registry name, cheap, or ViT-B-32; default: the active one")
-    parser.add_argument("--warm", type=Path, help="item of a small scene to ingest first, so that everything is loaded")
+    parser.add_argument("--warm", type=Path, help="item of a small scene to ingest first: everything is loaded then")
+    parser.add_argument(
+        "--supertiles", type=int, help="read and embed so many, write noise for the others, do not index"
+    )
     parser.add_argument("--milvus", help="address of a Milvus server; default: Milvus Lite")
     parser.add_argument(
         "--encoder-patches", type=int, default=4096, help="patches to time the encoder alone with; 0: all"
@@ -273,6 +308,7 @@ def main() -> int:
     command += ["--encoder-patches", str(arguments.encoder_patches)]
     command += ["--encoder", arguments.encoder] if arguments.encoder else []
     command += ["--warm", str(arguments.warm)] if arguments.warm else []
+    command += [] if arguments.supertiles is None else ["--supertiles", str(arguments.supertiles)]
     command += ["--milvus", arguments.milvus] if arguments.milvus else []
     finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if finished.returncode:
