@@ -110,6 +110,7 @@ def measure(
     item: Path,
     encoder: str | None,
     encoder_patches: int | None,
+    *,
     milvus: str | None = None,
     warm: Path | None = None,
     supertiles: int | None = None,
@@ -294,11 +295,15 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.measure:
         try:
-            print(
-                json.dumps(
-                    measure(arguments.measure, arguments.encoder, arguments.encoder_patches or None, arguments.milvus)
-                )
+            found = measure(
+                arguments.measure,
+                arguments.encoder,
+                arguments.encoder_patches or None,
+                milvus=arguments.milvus,
+                warm=arguments.warm,
+                supertiles=arguments.supertiles,
             )
+            print(json.dumps(found))
         except ImageRAGError as error:
             print(error, file=sys.stderr)
             return error.exit_code

@@ -90,8 +90,8 @@ def rows_of(found: Found) -> list[dict[str, Any]]:
     row(
         "reading and cutting all levels over reading the file's blocks once",
         *(1.4, "<=", ("reading",), get("reading", "ratio")),
-        f"{get('reading', 'scene', 'width')} px, the least of {get('reading', 'rounds')} rounds; over the blocks of the "
-        f"picture alone {get('reading', 'ratio_to_the_picture'):.2f}",
+        f"{get('reading', 'scene', 'width')} px, the least of {get('reading', 'rounds')} rounds; over the picture's "
+        f"blocks alone {get('reading', 'ratio_to_the_picture'):.2f}",
     )
     multiplies = "bf16 in hardware" if get("encoder", "bfloat16") else "this processor does not multiply bf16"
     row(
