@@ -28,13 +28,14 @@ _SHORT, _LONG, _DOUBLE, _LONG8 = 3, 4, 12, 16
 _FORMATS = {_SHORT: "H", _LONG: "I", _DOUBLE: "d", _LONG8: "Q"}
 
 
-def make_repeated_scene(folder: Path, size: int, *, seed: int = 0) -> Path:
+def make_repeated_scene(folder: Path, size: int, *, seed: int = 0, period: int = _PERIOD) -> Path:
     """Write ``repeated-SIZE.tif`` and ``repeated-SIZE.json`` into `folder`, unless they exist.
 
     Args:
         folder: Where to write; created if missing.
         size: Width and height in pixels.
         seed: Seed of the texture.
+        period: After how many pixels it repeats: a power of two.
 
     Returns:
         The path of the STAC item.
@@ -43,23 +44,23 @@ def make_repeated_scene(folder: Path, size: int, *, seed: int = 0) -> Path:
     raster, item = folder / f"repeated-{size}.tif", folder / f"repeated-{size}.json"
     if not raster.exists():
         aside = raster.with_suffix(".tmp")
-        _write(aside, size, _pools(size, seed))
+        _write(aside, size, _pools(size, seed, period))
         aside.replace(raster)
     if not item.exists():
         stac_item(raster, size).save_object(include_self_link=False, dest_href=str(item))
     return item
 
 
-def _pools(size: int, seed: int) -> list[list[list[bytes]]]:
+def _pools(size: int, seed: int, period: int) -> list[list[list[bytes]]]:
     """Return the compressed blocks of each level, by row and column of one period."""
-    pixels = make_texture(_PERIOD, seed)
+    pixels = make_texture(period, seed)
     pools = []
     while True:
         reach = max(1, -(-_BLOCK // len(pixels)))
         whole = np.tile(pixels, (reach, reach, 1))
         starts = range(0, len(whole), _BLOCK)
         pools.append([[_jpeg(whole[y : y + _BLOCK, x : x + _BLOCK]) for x in starts] for y in starts])
-        if size <= _BLOCK:
+        if size <= _BLOCK or len(pixels) == 1:
             return pools
         size = -(-size // 2)
         half = pixels.reshape(len(pixels) // 2, 2, len(pixels) // 2, 2, 3).mean(axis=(1, 3))

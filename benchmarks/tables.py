@@ -216,8 +216,8 @@ def speed_table(figures: Record) -> list[str]:
     rows = [
         [
             each["figure"],
-            f"{_SIGNS[each['sign']]} {each['target']:,g}",
-            f"{each['value']:,.0f}" if each["value"] >= 100 else f"{each['value']:.3g}",
+            f"{_SIGNS[each['sign']]} {_plain(each['target'])}",
+            _plain(each["value"]),
             _met(each["met"]),
             each["of"],
             "; ".join(f"`{command}`" for command in each["commands"]),
@@ -225,6 +225,10 @@ def speed_table(figures: Record) -> list[str]:
         for each in figures["rows"]
     ]
     return _table(("figure", "target", "measured", "met", "of", "by"), rows)
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 _TABLES: dict[str, Callable[[Record], list[str]]] = {

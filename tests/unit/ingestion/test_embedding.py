@@ -12,6 +12,7 @@ from imagerag_assets.errors import EncoderError, RasterError
 from imagerag_assets.ingestion import ingest
 from imagerag_assets.ingestion.embedding import (
     EmbedJob,
+    batches_of,
     embed_parts,
     embed_tile_on_worker,
     encode_patches,
@@ -57,6 +58,20 @@ def test_patches_of_several_sizes_are_encoded_in_their_order(platform: Platform)
 
     np.testing.assert_allclose(together, singly, atol=1e-5)
     assert encode_patches(picture, tile, kept[:0], platform.encoder, (501, 333)).shape == (0, platform.encoder.dim)
+
+
+def test_batches_hold_the_pixels_of_each_patch(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = np.moveaxis(texture(500, 900), 0, 2).copy()
+    monkeypatch.setattr("imagerag_assets.ingestion.embedding._STACK_BYTES", 3 * 256 * 256 * 3)
+    (tile,) = [tile for tile in supertiles(division("pyramid"), 900, 500) if tile.level == 0]
+    kept = np.arange(1, len(tile.patches))
+    seen = []
+    for rows, images in batches_of(picture, tile, kept, (900, 500)):
+        assert len(images) == len(rows) <= 3
+        for row, image in zip(rows, images, strict=True):
+            np.testing.assert_array_equal(image, picture[tile.cut(tile.patches[kept[row]])])
+        seen += rows
+    assert seen == list(range(len(kept)))
 
 
 @pytest.mark.parametrize(("width", "height"), [(120, 120), (90, 200), (700, 100)])
