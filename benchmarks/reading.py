@@ -23,7 +23,8 @@ from rasterio.windows import Window
 
 from benchmarks.make_repeated_scene import make_repeated_scene
 from benchmarks.record import describe_machine
-from imagerag_assets.ingestion.embedding import batches_of, strip_of
+from imagerag_assets.ingestion.cutting import batches_of
+from imagerag_assets.ingestion.embedding import strip_of
 from imagerag_assets.objects.gdal import rasterio_env
 from imagerag_assets.patches.divisions import division
 from imagerag_assets.patches.supertiles import supertiles

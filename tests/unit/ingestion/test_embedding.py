@@ -10,14 +10,12 @@ import pytest
 
 from imagerag_assets.errors import EncoderError, RasterError
 from imagerag_assets.ingestion import ingest
+from imagerag_assets.ingestion.cutting import batches_of, encode_patches, valid_fractions
 from imagerag_assets.ingestion.embedding import (
     EmbedJob,
-    batches_of,
     embed_parts,
     embed_tile_on_worker,
-    encode_patches,
     existing_part,
-    valid_fractions,
 )
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.patches.divisions import division
@@ -62,7 +60,7 @@ def test_patches_of_several_sizes_are_encoded_in_their_order(platform: Platform)
 
 def test_batches_hold_the_pixels_of_each_patch(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = np.moveaxis(texture(500, 900), 0, 2).copy()
-    monkeypatch.setattr("imagerag_assets.ingestion.embedding._STACK_BYTES", 3 * 256 * 256 * 3)
+    monkeypatch.setattr("imagerag_assets.ingestion.cutting._STACK_BYTES", 3 * 256 * 256 * 3)
     (tile,) = [tile for tile in supertiles(division("pyramid"), 900, 500) if tile.level == 0]
     kept = np.arange(1, len(tile.patches))
     seen = []
