@@ -24,19 +24,19 @@ from imagerag_assets.errors import ImageRAGError, InputError
 TABLE = "speed-ingest"
 _LARGE = "benchmarks.ingest_large --json --repeated"
 PARTS = {
-    "memory-10000": f"{_LARGE} --size 10000 --encoder cheap --supertiles 40",
-    "memory-30000": f"{_LARGE} --size 30000 --encoder cheap --supertiles 40",
-    "memory-100000": f"{_LARGE} --size 100000 --encoder cheap --supertiles 40",
+    "memory-10000": f"{_LARGE} --size 10000 --encoder cheap --supertiles 12",
+    "memory-30000": f"{_LARGE} --size 30000 --encoder cheap --supertiles 12",
+    "memory-100000": f"{_LARGE} --size 100000 --encoder cheap --supertiles 12",
     "whole-10000": f"{_LARGE} --size 10000 --encoder cheap",
     "whole-30000": f"{_LARGE} --size 30000 --encoder cheap",
-    "vit": f"{_LARGE} --size 1500 --encoder ViT-B-32 --encoder-patches 96 --warm SMALL",
+    "vit": f"{_LARGE} --size 1500 --encoder ViT-B-32 --encoder-patches 64 --warm SMALL",
     "demo": f"{_LARGE} --size 2000 --encoder demo --encoder-patches 192 --warm SMALL",
     "reading": "benchmarks.reading --size 15000 --rounds 3",
     "encoder": "benchmarks.encoder_speed",
-    "scenes-lite": "benchmarks.many_scenes --scenes 500",
-    "scenes-server": "benchmarks.many_scenes --scenes 500 --milvus http://127.0.0.1:19530",
-    "fixed": "benchmarks.many_scenes --scenes 12 --edge 6",
-    "fixed-runs": "benchmarks.many_scenes --scenes 6 --edge 3 --through runs",
+    "scenes-lite": "benchmarks.small_scenes --scenes 500",
+    "scenes-server": "benchmarks.small_scenes --scenes 500 --milvus http://127.0.0.1:19530",
+    "fixed": "benchmarks.small_scenes --scenes 12 --edge 6",
+    "fixed-runs": "benchmarks.small_scenes --scenes 6 --edge 3 --through runs",
 }
 """The command of each part, without `python -m`."""
 _FIXED_PX = 600

@@ -1,6 +1,6 @@
 """Ingest many small scenes one by one, and compare the first ones with the last ones.
 
-    python -m benchmarks.many_scenes [--scenes 500] [--milvus http://127.0.0.1:19530] [--through functions|runs]
+    python -m benchmarks.small_scenes [--scenes 500] [--milvus http://127.0.0.1:19530] [--through functions|runs]
 
 Each scene has 20 patches (600 x 600 px) and is a file of its own.  The encoder is a real one that costs next to
 nothing, so what is timed is everything else.  `functions` calls `ingest_scene`, as the Python interface does; `runs`
