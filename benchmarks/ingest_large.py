@@ -191,7 +191,7 @@ def measure(
             "at_peak": {who: held / _MIB for who, held in memory.parts.items()},
         },
         "within_limit": beyond < LIMIT_MIB,
-        "machine": describe_machine() | _circumstances(),
+        "machine": _machine(),
     }
 
 
@@ -245,8 +245,8 @@ def _encoder_seconds(encoder: Encoder, side: int, patches: int) -> tuple[float, 
     return time.perf_counter() - started, time.process_time() - before
 
 
-def _circumstances() -> dict[str, Any]:
-    return {
+def _machine() -> dict[str, Any]:
+    return describe_machine() | {
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "load": round(psutil.getloadavg()[0], 2),
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
