@@ -19,13 +19,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import islice
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
+import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -36,12 +36,8 @@ from benchmarks.random_encoder import CHEAP, VIT, add_random_encoder
 from benchmarks.record import describe_machine
 from imagerag_assets.encoders.types import Encoder
 from imagerag_assets.errors import ImageRAGError, InputError
-from imagerag_assets.ingestion.embed_scene import _job
-from imagerag_assets.ingestion.embedding import write_tile
 from imagerag_assets.ingestion.ingest import embed, index, ingest_scene, patch_table, register
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.installation.serving import target_of
-from imagerag_assets.scenes.records import load_record
 from imagerag_assets.settings import load_settings
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import FailedItem
@@ -144,23 +140,27 @@ def measure(
                 record = register(platform, scene)
             with timed("divide"):
                 patch_table(platform, scene.scene_key)
-            if supertiles is not None:
-                _make_other_parts(platform, scene.scene_key, supertiles)
-            with timed("embed"):
-                embedded = embed(
-                    platform,
-                    scene.scene_key,
-                    progress=lambda done, total, what: bar.update(task, completed=done, total=total, description=what),
-                )
-            rows = embedded.patches
-            if supertiles is None:
+            made = supertiles_of = 0
+
+            def embedding(done: int, total: int, what: str) -> None:
+                nonlocal made, supertiles_of
+                made, supertiles_of = done, total
+                bar.update(task, completed=done, total=total, description=what)
+                if supertiles is not None and done >= supertiles:
+                    raise _EnoughError
+
+            with timed("embed"), suppress(_EnoughError):
+                embed(platform, scene.scene_key, progress=embedding)
+            if supertiles is None or made < supertiles:
                 with timed("index"):
                     rows = index(platform, scene.scene_key).rows
+            else:
+                rows = _rows_of_parts(Path(home))
             memory.stop()
             bar.update(task, description="encoder alone", total=None)
-            patches = min(embedded.patches, encoder_patches or embedded.patches)
+            patches = min(rows, encoder_patches or rows)
             alone, alone_processor = (
-                each * embedded.patches / patches for each in _encoder_seconds(model, settings.patch_px, patches)
+                each * rows / patches for each in _encoder_seconds(model, settings.patch_px, patches)
             )
     whole, whole_processor = sum(seconds.values()), sum(processor.values())
     beyond = (memory.peak - memory.loaded) / _MIB
@@ -168,7 +168,7 @@ def measure(
         "scene": {"width": record.grid.width, "height": record.grid.height},
         "encoder": {"name": model.name, "fingerprint": model.fingerprint, "batch_size": settings.batch_size},
         "patches": rows,
-        "supertiles": {"read": embedded.supertiles - embedded.reused, "found": embedded.reused},
+        "supertiles": {"read": made, "of": supertiles_of},
         "seconds": {**seconds, "total": whole},
         "processor_seconds": {**processor, "total": whole_processor},
         "patches_per_second": rows / whole,
@@ -220,19 +220,12 @@ def _ingest_whole(platform: Platform, item: Path) -> None:
         raise InputError(f"The first scene was not ingested: {result}")
 
 
-def _make_other_parts(platform: Platform, scene_key: str, supertiles: int) -> None:
-    """Write the parts of all super-tiles of a scene but the first ones read, with vectors that are noise.
+def _rows_of_parts(home: Path) -> int:
+    return sum(pq.read_metadata(part).num_rows for part in (home / "scratch" / "embed").rglob("[0-9]*.parquet"))
 
-    An ingest then finds them, as one that was interrupted finds its own, reads the first super-tiles, and puts all
-    parts together.
-    """
-    job = _job(platform, target_of(platform), load_record(platform, scene_key))
-    rng = np.random.default_rng(0)
-    for tile in islice(job.tiles, supertiles, None):
-        kept, fractions = np.arange(len(tile.patches)), np.ones(len(tile.patches))
-        vectors = rng.standard_normal((len(kept), platform.encoder.dim), np.float32)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        write_tile(job, tile, kept, fractions, vectors, ())
+
+class _EnoughError(Exception):
+    """So many super-tiles were embedded as were asked for."""
 
 
 def _encoder_seconds(encoder: Encoder, side: int, patches: int) -> tuple[float, float]:
@@ -283,9 +276,7 @@ def main() -> int:
     parser.add_argument("--repeated", action="store_true", help="a scene of the same blocks again and again")
     parser.add_argument("--encoder", help="registry name, cheap, or ViT-B-32; default: the active one")
     parser.add_argument("--warm", type=Path, help="item of a small scene to ingest first: everything is loaded then")
-    parser.add_argument(
-        "--supertiles", type=int, help="read and embed so many, write noise for the others, do not index"
-    )
+    parser.add_argument("--supertiles", type=int, help="stop after so many: no shard, no index")
     parser.add_argument("--milvus", help="address of a Milvus server; default: Milvus Lite")
     parser.add_argument(
         "--encoder-patches", type=int, default=4096, help="patches to time the encoder alone with; 0: all"

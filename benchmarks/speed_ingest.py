@@ -63,12 +63,12 @@ def rows_of(found: Found) -> list[dict[str, Any]]:
         return value or 0
 
     sizes = {size: float(get(f"memory-{size}", "memory_mib", "beyond_loaded")) for size in (10_000, 30_000, 100_000)}
-    read, others = (get("memory-100000", "supertiles", key) for key in ("read", "found"))
+    read, whole = (get("memory-100000", "supertiles", key) for key in ("read", "of"))
     row(
         "peak memory beyond the loaded models, 100,000 x 100,000 px, MiB",
         *(2048, "<=", ("memory-100000",), sizes[100_000]),
-        f"{read} super-tiles read, cut and embedded; parts of {others} others, of noise, put together with theirs into "
-        "the whole shard; not indexed",
+        f"the first {read} of {whole} super-tiles and the whole patch table, with an encoder of nearly no cost; no "
+        "shard and no index",
     )
     row(
         "the same: the most of 10,000, 30,000 and 100,000 px over the least",

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from imagerag_assets.encoders.registry import load_encoder
-from imagerag_assets.encoders.types import Encoder, Vectors
+from imagerag_assets.encoders.types import Encoder
 from imagerag_assets.errors import EncoderError, SettingsError
 from imagerag_assets.ingestion.best_patches import Best, best_patches
 from imagerag_assets.ingestion.cutting import encode_patches, valid_fractions
@@ -265,26 +265,6 @@ def embed_tile(job: EmbedJob, tile: SuperTile, reader: SceneReader, encoder: Enc
     with _encoding:
         vectors = encode_patches(picture, tile, kept, encoder, scene_px)
     del picture
-    return write_tile(job, tile, kept, fractions, vectors, best)
-
-
-def write_tile(
-    job: EmbedJob,
-    tile: SuperTile,
-    kept: NDArray[np.intp],
-    fractions: NDArray[np.float64],
-    vectors: Vectors,
-    best: tuple[Best, ...],
-) -> PartCount:
-    """Write the part of a super-tile.
-
-    Args:
-        job, tile: Whose part it is.
-        kept: Positions in `tile.patches`.
-        fractions: Share of each of `tile.patches` that holds data.
-        vectors: float32 (len(kept), dim).
-        best: Where nothing is kept, the patches with the most valid pixels.
-    """
     table = patch_table(_columns(job, tile, kept, fractions), vectors)
     dropped = len(tile.patches) - len(kept)
     about = {_PLAN: f"{job.plan}:{dropped}".encode(), _BEST: json.dumps(best).encode()}

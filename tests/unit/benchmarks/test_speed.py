@@ -30,11 +30,11 @@ def test_a_repeated_scene_repeats_in_all_levels(tmp_path: Path) -> None:
 
 
 def test_rows_are_those_that_were_measured() -> None:
-    memory = {"memory_mib": {"beyond_loaded": 1000.0}, "supertiles": {"read": 40, "found": 1000}}
+    memory = {"memory_mib": {"beyond_loaded": 1000.0}, "supertiles": {"read": 12, "of": 1000}}
     fixed = {"fixed_processor_seconds": 0.5, "fixed_seconds": 0.7, "patches_each": 20}
     rows = rows_of({"memory-100000": memory, "fixed": fixed})
     assert [(row["value"], row["met"]) for row in rows] == [(1000.0, True), (0.5, False)]
-    assert "40 super-tiles" in rows[0]["of"]
+    assert "first 12 of 1000 super-tiles" in rows[0]["of"]
     lines = speed_table({"rows": rows})
     assert lines[2].startswith("| peak memory") and "| at most 2,048 | 1,000 | yes |" in lines[2]
     assert len(lines) == 4
