@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.progress import track
 
 _CELL_PX = 2048  # written at once: 12 MiB
-_CRS, _RESOLUTION_M, _WEST, _NORTH = "EPSG:32633", 0.5, 500_000.0, 5_300_000.0
+CRS_CODE, RESOLUTION_M, WEST, NORTH = 32633, 0.5, 500_000.0, 5_300_000.0
+_CRS = f"EPSG:{CRS_CODE}"
 _GDAL_CACHE_BYTES = 128 * 2**20
 
 
@@ -52,17 +53,17 @@ def make_scene(folder: Path, size: int, *, seed: int = 0) -> Path:
         aside.replace(raster)
     if not item.exists():
         aside = item.with_suffix(".json.tmp")
-        _stac_item(raster, size).save_object(include_self_link=False, dest_href=str(aside))
+        stac_item(raster, size).save_object(include_self_link=False, dest_href=str(aside))
         aside.replace(item)
     return item
 
 
 def _write_plain(path: Path, size: int, seed: int) -> None:
     profile = {"driver": "GTiff", "width": size, "height": size, "count": 3, "dtype": "uint8", "crs": _CRS,
-               "transform": from_origin(_WEST, _NORTH, _RESOLUTION_M, _RESOLUTION_M), "tiled": True, "blockxsize": 512,
+               "transform": from_origin(WEST, NORTH, RESOLUTION_M, RESOLUTION_M), "tiled": True, "blockxsize": 512,
                "blockysize": 512, "compress": "jpeg", "photometric": "ycbcr", "jpeg_quality": 95,
                "bigtiff": "if_safer"}  # fmt: skip
-    noise = np.random.default_rng(seed).normal(0, 18, (_CELL_PX, _CELL_PX, 1)).astype(np.float32)
+    noise = _noise(seed)
     with rasterio.open(path, "w", **profile) as target:
         for y in track(
             range(0, size, _CELL_PX), description=f"Writing {size} x {size} px", console=Console(stderr=True)
@@ -71,6 +72,20 @@ def _write_plain(path: Path, size: int, seed: int) -> None:
                 height, width = min(_CELL_PX, size - y), min(_CELL_PX, size - x)
                 pixels = _texture(noise, np.random.default_rng((seed, y, x)))[:height, :width]
                 target.write(np.moveaxis(pixels, 2, 0), window=Window(x, y, width, height))
+
+
+def make_texture(size: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Return the pixels of a scene in memory: uint8 (size, size, 3)."""
+    pixels, noise = np.empty((size, size, 3), np.uint8), _noise(seed)
+    for y in range(0, size, _CELL_PX):
+        for x in range(0, size, _CELL_PX):
+            cell = pixels[y : y + _CELL_PX, x : x + _CELL_PX]
+            cell[:] = _texture(noise, np.random.default_rng((seed, y, x)))[: cell.shape[0], : cell.shape[1]]
+    return pixels
+
+
+def _noise(seed: int) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).normal(0, 18, (_CELL_PX, _CELL_PX, 1)).astype(np.float32)
 
 
 def _texture(noise: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -84,9 +99,10 @@ def _texture(noise: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     return pixels.clip(0, 255).astype(np.uint8)
 
 
-def _stac_item(raster: Path, size: int) -> pystac.Item:
-    side = size * _RESOLUTION_M
-    west, south, east, north = transform_bounds(_CRS, "EPSG:4326", _WEST, _NORTH - side, _WEST + side, _NORTH)
+def stac_item(raster: Path, size: int) -> pystac.Item:
+    """Return the item of a scene of `size` x `size` px beside its raster."""
+    side = size * RESOLUTION_M
+    west, south, east, north = transform_bounds(_CRS, "EPSG:4326", WEST, NORTH - side, WEST + side, NORTH)
     corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     item = pystac.Item(
         id=f"benchmark-{size}",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Record = Mapping[str, Any]
-_BLOCK = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 GOALS = {
     "found": (.85, "position and count: half of the target is covered by one of the top 3 cues"),
@@ -211,6 +211,26 @@ def _demo(figures: Record) -> list[str]:
     return _table(("questions", "right answers"), [*rows, ["guessing", f"about {_number(figures['guessing'])}"]])
 
 
+def speed_table(figures: Record) -> list[str]:
+    """Return a table of speeds and sizes: figure, target, what was measured, and of what."""
+    rows = [
+        [
+            each["figure"],
+            f"{_SIGNS[each['sign']]} {_plain(each['target'])}",
+            _plain(each["value"]),
+            _met(each["met"]),
+            each["of"],
+            "; ".join(f"`{command}`" for command in each["commands"]),
+        ]
+        for each in figures["rows"]
+    ]
+    return _table(("figure", "target", "measured", "met", "of", "by"), rows)
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 _TABLES: dict[str, Callable[[Record], list[str]]] = {
     "encoders": _encoders,
     "retrieval": _retrieval,
@@ -218,4 +238,5 @@ _TABLES: dict[str, Callable[[Record], list[str]]] = {
     "jargon": _jargon,
     "answers": answers_table,
     "demo": _demo,
+    "speed-ingest": speed_table,
 }

@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import tomllib
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -199,9 +199,15 @@ _ENTRY: TypeAdapter[EncoderSpec] = TypeAdapter(_Strict(EncoderSpec))
 
 def _read(path: Path) -> dict[str, EncoderSpec]:
     try:
-        content = tomllib.loads(read_text(path))
+        return dict(_entries(path, read_text(path)))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"The encoder registry {path} cannot be read: {error}", fix="Correct the file") from None
+
+
+@lru_cache(maxsize=8)
+def _entries(path: Path, text: str) -> dict[str, EncoderSpec]:
+    """Return the entries of a registry; a scene asks for them some thirty times, and parsing takes milliseconds."""
+    content = tomllib.loads(text)
     tables = content.get("encoders", {})
     if not isinstance(tables, dict) or content.keys() - {"encoders"}:
         raise SettingsError(

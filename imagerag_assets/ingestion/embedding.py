@@ -26,16 +26,19 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from imagerag_assets.encoders.registry import load_encoder
-from imagerag_assets.encoders.types import Encoder, Vectors
+from imagerag_assets.encoders.types import Encoder
 from imagerag_assets.errors import EncoderError
 from imagerag_assets.ingestion.best_patches import Best, best_patches
+from imagerag_assets.ingestion.cutting import encode_patches, valid_fractions
 from imagerag_assets.ingestion.parts import LocalParts, Parts, StoredParts
 from imagerag_assets.objects.addresses import is_http
+from imagerag_assets.objects.gdal import BLOCK_CACHE_BYTES
 from imagerag_assets.objects.store import open_store, read_all
-from imagerag_assets.patches.supertiles import SuperTile, supertile_count, supertiles
+from imagerag_assets.patches.supertiles import BLOCK_PX, SuperTile, supertile_count, supertiles
 from imagerag_assets.patches.types import Division, patch_id
 from imagerag_assets.raster.geo import lonlat_boxes
 from imagerag_assets.raster.reader import SceneReader
+from imagerag_assets.raster.types import RenderSpec
 from imagerag_assets.scenes.reading import open_reader
 from imagerag_assets.scenes.records import SceneRecord
 from imagerag_assets.settings import Settings
@@ -43,8 +46,6 @@ from imagerag_assets.stores.shard_columns import patch_table
 
 # Tasks handed to dask at once: enough to keep every worker busy, few enough to be held in memory.
 _CHUNK = 64
-# Patches of one size copied out of a super-tile at once.
-_STACK_BYTES = 64 * 2**20
 _PLAN, _BEST = b"plan", b"best"
 
 # dask's functions carry no types.
@@ -77,9 +78,9 @@ class EmbedJob:
 
     @property
     def tiles(self) -> Iterator[SuperTile]:
-        """Super-tiles of the scene, in order."""
-        grid = self.record.grid
-        return supertiles(self.division, grid.width, grid.height, self.settings.supertile_px)
+        """Super-tiles of the scene, in the order in which they are best read."""
+        grid, side = self.record.grid, self.settings.supertile_px
+        return supertiles(self.division, grid.width, grid.height, side, strip=strip_of(side, self.record.render))
 
     @property
     def indices(self) -> Sequence[int]:
@@ -260,6 +261,12 @@ def embed_tile(job: EmbedJob, tile: SuperTile, reader: SceneReader, encoder: Enc
     return PartCount(tile.index, len(kept), dropped, found=False, best=best)
 
 
+def strip_of(supertile_px: int, render: RenderSpec) -> int:
+    """Return how many super-tiles side by side GDAL's cache of blocks holds, besides the one that is read."""
+    bytes_each = 2 if "16" in render.source_dtype else 1 if render.source_dtype == "uint8" else 4
+    return max(1, BLOCK_CACHE_BYTES // (3 * bytes_each * (supertile_px + BLOCK_PX) ** 2) - 1)
+
+
 def existing_part(job: EmbedJob, index: int) -> PartCount | None:
     """Return the counts of a part that is complete and made as this job would make it; else None."""
     try:
@@ -271,79 +278,6 @@ def existing_part(job: EmbedJob, index: int) -> PartCount | None:
         return PartCount(index, footer.num_rows, int(dropped), found=True, best=best)
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
         return None
-
-
-def valid_fractions(valid: NDArray[np.bool_], tile: SuperTile, scene_px: tuple[int, int]) -> NDArray[np.float64]:
-    """Measure the share of each patch that holds data; padding outside the scene does not count.
-
-    Args:
-        valid: bool, of the super-tile's `shape_px`.
-        tile: The super-tile.
-        scene_px: Native (width, height).
-
-    Returns:
-        float64 (patches of the tile,), 0-1.
-    """
-    height, width = valid.shape
-    cuts = np.array(
-        [(rows.start, rows.stop, cols.start, cols.stop) for rows, cols in map(tile.cut, tile.patches)], np.int64
-    ).reshape(-1, 4)
-    far_row, far_col = _far_edge(tile, scene_px)
-    top, bottom = cuts[:, 0], np.minimum(cuts[:, 1], far_row)
-    left, right = cuts[:, 2], np.minimum(cuts[:, 3], far_col)
-    area = np.maximum(bottom - top, 0) * np.maximum(right - left, 0)
-    if valid[:far_row, :far_col].all():
-        full: NDArray[np.float64] = (area > 0).astype(np.float64)
-        return full
-    bottom, right = np.maximum(bottom, top), np.maximum(right, left)
-    sums = np.zeros((height + 1, width + 1), np.int32)
-    np.cumsum(valid, axis=0, dtype=np.int32, out=sums[1:, 1:])
-    np.cumsum(sums[1:, 1:], axis=1, out=sums[1:, 1:])
-    counts = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
-    shares: NDArray[np.float64] = np.divide(counts, area, out=np.zeros(len(area)), where=area > 0)
-    return shares
-
-
-def _far_edge(tile: SuperTile, scene_px: tuple[int, int]) -> tuple[int, int]:
-    """Return the row and column of a super-tile at which its scene ends, in pixels of its level."""
-    height, width = tile.shape_px
-    far_row = min(height, -(-(scene_px[1] - tile.window[1]) >> tile.level))
-    return far_row, min(width, -(-(scene_px[0] - tile.window[0]) >> tile.level))
-
-
-def encode_patches(
-    picture: NDArray[np.uint8], tile: SuperTile, kept: NDArray[np.intp], encoder: Encoder, scene_px: tuple[int, int]
-) -> Vectors:
-    """Embed some patches of a super-tile, those of one size together.
-
-    Of a patch that reaches beyond its scene only what lies inside is shown, enlarged as any picture is: what lies
-    outside would be black, and looks like water.
-
-    Args:
-        picture: uint8 (h, w, 3), the super-tile.
-        tile: Its geometry.
-        kept: Positions in `tile.patches`.
-        encoder: The encoder.
-        scene_px: Native (width, height).
-
-    Returns:
-        float32 (len(kept), dim), in the order of `kept`.
-
-    Raises:
-        EncoderError: a vector is not usable.
-    """
-    vectors = np.empty((len(kept), encoder.dim), np.float32)
-    by_size: dict[tuple[int, int], list[int]] = {}
-    inside = picture[tuple(slice(end) for end in _far_edge(tile, scene_px))]
-    cuts = [inside[tile.cut(tile.patches[position])] for position in kept]
-    for row, cut in enumerate(cuts):
-        by_size.setdefault(cut.shape[:2], []).append(row)
-    for (height, width), rows in by_size.items():
-        at_once = max(1, _STACK_BYTES // (height * width * 3))
-        for start in range(0, len(rows), at_once):
-            some = rows[start : start + at_once]
-            vectors[some] = encoder.encode_images(np.stack([cuts[row] for row in some]))
-    return vectors
 
 
 def _columns(job: EmbedJob, tile: SuperTile, kept: NDArray[np.intp], fractions: NDArray[np.float64]) -> dict[str, Any]:

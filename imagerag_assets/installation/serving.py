@@ -122,8 +122,11 @@ def serving_beside(platform: Platform, *, orphaned: bool = False) -> Target | No
     Raises:
         As :func:`find_serving` and :func:`target_of`.
     """
-    serving = find_serving(platform, orphaned=orphaned)
-    return None if serving is None or serving.collection == target_of(platform).collection else serving.target
+    collection = platform.collection or platform.vectors.alias_target(ALIAS)
+    # Most often it is the chosen one, which needs no look at the collection or the registry.
+    if collection is None or collection == target_of(platform).collection:
+        return None
+    return serving_from(platform, collection, orphaned=orphaned).target
 
 
 def _recipe_of(platform: Platform, collection: str, meta: CollectionMeta) -> Recipe:

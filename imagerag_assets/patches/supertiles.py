@@ -33,6 +33,21 @@ class SuperTile:
     """(height, width) of the read in level pixels."""
     patches: tuple[Patch, ...]
 
+    @property
+    def cuts(self) -> list[tuple[slice, slice]]:
+        """:meth:`cut` of each patch: rows and columns are worked out once for all patches that share them."""
+        rows: dict[tuple[int, int], slice] = {}
+        cols: dict[tuple[int, int], slice] = {}
+        found = []
+        for patch in self.patches:
+            down, across = (patch.y0, patch.y1), (patch.x0, patch.x1)
+            if down not in rows:
+                rows[down] = self.cut(patch)[0]
+            if across not in cols:
+                cols[across] = self.cut(patch)[1]
+            found.append((rows[down], cols[across]))
+        return found
+
     def cut(self, patch: Patch) -> tuple[slice, slice]:
         """Return the rows and columns of `patch` in an array of :attr:`shape_px`.
 
@@ -47,7 +62,7 @@ class SuperTile:
 
 
 def supertiles(
-    division: Division, width: int, height: int, supertile_px: int = DEFAULT_SUPERTILE_PX
+    division: Division, width: int, height: int, supertile_px: int = DEFAULT_SUPERTILE_PX, *, strip: int | None = None
 ) -> Iterator[SuperTile]:
     """Yield the super-tiles of a scene; each patch of the division is in exactly one.
 
@@ -60,14 +75,17 @@ def supertiles(
         width: Native width in pixels.
         height: Native height in pixels.
         supertile_px: Side of a cell, in pixels of the level that is read.
+        strip: Yield each level in strips of so many columns, from top to bottom, with the same indices: a read then
+            finds the blocks that it shares with the one above in a cache of a few super-tiles.  None: by index.
     """
-    index = 0
+    first = 0
     for grid in division.grids(width, height):
         columns, rows = (_groups(axis, grid.read_level, supertile_px) for axis in (grid.x, grid.y))
-        for row_range in rows:
-            for col_range in columns:
-                yield _supertile(index, grid, row_range, col_range)
-                index += 1
+        for left in range(0, len(columns), strip or len(columns)):
+            for row, row_range in enumerate(rows):
+                for col, col_range in enumerate(columns[left : left + (strip or len(columns))], left):
+                    yield _supertile(first + row * len(columns) + col, grid, row_range, col_range)
+        first += len(columns) * len(rows)
 
 
 def supertile_at(
@@ -115,7 +133,12 @@ def _supertile(index: int, grid: LevelGrid, rows: range, cols: range) -> SuperTi
     x0, y0 = (int(axis[part[0], 0]) for axis, part in ((grid.x, cols), (grid.y, rows)))
     x0, y0 = (start // (BLOCK_PX << level) * (BLOCK_PX << level) for start in (x0, y0))
     x1, y1 = (int(axis[part[0] : part[-1] + 1, 1].max()) for axis, part in ((grid.x, cols), (grid.y, rows)))
-    patches = tuple(grid.patch(row, col) for row in rows for col in cols)
+    lefts, tops = (axis[part[0] : part[-1] + 1].tolist() for axis, part in ((grid.x, cols), (grid.y, rows)))
+    patches = tuple(
+        Patch(grid.level, row, col, left, top, right, bottom)
+        for row, (top, bottom) in zip(rows, tops, strict=True)
+        for col, (left, right) in zip(cols, lefts, strict=True)
+    )
     return SuperTile(index, level, (x0, y0, x1, y1), (_ceil(y1 - y0, level), _ceil(x1 - x0, level)), patches)
 
 

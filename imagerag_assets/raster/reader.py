@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -298,7 +298,7 @@ class SceneReader:
         """Return source values (all files' bands, h, w) of a window inside the scene, and where all files are valid."""
         x0, y0, x1, y1 = window
         decimated = shape[0] < y1 - y0 or shape[1] < x1 - x0
-        parts, valid = [], np.ones(shape, bool)
+        parts, valids = [], []
         files = [self._with_overviews(index, window) if decimated else file for index, file in enumerate(self._files)]
         for file in files:
             across, down = (1.0, 1.0) if file.onto else self._scale(file)
@@ -307,7 +307,8 @@ class SceneReader:
                 raise RuntimeError("the reader is closed")
             values, of_file = self._apart(file.href, "read", partial(read_window, self._handles, file, part, shape))
             parts.append(values)
-            valid &= of_file
+            valids.append(of_file)
+        valid = reduce(np.logical_and, valids)
         if len({part.dtype for part in parts}) > 1:
             parts = [part.astype(np.float64) for part in parts]
         values = parts[0] if len(parts) == 1 else np.concatenate(parts)

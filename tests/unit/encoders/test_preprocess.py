@@ -34,6 +34,14 @@ def test_area_is_the_mean_of_each_block() -> None:
     assert out[1, 0, 1, 1].item() == pytest.approx(block.item(), abs=1e-6)
 
 
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 160), (2080, 32), (96, 8320)])
+def test_area_is_what_pooling_gives_to_the_last_bit(height: int, width: int) -> None:
+    images = torch.randint(0, 256, (2, height, width, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images[0] = 255
+    pooled = torch.nn.functional.avg_pool2d(images.permute(0, 3, 1, 2).float(), kernel_size=(height // 32, width // 32))
+    assert torch.equal(preprocess(images, 32, (0.0,) * 3, (1 / 255,) * 3), pooled)
+
+
 def test_other_sizes_are_resized_whole_like_pillow() -> None:
     images = noise(30, 50)
     for interpolation, method in (("area", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)):

@@ -111,6 +111,13 @@ def test_a_wrong_file_names_its_entry(tmp_path: Path, text: str, said: str) -> N
     assert "secret-word" not in str(caught.value)
 
 
+def test_a_file_is_read_again_when_its_text_changes(tmp_path: Path) -> None:
+    settings = with_registry(tmp_path, "[encoders.x]\narchitecture = 'A'\n")
+    assert encoder_spec("x", settings).architecture == "A"
+    (tmp_path / "own.toml").write_text("[encoders.x]\narchitecture = 'B'\n", encoding="utf-8")
+    assert encoder_spec("x", settings).architecture == "B"
+
+
 def test_a_registry_that_was_named_must_exist(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="IMAGERAG_ENCODERS_FILE"):
         list_encoders(load_settings(encoders_file=tmp_path / "none.toml", _env_file=None))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from imagerag_assets.errors import QuestionError
 from imagerag_assets.ingestion import parts as parts_module
 from imagerag_assets.ingestion.best_patches import Best, best_patches, choose_best
+from imagerag_assets.ingestion.cutting import valid_fractions
 from imagerag_assets.ingestion.embed_scene import find_shard
-from imagerag_assets.ingestion.embedding import valid_fractions
 from imagerag_assets.ingestion.ingest import SceneResult, embed, find_current, ingest_scene, is_current, register
 from imagerag_assets.ingestion.shard_checks import check_shard
 from imagerag_assets.installation.platform import Platform

@@ -12,13 +12,12 @@ import pytest
 
 from imagerag_assets.errors import EncoderError, RasterError, SettingsError, StoreError
 from imagerag_assets.ingestion import embedding, ingest
+from imagerag_assets.ingestion.cutting import batches_of, encode_patches, valid_fractions
 from imagerag_assets.ingestion.embedding import (
     EmbedJob,
     embed_parts,
-    encode_patches,
     existing_part,
     run_threads,
-    valid_fractions,
 )
 from imagerag_assets.ingestion.on_worker import close_job, describe_job, make_part
 from imagerag_assets.ingestion.parts import LocalParts
@@ -64,6 +63,20 @@ def test_patches_of_several_sizes_are_encoded_in_their_order(platform: Platform)
 
     np.testing.assert_allclose(together, singly, atol=1e-5)
     assert encode_patches(picture, tile, kept[:0], platform.encoder, (501, 333)).shape == (0, platform.encoder.dim)
+
+
+def test_batches_hold_the_pixels_of_each_patch(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = np.moveaxis(texture(500, 900), 0, 2).copy()
+    monkeypatch.setattr("imagerag_assets.ingestion.cutting._STACK_BYTES", 3 * 256 * 256 * 3)
+    (tile,) = [tile for tile in supertiles(division("pyramid"), 900, 500) if tile.level == 0]
+    kept = np.arange(1, len(tile.patches))
+    seen = []
+    for rows, images in batches_of(picture, tile, kept, (900, 500)):
+        assert len(images) == len(rows) <= 3
+        for row, image in zip(rows, images, strict=True):
+            np.testing.assert_array_equal(image, picture[tile.cut(tile.patches[kept[row]])])
+        seen += rows
+    assert seen == list(range(len(kept)))
 
 
 @pytest.mark.parametrize(("width", "height"), [(120, 120), (90, 200), (700, 100)])

@@ -73,3 +73,21 @@ def test_a_small_scene_is_read_with_its_padding() -> None:
     (tile,) = supertiles(division("pyramid"), 100, 60)
     assert tile.window == (0, 0, 256, 256)
     assert tile.shape_px == (256, 256)
+
+
+@pytest.mark.parametrize("name", ["pyramid", "cc"])
+def test_strips_are_the_same_supertiles_from_top_to_bottom(name: str) -> None:
+    cut = division(name, patch_px=128)
+    by_index = list(supertiles(cut, 3000, 2000, 512))
+    in_strips = list(supertiles(cut, 3000, 2000, 512, strip=2))
+    assert sorted(in_strips, key=lambda tile: tile.index) == by_index
+    if name == "pyramid":
+        corners = [tile.window[:2] for tile in in_strips if tile.level == 0]
+        lefts, tops = (sorted({corner[axis] for corner in corners}) for axis in (0, 1))
+        strips = [lefts[at : at + 2] for at in range(0, len(lefts), 2)]
+        assert corners == [(left, top) for strip in strips for top in tops for left in strip]
+
+
+def test_cuts_are_those_of_each_patch() -> None:
+    for tile in supertiles(division("cc"), 1777, 901, 512):
+        assert tile.cuts == [tile.cut(patch) for patch in tile.patches]
