@@ -31,7 +31,7 @@ PARTS = {
     "whole-30000": f"{_LARGE} --size 30000 --encoder cheap",
     "vit": f"{_LARGE} --size 1500 --encoder ViT-B-32 --encoder-patches 64 --warm SMALL",
     "demo": f"{_LARGE} --size 2000 --encoder demo --encoder-patches 192 --warm SMALL",
-    "reading": "benchmarks.reading --size 15000 --rounds 3",
+    "reading": "benchmarks.reading --size 15000 --rounds 2",
     "encoder": "benchmarks.encoder_speed",
     "scenes-lite": "benchmarks.small_scenes --scenes 500",
     "scenes-server": "benchmarks.small_scenes --scenes 500 --milvus http://127.0.0.1:19530",
