@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from benchmarks.speed_tables import SPEED_TABLES
+
 Record = Mapping[str, Any]
 _BLOCK = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -218,4 +220,5 @@ _TABLES: dict[str, Callable[[Record], list[str]]] = {
     "jargon": _jargon,
     "answers": answers_table,
     "demo": _demo,
+    **SPEED_TABLES,
 }
