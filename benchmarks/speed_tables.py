@@ -54,7 +54,43 @@ def many_scenes(figures: Record) -> list[str]:
     return _table(("seconds of the processor", *(f"{size:,} scenes" for size in figures["sizes"]), "exponent"), rows)
 
 
+_STARTS = {
+    "import imagerag_assets": (0.5, "python itself"),
+    "imagerag --help": (0.5, "python itself"),
+    "dagster definitions validate": (5.0, "dagster definitions validate, nothing defined"),
+    "imagerag ask, cold": (4.0, "imagerag ask, resident process"),
+    "imagerag ask, cold, read by rules": (4.0, "imagerag ask, resident process"),
+    "imagerag ask, resident process": (0.5, "imagerag --help"),
+}
+"""Seconds at most, and what a command is compared with."""
+
+
+def start(figures: Record) -> list[str]:
+    """Return the table of starts, and what a batch saves."""
+    found, rows = figures["rows"], []
+    for name, each in found.items():
+        limit, beside = _STARTS.get(name, (None, None))
+        ratio = "" if beside is None else f"{each['cpu_s'] / found[beside]['cpu_s']:.1f} x {beside}"
+        rows.append(
+            [
+                name,
+                f"{each['s']:.2f} s",
+                f"{each['cpu_s']:.2f} s",
+                "" if limit is None else f"{limit:g} s",
+                "" if limit is None else _met(each["s"] <= limit),
+                ratio,
+            ]
+        )
+    lines = _table(("command", "took", "of the processor", "target", "met", "of the processor, against"), rows)
+    batch = found[f"imagerag ask --batch, {figures['batch']} questions"]
+    single = found["imagerag ask, cold, read by rules"]
+    ratio = single["s"] * figures["batch"] / batch["s"]
+    note = f"A batch of {figures['batch']} questions takes 1/{ratio:.0f} of the time of so many commands (target: 1/5)."
+    return [*lines, "", f"{note} Load of the machine at the end: {figures['load']}, on 2 cores."]
+
+
 SPEED_TABLES = {
+    "speed_start": start,
     "many_scenes": many_scenes,
     "speed_server": server,
 }

@@ -106,10 +106,15 @@ class MilvusCollections:
 
     def meta(self, collection: str) -> CollectionMeta:
         """Return what a collection (or an alias's target) says about itself.  Raise StoreError if it is not ours."""
-        if not self.exists(collection):
-            raise StoreError(f"Milvus has no collection or alias {collection!r}", fix="Run: imagerag ingest")
-        with self._connection.reading("describe", collection):
-            meta = CollectionMeta.from_description(self.client.describe_collection(collection))
+        try:
+            with self._connection.reading("describe", collection):
+                meta = CollectionMeta.from_description(self.client.describe_collection(collection))
+        except StoreError:
+            if self.exists(collection):
+                raise
+            raise StoreError(
+                f"Milvus has no collection or alias {collection!r}", fix="Run: imagerag ingest"
+            ) from None
         if meta is None:
             raise StoreError(
                 f"The collection {collection!r} was not made by this system", fix="Use another Milvus database"
@@ -261,6 +266,20 @@ class MilvusCollections:
                 consistency_level="Strong",
             )
             return len(found) if by_keys else int(found[0]["count(*)"])
+
+    def has_rows(self, collection: str, condition: Filter = EVERYTHING) -> bool:
+        """Return whether a row matches, including all finished writes; unlike a count, it does not collect them all."""
+        meta = self.meta(collection)
+        with self._connection.reading("read", collection):
+            self._open(meta.name)
+            found = self.client.query(
+                collection,
+                filter=condition.expression,
+                output_fields=[primary_key(meta.kind)],
+                limit=1,
+                consistency_level="Strong",
+            )
+        return bool(found)
 
     # Indexes
 
