@@ -20,6 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from pyarrow.parquet import ParquetFile
+
 from benchmarks.make_mosaic import make_mosaics
 from benchmarks.mosaics import SAMPLES, ingest
 from benchmarks.speed import keep
@@ -93,6 +95,14 @@ def measure(work: Path, tries: int, batch: int) -> dict[str, Any]:
     return figures
 
 
+def stored(objects: Path) -> dict[str, Any]:
+    """Return the bytes that the one scene of an installation takes in the object store."""
+    sizes = {name: sum(each.stat().st_size for each in (objects / name).rglob("*") if each.is_file())
+             for name in ("embeddings", "patches", "scenes", "sources")}  # fmt: skip
+    (shard,) = (objects / "embeddings").rglob("*.parquet")
+    return {"rows": ParquetFile(shard).metadata.num_rows, **sizes}
+
+
 def main() -> None:
     """Read the options, measure, keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -102,6 +112,7 @@ def main() -> None:
     given = parser.parse_args()
     started = time.perf_counter()
     figures = {"rows": measure(given.work, given.tries, given.batch), "batch": given.batch}
+    figures["stored"] = stored(given.work / "home" / "objects")
     keep("speed_start", figures, data=["a mosaic of 10 x 10 chips"], seconds=time.perf_counter() - started)
 
 
