@@ -49,9 +49,19 @@ def load() -> float:
     return round(os.getloadavg()[0], 1)
 
 
-def keep(table: str, figures: Mapping[str, Any], *, data: Sequence[str], seconds: float) -> None:
-    """Write a table's figures to `benchmarks/results`, and print them; of code with changes they are only printed."""
-    command = " ".join(["python", "-m", f"benchmarks.{table}", *sys.argv[1:]])
+def keep(
+    table: str, figures: Mapping[str, Any], *, data: Sequence[str], seconds: float, module: str | None = None
+) -> None:
+    """Write a table's figures to `benchmarks/results`, and print them; of code with changes they are only printed.
+
+    Args:
+        table: Its name.
+        figures: What was measured.
+        data: What it was measured on.
+        seconds: How long that took.
+        module: Of `benchmarks`, that measured it; default: that of the table's name.
+    """
+    command = " ".join(["python", "-m", f"benchmarks.{module or table}", *sys.argv[1:]])
     record = make_record(
         table,
         {**figures, "load": load()},

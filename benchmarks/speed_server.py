@@ -1,10 +1,11 @@
 """Measure questions against a collection of many patches in a Milvus server, and what its index misses.
 
     python -m benchmarks.speed_server --rows 1000000
+    python -m benchmarks.speed_server --rows 50000 --lite
 
 The rows are not of imagery: unit vectors of the demo encoder's length that lie in clusters, half of them around the
 texts that are asked for.  They are written by our own stores, in scenes of 20,000, and asked by our own retrieval, from
-phrases to cues, without a second look.  A server is started for it, unless one is named.
+phrases to cues, without a second look.  A server is started for it, unless one is named; with --lite the rows go to a Milvus Lite file.
 """
 
 from __future__ import annotations
@@ -100,14 +101,15 @@ def measure(platform: Platform, rows: int, tries: int) -> dict[str, Any]:
         "rows": rows, "dim": encoder.dim, "index": kind, "write_s": written_s, "index_s": indexed_s,
     }  # fmt: skip
     phrases = list(CHIP_CLASSES.values())
-    for name, where in (("all", EVERYTHING), ("one scene", Filter().scene_in(["made-0003"]))):
+    one = min(3, rows // _OF_SCENE - 1)
+    for name, where in (("all", EVERYTHING), ("one scene", Filter().scene_in([f"made-{one:04d}"]))):
         search = Search(calibration=calibration, where=where, collection=collection, path="fast")
         seconds = []
         for number in range(tries + 1):
             asked = Analysis("?", (phrases[number % len(phrases)],), "position", wants_all=False)
             took, _ = timed(lambda asked=asked, search=search: retrieve(platform, asked, search))  # type: ignore[misc]
             seconds.append(took)
-        lo, hi = (0, rows) if where is EVERYTHING else (3 * _OF_SCENE, 4 * _OF_SCENE)
+        lo, hi = (0, rows) if where is EVERYTHING else (one * _OF_SCENE, (one + 1) * _OF_SCENE)
         recall, brute_ms = _recall(platform, collection, texts, known[lo:hi], lo, where)
         figures[name] = percentiles(seconds[1:]) | {"recall": recall, "brute_p50_ms": brute_ms}
     return figures
@@ -148,18 +150,20 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--tries", type=int, default=100, help="questions of each kind")
     parser.add_argument("--milvus", help="URL of a server without our collections; default: one is started")
+    parser.add_argument("--lite", action="store_true", help="a Milvus Lite file instead of a server")
     given = parser.parse_args()
     started = time.perf_counter()
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="imagerag-bench-")))
-        url = given.milvus or opened.enter_context(serve_milvus(folder / "milvus"))
+        url = None if given.lite else given.milvus or opened.enter_context(serve_milvus(folder / "milvus"))
         settings = load_settings(home=folder / "home", store=None, milvus_uri=url)
         platform = opened.enter_context(Platform(settings))
         figures = measure(platform, given.rows, given.tries)
         version = platform.vectors.back_end.version
     data = [f"{given.rows:,} made vectors of {figures['dim']} in scenes of {_OF_SCENE:,}"]
-    data.append(f"Milvus server {version[0]}.{version[1]}, index {figures['index']}")
-    keep("speed_server", figures, data=data, seconds=time.perf_counter() - started)
+    data.append(f"Milvus {'Lite' if given.lite else 'server'} {version[0]}.{version[1]}, index {figures['index']}")
+    table = "speed_lite" if given.lite else "speed_server"
+    keep(table, figures, data=data, seconds=time.perf_counter() - started, module="speed_server")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,15 @@ def _ms(value: float) -> str:
 
 def server(figures: Record) -> list[str]:
     """Return the table of questions against a Milvus server."""
+    return _questions(figures, p50=None, p95=100)
+
+
+def lite(figures: Record) -> list[str]:
+    """Return the table of questions against a Milvus Lite file."""
+    return _questions(figures, p50=150, p95=300)
+
+
+def _questions(figures: Record, *, p50: float | None, p95: float) -> list[str]:
     rows = []
     for name in ("all", "one scene"):
         each = figures[name]
@@ -30,13 +39,14 @@ def server(figures: Record) -> list[str]:
                 f"{figures['rows']:,} rows, {'unfiltered' if name == 'all' else 'filtered to one scene'}",
                 _ms(each["p50_ms"]),
                 _ms(each["p95_ms"]),
-                _met(each["p95_ms"] <= 100),
+                _met(each["p95_ms"] <= p95 and (p50 is None or each["p50_ms"] <= p50)),
                 f"{each['recall']:.3f}",
                 _met(each["recall"] >= 0.98),
                 f"{each['p50_ms'] / each['brute_p50_ms']:.2f}",
             ]
         )
-    columns = ("phrases to cues, no second look", "p50", "p95", "at most 100 ms", "recall@10", "at least .98")
+    target = f"p95 at most {p95:g} ms" + ("" if p50 is None else f", p50 {p50:g} ms")
+    columns = ("phrases to cues, no second look", "p50", "p95", target, "recall@10", "at least .98")
     lines = _table((*columns, "p50 / numpy brute force"), rows)
     rate = figures["rows"] / figures["write_s"]
     note = f"Written at {rate:,.0f} rows a second; the index took {figures['index_s']:,.0f} s more."
@@ -92,5 +102,6 @@ def start(figures: Record) -> list[str]:
 SPEED_TABLES = {
     "speed_start": start,
     "many_scenes": many_scenes,
+    "speed_lite": lite,
     "speed_server": server,
 }

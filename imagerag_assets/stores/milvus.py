@@ -152,14 +152,17 @@ class VectorStore(MilvusCollections):
             raise StoreError(f"Vectors of {vectors.shape[1]} do not fit {meta.dim}", collection=collection)
         key = primary_key(meta.kind)
         with self._connection.reading("search", collection):
-            index_type = self._open(meta.name)
+            index = self._open(meta.name)
+            # A Lite file's index says its rows: to count them each time would look at every one.
+            count = index.type.startswith("IVF") and not self._back_end.lite
+            params = search_params(index.type, self.count(collection) if count else index.rows, limit)
             found = self.client.search(
                 collection,
                 data=np.ascontiguousarray(vectors, dtype=np.float32).tolist(),
                 filter=condition.expression,
                 limit=limit,
                 output_fields=list(dict.fromkeys([key, *fields])),
-                search_params={"metric_type": "COSINE", "params": self._search_params(collection, index_type, limit)},
+                search_params={"metric_type": "COSINE", "params": params},
             )
         return [
             [Hit(str(hit["entity"][key]), float(hit["distance"]), tidy(hit["entity"])) for hit in hits]
@@ -215,7 +218,3 @@ class VectorStore(MilvusCollections):
                 self._open(self.meta(collection).name)
                 chunk = ids[start : start + _ID_CHUNK]
                 self.client.delete(collection, filter=Filter().one_of(key, chunk).expression)
-
-    def _search_params(self, collection: str, index_type: str, limit: int) -> dict[str, int]:
-        rows = self.count(collection) if index_type.startswith("IVF") else 0
-        return search_params(index_type, rows, limit)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from pymilvus import MilvusClient
 from pymilvus.client.types import LoadState
@@ -38,6 +38,15 @@ class CollectionInfo:
     aliases: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Index:
+    """The index of a collection."""
+
+    type: str
+    rows: int
+    """Rows that it was built of, of a Lite file; a server does not say."""
+
+
 class MilvusCollections:
     """A connection to Milvus and the collections there.  Use as a context manager or call :meth:`close`.
 
@@ -53,7 +62,8 @@ class MilvusCollections:
         """
         self._connection = MilvusConnection(settings)
         self._back_end = self._connection.back_end
-        self._ready: dict[str, str] = {}  # a server's loaded collections with their index types
+        self._ready: dict[str, Index] = {}  # a server's loaded collections with their indexes
+        self._known: dict[str, tuple[int, Index]] = {}  # a Lite file's, with the version of its indexes
 
     def __enter__(self) -> Self:
         return self
@@ -112,9 +122,7 @@ class MilvusCollections:
         except StoreError:
             if self.exists(collection):
                 raise
-            raise StoreError(
-                f"Milvus has no collection or alias {collection!r}", fix="Run: imagerag ingest"
-            ) from None
+            raise StoreError(f"Milvus has no collection or alias {collection!r}", fix="Run: imagerag ingest") from None
         if meta is None:
             raise StoreError(
                 f"The collection {collection!r} was not made by this system", fix="Use another Milvus database"
@@ -168,6 +176,7 @@ class MilvusCollections:
             )
         with self._connection.writing("drop", collection):
             self.client.drop_collection(collection)
+            self._connection.note_index_change()
         self._ready.pop(collection, None)
 
     @contextmanager
@@ -269,6 +278,8 @@ class MilvusCollections:
 
     def has_rows(self, collection: str, condition: Filter = EVERYTHING) -> bool:
         """Return whether a row matches, including all finished writes; unlike a count, it does not collect them all."""
+        if not condition.expression:
+            return self.count(collection) > 0
         meta = self.meta(collection)
         with self._connection.reading("read", collection):
             self._open(meta.name)
@@ -308,6 +319,7 @@ class MilvusCollections:
                 if current:
                     self.client.drop_index(collection, "embedding")
                 self._create_index(collection, wanted, rows)
+                self._connection.note_index_change()
             self._open(collection)
         return wanted
 
@@ -323,26 +335,34 @@ class MilvusCollections:
         names = self.client.list_indexes(collection)
         return dict(self.client.describe_index(collection, names[0]) or {}) if names else {}
 
-    def _open(self, collection: str) -> str:
-        """Load a collection (or an alias's target) if necessary, and return its index type.
+    def _open(self, collection: str) -> Index:
+        """Load a collection (or an alias's target) if necessary, and return its index.
 
-        Only a server's type is remembered: another process may give a Lite file another index, or restart its server.
+        A Lite file is loaded each time, as its server may have been restarted, and its index is asked for again when a
+        process has changed one: asking looks at all rows.
         """
         known = self._ready.get(collection)
         if known is not None:
             return known
-        index = self._index(collection)
-        if not index:
-            if not self._back_end.lite:
-                self._create_index(collection, self._back_end.index_type(0), 0)
-                index = self._index(collection)
-            else:
-                return "FLAT"  # without an index Lite looks at every row
+        if self._back_end.lite:
+            version = self._connection.index_version()
+            kept = self._known.get(collection)
+            if kept is not None and kept[0] == version:
+                self.client.load_collection(collection)
+                return kept[1]
+        described = self._index(collection)
+        if not described:
+            if self._back_end.lite:
+                return Index("FLAT", 0)  # without an index Lite looks at every row
+            self._create_index(collection, self._back_end.index_type(0), 0)
+            described = self._index(collection)
         self.client.load_collection(collection)
-        index_type = cast(str, index["index_type"])
-        if not self._back_end.lite:
-            self._ready[collection] = index_type
-        return index_type
+        index = Index(str(described["index_type"]), int(described.get("indexed_rows") or 0))
+        if self._back_end.lite:
+            self._known[collection] = version, index
+        else:
+            self._ready[collection] = index
+        return index
 
 
 def _key(meta: CollectionMeta) -> str:
