@@ -5,7 +5,8 @@
 
 The rows are not of imagery: unit vectors of the demo encoder's length that lie in clusters, half of them around the
 texts that are asked for.  They are written by our own stores, in scenes of 20,000, and asked by our own retrieval, from
-phrases to cues, without a second look.  A server is started for it, unless one is named; with --lite the rows go to a Milvus Lite file.
+phrases to cues, without a second look.  A server is started for it, unless one is named; with --lite the rows go to a
+Milvus Lite file.
 """
 
 from __future__ import annotations
