@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).resolve().parent / "results"
 TABLES = ("encoders", "retrieval", "growth", "jargon", "answers", "demo")
 """The quality tables, in the order of their measurement."""
-SPEED = ("speed_start", "speed_lite", "speed_server", "many_scenes")
+SPEED = ("speed_start", "speed_lite", "speed_server", "speed_paper", "many_scenes")
 """Tables of speed, each measured by a module of its own (`speed.py`)."""
 _CODE = ("imagerag_assets", "benchmarks", ":!benchmarks/results")
 
