@@ -56,7 +56,7 @@ def measured(arguments: Sequence[str], environment: Mapping[str, str], tries: in
     return {"s": median(took for took, _ in every), "cpu_s": median(own for _, own in every), "n": tries}
 
 
-def measure(work: Path, tries: int, batch: int) -> dict[str, Any]:
+def measure(work: Path, tries: int, asks: int, batch: int) -> dict[str, Any]:
     """Measure every command."""
     catalog = work / "mosaic" / "catalog.json"
     if not catalog.exists():
@@ -77,8 +77,8 @@ def measure(work: Path, tries: int, batch: int) -> dict[str, Any]:
             ("-m", "dagster", "definitions", "validate", "-m", "empty_definitions", "-d", str(empty)), home, tries
         ),
         "dagster definitions validate": measured(("-m", "dagster", "definitions", "validate"), home, tries),
-        "imagerag ask, cold, read by rules": measured(ask, home | _RULES, tries),
-        "imagerag ask, cold": measured(ask, home, tries),
+        "imagerag ask, cold, read by rules": measured(ask, home | _RULES, asks),
+        "imagerag ask, cold": measured(ask, home, asks),
     }
     questions = work / "questions.jsonl"
     names = list(CHIP_CLASSES.values())
@@ -108,10 +108,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=lambda text: Path(text).absolute(), default=Path(".imagerag/speed").absolute())
     parser.add_argument("--tries", type=int, default=3)
+    parser.add_argument("--asks", type=int, default=3, help="cold questions of each kind")
     parser.add_argument("--batch", type=int, default=100, help="questions of the file")
     given = parser.parse_args()
     started = time.perf_counter()
-    figures = {"rows": measure(given.work, given.tries, given.batch), "batch": given.batch}
+    figures = {"rows": measure(given.work, given.tries, given.asks, given.batch), "batch": given.batch}
     figures["stored"] = stored(given.work / "home" / "objects")
     keep("speed_start", figures, data=["a mosaic of 10 x 10 chips"], seconds=time.perf_counter() - started)
 
