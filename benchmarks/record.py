@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).resolve().parent / "results"
 TABLES = ("encoders", "retrieval", "growth", "jargon", "answers", "demo")
 """The quality tables, in the order of their measurement."""
-SPEED_TABLES = ("speed-ingest",)
-"""The tables of speed and memory, which other commands measure."""
+SPEED = ("speed-ingest", "speed_start", "speed_lite", "speed_server", "speed_paper", "many_scenes")
+"""Tables of speed and memory, each measured by a module of its own."""
 _CODE = ("imagerag_assets", "benchmarks", ":!benchmarks/results")
 
 
@@ -84,7 +84,7 @@ def make_record(
     """Return the JSON document of one table.
 
     Args:
-        table: One of `TABLES` or `SPEED_TABLES`.
+        table: One of `TABLES` or `SPEED`.
         figures: What was measured; a share is ``{"value", "n", "low", "high"}``.
         commit: The code that was measured.
         command: How to measure it again.

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from benchmarks.speed_tables import SPEED_TABLES
+
 Record = Mapping[str, Any]
 _BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -239,4 +241,5 @@ _TABLES: dict[str, Callable[[Record], list[str]]] = {
     "answers": answers_table,
     "demo": _demo,
     "speed-ingest": speed_table,
+    **SPEED_TABLES,
 }

@@ -45,6 +45,7 @@ PLURALS = {str: "names", float: "numbers", int: "integers", Path: "paths"}
 
 def pages() -> dict[Path, str]:
     """Return the text of each made page by its path."""
+    from docs import scale_model
     from docs.encoder_table import filled
     from docs.error_list import errors_page
 
@@ -54,6 +55,7 @@ def pages() -> dict[Path, str]:
         "errors.md": errors_page(MADE),
         "model-choice.md": filled((HERE / "model-choice.md").read_text(encoding="utf-8")),
         "results.md": results_page(),
+        "scale.md": scale_model.filled((HERE / "scale.md").read_text(encoding="utf-8")),
     }
     return {HERE / name: text for name, text in made.items()} | {SETTINGS_ENV: settings_env()}
 

@@ -19,6 +19,11 @@ def begin_stage(what: str) -> None:
         listener(what)
 
 
+def is_heard() -> bool:
+    """Return whether anybody listens."""
+    return _listener.get() is not None
+
+
 @contextmanager
 def listening(listener: Callable[[str], None] | None) -> Iterator[None]:
     """Call `listener` with each stage that begins meanwhile; None: nobody listens."""

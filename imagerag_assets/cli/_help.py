@@ -30,6 +30,7 @@ RESEARCH = {
     "imagerag watch add": frozenset({"path", "retrieval", "division", "plan"}),
 }
 """Options that compare methods with each other; only --help-all shows them."""
+HELP_OPTIONS = frozenset({"-h", "--help", "--help-all"})
 _ALL = "imagerag.help_all"
 
 

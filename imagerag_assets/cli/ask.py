@@ -64,7 +64,8 @@ def ask(
         # Another process has the models loaded, so this one loads nothing that is slow to import.
         from imagerag_assets.resident.client import ask_resident
 
-        said = ask_resident(command.settings, asked, record_run=True)
+        with command.waiting("asking"):
+            said = ask_resident(command.settings, asked, record_run=True)
         if said is not None:
             command.finish(said["answer"], partial(render.answer, files=said["files"]))
             _open(command, said["answer"], open_it)

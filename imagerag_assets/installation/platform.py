@@ -16,11 +16,11 @@ from imagerag_assets.encoders.registry import encoder_fingerprint, load_encoder,
 from imagerag_assets.errors import StoreError
 from imagerag_assets.objects.store import ObjectStore, open_store
 from imagerag_assets.patches.recipe import Recipe
-from imagerag_assets.scenes.ground import GroundDistances
 
 if TYPE_CHECKING:
     from imagerag_assets.encoders.sentence import SentenceEncoder
     from imagerag_assets.encoders.types import Encoder
+    from imagerag_assets.scenes.ground import GroundDistances
     from imagerag_assets.settings import Settings
     from imagerag_assets.stores.milvus import VectorStore
 
@@ -64,6 +64,8 @@ class Platform:
     @property
     def ground_distances(self) -> GroundDistances:
         """Metres that a native pixel covers, of each scene."""
+        from imagerag_assets.scenes.ground import GroundDistances  # pyproj and rasterio take a while to import
+
         return self._once("ground_distances", lambda: GroundDistances(self))
 
     @property

@@ -7,17 +7,19 @@ which returns what it has answered already.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.questions.answer_record import AnswerRecord
-from imagerag_assets.questions.question import Question
-from imagerag_assets.resident.client import ask_resident
+
+if TYPE_CHECKING:
+    from imagerag_assets.questions.answer_record import AnswerRecord
+    from imagerag_assets.questions.question import Question
+
+    Asker = Callable[[Platform, Question], AnswerRecord]
 
 ASKER = "asker"
-Asker = Callable[[Platform, Question], AnswerRecord]
 OpenAsker = Callable[..., Any]
 """`Asker` as Dagster's annotations of resources need it."""
 
@@ -31,6 +33,9 @@ def ask_here(platform: Platform, question: Question) -> AnswerRecord:
 
 def ask_anywhere(platform: Platform, question: Question) -> AnswerRecord:
     """Let the resident process answer a question; where it does not take it, answer it here."""
+    from imagerag_assets.questions.answer_record import AnswerRecord
+    from imagerag_assets.resident.client import ask_resident
+
     said = ask_resident(platform.settings, question, record_run=False)
     return ask_here(platform, question) if said is None else AnswerRecord.model_validate(said["answer"])
 

@@ -9,15 +9,11 @@ See https://docs.dagster.io/guides/test/asset-checks
 
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from imagerag_assets.evaluation.benchmarks import check_benchmark
-from imagerag_assets.ingestion.checks import CheckOutcome, check_rows, check_scene, require
-from imagerag_assets.ingestion.shard_checks import check_shard
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.lineage import outdated
 from imagerag_assets.orchestration.assets.answers import answer
 from imagerag_assets.orchestration.assets.retrieval_benchmark import retrieval_benchmark
 from imagerag_assets.orchestration.assets.scenes import (
@@ -29,6 +25,9 @@ from imagerag_assets.orchestration.assets.scenes import (
 from imagerag_assets.orchestration.partitions import SCENES
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.step_failures import failures
+
+if TYPE_CHECKING:
+    from imagerag_assets.ingestion.checks import CheckOutcome
 
 warnings.filterwarnings("ignore", message=r".*partitions_def on an AssetCheckSpec", category=dg.PreviewWarning)
 
@@ -54,7 +53,7 @@ REPORTING = {
 def _scene_checks(
     asset: dg.AssetsDefinition,
     names: tuple[str, ...],
-    look: Callable[[Platform, str], list[CheckOutcome]],
+    look: Callable[[Platform, str], "list[CheckOutcome]"],
     pool: str | None = None,
 ) -> dg.AssetChecksDefinition:
     """Return the checks `names` of an asset; one call of `look` finds the outcomes of all."""
@@ -73,6 +72,8 @@ def _scene_checks(
     def checks(
         context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.AssetCheckResult]:
+        from imagerag_assets.ingestion.checks import require
+
         key = context.partition_key
         with failures(platform, scene_key=key):
             outcomes = look(platform, key)
@@ -83,7 +84,7 @@ def _scene_checks(
     return checks
 
 
-def check_result(outcome: CheckOutcome, asset: dg.AssetKey) -> dg.AssetCheckResult:
+def check_result(outcome: "CheckOutcome", asset: dg.AssetKey) -> dg.AssetCheckResult:
     """Return an outcome in the form that Dagster shows."""
     metadata: dict[str, Any] = dict(outcome.counts)
     if outcome.fix and not outcome.passed:
@@ -99,17 +100,35 @@ def check_result(outcome: CheckOutcome, asset: dg.AssetKey) -> dg.AssetCheckResu
     )
 
 
+def _look_at_scene(platform: Platform, scene_key: str) -> "list[CheckOutcome]":
+    from imagerag_assets.ingestion.checks import check_scene
+
+    return check_scene(platform, scene_key)
+
+
+def _look_at_shard(platform: Platform, scene_key: str) -> "list[CheckOutcome]":
+    from imagerag_assets.ingestion.shard_checks import check_shard
+
+    return check_shard(platform, scene_key)
+
+
+def _look_at_rows(platform: Platform, scene_key: str) -> "list[CheckOutcome]":
+    from imagerag_assets.ingestion.checks import check_rows
+
+    return check_rows(platform, scene_key)
+
+
 SCENE_CHECKS = [
-    _scene_checks(scene, ("item_valid", "item_place"), check_scene),
+    _scene_checks(scene, ("item_valid", "item_place"), _look_at_scene),
     _scene_checks(
         patch_embeddings,
         ("fingerprint_equal", "rows_equal_patches", "no_nan", "unit_norms", "nodata_share", "duplicate_patches"),
-        check_shard,
+        _look_at_shard,
     ),
     _scene_checks(
         patch_collection,
         ("collection_fingerprint_equal", "rows_equal_shard", "retrieval_probe"),
-        check_rows,
+        _look_at_rows,
         MILVUS_POOL,
     ),
 ]
@@ -124,6 +143,8 @@ SCENE_CHECKS = [
 )
 def answers_up_to_date(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """Compare all answers with the current scenes and encoder, in one pass."""
+    from imagerag_assets.lineage import outdated
+
     with failures(platform):
         looked_at, rows = 0, []
         for record, reasons in outdated.answers(platform):
@@ -156,6 +177,8 @@ def answers_up_to_date(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckRes
 )
 def benchmark(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
     """Read the latest figures; measure nothing."""
+    from imagerag_assets.evaluation.benchmarks import check_benchmark
+
     with failures(platform):
         return check_result(check_benchmark(platform), retrieval_benchmark.key)
 

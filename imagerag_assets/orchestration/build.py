@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from imagerag_assets.orchestration.asking import ASKER, Asker, ask_here, asker_resource
+from imagerag_assets.orchestration.asking import ASKER, ask_here, asker_resource
 from imagerag_assets.orchestration.asset_checks import CHECKS
 from imagerag_assets.orchestration.assets import ENCODER_ASSETS, KNOWLEDGE_ASSETS, QUESTION_ASSETS, SCENE_ASSETS
 from imagerag_assets.orchestration.assets.sources import source_specs
@@ -20,7 +20,6 @@ from imagerag_assets.orchestration.dev import enter_folder
 from imagerag_assets.orchestration.job_paths import JOB_PATHS, job_paths_resource
 from imagerag_assets.orchestration.jobs import JOBS
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, RUNNERS, platform_resource, reporter_resource
-from imagerag_assets.orchestration.runner import Runner
 from imagerag_assets.orchestration.schedules import rescan_schedules
 from imagerag_assets.orchestration.sensors import (
     build_sensors,
@@ -34,6 +33,8 @@ from imagerag_assets.watched_sources.sources import list_sources
 if TYPE_CHECKING:
     from imagerag_assets.ingestion.embedding import Progress
     from imagerag_assets.installation.platform import Platform
+    from imagerag_assets.orchestration.asking import Asker
+    from imagerag_assets.orchestration.runner import Runner
     from imagerag_assets.settings import Settings
     from imagerag_assets.watched_sources.sources import WatchedSource
 
@@ -100,4 +101,6 @@ def open_runner(
     asker: Asker = ask_here,
 ) -> Runner:
     """Return a runner for the jobs of these definitions; the arguments are those of :class:`Runner`."""
+    from imagerag_assets.orchestration.runner import Runner
+
     return Runner(settings, build_defs, platform=platform, instance=instance, progress=progress, asker=asker)

@@ -7,14 +7,17 @@ See https://docs.dagster.io/guides/build/assets/external-assets
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from imagerag_assets.exchange.importing import SceneImport, import_scenes, open_export
 from imagerag_assets.orchestration._dagster_private import data_version_tags
 from imagerag_assets.orchestration.assets.scenes import embeddings_version
 from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.orchestration.runner import Runner
+
+if TYPE_CHECKING:
+    from imagerag_assets.exchange.importing import SceneImport
 
 
 def import_source(runner: Runner, source: str) -> Iterator[SceneImport]:
@@ -27,6 +30,8 @@ def import_source(runner: Runner, source: str) -> Iterator[SceneImport]:
     Raises:
         ImageRAGError: As `open_export` and `import_scenes` say.
     """
+    from imagerag_assets.exchange.importing import import_scenes, open_export
+
     export = open_export(runner.platform, source)
     product = export.product
     for result in import_scenes(runner.platform, export, progress=runner.progress):

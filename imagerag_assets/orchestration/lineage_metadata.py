@@ -6,7 +6,7 @@ See https://docs.dagster.io/guides/build/assets/metadata-and-tags
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -14,10 +14,9 @@ from imagerag_assets.errors import StoreError
 from imagerag_assets.escaping import markdown
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.previews import markdown_table
-from imagerag_assets.questions.answer_record import AnswerRecord, Lineage
-from imagerag_assets.questions.answer_records import prompt_key
-from imagerag_assets.retrieval.calibration import calibration_key
-from imagerag_assets.scenes.records import stored_scene
+
+if TYPE_CHECKING:
+    from imagerag_assets.questions.answer_record import AnswerRecord, Lineage
 
 _PROMPT_SHOWN = 4_000  # characters in the event log; the object has the whole prompt
 
@@ -29,6 +28,8 @@ def lineage_metadata(platform: Platform, record: AnswerRecord) -> dict[str, Any]
         platform: The installation.
         record: The answer's record.
     """
+    from imagerag_assets.questions.answer_records import prompt_key
+
     lineage, model = record.lineage, record.lineage.mllm
     found: dict[str, Any] = {
         "upstream": dg.MetadataValue.md(_upstream(platform, lineage)),
@@ -55,6 +56,8 @@ def lineage_metadata(platform: Platform, record: AnswerRecord) -> dict[str, Any]
 
 
 def _upstream(platform: Platform, lineage: Lineage) -> str:
+    from imagerag_assets.scenes.records import stored_scene
+
     links = []
     for key in sorted(lineage.scenes):  # keys are URL-safe
         item = (stored_scene(platform, key) or {}).get("item_href") or "no longer stored"
@@ -71,6 +74,8 @@ def _patches(record: AnswerRecord) -> str:
 
 def _thresholds(platform: Platform, lineage: Lineage) -> str:
     """Return the version of the calibration, and its object if this installation stores one."""
+    from imagerag_assets.retrieval.calibration import calibration_key
+
     division = str(lineage.division or platform.recipe.division_key)
     key = calibration_key(lineage.fingerprint, division)
     stored = platform.store.url(key) if platform.store.exists(key) else "packaged, or generic"

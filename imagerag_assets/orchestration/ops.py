@@ -24,8 +24,6 @@ from imagerag_assets.orchestration.resources import OpenRunner, Reporter
 from imagerag_assets.orchestration.run_config import Config
 from imagerag_assets.orchestration.step_failures import failures
 from imagerag_assets.orchestration.watches import add_watch as add
-from imagerag_assets.watched_sources.full_scan import full_scan
-from imagerag_assets.watched_sources.sources import find_source
 
 _SHOWN = 200  # rows of a table in the event log
 
@@ -143,6 +141,9 @@ def rescan(
 
     A scan that could not read all of the source fails when its work is done.
     """
+    from imagerag_assets.watched_sources.full_scan import full_scan
+    from imagerag_assets.watched_sources.sources import find_source
+
     with failures(platform):
         found = full_scan(
             platform,

@@ -14,8 +14,6 @@ import dagster as dg
 
 from imagerag_assets.errors import ItemError, StoreError, UnknownSceneError
 from imagerag_assets.orchestration.names import WATCHES_NAME
-from imagerag_assets.scenes.records import SOURCES
-from imagerag_assets.scenes.removed import clear_removed
 from imagerag_assets.stac.keys import folded, is_scene_key
 from imagerag_assets.stac.types import Scene
 
@@ -38,6 +36,8 @@ def add_partition(platform: Platform, instance: dg.DagsterInstance, scene: Scene
 
 def add_partitions(platform: Platform, instance: dg.DagsterInstance, scenes: Sequence[Scene]) -> None:
     """Add many scenes as :func:`add_partition` does, listing Dagster's keys once at most."""
+    from imagerag_assets.scenes.removed import clear_removed
+
     new: list[str] = []
     for scene in scenes:
         if not is_scene_key(scene.scene_key):
@@ -91,6 +91,8 @@ def find_partition_scene(platform: Platform, scene_key: str) -> Scene | None:
 
 
 def _entry(scene_key: str) -> str:
+    from imagerag_assets.scenes.records import SOURCES
+
     return f"{SOURCES}/{scene_key}.json"
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from imagerag_assets.escaping import markdown
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MAX_BYTES = 30_000
 """Size of the largest inline JPEG."""
@@ -26,6 +28,8 @@ def thumbnail(picture: bytes | Image.Image) -> bytes:
     Raises:
         OSError: The bytes are not a picture.
     """
+    from PIL import Image
+
     image = Image.open(io.BytesIO(picture)) if isinstance(picture, bytes) else picture
     image = image.convert("RGB")
     data = b""

@@ -14,9 +14,6 @@ import dagster as dg
 from imagerag_assets.errors import InputError
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.partitions import SCENES_NAME
-from imagerag_assets.scenes.removed import list_removed
-from imagerag_assets.watched_sources.purge import purge
-from imagerag_assets.watched_sources.sources import parse_duration
 
 
 def purge_marked(
@@ -41,6 +38,10 @@ def purge_marked(
         UnknownSceneError: A named scene is not marked.
         StoreError: Milvus or the store fails.
     """
+    from imagerag_assets.scenes.removed import list_removed
+    from imagerag_assets.watched_sources.purge import purge
+    from imagerag_assets.watched_sources.sources import parse_duration
+
     try:
         before = (datetime.now(UTC) - parse_duration(older_than)).isoformat()
     except ValueError as error:

@@ -5,14 +5,15 @@ What that means belongs to `knowledge.relabel`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.knowledge.edits import Edit
-from imagerag_assets.knowledge.relabel import KIND, relabel
 from imagerag_assets.orchestration._dagster_private import data_version_tags
+
+if TYPE_CHECKING:
+    from imagerag_assets.knowledge.edits import Edit
 
 
 def relabel_reported(platform: Platform, instance: dg.DagsterInstance, edit: Edit) -> dict[str, Any]:
@@ -21,6 +22,8 @@ def relabel_reported(platform: Platform, instance: dg.DagsterInstance, edit: Edi
     Raises:
         ImageRAGError: As `knowledge.relabel.relabel` says.
     """
+    from imagerag_assets.knowledge.relabel import KIND, relabel
+
     done = relabel(platform, edit)
     live = done.live
     instance.report_runless_asset_event(

@@ -7,7 +7,6 @@ from typing import Any
 
 import dagster as dg
 
-from imagerag_assets.ingestion.remove import remove_scenes
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.partitions import SCENES_NAME
 
@@ -21,6 +20,7 @@ def remove_registered(
         UnknownSceneError: There is no such scene; nothing was removed.
         StoreError: Milvus or the store fails; run it again to finish.
     """
+    from imagerag_assets.ingestion.remove import remove_scenes
 
     def forget(key: str) -> None:
         instance.delete_dynamic_partition(SCENES_NAME, key)

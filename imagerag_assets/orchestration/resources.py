@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from imagerag_assets.ingestion.embedding import Progress
 from imagerag_assets.installation.left_over import owners_folder
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.owners import at_work
 from imagerag_assets.orchestration.dead_runs import tag_owner
 from imagerag_assets.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from imagerag_assets.ingestion.embedding import Progress
 
 PLATFORM, REPORTER, RUNNERS = "platform", "reporter", "open_runner"
 

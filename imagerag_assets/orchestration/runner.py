@@ -29,7 +29,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.owners import Owner, at_work, current_owner
 from imagerag_assets.objects.signed import keep_signature
 from imagerag_assets.orchestration._dagster_private import data_version_tags
-from imagerag_assets.orchestration.asking import ASKER, Asker, ask_here, asker_resource
+from imagerag_assets.orchestration.asking import ASKER, ask_here, asker_resource
 from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
 from imagerag_assets.orchestration.assets.encoder_switch import report_key
 from imagerag_assets.orchestration.assets.scenes import ENCODER, FOR_SERVING, LAYOUT, SHORTAGE, encoder_version
@@ -55,6 +55,7 @@ from imagerag_assets.scenes.records import made_notes, recorded_made_notes
 from imagerag_assets.stac.types import Scene
 
 if TYPE_CHECKING:
+    from imagerag_assets.orchestration.asking import Asker
     from imagerag_assets.questions.question import Question
     from imagerag_assets.settings import Settings
 

@@ -8,14 +8,12 @@ See https://docs.dagster.io/guides/automate/sensors
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from imagerag_assets.delivery.outbox import channels_of, deliver_waiting
 from imagerag_assets.errors import SourceError, StoreError, describe
 from imagerag_assets.escaping import markdown
-from imagerag_assets.installation.notify import notify
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.scenes import patch_collection
 from imagerag_assets.orchestration.assets.sources import source_asset_key
@@ -35,9 +33,10 @@ from imagerag_assets.orchestration.names import (
 )
 from imagerag_assets.orchestration.partitions import SCENES_NAME, add_partitions
 from imagerag_assets.settings import Settings, load_settings
-from imagerag_assets.standing_questions.tries import MAX_TRIES, Cursor, plan_asking
 from imagerag_assets.watched_sources.sources import WatchedSource
-from imagerag_assets.watched_sources.tick import TickPlan, plan_tick
+
+if TYPE_CHECKING:
+    from imagerag_assets.watched_sources.tick import TickPlan
 
 
 def source_sensor(source: WatchedSource, settings: Settings | None = None) -> dg.SensorDefinition:
@@ -52,6 +51,8 @@ def source_sensor(source: WatchedSource, settings: Settings | None = None) -> dg
         " After a reset of the cursor it reads every item again; scenes that were ingested are not ingested again.",
     )
     def watch(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        from imagerag_assets.watched_sources.tick import plan_tick
+
         with Platform(settings or load_settings()) as platform:
             try:
                 plan = plan_tick(
@@ -69,7 +70,7 @@ def source_sensor(source: WatchedSource, settings: Settings | None = None) -> dg
     return watch
 
 
-def _result(source: WatchedSource, plan: TickPlan) -> dg.SensorResult:
+def _result(source: WatchedSource, plan: "TickPlan") -> dg.SensorResult:
     if not plan.requests:
         return dg.SensorResult(skip_reason=plan.reason, cursor=plan.cursor)
     return dg.SensorResult(
@@ -106,6 +107,8 @@ def webhook_sensors(settings: Settings | None = None) -> list[dg.SensorDefinitio
     """Return sensors that POST ``run_failed`` and ``run_succeeded`` to the webhook; only the first starts turned on."""
 
     def told(context: dg.RunStatusSensorContext, event: str) -> dg.SkipReason | None:
+        from imagerag_assets.installation.notify import notify
+
         now = settings or load_settings()
         if not now.webhook_url:
             return dg.SkipReason("IMAGERAG_WEBHOOK_URL is not set")
@@ -171,6 +174,7 @@ def standing_questions_sensor(
     settings: Settings | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> dg.SensorDefinition:
     """Return the sensor that asks standing questions again; `now` is its clock."""
+    from imagerag_assets.standing_questions.tries import MAX_TRIES
 
     @dg.sensor(
         name="standing_questions",
@@ -232,6 +236,9 @@ def renew_indexes_sensor() -> dg.SensorDefinition:
 
 
 def _ask_again(context: dg.SensorEvaluationContext, settings: Settings, now: datetime) -> dg.SensorResult:
+    from imagerag_assets.delivery.outbox import channels_of, deliver_waiting
+    from imagerag_assets.standing_questions.tries import Cursor, plan_asking
+
     if channels_of(settings) or settings.feed_file is not None:
         with Platform(settings) as platform:
             try:

@@ -14,7 +14,6 @@ import dagster as dg
 from imagerag_assets.errors import ImageRAGError, StoreError, describe, disk_error
 from imagerag_assets.masking import mask_logs, masked
 from imagerag_assets.orchestration._dagster_private import mask_error_texts
-from imagerag_assets.scenes.failures import record_failure
 
 if TYPE_CHECKING:
     from imagerag_assets.installation.platform import Platform
@@ -35,6 +34,8 @@ def failures(platform: Platform, *, scene_key: str | None = None, item_href: str
     Raises:
         dagster.Failure: The error is its cause; the step may be retried if the error is transient.
     """
+    from imagerag_assets.scenes.failures import record_failure
+
     try:
         yield
     except Exception as error:

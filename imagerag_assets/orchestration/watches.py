@@ -7,14 +7,14 @@ it is due, belongs to the room `standing_questions`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagerag_assets.errors import ImageRAGError, describe
 from imagerag_assets.orchestration.names import WATCHES_NAME
-from imagerag_assets.orchestration.runner import Runner
-from imagerag_assets.questions.question import Question
-from imagerag_assets.standing_questions import store as watch_store
-from imagerag_assets.standing_questions.asking import due, something_to_ask
+
+if TYPE_CHECKING:
+    from imagerag_assets.orchestration.runner import Runner
+    from imagerag_assets.questions.question import Question
 
 
 def add_watch(runner: Runner, question: Question, *, name: str = "", ask_now: bool = True) -> dict[str, Any]:
@@ -27,6 +27,9 @@ def add_watch(runner: Runner, question: Question, *, name: str = "", ask_now: bo
         InputError: It cannot be a standing question.
         ImageRAGError: It cannot be answered; it is saved nevertheless.
     """
+    from imagerag_assets.standing_questions import store as watch_store
+    from imagerag_assets.standing_questions.asking import something_to_ask
+
     watch = watch_store.add_watch(runner.platform, question, name=name)
     runner.instance.add_dynamic_partitions(WATCHES_NAME, [watch.watch_id])
     answer, note = None, ""
@@ -45,6 +48,8 @@ def ask_one(runner: Runner, watch_id: str) -> dict[str, Any]:
     Raises:
         ImageRAGError: It cannot be answered.
     """
+    from imagerag_assets.standing_questions import store as watch_store
+
     if not runner.instance.has_dynamic_partition(WATCHES_NAME, watch_id):
         runner.instance.add_dynamic_partitions(WATCHES_NAME, [watch_id])
     answer_id = runner.ask_standing(watch_id)
@@ -60,6 +65,9 @@ def ask_watches(runner: Runner, watch_ids: Sequence[str] = ()) -> dict[str, Any]
     Raises:
         UnknownWatchError: A named one does not exist; none was asked.
     """
+    from imagerag_assets.standing_questions import store as watch_store
+    from imagerag_assets.standing_questions.asking import due
+
     watches = [watch_store.load_watch(runner.platform, watch_id) for watch_id in dict.fromkeys(watch_ids)]
     if not watch_ids:
         watches = [each.watch for each in due(runner.platform)]
@@ -81,6 +89,8 @@ def remove_watch(runner: Runner, watch_id: str) -> dict[str, Any]:
     Raises:
         UnknownWatchError: There is no such watch.
     """
+    from imagerag_assets.standing_questions import store as watch_store
+
     answers = watch_store.remove_watch(runner.platform, watch_id)
     if runner.instance.has_dynamic_partition(WATCHES_NAME, watch_id):
         runner.instance.delete_dynamic_partition(WATCHES_NAME, watch_id)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from imagerag_assets.patches.divisions import DEFAULT_OVERLAP, DEFAULT_PATCH_PX, division, number
 from imagerag_assets.patches.layout import DEFAULT_FINER_PATCHES, Layout, Start
 from imagerag_assets.patches.types import Division
-from imagerag_assets.raster.ground_distance import mean_pixel_m
 
 if TYPE_CHECKING:
     from imagerag_assets.raster.types import Grid, RenderSpec
@@ -95,6 +94,8 @@ class Recipe:
         if self.layout is None:
             return None
         size = (1, 1) if grid is None else (grid.width, grid.height)
+        from imagerag_assets.raster.ground_distance import mean_pixel_m  # pyproj and rasterio take a while to import
+
         return self.start_at(size, None if grid is None else mean_pixel_m(grid))
 
     def start_at(self, size: tuple[int, int], metres: float | None) -> Start:

@@ -238,6 +238,7 @@ def _asked() -> frozenset[str]:
     return frozenset(word for word in asked if "-" not in word and "'" not in word)
 
 
+@cache
 def _plurals(word: str) -> tuple[str, ...]:
     from lemminflect import getInflection
 

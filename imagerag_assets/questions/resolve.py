@@ -126,7 +126,7 @@ def since(start: float) -> float:
 
 def _require_rows(platform: Platform, question: Question, serving: Serving) -> None:
     """Raise InputError when no patch is in scope: an answer about nothing would be wrong in silence."""
-    if platform.vectors.count(serving.collection, filter_of(platform, question)):
+    if platform.vectors.has_rows(serving.collection, filter_of(platform, question)):
         return
     if not question.scope:
         raise QuestionError("No scene can be searched", fix="`imagerag scenes` says why; run: imagerag ingest SOURCE")

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,11 @@ from imagerag_assets.questions.question import Question
 from imagerag_assets.resident.identity import identity_of
 from imagerag_assets.resident.place import Resident, find_resident, resident_folder
 from imagerag_assets.settings import Settings
+from imagerag_assets.stages import begin_stage, is_heard
 
 PATH = "/resident/questions"
+STAGES = "application/x-ndjson"
+"""Media type of an answer that names its stages first."""
 _START_SECONDS, _LOOK_SECONDS, _CONNECT_SECONDS = 120.0, 0.1, 10.0
 _UNEXPECTED = 500
 _NOT_TAKEN = frozenset({404, 409, 413, 503, _UNEXPECTED})
@@ -43,7 +47,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def ask_resident(settings: Settings, question: Question, *, record_run: bool) -> dict[str, Any] | None:
-    """Ask the resident process a question.
+    """Ask the resident process a question; whoever listens to the stages of this process hears of those of that one.
 
     Args:
         settings: Those of this process.
@@ -60,6 +64,7 @@ def ask_resident(settings: Settings, question: Question, *, record_run: bool) ->
         return None
     found = find_resident(settings)
     if found is None and settings.resident == "auto":
+        begin_stage("starting the process that answers questions")
         found = start_resident(settings)
     if found is None or found.owner.pid == os.getpid():
         return None
@@ -69,7 +74,8 @@ def ask_resident(settings: Settings, question: Question, *, record_run: bool) ->
         "question": question.model_dump(mode="json", exclude_unset=True),
     }
     try:
-        status, said = post(found, asked)
+        begin_stage("waiting for the process that answers questions")
+        status, said = post(found, asked, stage=begin_stage if is_heard() else None)
     except (OSError, http.client.HTTPException, ValueError):  # it ended meanwhile
         return None
     if status == http.client.OK:
@@ -79,20 +85,40 @@ def ask_resident(settings: Settings, question: Question, *, record_run: bool) ->
     raise from_document(said["error"])
 
 
-def post(resident: Resident, document: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def post(
+    resident: Resident, document: dict[str, Any], *, stage: Callable[[str], None] | None = None
+) -> tuple[int, dict[str, Any]]:
     """Send a question as :func:`ask_resident` does; return status and document.
+
+    Args:
+        resident: Whom to ask.
+        document: What is sent.
+        stage: Hears of each stage as it begins.
 
     Raises:
         OSError, http.client.HTTPException, ValueError: It cannot be reached, or ended before it had answered.
     """
     connection = _UnixConnection(resident.socket)
     try:
-        connection.request("POST", PATH, json.dumps(document), {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json", "Accept": STAGES if stage else "application/json"}
+        connection.request("POST", PATH, json.dumps(document), headers)
         answer = connection.getresponse()
+        if stage is not None and answer.headers.get_content_type() == STAGES:
+            return _last(answer, stage)
         said = json.loads(answer.read())
         return answer.status, said if isinstance(said, dict) else {}
     finally:
         connection.close()
+
+
+def _last(answer: http.client.HTTPResponse, stage: Callable[[str], None]) -> tuple[int, dict[str, Any]]:
+    """Name each stage, and return what the last line holds."""
+    for line in answer:
+        said = json.loads(line)
+        if "status" in said:
+            return int(said["status"]), dict(said["said"])
+        stage(str(said.get("stage")))
+    raise ValueError("it ended before it had answered")
 
 
 def start_resident(settings: Settings) -> Resident | None:

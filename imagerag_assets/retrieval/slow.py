@@ -96,7 +96,7 @@ def search_slow(
     """
     start = perf_counter()
     name = knowledge.kind.removeprefix("knowledge_")
-    if deps.vectors.count(knowledge.texts, live(knowledge)) == 0:
+    if not deps.vectors.has_rows(knowledge.texts, live(knowledge)):
         return Found({}, notes=(f"The knowledge base of {name} is empty; run: imagerag knowledge build {name} SOURCE",))
     sentences = deps.sentences.encode(list(phrases))
     encoded = perf_counter()

@@ -18,12 +18,11 @@ from starlette.responses import Response
 
 from imagerag_assets import __version__
 from imagerag_assets.errors import ImageRAGError, InputError, disk_error
-from imagerag_assets.questions.answer_records import evidence_files
-from imagerag_assets.resident.client import PATH
-from imagerag_assets.serve.documents import SEE_LOG, UNEXPECTED, error_response, read_object, response_to, result
+from imagerag_assets.serve.command_path import take_commands
+from imagerag_assets.serve.documents import SEE_LOG, UNEXPECTED, error_response, response_to
 from imagerag_assets.serve.installation_paths import installation_router
 from imagerag_assets.serve.page import page_router
-from imagerag_assets.serve.question_paths import question_of, question_router
+from imagerag_assets.serve.question_paths import question_router
 from imagerag_assets.serve.rates import RateLimit
 from imagerag_assets.serve.scene_paths import scene_router
 
@@ -61,7 +60,7 @@ def make_app(asking: Asking, *, access: Access | None = None, identity: str | No
     app.include_router(scene_router(asking))
     app.include_router(installation_router(asking))
     if identity is not None:
-        _take_commands(app, asking, identity)
+        take_commands(app, asking, identity)
         return app
     app.include_router(page_router(asking, access))
     _describe_tokens(app)
@@ -82,26 +81,6 @@ def _with_headers(app: ASGIApp) -> ASGIApp:
         await app(scope, receive, sending)
 
     return answering
-
-
-def _take_commands(app: FastAPI, asking: Asking, identity: str) -> None:
-    most = asking.settings.limit_request_bytes
-
-    @app.post(PATH, include_in_schema=False)
-    async def ask_for_a_command(request: Request) -> Response:
-        given = await read_object(request, most)
-        if given.get("identity") != identity:
-            return error_response(
-                409,
-                kind="OtherSettings",
-                message="The resident process works with other settings or another version of the code",
-                fix="Stop it: imagerag serve --stop",
-            )
-        asked = given.get("question")
-        question = question_of(asked if isinstance(asked, dict) else {})
-        record = await asking.ask(question, record_run=given.get("record_run") is not False, free_paths=True)
-        files = await asking.read(lambda platform: evidence_files(platform, record))
-        return result({"answer": record.to_dict(), "files": files})
 
 
 def _describe_tokens(app: FastAPI) -> None:

@@ -24,6 +24,7 @@ from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.question import Question
 from imagerag_assets.serve.metrics import Metrics
 from imagerag_assets.serve.pictures import Pictures
+from imagerag_assets.stages import listening
 
 if TYPE_CHECKING:
     from imagerag_assets.orchestration.runner import Runner
@@ -79,7 +80,13 @@ class Asking:
         self.platform.close()
 
     async def ask(
-        self, question: Question, *, record_run: bool = True, free_paths: bool = False, tell: Tell | None = None
+        self,
+        question: Question,
+        *,
+        record_run: bool = True,
+        free_paths: bool = False,
+        tell: Tell | None = None,
+        stage: Callable[[str], None] | None = None,
     ) -> AnswerRecord:
         """Answer a question and store its record.
 
@@ -88,6 +95,7 @@ class Asking:
             record_run: Whether to record it as a run of Dagster's job; a run that asks does so itself.
             free_paths: Whether it may name any file, as a person's command may.
             tell: Hears of each step as it ends, of the record before a run is recorded of it.
+            stage: Hears of each stage as it begins (`stages`), in another thread.
 
         Raises:
             BusyError: As many questions as are taken on are in flight.
@@ -96,12 +104,14 @@ class Asking:
         """
         question.check_length(self.settings)
         with self._counted():
-            outcome = await self._in(self._workers, lambda: self._outcome_of(question, free_paths, tell))
+            outcome = await self._in(self._workers, lambda: self._outcome_of(question, free_paths, tell, stage))
             if isinstance(outcome, ImageRAGError):
                 self.metrics.failed(type(outcome).__name__)
             else:
                 self.metrics.answered(outcome.outcome or "none", outcome.timings_ms)
             if record_run:
+                if stage is not None:
+                    stage("recording the run")
                 outcome = await self._in(self._recorder, lambda: self._recorded(question, outcome))
         if isinstance(outcome, ImageRAGError):
             raise outcome
@@ -173,13 +183,18 @@ class Asking:
         return await asyncio.get_running_loop().run_in_executor(pool, what)
 
     def _outcome_of(
-        self, question: Question, free_paths: bool, tell: Tell | None = None
+        self,
+        question: Question,
+        free_paths: bool,
+        tell: Tell | None = None,
+        stage: Callable[[str], None] | None = None,
     ) -> AnswerRecord | ImageRAGError:
         from imagerag_assets.questions.ask import ask  # retrieval and answering load when they are needed
 
         try:
             JobPaths(free_paths).check_example(question.like, self.settings)
-            record = ask(self.platform, question, tell=tell)
+            with listening(stage):
+                record = ask(self.platform, question, tell=tell)
             if tell is not None:
                 tell(record)
             return record

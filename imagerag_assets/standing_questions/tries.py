@@ -11,10 +11,12 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from imagerag_assets.installation.platform import Platform
-from imagerag_assets.standing_questions.asking import Due, due
-from imagerag_assets.standing_questions.store import find_failure, give_up
+if TYPE_CHECKING:
+    from imagerag_assets.installation.platform import Platform
+    from imagerag_assets.standing_questions.asking import Due
+
 
 MAX_TRIES = 5
 _FIRST_WAIT, _FACTOR = timedelta(minutes=1), 4
@@ -110,6 +112,9 @@ def plan_asking(
     Raises:
         StoreError: The store cannot be read or written.
     """
+    from imagerag_assets.standing_questions.asking import due
+    from imagerag_assets.standing_questions.store import find_failure, give_up
+
     now = now or datetime.now(UTC)
     notes: list[str] = []
     requests: list[Request] = []
@@ -136,6 +141,8 @@ def plan_asking(
 
 def _unanswered(platform: Platform, waiting: Mapping[str, Waiting]) -> list[str]:
     """Return the ids of the questions not answered yet: no answer has seen all scenes of the request."""
+    from imagerag_assets.standing_questions.asking import due
+
     if not waiting:
         return []
     scenes = {key for entry in waiting.values() for key in entry.scenes}

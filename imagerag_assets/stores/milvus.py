@@ -6,7 +6,6 @@ kill is harmless.  `milvus_collections` manages the collections themselves.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from imagerag_assets.errors import StoreError
-from imagerag_assets.settings import Settings
 from imagerag_assets.stores.milvus_collections import CollectionInfo, MilvusCollections
 from imagerag_assets.stores.milvus_filter import EVERYTHING, Filter
 from imagerag_assets.stores.milvus_schema import output_fields, primary_key, rows_of, search_params, tidy
@@ -27,7 +25,6 @@ _UPSERT_BYTES = 8 << 20  # well below gRPC's 64 MiB, and small enough to stay re
 _MAX_LIMIT = 16_384  # the servers' limit of a search or query
 _NO_LIMIT = 2**31 - 1
 _ID_CHUNK = 1_000
-_REMEMBERED_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -43,11 +40,6 @@ class Hit:
 
 class VectorStore(MilvusCollections):
     """Rows in Milvus, through one connection.  Safe to call from several threads."""
-
-    def __init__(self, settings: Settings) -> None:
-        """Connect; raise as `MilvusCollections`."""
-        super().__init__(settings)
-        self._counted: dict[str, tuple[int, float]] = {}  # rows of a Lite collection, and when they were counted
 
     def upsert(self, collection: str, batches: Iterable[pa.Table | pa.RecordBatch]) -> int:
         """Write rows, replacing those with the same key; return how many.
@@ -175,7 +167,10 @@ class VectorStore(MilvusCollections):
             raise StoreError(f"Vectors of {vectors.shape[1]} do not fit {meta.dim}", collection=collection)
         key = primary_key(meta.kind)
         with self._connection.reading("search", collection):
-            params = self._search_params(meta.name, limit)
+            index = self._open(meta.name)
+            # A Lite file's index says its rows: to count them each time would look at every one.
+            count = index.type.startswith("IVF") and not self._back_end.lite
+            params = search_params(index.type, self.count(collection) if count else index.rows, limit)
             found = self.client.search(
                 collection,
                 data=np.ascontiguousarray(vectors, dtype=np.float32).tolist(),
@@ -241,19 +236,3 @@ class VectorStore(MilvusCollections):
                 self._load(self.meta(collection).name)
                 chunk = ids[start : start + _ID_CHUNK]
                 self.client.delete(collection, filter=Filter().one_of(key, chunk).expression)
-
-    def _search_params(self, collection: str, limit: int) -> dict[str, int]:
-        """Load a collection, and return how widely it is searched.
-
-        Lite's index takes what is meant for its type; asking for that, or for the number of rows, takes long.
-        """
-        if not self._back_end.lite:
-            index_type = self._open(collection)
-            rows = self.count(collection) if index_type.startswith("IVF") else 0
-            return search_params(index_type, rows, limit)
-        self._load(collection)
-        rows, since = self._counted.get(collection, (0, -_REMEMBERED_S))
-        if time.monotonic() - since >= _REMEMBERED_S:
-            rows = self.count(collection)
-            self._counted[collection] = rows, time.monotonic()
-        return search_params("HNSW", rows, limit) | search_params("IVF_FLAT", rows, limit)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from pymilvus import MilvusClient
 from pymilvus.client.types import LoadState
@@ -46,6 +46,15 @@ class CollectionInfo:
     aliases: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Index:
+    """The index of a collection."""
+
+    type: str
+    rows: int
+    """Rows that it was built of, of a Lite file; a server does not say."""
+
+
 class MilvusCollections:
     """A connection to Milvus and the collections there.  Use as a context manager or call :meth:`close`.
 
@@ -61,7 +70,8 @@ class MilvusCollections:
         """
         self._connection = MilvusConnection(settings)
         self._back_end = self._connection.back_end
-        self._ready: dict[str, str] = {}  # a server's loaded collections with their index types
+        self._ready: dict[str, Index] = {}  # a server's loaded collections with their indexes
+        self._known: dict[str, tuple[int, Index]] = {}  # a Lite file's, with the version of its indexes
         self._filed: dict[str, bool] = {}  # whether a Lite collection has the partitions of `lite_partitions`
         self._unindexed: dict[str, int] = {}  # rows written since the index was renewed here
         self._indexed: dict[str, int] = {}  # rows when it was
@@ -117,10 +127,13 @@ class MilvusCollections:
 
     def meta(self, collection: str) -> CollectionMeta:
         """Return what a collection (or an alias's target) says about itself.  Raise StoreError if it is not ours."""
-        if not self.exists(collection):
-            raise StoreError(f"Milvus has no collection or alias {collection!r}", fix="Run: imagerag ingest")
-        with self._connection.reading("describe", collection):
-            meta = CollectionMeta.from_description(self.client.describe_collection(collection))
+        try:
+            with self._connection.reading("describe", collection):
+                meta = CollectionMeta.from_description(self.client.describe_collection(collection))
+        except StoreError:
+            if self.exists(collection):
+                raise
+            raise StoreError(f"Milvus has no collection or alias {collection!r}", fix="Run: imagerag ingest") from None
         if meta is None:
             raise StoreError(
                 f"The collection {collection!r} was not made by this system", fix="Use another Milvus database"
@@ -174,6 +187,7 @@ class MilvusCollections:
             )
         with self._connection.writing("drop", collection):
             self.client.drop_collection(collection)
+            self._connection.note_index_change()
         for known in (self._ready, self._filed, self._unindexed, self._indexed):
             known.pop(collection, None)
 
@@ -275,6 +289,23 @@ class MilvusCollections:
             )
             return len(found) if by_keys else int(found[0]["count(*)"])
 
+    def has_rows(self, collection: str, condition: Filter = EVERYTHING) -> bool:
+        """Return whether a row matches, including all finished writes; unlike a count, it does not collect them all."""
+        if not condition.expression:
+            return self.count(collection) > 0
+        meta = self.meta(collection)
+        with self._connection.reading("read", collection):
+            self._load(meta.name)
+            found = self.client.query(
+                collection,
+                filter=condition.expression,
+                output_fields=[primary_key(meta.kind)],
+                limit=1,
+                consistency_level="Strong",
+                **self._only(meta.name, condition),
+            )
+        return bool(found)
+
     # Indexes
 
     def build_index(self, collection: str, index_type: str | None = None, *, resize: bool = False) -> str:
@@ -296,7 +327,7 @@ class MilvusCollections:
             self.client.flush(collection)
             current = self._index(collection)
             kept = None if self._back_end.lite or resize else current.get("index_type")
-            wanted = cast(str, index_type or kept or self._back_end.index_type(rows))
+            wanted = str(index_type or kept or self._back_end.index_type(rows))
             # Lite does not build an index that was made before the rows.
             behind = self._back_end.lite and int(current.get("pending_index_rows", 0)) > 0
             if current.get("index_type") != wanted or behind:
@@ -305,6 +336,7 @@ class MilvusCollections:
                 if current:
                     self.client.drop_index(collection, "embedding")
                 self._create_index(collection, wanted, rows)
+                self._connection.note_index_change()
             self._open(collection)
         self._unindexed.pop(collection, None)
         self._indexed[collection] = rows
@@ -344,10 +376,7 @@ class MilvusCollections:
         return dict(self.client.describe_index(collection, names[0]) or {}) if names else {}
 
     def _load(self, collection: str) -> None:
-        """Load a collection (or an alias's target) if necessary.
-
-        To ask Lite for the type of an index takes as long as to count all rows, and reading needs no type.
-        """
+        """Load a collection (or an alias's target) if necessary; reading needs no index."""
         if self._back_end.lite:
             self.client.load_collection(collection)
         else:
@@ -364,26 +393,34 @@ class MilvusCollections:
             self._filed[collection] = set(LITE_PARTITIONS) <= set(self.client.list_partitions(collection))
         return {"partition_names": lite_partitions(condition.scenes)} if self._filed[collection] else {}
 
-    def _open(self, collection: str) -> str:
-        """Load a collection (or an alias's target) if necessary, and return its index type.
+    def _open(self, collection: str) -> Index:
+        """Load a collection (or an alias's target) if necessary, and return its index.
 
-        Only a server's type is remembered: another process may give a Lite file another index, or restart its server.
+        A Lite file is loaded each time, as its server may have been restarted, and its index is asked for again when a
+        process has changed one: asking looks at all rows.
         """
         known = self._ready.get(collection)
         if known is not None:
             return known
-        index = self._index(collection)
-        if not index:
-            if not self._back_end.lite:
-                self._create_index(collection, self._back_end.index_type(0), 0)
-                index = self._index(collection)
-            else:
-                return "FLAT"  # without an index Lite looks at every row
+        if self._back_end.lite:
+            version = self._connection.index_version()
+            kept = self._known.get(collection)
+            if kept is not None and kept[0] == version:
+                self.client.load_collection(collection)
+                return kept[1]
+        described = self._index(collection)
+        if not described:
+            if self._back_end.lite:
+                return Index("FLAT", 0)  # without an index Lite looks at every row
+            self._create_index(collection, self._back_end.index_type(0), 0)
+            described = self._index(collection)
         self.client.load_collection(collection)
-        index_type = cast(str, index["index_type"])
-        if not self._back_end.lite:
-            self._ready[collection] = index_type
-        return index_type
+        index = Index(str(described["index_type"]), int(described.get("indexed_rows") or 0))
+        if self._back_end.lite:
+            self._known[collection] = version, index
+        else:
+            self._ready[collection] = index
+        return index
 
 
 def _key(meta: CollectionMeta) -> str:

@@ -115,6 +115,16 @@ class MilvusConnection:
         with self._turn(writing=True), milvus_errors(verb, what):
             yield
 
+    def index_version(self) -> int:
+        """Return a number that changes when a process gives a collection of a Lite file another index; 0: a server."""
+        share = self._share
+        return 0 if share is None else share.index_version()
+
+    def note_index_change(self) -> None:
+        """Let other processes that use a Lite file ask for the index again."""
+        if self._share is not None:
+            self._share.note_index_change()
+
     def _turn(self, *, writing: bool) -> AbstractContextManager[None]:
         share = self._share
         return share.turn(writing=writing) if share is not None else nullcontext()

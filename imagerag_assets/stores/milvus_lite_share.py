@@ -33,6 +33,8 @@ _FRUGAL = {
     "MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES": str(16 << 20),
     "MILVUS_LITE_WAL_SIZE_LIMIT_BYTES": str(64 << 20),
 }
+_INDEXES = "indexes"
+"""File in the server's folder that is written with each change of an index."""
 _turns = threading.local()
 
 
@@ -75,6 +77,17 @@ class LiteShare:
     def alive(self) -> bool:
         """Whether the server of this share still serves; a killed one does not."""
         return self._address() == self.url
+
+    def index_version(self) -> int:
+        """Return a number that changes when a process gives a collection of the file another index."""
+        try:
+            return os.stat(self._folder / _INDEXES).st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    def note_index_change(self) -> None:
+        """Let the other processes ask for the index again; the caller has the turn to write."""
+        (self._folder / _INDEXES).write_bytes(b"")
 
     @contextmanager
     def turn(self, *, writing: bool) -> Iterator[None]:

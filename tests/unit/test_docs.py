@@ -156,11 +156,11 @@ def test_each_table_of_results_names_its_commit() -> None:
 
 
 def test_each_table_that_was_measured_is_the_one_in_results() -> None:
-    from benchmarks.record import SPEED_TABLES, TABLES, read_records
+    from benchmarks.record import SPEED, TABLES, read_records
     from benchmarks.tables import blocks, section
 
     found = blocks((ROOT / "docs" / "results.md").read_text(encoding="utf-8"))
-    assert sorted(found) == sorted((*TABLES, *SPEED_TABLES))
+    assert sorted(found) == sorted((*TABLES, *SPEED))
     for name, record in read_records().items():
         assert found[name] == section(record) + "\n", f"{name} is not current. Run: make docs"
         assert re.fullmatch("[0-9a-f]{40}", record["commit"])

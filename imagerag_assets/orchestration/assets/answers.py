@@ -7,7 +7,7 @@ of `context` and `config` as objects.
 from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args, get_origin
 
 import dagster as dg
 from pydantic import Field, create_model
@@ -25,9 +25,10 @@ from imagerag_assets.orchestration.previews import inline_image, markdown_table
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.orchestration.run_config import Config
 from imagerag_assets.orchestration.step_failures import failures
-from imagerag_assets.questions.answer_record import AnswerRecord
-from imagerag_assets.questions.answer_records import answer_folder, record_key
 from imagerag_assets.questions.question import Question
+
+if TYPE_CHECKING:
+    from imagerag_assets.questions.answer_record import AnswerRecord
 
 OWNERS = ["team:analysis"]
 _MAX_PICTURES = 6  # in the event log; the record has all
@@ -174,8 +175,10 @@ def answer_batch(
     )
 
 
-def answer_metadata(platform: Platform, record: AnswerRecord) -> dict[str, Any]:
+def answer_metadata(platform: Platform, record: "AnswerRecord") -> dict[str, Any]:
     """Return what the event log shows of an answer, with small pictures of its evidence."""
+    from imagerag_assets.questions.answer_records import answer_folder, record_key
+
     folder = answer_folder(record.answer_id)
     cues = [
         {
@@ -214,7 +217,7 @@ def answer_metadata(platform: Platform, record: AnswerRecord) -> dict[str, Any]:
     }
 
 
-def _page(platform: Platform, record: AnswerRecord) -> Any:
+def _page(platform: Platform, record: "AnswerRecord") -> Any:
     """Make the answer's page, and return a link to it; what is wrong with it, where it cannot be kept."""
     from imagerag_assets.pages.answer_page import keep_answer_page  # takes long to load
 

@@ -6,18 +6,13 @@ No `from __future__ import annotations` here: Dagster reads the annotations of `
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
-from imagerag_assets.encoder_switch.backfill import Backfill, backfill
-from imagerag_assets.encoder_switch.benchmark import benchmark_measure
-from imagerag_assets.encoder_switch.gate import scenes_to_cover
-from imagerag_assets.encoder_switch.switching import Switch, rollback
 from imagerag_assets.errors import CheckError, GateError
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.installation.serving import Target, find_serving, target_of
 from imagerag_assets.orchestration._dagster_private import data_version_tags
 from imagerag_assets.orchestration.assets.scenes import (
     CODE_VERSION,
@@ -34,8 +29,11 @@ from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.orchestration.run_config import Config
 from imagerag_assets.orchestration.step_failures import RETRY, failures
-from imagerag_assets.scenes.records import load_record
-from imagerag_assets.stores.milvus_filter import Filter
+
+if TYPE_CHECKING:
+    from imagerag_assets.encoder_switch.backfill import Backfill
+    from imagerag_assets.encoder_switch.switching import Switch
+    from imagerag_assets.installation.serving import Target
 
 REPORTS = "backfills"
 
@@ -70,9 +68,15 @@ def encoder_switch(
     reporter: dg.ResourceParam[Reporter],
 ) -> dg.MaterializeResult[Any]:
     """Embed with the chosen encoder and switch to it, or roll back."""
+    from imagerag_assets.encoder_switch.backfill import backfill
+    from imagerag_assets.encoder_switch.benchmark import benchmark_measure
+    from imagerag_assets.installation.serving import target_of
+
     report = report_key(context.run.run_id)
     with failures(platform):
         if config.rollback:
+            from imagerag_assets.encoder_switch.switching import rollback
+
             switched = rollback(platform)
             platform.store.write_json(report, switched.to_dict())
             _show_embedded(context, platform)
@@ -111,7 +115,9 @@ def report_key(run_id: str) -> str:
 class _Events:
     """Reports embedded scenes to Dagster: at once, or, if another encoder is still the chosen one, after the switch."""
 
-    def __init__(self, context: dg.AssetExecutionContext, platform: Platform, target: Target) -> None:
+    def __init__(self, context: dg.AssetExecutionContext, platform: Platform, target: "Target") -> None:
+        from imagerag_assets.installation.serving import target_of
+
         self._context, self._platform, self._target = context, platform, target
         self._known = set(context.instance.get_dynamic_partitions(SCENES_NAME))
         self._wanted = target.collection == target_of(platform).collection
@@ -127,8 +133,10 @@ class _Events:
 
         show() if self._wanted else self._waiting.append(show)
 
-    def add_earlier(self, done: Backfill) -> None:
+    def add_earlier(self, done: "Backfill") -> None:
         """Report the scenes that an earlier run embedded and, because it was killed, did not report."""
+        from imagerag_assets.stores.milvus_filter import Filter
+
         for each in done.plan.scenes:
             if each.state == "done" and each.scene in self._known and not self._told(each.scene):
                 rows = self._platform.vectors.count(done.plan.collection, Filter().scene_in([each.scene]))
@@ -136,6 +144,8 @@ class _Events:
 
     def _told(self, scene: str) -> bool:
         """Return whether the last embeddings of the scene that Dagster knows of are the target's."""
+        from imagerag_assets.scenes.records import load_record
+
         version = load_record(self._platform, scene).scene.version
         made = dg.AssetRecordsFilter(asset_key=patch_embeddings.key, asset_partitions=[scene])
         for record in self._context.instance.fetch_materializations(made, limit=1).records:
@@ -153,9 +163,11 @@ class _Events:
 
 
 def log_embedded(
-    context: dg.AssetExecutionContext, platform: Platform, target: Target, scene: str, patches: int, collection: str
+    context: dg.AssetExecutionContext, platform: Platform, target: "Target", scene: str, patches: int, collection: str
 ) -> None:
     """Report the embeddings and rows of a scene, as the run of its own assets would."""
+    from imagerag_assets.scenes.records import load_record
+
     version = load_record(platform, scene).scene.version
     versions = {
         patch_embeddings: embeddings_version(target.fingerprint, target.recipe.key, version),
@@ -172,7 +184,7 @@ def log_embedded(
         )
 
 
-def observe(context: dg.AssetExecutionContext, target: Target) -> None:
+def observe(context: dg.AssetExecutionContext, target: "Target") -> None:
     """Report the chosen encoder, as its own observation would."""
     context.log_event(
         dg.AssetObservation(
@@ -185,6 +197,10 @@ def observe(context: dg.AssetExecutionContext, target: Target) -> None:
 
 def _show_embedded(context: dg.AssetExecutionContext, platform: Platform) -> None:
     """Report, after a rollback, that every scene is embedded by the encoder that is chosen again."""
+    from imagerag_assets.encoder_switch.gate import scenes_to_cover
+    from imagerag_assets.installation.serving import find_serving
+    from imagerag_assets.stores.milvus_filter import Filter
+
     serving = find_serving(platform)
     assert serving is not None  # it was just switched to
     observe(context, serving.target)
@@ -195,7 +211,9 @@ def _show_embedded(context: dg.AssetExecutionContext, platform: Platform) -> Non
             log_embedded(context, platform, serving.target, scene, rows, serving.collection)
 
 
-def _result(platform: Platform, switched: Switch | None, done: Backfill | None) -> dg.MaterializeResult[Any]:
+def _result(platform: Platform, switched: "Switch | None", done: "Backfill | None") -> dg.MaterializeResult[Any]:
+    from imagerag_assets.installation.serving import find_serving
+
     serving = find_serving(platform)
     metadata: dict[str, Any] = {"switched": switched is not None}
     if serving is not None:

@@ -13,7 +13,6 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from imagerag_assets.evaluation.benchmarks import Benchmark, save_benchmark
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
@@ -57,6 +56,7 @@ def retrieval_benchmark(
     job_paths: dg.ResourceParam[JobPaths],
 ) -> dg.MaterializeResult[Any]:
     """Ask, measure, and keep the figures."""
+    from imagerag_assets.evaluation.benchmarks import Benchmark, save_benchmark
     from imagerag_assets.evaluation.evaluate import evaluate  # retrieval and answering load when they are needed
     from imagerag_assets.evaluation.loaders import load_cases
 

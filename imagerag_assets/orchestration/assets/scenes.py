@@ -8,12 +8,11 @@ See https://docs.dagster.io/guides/build/assets
 
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from imagerag_assets.escaping import markdown
-from imagerag_assets.ingestion import ingest
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.names import INDEX_TAG, LATER
 from imagerag_assets.orchestration.partitions import SCENES, partition_scene
@@ -21,9 +20,10 @@ from imagerag_assets.orchestration.previews import inline_image
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.orchestration.step_failures import RETRY, failures
 from imagerag_assets.patches.recipe import CODE_VERSION as CODE_VERSION
-from imagerag_assets.patches.recipe import Recipe
-from imagerag_assets.scenes.failures import clear_failure
-from imagerag_assets.scenes.records import SceneRecord, load_record, overview_key
+
+if TYPE_CHECKING:
+    from imagerag_assets.ingestion import ingest
+    from imagerag_assets.scenes.records import SceneRecord
 
 for _beta in ("multi_observable_source_asset", "Parameter `backfill_policy`"):
     warnings.filterwarnings("ignore", message=f".*{_beta}", category=dg.BetaWarning)
@@ -95,6 +95,9 @@ def encoder(platform: dg.ResourceParam[Platform]) -> Iterator[dg.ObserveResult]:
 )
 def scene(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult[Any]:
     """Register the scene that the partition key stands for."""
+    from imagerag_assets.ingestion import ingest
+    from imagerag_assets.scenes.records import overview_key
+
     key = context.partition_key
     with failures(platform):
         item = partition_scene(platform, key)
@@ -121,6 +124,9 @@ def scene(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform
 )
 def patch_table(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult[Any]:
     """Divide the scene into patches, without reading a pixel."""
+    from imagerag_assets.ingestion import ingest
+    from imagerag_assets.scenes.records import load_record
+
     key = context.partition_key
     with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
         info = ingest.patch_table(platform, key)
@@ -157,6 +163,9 @@ def patch_embeddings(
     context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform], reporter: dg.ResourceParam[Reporter]
 ) -> dg.MaterializeResult[Any]:
     """Embed the scene's patches, or keep the shard that already exists for this item, division and encoder."""
+    from imagerag_assets.ingestion import ingest
+    from imagerag_assets.scenes.records import load_record
+
     key = context.partition_key
     with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
         result = ingest.embed(platform, key, progress=reporter.progress, keep_overviews=True)
@@ -211,6 +220,10 @@ def patch_collection(
     context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> dg.MaterializeResult[Any]:
     """Make the scene's rows in the collection equal to its shard."""
+    from imagerag_assets.ingestion import ingest
+    from imagerag_assets.scenes.failures import clear_failure
+    from imagerag_assets.scenes.records import load_record
+
     key = context.partition_key
     with failures(platform, scene_key=key, item_href=_item_href(platform, key)):
         # Of a backfill in the UI, the sensor `renew_indexes` renews it, as it does of a source's runs.
@@ -238,6 +251,8 @@ def encoder_version(fingerprint: str, recipe_key: str) -> str:
 
     What depends on the encoder becomes stale when the settings of patches change, too.
     """
+    from imagerag_assets.patches.recipe import Recipe
+
     return fingerprint if recipe_key == Recipe().key else f"{fingerprint}:{recipe_key}"
 
 
@@ -246,7 +261,7 @@ def embeddings_version(fingerprint: str, recipe_key: str, scene_version: str) ->
     return f"{encoder_version(fingerprint, recipe_key)}:{scene_version}"
 
 
-def _beside(result: ingest.EmbedResult | ingest.IndexResult | str | None) -> dict[str, Any]:
+def _beside(result: "ingest.EmbedResult | ingest.IndexResult | str | None") -> dict[str, Any]:
     """Return what was done for the encoder that questions still use, or why it was not."""
     if result is None:
         return {}
@@ -254,11 +269,13 @@ def _beside(result: ingest.EmbedResult | ingest.IndexResult | str | None) -> dic
 
 
 def _item_href(platform: Platform, scene_key: str) -> str | None:
+    from imagerag_assets.scenes.records import load_record
+
     with failures(platform, scene_key=scene_key):
         return load_record(platform, scene_key).scene.item_href
 
 
-def _scene_metadata(record: SceneRecord, overview: bytes) -> dict[str, Any]:
+def _scene_metadata(record: "SceneRecord", overview: bytes) -> dict[str, Any]:
     item, grid = record.scene, record.grid
     name = grid.crs_wkt.split('"')[1] if grid.crs_wkt and '"' in grid.crs_wkt else "none"
     bands = ", ".join(f"{band.name or band.common_name or band.asset_key}#{band.index}" for band in item.imagery.bands)

@@ -7,7 +7,7 @@ See https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-a
 
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -19,9 +19,9 @@ from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_coll
 from imagerag_assets.orchestration.partitions import WATCHES
 from imagerag_assets.orchestration.previews import markdown_table
 from imagerag_assets.orchestration.step_failures import failures
-from imagerag_assets.questions.answer_records import load_answer
-from imagerag_assets.standing_questions.asking import ask_watch
-from imagerag_assets.standing_questions.store import WatchAnswer, load_watch
+
+if TYPE_CHECKING:
+    from imagerag_assets.standing_questions.store import WatchAnswer
 
 warnings.filterwarnings("ignore", message=r".*partitions_def on an AssetCheckSpec", category=dg.PreviewWarning)
 
@@ -57,7 +57,10 @@ def standing_answers(
     context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Ask the standing question that the partition key stands for."""
+    from imagerag_assets.questions.answer_records import load_answer
     from imagerag_assets.questions.ask import ask  # retrieval and answering load when they are needed
+    from imagerag_assets.standing_questions.asking import ask_watch
+    from imagerag_assets.standing_questions.store import load_watch
 
     with failures(platform):
         watch = load_watch(platform, context.partition_key)
@@ -77,7 +80,7 @@ def standing_answers(
     )
 
 
-def _series_metadata(name: str, answer: WatchAnswer, changes: list[dict[str, str]]) -> dict[str, Any]:
+def _series_metadata(name: str, answer: "WatchAnswer", changes: list[dict[str, str]]) -> dict[str, Any]:
     """Return the metadata that only standing answers have; Dagster plots the numbers over the series."""
     return {
         "watch": name,

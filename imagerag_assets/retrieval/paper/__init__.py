@@ -208,7 +208,7 @@ def _slow(
 def _scenes(platform: Platform, search: PaperSearch) -> list[str]:
     """Return the keys of the scenes with patches in scope."""
     keys = search.scenes or list_records(platform)
-    return [key for key in keys if platform.vectors.count(search.collection, search.where.scene_in([key]))]
+    return [key for key in keys if platform.vectors.has_rows(search.collection, search.where.scene_in([key]))]
 
 
 def _patches(platform: Platform, scene: str, search: PaperSearch, notes: list[str]) -> _Patches:

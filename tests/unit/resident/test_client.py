@@ -19,18 +19,23 @@ from imagerag_assets.questions.question import Question
 from imagerag_assets.resident import client
 from imagerag_assets.resident.place import listening
 from imagerag_assets.settings import Settings
+from imagerag_assets.stages import listening as listening_to_stages
 
 QUESTION = Question("where is the pier?")
 
 
 @contextmanager
-def _answering(settings: Settings, status: int, document: Any) -> Iterator[list[bytes]]:
+def _answering(
+    settings: Settings, status: int, document: Any, *, kind: str = "application/json"
+) -> Iterator[list[bytes]]:
     """A process that gives one answer, as if it were another one; yields what it was asked."""
     asked: list[bytes] = []
     own = Owner.this_process("answers")
     other = Owner(own.token, own.host, 1, client_born(), own.machine, own.since, own.work)
     body = json.dumps(document).encode()
-    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    if kind == client.STAGES:
+        body = b"".join(json.dumps(line).encode() + b"\n" for line in document)
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
 
     with at_work(owners_folder(settings), "answers"), listening(settings, other) as listener:
 
@@ -92,3 +97,15 @@ def test_it_is_not_asked_where_it_must_not_be(settings: Settings) -> None:
         assert client.ask_resident(off, QUESTION, record_run=True) is None
         assert client.ask_resident(settings, Question(like="pier.jpg"), record_run=True) is None
         assert client.ask_resident(settings, QUESTION, record_run=True) is None  # this process is the resident one
+
+
+def test_the_stages_of_the_other_process_are_those_that_are_heard_here(settings: Settings) -> None:
+    lines: list[dict[str, Any]] = [{"stage": "reading the question"}, {"status": 200, "said": {"answer": {}}}]
+    heard: list[str] = []
+    with _answering(settings, 200, lines, kind=client.STAGES) as asked, listening_to_stages(heard.append):
+        assert client.ask_resident(settings, QUESTION, record_run=True) == {"answer": {}}
+    assert f"Accept: {client.STAGES}".encode() in asked[0]
+    assert heard[-1] == "reading the question"
+    # It died in the middle: the question is the caller's.
+    with _answering(settings, 200, lines[:1], kind=client.STAGES), listening_to_stages(heard.append):
+        assert client.ask_resident(settings, QUESTION, record_run=True) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from starlette.testclient import TestClient
 from imagerag_assets.errors import SettingsError
 from imagerag_assets.questions.ask import ask
 from imagerag_assets.questions.question import Question
-from imagerag_assets.resident.client import PATH
+from imagerag_assets.resident.client import PATH, STAGES
 from imagerag_assets.serve.asking import Asking
 from imagerag_assets.serve.guard import HOSTS, access_from
 from imagerag_assets.settings import Settings, load_settings
@@ -146,6 +147,13 @@ def test_the_socket_serves_commands_with_the_same_settings_only(client_of: Calla
     given = client.post(PATH, json=asked)
     assert given.status_code == 200, given.text
     assert sorted(given.json()["files"]) == ["geojson", "picture"]
+    lines = client.post(PATH, json=asked, headers={"Accept": STAGES}).text.splitlines()
+    *stages, last = [json.loads(line) for line in lines]
+    assert {"stage": "reading the question"} in stages
+    assert last["status"] == 200 and last["said"]["answer"]["cues"] == given.json()["answer"]["cues"]
+    unknown = {"question": "where?", "scenes": ["none"]}
+    refused = client.post(PATH, json=asked | {"question": unknown}, headers={"Accept": STAGES}).text.splitlines()
+    assert json.loads(refused[-1])["said"]["error"]["type"] == "UnknownSceneError"
     other = client.post(PATH, json=asked | {"identity": "another"})
     assert (other.status_code, other.json()["error"]["type"]) == (409, "OtherSettings")
 

@@ -11,6 +11,7 @@ import pytest
 from imagerag_assets.errors import SettingsError, StoreError
 from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.stores.milvus import VectorStore
+from imagerag_assets.stores.milvus_collections import Index
 from imagerag_assets.stores.milvus_filter import Filter
 from tests.unit.stores.vector_store_contract import DIM, VectorStoreContract, fingerprint_for, patches, unit_vectors
 
@@ -70,3 +71,16 @@ def test_a_collection_of_someone_else(settings: Settings) -> None:
             store.count("theirs")
         with pytest.raises(StoreError, match="Cannot search"):
             store.search("theirs", np.zeros(4, dtype=np.float32))
+
+
+def test_an_index_that_another_connection_changed_is_noticed(settings: Settings) -> None:
+    with VectorStore(settings) as one, VectorStore(settings) as other:
+        name = one.ensure_patches(FINGERPRINT, DIM)
+        one.upsert(name, [patches("s1", 500)])
+        one.build_index(name)
+        assert one._open(name) == one._open(name) == Index("FLAT", 500)
+        other.build_index(name, "IVF_FLAT")
+        assert one._open(name) == Index("IVF_FLAT", 500)
+        assert one.search(name, unit_vectors(500, 0)[:1], limit=1)[0][0].id == "s1:pyramid:0:0:0"
+        assert one.has_rows(name) and one.has_rows(name, Filter().scene_in(["s1"]))
+        assert not one.has_rows(name, Filter().scene_in(["s2"]))
