@@ -24,6 +24,7 @@ from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.question import Question
 from imagerag_assets.serve.metrics import Metrics
 from imagerag_assets.serve.pictures import Pictures
+from imagerag_assets.serve.work import Work
 
 if TYPE_CHECKING:
     from imagerag_assets.orchestration.runner import Runner
@@ -60,6 +61,7 @@ class Asking:
         self._readers = ThreadPoolExecutor(2, "reader")
         self._drawers = ThreadPoolExecutor(2, "drawer")
         self.pictures = Pictures(self.platform)
+        self.long_work = Work(settings)
         self.metrics = Metrics(lambda: self.in_flight)
         self._recorder = ThreadPoolExecutor(1, "recorder")
         self._closed = threading.Event()
@@ -72,6 +74,7 @@ class Asking:
     ) -> None:
         """Finish what is at work, and close what was opened."""
         self._closed.set()
+        self.long_work.stop()
         for pool in (self._workers, self._recorder, self._readers, self._drawers):
             pool.shutdown(wait=True, cancel_futures=True)
         self.pictures.close()
