@@ -61,7 +61,7 @@ def dev(
     from imagerag_assets.orchestration.dev import run_dev
 
     refuse_unfinished(command.settings)
-    code = run_dev(command.settings, host=host, port=port)
+    code = run_dev(command.settings, host=host, port=port, verbose=debug)
     command.finish({"stopped": True, "exit_code": code}, render.nothing, code=code)
 
 

@@ -12,6 +12,9 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
+import yaml
+
+from imagerag_assets.orchestration.launchpads import Help, launchpad_text
 
 
 def data_version_tags(version: str) -> dict[str, str]:
@@ -24,6 +27,18 @@ def data_version_tags(version: str) -> dict[str, str]:
     from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
     return {DATA_VERSION_TAG: version}
+
+
+def location_tags(location: str) -> dict[str, str]:
+    """Return the tags of a run that belongs to the jobs of a code location.
+
+    The UI lists below a job the runs that have this tag.  `execute_in_process` does not know of locations, so that its
+    runs would be listed among all runs only.
+    """
+    from dagster._core.definitions.repository_definition.valid_definitions import SINGLETON_REPOSITORY_NAME
+    from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
+
+    return {REPOSITORY_LABEL_TAG: f"{SINGLETON_REPOSITORY_NAME}@{location}"}
 
 
 def without_captured_output() -> dict[str, Any]:
@@ -58,6 +73,56 @@ def run_webserver(*layers: tuple[Any, dict[str, Any]], http: type) -> None:
     used: Any = cli
     used.uvicorn.run = partial(used.uvicorn.run, http=http)
     cli.main()
+
+
+def write_launchpads() -> None:
+    """Let this process's webserver give launchpads their text by `launchpads.launchpad_text`.
+
+    A job's `config` fills its launchpad in, but neither its order nor comments come through: the snapshots that the
+    webserver has of jobs sort all names, and are values.
+    """
+    from dagster._core.remote_representation.external_data import DEFAULT_MODE_NAME, PresetSnap
+    from dagster_graphql.schema.pipelines.pipeline import GraphenePipeline, GraphenePipelinePreset
+    from dagster_graphql.schema.run_config import GrapheneRunConfigSchema
+
+    usual_presets, usual_default = GraphenePipeline.resolve_presets, GrapheneRunConfigSchema.resolve_rootDefaultYaml
+
+    def resolve_presets(self: Any, info: Any) -> list[Any]:
+        job = self._remote_job
+        presets: list[Any] = usual_presets(self, info)
+        filled = {} if presets else default_of(job, info)
+        if "ops" in filled:  # a selection of assets has none, and the UI writes its default anew, without comments
+            snap = PresetSnap("default", filled, None, DEFAULT_MODE_NAME, None)
+            presets = [GraphenePipelinePreset(snap, job.name)]
+        for each in presets:
+            each._help = _help_of(job, each._active_preset_data.mode)
+        return presets
+
+    def default_of(job: Any, info: Any) -> dict[str, Any]:
+        return yaml.safe_load(usual_default(GrapheneRunConfigSchema(job, DEFAULT_MODE_NAME), info)) or {}
+
+    def resolve_preset(self: Any, _: Any) -> str:
+        return launchpad_text(self._active_preset_data.run_config, self._help)
+
+    def resolve_default(self: Any, info: Any) -> str:
+        filled = yaml.safe_load(usual_default(self, info)) or {}
+        return launchpad_text(filled, _help_of(self._represented_job, self._mode))
+
+    GraphenePipeline.resolve_presets = resolve_presets  # type: ignore[assignment, method-assign]
+    GraphenePipelinePreset.resolve_runConfigYaml = resolve_preset  # type: ignore[assignment, method-assign]
+    GrapheneRunConfigSchema.resolve_rootDefaultYaml = resolve_default  # type: ignore[assignment, method-assign]
+
+
+def _help_of(job: Any, mode: str) -> Help:
+    """Return what the snapshot of a job says of the fields of its configuration."""
+    schema = job.config_schema_snapshot
+
+    def help_of(key: str, text: str | None) -> Help:
+        snap = schema.get_config_snap(key) if schema.has_config_snap(key) else None
+        fields = {each.name: help_of(each.type_key, each.description) for each in (snap and snap.fields) or ()}
+        return Help(" ".join((text or "").split()), fields)
+
+    return help_of(job.get_mode_def_snap(mode).root_config_key, None)
 
 
 def run_dagster_dev(webserver: str) -> None:
@@ -105,6 +170,26 @@ def mask_error_texts(mask: Callable[[str], str]) -> None:
 
     from_traceback.masks = True  # type: ignore[attr-defined]
     SerializableErrorInfo.from_traceback = classmethod(from_traceback)  # type: ignore[assignment, method-assign]
+
+
+def show_runs_from(level: str) -> None:
+    """Let the terminal of a run's process show its messages from a level on, where its configuration names no logger.
+
+    Dagster shows all events there.  A logger of `Definitions` counts only where a configuration names it, and
+    `python_log_level` of `dagster.yaml` also decides what the event log keeps.
+    """
+    from dagster._core.execution import context_creation_job
+
+    used: Any = context_creation_job
+    usual = used.default_system_loggers
+    if getattr(usual, "shows_from", None) is not None:
+        return
+
+    def default_system_loggers(instance: Any) -> list[tuple[Any, dict[str, Any]]]:
+        return [(logger, {**config, "log_level": level}) for logger, config in usual(instance)]
+
+    default_system_loggers.shows_from = level  # type: ignore[attr-defined]
+    used.default_system_loggers = default_system_loggers
 
 
 def refuse_in_config(why_not: Callable[[str], str | None]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from imagerag_assets.orchestration import loggers as loggers  # what a terminal shows of runs
 from imagerag_assets.orchestration.asking import ASKER, ask_here, asker_resource
 from imagerag_assets.orchestration.asset_checks import CHECKS
 from imagerag_assets.orchestration.assets import ENCODER_ASSETS, KNOWLEDGE_ASSETS, QUESTION_ASSETS, SCENE_ASSETS

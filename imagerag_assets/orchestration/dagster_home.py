@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
 # The daemon's queue enforces limits for whole runs, never for single steps: otherwise a slot that a killed process
 # still holds would block every later run.
-DAGSTER_YAML = """\
+_NO_SIGN_UP = """\
+nux:
+  enabled: false
+"""
+DAGSTER_YAML = f"""\
 # Written once by imagerag; edit it freely. Storage is SQLite in this folder.
 telemetry:
   enabled: false
-concurrency:
+{_NO_SIGN_UP}concurrency:
   runs:
     max_concurrent_runs: 2
   pools:
@@ -39,6 +43,8 @@ freshness:
 def prepare_dagster_home(settings: Settings) -> Path:
     """Create HOME/dagster and its `dagster.yaml` if they are missing; return the absolute path of the folder.
 
+    A file as an earlier version wrote it is replaced; one that was edited stays.
+
     Raises:
         StoreError: The folder cannot be written.
     """
@@ -46,9 +52,9 @@ def prepare_dagster_home(settings: Settings) -> Path:
     config = home / "dagster.yaml"
     try:
         home.mkdir(parents=True, exist_ok=True)
-        if not config.exists():
+        if not config.exists() or config.read_text("utf-8") == DAGSTER_YAML.replace(_NO_SIGN_UP, ""):
             replace_text(config, DAGSTER_YAML)
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"Dagster's folder {home} cannot be written: {error}", fix="Correct IMAGERAG_HOME") from None
     return home
 

@@ -85,13 +85,14 @@ def listening(host: str, port: int) -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
-def run_dev(settings: Settings, *, host: str = "127.0.0.1", port: int = 3000) -> int:
+def run_dev(settings: Settings, *, host: str = "127.0.0.1", port: int = 3000, verbose: bool = False) -> int:
     """Start everything and wait; return 0 after an interrupt, else the exit code of the child that ended first.
 
     Args:
         settings: The installation.
         host: Address to listen on.
         port: Port of the UI; 0 takes a free one.
+        verbose: Show what Dagster says of itself, too; otherwise only its warnings and errors.
 
     Raises:
         SettingsError: There is no workspace, or the port is taken.
@@ -128,11 +129,17 @@ def run_dev(settings: Settings, *, host: str = "127.0.0.1", port: int = 3000) ->
             _say(f"Milvus Lite: {share.path}, shared with the command line")
         if not stop:
             command = [sys.executable, "-m", _DAGSTER_DEV, "-w", str(workspace), "-h", host, "-p", str(port)]
-            children.append(_start(command, environment, dagster_home))
+            children.append(
+                _start([*command, "--log-level", "info" if verbose else "warning"], environment, dagster_home)
+            )
             _say(f"Dagster: http://{host}:{port}{f'/?token={token}' if token else ''} (Ctrl-C stops it)")
             if not is_loopback(host):
                 _say(_REACHABLE)
+        ready = False
         while not stop:
+            if not ready and listening(host, port):
+                ready = True
+                _say("ready")
             for child in children:
                 if child.poll() is not None:
                     _say(f"{Path(child.args[0]).name if isinstance(child.args, list) else 'A process'} has ended")

@@ -12,7 +12,7 @@ import dagster as dg
 from imagerag_assets.orchestration.assets import SCENE_ASSETS, answer, answer_batch, retrieval_benchmark
 from imagerag_assets.orchestration.assets.answers import EXAMPLE, AskBatchConfig
 from imagerag_assets.orchestration.assets.encoder_switch import SwitchConfig, encoder_switch
-from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
+from imagerag_assets.orchestration.assets.knowledge import KnowledgeConfig, knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.retrieval_benchmark import BenchmarkConfig
 from imagerag_assets.orchestration.assets.standing_answers import standing_answers
 from imagerag_assets.orchestration.names import (
@@ -24,6 +24,7 @@ from imagerag_assets.orchestration.names import (
     CHECK_ANSWERS,
     INGEST,
     KNOWLEDGE,
+    LOCATION,
     PURGE,
     RENEW,
     RESCAN,
@@ -44,7 +45,8 @@ from imagerag_assets.orchestration.ops import (
 
 @dg.job(
     name=SCAN,
-    description="Ingest a whole source: enter it in the launchpad. Scenes that are ingested and unchanged are skipped.",
+    description="Ingest new imagery: enter its address in the launchpad. The scenes that are found there become"
+    " partitions, and each is ingested in a run of ingest_scenes. Scenes that are ingested and unchanged are skipped.",
     config=dg.RunConfig(ops={"scan": ScanConfig(source="s3://bucket/prefix/catalog.json", limit=100)}),
     executor_def=dg.in_process_executor,
 )
@@ -57,12 +59,14 @@ ingest_scenes = dg.define_asset_job(
     INGEST,
     selection=dg.AssetSelection.assets(*SCENE_ASSETS),
     executor_def=dg.in_process_executor,
-    description="Register, divide, embed and index one scene. For a source, use scan_source or imagerag ingest SOURCE.",
+    description="Ingest a known scene once more: choose its partition. New imagery has none yet: enter its address in"
+    f" [{SCAN}](/locations/{LOCATION}/jobs/{SCAN}/playground), which finds its scenes and ingests them.",
 )
 
 build_knowledge = dg.define_asset_job(
     KNOWLEDGE,
     selection=dg.AssetSelection.assets(knowledge_labels, knowledge_captions),
+    config=dg.RunConfig(ops={"knowledge_labels": KnowledgeConfig(), "knowledge_captions": KnowledgeConfig()}),
     executor_def=dg.in_process_executor,
     description="Embed labels and captions for the slow path. Sources: see the launchpad, or set IMAGERAG_KNOWLEDGE_*.",
 )
@@ -72,7 +76,8 @@ ask_question = dg.define_asset_job(
     selection=dg.AssetSelection.assets(answer).without_checks(),
     config=dg.RunConfig(ops={"answer": EXAMPLE}),
     executor_def=dg.in_process_executor,
-    description="Ask one question: edit the launchpad and launch. The run's metadata show the answer and its evidence.",
+    description="Ask one question: Materialize opens the launchpad. The answer and its evidence are on the page of"
+    " the asset [answer](/assets/answer), and in the run.",
 )
 
 ask_batch = dg.define_asset_job(

@@ -32,8 +32,7 @@ class ScanConfig(Config):
     """Which scenes to ingest, and from where."""
 
     source: str = Field(
-        description="STAC catalog, collection, item, folder, s3:// prefix, or STAC API; a raster or a folder of them;"
-        " or an online layer, as https://host/{z}/{x}/{y}.png#bbox=W,S,E,N&zoom=Z"
+        description="Where the imagery is: a GeoTIFF, folder, s3:// prefix, STAC catalog, item, API, or an online layer"
     )
     collections: list[str] = Field(default=[], description="Only items of these collections; empty: all")
     scenes: list[str] = Field(default=[], description="Only these scene keys or item ids; empty: all")

@@ -1,12 +1,11 @@
-"""Pictures and tables for Dagster's event log, which stores everything inline: small JPEGs and short Markdown.
+"""Small pictures and tables for Dagster's UI.
 
-An inline picture takes about 4.6 times its size in the event log, hence the limit.  Which pictures to show belongs to
-the assets.
+The event log has tables only, and addresses of pictures (`answer_pages`): a picture inside it takes about 4.6 times its
+size there.
 """
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -17,13 +16,17 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_BYTES = 30_000
-"""Size of the largest inline JPEG."""
+"""Size of the largest small JPEG."""
 _SIDES = (512, 384, 320, 256, 192, 128, 96, 64)
 _QUALITIES = (80, 60, 40)
 
 
-def thumbnail(picture: bytes | Image.Image) -> bytes:
+def thumbnail(picture: bytes | Image.Image, largest: int = _SIDES[0]) -> bytes:
     """Return a JPEG of a picture (encoded or opened), as large as `MAX_BYTES` allows.
+
+    Args:
+        picture: The picture.
+        largest: Most pixels of its longer side.
 
     Raises:
         OSError: The bytes are not a picture.
@@ -33,7 +36,7 @@ def thumbnail(picture: bytes | Image.Image) -> bytes:
     image = Image.open(io.BytesIO(picture)) if isinstance(picture, bytes) else picture
     image = image.convert("RGB")
     data = b""
-    for side in _SIDES:
+    for side in (largest, *(each for each in _SIDES if each < largest)):
         small = image.copy()
         small.thumbnail((side, side), Image.Resampling.BOX)
         for quality in _QUALITIES:
@@ -43,12 +46,6 @@ def thumbnail(picture: bytes | Image.Image) -> bytes:
             if len(data) <= MAX_BYTES:
                 return data
     return data
-
-
-def inline_image(picture: bytes | Image.Image, alt: str) -> str:
-    """Return Markdown that contains the picture itself."""
-    data = base64.b64encode(thumbnail(picture)).decode("ascii")
-    return f"![{markdown(alt)}](data:image/jpeg;base64,{data})"
 
 
 def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:

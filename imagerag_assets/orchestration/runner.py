@@ -28,7 +28,7 @@ from imagerag_assets.installation.left_over import owners_folder
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.owners import Owner, at_work, current_owner
 from imagerag_assets.objects.signed import keep_signature
-from imagerag_assets.orchestration._dagster_private import data_version_tags
+from imagerag_assets.orchestration._dagster_private import data_version_tags, location_tags
 from imagerag_assets.orchestration.asking import ASKER, ask_here, asker_resource
 from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
 from imagerag_assets.orchestration.assets.encoder_switch import report_key
@@ -44,6 +44,8 @@ from imagerag_assets.orchestration.names import (
     INGEST,
     KNOWLEDGE,
     LATER,
+    LOCATION,
+    SCENE_TAG,
 )
 from imagerag_assets.orchestration.partitions import add_partition
 from imagerag_assets.orchestration.resources import PLATFORM, REPORTER, reporter_resource, shared_platform
@@ -210,7 +212,8 @@ class Runner:
                 clear_failure(self.platform, key, scene.item_href)
                 return result(current.status, current.rows, said=(current.note, current.findable))
             in_run = True
-            run = self._execute(INGEST, {}, partition_key=key, tags={} if build_index else {INDEX_TAG: LATER})
+            tags = {SCENE_TAG: key} | ({} if build_index else {INDEX_TAG: LATER})
+            run = self._execute(INGEST, {}, partition_key=key, tags=tags)
             rows = _metadata(run, "patch_collection")["dagster/row_count"]
             embedded = _metadata(run, "patch_embeddings")
             clear_failure(self.platform, key, scene.item_href)
@@ -338,7 +341,7 @@ class Runner:
                 instance=self.instance,
                 partition_key=partition_key,
                 run_id=run_id,
-                tags={**owner_tags(run_id, self._owner), **(tags or {})},
+                tags={**owner_tags(run_id, self._owner), **location_tags(LOCATION), **(tags or {})},
                 asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
             )
         except dg.Failure as failure:

@@ -4,25 +4,29 @@
 
     python -m imagerag_assets.orchestration.webserver --host 127.0.0.1 --port 3000 --workspace workspace.yaml
 
-It reads only IMAGERAG_UI_TOKEN, IMAGERAG_UI_HOSTS, the limits of connections, and from the store the pages of answers.
+It reads only IMAGERAG_UI_TOKEN, IMAGERAG_UI_HOSTS, the limits of connections, and pages and pictures from the store.
 On an address that other machines can reach it does not start without a token.  See https://docs.dagster.io/deployment/execution/webserver
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from starlette.responses import PlainTextResponse, Response
 
 from imagerag_assets.errors import SettingsError
+from imagerag_assets.objects.addresses import is_remote
 from imagerag_assets.objects.store import open_store
-from imagerag_assets.orchestration._dagster_private import run_webserver
+from imagerag_assets.orchestration._dagster_private import run_webserver, write_launchpads
 from imagerag_assets.orchestration.answer_pages import AnswerPages
+from imagerag_assets.orchestration.dev import enter_folder
 from imagerag_assets.orchestration.ui_guard import UiGuard
-from imagerag_assets.settings import load_settings
+from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.web_connections import ConnectionLimits, bounded
 from imagerag_assets.web_guard import Access, access_to, is_loopback
 
@@ -58,6 +62,20 @@ def refusal(status: int, why: str, fix: str) -> Response:
     return PlainTextResponse(f"{why}. {fix}\n", status)
 
 
+def settings_there() -> Settings:
+    """Return the settings by the `.env` and relative paths of the folder where `imagerag dev` was started, if it was.
+
+    This process works in Dagster's home, whose folder has neither.
+    """
+    here = Path.cwd()
+    enter_folder()
+    try:
+        store = load_settings().store_url
+        return load_settings(store=store if is_remote(store) else str(Path(store).absolute()))
+    finally:
+        os.chdir(here)
+
+
 def main() -> int:
     """Run the webserver until it is stopped; return the exit code."""
     host = host_of(sys.argv[1:])
@@ -68,9 +86,10 @@ def main() -> int:
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    settings = load_settings()
+    settings = settings_there()
     limits = ConnectionLimits(settings.limit_connections, settings.limit_request_s, refusal)
     pages = {"store": partial(open_store, settings)}
+    write_launchpads()
     run_webserver((UiGuard, {"access": access}), (AnswerPages, pages), http=bounded(limits))
     return 0
 

@@ -77,8 +77,7 @@ class Question(BaseModel):
     )
     path: Path = Field(
         default="auto",
-        description="How to find cues: compare patches with the words (fast) or with examples from the knowledge bases"
-        " (slow), try fast before slow (auto), or use no cues (none)",
+        description="How to find cues: by the words (fast), by known examples (slow), fast before slow (auto), or none",
     )
     top_k: Annotated[int, Strict()] | None = Field(
         default=None,
@@ -96,8 +95,7 @@ class Question(BaseModel):
     answer: Annotated[bool, Strict()] = Field(default=True, description="Answer the question; if false, only find cues")
     mode: Mode = Field(
         default="imagerag",
-        description="What to answer from: cues (imagerag), only the overview (global), or the known regions of a file"
-        " of questions (oracle)",
+        description="What to answer from: cues (imagerag), only the overview (global), or known regions, roi (oracle)",
     )
     id: str | None = Field(default=None, description="An id of your own, kept in the answer's record")
     roi: tuple[Window, ...] | None = Field(

@@ -24,6 +24,7 @@ from imagerag_assets.questions.answer_record import AnswerRecord
 from imagerag_assets.questions.question import Question
 from imagerag_assets.serve.metrics import Metrics
 from imagerag_assets.serve.pictures import Pictures
+from imagerag_assets.serve.work import Work
 from imagerag_assets.stages import listening
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Asking:
         self._readers = ThreadPoolExecutor(2, "reader")
         self._drawers = ThreadPoolExecutor(2, "drawer")
         self.pictures = Pictures(self.platform)
+        self.long_work = Work(settings)
         self.metrics = Metrics(lambda: self.in_flight)
         self._recorder = ThreadPoolExecutor(1, "recorder")
         self._closed = threading.Event()
@@ -73,6 +75,7 @@ class Asking:
     ) -> None:
         """Finish what is at work, and close what was opened."""
         self._closed.set()
+        self.long_work.stop()
         for pool in (self._workers, self._recorder, self._readers, self._drawers):
             pool.shutdown(wait=True, cancel_futures=True)
         self.pictures.close()

@@ -80,6 +80,8 @@ async def _written(first: Event | None, events: asyncio.Queue[Event | ImageRAGEr
         # One line each: JSON has no line break outside its strings, and there they are escaped.
         data = " ".join(line.strip() for line in json_document(document).split("\n"))
         yield f"event: {name}\ndata: {data}\n\n".encode()
+        if name == "answered":  # its run is recorded afterwards: who asks again need not break off the stream
+            return
         while True:
             try:
                 each = await asyncio.wait_for(events.get(), _ALIVE_S)

@@ -21,6 +21,7 @@ from imagerag_assets.serve.described import gives, gives_file, takes
 from imagerag_assets.serve.documents import error_response, read_object, result
 from imagerag_assets.serve.metrics import CONTENT_TYPE
 from imagerag_assets.serve.rights import may
+from imagerag_assets.serve.worker import Task
 from imagerag_assets.standing_questions.asking import describe_watches
 from imagerag_assets.standing_questions.store import load_watch, series
 
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
     from imagerag_assets.serve.asking import Asking
 
 _EXPLAINED = 1000
+_TO_DO = ("new", "changed", "incomplete")
+_CONFIRM = "with `confirm`, by which it can be started"
+_YES = {
+    "type": "object",
+    "required": ["confirm"],
+    "properties": {"confirm": {"type": "string", "maxLength": 100, "description": "That of an estimate"}},
+}
 
 
 class ExplainRequest(BaseModel):
@@ -85,17 +93,18 @@ def installation_router(asking: Asking) -> APIRouter:
     @router.get(
         "/api/switch",
         summary="Estimate a switch to the chosen encoder",
-        responses=gives("As `imagerag backfill --dry-run --json` prints it", 422, 500),
+        responses=gives(f"As `imagerag backfill --dry-run --json` prints it, {_CONFIRM}", 422, 500),
         dependencies=[Depends(may("ask"))],
     )
     async def switch() -> Response:
-        return result(await asking.work(lambda platform: make_plan(platform).to_dict()))
+        plan = await asking.work(lambda platform: make_plan(platform).to_dict())
+        return result(plan | {"confirm": asking.long_work.offer(Task("switch"))})
 
     @router.post(
         "/api/explain",
         summary="Estimate an ingest, without doing it",
         description="A path must be in a folder for jobs (IMAGERAG_JOB_ROOTS), and an address one that may be read.",
-        responses=gives("As `imagerag explain --json` prints it", 400, 404, 408, 413, 415, 422, 500),
+        responses=gives(f"As `imagerag explain --json` prints it, {_CONFIRM}", 400, 404, 408, 413, 415, 422, 500),
         openapi_extra=takes(ExplainRequest.model_json_schema()),
         dependencies=[Depends(may("write"))],
     )
@@ -103,7 +112,42 @@ def installation_router(asking: Asking) -> APIRouter:
         asked = _source_of(await read_object(request, most))
         JobPaths().check_address(asked.source, asking.settings)
         found = await asking.work(lambda platform: explain(platform, asked.source, limit=asked.limit).to_dict())
-        return result(found)
+        to_do = tuple(each["scene"] for each in found["scenes"] if each["state"] in _TO_DO)
+        confirm = asking.long_work.offer(Task("ingest", asked.source, to_do)) if to_do else None
+        return result(found | {"confirm": confirm})
+
+    @router.post(
+        "/api/work",
+        summary="Start an ingest or a switch that was estimated, in a process of its own",
+        responses=gives("Its state, as GET returns it", 400, 404, 408, 409, 413, 415, 422),
+        openapi_extra=takes(_YES),
+        dependencies=[Depends(may("write"))],
+    )
+    async def start(request: Request) -> Response:
+        confirm = (await read_object(request, most)).get("confirm")
+        if not isinstance(confirm, str):
+            raise InputError("confirm is missing", fix="Give the confirm of an estimate")
+        return result(await asking.read(lambda _: asking.long_work.start(confirm)))
+
+    @router.get(
+        "/api/work",
+        summary="Say how far the latest ingest or switch is that was started here",
+        responses=gives(
+            "`state` (none, running, done, stopped, failed), `what`, `done` of `total`, `results`, `error`"
+        ),
+        dependencies=read,
+    )
+    async def work() -> Response:
+        return result(asking.long_work.state())
+
+    @router.delete(
+        "/api/work",
+        summary="Stop what is at work; it goes on where it stopped when it is started again",
+        responses=gives("Its state", 415),
+        dependencies=[Depends(may("write"))],
+    )
+    async def stop() -> Response:
+        return result(await asking.read(lambda _: asking.long_work.stop()))
 
     @router.get(
         "/health",

@@ -48,12 +48,19 @@ def test_questions(
         shown = latest(instance, "answer")
         assert shown["answer_id"] == answer["answer_id"]
         assert shown["question"] == "where is a boat?"
-        assert "data:image/jpeg;base64," in shown["evidence"]
+        assert f"/imagerag/answers/{answer['answer_id']}/overview.jpg" in shown["evidence"]
+        listed = [row.data["cue"] for row in shown["cues"].records] if answer["cues"] else shown.get("cues", [])
+        assert listed == [cue["rank"] for cue in answer["cues"]]
         assert "/assets/scene?partition=one" in shown["upstream"]
         assert Path(shown["record"]).is_file()
         assert shown["page"] == f"/imagerag/answers/{answer['answer_id']}"
         assert "where is a boat?" in Path(shown["record"]).with_name("page.html").read_text("utf-8")
-        assert {"patches", "encoder", "collection", "thresholds", "lineage"} <= shown.keys()
+        assert answer["lineage"]["fingerprint"][:16] in shown["upstream"]
+        assert shown.keys() >= {"confidence", "plan", "thresholds", "phrases", "path"} - {"confidence"}
+        # The one that failed, as nothing was there, is found as well.
+        asked, failed = instance.get_runs(dg.RunsFilter(tags={"imagerag/question": "where is a boat?"}))
+        assert failed.status == dg.DagsterRunStatus.FAILURE
+        assert (asked.job_name, asked.tags["imagerag/scene"]) == ("ask_question", "one")
         assert str(tmp_path / "source" / "one" / "one.json") in shown["upstream"].replace("\\", "")
 
         config = {"question": "where is a tree?", "scenes": ["one"], "path": "none", "answer": False}

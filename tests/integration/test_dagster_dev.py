@@ -1,4 +1,7 @@
-"""`imagerag dev`: the UI answers, runs started in it work, and an interrupt leaves no process behind."""
+"""`imagerag dev` in a browser: new imagery is ingested and a question asked, and both are seen; then it ends.
+
+One server and one browser for all of it: each takes a quarter of a minute to start.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,21 @@ from typing import Any
 
 import psutil
 import pytest
+from playwright.sync_api import expect
 
 from imagerag_assets.cli import main
 from imagerag_assets.orchestration.dev import free_port
+from tests.browser import open_page, running_browser
 from tests.dagster_ui import ask, running_dev, wait_for
+from tests.dagster_walk import (
+    PATIENCE_MS,
+    expect_answer,
+    expect_lineage,
+    fill_launchpad,
+    launched,
+    open_question,
+    open_scan,
+)
 from tests.leaks import leaks_below
 from tests.small_source import write_source
 from tests.tiny_encoder import tiny_registry  # noqa: F401
@@ -25,6 +39,11 @@ _LAUNCH = (
 )
 _SECRET = "m4rk-of-the-launchpad"
 _RUN = "query($id:ID!){runOrError(runId:$id){...on Run{status}}}"
+_OF_JOB = """query($job:String!){runsOrError(filter:{pipelineName:$job, tags:[
+    {key:".dagster/repository",value:"__repository__@imagerag"}]}){...on Runs{results{status tags{key value}}}}}"""
+SCAN = "ops:\n  scan:\n    config:\n      source: source/catalog.json\n"
+QUESTION = "where is a boat?"
+ASK = f"ops:\n  answer:\n    config:\n      question: {QUESTION}\n      path: fast\n      answer: false\n"
 
 
 @pytest.fixture
@@ -40,6 +59,7 @@ def folder(tmp_path: Path, tiny_registry: Path, monkeypatch: pytest.MonkeyPatch)
         "IMAGERAG_ENCODERS_FILE=registry/encoders.toml\nIMAGERAG_ENCODER=tiny-other\n"
     )
     monkeypatch.setenv("IMAGERAG_ENCODER", "tiny")
+    monkeypatch.setenv("IMAGERAG_MIN_CONFIDENCE", "0")
     monkeypatch.delenv("IMAGERAG_HOME")
     monkeypatch.chdir(folder)
     return folder
@@ -77,15 +97,30 @@ def test_dev(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
             with pytest.raises(urllib.error.HTTPError, match="403|415"):
                 ask(port, _LAUNCH, headers=headers, e=execution)
         assert ask(port, "{runsOrError{...on Runs{results{id}}}}")["runsOrError"]["results"] == []
-        launched = ask(port, _LAUNCH, e=execution)["launchRun"]
-        assert launched["__typename"] == "LaunchRunSuccess", launched
-        run_id = launched["run"]["runId"]
-
-        def ended() -> str | None:
-            status = ask(port, _RUN, id=run_id)["runOrError"]["status"]
-            return str(status) if status in ("SUCCESS", "FAILURE", "CANCELED") else None
-
-        assert wait_for(ended, 300, process) == "SUCCESS"
+        expect.set_options(timeout=PATIENCE_MS)
+        with running_browser() as browser, open_page(browser, "about:blank") as page:
+            page.set_default_timeout(PATIENCE_MS)
+            address = f"http://127.0.0.1:{port}"
+            open_scan(page, address)
+            fill_launchpad(page, "source", SCAN)
+            page.get_by_role("button", name="Launch Run").click()
+            run_id = launched(page)
+            assert wait_for(lambda: _ended(port, run_id), 600, process) == "SUCCESS"
+            open_question(page, address)
+            fill_launchpad(page, "question", ASK)
+            page.get_by_role("button", name="Materialize").last.click()
+            asked_id = launched(page)
+            assert wait_for(lambda: _ended(port, asked_id), 600, process) == "SUCCESS"
+            expect_answer(page, address, QUESTION)
+            expect_lineage(page, address)
+            expect(page.get_by_text("Join the Dagster community")).to_have_count(0)
+        # What a run of the scan started in its own process is below its job, and both are found by what they are about.
+        (ingest,), (asked,) = (
+            ask(port, _OF_JOB, job=job)["runsOrError"]["results"] for job in ("ingest_scenes", "ask_question")
+        )
+        assert {"key": "imagerag/scene", "value": "one"} in ingest["tags"]
+        assert {"key": "imagerag/scene", "value": "one"} in asked["tags"]
+        assert {"key": "imagerag/question", "value": QUESTION} in asked["tags"]
 
         children = psutil.Process(process.pid).children(recursive=True)
         assert len(children) >= 4  # Milvus, dagster dev, its webserver, its daemon
@@ -94,6 +129,8 @@ def test_dev(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         _, alive = psutil.wait_procs(children, timeout=30)
         assert alive == []
     assert leaks_below(folder, [_SECRET]) == {}
+    said = (tmp_path / "dev.log").read_text().splitlines()
+    assert [line.partition(":")[0] for line in said if line] == ["Milvus Lite", "Dagster", "ready", "stopped"], said
     # Milvus closed its file, so that the next process can open it.
     capsys.readouterr()
     assert main(["status", "--json"]) == 0
@@ -102,3 +139,8 @@ def test_dev(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert (folder / "kept" / "objects" / "scenes" / "one" / "record.json").is_file()
     assert (folder / "kept" / "vectors.db").exists()
     assert sorted(each.name for each in folder.iterdir()) == [".env", "kept", "registry", "source", "state"]
+
+
+def _ended(port: int, run_id: str) -> str | None:
+    status = ask(port, _RUN, id=run_id)["runOrError"]["status"]
+    return str(status) if status in ("SUCCESS", "FAILURE", "CANCELED") else None

@@ -105,7 +105,7 @@ def test_a_new_acquisition_is_asked_about_and_a_change_is_told(
         first = ask_again(tick())
         assert (first["passed"], first["changed"], first["previous"]) == (True, 0, "none")
         assert first["new_scenes"].keys() == {"first"}
-        assert "data:image/jpeg;base64," in first["evidence"]
+        assert "/overview.jpg)" in first["evidence"]
         assert isinstance(first["confidence"], float) and first["count"] > 0
         assert tick() == []
 

@@ -7,31 +7,25 @@ of `context` and `config` as objects.
 from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 import dagster as dg
 from pydantic import Field, create_model
 
-from imagerag_assets.errors import StoreError
-from imagerag_assets.escaping import markdown
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.orchestration.answer_pages import PREFIX
+from imagerag_assets.orchestration._dagster_private import tag_run
+from imagerag_assets.orchestration.answer_metadata import answer_metadata
 from imagerag_assets.orchestration.asking import OpenAsker
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
 from imagerag_assets.orchestration.job_paths import JobPaths
-from imagerag_assets.orchestration.lineage_metadata import lineage_metadata
-from imagerag_assets.orchestration.previews import inline_image, markdown_table
+from imagerag_assets.orchestration.question_tags import answered_tags, asked_tags
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.orchestration.run_config import Config
 from imagerag_assets.orchestration.step_failures import failures
 from imagerag_assets.questions.question import Question
 
-if TYPE_CHECKING:
-    from imagerag_assets.questions.answer_record import AnswerRecord
-
 OWNERS = ["team:analysis"]
-_MAX_PICTURES = 6  # in the event log; the record has all
 
 
 def _form(name: str) -> Any:
@@ -72,7 +66,8 @@ _OneQuestion: Any = create_model("_OneQuestion", __base__=AskOptions, **{name: _
 class AskConfig(_OneQuestion):
     """One question: every field of `Question`."""
 
-    question: str = Field(default="", description=Question.model_fields["question"].description)
+    # Without a default, so that the UI opens the launchpad in place of launching at once.
+    question: str = Field(description=Question.model_fields["question"].description)
 
     @classmethod
     def from_question(cls, question: Question) -> Self:
@@ -129,6 +124,7 @@ EXAMPLE = AskConfig(
     " Every run is one question: open the job `ask_question` and edit the launchpad.",
 )
 def answer(
+    context: dg.AssetExecutionContext,
     config: AskConfig,
     platform: dg.ResourceParam[Platform],
     job_paths: dg.ResourceParam[JobPaths],
@@ -137,7 +133,10 @@ def answer(
     """Ask one question."""
     with failures(platform):
         job_paths.check_example(config.like, platform.settings)
-        record = asker(platform, config.to_question())
+        question = config.to_question()
+        tag_run(context.instance, context.run.run_id, asked_tags(question))
+        record = asker(platform, question)
+        tag_run(context.instance, context.run.run_id, answered_tags(record))
     return dg.MaterializeResult(metadata=answer_metadata(platform, record))
 
 
@@ -173,68 +172,3 @@ def answer_batch(
             "mode": config.mode,
         }
     )
-
-
-def answer_metadata(platform: Platform, record: "AnswerRecord") -> dict[str, Any]:
-    """Return what the event log shows of an answer, with small pictures of its evidence."""
-    from imagerag_assets.questions.answer_records import answer_folder, record_key
-
-    folder = answer_folder(record.answer_id)
-    cues = [
-        {
-            "rank": cue.rank,
-            "scene": cue.scene,
-            "phrase": cue.phrase,
-            "confidence": f"{cue.confidence:.2f}",
-            "verdict": cue.verdict,
-            "bbox": ", ".join(f"{value:.5f}" for value in cue.bbox or ()),
-            "window": ", ".join(str(value) for value in cue.window),
-            "level": cue.level,
-        }
-        for cue in record.cues
-    ]
-    return {
-        "question": record.question,
-        "answer": record.answer or "(none)",
-        "page": _page(platform, record),
-        "choice": record.choice or "(none)",
-        "confidence": "(none)" if record.confidence is None else record.confidence,
-        "answered_by": record.answered_by or "(none)",
-        "outcome": record.outcome or "(none)",
-        "notes": dg.MetadataValue.md("\n".join(f"- {markdown(note)}" for note in record.notes) or "(none)"),
-        "plan": dg.MetadataValue.json(list(record.plan)),
-        "result": dg.MetadataValue.json(list(record.result)),
-        "path": record.path,
-        "abstained": record.abstained,
-        "phrases": ", ".join(record.phrases),
-        "evidence": dg.MetadataValue.md(_pictures(platform, folder, len(record.cues))),
-        "cues": dg.MetadataValue.md(markdown_table(cues)),
-        "answer_id": record.answer_id,
-        "record": dg.MetadataValue.path(platform.store.url(record_key(record.answer_id))),
-        "cues_geojson": dg.MetadataValue.path(platform.store.url(f"{folder}/cues.geojson")),
-        **lineage_metadata(platform, record),
-        "timings_ms": dg.MetadataValue.json(record.timings_ms),
-    }
-
-
-def _page(platform: Platform, record: "AnswerRecord") -> Any:
-    """Make the answer's page, and return a link to it; what is wrong with it, where it cannot be kept."""
-    from imagerag_assets.pages.answer_page import keep_answer_page  # takes long to load
-
-    try:
-        keep_answer_page(platform, record)
-    except StoreError as error:  # the answer itself is kept
-        return f"(none: {error.message})"
-    return dg.MetadataValue.url(f"{PREFIX}{record.answer_id}")
-
-
-def _pictures(platform: Platform, folder: str, cues: int) -> str:
-    """Return the overview and the first cues' pictures as Markdown."""
-    shown: list[str] = []
-    for name in ["overview", *(f"cue-{rank}" for rank in range(1, min(cues, _MAX_PICTURES) + 1))]:
-        key = f"{folder}/evidence/{name}.jpg"
-        try:
-            shown.append(inline_image(platform.store.read_bytes(key), name))
-        except (StoreError, OSError):  # there is no overview when nothing is in scope
-            continue
-    return "\n\n".join(shown) or "no pictures"

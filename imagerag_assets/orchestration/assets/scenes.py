@@ -14,9 +14,9 @@ import dagster as dg
 
 from imagerag_assets.escaping import markdown
 from imagerag_assets.installation.platform import Platform
+from imagerag_assets.orchestration.answer_pages import scene_picture
 from imagerag_assets.orchestration.names import INDEX_TAG, LATER
 from imagerag_assets.orchestration.partitions import SCENES, partition_scene
-from imagerag_assets.orchestration.previews import inline_image
 from imagerag_assets.orchestration.resources import Reporter
 from imagerag_assets.orchestration.step_failures import RETRY, failures
 from imagerag_assets.patches.recipe import CODE_VERSION as CODE_VERSION
@@ -96,17 +96,13 @@ def encoder(platform: dg.ResourceParam[Platform]) -> Iterator[dg.ObserveResult]:
 def scene(context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult[Any]:
     """Register the scene that the partition key stands for."""
     from imagerag_assets.ingestion import ingest
-    from imagerag_assets.scenes.records import overview_key
 
     key = context.partition_key
     with failures(platform):
         item = partition_scene(platform, key)
     with failures(platform, scene_key=key, item_href=item.item_href):
         record = ingest.register(platform, item)
-        overview = platform.store.read_bytes(overview_key(key))
-    return dg.MaterializeResult(
-        data_version=dg.DataVersion(record.scene.version), metadata=_scene_metadata(record, overview)
-    )
+    return dg.MaterializeResult(data_version=dg.DataVersion(record.scene.version), metadata=_scene_metadata(record))
 
 
 @dg.asset(
@@ -275,12 +271,12 @@ def _item_href(platform: Platform, scene_key: str) -> str | None:
         return load_record(platform, scene_key).scene.item_href
 
 
-def _scene_metadata(record: "SceneRecord", overview: bytes) -> dict[str, Any]:
+def _scene_metadata(record: "SceneRecord") -> dict[str, Any]:
     item, grid = record.scene, record.grid
     name = grid.crs_wkt.split('"')[1] if grid.crs_wkt and '"' in grid.crs_wkt else "none"
     bands = ", ".join(f"{band.name or band.common_name or band.asset_key}#{band.index}" for band in item.imagery.bands)
     metadata: dict[str, Any] = {
-        "preview": dg.MetadataValue.md(inline_image(overview, f"Overview of {item.scene_key}")),
+        "preview": dg.MetadataValue.md(scene_picture(item.scene_key)),
         "width_px": grid.width,
         "height_px": grid.height,
         "bands": bands,

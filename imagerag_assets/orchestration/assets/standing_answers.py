@@ -13,11 +13,14 @@ import dagster as dg
 
 from imagerag_assets.escaping import markdown
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.orchestration.assets.answers import OWNERS, answer_metadata
+from imagerag_assets.orchestration._dagster_private import tag_run
+from imagerag_assets.orchestration.answer_metadata import answer_metadata
+from imagerag_assets.orchestration.assets.answers import OWNERS
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
 from imagerag_assets.orchestration.partitions import WATCHES
 from imagerag_assets.orchestration.previews import markdown_table
+from imagerag_assets.orchestration.question_tags import answered_tags, asked_tags
 from imagerag_assets.orchestration.step_failures import failures
 
 if TYPE_CHECKING:
@@ -67,6 +70,7 @@ def standing_answers(
         # A question that failed stays due: the sensor requests another run.
         answer = ask_watch(platform, watch, lambda question: ask(platform, question, keep_failed=False))
         record = load_answer(platform, answer.answer_id)
+        tag_run(context.instance, context.run.run_id, asked_tags(record.asked()) | answered_tags(record))
     changes = [{name: markdown(change[name]) for name in ("what", "before", "after")} for change in answer.changed]
     check = dg.AssetCheckResult(
         check_name=CHECK,

@@ -1,16 +1,14 @@
-"""Pictures and text that go into Dagster's event log."""
+"""Small pictures and tables for Dagster's UI."""
 
 from __future__ import annotations
 
-import base64
 import io
-import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from imagerag_assets.orchestration.previews import MAX_BYTES, inline_image, markdown_table, thumbnail
+from imagerag_assets.orchestration.previews import MAX_BYTES, markdown_table, thumbnail
 
 
 def test_noise_which_compresses_worst_fits_and_keeps_its_shape() -> None:
@@ -24,15 +22,6 @@ def test_noise_which_compresses_worst_fits_and_keeps_its_shape() -> None:
 @pytest.mark.parametrize(("mode", "size"), [("L", (1, 1)), ("RGBA", (5, 700)), ("I;16", (40, 40)), ("P", (300, 2))])
 def test_pictures_of_every_kind(mode: str, size: tuple[int, int]) -> None:
     assert Image.open(io.BytesIO(thumbnail(Image.new(mode, size)))).format == "JPEG"
-
-
-def test_inline_image_is_markdown_with_a_jpeg_inside() -> None:
-    buffer = io.BytesIO()
-    Image.new("RGB", (2000, 1000), "red").save(buffer, "JPEG")
-    text = inline_image(buffer.getvalue(), "a ](javascript:x) b")
-    match = re.fullmatch(r"!\[a \\\]\\\(javascript:x\\\) b\]\(data:image/jpeg;base64,([A-Za-z0-9+/=]+)\)", text)
-    assert match
-    assert Image.open(io.BytesIO(base64.b64decode(match[1]))).size == (512, 256)
 
 
 def test_bytes_that_are_no_picture() -> None:

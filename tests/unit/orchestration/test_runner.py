@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
 from imagerag_assets.errors import KnowledgeError, StoreError
 from imagerag_assets.installation.platform import Platform
@@ -14,6 +15,7 @@ from imagerag_assets.orchestration.dagster_home import DAGSTER_YAML, dagster_ins
 from imagerag_assets.orchestration.step_failures import failures
 from imagerag_assets.scenes.failures import list_failures
 from imagerag_assets.settings import Settings
+from tests.conftest import PROJECT
 from tests.items import write_item
 
 
@@ -23,7 +25,7 @@ def test_the_instance_is_in_home_whatever_dagster_home_says(
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "elsewhere"))
     with dagster_instance(settings) as instance:
         assert Path(instance.root_directory) == settings.dagster_home.absolute()
-        assert not instance.telemetry_enabled
+        assert not instance.telemetry_enabled and not instance.nux_enabled
         instance.add_dynamic_partitions("scenes", ["one"])
     with dagster_instance(settings) as instance:
         assert instance.get_dynamic_partitions("scenes") == ["one"]
@@ -36,6 +38,9 @@ def test_an_edited_dagster_yaml_is_left_alone(settings: Settings) -> None:
     file.write_text("telemetry:\n  enabled: true\n")
     prepare_dagster_home(settings)
     assert "true" in file.read_text()
+    file.write_text(DAGSTER_YAML.replace("nux:\n  enabled: false\n", ""))  # as an earlier version wrote it
+    prepare_dagster_home(settings)
+    assert file.read_text() == DAGSTER_YAML
 
 
 def test_a_damaged_dagster_yaml_is_one_line(settings: Settings) -> None:
@@ -57,6 +62,9 @@ def test_an_expected_error_comes_back_as_itself_and_the_run_is_recorded(settings
             runner.build_knowledge("labels")
         (run,) = runner.instance.get_runs()
     assert (run.job_name, run.status) == ("build_knowledge", dg.DagsterRunStatus.FAILURE)
+    (named,) = yaml.safe_load((PROJECT / "workspace.yaml").read_text())["load_from"]
+    location = named["python_file"]["location_name"]
+    assert run.tags[".dagster/repository"] == f"__repository__@{location}"  # the UI lists it below its job
 
 
 def test_failures_are_noted_with_their_scene(settings: Settings) -> None:

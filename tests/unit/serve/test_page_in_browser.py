@@ -20,7 +20,8 @@ PATIENCE_MS = 120_000
 
 
 @contextmanager
-def _serving(asking: Asking) -> Iterator[str]:
+def serving(asking: Asking) -> Iterator[str]:
+    """The address of a server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = _server(asking, access_from(asking.settings, "127.0.0.1"), None)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -34,23 +35,32 @@ def _serving(asking: Asking) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with running_browser() as opened:
-        yield opened
+    with running_browser() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def address(asking: Asking) -> Iterator[str]:
-    with _serving(asking) as served:
+    with serving(asking) as served:
         yield served
 
 
 @contextmanager
-def _opened(browser: Browser, address: str, **about: object) -> Iterator[Page]:
+def opened(browser: Browser, address: str, **about: object) -> Iterator[Page]:
+    """The page, ready to be used.  What fails, warns, or comes from elsewhere fails the test when it is left."""
     elsewhere: list[str] = []
     with open_page(browser, "about:blank", **about) as page:  # type: ignore[arg-type]
         page.on("request", lambda sent: None if sent.url.startswith((address, "data:")) else elsewhere.append(sent.url))
+        page.on("requestfailed", lambda sent: elsewhere.append(f"{sent.url} failed: {sent.failure}"))
         page.on("dialog", lambda shown: elsewhere.append(f"a script of a name ran: {shown.message}"))
-        page.on("console", lambda said: elsewhere.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on(
+            "console",
+            lambda said: (
+                elsewhere.append(said.text)
+                if said.type in ("error", "warning") and "a status of 422" not in said.text  # what a test asks for
+                else None
+            ),
+        )
         page.set_default_timeout(PATIENCE_MS)
         page.goto(address)
         expect(page.locator("#scope")).to_contain_text("Looks in all scenes", timeout=PATIENCE_MS)
@@ -59,7 +69,7 @@ def _opened(browser: Browser, address: str, **about: object) -> Iterator[Page]:
 
 
 def test_a_question_its_evidence_and_its_answer(browser: Browser, address: str) -> None:
-    with _opened(browser, address) as page:
+    with opened(browser, address) as page:
         page.get_by_role("button", name="Ask", exact=True).click()
         expect(page.get_by_role("alert").first).to_contain_text("The question is empty. Ask something, e.g.")
         question = page.get_by_label("Your question")
@@ -77,6 +87,13 @@ def test_a_question_its_evidence_and_its_answer(browser: Browser, address: str) 
         page.get_by_role("button", name="Good: cue 1 is an example of boat").click()
         expect(page.locator("#cue-1 [role=status]")).to_contain_text("Kept for my:boat")
         assert "#answer=" in page.url
+        page.get_by_text("Give choices").click()
+        page.get_by_label("One choice a line").fill("in the upper left\n\n ")
+        with page.expect_request("**/api/questions") as sent:
+            question.press("Enter")
+        assert sent.value.post_data_json["choices"] == {"A": "in the upper left"}
+        alone = "A question needs at least two choices (got one). Add another, or leave choices out."
+        expect(page.get_by_role("alert").first).to_contain_text(alone, timeout=PATIENCE_MS)
         page.get_by_role("button", name="Draw an area").click()
         stage = page.locator("#map").bounding_box()
         assert stage is not None
@@ -89,7 +106,7 @@ def test_a_question_its_evidence_and_its_answer(browser: Browser, address: str) 
 
 
 def test_names_are_text_and_every_part_is_reached_by_keys(browser: Browser, address: str) -> None:
-    with _opened(browser, address, size=PHONE, scheme="dark") as page:
+    with opened(browser, address, size=PHONE, scheme="dark") as page:
         page.get_by_role("tab", name="Ask").press("ArrowRight")
         hostile = page.get_by_role("heading", name="<img src=x onerror=alert(1)>\\u202e")  # what turns text is shown
         expect(hostile).to_be_visible(timeout=PATIENCE_MS)

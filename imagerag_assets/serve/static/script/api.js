@@ -32,6 +32,7 @@ const body = (method, given, accept = "application/json") => ({
 });
 
 export const get = async (path) => (await sent(path)).json();
+export const remove = async (path) => (await sent(path, { method: "DELETE" })).json();
 export const post = async (path, given) => (await sent(path, body("POST", given))).json();
 
 /** Ask a question; `tell(name, document)` hears of each stage. */

@@ -9,6 +9,7 @@ import { SceneList } from "./scenes.js";
 
 const at = (id) => document.getElementById(id);
 const RIGHTS = ["read", "ask", "write"];
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 let right = null;
 const may = (what) => right !== null && RIGHTS.indexOf(right) >= RIGHTS.indexOf(what);
 
@@ -34,7 +35,7 @@ list.onChange = showScope;
 const tabs = [...document.querySelectorAll("[role=tab]")];
 const loaders = {
   "tab-watches": () => showWatches(at("part-watches"), { open, problem }),
-  "tab-status": () => showStatus(at("part-status"), { may, problem }),
+  "tab-status": () => showStatus(at("part-status"), { may, problem, changed: loadScenes }),
 };
 function select(tab, focus = true) {
   for (const each of tabs) {
@@ -162,7 +163,9 @@ at("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = at("question").value.trim();
   if (!text) { problem(new ApiError(422, "The question is empty", "Ask something, e.g. \"Where is the pier?\"")); at("question").focus(); return; }
-  send({ question: text });
+  const lines = at("choosing").open ? at("choices").value.split("\n").map((line) => line.trim()).filter(Boolean) : [];
+  if (lines.length > LETTERS.length) { problem(new ApiError(422, `There are ${lines.length} choices`, `Give at most ${LETTERS.length}`)); at("choices").focus(); return; }
+  send({ question: text, ...(lines.length > 0 && { choices: Object.fromEntries(lines.map((line, number) => [LETTERS[number], line])) }) });
 });
 at("question").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey) { event.preventDefault(); at("ask").requestSubmit(); }
@@ -187,17 +190,22 @@ at("login-form").addEventListener("submit", async (event) => {
   }
 });
 
-async function begin() {
-  right = (await get("/api/session")).right;
-  if (right === null) { logIn(); return; }
-  at("send").disabled = !may("ask");
+async function loadScenes() {
   const found = await get("/api/footprints?limit=1000");
   map.setScenes(found.features);
   list.set(found.features, found.total);
   showScope();
+  return found;
+}
+
+async function begin() {
+  right = (await get("/api/session")).right;
+  if (right === null) { logIn(); return; }
+  at("send").disabled = !may("ask");
+  const found = await loadScenes();
   const id = new URLSearchParams(location.hash.slice(1)).get("answer");
   if (id) { await open(id); return; }
   const { answers } = await get("/api/answers?limit=8");
-  fill(at("answer"), found.total === 0 && el("p", { class: "notes" }, "No scene was ingested yet. Run: ", el("code", {}, "imagerag ingest SOURCE"), ", then load this page again."), recent(answers, open));
+  fill(at("answer"), found.total === 0 && el("p", { class: "notes" }, "No scene was ingested yet. Run: ", el("code", {}, "imagerag ingest SOURCE"), ", or see Status."), recent(answers, open));
 }
 begin().catch(problem);

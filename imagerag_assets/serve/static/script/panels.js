@@ -1,9 +1,10 @@
 // Standing questions with their history, and what is at work: ingests, encoders and their switches.
 
-import { get, post } from "./api.js";
+import { get, post, remove } from "./api.js";
 import { button, confidence, day, duration, el, facts, fill, size } from "./dom.js";
 
 const REFRESH_MS = 10_000;
+const LOOK_MS = 1_000;
 
 export async function showWatches(place, { open, problem }) {
   const { watches } = await get("/api/watches");
@@ -32,16 +33,18 @@ export async function showWatches(place, { open, problem }) {
 
 const said = (answer) => (answer.choice ? `${answer.choice}: ${answer.answer}` : answer.answer || (answer.found ? "Found" : "Not found"));
 
-export async function showStatus(place, { may, problem }) {
+export async function showStatus(place, { may, problem, changed }) {
   const now = el("div");
+  const work = new WorkView(may, problem, () => Promise.all([refresh(now), changed()]));
+  await work.look();
   const [encoders] = await Promise.all([get("/api/encoders"), refresh(now)]);
   const last = encoders.switches[0];
-  fill(place, el("h2", {}, "Status"), now,
+  fill(place, el("h2", {}, "Status"), work.place, now,
     el("div", { class: "panel" }, el("h3", {}, "Encoder switch"),
       last ? [el("p", { class: "small" }, `Last: ${last.kind} from ${last.before.encoder || "none"} to ${last.after.encoder || "none"}, ${day(last.at)}${last.forced ? ", forced" : ""}`), checks(last.gate)]
         : el("p", { class: "muted small" }, "The encoder was never switched."),
-      may("ask") && estimate("Estimate a switch to the chosen encoder", () => get("/api/switch"), switched, problem)),
-    may("write") && ingest(problem));
+      may("ask") && estimate("Estimate a switch to the chosen encoder", () => get("/api/switch"), (plan) => [switched(plan), may("write") && work.start("Embed, check and switch", plan.confirm)], problem)),
+    may("write") && ingest(problem, work));
   const again = setInterval(() => {
     if (!now.isConnected) clearInterval(again);
     else if (!place.hidden && !document.hidden) refresh(now).catch(() => {}); // the next one may be answered
@@ -78,15 +81,69 @@ function estimate(text, ask, shown, problem) {
   }), place];
 }
 
-const switched = (plan) => facts([["encoder", plan.encoder], ["scenes", plan.scenes], ["patches to embed", plan.patches], ["files", size(plan.bytes_read)], ["would take", duration(plan.seconds)], ["then", "imagerag backfill"]]);
+const switched = (plan) => facts([["encoder", plan.encoder], ["scenes", plan.scenes], ["patches to embed", plan.patches], ["files", size(plan.bytes_read)], ["would take", duration(plan.seconds)]]);
 
-function ingest(problem) {
+/** What this page or another started: how far it is, and what came of it. */
+class WorkView {
+  constructor(may, problem, ended) {
+    Object.assign(this, { may, problem, ended, place: el("div", { role: "status", "aria-live": "polite" }) });
+  }
+
+  /** A button that starts what was estimated; null: there is nothing to do. */
+  start(text, confirm) {
+    if (!confirm) return null;
+    return button(text, async (event) => {
+      event.currentTarget.disabled = true;
+      this.problem(null);
+      try { this.show(await post("/api/work", { confirm })); } catch (error) { this.problem(error); return; }
+      this.place.scrollIntoView({ block: "nearest" });
+      this.follow();
+    }, { class: "button first" });
+  }
+
+  async look() {
+    const state = await get("/api/work");
+    this.show(state);
+    if (state.state === "running") this.follow();
+  }
+
+  follow() {
+    clearTimeout(this.next);
+    this.next = setTimeout(async () => {
+      try {
+        const state = await get("/api/work");
+        this.show(state);
+        if (state.state !== "running") { await this.ended(); return; }
+      } catch (error) { this.problem(error); }
+      if (this.place.isConnected) this.follow();
+    }, LOOK_MS);
+  }
+
+  show(work) {
+    if (work.state === "none") { fill(this.place); return; }
+    const running = work.state === "running";
+    const named = { running: work.what, done: "done", stopped: "stopped; it goes on where it stopped when it is started again", failed: "failed" }[work.state];
+    const ended = work.results.length;
+    fill(this.place, el("div", { class: "panel" },
+      el("h3", {}, work.kind === "switch" ? "Encoder switch" : `Ingest of ${work.source}`),
+      el("p", { class: work.state === "failed" ? "small failed" : "small" }, running && el("span", { class: "dot", "aria-hidden": "true" }), named[0].toUpperCase() + named.slice(1),
+        running && work.total > 0 && `, part ${work.done} of ${work.total}`),
+      running && el("div", { class: "progress" }, el("progress", { ...(work.total > 0 && { value: String(work.done), max: String(work.total) }), "aria-label": "How far it is" })),
+      work.kind === "ingest" && el("p", { class: "small muted" }, `${ended} of ${work.scenes} scenes, ${work.patches.toLocaleString("en")} patches`),
+      ended > 0 && el("ul", { class: "small" }, work.results.slice(-20).map((each) => el("li", {}, `${each.scene}: ${each.status}, ${each.patches.toLocaleString("en")} patches${each.error ? `, ${each.error}` : ""}${each.note ? `, ${each.note}` : ""}`))),
+      work.error && el("p", { class: "small failed" }, `${work.error.message}. ${work.error.fix}`),
+      work.result && [el("p", { class: "small" }, work.result.switched ? "Questions use it now." : "Nothing was switched."), checks(work.result.gate)],
+      running && this.may("write") && button("Stop", async () => { try { this.show(await remove("/api/work")); } catch (error) { this.problem(error); } })));
+  }
+}
+
+function ingest(problem, work) {
   const field = el("input", { id: "source", type: "text", autocomplete: "off", placeholder: "s3://bucket/prefix, or the address of a catalog" });
-  const shown = ({ totals, scenes }) => [
+  const shown = ({ totals, scenes, confirm }) => [
     facts([["new", totals.new], ["changed", totals.changed], ["current", totals.current], ["failed", totals.failed], ["patches", totals.patches], ["read", size(totals.bytes_read)], ["would take", duration(totals.seconds)]]),
     el("ul", { class: "small" }, scenes.slice(0, 20).map((each) => el("li", {}, `${each.scene}: ${each.state}${each.error ? `, ${each.error}` : ""}`))),
-    el("p", { class: "small muted" }, "Nothing was done. Ingest it with ", el("code", {}, "imagerag ingest SOURCE"), ".")];
-  return el("div", { class: "panel" }, el("h3", {}, "What an ingest would take"),
+    work.start("Ingest", confirm) || el("p", { class: "small muted" }, "There is nothing to do.")];
+  return el("div", { class: "panel" }, el("h3", {}, "Ingest"),
     el("label", { for: "source" }, "Source, its first 20 scenes"), field,
     estimate("Estimate", () => post("/api/explain", { source: field.value, limit: 20 }), shown, problem));
 }
