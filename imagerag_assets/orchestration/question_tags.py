@@ -6,11 +6,15 @@ See https://docs.dagster.io/guides/build/assets/metadata-and-tags/tags
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from imagerag_assets.escaping import one_line
 from imagerag_assets.orchestration.names import PHRASES_TAG, QUESTION_TAG, SCENE_TAG
 from imagerag_assets.orchestration.stored_texts import storable
-from imagerag_assets.questions.answer_record import AnswerRecord
-from imagerag_assets.questions.question import Question
+
+if TYPE_CHECKING:
+    from imagerag_assets.questions.answer_record import AnswerRecord
+    from imagerag_assets.questions.question import Question
 
 _LONGEST = 200  # characters
 _SCENES = 5

@@ -14,7 +14,6 @@ from pydantic import Field, create_model
 
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration._dagster_private import tag_run
-from imagerag_assets.orchestration.answer_metadata import answer_metadata
 from imagerag_assets.orchestration.asking import OpenAsker
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
@@ -131,6 +130,8 @@ def answer(
     asker: dg.ResourceParam[OpenAsker],
 ) -> dg.MaterializeResult[Any]:
     """Ask one question."""
+    from imagerag_assets.orchestration.answer_metadata import answer_metadata
+
     with failures(platform):
         job_paths.check_example(config.like, platform.settings)
         question = config.to_question()

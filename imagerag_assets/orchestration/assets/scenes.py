@@ -14,7 +14,6 @@ import dagster as dg
 
 from imagerag_assets.escaping import markdown
 from imagerag_assets.installation.platform import Platform
-from imagerag_assets.orchestration.answer_pages import scene_picture
 from imagerag_assets.orchestration.names import INDEX_TAG, LATER
 from imagerag_assets.orchestration.partitions import SCENES, partition_scene
 from imagerag_assets.orchestration.resources import Reporter
@@ -272,6 +271,8 @@ def _item_href(platform: Platform, scene_key: str) -> str | None:
 
 
 def _scene_metadata(record: "SceneRecord") -> dict[str, Any]:
+    from imagerag_assets.orchestration.answer_pages import scene_picture
+
     item, grid = record.scene, record.grid
     name = grid.crs_wkt.split('"')[1] if grid.crs_wkt and '"' in grid.crs_wkt else "none"
     bands = ", ".join(f"{band.name or band.common_name or band.asset_key}#{band.index}" for band in item.imagery.bands)

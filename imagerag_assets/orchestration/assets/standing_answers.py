@@ -14,7 +14,6 @@ import dagster as dg
 from imagerag_assets.escaping import markdown
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration._dagster_private import tag_run
-from imagerag_assets.orchestration.answer_metadata import answer_metadata
 from imagerag_assets.orchestration.assets.answers import OWNERS
 from imagerag_assets.orchestration.assets.knowledge import knowledge_captions, knowledge_labels
 from imagerag_assets.orchestration.assets.scenes import CODE_VERSION, patch_collection
@@ -60,6 +59,7 @@ def standing_answers(
     context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Ask the standing question that the partition key stands for."""
+    from imagerag_assets.orchestration.answer_metadata import answer_metadata
     from imagerag_assets.questions.answer_records import load_answer
     from imagerag_assets.questions.ask import ask  # retrieval and answering load when they are needed
     from imagerag_assets.standing_questions.asking import ask_watch

@@ -103,8 +103,8 @@ def launchpads(outside: Path) -> dict[str, dict[str, Any]]:
             "knowledge_labels": {"config": {"source": str(outside)}},
             "knowledge_captions": {"config": {"source": secret}},
         },
-        "ask_question": {"answer": {"config": {"like": secret}}},
-        "add_watch": {"save": {"config": {"like": secret}}},
+        "ask_question": {"answer": {"config": {"question": "", "like": secret}}},
+        "add_watch": {"save": {"config": {"question": "", "like": secret}}},
         "ask_batch": {"answer_batch": {"config": {"input": secret, "output": "answers.jsonl"}}},
         "benchmark": {"retrieval_benchmark": {"config": {"questions": [secret]}}},
     }
