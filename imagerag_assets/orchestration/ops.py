@@ -13,7 +13,6 @@ import dagster as dg
 from pydantic import Field
 
 from imagerag_assets.escaping import markdown
-from imagerag_assets.ingestion.index_scene import renew_patch_indexes
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.orchestration.assets.answers import AskConfig
 from imagerag_assets.orchestration.assets.scenes import MILVUS_POOL
@@ -182,6 +181,8 @@ def rescan(
 )
 def renew(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
     """Renew the indexes once for all scenes that were indexed before."""
+    from imagerag_assets.ingestion.index_scene import renew_patch_indexes
+
     with failures(platform):
         context.add_output_metadata({"index_types": dg.MetadataValue.json(renew_patch_indexes(platform))})
 
