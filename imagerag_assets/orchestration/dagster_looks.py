@@ -94,6 +94,24 @@ def event_differences(
             yield Difference("materialization", scene, detail, "Reports them", mend)
 
 
+def report_unknown(platform: Platform, instance: dg.DagsterInstance, scene_key: str) -> None:
+    """Report what there is of a scene and Dagster does not know of, as the run was killed in between.
+
+    Raises:
+        StoreError: the store or Milvus cannot be read.
+    """
+    target, record = answering(platform), _record(platform, scene_key)
+    if target is None or record is None:
+        return
+    of_scene = {
+        asset: dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[scene_key])
+        for asset in SCENE_ASSETS
+    }
+    versions = _versions(platform, target, record)
+    unknown = [asset for asset in versions if not instance.fetch_materializations(of_scene[asset], limit=1).records]
+    _reported(instance, scene_key, {asset: versions[asset] for asset in unknown})
+
+
 def _versions(platform: Platform, target: Target, record: SceneRecord) -> dict[str, tuple[str, int | None]]:
     """Return the data version, and the number of rows, of what there is of a scene, by asset."""
     version, recipe = record.scene.version, target.recipe
@@ -119,7 +137,7 @@ def _reported(instance: dg.DagsterInstance, scene: str, versions: dict[str, tupl
                 partition=scene,
                 metadata=metadata,
                 tags=data_version_tags(version),
-                description="Found by imagerag doctor --deep: the run that made it was killed",
+                description="Found later: the run that made it was killed",
             )
         )
     return "reported"

@@ -210,6 +210,7 @@ class Runner:
             current = find_current(self.platform, scene)
             if current is not None and not _failed_a_check(self.platform, key):
                 clear_failure(self.platform, key, scene.item_href)
+                self._report_if_unknown(key)
                 return result(current.status, current.rows, said=(current.note, current.findable))
             in_run = True
             tags = {SCENE_TAG: key} | ({} if build_index else {INDEX_TAG: LATER})
@@ -228,6 +229,14 @@ class Runner:
         unfound = unfound if isinstance(unfound, str) else None
         said = said_of(rows, embedded.get(SHORTAGE), unfound, embedded.get(LAYOUT))
         return result("ingested" if rows else "empty", rows, said=said)
+
+    def _report_if_unknown(self, scene_key: str) -> None:
+        """Report a scene whose run was killed after its rows were in, so that nobody says that it is there."""
+        rows = dg.AssetRecordsFilter(asset_key=dg.AssetKey("patch_collection"), asset_partitions=[scene_key])
+        if not self.instance.fetch_materializations(rows, limit=1).records:
+            from imagerag_assets.orchestration.dagster_looks import report_unknown
+
+            report_unknown(self.platform, self.instance, scene_key)
 
     def ask(self, question: Question) -> AnswerRecord:
         """Ask one question in a run of `ask_question`; return the answer as stored.

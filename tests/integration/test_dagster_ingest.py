@@ -75,7 +75,7 @@ def test_ingest_by_command_line(
             assert {"one", "two"} <= materializations(instance, asset).keys()
         about = materializations(instance, "scene")["one"]
         assert about["width_px"] == 300
-        assert "data:image/jpeg;base64," in about["preview"]
+        assert "/imagerag/scenes/one/overview.jpg" in about["preview"]
         assert materializations(instance, "patch_embeddings")["two"]["dagster/row_count"] == patches["two"]
         number_of_runs = instance.get_runs_count()
 

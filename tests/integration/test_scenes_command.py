@@ -360,9 +360,9 @@ def test_rows_that_are_written_while_a_scene_is_removed_are_taken_back(
         platform.vectors.delete_scene(platform.vectors.alias_target("patches") or "", "two")
         replace = VectorStore.replace_scene
 
-        def meanwhile(self: VectorStore, *given: Any) -> int:
+        def meanwhile(self: VectorStore, *given: Any, **named: Any) -> int:
             removal.remove_scenes(platform, ["two"])  # sees no row yet
-            return replace(self, *given)
+            return replace(self, *given, **named)
 
         monkeypatch.setattr(VectorStore, "replace_scene", meanwhile)
         with pytest.raises(RemovedSceneError):
