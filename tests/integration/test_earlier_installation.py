@@ -101,6 +101,11 @@ def cues(answer: dict[str, Any]) -> list[tuple[Any, ...]]:
     return [(cue["rank"], cue["patch_id"], cue["phrase"], cue["window"]) for cue in answer["cues"]]
 
 
+def alike(answer: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Cues as another processor finds them, which may round a place otherwise than the one that answered first."""
+    return [(*each[:-1], pytest.approx(each[-1], abs=2)) for each in cues(answer)]
+
+
 def test_it_is_whole(read: EarlierInstallation, capsys: pytest.CaptureFixture[str]) -> None:
     """A deep look finds nothing wrong with what an earlier release has made."""
     assert done(capsys, "doctor", "--deep")["differences"] == []
@@ -185,7 +190,7 @@ def test_answers_are_replayed(capsys: pytest.CaptureFixture[str], read: EarlierI
         answer = read.answer_to(question)
         replayed = done(capsys, "replay", answer["answer_id"])
         assert replayed["same_cues"], (question, replayed["differences"])
-        assert cues(replayed["replay"]) == cues(answer)
+        assert cues(replayed["replay"]) == alike(answer)
     assert read.embeddings() == before
 
 
@@ -194,20 +199,20 @@ def test_questions_find_the_same(capsys: pytest.CaptureFixture[str], installatio
     court = installation.answer_to("Where is the tennis court?")
     choices = [f"--choice={letter}={text}" for letter, text in court["choices"].items()]
     again = done(capsys, "ask", court["question"], *choices, "--scene", "lakeside")
-    assert cues(again) == cues(court)
+    assert cues(again) == alike(court)
     assert again["cues"][0]["confidence"] == pytest.approx(court["cues"][0]["confidence"], abs=0.02)
     assert (again["path"], again["choice"]) == (court["path"], court["choice"])
     ship = installation.answer_to("Where is the ship?")  # of May, as the scene of June came later
     area = ",".join(str(value) for value in ship["options"]["bbox"])
     may = done(capsys, "ask", ship["question"], "--bbox", area, "--datetime", "2026-05-01/2026-05-31", "--no-answer")
-    assert cues(may) == cues(ship)
+    assert cues(may) == alike(ship)
     more = done(capsys, "ask", "How many are there?", "--after", court["answer_id"], "--no-answer")
     assert [cue["patch_id"] for cue in more["cues"]] == [cue["patch_id"] for cue in court["cues"]]
 
     failed = installation.answer_to(court["question"], failed=True)
     retried = done(capsys, "retry")
     assert [each["answer_id"] for each in retried["answers"]] == [failed["answer_id"]]
-    assert cues(retried["answers"][0]["answer"]) == cues(court)
+    assert cues(retried["answers"][0]["answer"]) == alike(court)
     assert done(capsys, "answers", "--failed")["answers"] == []
     assert installation.embeddings() == before
 
@@ -257,7 +262,7 @@ def test_the_index_is_made_anew_from_the_shards(
     assert patches == then | {"rows": then["rows"] - removed}
     court = at_rest.answer_to("Where is the tennis court?")
     assert (
-        cues(done(capsys, "ask", court["question"], "--scene", "lakeside", "--no-answer"))[0][1:] == cues(court)[0][1:]
+        cues(done(capsys, "ask", court["question"], "--scene", "lakeside", "--no-answer"))[0][1:] == alike(court)[0][1:]
     )
     assert at_rest.embeddings() == before
 
