@@ -107,6 +107,8 @@ def read_again(plan: p.Plan, load: Callable[[], Reader | None]) -> p.Plan:
         return plan
     if not all(_may_be_thing(thing) for thing in read.things):
         return plan  # "where is it?"
+    if _is_of_scene(plan) and read.parts and not any(map(is_known, read.things)):
+        return plan  # "what is the dominant land cover?"
     read = _with_metres(read, plan)
     if not read.parts:
         plain = all(_may_be_doubted(part) for part in plan.parts) and said_as_things(text) == text
@@ -117,6 +119,11 @@ def read_again(plan: p.Plan, load: Callable[[], Reader | None]) -> p.Plan:
     if plan.for_a_word and not (certain >= _CERTAIN and all(part.op in _SEEN for part in read.parts)):
         return plan
     return read.model_copy(update={"notes": tuple(dict.fromkeys(notes))})
+
+
+def _is_of_scene(plan: p.Plan) -> bool:
+    """Return whether a plan asks to describe the scene, and nothing of a thing."""
+    return bool(plan.parts) and all(isinstance(part, p.Describe) and part.thing is None for part in plan.parts)
 
 
 def _with_metres(own: p.Plan, plan: p.Plan) -> p.Plan:

@@ -124,8 +124,9 @@ class Work:
                     "message": "The process ended without a result",
                     "fix": "Start it again",
                 }
-                told = {"state": "stopped"} if self._stopped else {"state": "failed", "error": error}
-                self._state = self._state | told
+                self._state = self._state | {"state": "failed", "error": error}
+            if self._stopped and self._state["state"] == "failed":  # whatever it says of being ended
+                self._state = self._state | {"state": "stopped", "error": None}
 
     def _note(self, told: dict[str, Any]) -> None:
         with self._lock:

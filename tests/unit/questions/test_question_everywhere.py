@@ -144,7 +144,7 @@ def test_a_watch_of_the_launchpad_keeps_every_field(
     with dagster_instance(installed) as instance, Platform(installed) as platform:
         for name, config in {
             "paper": {"question": "Where is the pier?", **SAVED},
-            "like": {"like": "pier.png", "cloud_at_most": 12.5},
+            "like": {"question": "", "like": "pier.png", "cloud_at_most": 12.5},
         }.items():
             ops = {"save": {"config": {**config, "name": name}}}
             assert job.execute_in_process(run_config={**quiet, "ops": ops}, instance=instance).success
@@ -152,6 +152,6 @@ def test_a_watch_of_the_launchpad_keeps_every_field(
         like = load_watch(platform, "like").question
         # The question is asked from other folders than the one it was saved in.
         assert like == Question("", like=str(tmp_path / "pier.png"), cloud_at_most=12.5)
-        gone = {"save": {"config": {"like": "gone.png"}}}
+        gone = {"save": {"config": {"question": "", "like": "gone.png"}}}
         with pytest.raises(dg.Failure, match="no such file"):
             job.execute_in_process(run_config={**quiet, "ops": gone}, instance=instance)
