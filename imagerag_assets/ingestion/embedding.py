@@ -121,10 +121,6 @@ class EmbedJob:
         """Where the parts are."""
         return LocalParts(self.folder) if self.stored is None else StoredParts(open_store(self.settings), self.stored)
 
-    def part(self, index: int) -> Path:
-        """Return the file of one super-tile's patches, of a job whose parts are on this machine."""
-        return LocalParts(self.folder).path(index)
-
 
 @dataclass(frozen=True)
 class PartCount:

@@ -253,6 +253,12 @@ def process_of_run(instance: dg.DagsterInstance, run_id: str) -> tuple[int, floa
     return None
 
 
+def is_made(instance: dg.DagsterInstance, asset: str, partition: str) -> bool:
+    """Return whether Dagster knows of a materialization of one partition of an asset."""
+    of_partition = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[partition])
+    return bool(instance.fetch_materializations(of_partition, limit=1).records)
+
+
 def partitions_made(instance: dg.DagsterInstance, asset: str) -> set[str]:
     """Return the partitions of an asset that were materialized at least once.
 

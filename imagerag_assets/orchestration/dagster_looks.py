@@ -19,7 +19,7 @@ from imagerag_assets.installation.platform import Platform
 from imagerag_assets.installation.serving import Target
 from imagerag_assets.maintenance.looks import Progress, each_of, stored_item
 from imagerag_assets.maintenance.vector_looks import answering
-from imagerag_assets.orchestration._dagster_private import data_version_tags, partitions_made
+from imagerag_assets.orchestration._dagster_private import data_version_tags, is_made, partitions_made
 from imagerag_assets.orchestration.assets.scenes import embeddings_version
 from imagerag_assets.orchestration.names import WATCHES_NAME
 from imagerag_assets.orchestration.partitions import SCENES_NAME, add_partition
@@ -103,13 +103,9 @@ def report_unknown(platform: Platform, instance: dg.DagsterInstance, scene_key: 
     target, record = answering(platform), _record(platform, scene_key)
     if target is None or record is None:
         return
-    of_scene = {
-        asset: dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[scene_key])
-        for asset in SCENE_ASSETS
-    }
     versions = _versions(platform, target, record)
-    unknown = [asset for asset in versions if not instance.fetch_materializations(of_scene[asset], limit=1).records]
-    _reported(instance, scene_key, {asset: versions[asset] for asset in unknown})
+    unknown = {asset: each for asset, each in versions.items() if not is_made(instance, asset, scene_key)}
+    _reported(instance, scene_key, unknown)
 
 
 def _versions(platform: Platform, target: Target, record: SceneRecord) -> dict[str, tuple[str, int | None]]:

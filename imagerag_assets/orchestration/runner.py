@@ -28,7 +28,7 @@ from imagerag_assets.installation.left_over import owners_folder
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.objects.owners import Owner, at_work, current_owner
 from imagerag_assets.objects.signed import keep_signature
-from imagerag_assets.orchestration._dagster_private import data_version_tags, location_tags
+from imagerag_assets.orchestration._dagster_private import data_version_tags, is_made, location_tags
 from imagerag_assets.orchestration.asking import ASKER, ask_here, asker_resource
 from imagerag_assets.orchestration.assets.answers import AskBatchConfig, AskConfig
 from imagerag_assets.orchestration.assets.encoder_switch import report_key
@@ -231,9 +231,8 @@ class Runner:
         return result("ingested" if rows else "empty", rows, said=said)
 
     def _report_if_unknown(self, scene_key: str) -> None:
-        """Report a scene whose run was killed after its rows were in, so that nobody says that it is there."""
-        rows = dg.AssetRecordsFilter(asset_key=dg.AssetKey("patch_collection"), asset_partitions=[scene_key])
-        if not self.instance.fetch_materializations(rows, limit=1).records:
+        """Report a scene whose run was killed after its rows were in, before it said so."""
+        if not is_made(self.instance, "patch_collection", scene_key):
             from imagerag_assets.orchestration.dagster_looks import report_unknown
 
             report_unknown(self.platform, self.instance, scene_key)

@@ -107,10 +107,8 @@ class Selected:
 
 
 def _keeper(evidence: Evidence, region: p.Region | None) -> Keep | None:
-    if isinstance(region, p.AllOf):
-        keepers = [_keeper_of_one(evidence, each) for each in region.of]
-        return lambda place: all(keep(place) for keep in keepers)
-    return None if region is None else _keeper_of_one(evidence, region)
+    keepers = [_keeper_of_one(evidence, each) for each in p.regions_in(region)]
+    return (lambda place: all(keep(place) for keep in keepers)) if keepers else None
 
 
 def _keeper_of_one(evidence: Evidence, region: p.Single) -> Keep:

@@ -113,7 +113,7 @@ def job(tmp_path: Path, platform: Platform) -> EmbedJob:
 def test_every_patch_is_in_one_part_and_a_second_run_makes_none(job: EmbedJob) -> None:
     seen: list[tuple[int, int, str]] = []
     counts = embed_parts(job, lambda *step: seen.append(step))
-    tables = [read_part(job.part(count.index)) for count in counts]
+    tables = [read_part(LocalParts(job.folder).path(count.index)) for count in counts]
     ids = [patch_id for table in tables for patch_id in table.column("patch_id").to_pylist()]
     times = {path: path.stat().st_mtime_ns for path in job.folder.iterdir()}
 
@@ -162,18 +162,18 @@ def test_one_super_tile_is_read_ahead_while_another_is_encoded_and_no_more(
 
 def test_only_whole_parts_of_the_same_plan_count(job: EmbedJob) -> None:
     embed_parts(job)
-    whole = job.part(0).read_bytes()
+    whole = LocalParts(job.folder).path(0).read_bytes()
     other = replace(job, settings=job.settings.model_copy(update={"min_valid_fraction": 0.9}))
 
     assert existing_part(job, 0) is not None
     assert existing_part(other, 0) is None
     assert existing_part(job, 999) is None
     for damaged in (b"", whole[: len(whole) // 2], whole[:-1], os.urandom(2000)):
-        job.part(0).write_bytes(damaged)
+        LocalParts(job.folder).path(0).write_bytes(damaged)
         assert existing_part(job, 0) is None
     again = embed_parts(job)
     assert [count.index for count in again if not count.found] == [0]
-    assert job.part(0).read_bytes() == whole
+    assert LocalParts(job.folder).path(0).read_bytes() == whole
 
 
 def test_a_worker_makes_a_part_from_an_errand_and_its_own_settings(job: EmbedJob, tmp_path: Path) -> None:
