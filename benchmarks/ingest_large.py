@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -33,7 +32,7 @@ from rich.table import Table
 from benchmarks.make_repeated_scene import make_repeated_scene
 from benchmarks.make_scene import make_scene
 from benchmarks.random_encoder import CHEAP, VIT, add_random_encoder
-from benchmarks.record import describe_machine
+from benchmarks.record import describe_machine_now, machine_in_words
 from imagerag_assets.encoders.types import Encoder
 from imagerag_assets.errors import ImageRAGError, InputError
 from imagerag_assets.ingestion.ingest import embed, index, ingest_scene, patch_table, register
@@ -191,7 +190,7 @@ def measure(
             "at_peak": {who: held / _MIB for who, held in memory.parts.items()},
         },
         "within_limit": beyond < LIMIT_MIB,
-        "machine": _machine(),
+        "machine": describe_machine_now(),
     }
 
 
@@ -238,14 +237,6 @@ def _encoder_seconds(encoder: Encoder, side: int, patches: int) -> tuple[float, 
     return time.perf_counter() - started, time.process_time() - before
 
 
-def _machine() -> dict[str, Any]:
-    return describe_machine() | {
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "load": round(psutil.getloadavg()[0], 2),
-        "threads": os.environ.get("OMP_NUM_THREADS", "all"),
-    }
-
-
 def report(result: dict[str, Any]) -> Table:
     """Return the result as a table for a person."""
     scene, memory, seconds = result["scene"], result["memory_mib"], result["seconds"]
@@ -263,8 +254,7 @@ def report(result: dict[str, Any]) -> Table:
     ratios = f"{result['ratio']:.2f} by the clock, {result['processor_ratio']:.3f} in seconds of the processor"
     table.add_row("Whole ingest / encoder alone", ratios)
     table.add_row("Encoder", f"{result['encoder']['name']}, batches of {result['encoder']['batch_size']}")
-    facts = result["machine"]
-    table.add_row("Machine", f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB, load {facts['load']}")
+    table.add_row("Machine", machine_in_words(result["machine"]))
     return table
 
 

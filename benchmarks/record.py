@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from imagerag_assets.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,6 +71,20 @@ def describe_machine() -> dict[str, Any]:
     except OSError:
         pass
     return {"cpu": model, "cores": os.cpu_count(), "python": machine.python_version()}
+
+
+def describe_machine_now() -> dict[str, Any]:
+    """Return the same, and memory in GiB, the load of the last minute, and threads of a library."""
+    return describe_machine() | {
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "load": round(psutil.getloadavg()[0], 2),
+        "threads": os.environ.get("OMP_NUM_THREADS", "all"),
+    }
+
+
+def machine_in_words(facts: Mapping[str, Any]) -> str:
+    """Return what :func:`describe_machine_now` says, in a line."""
+    return f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB, load {facts['load']}"
 
 
 def make_record(

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.markdown import SIGNS, met, table
+
 Record = Mapping[str, Any]
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns), *(f"| {' | '.join(row)} |" for row in rows)]
-
-
-def _met(met: bool | None) -> str:
-    return "-" if met is None else "yes" if met else "no"
 
 
 def _ms(value: float) -> str:
@@ -39,15 +33,15 @@ def _questions(figures: Record, *, p50: float | None, p95: float) -> list[str]:
                 f"{figures['rows']:,} rows, {'unfiltered' if name == 'all' else 'filtered to one scene'}",
                 _ms(each["p50_ms"]),
                 _ms(each["p95_ms"]),
-                _met(each["p95_ms"] <= p95 and (p50 is None or each["p50_ms"] <= p50)),
+                met(each["p95_ms"] <= p95 and (p50 is None or each["p50_ms"] <= p50)),
                 f"{each['recall']:.3f}",
-                _met(each["recall"] >= 0.98),
+                met(each["recall"] >= 0.98),
                 f"{each['p50_ms'] / each['brute_p50_ms']:.2f}",
             ]
         )
     target = f"p95 at most {p95:g} ms" + ("" if p50 is None else f", p50 {p50:g} ms")
     columns = ("phrases to cues, no second look", "p50", "p95", target, "recall@10", "at least .98")
-    lines = _table((*columns, "p50 / numpy brute force"), rows)
+    lines = table((*columns, "p50 / numpy brute force"), rows)
     rate = figures["rows"] / figures["write_s"]
     note = f"Written at {rate:,.0f} rows a second; the index took {figures['index_s']:,.0f} s more."
     return [*lines, "", f"{note} Load of the machine: {figures['load']}."]
@@ -61,7 +55,7 @@ def many_scenes(figures: Record) -> list[str]:
         values = [f"{value:,.0f}" if value >= 100 else f"{value:.2g}" for value in each["values"]]
         grows = "-" if each["exponent"] is None else f"{each['exponent']:.2f}"
         rows.append([name, *(f"{value}{unit}" for value in values), grows])
-    return _table(("seconds of the processor", *(f"{size:,} scenes" for size in figures["sizes"]), "exponent"), rows)
+    return table(("seconds of the processor", *(f"{size:,} scenes" for size in figures["sizes"]), "exponent"), rows)
 
 
 _STARTS = {
@@ -87,11 +81,11 @@ def start(figures: Record) -> list[str]:
                 f"{each['s']:.2f} s",
                 f"{each['cpu_s']:.2f} s",
                 "" if limit is None else f"{limit:g} s",
-                "" if limit is None else _met(each["s"] <= limit),
+                "" if limit is None else met(each["s"] <= limit),
                 ratio,
             ]
         )
-    lines = _table(("command", "took", "of the processor", "target", "met", "of the processor, against"), rows)
+    lines = table(("command", "took", "of the processor", "target", "met", "of the processor, against"), rows)
     batch = found[f"imagerag ask --batch, {figures['batch']} questions"]
     single = found["imagerag ask, cold, read by rules"]
     ratio = single["s"] * figures["batch"] / batch["s"]
@@ -111,17 +105,38 @@ def paper(figures: Record) -> list[str]:
                 _ms(each["p50_ms"]),
                 f"{each['p50_ms'] / encoder:.2f}",
                 f"{cold / each['p50_ms']:.0f}",
-                _met(cold / each["p50_ms"] >= 100),
+                met(cold / each["p50_ms"] >= 100),
             ]
         )
     encoder = figures["100 patches, with second look"]["p50_ms"]
     rows.append(["published, cold", _ms(cold), f"{cold / encoder:.2f}", "1", ""])
     rows.append(["published, again", _ms(figures["paper, again"]["p50_ms"]), "", "", ""])
     columns = ("phrases to cues", "p50", "/ encoder's time for 100 patches", "published, cold / ours", "at least 100")
-    return [*_table(columns, rows), "", f"Load of the machine: {figures['load']}."]
+    return [*table(columns, rows), "", f"Load of the machine: {figures['load']}."]
+
+
+def speed_table(figures: Record) -> list[str]:
+    """Return a table of speeds and sizes: figure, target, what was measured, and of what."""
+    rows = [
+        [
+            each["figure"],
+            f"{SIGNS[each['sign']]} {_plain(each['target'])}",
+            _plain(each["value"]),
+            met(each["met"]),
+            each["of"],
+            "; ".join(f"`{command}`" for command in each["commands"]),
+        ]
+        for each in figures["rows"]
+    ]
+    return table(("figure", "target", "measured", "met", "of", "by"), rows)
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 SPEED_TABLES = {
+    "speed-ingest": speed_table,
     "speed_paper": paper,
     "speed_start": start,
     "many_scenes": many_scenes,

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from benchmarks.markdown import SIGNS, met, table
 from benchmarks.speed_tables import SPEED_TABLES
 
 Record = Mapping[str, Any]
@@ -75,10 +76,6 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns), *(f"| {' | '.join(row)} |" for row in rows)]
-
-
 def _number(value: float) -> str:
     return f"{value:.2f}".removeprefix("0")
 
@@ -99,7 +96,7 @@ def _encoders(figures: Record) -> list[str]:
         f"zero-shot top-1 over {figures['classes']} classes, mean of each class's phrases",
         "bare names",
     )
-    return _table(columns, rows)
+    return table(columns, rows)
 
 
 def _retrieval(figures: Record) -> list[str]:
@@ -116,7 +113,7 @@ def _retrieval(figures: Record) -> list[str]:
         [called, *(_share(system[key]) for _, system in columns), _number(goal)]
         for key, (goal, called) in GOALS.items()
     ]
-    lines = _table(["figure", *(name for name, _ in columns), "goal"], rows)
+    lines = table(["figure", *(name for name, _ in columns), "goal"], rows)
     others = [name for name in divisions if name != published]
     if others:
         keys = ("found", "false_cues")
@@ -125,19 +122,19 @@ def _retrieval(figures: Record) -> list[str]:
             [f"`{name.removeprefix('paper, ')}`", *(_share(figures[size][name][key]) for key in keys for size in sizes)]
             for name in others
         ]
-        lines += ["", *_table(["other published divisions", *names], rows)]
+        lines += ["", *table(["other published divisions", *names], rows)]
     return lines
 
 
 def _growth(figures: Record) -> list[str]:
     rows = [[where, f"{each['mean']:.3f}", f"{each['largest']:.3f}", str(each["n"])] for where, each in figures.items()]
-    return _table(("place in the large scene", "change of confidence, mean", "largest", "n"), rows)
+    return table(("place in the large scene", "change of confidence, mean", "largest", "n"), rows)
 
 
 def _jargon(figures: Record) -> list[str]:
     called = {"glossary": "terms of the glossary", "other": "terms that the glossary does not hold", "all": "all terms"}
     rows = [[called[row["terms"]], *(_share(row[how]) for how in ("auto", "fast", "paper"))] for row in figures["rows"]]
-    return _table(("target found", "with the knowledge base", "without", "published, with it"), rows)
+    return table(("target found", "with the knowledge base", "without", "published, with it"), rows)
 
 
 def answers_table(figures: Record) -> list[str]:
@@ -145,20 +142,20 @@ def answers_table(figures: Record) -> list[str]:
     rows = [
         [
             each["figure"],
-            f"{_SIGNS[each['sign']]} {_number(each['wanted'])}",
+            f"{SIGNS[each['sign']]} {_number(each['wanted'])}",
             _share(each["measured"]),
-            _met(each["met"]),
+            met(each["met"]),
         ]
         for each in figures["targets"]
     ]
-    lines = _table(("figure", "wanted", "measured", "met"), rows)
+    lines = table(("figure", "wanted", "measured", "met"), rows)
     for wording, called in (("tool", "The mosaic tool's wording, multiple choice"), ("free", "People's wording")):
         by_row = {row: kinds[wording] for row, kinds in figures["right"].items() if wording in kinds}
         if not by_row:
             continue
         kinds = list(dict.fromkeys(kind for cells in by_row.values() for kind in cells))
         cells = [[kind, *(_share(each.get(kind)) for each in by_row.values())] for kind in kinds]
-        lines += ["", f"{called}: right answers.", "", *_table(("kind", *by_row), cells)]
+        lines += ["", f"{called}: right answers.", "", *table(("kind", *by_row), cells)]
     full = figures["right"].get("everything", {})
     rows = [
         [wording, _share(full[wording]["all"]), *(_share(each) for each in figures["reworded"][wording].values())]
@@ -168,7 +165,7 @@ def answers_table(figures: Record) -> list[str]:
     if rows:
         ways = next(iter(figures["reworded"].values()))
         columns = ("reworded", "right, everything", *(f"loss, {row}" for row in ways))
-        lines += ["", "The same multiple-choice questions, reworded.", "", *_table(columns, rows)]
+        lines += ["", "The same multiple-choice questions, reworded.", "", *table(columns, rows)]
     rows = [
         [what, *(_share(figures["gone"][kind][key]) for kind in ("absent", "unknown"))]
         for key, what in (
@@ -176,22 +173,15 @@ def answers_table(figures: Record) -> list[str]:
             ("absence_asserted", "absence is asserted as a fact (lower is better)"),
         )
     ]
-    lines += ["", *_table(("things that are not there, people's wording", "absent", "unknown to the encoder"), rows)]
+    lines += ["", *table(("things that are not there, people's wording", "absent", "unknown to the encoder"), rows)]
     rows = [[about, _share(each)] for about, each in figures["eyes"].items()]
-    lines += ["", *_table(("questions that need eyes", "everything minus pictures black"), rows)]
+    lines += ["", *table(("questions that need eyes", "everything minus pictures black"), rows)]
     lines += ["", *_causes(figures["causes"])]
     dense = {name: each for name, each in figures["dense"].items() if name != "counts" and each["value"] is not None}
     if dense:
         rows = [[name, _share(each)] for name, each in dense.items()]
-        lines += ["", *_table(("20 to 300 objects of a kind, scenes", "counted within 25 %"), rows)]
+        lines += ["", *table(("20 to 300 objects of a kind, scenes", "counted within 25 %"), rows)]
     return lines
-
-
-_SIGNS = {">=": "at least", "<=": "at most"}
-
-
-def _met(met: bool | None) -> str:
-    return "-" if met is None else "yes" if met else "no"
 
 
 def _causes(causes: Record) -> list[str]:
@@ -204,33 +194,13 @@ def _causes(causes: Record) -> list[str]:
         + [str(each["causes"].get(name, "")) for name in names]
         for wording, kind, each in kinds
     ]
-    return _table(("wording, kind", "wrong", *names), rows)
+    return table(("wording, kind", "wrong", *names), rows)
 
 
 def _demo(figures: Record) -> list[str]:
     accuracy = figures["accuracy"]
     rows = [[kind, _share(each)] for kind, each in accuracy.items()]
-    return _table(("questions", "right answers"), [*rows, ["guessing", f"about {_number(figures['guessing'])}"]])
-
-
-def speed_table(figures: Record) -> list[str]:
-    """Return a table of speeds and sizes: figure, target, what was measured, and of what."""
-    rows = [
-        [
-            each["figure"],
-            f"{_SIGNS[each['sign']]} {_plain(each['target'])}",
-            _plain(each["value"]),
-            _met(each["met"]),
-            each["of"],
-            "; ".join(f"`{command}`" for command in each["commands"]),
-        ]
-        for each in figures["rows"]
-    ]
-    return _table(("figure", "target", "measured", "met", "of", "by"), rows)
-
-
-def _plain(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return table(("questions", "right answers"), [*rows, ["guessing", f"about {_number(figures['guessing'])}"]])
 
 
 _TABLES: dict[str, Callable[[Record], list[str]]] = {
@@ -240,6 +210,5 @@ _TABLES: dict[str, Callable[[Record], list[str]]] = {
     "jargon": _jargon,
     "answers": answers_table,
     "demo": _demo,
-    "speed-ingest": speed_table,
     **SPEED_TABLES,
 }

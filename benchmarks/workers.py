@@ -29,14 +29,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.ingest_large import _machine
 from benchmarks.make_scene import make_scene
+from benchmarks.record import describe_machine_now, machine_in_words
 from imagerag_assets.ingestion.ingest import embed, register
 from imagerag_assets.installation.platform import Platform
 from imagerag_assets.settings import Settings, load_settings
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import Scene
 from imagerag_assets.stores.shards import list_shards
+from tests.programs import end
 from tests.s3 import serve_s3
 
 TARGET = 1.7
@@ -56,12 +57,7 @@ def _process(
         try:
             yield process
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
 
 
 @contextmanager
@@ -152,7 +148,7 @@ def measure(item: Path, encoder: str, rounds: int) -> dict[str, Any]:
         "ratio": ratio,
         "target": TARGET,
         "reached": ratio >= TARGET,
-        "machine": _machine(),
+        "machine": describe_machine_now(),
     }
 
 
@@ -165,8 +161,7 @@ def report(result: dict[str, Any]) -> Table:
     verdict = "reached" if result["reached"] else "NOT reached"
     table.add_row("Median", f"{result['ratio']:.2f} (target {result['target']}: {verdict})")
     table.add_row("Encoder", result["encoder"])
-    facts = result["machine"]
-    table.add_row("Machine", f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB, load {facts['load']}")
+    table.add_row("Machine", machine_in_words(result["machine"]))
     return table
 
 

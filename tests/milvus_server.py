@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +22,8 @@ import pytest
 from pydantic import SecretStr
 from pymilvus import MilvusClient
 from pymilvus.exceptions import MilvusException
+
+from tests.programs import free_port, installed_program
 
 _READY_SECONDS = 180.0  # 7 s on an idle machine
 ROOT_PASSWORD = "of-root-only"
@@ -46,19 +45,6 @@ def milvus_user() -> ModuleType:
     return found
 
 
-def milvus_program() -> str:
-    """Path of the installed server's start script.
-
-    Raises:
-        FileNotFoundError: it is not installed.
-    """
-    beside_python = Path(sys.executable).parent / "milvus-server"
-    found = str(beside_python) if beside_python.exists() else shutil.which("milvus-server")
-    if not found:
-        raise FileNotFoundError("milvus-server is not installed; pip install milvus==2.3.5")
-    return found
-
-
 @contextmanager
 def serve_milvus(folder: Path, *, port: int | None = None) -> Iterator[str]:
     """Run a server with its data in `folder` until the context ends; yields its URL once it answers.
@@ -68,10 +54,11 @@ def serve_milvus(folder: Path, *, port: int | None = None) -> Iterator[str]:
         port: Port of its API; default: a free one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    port = port or _free_port()
+    port = port or free_port()
+    program = installed_program("milvus-server", "milvus==2.3.5")
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            [milvus_program(), "--data", str(folder), "--proxy-port", str(port), "--authorization-enabled", "true"],
+            [program, "--data", str(folder), "--proxy-port", str(port), "--authorization-enabled", "true"],
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # the script starts the server as a child, and both must end
@@ -83,12 +70,6 @@ def serve_milvus(folder: Path, *, port: int | None = None) -> Iterator[str]:
             yield url
         finally:
             _stop(process)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes], folder: Path) -> None:

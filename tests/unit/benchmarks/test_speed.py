@@ -11,7 +11,7 @@ from rasterio.windows import Window
 
 from benchmarks.make_repeated_scene import make_repeated_scene
 from benchmarks.speed_ingest import rows_of
-from benchmarks.tables import speed_table
+from benchmarks.speed_tables import speed_table
 
 
 def test_a_repeated_scene_repeats_in_all_levels(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from imagerag_assets.stac.listing import list_source, read_listed
 from imagerag_assets.stac.source import find_scenes
 from imagerag_assets.stac.types import Scene
 from tests.items import texture, write_tiff
-from tests.s3 import _free_port, _wait_until_open, rclone_program
+from tests.programs import free_port
+from tests.s3 import _wait_until_open, rclone_program
 from tests.signing_server import SECRET, VENDORS, SigningServer, signing_server  # noqa: F401
 
 BESIDE = ("", ".msk", ".aux.xml")
@@ -193,7 +194,7 @@ def test_a_password_holds_for_its_server_and_is_never_stored(
 @contextmanager
 def serve_http(root: Path) -> Iterator[str]:
     """Serve a folder from a process of its own: GDAL keeps Python's lock while it builds overviews."""
-    port = _free_port()
+    port = free_port()
     command = [rclone_program(), "serve", "http", "--addr", f"127.0.0.1:{port}", "--config", os.devnull, str(root)]
     with (root.parent / "rclone.log").open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
